@@ -1,9 +1,32 @@
 export * from "./fault.ts";
-export * from "./json.ts";
+export * from "./core-fault.ts";
+export * from "./must.ts";
+export * from "./abort.ts";
+export * from "./lifecycle.ts";
+export * from "./closing.ts";
 export * from "./clock.ts";
+export * from "./deadline.ts";
 export * from "./ids.ts";
+export * from "./queue.ts";
+export * from "./channel.ts";
+export * from "./limits.ts";
+export type * from "./limit-table.ts";
+export * from "./config.ts";
+export * from "./secret.ts";
+export * from "./secrets.ts";
+export * from "./redact.ts";
+export * from "./plain.ts";
 export * from "./log.ts";
+export * from "./log-filter.ts";
+export * from "./log-format.ts";
+export * from "./events.ts";
+export * from "./json.ts";
+export { parseJson, type JsonProblem, type ParsedJson, type ParseOptions } from "./json-read.ts";
+export {
+  compareBytes, stringifyJson, type StringifyOptions, type WriteProblem, type WrittenJson,
+} from "./json-write.ts";
 export * from "./trace.ts";
+export * from "./sse.ts";
 export * from "./ports/sql.ts";
 export * from "./ports/kv.ts";
 export * from "./ports/series.ts";
