@@ -17,6 +17,8 @@ export interface UrlFact {
   /** Text after the last `${}`. */
   readonly suffix: string;
   readonly line: number;
+  /** Where the prefix stands in the file, without its quotes. */
+  readonly start: number;
 }
 
 export interface FunctionFact {
@@ -111,8 +113,7 @@ class Walk {
     if (node.type === "Literal" && typeof node["value"] === "string") notes.strings.add(node["value"]);
     const imported = importOf(node);
     if (imported) notes.imports.push({ ...imported, line });
-    const url = urlOf(node);
-    if (url) notes.urls.push({ ...url, line });
+    notes.urls.push(...urlsOf(node).map((url) => ({ ...url, line })));
     if (node.type !== "CallExpression") return;
     const callee = node["callee"] as Node;
     if (callee.type !== "MemberExpression") return;
@@ -155,15 +156,27 @@ function isBare(specifier: string): boolean {
   return /^(@[a-z0-9-]+\/)?[a-z0-9][a-z0-9.-]*(\/[\w./-]+)?$/.test(specifier);
 }
 
-function urlOf(node: Node): Omit<UrlFact, "line"> | undefined {
-  if (node.type !== "NewExpression" || textOf(node["callee"] as Node) !== "URL") return undefined;
+function urlsOf(node: Node): readonly Omit<UrlFact, "line">[] {
+  if (node.type !== "NewExpression" || textOf(node["callee"] as Node) !== "URL") return [];
   const [path, base] = nodesOf(node["arguments"]);
-  if (!path || !isImportMetaUrl(base)) return undefined;
+  return path && isImportMetaUrl(base) ? pathsOf(path) : [];
+}
+
+/** `"./x"`, `` `./x${ext}` ``, `"./x" + ext`, and each side of `a ? "./x" : "./y"`. */
+function pathsOf(path: Node): readonly Omit<UrlFact, "line">[] {
+  const start = path.start + 1;
   const text = stringOf(path);
-  if (text !== undefined) return { prefix: text, suffix: "", whole: true };
-  if (path.type !== "TemplateLiteral") return undefined;
+  if (text !== undefined) return [{ prefix: text, suffix: "", whole: true, start }];
+  if (path.type === "ConditionalExpression") {
+    return [...pathsOf(path["consequent"] as Node), ...pathsOf(path["alternate"] as Node)];
+  }
+  if (path.type === "BinaryExpression") {
+    const prefix = stringOf(path["left"]);
+    return prefix === undefined ? [] : [{ prefix, suffix: stringOf(path["right"]) ?? "", whole: false, start }];
+  }
+  if (path.type !== "TemplateLiteral") return [];
   const parts = nodesOf(path["quasis"]).map((quasi) => (quasi["value"] as { cooked: string }).cooked);
-  return { prefix: parts[0] ?? "", suffix: parts.at(-1) ?? "", whole: parts.length === 1 };
+  return [{ prefix: parts[0] ?? "", suffix: parts.at(-1) ?? "", whole: parts.length === 1, start }];
 }
 
 function isImportMetaUrl(node: Node | undefined): boolean {
