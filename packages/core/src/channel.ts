@@ -93,35 +93,55 @@ export class Channel<T extends {}> implements AsyncIterable<T> {
    * Waits for room. Throws `core.closed`, `core.overloaded` when too many wait already, or the signal's reason; in each
    * of these cases the item was not taken.
    */
-  async put(item: T, o: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
-    o.signal?.throwIfAborted();
-    if (this.#closed) throw closed(this.#what);
-    if (this.offer(item)) return;
-    if (this.#putters.size >= this.#waitersMax) throw overloaded(this.#what, this.limit);
+  put(item: T, o: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const putter: Putter<T> = { item, done: resolve, fail: reject };
-    this.#putters.add(putter);
-    using _ = onAbort(o.signal, (reason) => {
-      if (this.#putters.delete(putter)) reject(reason);
-    });
-    await promise;
+    if (o.signal?.aborted) reject(o.signal.reason);
+    else if (this.#closed) reject(closed(this.#what));
+    else if (this.offer(item)) resolve();
+    else if (this.#putters.size >= this.#waitersMax) reject(overloaded(this.#what, this.limit));
+    else {
+      const putter: Putter<T> = {
+        item,
+        done: () => {
+          listening[Symbol.dispose]();
+          resolve();
+        },
+        fail: (reason) => {
+          listening[Symbol.dispose]();
+          reject(reason);
+        },
+      };
+      this.#putters.add(putter);
+      const listening = onAbort(o.signal, (reason) => {
+        this.#putters.delete(putter);
+        reject(reason);
+      });
+    }
+    return promise;
   }
 
   /**
    * Waits for an item; undefined when the channel is closed and empty. Throws the signal's reason, or `core.overloaded`.
    * Give a deadline as a signal, do not race the promise: an item that was handed over would be lost.
    */
-  async take(o: { readonly signal?: AbortSignal | undefined } = {}): Promise<T | undefined> {
-    o.signal?.throwIfAborted();
+  take(o: { readonly signal?: AbortSignal | undefined } = {}): Promise<T | undefined> {
+    if (o.signal?.aborted) return Promise.reject(o.signal.reason);
     const ready = this.poll();
-    if (ready !== undefined || this.#closed) return ready;
-    if (this.#takers.size >= this.#waitersMax) throw overloaded(`${this.#what} (takers)`, this.#waitersMax);
+    if (ready !== undefined || this.#closed) return Promise.resolve(ready);
+    if (this.#takers.size >= this.#waitersMax) {
+      return Promise.reject(overloaded(`${this.#what} (takers)`, this.#waitersMax));
+    }
     const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
-    this.#takers.add(resolve);
-    using _ = onAbort(o.signal, (reason) => {
-      if (this.#takers.delete(resolve)) reject(reason);
+    const taker = (item: T | undefined): void => {
+      listening[Symbol.dispose]();
+      resolve(item);
+    };
+    this.#takers.add(taker);
+    const listening = onAbort(o.signal, (reason) => {
+      this.#takers.delete(taker);
+      reject(reason);
     });
-    return await promise;
+    return promise;
   }
 
   /** The next item if there is one now. */

@@ -2,6 +2,8 @@
  * The one error class of Atoll. A fault has a stable `code` (`<room>.<snake_case>`), plain `facts`, a retry class and a
  * sentence that says what to do. No error is recognised by its text; across threads and processes compare `code`.
  */
+import { toPlain } from "./plain.ts";
+
 export type Retry = "never" | "later" | "elsewhere";
 
 /** What a room declares: one member of a union for each code it may give. */
@@ -41,9 +43,9 @@ export class Fault<F extends FaultShape = FaultShape> extends Error {
   readonly code: F["code"];
   readonly facts: F["facts"];
   readonly retry: Retry;
-  readonly uncertain?: boolean;
-  readonly retry_after_ms?: number;
-  readonly hint?: string;
+  declare readonly uncertain?: boolean;
+  declare readonly retry_after_ms?: number;
+  declare readonly hint?: string;
 
   constructor(init: FaultInit<F>) {
     super(init.text, init.cause === undefined ? undefined : { cause: init.cause });
@@ -62,10 +64,10 @@ export function isFault(value: unknown): value is Fault {
     && typeof (value as { facts?: unknown }).facts === "object" && typeof (value as { retry?: unknown }).retry === "string";
 }
 
-/** Plain data of a fault, safe to clone into another thread. */
+/** Plain data of a fault, safe to clone into another thread: what facts cannot cross are described. Cause and class stay. */
 export function toFaultData(fault: Fault): FaultData {
   return {
-    code: fault.code, text: fault.message, facts: fault.facts, retry: fault.retry,
+    code: fault.code, text: fault.message, facts: toPlain(fault.facts) as Record<string, unknown>, retry: fault.retry,
     ...(fault.uncertain === undefined ? {} : { uncertain: fault.uncertain }),
     ...(fault.retry_after_ms === undefined ? {} : { retry_after_ms: fault.retry_after_ms }),
     ...(fault.hint === undefined ? {} : { hint: fault.hint }),

@@ -4,7 +4,7 @@ import type { Clock } from "@atoll-run/core";
 interface Timer {
   readonly atMs: number;
   readonly order: number;
-  readonly then: () => void;
+  readonly fire: () => void;
 }
 
 export class ManualClock implements Clock {
@@ -28,7 +28,7 @@ export class ManualClock implements Clock {
 
   after(ms: number, then: () => void): Disposable {
     if (!Number.isFinite(ms) || ms < 0) throw new RangeError(`no such delay: ${ms}`);
-    const timer = { atMs: this.#elapsedMs + ms, order: this.#order++, then };
+    const timer = { atMs: this.#elapsedMs + ms, order: this.#order++, fire: then };
     this.#timers.add(timer);
     return { [Symbol.dispose]: () => this.#timers.delete(timer) };
   }
@@ -67,7 +67,7 @@ export class ManualClock implements Clock {
     if (next === undefined) return false;
     this.#timers.delete(next);
     this.#elapsedMs = next.atMs;
-    next.then();
+    next.fire();
     return true;
   }
 }
