@@ -1,21 +1,33 @@
-/** The view of `std.validate` on plain values, as a JavaScript script has them; functions may be marks. */
+/**
+ * The view of `std.validate` on plain values, as JavaScript has them: a list or a record is a table, a Map is a table
+ * with any keys. What plain data cannot say is a `Marked` value.
+ */
 import type { ValidType, ValueView } from "./validate.ts";
 
-/** Stands for a function where only data can be held: `{ [functionMark]: true }`. */
-export const functionMark: unique symbol = Symbol("function");
+/** Stands for a value of a VM that plain data cannot hold: a function, a userdata, the float 8.0. */
+export class Marked {
+  readonly type: ValidType;
+  /** What `tostring` gives in the VM. */
+  readonly text: string;
+  readonly number: number | undefined;
+
+  constructor(type: ValidType, text: string, number?: number) {
+    this.type = type;
+    this.text = text;
+    this.number = number;
+  }
+}
 
 export const plainView: ValueView<unknown> = {
   typeOf,
   get: (table, key) => entriesOf(table).find(([name]) => name === key)?.[1],
   entries: entriesOf,
   length: (value) => typeof value === "string" ? Buffer.byteLength(value, "utf8")
-    : value instanceof Uint8Array ? value.length : Array.isArray(value) ? value.length : 0,
-  toNumber: (value) => typeof value === "bigint" ? value : Number(value),
+    : value instanceof Uint8Array || Array.isArray(value) ? value.length : 0,
+  toNumber,
   isTrue: (value) => value !== undefined && value !== null && value !== false,
-  toText: (value) => value === undefined || value === null ? "nil"
-    : value instanceof Uint8Array ? Buffer.from(value).toString("utf8")
-    : typeof value === "object" || typeof value === "function" ? typeOf(value) : String(value),
-  isEqual: (a, b) => a === b || (isNumeric(a) && isNumeric(b) && isSameNumber(a, b)),
+  toText,
+  isEqual: (a, b) => a === b || (isNumeric(a) && isNumeric(b) && isSameNumber(toNumber(a), toNumber(b))),
 };
 
 const TYPES: Readonly<Record<string, ValidType>> = {
@@ -24,21 +36,36 @@ const TYPES: Readonly<Record<string, ValidType>> = {
 
 function typeOf(value: unknown): ValidType {
   if (value === undefined || value === null) return "nil";
+  if (value instanceof Marked) return value.type;
   if (value instanceof Uint8Array) return "string";
-  if (typeof value === "object") return Object.hasOwn(value, functionMark) ? "function" : "table";
+  if (typeof value === "object") return "table";
   return Number.isInteger(value) ? "integer" : TYPES[typeof value] ?? "userdata";
+}
+
+function toText(value: unknown): string {
+  if (value instanceof Marked) return value.text;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("utf8");
+  const type = typeOf(value);
+  return type === "nil" || type === "table" || type === "function" ? type : String(value);
+}
+
+function toNumber(value: unknown): number | bigint {
+  if (value instanceof Marked) return value.number ?? Number.NaN;
+  return typeof value === "bigint" ? value : Number(value);
 }
 
 function entriesOf(table: unknown): readonly (readonly [unknown, unknown])[] {
   if (Array.isArray(table)) return table.map((value: unknown, index) => [index + 1, value] as const);
-  return typeof table === "object" && table !== null ? Object.entries(table) : [];
+  if (table instanceof Map) return [...table];
+  return typeOf(table) === "table" ? Object.entries(table as object) : [];
 }
 
-/** 1n and 1 are one number; bigint and number compare exactly. */
+function isNumeric(value: unknown): boolean {
+  return typeOf(value) === "integer" || typeOf(value) === "number";
+}
+
+/** 1n and 1 are one number; beyond 2^53 a float equals only the integer it is exactly. */
 function isSameNumber(a: number | bigint, b: number | bigint): boolean {
-  return !(a < b || a > b) && !Number.isNaN(a) && !Number.isNaN(b);
-}
-
-function isNumeric(value: unknown): value is number | bigint {
-  return typeof value === "number" || typeof value === "bigint";
+  if (typeof a === typeof b) return a === b;
+  return Number.isInteger(Number(a)) && Number.isInteger(Number(b)) && BigInt(a) === BigInt(b);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { JsonText } from "../../src/bridges/op.ts";
-import { pureFns } from "../../src/pure/index.ts";
+import { pureFns } from "../../src/pure/fns.ts";
 import { extractJson } from "../../src/pure/llm-text.ts";
 
 const F = "```";
@@ -47,7 +47,7 @@ for (const text of NONE) {
 }
 
 test("llm.extract_json gives JSON text, so that integers stay exact", () => {
-  const found = pureFns["llm.extract_json"]?.call(["x {n: 9223372036854775807} y"]);
+  const found = pureFns["llm.extract_json"]?.(["x {n: 9223372036854775807} y"]);
   assert.ok(found instanceof JsonText);
   assert.equal(found.text, '{"n":9223372036854775807}');
 });
@@ -97,6 +97,6 @@ const STRIPPED: readonly (readonly [text: string, inside: string])[] = [
 
 for (const [text, inside] of STRIPPED) {
   test(`llm.strip_fences of ${JSON.stringify(text)} is ${JSON.stringify(inside)}`, () => {
-    assert.equal(pureFns["llm.strip_fences"]?.call([text]), inside);
+    assert.equal(pureFns["llm.strip_fences"]?.([text]), inside);
   });
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Value } from "../../src/bridges/op.ts";
-import { pureFns } from "../../src/pure/index.ts";
+import { pureFns } from "../../src/pure/fns.ts";
 import { joinArgumentText } from "../../src/pure/path.ts";
 
 function call(name: string, ...args: Value[]): Value {
-  return pureFns[`std.path.${name}`]?.call(args) as Value;
+  return pureFns[`std.path.${name}`]?.(args) as Value;
 }
 
 const JOINS: readonly (readonly [parts: readonly Value[], result: Value])[] = [

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { functionMark, plainView } from "../../src/pure/plain-view.ts";
+import { Marked, plainView } from "../../src/pure/plain-view.ts";
 import { checkData } from "../../src/pure/validate.ts";
 
 const check = (data: unknown, schema: unknown): readonly string[] => checkData(data, schema, plainView);
-const fn = { [functionMark]: true };
+const fn = new Marked("function", "function: 0x1");
+const eight = new Marked("number", "8.0", 8);
 
 const ROWS: readonly (readonly [title: string, data: unknown, schema: unknown, messages: readonly string[]])[] = [
   ["data that fits has no message", { a: "x", n: 1 }, { a: "string", n: { type: "number", required: true } }, []],
@@ -34,6 +35,11 @@ const ROWS: readonly (readonly [title: string, data: unknown, schema: unknown, m
   ["max_len of a table", { k: [1, 2, 3] }, { k: { max_len: 2 } }, ["k: length must be <= 2, got 3"]],
   ["one_of", { k: "blue" }, { k: { one_of: ["red", "green"] } }, ["k: must be one of [red, green], got blue"]],
   ["one_of compares raw values", { k: "1" }, { k: { one_of: [1, 2] } }, ["k: must be one of [1, 2], got 1"]],
+  ["a float is shown as the script has it", { k: eight }, { k: { max: 7 } }, ["k: must be <= 7, got 8.0"]],
+  ["a whole float is no integer", { k: eight }, { k: "integer" }, ["k: expected integer, got number"]],
+  ["one_of finds a float by its number", { k: eight }, { k: { one_of: [8] } }, []],
+  ["keys may be numbers", new Map([[7, "x"]]), new Map<number, unknown>([[7, "number"], [8, { required: true }]]),
+    ["7: expected number, got string", "8: required"]],
   ["one_of finds a number", { k: 2n }, { k: { one_of: [1, 2] } }, []],
   ["a wrong type hides what follows from it", { k: "x" }, { k: { type: "number", min: 5, one_of: [1] } },
     ["k: expected number, got string"]],
