@@ -1,0 +1,1 @@
+export { createSqlPool, openSqlDatabase, type SqlOptions, type SqlPool, type SqlPoolOptions } from "./sql-open.ts";
