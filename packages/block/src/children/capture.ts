@@ -1,0 +1,58 @@
+/** Waits for a child and keeps what it said. */
+import { type Clock, withDeadline } from "@atoll-run/core";
+import { OutputRing } from "./ring.ts";
+import type { Child, Exit } from "./runner.ts";
+
+export interface CaptureOptions {
+  readonly clock: Clock;
+  /** Milliseconds; `Infinity` = as long as it takes. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /** Bytes kept of each stream: the last ones. */
+  readonly maxOutput: number;
+  /** Written to the child, then its input ends. */
+  readonly stdin?: string | Uint8Array | undefined;
+}
+
+export interface Captured {
+  /** Undefined when the time was over. */
+  readonly exit: Exit | undefined;
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  readonly truncated: boolean;
+}
+
+/** Milliseconds in which the last output of an ended group may still arrive. */
+const LAST_WORDS_MS = 250;
+
+/**
+ * Waits until the child has ended and its streams too. Over time: the group is ended and what was said until then is
+ * given. Aborted: throws the signal's reason at once while the runner ends the group.
+ */
+export async function capture(child: Child, o: CaptureOptions): Promise<Captured> {
+  const out = new OutputRing(o.maxOutput);
+  const err = new OutputRing(o.maxOutput);
+  child.stdout?.on("data", (chunk: Uint8Array) => out.push(chunk));
+  child.stderr?.on("data", (chunk: Uint8Array) => err.push(chunk));
+  child.stdin?.end(o.stdin ?? "");
+  const exit = await withDeadline(() => child.closed, { clock: o.clock, ms: o.timeoutMs, signal: o.signal, what: "the command" })
+    .catch(() => undefined);
+  if (exit === undefined) {
+    const ended = child.kill();
+    if (o.signal.aborted) {
+      letGo(child);
+      throw o.signal.reason;
+    }
+    await ended;
+    await withDeadline(() => child.closed, { clock: o.clock, ms: LAST_WORDS_MS }).catch(() => undefined);
+    letGo(child);
+  }
+  return { exit, stdout: out.bytes(), stderr: err.bytes(), truncated: out.truncated || err.truncated };
+}
+
+/** Lets go of the streams: somebody out of reach may hold their other end. */
+function letGo(child: Child): void {
+  child.stdin?.destroy();
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+}

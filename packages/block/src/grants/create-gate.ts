@@ -1,0 +1,173 @@
+/**
+ * The gate of one block.
+ * takes the grants of the block and its folders; gives yes or the error of a refusal; promises one text for one refusal
+ * in every bridge, and one call of `onDenied` for each; refuses what no grant names; never acts itself.
+ */
+import { resolve } from "node:path";
+import { hostText, readAddress } from "./addresses.ts";
+import { type Denied, deniedError } from "./denied.ts";
+import type { GrantGate, NetRule } from "./gate.ts";
+import { createNetGrant, type NetGrant, plainHost, portOf } from "./net.ts";
+import { type PathPattern, compilePath, realEntryOf, realOf } from "./paths.ts";
+import type { Grants } from "./parse.ts";
+
+export interface GateParts {
+  readonly grants: "all" | Grants;
+  /** With grants `all`: secrets that children may inherit (`--grant secret:…` restricts nothing). */
+  readonly secrets?: readonly string[];
+  /** Where relative patterns begin. Absolute. */
+  readonly projectRoot: string;
+  /** Where relative paths of the script begin. Absolute. */
+  readonly cwd: string;
+  /** Hears each refusal; must not throw. A hidden variable is told once. */
+  readonly onDenied?: (denial: Denied) => void;
+}
+
+/** The gate as the whole block sees it; bridges take the parts of `GrantGate`. */
+export interface Gate extends GrantGate {
+  /** May this tool of this server be called? `!sampling` and `!elicitation` ask for what a server may do. */
+  mcp(server: string, tool: string): void;
+}
+
+/** One list of grants, ready to be asked. */
+interface Layer {
+  readonly grants: Grants;
+  readonly net: NetGrant;
+  readonly read: readonly PathPattern[];
+  readonly write: readonly PathPattern[];
+}
+
+/** Makes the gate; reads the disc to make the roots of path grants real. */
+export function createGate(parts: GateParts): Gate {
+  const { grants } = parts;
+  return grants === "all" ? openGate(parts) : restrictedGate(parts, layersOf(grants, parts.projectRoot));
+}
+
+function layersOf(grants: Grants, root: string): Layer[] {
+  const write = grants.write.map((text) => compilePath(text, root));
+  const read = grants.read.map((text) => compilePath(text, root));
+  const layer: Layer = { grants, net: createNetGrant(grants.net), read: [...read, ...write], write };
+  return grants.within === undefined ? [layer] : [layer, ...layersOf(grants.within, root)];
+}
+
+function openGate(parts: GateParts): Gate {
+  const anyAddress: NetRule = { address: () => undefined };
+  return {
+    restricted: false,
+    run: () => undefined,
+    path: (_verb, path) => Promise.resolve(resolve(parts.cwd, path)),
+    url: () => anyAddress,
+    env: () => true,
+    mesh: () => undefined,
+    mcp: () => undefined,
+    secret: (name) => parts.secrets?.includes(name) ?? false,
+  };
+}
+
+function restrictedGate(parts: GateParts, layers: readonly Layer[]): Gate {
+  const refuse = (denial: Denied): never => {
+    parts.onDenied?.(denial);
+    throw deniedError(denial);
+  };
+  const hidden = new Set<string>();
+  return {
+    restricted: true,
+    run(executable, detach) {
+      const program = executable === null || !executable.startsWith("/") ? executable : resolve(executable);
+      const denial = judgeRun(layers, program, detach);
+      if (denial !== undefined) refuse(denial);
+    },
+    async path(verb, path) {
+      const asked = resolve(parts.cwd, path);
+      const found = await (verb === "read" ? realOf(asked) : realEntryOf(asked));
+      const patternsOf = (layer: Layer): readonly PathPattern[] => layer[verb];
+      if (!found.dangling && layers.every((layer) => patternsOf(layer).some((one) => one.covers(found.real)))) return found.real;
+      // Where a link leads is told only to who may read the link.
+      const mayKnow = layers.every((layer) => patternsOf(layer).some((one) => one.coversWritten(asked)));
+      return refuse(pathDenial(verb, asked, mayKnow ? found : undefined));
+    },
+    url: (url) => urlRule(url, layers, refuse),
+    env(name) {
+      if (layers.every(({ grants }) => grants.env.some((one) => fitsName(one, name)))) return true;
+      if (!hidden.has(name) && hidden.size < HIDDEN_NAMES_MAX) {
+        hidden.add(name);
+        parts.onDenied?.({ verb: "env", object: name, reason: "variable not granted", grant: `env:${name}` });
+      }
+      return false;
+    },
+    mesh(to) {
+      if (layers.every(({ grants }) => grants.mesh.some((one) => one === undefined || one === to))) return;
+      refuse({ verb: "mesh", object: to, reason: "peer not granted", grant: `mesh:${to}` });
+    },
+    mcp(server, tool) {
+      if (layers.every(({ grants }) => allowsMcp(grants, server, tool))) return;
+      refuse({ verb: "mcp", object: `${server}/${tool}`, reason: "tool not granted", grant: `mcp:${server}/${tool}` });
+    },
+    secret: (name) => layers.every(({ grants }) => grants.secret.some((one) => one === undefined || one === name)),
+  };
+}
+
+/** Names of hidden variables that are remembered so as to be told once. */
+const HIDDEN_NAMES_MAX = 10_000;
+
+function fitsName(pattern: string | undefined, name: string): boolean {
+  if (pattern === undefined) return true;
+  return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+}
+
+/** `!sampling` withholds: it is granted unless the list names it for that server. */
+function allowsMcp(grants: Grants, server: string, tool: string): boolean {
+  const ofServer = grants.mcp.filter((one) => one.server === "*" || one.server === server);
+  if (tool.startsWith("!")) return ofServer.length > 0 && !ofServer.some((one) => one.tool === tool);
+  return ofServer.some((one) => one.tool === "*" || one.tool === tool);
+}
+
+function judgeRun(layers: readonly Layer[], program: string | null, detach: boolean): Denied | undefined {
+  const wanted = program ?? "sh";
+  const allows = (word: string) => ({ grants }: Layer): boolean =>
+    grants.run.some((one) => one === undefined || one === word || (one.startsWith("/") && resolve(one) === word));
+  if (!layers.every(allows(wanted))) {
+    const object = program ?? "shell text";
+    return { verb: "run", object, reason: program === null ? "not granted" : "program not granted", grant: `run:${wanted}` };
+  }
+  if (detach && !layers.every(allows("detach"))) {
+    return { verb: "run", object: program ?? "shell text", reason: "detached, outlives the run", grant: "run:detach" };
+  }
+  return undefined;
+}
+
+function pathDenial(
+  verb: "read" | "write", asked: string, found: { readonly real: string; readonly dangling: boolean } | undefined,
+): Denied {
+  const leads = found !== undefined && !found.dangling && found.real !== asked;
+  const reason = found?.dangling === true ? "a link on the way leads nowhere"
+    : leads ? `leads to ${found.real}, outside the granted paths` : "outside the granted paths";
+  return { verb: `fs.${verb}`, object: asked, reason, grant: `fs.${verb}:${leads ? found.real : asked}` };
+}
+
+function urlRule(url: URL, layers: readonly Layer[], refuse: (denial: Denied) => never): NetRule {
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    refuse({ verb: "net", object: `${url.protocol}//${url.host}`, reason: "neither http nor https", grant: undefined });
+  }
+  const port = portOf(url);
+  const host = plainHost(url);
+  const literal = readAddress(host);
+  for (const { net } of layers) {
+    const denial = literal === undefined ? net.name(host, port) : net.address(host, port, false);
+    if (denial !== undefined) refuse(denial);
+  }
+  return {
+    address(ip, to) {
+      if (literal !== undefined && hostText(literal) === canonicalAddress(ip) && to === port) return;
+      for (const { net } of layers) {
+        const denial = net.address(ip, to, literal === undefined && to === port);
+        if (denial !== undefined) refuse(denial);
+      }
+    },
+  };
+}
+
+function canonicalAddress(ip: string): string | undefined {
+  const address = readAddress(ip);
+  return address === undefined ? undefined : hostText(address);
+}
