@@ -14,8 +14,8 @@ export interface ChildOrder {
   readonly signal?: AbortSignal;
   /** Opens a channel for `process.send` in the child and hears what it says. */
   readonly onMessage?: (message: unknown) => void;
-  /** Called once the child runs; `kill` ends its whole group. */
-  readonly onStart?: (kill: () => void) => void;
+  /** When it aborts, the child is sent the message `stop`; needs `onMessage`. */
+  readonly stopSignal?: AbortSignal;
 }
 
 export interface ChildEnd {
@@ -48,10 +48,12 @@ export async function runChild(order: ChildOrder): Promise<ChildEnd> {
   let timedOut = false;
   const kill = (): void => killGroup(child);
   const timer = setTimeout(() => { timedOut = true; kill(); }, order.timeoutMs);
+  const stop = (): void => { if (child.connected) child.send("stop", () => undefined); };
   order.signal?.addEventListener("abort", kill);
+  order.stopSignal?.addEventListener("abort", stop);
   try {
-    order.onStart?.(kill);
     if (order.signal?.aborted) kill();
+    if (order.stopSignal?.aborted) stop();
     const { code, signal } = await exitOf(child, keep);
     const leftBehind = await endGroup(child);
     await closed(child);
@@ -59,6 +61,7 @@ export async function runChild(order: ChildOrder): Promise<ChildEnd> {
   } finally {
     clearTimeout(timer);
     order.signal?.removeEventListener("abort", kill);
+    order.stopSignal?.removeEventListener("abort", stop);
   }
 }
 

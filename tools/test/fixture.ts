@@ -1,4 +1,5 @@
 /** Small repositories in a temporary folder, for the tests of the tools. */
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -44,3 +45,19 @@ export const CLEAN: Readonly<Record<string, string>> = {
   "packages/block/src/prelude.lua": "return 1\n",
   "packages/block/test/block.test.ts": "import fc from \"fast-check\";\nimport { run } from \"@atoll-run/block\";\nfc(run);\n",
 };
+
+export interface Said { readonly code: number | null; readonly out: string; readonly err: string }
+
+/** Runs `main` of a tool on a fixture, in a process of its own; `kill` lets a test interrupt it. */
+export function runTool(tool: string, args: readonly string[], root: string): Promise<Said> & { kill: () => void } {
+  const script = `import { main } from ${JSON.stringify(new URL(`../${tool}.ts`, import.meta.url).href)};
+    process.exitCode = await main(${JSON.stringify(args)}, ${JSON.stringify(root)});`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "pipe"] });
+  const said = { out: "", err: "" };
+  child.stdout.on("data", (part: Buffer) => { said.out += part.toString(); });
+  child.stderr.on("data", (part: Buffer) => { said.err += part.toString(); });
+  const ended = new Promise<Said>((done) => {
+    child.once("close", (code) => done({ code, ...said }));
+  });
+  return Object.assign(ended, { kill: () => { child.kill("SIGTERM"); } });
+}
