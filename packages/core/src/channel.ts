@@ -1,9 +1,10 @@
 /**
  * A bounded queue that can be waited on, from both sides.
  *
- * takes items from `offer` and `put`; gives them, in order, each to one `take`; promises that a waiter is served in the
- * order of arrival and that an item is with the channel, its taker or its putter, never lost between; refuses when full
- * (`offer`), when too many wait (`core.overloaded`) and when closed (`core.closed`); never grows over its bounds.
+ * takes items from `offer` and `put`; gives them, in order, each to one `take`; promises that a waiter is
+ * served in the order of arrival and that an item is with the channel, its taker or its putter, never lost
+ * between; refuses when full (`offer`), when too many wait (`core.overloaded`) and when closed
+ * (`core.closed`); never grows over its bounds.
  */
 import { onAbort } from "./abort.ts";
 import { closed, overloaded } from "./core-fault.ts";
@@ -90,8 +91,8 @@ export class Channel<T extends {}> implements AsyncIterable<T> {
   }
 
   /**
-   * Waits for room. Throws `core.closed`, `core.overloaded` when too many wait already, or the signal's reason; in each
-   * of these cases the item was not taken.
+   * Waits for room. Throws `core.closed`, `core.overloaded` when too many wait already, or the signal's
+   * reason; in each of these cases the item was not taken.
    */
   put(item: T, o: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -121,8 +122,9 @@ export class Channel<T extends {}> implements AsyncIterable<T> {
   }
 
   /**
-   * Waits for an item; undefined when the channel is closed and empty. Throws the signal's reason, or `core.overloaded`.
-   * Give a deadline as a signal, do not race the promise: an item that was handed over would be lost.
+   * Waits for an item; undefined when the channel is closed and empty. Throws the signal's reason, or
+   * `core.overloaded`. Give a deadline as a signal, do not race the promise: an item that was handed over
+   * would be lost.
    */
   take(o: { readonly signal?: AbortSignal | undefined } = {}): Promise<T | undefined> {
     if (o.signal?.aborted) return Promise.reject(o.signal.reason);
@@ -158,7 +160,10 @@ export class Channel<T extends {}> implements AsyncIterable<T> {
     return all;
   }
 
-  /** No item comes in any more: waiting puts fail with `core.closed`, takes get what is left and then undefined. */
+  /**
+   * No item comes in any more: waiting puts fail with `core.closed`, takes get what is left and then
+   * undefined.
+   */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

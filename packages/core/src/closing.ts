@@ -65,11 +65,15 @@ export class Closing implements AsyncDisposable {
     return thing;
   }
 
-  /** Adds a step that runs before those added earlier. Throws when closing has begun: the caller then closes itself. */
+  /**
+   * Adds a step that runs before those added earlier. Throws when closing has begun: the caller then closes
+   * itself.
+   */
   defer(run: CloseStep, o: CloseStepOptions = {}): void {
     assert(!this.begun, "closing has begun, nothing can be added");
     assert(this.#clock !== undefined || o.withinMs === undefined, "a bounded step needs a clock");
-    this.#steps.push({ run, name: o.name ?? `step ${this.#steps.length + 1}`, withinMs: o.withinMs ?? Infinity });
+    const { name = `step ${this.#steps.length + 1}`, withinMs = Infinity } = o;
+    this.#steps.push({ run, name, withinMs });
   }
 
   /** Runs every step once, last added first; later calls get the same report. Never throws. */

@@ -1,6 +1,6 @@
 /**
- * Config: read, decide, refuse, hide. Foreign settings come in as text with the place they come from; `decide` gives a
- * frozen, complete object or all problems at once. Pure: reads no file and no environment.
+ * Config: read, decide, refuse, hide. Foreign settings come in as text with the place they come from;
+ * `decide` gives a frozen, complete object or all problems at once. Pure: reads no file and no environment.
  */
 
 /** Where a setting was read: `atoll.toml:3`, a flag, a variable. */
@@ -28,7 +28,9 @@ export type Decided<T> =
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] };
 
 /** A value read from text, or what is wrong with the text. */
-export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+export type Reading<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: string };
 
 export interface NumberRule {
   readonly min?: number;
@@ -37,7 +39,9 @@ export interface NumberRule {
   readonly fraction?: boolean;
 }
 
-/** Collects what is wrong while a config is decided. Each reader gives its fallback after noting a problem. */
+/**
+ * Collects what is wrong while a config is decided. Each reader gives its fallback after noting a problem.
+ */
 export class Decision {
   readonly problems: Problem[] = [];
   readonly warnings: Problem[] = [];
@@ -63,7 +67,10 @@ export class Decision {
     return this.take(setting, (text) => readNumber(text, rule), fallback);
   }
 
-  /** As `number`, but text that is no number warns and gives the fallback; a number out of range is still refused. */
+  /**
+   * As `number`, but text that is no number warns and gives the fallback; a number out of range is still
+   * refused.
+   */
   numberOrWarn<D>(setting: Setting | undefined, rule: NumberRule, fallback: D): number | D {
     if (setting === undefined) return fallback;
     const any = readNumber(setting.text, { fraction: rule.fraction ?? false });
@@ -97,7 +104,8 @@ export function decide<T>(make: (decision: Decision) => T): Decided<T> {
   const decision = new Decision();
   const value = make(decision);
   const warnings = Object.freeze(decision.warnings);
-  if (decision.problems.length > 0) return { ok: false, problems: Object.freeze(decision.problems), warnings };
+  const problems = Object.freeze(decision.problems);
+  if (problems.length > 0) return { ok: false, problems, warnings };
   return { ok: true, value: freezeDeep(value), warnings };
 }
 
@@ -109,7 +117,9 @@ export function readNumber(text: string, rule: NumberRule = {}): Reading<number>
   if (!pattern.test(trimmed) || !Number.isFinite(value)) {
     return { ok: false, problem: `'${text}' is not a ${rule.fraction ? "number" : "whole number"}` };
   }
-  if (!rule.fraction && !Number.isSafeInteger(value)) return { ok: false, problem: `${trimmed} is too large` };
+  if (!rule.fraction && !Number.isSafeInteger(value)) {
+    return { ok: false, problem: `${trimmed} is too large` };
+  }
   const { min = -Infinity, max = Infinity } = rule;
   if (value < min || value > max) return { ok: false, problem: `${trimmed} is not in ${rangeText(rule)}` };
   return { ok: true, value };
@@ -133,10 +143,13 @@ const FLAGS: Readonly<Record<string, boolean>> = {
 export function readFlag(text: string): Reading<boolean> {
   const key = text.trim().toLowerCase();
   const value = Object.hasOwn(FLAGS, key) ? FLAGS[key] : undefined;
-  return value === undefined ? { ok: false, problem: `'${text}' is neither true nor false` } : { ok: true, value };
+  if (value === undefined) return { ok: false, problem: `'${text}' is neither true nor false` };
+  return { ok: true, value };
 }
 
-/** Only what no system takes as a path is refused; whether it is there is a question for the one who opens it. */
+/**
+ * Only what no system takes as a path is refused; whether it is there is a question for the one who opens it.
+ */
 export function readPath(text: string): Reading<string> {
   if (text === "") return { ok: false, problem: "the path is empty" };
   if (text.includes("\0")) return { ok: false, problem: "the path contains a NUL character" };
@@ -145,7 +158,8 @@ export function readPath(text: string): Reading<string> {
 
 /** `atoll.toml:3: bus.capacity: 0 is not in 1.. (give at least 1)`. */
 export function problemText(p: Problem): string {
-  const file = p.where.file === undefined ? "" : `${p.where.file}${p.where.line === undefined ? "" : `:${p.where.line}`}: `;
+  const line = p.where.line === undefined ? "" : `:${p.where.line}`;
+  const file = p.where.file === undefined ? "" : `${p.where.file}${line}: `;
   return `${file}${p.where.name}: ${p.problem}${p.hint === undefined ? "" : ` (${p.hint})`}`;
 }
 
@@ -156,7 +170,10 @@ export function configErrorText(problems: readonly Problem[]): string {
   return `config error: ${lines.length} problems\n${lines.map((line) => `  ${line}`).join("\n")}`;
 }
 
-/** Freezes arrays and plain objects through and through; instances of classes and functions are left as they are. */
+/**
+ * Freezes arrays and plain objects through and through; instances of classes and functions are left as they
+ * are.
+ */
 export function freezeDeep<T>(value: T): T {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
   const proto: unknown = Object.getPrototypeOf(value);

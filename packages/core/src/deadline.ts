@@ -13,6 +13,7 @@ export class Deadline implements Disposable {
   readonly #what: string;
   #controller: AbortController | undefined;
   #timer: Disposable | undefined;
+  #disposed = false;
 
   /** `ms` from now; `Infinity` = never, less than 0 counts as 0. `what` begins the text of the fault. */
   constructor(clock: Clock, ms: number, what = "the wait") {
@@ -46,19 +47,20 @@ export class Deadline implements Disposable {
     return timedOut(this.#what, this.ms);
   }
 
-  /** Aborts with `fault()` when the time is over. The timer starts at the first look; dispose stops it. */
+  /** Aborts with `fault()` when the time is over. The timer starts at the first look; dispose ends it. */
   get signal(): AbortSignal {
     if (this.#controller !== undefined) return this.#controller.signal;
     const controller = new AbortController();
     this.#controller = controller;
     if (this.passed) controller.abort(this.fault());
-    else if (Number.isFinite(this.atMs)) {
+    else if (Number.isFinite(this.atMs) && !this.#disposed) {
       this.#timer = this.#clock.after(this.leftMs(), () => controller.abort(this.fault()));
     }
     return controller.signal;
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true;
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
   }
@@ -74,9 +76,9 @@ export interface WithDeadline {
 }
 
 /**
- * Waits for `make` until the time is over (throws `core.timed_out`) or the signal aborts (throws its reason). The signal
- * that `make` gets aborts in both cases; what it still gives or throws afterwards is dropped. With nothing left or an
- * aborted signal `make` is not called.
+ * Waits for `make` until the time is over (throws `core.timed_out`) or the signal aborts (throws its reason).
+ * The signal that `make` gets aborts in both cases; what it still gives or throws afterwards is dropped. With
+ * nothing left or an aborted signal `make` is not called.
  */
 export function withDeadline<T>(make: (signal: AbortSignal) => T | Promise<T>, o: WithDeadline): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -103,7 +105,9 @@ export function withDeadline<T>(make: (signal: AbortSignal) => T | Promise<T>, o
 }
 
 /** Waits `ms` milliseconds, or throws the signal's reason as soon as it aborts. */
-export function sleep(ms: number, o: { readonly clock: Clock; readonly signal?: AbortSignal | undefined }): Promise<void> {
+export function sleep(
+  ms: number, o: { readonly clock: Clock; readonly signal?: AbortSignal | undefined },
+): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   if (o.signal?.aborted) {
     reject(o.signal.reason);

@@ -1,5 +1,6 @@
 /**
- * Events are a map from name to fact. A listener cannot hurt the one who emits, a slow reader cannot make it grow.
+ * Events are a map from name to fact. A listener cannot hurt the one who emits, a slow reader cannot make it
+ * grow.
  *
  * ```ts
  * interface RunEvents { started: { at_ms: number }; print: { text: string } }
@@ -73,8 +74,9 @@ export class Events<M extends Facts<M>> {
   }
 
   /**
-   * Everything from now on, for one reader. At most `buffer` events wait for it (default 256); what does not fit is
-   * counted and comes as `{name: "lost", count}` where it is missing. Ends on `close`, or when the signal aborts.
+   * Everything from now on, for one reader. At most `buffer` events wait for it (default 256); what does not
+   * fit is counted and comes as `{name: "lost", count}` where it is missing. Ends on `close`, or when the
+   * signal aborts.
    */
   stream(
     o: { readonly buffer?: number; readonly signal?: AbortSignal | undefined } = {},
@@ -115,7 +117,7 @@ class Stream<E> implements AsyncIterableIterator<E | LostEvent>, AsyncDisposable
       this.#answer({ done: false, value: event });
       return;
     }
-    // After a loss there must be room for the notice and for the event, so that the notice stands where the gap is.
+    // After a loss both the notice and the event must fit, so that the notice stands where the gap is.
     const room = this.#queue.limit - this.#queue.size;
     if (this.#lost > 0 && room >= 2) {
       this.#queue.push({ event: { name: "lost", count: this.#lost } });

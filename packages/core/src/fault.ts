@@ -1,6 +1,7 @@
 /**
- * The one error class of Atoll. A fault has a stable `code` (`<room>.<snake_case>`), plain `facts`, a retry class and a
- * sentence that says what to do. No error is recognised by its text; across threads and processes compare `code`.
+ * The one error class of Atoll. A fault has a stable `code` (`<room>.<snake_case>`), plain `facts`, a retry
+ * class and a sentence that says what to do. No error is recognised by its text; across threads and processes
+ * compare `code`.
  */
 import { toPlain } from "./plain.ts";
 
@@ -60,14 +61,21 @@ export class Fault<F extends FaultShape = FaultShape> extends Error {
 
 /** True for a fault made in any thread or copy of this package: looks at the shape, not at the class. */
 export function isFault(value: unknown): value is Fault {
-  return value instanceof Error && typeof (value as { code?: unknown }).code === "string"
-    && typeof (value as { facts?: unknown }).facts === "object" && typeof (value as { retry?: unknown }).retry === "string";
+  if (!(value instanceof Error)) return false;
+  const { code, facts, retry } = value as { code?: unknown; facts?: unknown; retry?: unknown };
+  return typeof code === "string" && typeof facts === "object" && typeof retry === "string";
 }
 
-/** Plain data of a fault, safe to clone into another thread: what facts cannot cross are described. Cause and class stay. */
+/**
+ * Plain data of a fault, safe to clone into another thread: facts that cannot cross are described in words,
+ * cause and class stay behind.
+ */
 export function toFaultData(fault: Fault): FaultData {
   return {
-    code: fault.code, text: fault.message, facts: toPlain(fault.facts) as Record<string, unknown>, retry: fault.retry,
+    code: fault.code,
+    text: fault.message,
+    facts: toPlain(fault.facts) as Record<string, unknown>,
+    retry: fault.retry,
     ...(fault.uncertain === undefined ? {} : { uncertain: fault.uncertain }),
     ...(fault.retry_after_ms === undefined ? {} : { retry_after_ms: fault.retry_after_ms }),
     ...(fault.hint === undefined ? {} : { hint: fault.hint }),

@@ -21,9 +21,9 @@ export interface JsonProblem {
 export type ParsedJson = { readonly ok: true; readonly value: Json } | JsonProblem;
 
 /**
- * Reads a JSON text. Integers within int64 that a number cannot hold become bigint, larger ones the nearest float.
- * A number says nothing of how it was written: `7` and `7.0` both give 7; who must tell them apart keeps the text.
- * Duplicate keys: the last wins. Numbers beyond the range of a double are refused.
+ * Reads a JSON text. Integers within int64 that a number cannot hold become bigint, larger ones the nearest
+ * float. A number says nothing of how it was written: `7` and `7.0` both give 7; who must tell them apart
+ * keeps the text. Duplicate keys: the last wins. Numbers beyond the range of a double are refused.
  */
 export function parseJson(text: string, o: ParseOptions = {}): ParsedJson {
   const { depthMax = JSON_DEPTH_MAX, bigint = true } = o;
@@ -55,7 +55,9 @@ class Stop extends Error {
 }
 
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
-const WORDS: Readonly<Record<string, readonly [string, Json]>> = { t: ["true", true], f: ["false", false], n: ["null", null] };
+const WORDS: Readonly<Record<string, readonly [string, Json]>> = {
+  t: ["true", true], f: ["false", false], n: ["null", null],
+};
 
 class Reader {
   readonly #text: string;

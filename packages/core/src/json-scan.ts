@@ -1,8 +1,8 @@
 /** A quick look over JSON text: is the engine's own parser exact enough for it? Nothing is allocated. */
 
 /**
- * `plain`: JSON.parse gives what `parseJson` promises. `exact`: it may not (long integers, huge exponents, deeper than
- * `depthMax`). Text that is not JSON gets either answer.
+ * `plain`: JSON.parse gives what `parseJson` promises. `exact`: it may not (long integers, huge exponents,
+ * deeper than `depthMax`). Text that is not JSON gets either answer.
  */
 export function scanJson(text: string, depthMax: number, bigint: boolean): "plain" | "exact" {
   const end = text.length;

@@ -1,4 +1,7 @@
-/** Values to JSON text: compact, keys sorted by their UTF-8 bytes at every level, so that equal values give equal bytes. */
+/**
+ * Values to JSON text: compact, keys sorted by their UTF-8 bytes at every level, so that equal values give
+ * equal bytes.
+ */
 import { floatText, JSON_DEPTH_MAX, LuaFloat } from "./json.ts";
 
 export interface StringifyOptions {
@@ -17,9 +20,10 @@ export interface WriteProblem {
 export type WrittenJson = { readonly ok: true; readonly text: string } | WriteProblem;
 
 /**
- * JSON text of a value: `Json`, `LuaFloat`, and what has a `toJSON`. Whole numbers within ±(2^53−1) are written as
- * integers, larger numbers as floats (`1e+21`, `9007199254740992.0`), bigint as digits. As in JSON.stringify a property
- * that is undefined is left out and an undefined element becomes null; other things without a JSON form are refused.
+ * JSON text of a value: `Json`, `LuaFloat`, and what has a `toJSON`. Whole numbers within ±(2^53−1) are
+ * written as integers, larger numbers as floats (`1e+21`, `9007199254740992.0`), bigint as digits. As in
+ * JSON.stringify a property that is undefined is left out and an undefined element becomes null; other things
+ * without a JSON form are refused.
  */
 export function stringifyJson(value: unknown, o: StringifyOptions = {}): WrittenJson {
   try {
@@ -92,10 +96,13 @@ function writeObject(object: Readonly<Record<string, unknown>>, left: number, li
     for (const key of sortedKeys(object)) {
       at = key;
       const value = object[key];
-      if (value !== undefined) text += `${text === "" ? "" : ","}${jsonString(key)}:${write(value, left, limit)}`;
+      if (value === undefined) continue;
+      if (text !== "") text += ",";
+      text += `${jsonString(key)}:${write(value, left, limit)}`;
     }
   } catch (error) {
-    if (error instanceof Stop) error.path.unshift(/^[A-Za-z_]\w*$/.test(at) ? `.${at}` : `[${JSON.stringify(at)}]`);
+    const step = /^[A-Za-z_]\w*$/.test(at) ? `.${at}` : `[${JSON.stringify(at)}]`;
+    if (error instanceof Stop) error.path.unshift(step);
     throw error;
   }
   return `{${text}}`;
@@ -104,7 +111,7 @@ function writeObject(object: Readonly<Record<string, unknown>>, left: number, li
 const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
 
 function jsonString(text: string): string {
-  // Short texts without anything to escape are the common case, and a test is cheaper than the engine's general way.
+  // Short texts with nothing to escape are the common case: a test is cheaper than the engine's general way.
   return text.length > 64 || NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
@@ -140,7 +147,7 @@ export function compareBytes(a: string, b: string): number {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
     if (x === y) continue;
-    // Units of surrogate pairs stand for code points above all others; the engine's own order puts them before U+E000.
+    // Surrogates stand for code points above all others, but the engine orders them before U+E000.
     return byteRank(x) - byteRank(y);
   }
   return a.length - b.length;

@@ -1,7 +1,8 @@
 /** JSON values and what can go wrong with them. Reading is in json-read.ts, writing in json-write.ts. */
 
 /** A JSON value that keeps 64-bit integers: integers beyond ±(2^53−1) are `bigint`. */
-export type Json = null | boolean | number | bigint | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  | null | boolean | number | bigint | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** Levels of arrays and objects that are read and written; 1 = a flat array. */
 export const JSON_DEPTH_MAX = 128;
@@ -11,8 +12,8 @@ export const INT64_MIN = -(2n ** 63n);
 export const INT64_MAX = 2n ** 63n - 1n;
 
 /**
- * A float that stays one: JSON text of `luaFloat(8)` is `8.0`, and a script gets 8.0 where a plain 8 would become the
- * integer 8.
+ * A float that stays one: JSON text of `luaFloat(8)` is `8.0`, and a script gets 8.0 where a plain 8 would
+ * become the integer 8.
  */
 export class LuaFloat {
   readonly value: number;

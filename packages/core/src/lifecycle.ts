@@ -25,7 +25,9 @@ export interface Lifecycle<P extends string> {
   is(...phases: readonly P[]): boolean;
   /** May `move(to)` be called now? */
   can(to: P): boolean;
-  /** Goes on to a phase that the table allows; any other edge is our own bug and throws, the phase unchanged. */
+  /**
+   * Goes on to a phase that the table allows; any other edge is our own bug and throws, the phase unchanged.
+   */
   move(to: P): void;
 }
 

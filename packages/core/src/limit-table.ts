@@ -1,6 +1,6 @@
 /**
- * Every limit of a block, with its unit and its reason (spec: block 10, and the waits named in 4 and 5). `docs/limits.md`
- * is printed from this table. `Infinity` = none.
+ * Every limit of a block, with its unit and its reason (spec: block 10, and the waits named in 4 and 5).
+ * `docs/limits.md` is printed from this table. `Infinity` = none.
  */
 export type LimitUnit = "bytes" | "ms" | "count" | "levels";
 
@@ -23,7 +23,9 @@ const NONE = Infinity;
 
 type Over = readonly [over: string | null, effect: string];
 
-function limit(unit: LimitUnit, values: number | readonly [number, number], why: string, [over, effect]: Over): Limit {
+function limit(
+  unit: LimitUnit, values: number | readonly [number, number], why: string, [over, effect]: Over,
+): Limit {
   const [usual, restricted] = typeof values === "number" ? [values, values] : values;
   return { unit, default: usual, restricted, why, over, effect };
 }
@@ -31,10 +33,12 @@ function limit(unit: LimitUnit, values: number | readonly [number, number], why:
 /** Groups of limits, in the order of the page. */
 export const LIMIT_GROUPS = {
   "Isle: memory and time": {
-    isleBytesMax: limit("bytes", [256 * MIB, 64 * MIB], "Memory of one isle, host buffers held for it included.",
+    isleBytesMax: limit("bytes", [256 * MIB, 64 * MIB],
+      "Memory of one isle, host buffers held for it included.",
       ["isle.memory", "`not enough memory`, which the script can catch; a script that ends by it fails"]),
     wallMsMax: limit("ms", NONE, "How long a run may last.", ["isle.timeout", "the isle is killed"]),
-    cpuMsMax: limit("ms", NONE, "CPU time of a run, all its isles together.", ["isle.timeout", "the isle is killed"]),
+    cpuMsMax: limit("ms", NONE, "CPU time of a run, all its isles together.",
+      ["isle.timeout", "the isle is killed"]),
     handlerMsMax: limit("ms", NONE,
       "One bus handler; what is left of the event's own deadline bounds it in any case.",
       ["bus.handler_failed", "the handler is cancelled, nack `handler timeout`"]),
@@ -44,25 +48,29 @@ export const LIMIT_GROUPS = {
       ["isle.timeout", "the isle is killed"]),
     giveWayMs: limit("ms", 5, "CPU time after which an isle in a shared worker lets the others run.",
       [null, "suspended at the next poll"]),
-    syncWaitMsMax: limit("ms", 1_000, "A wait inside a C call in a shared worker: it holds up the other isles.",
+    syncWaitMsMax: limit("ms", 1_000,
+      "A wait inside a C call in a shared worker: it holds up the other isles.",
       ["isle.would_block", "raises"]),
     sleepMsMax: limit("ms", 86_400_000, "One `std.time.sleep`; a longer one is a mistake in units.",
       ["script.argument", "raises"]),
   },
   "Isle: ending": {
-    softStopMs: limit("ms", 100, "What a catchable abort gets before the uncatchable one.", [null, "isle kill"]),
+    softStopMs: limit("ms", 100, "What a catchable abort gets before the uncatchable one.",
+      [null, "isle kill"]),
     taskAbortMsMax: limit("ms", 500, "What the abort of a running task may take.", [null, "isle kill"]),
     isleEndMsMax: limit("ms", 250, "Closing of the isles at the end of a run.", [null, "`unfinished`"]),
     handlerRestartsMax: limit("count", 3, "Restarts of a handler isle within `handlerRestartWindowMs`.",
       ["isle.crashed", "the run fails"]),
-    handlerRestartWindowMs: limit("ms", 60_000, "Window in which restarts are counted.", [null, "older ones are forgotten"]),
+    handlerRestartWindowMs: limit("ms", 60_000, "Window in which restarts are counted.",
+      [null, "older ones are forgotten"]),
   },
   "Output and reports": {
     printBytesMax: limit("bytes", [NONE, 10 * MIB], "What a run may print.",
       ["isle.output", "cut, one notice, event `limit`"]),
     printBytesPerSecondMax: limit("bytes", [NONE, MIB], "What it may print in a second.",
       ["isle.output", "cut, one notice, event `limit`"]),
-    runEventsMax: limit("count", 256, "Events that wait for a slow reader of `events()`.", [null, "`lost` with their count"]),
+    runEventsMax: limit("count", 256, "Events that wait for a slow reader of `events()`.",
+      [null, "`lost` with their count"]),
     warningsMax: limit("count", 1_000, "Warnings kept for the result.", [null, "later ones are only logged"]),
   },
   "Bus and end of a run": {
@@ -73,7 +81,8 @@ export const LIMIT_GROUPS = {
       ["bus.timeout", "nack `handler timeout`"]),
     graceMs: limit("ms", 1_000, "What a handler and the queue get after a stop.",
       [null, "the handler is cancelled, queued events are nacked `bus stopped`"]),
-    hardStopMs: limit("ms", 500, "What a cancelled handler gets before its isle is killed.", [null, "isle kill"]),
+    hardStopMs: limit("ms", 500, "What a cancelled handler gets before its isle is killed.",
+      [null, "isle kill"]),
     endMsMax: limit("ms", 5_000, "What the end of a run may take beside `graceMs`.", [null, "`unfinished`"]),
     lingerMs: limit("ms", [NONE, 5_000], "How long the end waits for tasks nobody joined.",
       ["task.cancelled", "cancelled, `unfinished`"]),
@@ -84,10 +93,12 @@ export const LIMIT_GROUPS = {
       [null, "awaited calls wait, others `channel full (backpressure)`"]),
     mcpNotificationsMax: limit("count", 128, "Notifications of one MCP server that wait for their callback.",
       [null, "dropped, with a warning"]),
-    liveTasksMax: limit("count", [10_000, 1_000], "Tasks that have not ended.", ["script.argument", "`spawn` raises"]),
+    liveTasksMax: limit("count", [10_000, 1_000], "Tasks that have not ended.",
+      ["script.argument", "`spawn` raises"]),
   },
   "HTTP": {
-    httpBodyBytesMax: limit("bytes", 10 * MIB, "One response body, counted while it is read, after decompression.",
+    httpBodyBytesMax: limit("bytes", 10 * MIB,
+      "One response body, counted while it is read, after decompression.",
       ["http.too_large", "raises"]),
     sseEventBytesMax: limit("bytes", MIB, "One server-sent event.", ["http.too_large", "raises"]),
     httpOpenMax: limit("count", [256, 32], "Requests that are open.", [null, "the next one waits"]),
@@ -98,17 +109,21 @@ export const LIMIT_GROUPS = {
     childOutputBytesMax: limit("bytes", [10 * MIB, MIB], "What is kept of one stream of a child.",
       [null, "truncated, and said so"]),
     childrenLiveMax: limit("count", [128, 16], "Children that run.", [null, "the next one waits"]),
-    childMs: limit("ms", 30_000, "One `sh.exec` without `timeout`.", ["sh.timeout", "its process group is ended"]),
+    childMs: limit("ms", 30_000, "One `sh.exec` without `timeout`.",
+      ["sh.timeout", "its process group is ended"]),
     childStopMs: limit("ms", 500, "From SIGTERM to SIGKILL.", [null, "SIGKILL to the process group"]),
   },
   "Mesh, MCP": {
     meshPayloadBytesMax: limit("bytes", 4 * MIB, "One payload, as JSON text.", ["mesh.rejected", "raises"]),
     meshSendMs: limit("ms", 10_000, "One `mesh.send` without `timeout_ms`.", ["mesh.timeout", "raises"]),
-    meshRequestMs: limit("ms", 30_000, "One `mesh.request`; what is left of the event being handled, if that is less.",
+    meshRequestMs: limit("ms", 30_000,
+      "One `mesh.request`; what is left of the event being handled, if that is less.",
       ["mesh.timeout", "raises"]),
     mcpMs: limit("ms", 30_000, "One round trip to an MCP server.", ["mcp.timeout", "error"]),
-    mcpStderrBytesMax: limit("bytes", 64 * KIB, "What is kept of the stderr of an MCP server.", [null, "the oldest part goes"]),
-    mcpStopMs: limit("ms", 2_000, "From the end of input to SIGTERM, and on to SIGKILL.", [null, "`unfinished`"]),
+    mcpStderrBytesMax: limit("bytes", 64 * KIB, "What is kept of the stderr of an MCP server.",
+      [null, "the oldest part goes"]),
+    mcpStopMs: limit("ms", 2_000, "From the end of input to SIGTERM, and on to SIGKILL.",
+      [null, "`unfinished`"]),
   },
   "Data and files": {
     jsonDepthMax: limit("levels", 128, "Nesting of JSON; also of values that move with a handler.",
@@ -116,9 +131,12 @@ export const LIMIT_GROUPS = {
     walkDepthMax: limit("levels", 256, "Folders below each other in `std.fs.walk`.", ["fs.limit", "raises"]),
     walkEntriesMax: limit("count", 10_000, "Entries of one `std.fs.walk`.", ["fs.limit", "raises"]),
     sqlMs: limit("ms", 5_000, "One statement of `std.sql`, `std.kv`, `std.ts`.", ["sql.timeout", "raises"]),
-    sqlBusyMs: limit("ms", 5_000, "How long a statement waits for a lock of another process.", ["sql.failed", "raises"]),
-    sqlQueueMsMax: limit("ms", 30_000, "How long a statement waits for those before it.", ["sql.timeout", "raises"]),
-    storeSliceRowsMax: limit("count", 1_000, "Rows between two looks at the deadline in `std.kv` and `std.ts`.",
+    sqlBusyMs: limit("ms", 5_000, "How long a statement waits for a lock of another process.",
+      ["sql.failed", "raises"]),
+    sqlQueueMsMax: limit("ms", 30_000, "How long a statement waits for those before it.",
+      ["sql.timeout", "raises"]),
+    storeSliceRowsMax: limit("count", 1_000,
+      "Rows between two looks at the deadline in `std.kv` and `std.ts`.",
       [null, "the next slice"]),
   },
 } as const satisfies Record<string, Record<string, Limit>>;

@@ -1,4 +1,7 @@
-/** The limits of one block: defaults of its mode with what the host overrides, and the page that lists them all. */
+/**
+ * The limits of one block: the defaults of its mode with what the host overrides, and the page that lists
+ * them all.
+ */
 import { rangeText, type Problem } from "./config.ts";
 import { LIMIT_GROUPS, type Limit, type LimitUnit } from "./limit-table.ts";
 import { Bug } from "./must.ts";
@@ -20,7 +23,8 @@ export function limitProblems(overrides: Readonly<Record<string, unknown>>, at =
   const problems: Problem[] = [];
   for (const [name, value] of Object.entries(overrides)) {
     if (value === undefined) continue;
-    const problem = Object.hasOwn(LIMITS, name) ? limitProblem(LIMITS[name as LimitName], value) : "there is no such limit";
+    const limit = Object.hasOwn(LIMITS, name) ? LIMITS[name as LimitName] : undefined;
+    const problem = limit === undefined ? "there is no such limit" : limitProblem(limit, value);
     if (problem !== undefined) problems.push({ where: { name: `${at}.${name}` }, problem });
   }
   return problems;
@@ -53,8 +57,8 @@ export function limitText(value: number, unit: LimitUnit): string {
     if (value % 1_048_576 === 0) return `${value / 1_048_576} MiB`;
     return value % 1_024 === 0 ? `${value / 1_024} KiB` : `${grouped(value)} bytes`;
   }
-  if (unit === "ms") return value >= 1_000 && value % 1_000 === 0 ? `${grouped(value / 1_000)} s` : `${grouped(value)} ms`;
-  return grouped(value);
+  if (unit !== "ms") return grouped(value);
+  return value >= 1_000 && value % 1_000 === 0 ? `${grouped(value / 1_000)} s` : `${grouped(value)} ms`;
 }
 
 function grouped(value: number): string {
@@ -69,11 +73,13 @@ export function renderLimits(): string {
     "Everything has a limit, and every limit has a unit, a reason and an answer. This page is printed from",
     "`packages/core/src/limit-table.ts` by `node packages/core/test/write-docs.ts`; a test compares the two.",
     "",
-    "The names are keys of `BlockConfig.limits`. *Default* is what `atoll run` and `runBlock` use, *restricted* what runs",
-    "with grants and members of a mob get. The code is that of the fault; where there is none, nothing fails.",
+    "The names are keys of `BlockConfig.limits`. *Default* is what `atoll run` and `runBlock` use,",
+    "*restricted* what runs with grants and members of a mob get. The code is that of the fault; where there is",
+    "none, nothing fails.",
   ];
   for (const [title, group] of Object.entries(LIMIT_GROUPS)) {
-    lines.push("", `## ${title}`, "", "| limit | default | restricted | why | over the limit |", "|---|---|---|---|---|");
+    lines.push("", `## ${title}`, "");
+    lines.push("| limit | default | restricted | why | over the limit |", "|---|---|---|---|---|");
     for (const [name, limit] of Object.entries<Limit>(group)) {
       const over = limit.over === null ? limit.effect : `${limit.effect}: \`${limit.over}\``;
       const values = [limit.default, limit.restricted].map((value) => limitText(value, limit.unit));

@@ -1,6 +1,7 @@
 /**
- * The filter language of `ATOLL_LOG` and `RUST_LOG`: `off`, `level`, `target=level`, `target`, and lists of these with
- * commas. The longest target that fits decides; without a bare level, targets that are not named are off.
+ * The filter language of `ATOLL_LOG` and `RUST_LOG`: `off`, `level`, `target=level`, `target`, and lists of
+ * these with commas. The longest target that fits decides; without a bare level, targets that are not named
+ * are off.
  */
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 
@@ -35,9 +36,11 @@ export function parseLogFilter(text: string): LogFilterReading {
     const bare = RANKS.get(name.toLowerCase());
     const rank = level === undefined ? 0 : RANKS.get(level.toLowerCase());
     if (level === undefined && bare !== undefined) rest = bare;
-    else if (!/^[A-Za-z_][\w:.-]*$/.test(name) || more.length > 0) problems.push(`'${part}' is neither a level nor target=level`);
-    else if (rank === undefined) problems.push(`'${level}' is not one of off, ${LOG_LEVELS.toReversed().join(", ")}`);
-    else targets.set(Object.hasOwn(ALIASES, name) ? (ALIASES[name] ?? name) : name, rank);
+    else if (!/^[A-Za-z_][\w:.-]*$/.test(name) || more.length > 0) {
+      problems.push(`'${part}' is neither a level nor target=level`);
+    } else if (rank === undefined) {
+      problems.push(`'${level}' is not one of off, ${LOG_LEVELS.toReversed().join(", ")}`);
+    } else targets.set(Object.hasOwn(ALIASES, name) ? (ALIASES[name] ?? name) : name, rank);
   }
   if (problems.length > 0) return { ok: false, problems };
   return { ok: true, filter: toFilter(rest ?? (parts.length === 0 ? 2 : 5), targets) };
@@ -54,5 +57,6 @@ function toFilter(rest: number, targets: ReadonlyMap<string, number>): LogFilter
 
 /** `mcp` covers `mcp`, `mcp.stdio` and `mcp::stdio`, not `mcpx`. */
 function covers(name: string, target: string): boolean {
-  return target.startsWith(name) && (target.length === name.length || /[.:]/.test(target.charAt(name.length)));
+  const rest = target.slice(name.length);
+  return target.startsWith(name) && (rest === "" || rest.startsWith(".") || rest.startsWith(":"));
 }

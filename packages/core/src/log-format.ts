@@ -8,9 +8,9 @@ import { isSecretKey } from "./secrets.ts";
 import type { TraceContext } from "./trace.ts";
 
 /**
- * `2026-01-02T03:04:05.678Z  INFO lua: text script=x.lua key=value`, without a line end. Further lines of the text are
- * indented and control characters are escaped, so that no text can pose as another event or drive a terminal.
- * `timeMs`: milliseconds since 1970.
+ * `2026-01-02T03:04:05.678Z  INFO lua: text script=x.lua key=value`, without a line end. Further lines of the
+ * text are indented and control characters are escaped, so that no text can pose as another event or drive a
+ * terminal. `timeMs`: milliseconds since 1970.
  */
 export function formatPretty(event: LogEvent, timeMs: number, redactor?: Redactor): string {
   const pairs: [string, unknown][] = [
@@ -19,13 +19,16 @@ export function formatPretty(event: LogEvent, timeMs: number, redactor?: Redacto
     ["task", event.task],
     ...Object.entries(event.fields ?? {}),
   ];
-  const tail = pairs.filter(([, value]) => value !== undefined).map(([key, value]) => ` ${key}=${shownText(value)}`).join("");
-  const text = `${event.msg}${tail}`;
+  const known = pairs.filter(([, value]) => value !== undefined);
+  const text = event.msg + known.map(([key, value]) => ` ${key}=${shownText(value)}`).join("");
   const head = `${new Date(timeMs).toISOString()} ${event.level.toUpperCase().padStart(5)} ${event.target}: `;
   return head + showLines(redactor === undefined ? text : redactor.text(text));
 }
 
-/** One JSON object, its keys in the order of the specification, what is not known left out; without a line end. */
+/**
+ * One JSON object, its keys in the order of the specification, what is not known left out; without a line
+ * end.
+ */
 export function formatJson(event: LogEvent, timeMs: number, redactor?: Redactor): string {
   const { trace } = event;
   const all: Record<string, unknown> = {
@@ -44,16 +47,17 @@ export function formatJson(event: LogEvent, timeMs: number, redactor?: Redactor)
 }
 
 /**
- * The message of an `ab.obs` event: `prefix=ab.obs event=E component=C trace_id=… k=v…` in this order. Secret keys are
- * masked, `url` is shown without what may hide a secret.
+ * The message of an `ab.obs` event: `prefix=ab.obs event=E component=C trace_id=… k=v…` in this order. Secret
+ * keys are masked, `url` is shown without what may hide a secret.
  */
 export function obsLine(
   event: string, component: string, trace: TraceContext, kv: Readonly<Record<string, unknown>> = {},
 ): string {
   const { trace_id, run_id, agent_id, agent_name } = trace;
   const named = { prefix: "ab.obs", event, component, trace_id, run_id, agent_id, agent_name };
-  const masked = Object.entries(kv).filter(([, value]) => value !== undefined).map(([key, value]) => [key, masks(key, value)]);
-  return [...Object.entries(named), ...masked].map(([key, value]) => `${String(key)}=${valueText(value)}`).join(" ");
+  const given = Object.entries(kv).filter(([, value]) => value !== undefined);
+  const masked = given.map(([key, value]): [string, unknown] => [key, masks(key, value)]);
+  return [...Object.entries(named), ...masked].map(([key, value]) => `${key}=${valueText(value)}`).join(" ");
 }
 
 function masks(key: string, value: unknown): unknown {

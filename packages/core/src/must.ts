@@ -1,4 +1,6 @@
-/** Our own bug: a state that correct code cannot reach. Never caught to go on; the owner of the scope ends it. */
+/**
+ * Our own bug: a state that correct code cannot reach. Never caught to go on; the owner of the scope ends it.
+ */
 export class Bug extends Error {
   override readonly name = "Bug";
 }

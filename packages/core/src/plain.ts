@@ -1,12 +1,15 @@
-/** Anything at all as a plain JSON value, for logs and for facts of faults. Never throws, never grows without end. */
+/**
+ * Anything at all as a plain JSON value, for logs and for facts of faults. Never throws, never grows without
+ * end.
+ */
 import type { Json } from "./json.ts";
 
 const DEPTH_MAX = 16;
 const ITEMS_MAX = 1_000;
 
 /**
- * A JSON value that says what `value` is: text and numbers stay, errors become `{code?, message}`, bytes their count,
- * what is deeper than 16 levels or beyond 1,000 items in all becomes `…`.
+ * A JSON value that says what `value` is: text and numbers stay, errors become `{code?, message}`, bytes
+ * their count, what is deeper than 16 levels or beyond 1,000 items in all becomes `…`.
  */
 export function toPlain(value: unknown): Json {
   const budget = { items: ITEMS_MAX };
@@ -50,7 +53,10 @@ function plainObject(value: object, depth: number, budget: { items: number }): J
     budget.items -= some.length;
     return some;
   };
-  if (Array.isArray(value) || value instanceof Set) return within([...value]).map((item) => plain(item, depth - 1, budget));
-  const entries = value instanceof Map ? [...value].map(([key, item]) => [String(key), item]) : Object.entries(value);
-  return Object.fromEntries(within(entries).map(([key, item]) => [key, plain(item, depth - 1, budget)]));
+  if (Array.isArray(value) || value instanceof Set) {
+    return within([...value]).map((item) => plain(item, depth - 1, budget));
+  }
+  const entries: readonly [unknown, unknown][] = value instanceof Map ? [...value] : Object.entries(value);
+  const plainEntries = within(entries).map(([key, item]) => [String(key), plain(item, depth - 1, budget)]);
+  return Object.fromEntries(plainEntries) as Json;
 }

@@ -1,4 +1,7 @@
-/** Masks known secret values wherever they would be seen: logs, dumps, events, errors, ledger entries (block 8.4). */
+/**
+ * Masks known secret values wherever they would be seen: logs, dumps, events, errors, ledger entries (block
+ * 8.4).
+ */
 import { LuaFloat, type Json } from "./json.ts";
 import type { Secret } from "./secret.ts";
 
@@ -15,8 +18,8 @@ export class Redactor {
   #pattern: RegExp | undefined;
 
   /**
-   * Masks this value from now on, also where it is escaped for JSON or for a URL. False when it is shorter than 4
-   * characters, or when 4,096 values are known: then do not use what cannot be masked.
+   * Masks this value from now on, also where it is escaped for JSON or for a URL. False when it is shorter
+   * than 4 characters, or when 4,096 values are known: then do not use what cannot be masked.
    */
   add(value: string | Secret): boolean {
     const plain = typeof value === "string" ? value : value.reveal();
@@ -38,7 +41,8 @@ export class Redactor {
     if (typeof value === "string") return this.text(value);
     if (typeof value !== "object" || value === null || (value as object) instanceof LuaFloat) return value;
     if (Array.isArray(value)) return value.map((item: Json) => this.json(item));
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.text(key), this.json(item as Json)]));
+    const entries = Object.entries(value as Readonly<Record<string, Json>>);
+    return Object.fromEntries(entries.map(([key, item]) => [this.text(key), this.json(item)]));
   }
 
   #addForm(plain: string): boolean {
@@ -55,10 +59,14 @@ export class Redactor {
 
 function toPattern(values: ReadonlySet<string>): RegExp {
   const longestFirst = [...values].sort((a, b) => b.length - a.length);
-  return new RegExp(longestFirst.map((value) => value.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join("|"), "g");
+  const literal = longestFirst.map((value) => value.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
+  return new RegExp(literal.join("|"), "g");
 }
 
-/** A URL as it may be logged: without userinfo, query and fragment; what is no URL is also cut to 16 and marked `...`. */
+/**
+ * A URL as it may be logged: without userinfo, query and fragment; what is no URL is also cut to 16 and
+ * marked `...`.
+ */
 export function maskUrl(text: string): string {
   const head = text.replace(/[?#].*$/s, "");
   if (URL.canParse(text)) {

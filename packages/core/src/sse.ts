@@ -1,9 +1,10 @@
 /**
  * Decoder of server-sent events (WHATWG), a pure machine.
  *
- * takes bytes in any cuts; gives whole events; promises the same events wherever the bytes are cut; refuses an event of
- * more than its limit and is dead from then on; never looks into the data (`[DONE]` is the caller's word).
- * One deviation: an event that is pending at a clean end is given by `end`, since model gateways omit the last blank line.
+ * takes bytes in any cuts; gives whole events; promises the same events wherever the bytes are cut; refuses
+ * an event of more than its limit and is dead from then on; never looks into the data (`[DONE]` is the
+ * caller's word). One deviation: an event that is pending at a clean end is given by `end`, since model
+ * gateways omit the last blank line.
  */
 import { tooLarge } from "./core-fault.ts";
 import type { Fault } from "./fault.ts";
@@ -51,8 +52,8 @@ export class SseDecoder {
   }
 
   /**
-   * The events that these bytes complete. Throws `codec.too_large`; events that were whole before it are given first, the
-   * fault then comes with the next call.
+   * The events that these bytes complete. Throws `codec.too_large`; events that were whole before it are
+   * given first, the fault then comes with the next call.
    */
   push(chunk: Uint8Array): SseEvent[] {
     assert(!this.#ended, "bytes after the end");

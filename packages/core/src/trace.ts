@@ -1,4 +1,7 @@
-/** Who asks, across processes: the block's own four names, and the W3C form of the trace that other systems read. */
+/**
+ * Who asks, across processes: the block's own four names, and the W3C form of the trace that other systems
+ * read.
+ */
 import type { Ids } from "./ids.ts";
 
 /** Who asks, across processes. Empty strings mean "not given". */
@@ -24,7 +27,10 @@ export function emptyTrace(): TraceContext {
   return { trace_id: "", run_id: "", agent_id: "", agent_name: "" };
 }
 
-/** Reads a `traceparent` header of any version; undefined when it is not one, which the standard says to ignore. */
+/**
+ * Reads a `traceparent` header of any version; undefined when it is not one, which the standard says to
+ * ignore.
+ */
 export function parseTraceparent(text: string): TraceParent | undefined {
   const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/.exec(text.trim());
   if (match === null) return undefined;
@@ -35,10 +41,12 @@ export function parseTraceparent(text: string): TraceParent | undefined {
 }
 
 /**
- * The `traceparent` header of a trace; undefined when its ids cannot stand there. A trace id may be any text: 32 hex
- * digits, with or without the hyphens of a UUID, are usable.
+ * The `traceparent` header of a trace; undefined when its ids cannot stand there. A trace id may be any text:
+ * 32 hex digits, with or without the hyphens of a UUID, are usable.
  */
-export function formatTraceparent(trace: Pick<TraceContext, "trace_id" | "span_id">, sampled = true): string | undefined {
+export function formatTraceparent(
+  trace: Pick<TraceContext, "trace_id" | "span_id">, sampled = true,
+): string | undefined {
   const traceId = trace.trace_id.replaceAll("-", "").toLowerCase();
   const header = `00-${traceId}-${trace.span_id ?? ""}-${sampled ? "01" : "00"}`;
   return parseTraceparent(header) === undefined ? undefined : header;
@@ -55,7 +63,9 @@ export function childTrace(trace: TraceContext, ids: Ids): TraceContext {
   return { ...trace, span_id: newSpanId(ids) };
 }
 
-/** Headers that carry a trace in a request; what is empty is left out, what is not ASCII is percent-encoded. */
+/**
+ * Headers that carry a trace in a request; what is empty is left out, what is not ASCII is percent-encoded.
+ */
 export function traceHeaders(trace: TraceContext): Record<string, string> {
   const headers: Record<string, string> = {};
   const put = (name: string, value: string | undefined): void => {

@@ -116,7 +116,8 @@ test("nothing is lost, doubled or reordered, whoever waits and whoever gives up"
     fc.constant("put" as const), fc.constant("take" as const), fc.constant("offer" as const),
     fc.constant("abortPut" as const), fc.constant("abortTake" as const), fc.constant("turn" as const),
   );
-  await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(move, { maxLength: 60 }), async (limit, moves) => {
+  await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(move, { maxLength: 60 }),
+    async (limit, moves) => {
     const channel = new Channel<number>(limit);
     const taken: number[] = [];
     const gone = new Set<number>();

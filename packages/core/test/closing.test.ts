@@ -43,13 +43,15 @@ test("close reports failures instead of throwing them", async () => {
   assert.deepEqual(await closing.close(), { unfinished: [], failed: [{ name: "store", error }] });
 });
 
-test("a step that is over its time is given up, told so, and named as unfinished; the others still run", async () => {
+test("a step that is over its time is given up, told so, and named as unfinished; the others still run",
+  async () => {
   const clock = new ManualClock();
   const log: string[] = [];
   let told: unknown;
   const closing = new Closing({ clock });
   closing.use(thing("first", log));
-  closing.defer((signal) => new Promise(() => signal.addEventListener("abort", () => (told = signal.reason))), {
+  closing.defer((signal) => new Promise(() => signal.addEventListener("abort", () => (told = signal.reason))),
+    {
     name: "hanging", withinMs: 100,
   });
   closing.use(thing("last", log));

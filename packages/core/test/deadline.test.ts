@@ -35,13 +35,17 @@ test("the signal of a deadline aborts with its fault, and a disposed deadline le
   clock.advance(99);
   assert.equal(signal.aborted, false);
   clock.advance(1);
-  assert.throws(() => signal.throwIfAborted(), { ...timedOut, message: "the answer took longer than 100 ms" });
+  assert.throws(() => signal.throwIfAborted(),
+    { ...timedOut, message: "the answer took longer than 100 ms" });
   assert.ok(new Deadline(clock, 0).signal.aborted);
   {
     using other = new Deadline(clock, 100);
     assert.equal(other.signal.aborted, false);
     assert.equal(clock.timers, 1);
   }
+  const early = new Deadline(clock, 100);
+  early[Symbol.dispose]();
+  assert.equal(early.signal.aborted, false);
   assert.equal(clock.timers, 0);
   assert.equal(new Deadline(clock, Infinity).signal.aborted, false);
   assert.equal(clock.timers, 0);
@@ -58,7 +62,8 @@ test("withDeadline gives the value, or what was thrown, and leaves no timer", as
   assert.equal(clock.timers, 0);
 });
 
-test("withDeadline gives up when the time is over, aborts the work and drops what it still brings", async () => {
+test("withDeadline gives up when the time is over, aborts the work and drops what it still brings",
+  async () => {
   const clock = new ManualClock();
   let inner: AbortSignal | undefined;
   const { promise, reject } = Promise.withResolvers<never>();
@@ -89,7 +94,8 @@ test("without time, or with an aborted signal, the work is not begun", async () 
   const clock = new ManualClock();
   let begun = 0;
   await assert.rejects(withDeadline(() => begun++, { clock, ms: 0 }), timedOut);
-  await assert.rejects(withDeadline(() => begun++, { clock, ms: 9, signal: AbortSignal.abort(new Error("no")) }), /no/);
+  await assert.rejects(withDeadline(() => begun++,
+    { clock, ms: 9, signal: AbortSignal.abort(new Error("no")) }), /no/);
   assert.equal(begun, 0);
 });
 

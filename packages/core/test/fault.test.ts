@@ -8,7 +8,8 @@ class MailError extends Fault<MailFault> {
 }
 
 const full = new MailError({
-  code: "mail.full", facts: { depth: 3 }, text: "mail error: full", retry: "later", retry_after_ms: 50, uncertain: true,
+  code: "mail.full", facts: { depth: 3 }, text: "mail error: full", retry: "later", retry_after_ms: 50,
+    uncertain: true,
   hint: "Send less.", cause: new Error("inner"),
 });
 
@@ -41,9 +42,11 @@ test("a fault survives the way to another thread as plain data", () => {
 });
 
 test("facts that cannot cross to another thread cross as what describes them", () => {
-  const fault = new Fault({ code: "a.b", text: "t", facts: { fn: () => 1, error: new TypeError("bad"), n: 7n, at: new Map([["k", 1]]) } });
+  const fault = new Fault({ code: "a.b", text: "t",
+    facts: { fn: () => 1, error: new TypeError("bad"), n: 7n, at: new Map([["k", 1]]) } });
   const { facts } = structuredClone(toFaultData(fault));
-  assert.deepEqual({ ...facts, fn: typeof facts.fn }, { fn: "string", error: { message: "bad" }, n: 7n, at: { k: 1 } });
+  assert.deepEqual({ ...facts, fn: typeof facts.fn },
+    { fn: "string", error: { message: "bad" }, n: 7n, at: { k: 1 } });
 });
 
 test("a fault is known by its shape, not by its class", () => {

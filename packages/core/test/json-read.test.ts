@@ -16,10 +16,13 @@ function value(text: string, o?: Parameters<typeof parseJson>[1]): Json {
 const NUMBERS: readonly (readonly [string, Json])[] = [
   ["0", 0], ["-0", -0], ["7", 7], ["7.0", 7], ["7.5", 7.5], ["1e3", 1_000], ["-12E-1", -1.2], ["1e+2", 100],
   ["9007199254740991", 2 ** 53 - 1], ["-9007199254740991", 1 - 2 ** 53],
-  ["9007199254740992", 2n ** 53n], ["9007199254740993", 2n ** 53n + 1n], ["-9007199254740993", -(2n ** 53n) - 1n],
+  ["9007199254740992", 2n ** 53n], ["9007199254740993", 2n ** 53n + 1n],
+    ["-9007199254740993", -(2n ** 53n) - 1n],
   ["9223372036854775807", 2n ** 63n - 1n], ["-9223372036854775808", -(2n ** 63n)],
-  ["9223372036854775808", 2 ** 63], ["-9223372036854775809", -(2 ** 63)], ["123456789012345678901234567890", 1.2345678901234568e29],
-  ["9007199254740993.0", 9007199254740992], ["0.12345678901234567890", 0.12345678901234568], ["1e308", 1e308], ["1e-400", 0],
+  ["9223372036854775808", 2 ** 63], ["-9223372036854775809", -(2 ** 63)],
+    ["123456789012345678901234567890", 1.2345678901234568e29],
+  ["9007199254740993.0", 9007199254740992], ["0.12345678901234567890", 0.12345678901234568], ["1e308", 1e308],
+    ["1e-400", 0],
   ["1234567890123456e3", 1234567890123456e3],
 ];
 
@@ -71,7 +74,8 @@ for (const [text, problem, at] of WRONG) {
 test("numbers beyond the range of a double are refused, not turned into infinity", () => {
   for (const text of ["1e309", "-1e+400", "9".repeat(400), `1${"0".repeat(320)}.5`, "123456789012345e999"]) {
     const read = parseJson(`[${text}]`);
-    assert.deepEqual(read, { ok: false, kind: "range", problem: "a number beyond the range of a double", at: 1 });
+    assert.deepEqual(read, { ok: false, kind: "range", problem: "a number beyond the range of a double",
+      at: 1 });
   }
 });
 
@@ -102,19 +106,21 @@ test("of duplicate keys the last wins", () => {
   assert.deepEqual(value("{\"a\":1,\"a\":9007199254740993}"), { a: 2n ** 53n + 1n });
 });
 
-/** The long integer forces the exact reader, which must agree with the engine on everything else. */
-const exactly = (text: string): Json => (value(`[9007199254740993,${text}]`) as readonly Json[])[1] as Json;
+/** The long exponent forces the exact reader, which must agree with the engine on everything else. */
+const exactly = (text: string): Json => (value(`[1e-400,${text}]`,
+  { bigint: false }) as readonly Json[])[1] as Json;
 
 test("the exact reader gives what the engine gives", () => {
   fc.assert(fc.property(fc.json({ maxDepth: 6 }), fc.constantFrom(undefined, 1, "\t"), (text, indent) => {
     const spaced = JSON.stringify(JSON.parse(text), undefined, indent);
     assert.deepEqual(exactly(spaced), JSON.parse(spaced));
-    assert.deepEqual(value(spaced), JSON.parse(spaced));
+    assert.deepEqual(value(spaced, { bigint: false }), JSON.parse(spaced));
   }));
 });
 
 test("texts that the engine refuses are refused, and no others", () => {
-  const damage = fc.record({ at: fc.nat(200), with: fc.constantFrom("", "\"", "\\", "[", "}", ",", ":", "1", "e", ".", "-", " ", "\u0000", "n") });
+  const damage = fc.record({ at: fc.nat(200),
+    with: fc.constantFrom("", "\"", "\\", "[", "}", ",", ":", "1", "e", ".", "-", " ", "\u0000", "n") });
   fc.assert(fc.property(fc.json({ maxDepth: 4 }), fc.array(damage, { maxLength: 3 }), (text, damages) => {
     let bad = text;
     for (const { at, with: put } of damages) bad = bad.slice(0, at) + put + bad.slice(at + 1);

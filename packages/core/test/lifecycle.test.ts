@@ -4,7 +4,8 @@ import { Bug, lifecycle } from "@atoll-run/core";
 import fc from "fast-check";
 
 const NEXT = {
-  idle: ["starting"], starting: ["running", "stopped"], running: ["draining", "stopped"], draining: ["stopped"], stopped: [],
+  idle: ["starting"], starting: ["running", "stopped"], running: ["draining", "stopped"],
+    draining: ["stopped"], stopped: [],
 } as const satisfies Record<string, readonly string[]>;
 type Phase = keyof typeof NEXT;
 const PHASES = Object.keys(NEXT) as Phase[];
@@ -23,7 +24,8 @@ test("a lifecycle moves along its table and tells each move once", () => {
 
 test("a move that the table does not have is our own bug, names both phases and changes nothing", () => {
   const life = lifecycle<Phase>(NEXT, "idle", { what: "mailbox" });
-  assert.throws(() => life.move("draining"), (error) => error instanceof Bug && error.message === "mailbox: no way from idle to draining");
+  assert.throws(() => life.move("draining"), (error) => error instanceof Bug
+    && error.message === "mailbox: no way from idle to draining");
   assert.equal(life.phase, "idle");
 });
 

@@ -22,7 +22,8 @@ for (const limit of [0, -1, 1.5, Infinity, Number.NaN]) {
 }
 
 test("a queue behaves as a list that stops at its limit, whatever is done to it", () => {
-  const moves = fc.array(fc.oneof(fc.nat(1_000), fc.constantFrom("shift" as const, "drain" as const)), { maxLength: 200 });
+  const moves = fc.array(fc.oneof(fc.nat(1_000), fc.constantFrom("shift" as const, "drain" as const)),
+    { maxLength: 200 });
   fc.assert(fc.property(fc.integer({ min: 1, max: 40 }), moves, (limit, all) => {
     const queue = new BoundedQueue<{ n: number }>(limit);
     let model: number[] = [];

@@ -1,7 +1,10 @@
 /** Waiting for a condition instead of for a time. */
 
 export interface UntilOptions {
-  /** Milliseconds until the wait fails; default 10,000. Generous: a test must not fail because a machine is busy. */
+  /**
+   * Milliseconds until the wait fails; default 10,000. Generous: a test must not fail because a machine is
+   * busy.
+   */
   readonly withinMs?: number;
   /** Milliseconds between two looks; default 5. */
   readonly everyMs?: number;
@@ -9,8 +12,13 @@ export interface UntilOptions {
   readonly what?: string | (() => string);
 }
 
-/** Looks until `condition` gives something true, and gives that. Throws when the time is over, or what it throws. */
-export async function until<T>(condition: () => T | Promise<T>, o: UntilOptions = {}): Promise<NonNullable<T>> {
+/**
+ * Looks until `condition` gives something true, and gives that. Throws when the time is over, or what it
+ * throws.
+ */
+export async function until<T>(
+  condition: () => T | Promise<T>, o: UntilOptions = {},
+): Promise<NonNullable<T>> {
   const { withinMs = 10_000, everyMs = 5 } = o;
   const end = performance.now() + withinMs;
   for (;;) {
