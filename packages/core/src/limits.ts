@@ -74,8 +74,8 @@ export function renderLimits(): string {
     "`packages/core/src/limit-table.ts` by `node packages/core/test/write-docs.ts`; a test compares the two.",
     "",
     "The names are keys of `BlockConfig.limits`. *Default* is what `atoll run` and `runBlock` use,",
-    "*restricted* what runs with grants and members of a mob get. The code is that of the fault; where there is",
-    "none, nothing fails.",
+    "*restricted* what runs with grants and members of a mob get. The code is that of the fault; where there",
+    "is none, nothing fails.",
   ];
   for (const [title, group] of Object.entries(LIMIT_GROUPS)) {
     lines.push("", `## ${title}`, "");
