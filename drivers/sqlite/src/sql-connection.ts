@@ -101,7 +101,13 @@ export class SqlConnection {
       if (left < names.length || (last && left > names.length)) {
         throw new Error(`wrong number of parameters: the statement has ${names.length}, ${left} were given`);
       }
-      step(statement, bind(names, params.slice(used, used + names.length)), last);
+      try {
+        step(statement, bind(names, params.slice(used, used + names.length)), last);
+      } catch (error) {
+        // A statement that has failed would report that failure once more when it is reset for its next run.
+        this.#compiled.delete(rest);
+        throw error;
+      }
       used += names.length;
       rest = tail;
     }
