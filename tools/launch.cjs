@@ -12,7 +12,8 @@ if (found < wanted) {
 import("./" + process.argv[2] + ".ts").then(function (tool) {
   return tool.main(process.argv.slice(3));
 }).then(function (code) {
-  process.exitCode = code;
+  // Undefined: the tool goes on and sets the exit code itself.
+  if (code !== undefined) process.exitCode = code;
 }, function (error) {
   console.error(error);
   process.exitCode = 70;
