@@ -1,0 +1,59 @@
+/** Host half of `mesh`: asking peers. What peers ask arrives as events of kind `mesh`. */
+import { type Json, type Mesh, parseJson, stringifyJson, type TraceContext } from "@atoll-run/core";
+import { blockError } from "../errors.ts";
+import type { GrantGate } from "../grants/gate.ts";
+import { JsonText, type OpCall, type Ops, type Value } from "./op.ts";
+
+export interface MeshParts {
+  readonly mesh: Mesh | undefined;
+  readonly gate: Pick<GrantGate, "mesh">;
+}
+
+export interface MeshLimits {
+  readonly meshPayloadBytesMax: number;
+  readonly meshSendMs: number;
+  readonly meshRequestMs: number;
+}
+
+export function meshOps(parts: MeshParts, limits: MeshLimits): Ops {
+  const ask = async (fn: "send" | "request", args: readonly Value[], call: OpCall): Promise<string> => {
+    const [to, payload, opts] = args;
+    const { mesh } = parts;
+    if (mesh === undefined) throw blockError("mesh.not_connected", `mesh.${fn}: mesh not connected (no --relay specified)`);
+    parts.gate.mesh(String(to));
+    const text = payload === undefined ? "null" : String(payload);
+    if (Buffer.byteLength(text) > limits.meshPayloadBytesMax) {
+      throw blockError("mesh.rejected", `mesh error: payload over ${limits.meshPayloadBytesMax} bytes`, { facts: { limit: limits.meshPayloadBytesMax } });
+    }
+    const given = (opts as Record<string, Value> | undefined)?.["timeout_ms"];
+    const fallback = fn === "send" ? limits.meshSendMs : limits.meshRequestMs;
+    const deadlineMs = Math.min(typeof given === "number" ? given : fallback, call.deadlineMs ?? Infinity);
+    call.log("info", "lua", fn === "send" ? "mesh_send" : "mesh_request", { prefix: "ab.obs", target: String(to) });
+    const reply = await mesh.request(String(to), withTrace(parse(text), call.trace), { deadlineMs, signal: call.signal });
+    const written = stringifyJson(reply);
+    if (!written.ok) throw blockError("mesh.rejected", `mesh error: ${written.problem}`);
+    return written.text;
+  };
+  return {
+    "mesh.send": async (args, call) => {
+      await ask("send", args, call);
+      return undefined;
+    },
+    "mesh.request": async (args, call) => new JsonText(await ask("request", args, call)),
+  };
+}
+
+function parse(text: string): Json {
+  const parsed = parseJson(text);
+  if (!parsed.ok) throw blockError("json.decode", `mesh error: ${parsed.problem}`);
+  return parsed.value;
+}
+
+/** Objects and nil carry who asks, as `__ab_obs`. */
+function withTrace(payload: Json, trace: TraceContext): Json {
+  const { trace_id, run_id, agent_id, agent_name } = trace;
+  const obs = { trace_id, run_id, agent_id, agent_name };
+  if (payload === null) return { __ab_obs: obs };
+  if (typeof payload !== "object" || Array.isArray(payload)) return payload;
+  return { ...payload, __ab_obs: obs };
+}

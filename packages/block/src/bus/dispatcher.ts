@@ -1,0 +1,263 @@
+/**
+ * The event bus of one block.
+ * takes events with JSON text; gives each to one handler and its answer to whoever asked; promises order of arrival, one
+ * handler at a time, and an ack or nack for every event it took; refuses when full or closed; never looks into a payload.
+ */
+import type { Clock } from "@atoll-run/core";
+import { type BlockError, blockError } from "../errors.ts";
+
+export interface BusEvent {
+  readonly seq: number;
+  readonly kind: string;
+  readonly id: string;
+  /** JSON text. */
+  readonly payload: string;
+  readonly meta: string;
+  /** Milliseconds left for the handler when it starts; absent = no bound. */
+  readonly deadlineAt?: number;
+}
+
+/** Runs one event; gives the reply as JSON text, or throws the fault of the nack. */
+export type Handle = (event: BusEvent, o: { leftMs?: number; signal: AbortSignal }) => Promise<string>;
+
+export interface Handler {
+  readonly handle: Handle;
+  readonly timeoutMs?: number;
+}
+
+export interface BusLimits {
+  readonly busEventsMax: number;
+  readonly emitMsMax: number;
+  readonly graceMs: number;
+  readonly hardStopMs: number;
+  readonly handlerMsMax: number;
+}
+
+export interface BusParts {
+  readonly clock: Clock;
+  readonly warn: (text: string) => void;
+  readonly received: (event: BusEvent) => void;
+  readonly handled: (event: BusEvent, ms: number) => void;
+  readonly failed: (event: BusEvent, fault: unknown) => void;
+}
+
+interface Queued {
+  readonly event: BusEvent;
+  settle(reply: string): void;
+  fail(fault: unknown): void;
+}
+
+interface Waiting {
+  readonly queued: Queued;
+  admit(): void;
+  refuse(fault: BlockError): void;
+}
+
+/** Fallback for kinds without a handler of their own. */
+export const ANY_KIND = "__on_any";
+
+export class Bus {
+  readonly counts = { emitted: 0, handled: 0, failed: 0, unserved: 0 };
+  readonly #handlers = new Map<string, Handler>();
+  readonly #queue: Queued[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #parts: BusParts;
+  readonly #limits: BusLimits;
+  #phase: "idle" | "reading" | "draining" | "closed" = "idle";
+  #intake = true;
+  #busy: { abort: AbortController; done: Promise<void> } | null = null;
+  #quiet: (() => void)[] = [];
+  #nextSeq = 1;
+
+  constructor(parts: BusParts, limits: BusLimits) {
+    this.#parts = parts;
+    this.#limits = limits;
+  }
+
+  get depth(): number {
+    return this.#queue.length;
+  }
+
+  get reading(): boolean {
+    return this.#phase === "reading";
+  }
+
+  /** Last registration wins; true when it replaced one. */
+  register(kind: string, handler: Handler): boolean {
+    const replaced = this.#handlers.has(kind);
+    this.#handlers.set(kind, handler);
+    return replaced;
+  }
+
+  /** Queues an event; settles when it is in the queue. The answer goes to `settle` and `fail`. */
+  async put(
+    e: { kind: string; id: string; payload: string; meta: string; deadlineAt?: number },
+    answer: { settle(reply: string): void; fail(fault: unknown): void }, o: { what: string; signal?: AbortSignal },
+  ): Promise<void> {
+    if (!this.#intake) throw blockError("bus.closed", `${o.what}: bus channel closed: the run has ended or is ending`);
+    const queued: Queued = { event: { ...e, seq: this.#nextSeq++ }, ...answer };
+    if (this.#queue.length >= this.#limits.busEventsMax) await this.#waitForRoom(queued, o);
+    else this.#admit(queued);
+  }
+
+  #admit(queued: Queued): void {
+    this.counts.emitted++;
+    this.#queue.push(queued);
+    this.#parts.received(queued.event);
+    this.#next();
+  }
+
+  async #waitForRoom(queued: Queued, o: { what: string; signal?: AbortSignal }): Promise<void> {
+    const full = (why: string): BlockError => blockError(
+      "bus.overloaded", `${o.what}: queue full (${this.#limits.busEventsMax}), ${why}`,
+      { facts: { limit: this.#limits.busEventsMax }, retry_after_ms: 100, hint: "Emit less, or serve the bus faster." });
+    // one turn of the scheduler: a reader may just be starting
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (this.#queue.length < this.#limits.busEventsMax && this.#intake) return this.#admit(queued);
+    if (this.#phase !== "reading") throw full("no reader; call bus.serve() or use autoServe");
+    await new Promise<void>((resolve, reject) => {
+      const leave = (): void => {
+        timer[Symbol.dispose]();
+        o.signal?.removeEventListener("abort", cancelled);
+        const at = this.#waiting.indexOf(waiting);
+        if (at >= 0) this.#waiting.splice(at, 1);
+      };
+      const waiting: Waiting = {
+        queued,
+        admit: () => {
+          leave();
+          resolve();
+        },
+        refuse: (fault) => {
+          leave();
+          reject(fault);
+        },
+      };
+      const cancelled = (): void => waiting.refuse(blockError("run.cancelled", "cancelled"));
+      const timer = this.#parts.clock.after(this.#limits.emitMsMax, () => waiting.refuse(full(`no room within ${this.#limits.emitMsMax} ms`)));
+      o.signal?.addEventListener("abort", cancelled, { once: true });
+      this.#waiting.push(waiting);
+    });
+  }
+
+  /** Begins to hand out events, one at a time. */
+  read(): void {
+    if (this.#phase !== "idle") return;
+    this.#phase = "reading";
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#busy !== null || this.#phase === "idle" || this.#phase === "closed") return;
+    const queued = this.#queue.shift();
+    if (queued === undefined) {
+      for (const hear of this.#quiet.splice(0)) hear();
+      return;
+    }
+    const waiting = this.#waiting[0];
+    if (waiting !== undefined) {
+      this.#admitWaiting(waiting);
+    }
+    const abort = new AbortController();
+    const busy = { abort, done: Promise.resolve() };
+    this.#busy = busy;
+    busy.done = this.#run(queued, abort).finally(() => {
+      this.#busy = null;
+      this.#next();
+    });
+  }
+
+  #admitWaiting(waiting: Waiting): void {
+    this.counts.emitted++;
+    this.#queue.push(waiting.queued);
+    this.#parts.received(waiting.queued.event);
+    waiting.admit();
+  }
+
+  async #run(queued: Queued, abort: AbortController): Promise<void> {
+    const { event } = queued;
+    const begun = this.#parts.clock.monotonic();
+    try {
+      const handler = this.#handlers.get(event.kind) ?? this.#handlers.get(ANY_KIND);
+      if (handler === undefined) {
+        this.#parts.warn("bus: no handler for event; nacking");
+        throw blockError("bus.no_handler", `bus error: no handler for kind \`${event.kind}\``, { facts: { kind: event.kind } });
+      }
+      queued.settle(await this.#bounded(handler, event, abort));
+      this.counts.handled++;
+      this.#parts.handled(event, this.#parts.clock.monotonic() - begun);
+    } catch (fault) {
+      this.counts.failed++;
+      queued.fail(fault);
+      this.#parts.failed(event, fault);
+    }
+  }
+
+  async #bounded(handler: Handler, event: BusEvent, abort: AbortController): Promise<string> {
+    const left = event.deadlineAt === undefined ? Infinity : event.deadlineAt - this.#parts.clock.monotonic();
+    const leftMs = Math.min(left, handler.timeoutMs ?? Infinity, this.#limits.handlerMsMax);
+    const o = { signal: abort.signal, ...(leftMs === Infinity ? {} : { leftMs: Math.max(0, leftMs) }) };
+    if (leftMs === Infinity) return handler.handle(event, o);
+    const timedOut = blockError("bus.timeout", "handler timeout", { facts: { kind: event.kind } });
+    if (leftMs <= 0) throw timedOut;
+    const timer = this.#parts.clock.after(leftMs, () => abort.abort(timedOut));
+    try {
+      return await handler.handle(event, o);
+    } finally {
+      timer[Symbol.dispose]();
+    }
+  }
+
+  /** Resolves when the queue is empty and no handler runs. */
+  #drained(): Promise<void> {
+    if (this.#busy === null && (this.#queue.length === 0 || this.#phase === "idle")) return Promise.resolve();
+    return new Promise((resolve) => this.#quiet.push(resolve));
+  }
+
+  /** No new events from now on; what waits for room is refused. */
+  closeIntake(): void {
+    this.#intake = false;
+    for (const waiting of [...this.#waiting]) waiting.refuse(blockError("bus.closed", "bus.emit: bus channel closed: the run is ending"));
+  }
+
+  /**
+   * Lets the queue run empty for at most the grace time, then cancels the handler and nacks the rest with `bus stopped`.
+   * False when it had to.
+   */
+  async drain(): Promise<boolean> {
+    if (this.#phase === "closed") return true;
+    if (this.#phase === "reading") this.#phase = "draining";
+    const inTime = await this.#within(this.#drained(), this.#limits.graceMs);
+    if (!inTime) {
+      this.#stopQueued();
+      this.#busy?.abort.abort(blockError("bus.closed", "bus stopped"));
+      await this.#within(this.#busy?.done ?? Promise.resolve(), this.#limits.hardStopMs);
+    }
+    return inTime;
+  }
+
+  /** After this nothing is handed out any more. */
+  close(): void {
+    this.#phase = "closed";
+    this.#stopQueued();
+  }
+
+  #stopQueued(): void {
+    for (const queued of this.#queue.splice(0)) {
+      this.counts.unserved++;
+      queued.fail(blockError("bus.closed", "bus stopped"));
+    }
+  }
+
+  async #within(work: Promise<void>, ms: number): Promise<boolean> {
+    let timer: Disposable | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = this.#parts.clock.after(ms, () => resolve(false));
+    });
+    try {
+      return await Promise.race([work.then(() => true), late]);
+    } finally {
+      timer?.[Symbol.dispose]();
+    }
+  }
+}

@@ -1,0 +1,132 @@
+/** What a host gives to start a block, and what it gets back (spec: block 2.1). Options are camelCase, results snake_case. */
+import type { BlockLimits, CallOpts, Clock, Ids, Json, Log, Mesh, TraceContext } from "@atoll-run/core";
+
+/** Text, or a file that is read once at start. */
+export type Text = string | { readonly file: string };
+/** Where printed bytes go. A promise holds the script back until it settles. */
+export type Sink = "inherit" | "ignore" | ((bytes: Uint8Array) => void | Promise<void>);
+export type Reply = Json | void | Promise<Json | void>;
+
+export type BlockScript =
+  | { readonly path: string }
+  | { readonly source: string; readonly name: string; readonly language?: "lua" | "js" | "ts" };
+
+export interface HostEvent {
+  readonly kind: string;
+  readonly id: string;
+  readonly payload: Json;
+  readonly meta: Json;
+  /** Aborted when the event's time is up or the run ends. */
+  readonly signal: AbortSignal;
+}
+export type HostHandler = (event: HostEvent) => Reply;
+
+export interface HostTool {
+  readonly name: string;
+  readonly description: string;
+  readonly input_schema: Json;
+  readonly group?: string;
+  handler(input: Json, call: { signal: AbortSignal; isle: "main" | "handler"; trace: TraceContext }): Reply;
+}
+
+/** Asked after the grants and before the call: approvals. */
+export type Guard = (call: { grant: string; tool?: string; args: Json; signal: AbortSignal }) =>
+  Promise<"allow" | { deny: string } | { answer: Json } | { park: string }>;
+
+export interface BlockConfig {
+  readonly script: BlockScript;
+  /** Folder that holds .env and blocks/, and where relative paths and children start; default: the working folder. */
+  readonly projectRoot?: string;
+  /** Global `arg`, and `...` of the script. */
+  readonly args?: readonly string[];
+  /** Globals _PROMPT and _CONTEXT: absent is nil, empty stays empty. */
+  readonly prompt?: Text;
+  readonly context?: Text;
+  /** Milliseconds of one MCP round trip; default 30,000. */
+  readonly mcpTimeoutMs?: number;
+  readonly mesh?: Mesh;
+  /** Installed before the script. */
+  readonly hostHandlers?: Readonly<Record<string, HostHandler>>;
+  /** For kinds without a handler. */
+  readonly anyHandler?: HostHandler;
+  readonly hostTools?: readonly HostTool[];
+  /** Hand out events beside the script; only with at least one host handler. Default false. */
+  readonly autoServe?: boolean;
+  /** Paths of the stores; ":memory:" is private to the run. */
+  readonly sqlPath?: string;
+  readonly kvPath?: string;
+  readonly tsPath?: string;
+  /** Set in both isles before the bridges; the name of a bridge is refused. */
+  readonly globals?: Readonly<Record<string, Json>>;
+  /** The whole environment of the block; the library reads none itself. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default "all". */
+  readonly grants?: "all" | readonly string[];
+  /** Secrets that children may have although grants are "all". */
+  readonly secrets?: readonly string[];
+  readonly guard?: Guard;
+  readonly limits?: Partial<BlockLimits>;
+  /** Abort is a cancel of the run. */
+  readonly signal?: AbortSignal;
+  readonly stdout?: Sink;
+  readonly stderr?: Sink;
+  readonly log?: Log;
+  readonly trace?: Partial<TraceContext>;
+}
+
+export interface BlockResult {
+  /** First value the script returned; null and a warning when it has no JSON form. */
+  readonly value: Json;
+  readonly outcome: "returned" | "stopped" | "exited";
+  readonly exit_code: number;
+  readonly duration_ms: number;
+  readonly bus: { readonly emitted: number; readonly handled: number; readonly failed: number; readonly unserved: number };
+  /** What the end of the run could not finish. */
+  readonly unfinished: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export interface BlockStats {
+  readonly phase: "starting" | "running" | "stopping" | "ended";
+  readonly bus_depth: number;
+  readonly isles: readonly { readonly role: "main" | "handler"; readonly bytes?: number }[];
+  readonly open_calls: number;
+}
+
+/** What can be heard of a run; a sentence each in docs/events.md. */
+export interface BlockEvents {
+  "started": { readonly script: string };
+  "ended": { readonly outcome: string; readonly duration_ms: number };
+  "log": { readonly level: string; readonly target: string; readonly msg: string; readonly fields?: Readonly<Record<string, unknown>> };
+  "print": { readonly bytes: Uint8Array; readonly isle: "main" | "handler" };
+  "bus:received": { readonly kind: string; readonly id: string };
+  "bus:handled": { readonly kind: string; readonly id: string; readonly duration_ms: number };
+  "bus:failed": { readonly kind: string; readonly id: string; readonly code: string; readonly text: string };
+  "tool:called": { readonly tool: string; readonly ok: boolean };
+  "child:up": { readonly pid: number };
+  "child:down": { readonly pid: number };
+  "denied": { readonly text: string; readonly grant: string };
+  "limit": { readonly limit: string; readonly text: string };
+  "isle:restarted": { readonly isle: "handler"; readonly why: string };
+}
+export type BlockEvent = { readonly [N in keyof BlockEvents]: { readonly name: N } & BlockEvents[N] }[keyof BlockEvents]
+  | { readonly name: "lost"; readonly count: number };
+
+export interface BlockRun extends AsyncDisposable {
+  /** The script has begun. */
+  readonly ready: Promise<void>;
+  readonly result: Promise<BlockResult>;
+  cancel(reason?: unknown): void;
+  stats(): BlockStats;
+  /** Queues an event; settles when it is in the queue. */
+  emit(kind: string, payload: Json, o?: { id?: string; meta?: Json; signal?: AbortSignal }): Promise<void>;
+  /** Queues an event and waits for its answer. */
+  request(kind: string, payload: Json, o?: { id?: string; meta?: Json; deadlineMs?: number; signal?: AbortSignal }): Promise<Json>;
+  /** Graceful: `bus.serve()` returns to the script; after `graceMs` it becomes a cancel. */
+  stop(reason?: string): Promise<BlockResult>;
+  on<N extends keyof BlockEvents>(name: N, hear: (fact: BlockEvents[N]) => void, o?: { signal?: AbortSignal }): void;
+  /** Bounded; when the reader is slow it yields `{name: "lost", count}` instead of growing. */
+  events(o?: { buffer?: number }): AsyncIterable<BlockEvent>;
+}
+
+export type { CallOpts, Clock, Ids };

@@ -1,0 +1,6 @@
+export * from "./block.ts";
+export * from "./config.ts";
+export * from "./errors.ts";
+export type { StoreOpeners } from "./run/kit.ts";
+export { type IslePlacing, ownThreads } from "./isle/host/threads.ts";
+export { loadLuaModule, type LuaModule } from "./isle/lua-module.ts";

@@ -1,0 +1,154 @@
+/**
+ * Worker threads that carry isles, seen from the host.
+ * takes setups; gives handles of isles; promises that an isle that does not end by itself is ended with its thread; refuses
+ * when closed; never starts a thread nobody asked for.
+ */
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import { BELL, CONTROL, type FromThread, type IsleSetup, type ThreadData, type ToThread } from "../thread/protocol.ts";
+
+/** An isle has this long to end by itself before its thread is ended, in milliseconds. */
+const KILL_MS = 250;
+const entry = new URL(`./isle-thread${extname(import.meta.url)}`, new URL("../thread/", import.meta.url));
+
+type Died = FromThread & { t: "died" };
+
+export interface IsleHandle {
+  /** Posts to the isle. */
+  send(message: ToThread): void;
+  readonly id: number;
+  /** Asks the handler of an event to stop, even while the isle is busy. */
+  abortEvent(seq: number): void;
+  /** Ends the isle; settles when it is gone. */
+  kill(): Promise<void>;
+  /** Lets go of an isle that has nothing more to do. */
+  close(): Promise<void>;
+  /** The host has written that many bytes of the isle's output. */
+  outputWritten(bytes: number): void;
+  readonly thread: IsleThread;
+}
+
+export class IsleThread {
+  readonly #worker: Worker;
+  readonly #bell: Int32Array;
+  readonly #isles = new Map<number, { hear(message: FromThread): void; gone(): void; handle: IsleHandle }>();
+  #ended = false;
+  #exit: Promise<number> | undefined;
+
+  constructor(module: WebAssembly.Module) {
+    const bell = new SharedArrayBuffer(BELL.words * 4);
+    this.#bell = new Int32Array(bell);
+    const data: ThreadData = { module, bell };
+    // an empty environment: nothing of the host's is in reach of the thread
+    this.#worker = new Worker(entry, { workerData: data, env: {}, execArgv: [], trackUnmanagedFds: false });
+    this.#worker.on("message", (message: FromThread) => this.#isles.get(message.isle)?.hear(message));
+    this.#worker.on("error", (error) => this.#lost(`${error.name}: ${error.message}`));
+    this.#worker.on("exit", () => this.#lost("the isle thread ended"));
+  }
+
+  get load(): number {
+    return this.#isles.size;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  post(message: ToThread): void {
+    if (this.#ended) return;
+    this.#worker.postMessage(message);
+    Atomics.add(this.#bell, BELL.rings, 1);
+    if (Atomics.load(this.#bell, BELL.waiting) !== 0) Atomics.notify(this.#bell, BELL.rings);
+  }
+
+  open(id: number, setup: IsleSetup, hear: (message: FromThread) => void): IsleHandle {
+    const control = new Int32Array(setup.control);
+    let settle: () => void = () => undefined;
+    const gone = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    const leave = (): void => {
+      this.#isles.delete(id);
+      settle();
+    };
+    const endThread = (ms: number): void => {
+      const timer = setTimeout(() => this.terminate(), ms);
+      gone.then(() => clearTimeout(timer), () => undefined);
+    };
+    const handle: IsleHandle = {
+      id, thread: this, send: (message) => this.post(message),
+      abortEvent: (seq) => {
+        Atomics.store(control, CONTROL.abortEvent, seq);
+      },
+      kill: () => {
+        Atomics.store(control, CONTROL.kill, 1);
+        this.post({ t: "kill", isle: id });
+        this.post({ t: "close", isle: id });
+        if (this.#isles.has(id)) endThread(KILL_MS);
+        return gone;
+      },
+      close: () => {
+        this.post({ t: "close", isle: id });
+        if (this.#isles.has(id)) endThread(KILL_MS);
+        return gone;
+      },
+      outputWritten: (bytes) => {
+        Atomics.add(this.#bell, BELL.outputAcked, bytes);
+        if (Atomics.load(this.#bell, BELL.waiting) !== 0) Atomics.notify(this.#bell, BELL.rings);
+      },
+    };
+    this.#isles.set(id, {
+      handle, gone: leave,
+      hear: (message) => {
+        hear(message);
+        if (message.t === "closed") leave();
+      },
+    });
+    this.post({ t: "open", isle: id, setup });
+    return handle;
+  }
+
+  /** Ends the thread and every isle on it. */
+  async terminate(): Promise<void> {
+    this.#exit ??= this.#worker.terminate();
+    await this.#exit;
+  }
+
+  #lost(text: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const [isle, { hear, gone }] of [...this.#isles]) {
+      const died: Died = { t: "died", isle, why: "crashed", text };
+      hear(died);
+      gone();
+    }
+  }
+}
+
+/** Where isles are placed. */
+export interface IslePlacing {
+  /** A thread for a new isle, never `apart` when another can be had. */
+  place(apart?: IsleThread): { thread: IsleThread; shared: boolean };
+  /** The isle has left its thread. */
+  left(thread: IsleThread): void;
+  close(): Promise<void>;
+}
+
+/** A thread for each isle, ended with it: the way of `atoll run`. */
+export function ownThreads(module: WebAssembly.Module): IslePlacing {
+  const threads = new Set<IsleThread>();
+  return {
+    place() {
+      const thread = new IsleThread(module);
+      threads.add(thread);
+      return { thread, shared: false };
+    },
+    left(thread) {
+      threads.delete(thread);
+      void thread.terminate();
+    },
+    async close() {
+      await Promise.all([...threads].map((thread) => thread.terminate()));
+    },
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * Faults inside Lua: an object whose `tostring` and `..` give the text, with fields code, retry, retry_after_ms. And back:
+ * whatever a script raised, as plain data for the host.
+ */
+import type { FaultData } from "@atoll-run/core";
+import type { Value } from "../../bridges/op.ts";
+import { TYPE, typeName } from "./exports.ts";
+import type { LuaState } from "./state.ts";
+
+/** A plain Lua error: the string as it is, no object. */
+export class LuaRaise extends Error {}
+
+/** What ended a task. `fault` is set when a bridge error object was raised, `value` when the script raised a table. */
+export interface Raised {
+  readonly text: string;
+  readonly traceback: string;
+  readonly fault?: FaultData;
+  readonly value?: Value;
+}
+
+const FIELDS = ["code", "retry", "retry_after_ms"] as const;
+
+export class LuaErrors {
+  readonly #state: LuaState;
+  readonly #metatable: number;
+
+  /** The metatable of error objects is on top of the main stack; it is taken. */
+  constructor(state: LuaState) {
+    this.#state = state;
+    this.#metatable = state.ref(state.main);
+  }
+
+  push(L: number, fault: FaultData): void {
+    const { x } = this.#state;
+    x.lua_checkstack(L, 6);
+    x.lua_createtable(L, 0, 4);
+    this.#field(L, "message", fault.text);
+    for (const key of FIELDS) if (fault[key] !== undefined) this.#field(L, key, fault[key]);
+    if (Object.keys(fault.facts).length > 0) this.#field(L, "facts", plain(fault.facts));
+    this.#state.pushRef(L, this.#metatable);
+    x.lua_setmetatable(L, -2);
+  }
+
+  #field(L: number, key: string, value: Value): void {
+    this.#state.pushText(L, key);
+    this.#state.push(L, value);
+    this.#state.x.lua_rawset(L, -3);
+  }
+
+  /** Reads the error value on top of a dead coroutine's stack. */
+  read(T: number): Raised {
+    const { x, main } = this.#state;
+    x.lua_checkstack(T, 8);
+    x.lua_checkstack(main, 8);
+    const traceback = this.#traceback(T);
+    const fault = this.#fault(T);
+    if (fault !== undefined) return { text: fault.text, traceback, fault };
+    const type = x.lua_type(T, -1);
+    if (type === TYPE.string || type === TYPE.number) {
+      x.lua_pushvalue(T, -1);
+      const text = this.#state.lossyText(T, -1);
+      this.#state.pop(T);
+      return { text, traceback };
+    }
+    const text = `(error object is a ${typeName(type)} value)`;
+    return type === TYPE.table ? { text, traceback, ...this.#tableValue(T) } : { text, traceback };
+  }
+
+  #tableValue(T: number): { value?: Value } {
+    try {
+      return { value: this.#state.get(T, -1) };
+    } catch {
+      return {};
+    }
+  }
+
+  #traceback(T: number): string {
+    const { x, main } = this.#state;
+    x.luaL_traceback(main, T, 0, 0);
+    const text = this.#state.lossyText(main, -1);
+    this.#state.pop(main);
+    return text;
+  }
+
+  /** The fault data of an error object of ours on top of the stack, else undefined. */
+  #fault(T: number): FaultData | undefined {
+    const { x } = this.#state;
+    if (x.lua_type(T, -1) !== TYPE.table || x.lua_getmetatable(T, -1) === 0) return undefined;
+    this.#state.pushRef(T, this.#metatable);
+    const ours = x.lua_rawequal(T, -1, -2) !== 0;
+    this.#state.pop(T, 2);
+    if (!ours) return undefined;
+    const { message, code, retry, retry_after_ms, facts } = this.#state.get(T, -1) as Record<string, Value>;
+    return {
+      code: String(code), text: String(message), retry: retry as FaultData["retry"], facts: (facts ?? {}) as FaultData["facts"],
+      ...(typeof retry_after_ms === "number" ? { retry_after_ms } : {}),
+    };
+  }
+}
+
+/** Facts without what a script cannot hold. */
+function plain(facts: Readonly<Record<string, unknown>>): Value {
+  return JSON.parse(JSON.stringify(facts, (_, v: unknown) => (typeof v === "bigint" ? Number(v) : v))) as Value;
+}

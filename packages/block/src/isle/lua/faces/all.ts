@@ -1,0 +1,33 @@
+/** Puts every bridge into a fresh isle, in one order for both roles. */
+import type { Tenant } from "../../thread/tenant.ts";
+import { TYPE } from "../exports.ts";
+import { installBus } from "./bus.ts";
+import { installDeclared } from "./declared.ts";
+import { installGlobals } from "./globals.ts";
+import { installJson } from "./json.ts";
+import { installRunner } from "./runner.ts";
+import { installTool } from "./tool.ts";
+
+export function installFaces(isle: Tenant): void {
+  installRunner(isle);
+  installDeclared(isle);
+  installJson(isle);
+  installBus(isle);
+  installTool(isle);
+  isle.bootGlobals = globalNames(isle);
+  installGlobals(isle);
+}
+
+function globalNames(isle: Tenant): string[] {
+  const { state } = isle.vm;
+  const L = state.main;
+  const names: string[] = [];
+  state.pushRef(L, 2);
+  state.x.lua_pushnil(L);
+  while (state.x.lua_next(L, -2) !== 0) {
+    if (state.x.lua_type(L, -2) === TYPE.string) names.push(state.lossyText(L, -2));
+    state.pop(L);
+  }
+  state.pop(L);
+  return names;
+}

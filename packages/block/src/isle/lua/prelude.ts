@@ -1,0 +1,99 @@
+/**
+ * The Lua part of every isle: coroutines that pass a host wait through, pcall that lets a cancel through, print, error
+ * objects. Compiled once in a thread, then loaded as bytecode.
+ */
+import { LuaErrors } from "./errors.ts";
+import type { LuaVm } from "./vm.ts";
+
+const AWAIT = 8;
+
+const SOURCE = String.raw`
+local AWAIT, cancelling, write = ...
+local pcall, xpcall, error, select, type, rawequal, tostring = pcall, xpcall, error, select, type, rawequal, tostring
+local resume, yield, create, close, status = coroutine.resume, coroutine.yield, coroutine.create, coroutine.close, coroutine.status
+local pack, concat = table.pack, table.concat
+
+-- a wait of an inner coroutine suspends the whole task
+local function step(co, ok, a, ...)
+  if rawequal(a, AWAIT) and ok then return step(co, resume(co, yield(a))) end
+  if not ok and cancelling() then error(a, 0) end
+  return ok, a, ...
+end
+function coroutine.resume(co, ...) return step(co, resume(co, ...)) end
+local function unwrap(co, ok, ...)
+  if ok then return ... end
+  local e = (...)
+  local fine, closed = close(co)
+  if not fine then e = closed end
+  if type(e) == "string" and e ~= "not enough memory" then error(e, 2) end
+  error(e, 0)
+end
+function coroutine.wrap(f)
+  local co = create(f)
+  return function(...) return unwrap(co, step(co, resume(co, ...))) end
+end
+
+-- errors of a task that is being ended are never caught
+local function caught(ok, ...)
+  if not ok and cancelling() then error((...), 0) end
+  return ok, ...
+end
+_G.pcall = function(...) return caught(pcall(...)) end
+_G.xpcall = function(...) return caught(xpcall(...)) end
+
+function print(...)
+  local line = pack(...)
+  for i = 1, line.n do line[i] = tostring(line[i]) end
+  write(concat(line, "\t", 1, line.n) .. "\n")
+end
+
+debug, package.loaded.debug = nil, nil
+package.loadlib, package.cpath = nil, ""
+
+local fault = {__name = "error"}
+function fault.__tostring(e) return e.message end
+function fault.__concat(a, b) return tostring(a) .. tostring(b) end
+fault.__metatable = "error"
+return fault
+`;
+
+let compiled: Uint8Array | undefined;
+
+/** Runs the prelude in a fresh VM; gives the error objects it defines. */
+export function bootPrelude(vm: LuaVm): LuaErrors {
+  const { state } = vm;
+  const L = state.main;
+  compiled ??= compile(vm, SOURCE, "=[atoll]");
+  loadOrThrow(vm, compiled, "=[atoll]");
+  state.x.lua_pushlightuserdata(L, AWAIT);
+  state.pushFunction(L, vm.define((T) => {
+    state.x.lua_pushboolean(T, vm.cancelling() ? 1 : 0);
+    return 1;
+  }));
+  state.pushFunction(L, vm.define((T) => {
+    vm.host.write(1, state.bytesAt(T, 1));
+    return 0;
+  }));
+  callOrThrow(vm, 3, 1);
+  return new LuaErrors(state);
+}
+
+/** Bytecode of a chunk of ours; a fault in it is our own bug. */
+export function compile(vm: LuaVm, source: string, chunk: string): Uint8Array {
+  loadOrThrow(vm, source, chunk);
+  const bytes = vm.state.dump(vm.state.main);
+  vm.state.pop(vm.state.main);
+  return bytes;
+}
+
+export function loadOrThrow(vm: LuaVm, code: string | Uint8Array, chunk: string): void {
+  const problem = vm.state.load(vm.state.main, code, chunk);
+  if (problem !== undefined) throw new Error(`${chunk}: ${problem}`);
+}
+
+/** Calls the function below `args` values on the main stack. */
+export function callOrThrow(vm: LuaVm, args: number, results: number): void {
+  const { state } = vm;
+  const L = state.main;
+  if (state.x.lua_pcallk(L, args, results, 0, 0, 0) !== 0) throw new Error(state.lossyText(L, -1));
+}

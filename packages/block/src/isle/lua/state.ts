@@ -1,0 +1,341 @@
+/**
+ * One Lua state in one WebAssembly instance: memory, strings, plain values on the stack. Knows no bridges and no tasks.
+ */
+import type { Value } from "../../bridges/op.ts";
+import { blockError } from "../../errors.ts";
+import { REGISTRY } from "../wasm/shims.ts";
+import { type LuaExports, TYPE } from "./exports.ts";
+import { libcImports, type Memory } from "./libc.ts";
+
+/** Slots of the rewritten module's table (wasm/layout.ts); fixed with the hash of the build. */
+export const SLOT = { dispatch: 198, resumed: 199, hook: 200, writer: 201 } as const;
+const PAGE = 65_536;
+const SCRATCH_BYTES = 4096;
+/** Text of up to this many UTF-16 units surely fits the scratch area as UTF-8. */
+const SCRATCH_UNITS = 1300;
+/** Beyond the cap, for what the host itself must push between two calls (a new coroutine, an error). */
+const RESERVE_BYTES = 1 << 20;
+const DEPTH_MAX = 128;
+/** Ticks between two polls: 0.1 to 0.2 ms of work. */
+export const POLL_TICKS = 20_000;
+
+/** Thrown out of a poll: no Lua code can catch it, and the instance is dropped after it. */
+export class Terminate extends Error {
+  readonly cause_code: "cancelled" | "timeout" | "memory" | "crashed" | "output";
+  constructor(why: Terminate["cause_code"], text: string) {
+    super(text);
+    this.cause_code = why;
+  }
+}
+
+export interface StateHost {
+  /** Next budget of ticks; 0 asks for suspension (only with `suspending`). May throw Terminate. */
+  poll(): number;
+  call(L: number, fn: number): number;
+  resumed(L: number): number;
+  hook(L: number): void;
+  /** Bytes written by C code: descriptor 1 or 2. */
+  write(descriptor: number, bytes: Uint8Array): void;
+  now(): number;
+  /** Resolves with the next budget once the VM may go on; absent = this VM is never suspended. */
+  suspending?(): Promise<number>;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
+const encoder = new TextEncoder();
+
+export class LuaState {
+  readonly x: LuaExports;
+  readonly memory: Memory;
+  readonly main: number;
+  /** Four KiB of the VM's own memory for strings and out-parameters. */
+  readonly scratch: number;
+  readonly bytesMax: number;
+  /** True while Lua code runs on behalf of the script: then the cap is strict. */
+  strict = false;
+  /** Set once the VM may not be entered again. */
+  dead: unknown = null;
+  /** Bytes the host holds for this isle; they count against its cap. */
+  heldBytes = 0;
+  /** The cap was hit since it was last looked at. */
+  capHit = false;
+  #dumped: Uint8Array[] = [];
+
+  constructor(module: WebAssembly.Module, host: StateHost, bytesMax: number) {
+    this.bytesMax = Math.min(bytesMax, 2 ** 31);
+    this.memory = { bytes: new Uint8Array(0), words: new Int32Array(0) };
+    const libc = libcImports({
+      memory: this.memory, now: () => host.now(), grow: (need) => this.#grow(need), write: (fd, bytes) => host.write(fd, bytes),
+      abort: () => {
+        throw this.capHit ? new Terminate("memory", "not enough memory") : new Terminate("crashed", "the Lua VM aborted");
+      },
+    });
+    const suspending = host.suspending;
+    const isle = {
+      host_poll: () => host.poll(), host_call: (L: number, fn: number) => host.call(L, fn), host_hook: (L: number) => host.hook(L),
+      host_write: (p: number, size: number) => {
+        this.#dumped.push(this.memory.bytes.slice(p, p + size));
+        return 0;
+      },
+      host_yield: suspending === undefined ? () => POLL_TICKS : new WebAssembly.Suspending(() => suspending.call(host)),
+      host_resume: (L: number) => host.resumed(L),
+    };
+    this.x = new WebAssembly.Instance(module, { ...libc, isle } as WebAssembly.Imports).exports as unknown as LuaExports;
+    this.#view();
+    this.x.__wasm_call_ctors();
+    this.main = this.x.luaL_newstate();
+    if (this.main === 0) throw new Terminate("memory", "no memory for a Lua state");
+    this.x.running.value = this.main;
+    this.scratch = this.x.malloc(SCRATCH_BYTES);
+    this.x.luaL_openlibs(this.main);
+    this.x.budget.value = POLL_TICKS;
+  }
+
+  #view(): void {
+    this.memory.bytes = new Uint8Array(this.x.memory.buffer);
+    this.memory.words = new Int32Array(this.x.memory.buffer);
+  }
+
+  #grow(need: number): number {
+    const cap = this.bytesMax - this.heldBytes + (this.strict ? 0 : RESERVE_BYTES);
+    if (need > cap) {
+      this.capHit = true;
+      return 0;
+    }
+    try {
+      this.x.memory.grow(Math.ceil((need - this.memory.bytes.length) / PAGE));
+    } catch {
+      this.capHit = true;
+      return 0;
+    }
+    this.#view();
+    return 1;
+  }
+
+  get bytesUsed(): number {
+    return this.memory.bytes.length;
+  }
+
+  // ---- text
+
+  /** Text where the bytes are UTF-8, else the bytes themselves. */
+  text(p: number, size: number): string | Uint8Array {
+    const { bytes } = this.memory;
+    if (size < 24) {
+      let ascii = "";
+      for (let i = 0; i < size; i++) {
+        const c = bytes[p + i] as number;
+        if (c > 127) return decode(bytes.subarray(p, p + size));
+        ascii += String.fromCharCode(c);
+      }
+      return ascii;
+    }
+    return decode(bytes.subarray(p, p + size));
+  }
+
+  /** String at a stack index as text or bytes; numbers are not converted. */
+  string(L: number, index: number): string | Uint8Array {
+    const p = this.x.lua_tolstring(L, index, this.scratch);
+    return this.text(p, this.memory.words[this.scratch >> 2] as number);
+  }
+
+  /** Exact bytes of the string at a stack index: a copy. */
+  bytesAt(L: number, index: number): Uint8Array {
+    const p = this.x.lua_tolstring(L, index, this.scratch);
+    return this.memory.bytes.slice(p, p + (this.memory.words[this.scratch >> 2] as number));
+  }
+
+  /** For messages to people: broken UTF-8 is shown as U+FFFD. */
+  lossyText(L: number, index: number): string {
+    const p = this.x.lua_tolstring(L, index, this.scratch);
+    return p === 0 ? "" : lossy.decode(this.memory.bytes.subarray(p, p + (this.memory.words[this.scratch >> 2] as number)));
+  }
+
+  cstring(p: number): string {
+    let end = p;
+    while (this.memory.bytes[end] !== 0) end++;
+    return lossy.decode(this.memory.bytes.subarray(p, end));
+  }
+
+  withCstring<T>(text: string, use: (p: number) => T): T {
+    const { written } = encoder.encodeInto(text, this.memory.bytes.subarray(this.scratch + 16, this.scratch + SCRATCH_BYTES - 1));
+    this.memory.bytes[this.scratch + 16 + written] = 0;
+    return use(this.scratch + 16);
+  }
+
+  pushText(L: number, text: string): void {
+    if (text.length > SCRATCH_UNITS) {
+      this.pushBytes(L, encoder.encode(text));
+      return;
+    }
+    const { written } = encoder.encodeInto(text, this.memory.bytes.subarray(this.scratch, this.scratch + SCRATCH_BYTES));
+    this.x.lua_pushlstring(L, this.scratch, written);
+  }
+
+  pushBytes(L: number, bytes: Uint8Array): void {
+    const p = this.copyIn(bytes);
+    try {
+      this.x.lua_pushlstring(L, p, bytes.length);
+    } finally {
+      this.x.free(p);
+    }
+  }
+
+  /** Bytes in the VM's heap; the caller frees them. Raises Lua's own memory error as a value when there is no room. */
+  copyIn(bytes: Uint8Array): number {
+    const p = this.x.malloc(bytes.length || 1);
+    if (p === 0) throw new OutOfMemory();
+    this.memory.bytes.set(bytes, p);
+    return p;
+  }
+
+  // ---- numbers
+
+  /** Integers as number or bigint, floats as number. */
+  number(L: number, index: number): number | bigint {
+    const value = this.x.lua_tonumberx(L, index, 0);
+    return Number.isSafeInteger(value) || this.x.lua_isinteger(L, index) === 0 ? value : this.x.lua_tointegerx(L, index, 0);
+  }
+
+  // ---- values
+
+  /** A plain value at a stack index. Functions become references when `keep` is given, else undefined. */
+  get(L: number, index: number, keep?: (L: number, index: number) => number, depth = 0): Value {
+    switch (this.x.lua_type(L, index)) {
+      case TYPE.boolean: return this.x.lua_toboolean(L, index) !== 0;
+      case TYPE.number: return this.number(L, index);
+      case TYPE.string: return this.string(L, index);
+      case TYPE.lightuserdata: return this.x.lua_touserdata(L, index) === 0 ? null : undefined;
+      case TYPE.table: return this.#table(L, this.x.lua_absindex(L, index), keep, depth);
+      case TYPE.function: return keep?.(L, index);
+      default: return undefined;
+    }
+  }
+
+  #table(L: number, index: number, keep: ((L: number, index: number) => number) | undefined, depth: number): Value {
+    if (depth >= DEPTH_MAX || this.x.lua_checkstack(L, 4) === 0) {
+      throw blockError("json.depth", `Lua table nesting too deep for JSON (limit: ${DEPTH_MAX})`);
+    }
+    const length = this.x.lua_rawlen(L, index);
+    if (length > 0) {
+      const list: Value[] = [];
+      for (let k = 1; k <= length; k++) {
+        this.x.lua_rawgeti(L, index, BigInt(k));
+        list.push(this.get(L, -1, keep, depth + 1));
+        this.x.lua_settop(L, -2);
+      }
+      return list;
+    }
+    const fields: Record<string, Value> = {};
+    this.x.lua_pushnil(L);
+    while (this.x.lua_next(L, index) !== 0) {
+      const key = this.x.lua_type(L, -2) === TYPE.string ? this.lossyText(L, -2) : String(this.get(L, -2));
+      Object.defineProperty(fields, key, { value: this.get(L, -1, keep, depth + 1), enumerable: true, writable: true, configurable: true });
+      this.x.lua_settop(L, -2);
+    }
+    return fields;
+  }
+
+  push(L: number, value: Value): void {
+    switch (typeof value) {
+      case "number":
+        if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.x.push_integer(L, value);
+        else this.x.lua_pushnumber(L, value);
+        return;
+      case "bigint": this.x.lua_pushinteger(L, value); return;
+      case "boolean": this.x.lua_pushboolean(L, value ? 1 : 0); return;
+      case "string": this.pushText(L, value); return;
+      case "object": this.#pushObject(L, value); return;
+      default: this.x.lua_pushnil(L);
+    }
+  }
+
+  #pushObject(L: number, value: Exclude<Value, undefined | boolean | number | bigint | string>): void {
+    if (value === null) this.x.lua_pushlightuserdata(L, 0);
+    else if (value instanceof Uint8Array) this.pushBytes(L, value);
+    else if (this.x.lua_checkstack(L, 4) === 0) throw new OutOfMemory();
+    else if (Array.isArray(value)) {
+      this.x.lua_createtable(L, value.length, 0);
+      (value as readonly Value[]).forEach((item, i) => {
+        this.push(L, item);
+        this.x.lua_rawseti(L, -2, BigInt(i + 1));
+      });
+    } else {
+      this.x.lua_createtable(L, 0, 0);
+      for (const [key, item] of Object.entries(value)) {
+        if (item === undefined) continue;
+        this.pushText(L, key);
+        this.push(L, item);
+        this.x.lua_rawset(L, -3);
+      }
+    }
+  }
+
+  // ---- code
+
+  /** Compiles; on failure the error text is returned and nothing is left on the stack. */
+  load(L: number, code: string | Uint8Array, chunk: string, mode: "t" | "b" | "bt" = "bt"): string | undefined {
+    const bytes = typeof code === "string" ? encoder.encode(code) : code;
+    const p = this.copyIn(bytes);
+    const names = encoder.encode(`${chunk}\0${mode}\0`);
+    const q = this.copyIn(names);
+    const status = this.x.luaL_loadbufferx(L, p, bytes.length, q, q + encoder.encode(chunk).length + 1);
+    this.x.free(q);
+    this.x.free(p);
+    if (status === 0) return undefined;
+    const text = this.lossyText(L, -1);
+    this.x.lua_settop(L, -2);
+    return text;
+  }
+
+  /** Bytecode of the Lua function on top of the stack, with its debug names. */
+  dump(L: number): Uint8Array {
+    this.#dumped = [];
+    this.x.lua_dump(L, SLOT.writer, 0, 0);
+    const all = new Uint8Array(this.#dumped.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of this.#dumped) {
+      all.set(part, at);
+      at += part.length;
+    }
+    this.#dumped = [];
+    return all;
+  }
+
+  ref(L: number): number {
+    return this.x.luaL_ref(L, REGISTRY);
+  }
+
+  unref(ref: number): void {
+    if (this.dead === null) this.x.luaL_unref(this.main, REGISTRY, ref);
+  }
+
+  pushRef(L: number, ref: number): void {
+    this.x.lua_rawgeti(L, REGISTRY, BigInt(ref));
+  }
+
+  pushFunction(L: number, fn: number): void {
+    this.x.push_integer(L, fn);
+    this.x.lua_pushcclosure(L, SLOT.dispatch, 1);
+  }
+
+  pop(L: number, count = 1): void {
+    this.x.lua_settop(L, -count - 1);
+  }
+}
+
+/** The VM has no room for what the host wants to push; becomes Lua's own `not enough memory`. */
+export class OutOfMemory extends Error {
+  constructor() {
+    super("not enough memory");
+  }
+}
+
+function decode(bytes: Uint8Array): string | Uint8Array {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return bytes.slice();
+  }
+}

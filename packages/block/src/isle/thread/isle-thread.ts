@@ -1,0 +1,54 @@
+/**
+ * Entry of a worker thread that carries isles.
+ * takes messages of protocol.ts; gives answers; promises that a waiting isle still sees its cancel; refuses nothing it was
+ * sent; never runs script code outside a VM.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { BELL, type FromThread, type ThreadData, type ToThread } from "./protocol.ts";
+import { Tenant } from "./tenant.ts";
+
+const data = workerData as ThreadData;
+const port = parentPort;
+if (port === null) throw new Error("isle-thread is started as a worker only");
+const bell = new Int32Array(data.bell);
+const tenants = new Map<number, Tenant>();
+
+function post(message: FromThread, move?: Uint8Array): void {
+  if (move === undefined) port?.postMessage(message);
+  else port?.postMessage(message, [move.buffer as ArrayBuffer]);
+}
+
+function hear(message: ToThread): void {
+  if (message.t === "open") {
+    tenants.set(message.isle, new Tenant(message.isle, message.setup, {
+      module: data.module, post, pump, outputAcked: () => Atomics.load(bell, BELL.outputAcked),
+    }));
+    post({ t: "opened", isle: message.isle });
+    return;
+  }
+  const tenant = tenants.get(message.isle);
+  if (tenant === undefined) return;
+  if (message.t === "close") {
+    tenants.delete(message.isle);
+    tenant.close();
+    post({ t: "closed", isle: message.isle });
+  } else tenant.hear(message);
+}
+
+/** Blocks the thread until a message came or `ms` passed. The host rings after each message it sends. */
+function pump(ms: number): boolean {
+  const seen = Atomics.load(bell, BELL.rings);
+  let got = receiveMessageOnPort(port as NonNullable<typeof port>) as { message: ToThread } | undefined;
+  if (got === undefined && ms > 0) {
+    Atomics.store(bell, BELL.waiting, 1);
+    Atomics.wait(bell, BELL.rings, seen, ms);
+    Atomics.store(bell, BELL.waiting, 0);
+    got = receiveMessageOnPort(port as NonNullable<typeof port>) as { message: ToThread } | undefined;
+  }
+  for (; got !== undefined; got = receiveMessageOnPort(port as NonNullable<typeof port>) as { message: ToThread } | undefined) {
+    hear(got.message);
+  }
+  return true;
+}
+
+port.on("message", hear);

@@ -1,0 +1,111 @@
+/** Messages between the host and a worker thread that carries isles. Plain data; text payloads pass through untouched. */
+import type { FaultData } from "@atoll-run/core";
+import type { Value } from "../../bridges/op.ts";
+import type { VmLimits } from "../lua/vm.ts";
+
+export type Role = "main" | "handler";
+
+/** What a thread is started with. */
+export interface ThreadData {
+  readonly module: WebAssembly.Module;
+  /** Doorbell, waiting flag and acknowledged output of the thread: see `Bell`. */
+  readonly bell: SharedArrayBuffer;
+}
+
+/** Words of the thread's shared memory. */
+export const BELL = { rings: 0, waiting: 1, outputAcked: 2, words: 3 } as const;
+/** Words of an isle's shared memory. */
+export const CONTROL = { kill: 0, abortEvent: 1, words: 2 } as const;
+
+/** Everything an isle needs before its first line of script. */
+export interface IsleSetup {
+  readonly role: Role;
+  /** Placed beside other isles: gives way every few milliseconds. */
+  readonly shared: boolean;
+  readonly limits: VmLimits;
+  readonly control: SharedArrayBuffer;
+  /** Global names and their JSON text (rules J); `undefined` text stays nil. */
+  readonly globals: Readonly<Record<string, string>>;
+  readonly packagePath: string;
+  readonly projectRoot: string;
+  readonly agentId: string;
+  readonly scriptName: string;
+  /** Refuse bytecode in `load`. */
+  readonly textOnly: boolean;
+  /** Host tools, in order. */
+  readonly hostTools: readonly HostToolData[];
+  readonly taskGraceMs: number;
+  readonly taskDriver: string;
+}
+
+export interface HostToolData {
+  readonly name: string;
+  readonly description: string;
+  readonly group?: string;
+  /** JSON text. */
+  readonly input_schema: string;
+}
+
+/** A handler that left its isle: bytecode and what it captured. */
+export interface MovedFunction {
+  readonly code: Uint8Array;
+  readonly chunk: string;
+  readonly captures: readonly Capture[];
+}
+
+/** A captured value. Integers and floats stay apart; `path` names a library value that the other isle has itself. */
+export type Capture =
+  | { readonly is: "globals" | "nil" | "null" }
+  | { readonly is: "boolean"; readonly value: boolean }
+  | { readonly is: "integer"; readonly value: bigint }
+  | { readonly is: "float"; readonly value: number }
+  | { readonly is: "string"; readonly bytes: Uint8Array }
+  | { readonly is: "table"; readonly array: boolean; readonly pairs: readonly (readonly [Capture, Capture])[] }
+  | { readonly is: "path"; readonly module?: string; readonly path: readonly string[] };
+
+export interface IsleEvent {
+  readonly seq: number;
+  readonly ref: number;
+  readonly kind: string;
+  readonly id: string;
+  readonly payload: string;
+  readonly meta: string;
+  /** Milliseconds the handler may take; absent = no bound. */
+  readonly leftMs?: number;
+}
+
+export type ToThread =
+  | { readonly t: "open"; readonly isle: number; readonly setup: IsleSetup }
+  | { readonly t: "run"; readonly isle: number; readonly source: string | Uint8Array; readonly chunk: string; readonly args: readonly string[] }
+  | { readonly t: "install"; readonly isle: number; readonly call: number; readonly fn: MovedFunction }
+  | { readonly t: "event"; readonly isle: number; readonly event: IsleEvent }
+  | { readonly t: "callback"; readonly isle: number; readonly call: number; readonly ref: number; readonly args: readonly Arg[] }
+  | { readonly t: "abortCallback"; readonly isle: number; readonly call: number }
+  | { readonly t: "reply"; readonly isle: number; readonly call: number; readonly value: Value }
+  | { readonly t: "json"; readonly isle: number; readonly call: number; readonly text: string }
+  | { readonly t: "fault"; readonly isle: number; readonly call: number; readonly fault: FaultData }
+  /** Tell when no task is left; until then they are named now and then. */
+  | { readonly t: "linger"; readonly isle: number; readonly everyMs: number }
+  | { readonly t: "kill"; readonly isle: number }
+  | { readonly t: "close"; readonly isle: number };
+
+export type Arg = { readonly v: Value } | { readonly j: string };
+
+/** What a task gave back: JSON text by the rules of its place, or what it raised. */
+export type Outcome =
+  | { readonly ok: true; readonly text: string; readonly warning?: string }
+  | { readonly ok: false; readonly text: string; readonly traceback: string; readonly fault?: FaultData; readonly value?: Value };
+
+export type FromThread =
+  | { readonly t: "opened"; readonly isle: number }
+  | { readonly t: "out"; readonly isle: number; readonly bytes: Uint8Array }
+  | { readonly t: "call"; readonly isle: number; readonly call: number; readonly op: string; readonly args: readonly Value[]; readonly task: number; readonly leftMs?: number; readonly event?: number }
+  | { readonly t: "cancelCall"; readonly isle: number; readonly call: number }
+  | { readonly t: "ran"; readonly isle: number; readonly outcome: Outcome }
+  | { readonly t: "installed"; readonly isle: number; readonly call: number; readonly ref: number; readonly problem?: string }
+  | { readonly t: "handled"; readonly isle: number; readonly seq: number; readonly outcome: Outcome }
+  | { readonly t: "called"; readonly isle: number; readonly call: number; readonly outcome: { readonly ok: true; readonly value: Value } | (Outcome & { readonly ok: false }) }
+  | { readonly t: "idle"; readonly isle: number }
+  | { readonly t: "note"; readonly isle: number; readonly level: "debug" | "info" | "warn" | "error"; readonly target: string; readonly msg: string; readonly fields?: Readonly<Record<string, unknown>> }
+  | { readonly t: "died"; readonly isle: number; readonly why: "cancelled" | "timeout" | "memory" | "crashed" | "output"; readonly text: string }
+  | { readonly t: "closed"; readonly isle: number };

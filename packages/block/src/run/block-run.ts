@@ -1,0 +1,327 @@
+/**
+ * One run of a block.
+ * takes a config and parts; gives a result; promises the start order and the end-of-run order of the specification
+ * (block 2.2, 2.3); refuses events once it ends; never leaves a thread, child, file or timer behind.
+ */
+import { type Clock, Events, type Ids, isFault, type Json, parseJson } from "@atoll-run/core";
+import { ANY_KIND, Bus, type Handle } from "../bus/dispatcher.ts";
+import type { ScriptHandler } from "../bridges/bus.ts";
+import type { Ops } from "../bridges/op.ts";
+import type { BlockConfig, BlockEvents, BlockResult, BlockRun, BlockStats, HostHandler } from "../config.ts";
+import { type BlockError, blockError } from "../errors.ts";
+import type { IslePlacing } from "../isle/host/threads.ts";
+import type { Outcome, Role } from "../isle/thread/protocol.ts";
+import { RunIsles } from "./isles.ts";
+import { createKit, type Kit, type KitParts } from "./kit.ts";
+import { type Prepared, prepare, toText } from "./prepare.ts";
+import { MovedHandlers } from "./moved-handlers.ts";
+import { finish } from "./finish.ts";
+import { isleSetup } from "./setup.ts";
+
+export interface RunParts extends KitParts {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly placing: IslePlacing;
+}
+
+/** How the script ended, before the end-of-run order. */
+type Ending =
+  | { readonly how: "returned"; readonly value: string; readonly warning?: string }
+  | { readonly how: "exited"; readonly code: number }
+  | { readonly how: "failed"; readonly fault: Error };
+
+export class Run implements BlockRun {
+  readonly ready: Promise<void>;
+  readonly result: Promise<BlockResult>;
+  readonly #parts: RunParts;
+  readonly #config: BlockConfig;
+  readonly #events: Events<BlockEvents>;
+  readonly #warnings: string[] = [];
+  readonly #begun: number;
+  #phase: BlockStats["phase"] = "starting";
+  #bus: Bus | undefined;
+  #isles: RunIsles | undefined;
+  #moved: MovedHandlers | undefined;
+  #kit: Kit | undefined;
+  #reader: "serve" | "autoServe" | null = null;
+  #serving: { stop(): void } | null = null;
+  #stopped: { readonly reason: string } | null = null;
+  #end: (ending: Ending) => void = () => undefined;
+  readonly #ended: Promise<Ending>;
+
+  constructor(parts: RunParts, config: BlockConfig) {
+    this.#parts = parts;
+    this.#config = config;
+    this.#begun = parts.clock.monotonic();
+    this.#events = new Events<BlockEvents>({ onError: (error, name) => this.#warn(`a listener of ${name} failed: ${String(error)}`) });
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    const ready = Promise.withResolvers<void>();
+    this.ready = ready.promise;
+    this.ready.catch(() => undefined);
+    this.result = this.#run(ready.resolve).catch((error: unknown) => {
+      ready.reject(error);
+      throw error;
+    });
+    this.result.catch(() => undefined);
+  }
+
+  async #run(begun: () => void): Promise<BlockResult> {
+    const { signal } = this.#config;
+    const cancel = (): void => this.cancel(signal?.reason);
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      const prepared = await prepare(this.#config);
+      this.#warnings.push(...prepared.warnings);
+      this.#start(prepared);
+      if (signal?.aborted === true) cancel();
+      begun();
+      const ending = await this.#ended;
+      this.#phase = "stopping";
+      const unfinished = await this.#finish(prepared, ending.how);
+      return this.#settle(ending, unfinished);
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+      this.#phase = "ended";
+      this.#events.close();
+    }
+  }
+
+  // ---- start
+
+  #start(prepared: Prepared): void {
+    const { clock } = this.#parts;
+    const bus = new Bus({
+      clock, warn: (text) => this.#log("warn", "bus", text),
+      received: (event) => this.#events.emit("bus:received", { kind: event.kind, id: event.id }),
+      handled: (event, ms) => this.#events.emit("bus:handled", { kind: event.kind, id: event.id, duration_ms: ms }),
+      failed: (event, fault) => this.#failed(event, fault),
+    }, prepared.limits);
+    this.#bus = bus;
+    for (const [kind, handler] of Object.entries(this.#config.hostHandlers ?? {})) bus.register(kind, { handle: hostHandle(handler) });
+    if (this.#config.anyHandler !== undefined) bus.register(ANY_KIND, { handle: hostHandle(this.#config.anyHandler) });
+    const kit = createKit(this.#parts, this.#config, prepared, {
+      log: (level, target, msg, fields) => this.#log(level, target, msg, fields),
+      events: this.#events, exit: (code) => this.#end({ how: "exited", code }),
+      bus: {
+        owned: () => this.#reader, register: (kind, handler, timeoutMs) => this.#register(kind, handler, timeoutMs),
+        serve: () => this.#serve(),
+        emit: (e, emitSignal) => bus.put({ ...e, id: e.id ?? this.#parts.ids.uuid4() }, IGNORED, { what: "bus.emit", signal: emitSignal }),
+      },
+      ask: (e, what, o) => this.#ask(e, what, o),
+    });
+    this.#kit = kit;
+    this.#isles = new RunIsles({
+      placing: this.#parts.placing, trace: prepared.trace, callsMax: prepared.limits.isleQueueMax,
+      setup: (role, control, shared) => isleSetup(this.#config, prepared, { role, control, shared, agentId: kit.agentId }),
+      ops: (): Ops => kit.ops, print: (role, bytes) => this.#print(role, bytes),
+      note: (role, note) => kit.note(role, note), died: (role, fault) => this.#died(role, fault),
+    });
+    this.#moved = new MovedHandlers(this.#isles, (text) => this.#log("warn", "bus", text));
+    if (this.#config.autoServe === true) {
+      this.#reader = "autoServe";
+      bus.read();
+    }
+    this.#isles.open("main");
+    this.#events.emit("started", { script: prepared.name });
+    this.#log("debug", "block", "started", { script: prepared.name });
+    this.#phase = "running";
+    void this.#isles.runScript(prepared.source, prepared.chunk, this.#config.args ?? []).then((outcome) => this.#ran(outcome));
+  }
+
+  #ran(outcome: Outcome): void {
+    if (outcome.ok) {
+      this.#end({ how: "returned", value: outcome.text, ...(outcome.warning === undefined ? {} : { warning: outcome.warning }) });
+    } else this.#end({ how: "failed", fault: scriptFault(outcome) });
+  }
+
+  // ---- bus
+
+  async #register(kind: string, handler: ScriptHandler, timeoutMs: number | undefined): Promise<void> {
+    const moved = this.#moved as MovedHandlers;
+    if (!this.#isles?.isOpen("handler") && "moved" in handler) this.#isles?.open("handler");
+    const handle = "moved" in handler ? await moved.add(kind, handler.moved) : moved.stay(handler);
+    const replaced = this.#bus?.register(kind, { handle, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+    if (replaced === true) this.#log("warn", "bus", `bus.on: handler for '${kind}' replaced`);
+  }
+
+  async #serve(): Promise<void> {
+    this.#reader = "serve";
+    const stop = Promise.withResolvers<void>();
+    this.#serving = { stop: stop.resolve };
+    this.#bus?.read();
+    if (this.#stopped !== null) stop.resolve();
+    await stop.promise;
+    this.#serving = null;
+    if (await this.#bus?.drain() === false) this.#log("warn", "bus", "bus.serve: grace window exceeded; forcing exit");
+  }
+
+  #failed(event: { kind: string; id: string }, fault: unknown): void {
+    const { code, message } = isFault(fault) ? fault : { code: "bus.handler_failed", message: String(fault) };
+    this.#events.emit("bus:failed", { kind: event.kind, id: event.id, code, text: message });
+    this.#log("warn", "bus", `handler for '${event.kind}' failed: ${message}`);
+  }
+
+  #ask(
+    e: { kind: string; id?: string; payload: string; meta: string }, what: string,
+    o: { deadlineMs?: number; signal?: AbortSignal | undefined },
+  ): Promise<string> {
+    const bus = this.#bus;
+    if (bus === undefined) return Promise.reject(blockError("bus.closed", `${what}: bus channel closed: the run has not started`));
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const deadlineAt = o.deadlineMs === undefined ? {} : { deadlineAt: this.#parts.clock.monotonic() + o.deadlineMs };
+    bus.put({ kind: e.kind, id: e.id ?? this.#parts.ids.uuid4(), payload: e.payload, meta: e.meta, ...deadlineAt },
+      { settle: resolve, fail: reject }, { what, ...(o.signal === undefined ? {} : { signal: o.signal }) }).catch(reject);
+    return bounded(promise, this.#parts.clock, { ...o, kind: e.kind });
+  }
+
+  // ---- isles
+
+  #died(role: Role, fault: BlockError): void {
+    if (fault.code === "isle.timeout" || fault.code === "isle.memory") this.#events.emit("limit", { limit: fault.code, text: fault.message });
+    if (role === "main" || this.#phase !== "running") {
+      this.#end({ how: "failed", fault });
+      return;
+    }
+    if (!this.#moved?.restart(this.#parts.clock.monotonic())) this.#end({ how: "failed", fault });
+    else this.#events.emit("isle:restarted", { isle: "handler", why: fault.message });
+  }
+
+  #print(role: Role, bytes: Uint8Array): void | Promise<void> {
+    this.#events.emit("print", { bytes, isle: role });
+    return this.#kit?.stdout(bytes);
+  }
+
+  // ---- end
+
+  async #finish(prepared: Prepared, how: Ending["how"]): Promise<string[]> {
+    const { unfinished, warnings } = await finish({
+      clock: this.#parts.clock, bus: this.#bus as Bus, isles: this.#isles as RunIsles, kit: this.#kit as Kit,
+      linger: how === "returned", killMain: how !== "returned", limits: prepared.limits, owned: this.#reader !== null,
+    });
+    for (const warning of warnings) this.#warn(warning);
+    return unfinished;
+  }
+
+  #settle(ending: Ending, unfinished: string[]): BlockResult {
+    const duration_ms = this.#parts.clock.monotonic() - this.#begun;
+    this.#events.emit("ended", { outcome: ending.how, duration_ms });
+    if (ending.how === "failed") throw ending.fault;
+    if (ending.how === "returned" && ending.warning !== undefined) this.#warn(ending.warning);
+    const value = ending.how === "returned" ? readValue(ending.value) : null;
+    const outcome = ending.how === "exited" ? "exited" : this.#stopped === null ? "returned" : "stopped";
+    return {
+      value, outcome, exit_code: ending.how === "exited" ? ending.code : 0, duration_ms, bus: { ...(this.#bus as Bus).counts },
+      unfinished, warnings: this.#warnings,
+    };
+  }
+
+  #warn(text: string): void {
+    this.#warnings.push(text);
+    this.#log("warn", "block", text);
+  }
+
+  #log(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>): void {
+    const event = { level, target, msg, ...(fields === undefined ? {} : { fields }) };
+    this.#events.emit("log", event);
+    this.#config.log?.write(event);
+  }
+
+  // ---- public
+
+  cancel(_reason?: unknown): void {
+    if (this.#phase === "ended" || this.#phase === "stopping") return;
+    this.#end({ how: "failed", fault: blockError("run.cancelled", "cancelled") });
+  }
+
+  stats(): BlockStats {
+    const isles = (["main", "handler"] as const).filter((role) => this.#isles?.isOpen(role) === true).map((role) => ({ role }));
+    return { phase: this.#phase, bus_depth: this.#bus?.depth ?? 0, isles, open_calls: this.#isles?.openCalls ?? 0 };
+  }
+
+  async emit(kind: string, payload: Json, o: { id?: string; meta?: Json; signal?: AbortSignal } = {}): Promise<void> {
+    await this.ready;
+    const event = { kind, id: o.id ?? this.#parts.ids.uuid4(), payload: toText(payload, "payload"), meta: toText(o.meta ?? null, "meta") };
+    await this.#bus?.put(event, IGNORED, { what: "emit", ...(o.signal === undefined ? {} : { signal: o.signal }) });
+  }
+
+  async request(
+    kind: string, payload: Json, o: { id?: string; meta?: Json; deadlineMs?: number; signal?: AbortSignal } = {},
+  ): Promise<Json> {
+    if (this.#phase === "starting") await this.ready;
+    const event = { kind, payload: toText(payload, "payload"), meta: toText(o.meta ?? null, "meta"), ...(o.id === undefined ? {} : { id: o.id }) };
+    return readValue(await this.#ask(event, "request", o));
+  }
+
+  stop(reason = "stop"): Promise<BlockResult> {
+    this.#stopped ??= { reason };
+    const serving = this.#serving;
+    if (serving === null && this.#reader === null) this.cancel(reason);
+    else serving?.stop();
+    return this.result;
+  }
+
+  /** True while a first signal should be a graceful stop rather than a cancel. */
+  get serving(): boolean {
+    return this.#reader !== null;
+  }
+
+  on<N extends keyof BlockEvents>(name: N, hear: (fact: BlockEvents[N]) => void, o: { signal?: AbortSignal } = {}): void {
+    this.#events.on(name, hear, o);
+  }
+
+  events(o: { buffer?: number } = {}): ReturnType<BlockRun["events"]> {
+    return this.#events.stream(o) as ReturnType<BlockRun["events"]>;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cancel("disposed");
+    await this.result.catch(() => undefined);
+  }
+}
+
+const IGNORED = { settle: () => undefined, fail: () => undefined };
+
+function hostHandle(handler: HostHandler): Handle {
+  return async (event, { signal }) => {
+    const reply = await handler({ kind: event.kind, id: event.id, payload: readValue(event.payload), meta: readValue(event.meta), signal });
+    return reply === undefined ? "null" : toText(reply, "reply");
+  };
+}
+
+function readValue(text: string): Json {
+  const parsed = parseJson(text);
+  if (!parsed.ok) throw blockError("json.decode", `reply: ${parsed.problem}`);
+  return parsed.value;
+}
+
+/** The caller's own bound: the answer may come later, but nobody waits for it. */
+async function bounded(
+  answer: Promise<string>, clock: Clock, o: { deadlineMs?: number; signal?: AbortSignal | undefined; kind: string },
+): Promise<string> {
+  if (o.deadlineMs === undefined && o.signal === undefined) return answer;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = o.deadlineMs === undefined ? undefined
+    : clock.after(o.deadlineMs, () => reject(blockError("bus.timeout", "handler timeout", { facts: { kind: o.kind } })));
+  const abort = (): void => reject(blockError("run.cancelled", "cancelled"));
+  o.signal?.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([answer, promise]);
+  } finally {
+    timer?.[Symbol.dispose]();
+    o.signal?.removeEventListener("abort", abort);
+  }
+}
+
+function scriptFault(outcome: Outcome & { ok: false }): Error {
+  if (outcome.fault?.code === "run.cancelled" || outcome.fault?.code.startsWith("isle.")) {
+    return blockError(outcome.fault.code as "run.cancelled", outcome.fault.text, { facts: outcome.fault.facts, retry: outcome.fault.retry });
+  }
+  if (outcome.text === "not enough memory") return blockError("isle.memory", "limit error: not enough memory");
+  const code = outcome.fault?.code === "script.syntax" ? "script.syntax" : "script.failed";
+  const traceback = outcome.traceback === "" ? "" : `\n${outcome.traceback}`;
+  return blockError(code, `script error: ${outcome.text}${traceback}`, {
+    facts: { text: outcome.text, ...(outcome.fault === undefined ? {} : { raised: outcome.fault.code }), ...(outcome.value === undefined ? {} : { value: outcome.value }) },
+  });
+}

@@ -1,0 +1,66 @@
+/**
+ * The end-of-run order (spec: block 2.3, steps 2 to 10). A step that fails or takes too long becomes a warning and an entry
+ * of `unfinished`; it never replaces the outcome and never skips a later step.
+ */
+import type { BlockLimits, Clock } from "@atoll-run/core";
+import type { Bus } from "../bus/dispatcher.ts";
+import type { RunIsles } from "./isles.ts";
+import type { Kit } from "./kit.ts";
+import { blockError } from "../errors.ts";
+
+export interface Finishing {
+  readonly clock: Clock;
+  readonly bus: Bus;
+  readonly isles: RunIsles;
+  readonly kit: Kit;
+  /** Wait for tasks nobody joined: only after a script that returned. */
+  readonly linger: boolean;
+  readonly killMain: boolean;
+  readonly owned: boolean;
+  readonly limits: BlockLimits;
+}
+
+export interface Finished {
+  readonly unfinished: string[];
+  readonly warnings: string[];
+}
+
+export async function finish(f: Finishing): Promise<Finished> {
+  const report: Finished = { unfinished: [], warnings: [] };
+  const step = (name: string, ms: number, work: () => Promise<unknown>): Promise<void> => bounded(f.clock, report, { name, ms, work });
+  if (f.killMain) await step("main isle", 400, () => f.isles.kill("main", blockError("run.cancelled", "cancelled")));
+  if (f.linger) await step("tasks", f.limits.lingerMs, () => linger(f));
+  f.bus.closeIntake();
+  await step("bus", f.limits.graceMs + f.limits.hardStopMs + 100, async () => {
+    if (!(await f.bus.drain())) report.unfinished.push("bus handler");
+    f.bus.close();
+  });
+  await step("children", 2_500, () => f.kit.endChildren());
+  await step("isles", 500, () => f.isles.close());
+  await step("stores", 2_000, () => f.kit.closeStores());
+  await step("mesh and http", 1_000, () => f.kit.closeNetwork());
+  await step("output", 1_000, () => f.kit.flush());
+  return report;
+}
+
+async function linger(f: Finishing): Promise<void> {
+  await Promise.all([f.isles.idle("main", f.limits.lingerWarnMs), f.isles.idle("handler", f.limits.lingerWarnMs)]);
+}
+
+async function bounded(clock: Clock, report: Finished, o: { name: string; ms: number; work: () => Promise<unknown> }): Promise<void> {
+  let timer: Disposable | undefined;
+  const late = Symbol("late");
+  const time = o.ms === Infinity ? new Promise<never>(() => undefined) : new Promise<typeof late>((resolve) => {
+    timer = clock.after(o.ms, () => resolve(late));
+  });
+  try {
+    if (await Promise.race([o.work(), time]) !== late) return;
+    report.unfinished.push(o.name);
+    report.warnings.push(`the end of the run: ${o.name} not finished within ${o.ms} ms`);
+  } catch (error) {
+    report.unfinished.push(o.name);
+    report.warnings.push(`the end of the run: ${o.name}: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    timer?.[Symbol.dispose]();
+  }
+}

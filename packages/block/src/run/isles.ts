@@ -1,0 +1,265 @@
+/**
+ * The isles of one run, seen from the host.
+ * takes messages of their threads; gives outcomes of scripts, handlers and callbacks; promises an answer to every call of
+ * an op; refuses calls of an isle that is gone; never runs script code itself.
+ */
+import { isFault, toFault, toFaultData, type TraceContext } from "@atoll-run/core";
+import { JsonText, type OpCall, type Ops, type Value } from "../bridges/op.ts";
+import { type BlockError, blockError } from "../errors.ts";
+import type { IsleHandle, IslePlacing } from "../isle/host/threads.ts";
+import type { Arg, FromThread, IsleEvent, IsleSetup, MovedFunction, Outcome, Role } from "../isle/thread/protocol.ts";
+
+export interface IslesParts {
+  readonly placing: IslePlacing;
+  setup(role: Role, control: SharedArrayBuffer, shared: boolean): IsleSetup;
+  readonly ops: () => Ops;
+  readonly trace: TraceContext;
+  readonly callsMax: number;
+  print(role: Role, bytes: Uint8Array): void | Promise<void>;
+  note(role: Role, note: FromThread & { t: "note" }): void;
+  /** The isle is gone by itself; `fault` says why. */
+  died(role: Role, fault: BlockError): void;
+}
+
+type Died = (FromThread & { t: "died" })["why"];
+
+interface Open {
+  readonly role: Role;
+  readonly handle: IsleHandle;
+  readonly calls: Map<number, AbortController>;
+  readonly queue: (FromThread & { t: "call" })[];
+  readonly handled: Map<number, (outcome: Outcome) => void>;
+  readonly called: Map<number, (outcome: (FromThread & { t: "called" })["outcome"]) => void>;
+  readonly installed: Map<number, (m: FromThread & { t: "installed" }) => void>;
+  ran: ((outcome: Outcome) => void) | null;
+  idle: (() => void) | null;
+  gone: BlockError | null;
+}
+
+let nextIsle = 1;
+
+export class RunIsles {
+  readonly #parts: IslesParts;
+  readonly #open = new Map<Role, Open>();
+  #nextCall = 1;
+
+  constructor(parts: IslesParts) {
+    this.#parts = parts;
+  }
+
+  isOpen(role: Role): boolean {
+    return this.#open.has(role);
+  }
+
+  get openCalls(): number {
+    return [...this.#open.values()].reduce((sum, isle) => sum + isle.calls.size, 0);
+  }
+
+  open(role: Role): void {
+    const other = this.#open.get(role === "main" ? "handler" : "main");
+    const { thread, shared } = this.#parts.placing.place(other?.handle.thread);
+    const control = new SharedArrayBuffer(8);
+    const id = nextIsle++;
+    const hear = (message: FromThread): void => this.#hear(isle, message);
+    const handle = thread.open(id, this.#parts.setup(role, control, shared), hear);
+    const isle: Open = {
+      role, handle, calls: new Map(), queue: [], handled: new Map(), called: new Map(), installed: new Map(), ran: null, idle: null, gone: null,
+    };
+    this.#open.set(role, isle);
+  }
+
+  #must(role: Role): Open {
+    const isle = this.#open.get(role);
+    if (isle === undefined) throw blockError("isle.crashed", `runtime error: isle crashed: the ${role} isle is gone`);
+    return isle;
+  }
+
+  // ---- work for an isle
+
+  runScript(source: string | Uint8Array, chunk: string, args: readonly string[]): Promise<Outcome> {
+    const isle = this.#must("main");
+    return new Promise((resolve) => {
+      isle.ran = resolve;
+      isle.handle.send({ t: "run", isle: isle.handle.id, source, chunk, args });
+    });
+  }
+
+  install(moved: MovedFunction): Promise<number> {
+    const isle = this.#must("handler");
+    const call = this.#nextCall++;
+    return new Promise((resolve, reject) => {
+      isle.installed.set(call, (m) => {
+        if (m.problem === undefined) resolve(m.ref);
+        else reject(blockError("bus.register", m.problem));
+      });
+      isle.handle.send({ t: "install", isle: isle.handle.id, call, fn: moved });
+    });
+  }
+
+  /** Runs one event in an isle; the reply as JSON text. */
+  async handle(role: Role, event: IsleEvent, signal: AbortSignal): Promise<string> {
+    const isle = this.#must(role);
+    const outcome = await new Promise<Outcome>((resolve) => {
+      const stop = (): void => isle.handle.abortEvent(event.seq);
+      signal.addEventListener("abort", stop, { once: true });
+      isle.handled.set(event.seq, (o) => {
+        signal.removeEventListener("abort", stop);
+        resolve(o);
+      });
+      isle.handle.send({ t: "event", isle: isle.handle.id, event });
+    });
+    if (outcome.ok) return outcome.text;
+    if (signal.aborted) throw signal.reason;
+    throw isle.gone ?? toHandlerFault(outcome);
+  }
+
+  callback(role: Role, ref: number, args: readonly (Value | JsonText)[]): Promise<Value> {
+    const isle = this.#must(role);
+    const call = this.#nextCall++;
+    const plain: Arg[] = args.map((arg) => (arg instanceof JsonText ? { j: arg.text } : { v: arg }));
+    return new Promise((resolve, reject) => {
+      isle.called.set(call, (outcome) => {
+        if (outcome.ok) resolve(outcome.value);
+        else reject(isle.gone ?? (outcome.fault === undefined ? blockError("script.failed", outcome.text) : toFault(outcome.fault)));
+      });
+      isle.handle.send({ t: "callback", isle: isle.handle.id, call, ref, args: plain });
+    });
+  }
+
+  /** Resolves when no task of the isle is left. */
+  idle(role: Role, everyMs: number): Promise<void> {
+    const isle = this.#open.get(role);
+    if (isle === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      isle.idle = resolve;
+      isle.handle.send({ t: "linger", isle: isle.handle.id, everyMs });
+    });
+  }
+
+  // ---- messages of an isle
+
+  #hear(isle: Open, message: FromThread): void {
+    switch (message.t) {
+      case "out": this.#print(isle, message.bytes); return;
+      case "call": this.#call(isle, message); return;
+      case "cancelCall": isle.calls.get(message.call)?.abort(blockError("run.cancelled", "cancelled")); return;
+      case "ran": isle.ran?.(message.outcome); return;
+      case "idle": isle.idle?.(); return;
+      case "handled": take(isle.handled, message.seq)?.(message.outcome); return;
+      case "called": take(isle.called, message.call)?.(message.outcome); return;
+      case "installed": take(isle.installed, message.call)?.(message); return;
+      case "note": this.#parts.note(isle.role, message); return;
+      case "died": this.#gone(isle, deathFault(message.why, message.text)); return;
+      default:
+    }
+  }
+
+  #print(isle: Open, bytes: Uint8Array): void {
+    const written = this.#parts.print(isle.role, bytes);
+    if (written === undefined) isle.handle.outputWritten(bytes.length);
+    else written.then(() => isle.handle.outputWritten(bytes.length), () => isle.handle.outputWritten(bytes.length));
+  }
+
+  #call(isle: Open, message: FromThread & { t: "call" }): void {
+    if (isle.calls.size >= this.#parts.callsMax) {
+      isle.queue.push(message);
+      return;
+    }
+    const abort = new AbortController();
+    isle.calls.set(message.call, abort);
+    const done = (): void => {
+      isle.calls.delete(message.call);
+      const next = isle.queue.shift();
+      if (next !== undefined) this.#call(isle, next);
+    };
+    const reply = (value: Value | JsonText): void => {
+      const { id } = isle.handle;
+      if (value instanceof JsonText) isle.handle.send({ t: "json", isle: id, call: message.call, text: value.text });
+      else isle.handle.send({ t: "reply", isle: id, call: message.call, value });
+      done();
+    };
+    const fail = (error: unknown): void => {
+      const fault = isFault(error) ? error : blockError("runtime.failed", `runtime error: ${String(error)}`);
+      isle.handle.send({ t: "fault", isle: isle.handle.id, call: message.call, fault: toFaultData(fault) });
+      done();
+    };
+    try {
+      const op = this.#parts.ops()[message.op];
+      if (op === undefined) throw blockError("runtime.failed", `runtime error: ${message.op} is not available`);
+      const value = op(message.args, this.#opCall(isle, message, abort.signal));
+      if (value instanceof Promise) value.then(reply, fail);
+      else reply(value);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  #opCall(isle: Open, message: FromThread & { t: "call" }, signal: AbortSignal): OpCall {
+    const { role } = isle;
+    return {
+      isle: role, owner: `${role}:${message.task}`, signal, trace: this.#parts.trace,
+      ...(message.leftMs === undefined ? {} : { deadlineMs: message.leftMs }),
+      callback: (ref, args) => this.callback(role, ref, args),
+      log: (level, target, msg, fields) => {
+        if (level === "trace") return;
+        this.#parts.note(role, { t: "note", isle: isle.handle.id, level, target, msg, ...(fields === undefined ? {} : { fields }) });
+      },
+    };
+  }
+
+  #gone(isle: Open, fault: BlockError): void {
+    if (isle.gone !== null) return;
+    isle.gone = fault;
+    this.#forget(isle);
+    const outcome: Outcome & { ok: false } = { ok: false, text: fault.message, traceback: "", fault: toFaultData(fault) };
+    isle.ran?.(outcome);
+    isle.idle?.();
+    for (const settle of isle.handled.values()) settle(outcome);
+    for (const settle of isle.called.values()) settle(outcome);
+    for (const [call, settle] of isle.installed) settle({ t: "installed", isle: isle.handle.id, call, ref: 0, problem: fault.message });
+    this.#parts.died(isle.role, fault);
+  }
+
+  #forget(isle: Open): void {
+    if (this.#open.get(isle.role) === isle) this.#open.delete(isle.role);
+    for (const abort of isle.calls.values()) abort.abort(blockError("run.cancelled", "cancelled"));
+    isle.queue.length = 0;
+    void isle.handle.close().then(() => this.#parts.placing.left(isle.handle.thread));
+  }
+
+  /** Ends an isle whatever it does; its waits fail with `fault`. */
+  async kill(role: Role, fault: BlockError): Promise<void> {
+    const isle = this.#open.get(role);
+    if (isle === undefined) return;
+    this.#open.delete(role);
+    await isle.handle.kill();
+    this.#gone(isle, fault);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open.keys()].map((role) => this.kill(role, blockError("run.cancelled", "cancelled"))));
+  }
+}
+
+function take<V>(map: Map<number, V>, key: number): V | undefined {
+  const value = map.get(key);
+  map.delete(key);
+  return value;
+}
+
+function deathFault(why: Died, text: string): BlockError {
+  switch (why) {
+    case "cancelled": return blockError("run.cancelled", "cancelled");
+    case "timeout": return blockError("isle.timeout", text);
+    case "memory": return blockError("isle.memory", `limit error: ${text}`);
+    case "output": return blockError("isle.output", text);
+    default: return blockError("isle.crashed", `runtime error: isle crashed: ${text}`);
+  }
+}
+
+/** What a handler raised as the fault of the nack: bridge errors stay what they are. */
+function toHandlerFault(outcome: Outcome & { ok: false }): Error {
+  if (outcome.fault !== undefined) return toFault(outcome.fault);
+  const facts = outcome.value === undefined ? {} : { value: outcome.value };
+  return blockError("bus.handler_failed", outcome.text, { facts });
+}

@@ -1,0 +1,133 @@
+/**
+ * The tools of one run: gate, children, stores, network, and the ops that scripts call with them. Everything is made when
+ * it is first used.
+ */
+import type { Clock, Events, Ids, KvStore, SeriesStore, SqlDatabase } from "@atoll-run/core";
+import { type BusOpParts, busOps } from "../bridges/bus.ts";
+import { ScriptEnv, envOps } from "../bridges/env.ts";
+import { Handles } from "../bridges/handles.ts";
+import { meshOps } from "../bridges/mesh.ts";
+import { JsonText, type Ops } from "../bridges/op.ts";
+import { shOps } from "../bridges/sh.ts";
+import { storeOps } from "../bridges/stores.ts";
+import { ChildRunner } from "../children/runner.ts";
+import type { BlockConfig, BlockEvents, Sink } from "../config.ts";
+import { blockError } from "../errors.ts";
+import { createGate } from "../grants/create-gate.ts";
+import type { FromThread, Role } from "../isle/thread/protocol.ts";
+import { type Prepared, toText } from "./prepare.ts";
+
+/** How stores are opened; the composing program names the drivers. */
+export interface StoreOpeners {
+  sql(o: { path: string | undefined; restricted: boolean; env: Readonly<Record<string, string>> }): SqlDatabase;
+  kv(o: { path: string | undefined; env: Readonly<Record<string, string>> }): KvStore;
+  series(o: { path: string | undefined; env: Readonly<Record<string, string>> }): SeriesStore;
+}
+
+export interface KitParts {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly stores: StoreOpeners;
+  /** `PATH` of the program itself. */
+  readonly searchPath: string;
+  /** Writes to the program's own stdout or stderr: what "inherit" means. */
+  readonly inherit: (stream: "stdout" | "stderr", bytes: Uint8Array) => void | Promise<void>;
+}
+
+export interface KitLinks {
+  log(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>): void;
+  readonly events: Events<BlockEvents>;
+  exit(code: number): void;
+  readonly bus: BusOpParts;
+  ask(e: { kind: string; id?: string; payload: string; meta: string }, what: string, o: { deadlineMs?: number; signal?: AbortSignal | undefined }): Promise<string>;
+}
+
+export interface Kit {
+  readonly ops: Ops;
+  readonly agentId: string;
+  stdout(bytes: Uint8Array): void | Promise<void>;
+  note(role: Role, note: FromThread & { t: "note" }): void;
+  endChildren(): Promise<void>;
+  closeStores(): Promise<void>;
+  closeNetwork(): Promise<void>;
+  flush(): Promise<void>;
+}
+
+export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, links: KitLinks): Kit {
+  const gate = createGate({
+    grants: p.grants, projectRoot: p.projectRoot, cwd: p.projectRoot, secrets: config.secrets ?? [],
+    onDenied: (denial) => links.events.emit("denied", { text: String(denial), grant: "" }),
+  });
+  const env = new ScriptEnv(p.env, gate);
+  const stdout = toSink(config.stdout, "stdout", parts);
+  const stderr = toSink(config.stderr, "stderr", parts);
+  const runner = new ChildRunner({
+    clock: parts.clock, gate, env: () => env.all(), searchPath: parts.searchPath, mark: parts.ids.uuid4(),
+    onChild: (fact) => links.events.emit(fact.state === "up" ? "child:up" : "child:down", { pid: fact.pid }),
+  }, { childrenLiveMax: p.limits.childrenLiveMax, childStopMs: p.limits.childStopMs });
+  const handles = new Handles(256);
+  const stores = lazyStores(parts, config, p);
+  const ops: Ops = {
+    ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, { queryTimeoutMs: p.limits.sqlMs }),
+    ...meshOps({ mesh: config.mesh, gate }, p.limits),
+    ...shOps({ gate, runner, clock: parts.clock, handles, projectRoot: p.projectRoot,
+      write: (stream, bytes) => (stream === "stdout" ? stdout(bytes) : stderr(bytes)) }, p.limits),
+    ...toolOps(config),
+    "os.exit": ([code]) => {
+      links.exit(Number(code ?? 0));
+      return new Promise(() => undefined);
+    },
+  };
+  return {
+    ops, agentId: config.mesh?.id ?? "", stdout,
+    note: (role, note) => links.log(note.level, note.target, note.msg, { ...note.fields, isle: role }),
+    endChildren: () => runner.killAll(), closeStores: () => stores.close(), closeNetwork: () => Promise.resolve(),
+    flush: () => Promise.resolve(),
+  };
+}
+
+function toSink(sink: Sink | undefined, stream: "stdout" | "stderr", parts: KitParts): (bytes: Uint8Array) => void | Promise<void> {
+  if (sink === undefined || sink === "inherit") return (bytes) => parts.inherit(stream, bytes);
+  return sink === "ignore" ? () => undefined : sink;
+}
+
+function toolOps(config: BlockConfig): Ops {
+  return {
+    "tool.host": async ([name, input], call) => {
+      const tool = config.hostTools?.find((t) => t.name === name);
+      if (tool === undefined) throw blockError("tool.not_found", `tool not found: ${String(name)}`);
+      const reply = await tool.handler(JSON.parse(String(input)), { signal: call.signal, isle: call.isle, trace: call.trace });
+      return reply === undefined ? undefined : new JsonText(toText(reply, `tool ${tool.name}`));
+    },
+  };
+}
+
+interface LazyStores {
+  sql(): SqlDatabase;
+  kv(): KvStore;
+  series(): SeriesStore;
+  close(): Promise<void>;
+}
+
+function lazyStores(parts: KitParts, config: BlockConfig, p: Prepared): LazyStores {
+  const open: AsyncDisposable[] = [];
+  const once = <T extends AsyncDisposable>(make: () => T): (() => T) => {
+    let made: T | undefined;
+    return () => {
+      if (made === undefined) {
+        made = make();
+        open.push(made);
+      }
+      return made;
+    };
+  };
+  return {
+    sql: once(() => parts.stores.sql({ path: config.sqlPath, restricted: p.grants !== "all", env: p.env })),
+    kv: once(() => parts.stores.kv({ path: config.kvPath, env: p.env })),
+    series: once(() => parts.stores.series({ path: config.tsPath, env: p.env })),
+    close: async () => {
+      await Promise.all(open.map((store) => store[Symbol.asyncDispose]()));
+    },
+  };
+}
+
