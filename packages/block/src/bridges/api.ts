@@ -14,6 +14,7 @@ export const API: readonly ApiFunction[] = [
   { name: "bus.serve", args: [], isle: "main" },
   { name: "mesh.send", args: ["id:string", "payload:json?", "opts:table?"] },
   { name: "mesh.request", args: ["id:string", "payload:json?", "opts:table?"] },
+  { name: "http.request", args: ["url:string", "opts:table?"] },
   { name: "sh.exec", args: ["cmd:string", "opts:table?"] },
   { name: "std.kv.get", args: ["ns:string", "key:string"] },
   { name: "std.kv.set", args: ["ns:string", "key:string", "value:json"] },

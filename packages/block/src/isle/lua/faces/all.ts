@@ -6,6 +6,8 @@ import { installDeclared } from "./declared.ts";
 import { installGlobals } from "./globals.ts";
 import { installJson } from "./json.ts";
 import { installRunner } from "./runner.ts";
+import { installSql } from "./sql.ts";
+import { installStoreTools } from "./store-tools.ts";
 import { installTool } from "./tool.ts";
 
 export function installFaces(isle: Tenant): void {
@@ -14,6 +16,8 @@ export function installFaces(isle: Tenant): void {
   installJson(isle);
   installBus(isle);
   installTool(isle);
+  installSql(isle);
+  installStoreTools(isle);
   isle.bootGlobals = globalNames(isle);
   installGlobals(isle);
 }
