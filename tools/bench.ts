@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- NAME…]`: runs `bench/*.bench.ts` one after the other and compares with the bars. A missed bar is
- * printed and does not fail: `npm run prove` judges. Exit 1 only when one cannot run. `--quick` as in `npm run prove`,
- * `--json` for programs, `--write` puts the table into bench/README.md.
+ * `npm run bench [-- NAME…]`: runs `bench/*.bench.ts` one after the other and compares with the bars. A
+ * missed bar is printed and does not fail: `npm run prove` judges. Exit 1 only when one cannot run. `--quick`
+ * as in `npm run prove`, `--json` for programs, `--write` puts the table into bench/README.md.
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +23,8 @@ export async function main(args: readonly string[], root = ROOT): Promise<number
   const { values, positionals } = read;
   const files = findBenches(root, positionals);
   if (files.length === 0) {
-    console.error(positionals.length === 0 ? "no bench in bench/" : `no bench is called ${positionals.join(" or ")}`);
+    console.error(positionals.length === 0 ? "no bench in bench/"
+      : `no bench is called ${positionals.join(" or ")}`);
     return 2;
   }
   if (!isBuilt(root)) await build(root);
@@ -50,7 +51,9 @@ function readArgs(args: readonly string[]) {
       quick: { type: "boolean", default: false }, json: { type: "boolean", default: false },
       write: { type: "boolean", default: false },
     } });
-    if (read.values.write && read.positionals.length > 0) throw new Error("--write takes no NAME: it writes the whole table");
+    if (read.values.write && read.positionals.length > 0) {
+      throw new Error("--write takes no NAME: it writes the whole table");
+    }
     return read;
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);

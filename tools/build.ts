@@ -1,6 +1,6 @@
 /**
- * `npm run build`: the packages as they are published, in `build/node_modules/@atoll-run/*`. Each has compiled code
- * and types in `dist`; the one with `bin/main.ts` has the bundled program in `bin`.
+ * `npm run build`: the packages as they are published, in `build/node_modules/@atoll-run/*`. Each has
+ * compiled code and types in `dist`; the one with `bin/main.ts` has the bundled program in `bin`.
  */
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -15,7 +15,9 @@ import { readWorkspaces, type Workspace } from "./workspaces.ts";
 const ROOT = fileURLToPath(new URL("..", import.meta.url)).replace(/[\\/]$/, "");
 const LICENCES = ["LICENSE-MIT", "LICENSE-APACHE"];
 
-/** Builds everything and puts it into place in one step, so that a running program never sees half a build. */
+/**
+ * Builds everything and puts it into place in one step, so that a running program never sees half a build.
+ */
 export async function build(root: string): Promise<readonly string[]> {
   const began = new Date();
   const all = readWorkspaces(root)
@@ -25,7 +27,7 @@ export async function build(root: string): Promise<readonly string[]> {
   const target = (workspace: Workspace): string => join(modules, workspace.manifest.name);
   try {
     await compile({ root, workspaces: all, scratch, target });
-    for (const workspace of all) await finish(root, workspace, all, target(workspace));
+    for (const workspace of all) await finish({ root, workspace, all, target: target(workspace) });
     putIntoPlace(modules, join(root, "build", "node_modules"), join(scratch, "old"));
     markBuilt(root, began);
   } finally {
@@ -34,7 +36,14 @@ export async function build(root: string): Promise<readonly string[]> {
   return all.map(({ manifest }) => manifest.name);
 }
 
-async function finish(root: string, workspace: Workspace, all: readonly Workspace[], target: string): Promise<void> {
+interface FinishOrder {
+  readonly root: string;
+  readonly workspace: Workspace;
+  readonly all: readonly Workspace[];
+  readonly target: string;
+}
+
+async function finish({ root, workspace, all, target }: FinishOrder): Promise<void> {
   const source = join(root, workspace.dir);
   mkdirSync(target, { recursive: true });
   const command = basename(workspace.manifest.name);
@@ -45,7 +54,8 @@ async function finish(root: string, workspace: Workspace, all: readonly Workspac
   for (const licence of LICENCES) copyFileSync(join(root, licence), join(target, licence));
   const readme = join(source, "README.md");
   if (existsSync(readme)) copyFileSync(readme, join(target, "README.md"));
-  else writeFileSync(join(target, "README.md"), `# ${workspace.manifest.name}\n\n${String(published["description"])}\n`);
+  else writeFileSync(join(target, "README.md"),
+    `# ${workspace.manifest.name}\n\n${String(published["description"])}\n`);
 }
 
 function putIntoPlace(made: string, place: string, old: string): void {

@@ -1,4 +1,7 @@
-/** Child processes of the tools: each in a group of its own, with a deadline, its output bounded, nothing left behind. */
+/**
+ * Child processes of the tools: each in a group of its own, with a deadline, its output bounded, nothing left
+ * behind.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -34,7 +37,10 @@ export interface ChildEnd {
 const OUTPUT_CHARS_MAX = 256 * 1024;
 const GROUP_GRACE_MS = 1000;
 
-/** Runs one child to its end. Does not throw: a command that cannot start has code null and the reason as output. */
+/**
+ * Runs one child to its end. Does not throw: a command that cannot start has code null and the reason as
+ * output.
+ */
 export async function runChild(order: ChildOrder): Promise<ChildEnd> {
   const start = performance.now();
   const child = spawn(order.command, order.args, {
@@ -65,7 +71,9 @@ export async function runChild(order: ChildOrder): Promise<ChildEnd> {
   }
 }
 
-function exitOf(child: ChildProcess, say: (text: string) => void): Promise<Pick<ChildEnd, "code" | "signal">> {
+type Exit = Pick<ChildEnd, "code" | "signal">;
+
+function exitOf(child: ChildProcess, say: (text: string) => void): Promise<Exit> {
   return new Promise((done) => {
     child.once("error", (error) => {
       say(`${error.message}\n`);
@@ -80,7 +88,8 @@ async function closed(child: ChildProcess): Promise<void> {
   const streams = [child.stdout, child.stderr].filter((stream) => stream && !stream.closed);
   const all = Promise.all(streams.map((stream) => new Promise((done) => stream?.once("close", done))));
   const patience = new AbortController();
-  await Promise.race([all, delay(GROUP_GRACE_MS, undefined, { signal: patience.signal }).catch(() => undefined)]);
+  const late = delay(GROUP_GRACE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+  await Promise.race([all, late]);
   patience.abort();
   for (const stream of streams) stream?.destroy();
   if (child.connected) child.disconnect();
@@ -117,7 +126,9 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** A signal that aborts at the first SIGINT or SIGTERM; from then on the tool has time to end its children. */
+/**
+ * A signal that aborts at the first SIGINT or SIGTERM; from then on the tool has time to end its children.
+ */
 export function onInterrupt(): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) {

@@ -42,7 +42,8 @@ export class Progress {
   }
 
   #show(): void {
-    if (this.#terminal && this.#passing !== "") this.#out.write(this.#passing.slice(0, (this.#out.columns || 80) - 1));
+    if (!this.#terminal || this.#passing === "") return;
+    this.#out.write(this.#passing.slice(0, (this.#out.columns || 80) - 1));
   }
 }
 

@@ -1,8 +1,8 @@
 /**
- * `npm run prove`: the long proofs of `test/prove/*.prove.ts` and the bars of `bench/`. Each runs the largest slice
- * that fits its part of its issue's minutes, with a fresh seed. `--seed N` repeats a run, `--only NAME` picks,
- * `--full` does all rounds and goes on where a stopped run ended, `--restart` forgets that. The last line is
- * `N passed, N failed`.
+ * `npm run prove`: the long proofs of `test/prove/*.prove.ts` and the bars of `bench/`. Each runs the largest
+ * slice that fits its part of its issue's minutes, with a fresh seed. `--seed N` repeats a run, `--only NAME`
+ * picks, `--full` does all rounds and goes on where a stopped run ended, `--restart` forgets that. The last
+ * line is `N passed, N failed`.
  */
 import { randomInt } from "node:crypto";
 import { fileURLToPath } from "node:url";
@@ -34,7 +34,8 @@ export async function main(args: readonly string[], root = ROOT): Promise<number
   if (!isBuilt(root)) await build(root);
   const agenda = await readAgenda(root, options.only);
   if (agenda.size === 0) {
-    console.error(options.only === undefined ? "nothing to prove in test/prove and bench" : `no proof is called ${options.only}`);
+    console.error(options.only === undefined ? "nothing to prove in test/prove and bench"
+      : `no proof is called ${options.only}`);
     return 1;
   }
   const run = new Run(root, options);
@@ -96,16 +97,18 @@ class Run {
   async #full(item: ProofItem): Promise<void> {
     const { name, facts: { full } } = item;
     if (this.#options.restart) this.#state.forget(name);
-    const standing = this.#state.find(name, this.#options.seed) ?? { seed: this.#seed, done: 0, failures: [] };
+    const standing = this.#state.find(name, this.#options.seed)
+      ?? { seed: this.#seed, done: 0, failures: [] };
     const { seed, done: from } = standing;
     if (from < full) {
-      this.#progress.line(`${name}: seed ${seed}, ${from === 0 ? "" : `goes on at round ${from} of `}${full} rounds`);
+      const place = from === 0 ? "" : `goes on at round ${from} of `;
+      this.#progress.line(`${name}: seed ${seed}, ${place}${full} rounds`);
       const keep = (rounds: number, failures: readonly string[] = []): void => {
         this.#state.keep(name, { seed, done: from + rounds, failures: [...standing.failures, ...failures] });
       };
       const result = await runProof({
-        root: this.#root, file: item.file, seed, from, count: full - from, allowedMs: undefined, signal: this.#signal,
-        deadlineAtMs: Number.MAX_SAFE_INTEGER,
+        root: this.#root, file: item.file, seed, from, count: full - from, signal: this.#signal,
+        allowedMs: undefined, deadlineAtMs: Number.MAX_SAFE_INTEGER,
         onRounds: (rounds) => {
           keep(rounds);
           this.#progress.status(`${name}: ${from + rounds} of ${full} rounds`);
@@ -116,13 +119,14 @@ class Run {
     }
     const { done, failures } = this.#state.find(name, seed) ?? standing;
     const short = done < full && failures.length === 0 ? [`stopped after ${done} of ${full} rounds`] : [];
-    this.#tell(item, `${done} of ${full} rounds, seed ${seed}${from >= full ? ", done before (--restart does it again)" : ""}`,
-      [...failures, ...short]);
+    const before = from >= full ? ", done before (--restart does it again)" : "";
+    this.#tell(item, `${done} of ${full} rounds, seed ${seed}${before}`, [...failures, ...short]);
   }
 
   async #bars(files: readonly string[], allowedMs: number | undefined): Promise<void> {
     const results = await proveBars({
-      root: this.#root, files, allowedMs, signal: this.#signal, onStatus: (text) => this.#progress.status(text),
+      root: this.#root, files, allowedMs, signal: this.#signal,
+      onStatus: (text) => this.#progress.status(text),
     });
     if (this.#signal.aborted) return;
     for (const { name, text, passed } of results) {

@@ -1,4 +1,6 @@
-/** The door to rolldown: its parser reads TypeScript for `tidy` and `build`, its bundler makes the program. */
+/**
+ * The door to rolldown: its parser reads TypeScript for `tidy` and `build`, its bundler makes the program.
+ */
 import { rolldown, type OutputChunk, type RolldownPlugin } from "rolldown";
 import { parseSync } from "rolldown/utils";
 

@@ -1,6 +1,7 @@
 /**
- * `npm start [-- DIR]`: the main job. Runs the program from its sources, without a build, on examples/audit: an agent
- * that audits the packages installed in DIR (this repository's own when none is given) and writes a report.
+ * `npm start [-- DIR]`: the main job. Runs the program from its sources, without a build, on examples/audit:
+ * an agent that audits the packages installed in DIR (this repository's own when none is given) and writes a
+ * report.
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -17,7 +18,8 @@ export async function main(args: readonly string[]): Promise<number | undefined>
     console.error(`npm start needs ${missing}, which is missing from this copy of the repository`);
     return 2;
   }
-  const folders = (args.length > 0 ? args : [join(ROOT, "node_modules")]).map((dir) => resolve(process.env["INIT_CWD"] ?? ".", dir));
+  const folders = (args.length > 0 ? args : [join(ROOT, "node_modules")])
+    .map((dir) => resolve(process.env["INIT_CWD"] ?? ".", dir));
   process.argv.splice(1, Infinity, program, "run", "-s", script, "-p", ROOT, "--", ...folders);
   await import(pathToFileURL(program).href);
   return undefined;

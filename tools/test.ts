@@ -1,7 +1,7 @@
 /**
  * `npm test`: type check, lint, tidy, build, then every test file, each in its own process. The last line is
- * `N passed, N failed`, where each of the four steps counts as one. `npm test -- PATTERN…` runs only the files whose
- * path has a PATTERN in it (and the build first, when it is older than the sources).
+ * `N passed, N failed`, where each of the four steps counts as one. `npm test -- PATTERN…` runs only the
+ * files whose path has a PATTERN in it (and the build first, when it is older than the sources).
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -74,7 +74,8 @@ async function runAll(steps: readonly Step[], files: readonly string[]): Promise
     rmSync(scratch, { recursive: true, force: true });
   }
   if (signal.aborted) {
-    outcomes.push({ name: "run", passed: 0, skips: [], ms: 0, failures: [{ title: "run", text: "interrupted" }] });
+    outcomes.push({ name: "run", passed: 0, skips: [], ms: 0,
+      failures: [{ title: "run", text: "interrupted" }] });
   }
   return outcomes;
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run tidy`: the rules of STYLE.md that a machine can check. Prints `file:line: what is wrong: what to do` and
- * exits 1 when anything is wrong; `--notes` prints what deserves a second look too.
+ * `npm run tidy`: the rules of STYLE.md that a machine can check. Prints `file:line: what is wrong: what to
+ * do` and exits 1 when anything is wrong; `--notes` prints what deserves a second look too.
  */
 import { resolve } from "node:path";
 import { checkDependencies } from "./tidy/dependencies.ts";

@@ -42,7 +42,9 @@ export function readWorkspaces(root: string): readonly Workspace[] {
   return found;
 }
 
-/** `packages/core/src/x.ts` → `core`; `drivers/sqlite/…` → `drivers`; `tools/…` → `tools`; a root file → ``. */
+/**
+ * `packages/core/src/x.ts` → `core`; `drivers/sqlite/…` → `drivers`; `tools/…` → `tools`; a root file → ``.
+ */
 export function roomOf(path: string): string {
   const [first = "", second = ""] = path.split("/");
   if (first === "packages") return second;

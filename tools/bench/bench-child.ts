@@ -1,4 +1,7 @@
-/** The process that runs one bench, `node bench-child.ts FILE facts|quick|whole`: talks to `measure.ts` by its channel. */
+/**
+ * The process that runs one bench, `node bench-child.ts FILE facts|quick|whole`: talks to `measure.ts` by its
+ * channel.
+ */
 import { pathToFileURL } from "node:url";
 import type { Bench, Row } from "./bench.ts";
 

@@ -1,4 +1,7 @@
-/** Runs one bench in a process of its own, with a clean heap and clean compiler, and compares its rows with its bars. */
+/**
+ * Runs one bench in a process of its own, with a clean heap and clean compiler, and compares its rows with
+ * its bars.
+ */
 import { globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +11,9 @@ import type { Bar, Row } from "./bench.ts";
 import type { BenchMessage } from "./bench-child.ts";
 
 const CHILD = fileURLToPath(new URL("./bench-child.ts", import.meta.url));
-/** A bar missed by less may be noise of the machine: only more than this counts against it in `npm run prove`. */
+/**
+ * A bar missed by less may be noise of the machine: only more than this counts against it in `npm run prove`.
+ */
 const GROSS = 1.5;
 
 export interface Judged extends Row {
@@ -19,7 +24,7 @@ export interface Judged extends Row {
 }
 
 export type Measured =
-  | { readonly file: string; readonly facts: BenchMessage["facts"]; readonly rows: readonly Judged[]; readonly ms: number }
+  | { readonly file: string; readonly facts: BenchMessage["facts"]; readonly rows: readonly Judged[] }
   | { readonly file: string; readonly trouble: string };
 
 export interface MeasureOrder {
@@ -42,7 +47,9 @@ export function nameOf(file: string): string {
 
 const LOAD_TIMEOUT_MS = 30_000;
 
-/** Reads name, question and bars of a bench file. Throws with what the file printed when it cannot be loaded. */
+/**
+ * Reads name, question and bars of a bench file. Throws with what the file printed when it cannot be loaded.
+ */
 export async function readBench(root: string, file: string): Promise<BenchMessage["facts"]> {
   let told: BenchMessage | undefined;
   const end = await runChild({
@@ -57,7 +64,8 @@ export async function measure(file: string, order: MeasureOrder): Promise<Measur
   let told: BenchMessage | undefined;
   const end = await runChild({
     command: process.execPath, args: [CHILD, file, order.quick ? "quick" : "whole"], cwd: order.root,
-    timeoutMs: order.timeoutMs, signal: order.signal, onMessage: (message) => { told = message as BenchMessage; },
+    timeoutMs: order.timeoutMs, signal: order.signal,
+    onMessage: (message) => { told = message as BenchMessage; },
   });
   if (end.timedOut) return { file, trouble: `not done after ${formatMs(order.timeoutMs)}` };
   if (!told || end.code !== 0) {
@@ -65,7 +73,7 @@ export async function measure(file: string, order: MeasureOrder): Promise<Measur
   }
   const { facts, rows } = told;
   const trouble = troubleIn(facts.bars, rows);
-  return trouble === undefined ? { file, facts, rows: judge(facts.bars, rows), ms: end.ms } : { file, trouble };
+  return trouble === undefined ? { file, facts, rows: judge(facts.bars, rows) } : { file, trouble };
 }
 
 function troubleIn(bars: readonly Bar[], rows: readonly Row[]): string | undefined {

@@ -16,7 +16,8 @@ export function describeMachine(): string {
 
 export function toMarkdown(all: readonly Measured[], date: Date): string {
   const lines = [
-    `Machine: ${describeMachine()}. Date: ${date.toISOString().slice(0, 10)}. Command: \`npm run bench -- --write\`.`,
+    `Machine: ${describeMachine()}. Date: ${date.toISOString().slice(0, 10)}. `
+      + "Command: `npm run bench -- --write`.",
     "", "| bench | row | value | bar | met | how |", "|---|---|---|---|---|---|",
     ...all.flatMap((one) => "trouble" in one ? [`| ${nameOf(one.file)} | could not run | | | no | |`]
       : one.rows.map((row) => `| ${cellsOf(one.facts, row).join(" | ")} |`)),
@@ -30,8 +31,9 @@ export function toColumns(measured: Measured): string {
   if ("trouble" in measured) return `${nameOf(measured.file)} could not run: ${measured.trouble}`;
   const table = measured.rows.map((row) => cellsOf(measured.facts, row).slice(1));
   const widths = [0, 1, 2, 3].map((at) => Math.max(...table.map((cells) => cells[at]?.length ?? 0)));
-  const lines = table.map((cells) => cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ").trimEnd());
-  return [`${measured.facts.name}: ${measured.facts.question}`, ...lines.map((line) => `  ${line}`)].join("\n");
+  const toLine = (cells: readonly string[]): string =>
+    `  ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ").trimEnd()}`;
+  return [`${measured.facts.name}: ${measured.facts.question}`, ...table.map(toLine)].join("\n");
 }
 
 function cellsOf(facts: { readonly name: string; readonly unit: string }, row: Judged): readonly string[] {
@@ -39,7 +41,8 @@ function cellsOf(facts: { readonly name: string; readonly unit: string }, row: J
   const bounds = [...bar?.atMost === undefined ? [] : [`≤ ${bar.atMost}`],
     ...bar?.atLeast === undefined ? [] : [`≥ ${bar.atLeast}`]];
   const met = bounds.length === 0 ? "" : row.ok ? "yes" : row.gross ? "NO" : "no, by less than × 1.5";
-  return [facts.name, row.name, `${formatValue(row.value)} ${facts.unit}`, bounds.join(", "), met, row.note ?? ""];
+  const value = `${formatValue(row.value)} ${facts.unit}`;
+  return [facts.name, row.name, value, bounds.join(", "), met, row.note ?? ""];
 }
 
 /** Three figures that count. */

@@ -15,7 +15,10 @@ export interface CompileOrder {
   readonly target: (workspace: Workspace) => string;
 }
 
-/** Puts `src/**` of every package into `dist/**` of its target: code, types, and everything that is no TypeScript. */
+/**
+ * Puts `src/**` of every package into `dist/**` of its target: code, types, and everything that is no
+ * TypeScript.
+ */
 export async function compile({ root, workspaces, scratch, target }: CompileOrder): Promise<void> {
   const out = join(scratch, "out");
   const config = join(scratch, "tsconfig.json");

@@ -37,7 +37,10 @@ function toCompiled(target: unknown): unknown {
   return { types: `${base}.d.ts`, default: `${base}.js` };
 }
 
-/** The bundled program also holds the code of its sister packages, and looks up what those need from where it lies. */
+/**
+ * The bundled program also holds the code of its sister packages, and looks up what those need from where it
+ * lies.
+ */
 function dependenciesOfProgram(workspace: Workspace, all: readonly Workspace[]): Record<string, string> {
   const found: Record<string, string> = {};
   for (const { manifest } of closureOf(workspace, all)) Object.assign(found, manifest.dependencies);
@@ -56,7 +59,9 @@ export function closureOf(workspace: Workspace, all: readonly Workspace[]): read
   return [...found];
 }
 
-function toRealVersions(dependencies: NonNullable<Manifest["dependencies"]>, all: readonly Workspace[]): object {
+type Dependencies = NonNullable<Manifest["dependencies"]>;
+
+function toRealVersions(dependencies: Dependencies, all: readonly Workspace[]): Dependencies {
   return Object.fromEntries(Object.entries(dependencies).map(([name, range]) => {
     const sister = all.find((one) => one.manifest.name === name);
     return [name, sister ? sister.manifest.version : range];

@@ -1,7 +1,7 @@
 /**
- * The command, bundled into few files so that it starts fast. Commands that are imported lazily become chunks. What the
- * code names by `new URL("./x", import.meta.url)` (worker and child entries, scripts, folders) is laid beside the
- * chunks under its base name, and the name in the code is shortened to fit.
+ * The command, bundled into few files so that it starts fast. Commands that are imported lazily become
+ * chunks. What the code names by `new URL("./x", import.meta.url)` (worker and child entries, scripts,
+ * folders) is laid beside the chunks under its base name, and the name in the code is shortened to fit.
  */
 import { chmodSync, copyFileSync, cpSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
@@ -72,8 +72,12 @@ function nameOf(order: ProgramOrder, id: string, url: UrlFact): Named | undefine
   const asSource = url.whole ? path.replace(/\.js$/, ".ts") : `${path}.ts`;
   if (asSource.endsWith(".ts") && existsSync(asSource)) return { as: "entry", path: asSource };
   const place = `${relative(order.root, id)}:${url.line}`;
-  if (!existsSync(path)) throw new Error(`${place}: there is no ${url.prefix} that could be laid beside the program`);
-  if (basename(path) === "package.json") throw new Error(`${place}: only the program's own package.json can be named`);
+  if (!existsSync(path)) {
+    throw new Error(`${place}: there is no ${url.prefix} that could be laid beside the program`);
+  }
+  if (basename(path) === "package.json") {
+    throw new Error(`${place}: only the program's own package.json can be named`);
+  }
   return { as: statSync(path).isDirectory() ? "folder" : "asset", path };
 }
 
@@ -93,7 +97,9 @@ function layAssets(named: readonly Named[], bin: string): void {
     const name = basename(path);
     const other = laid.get(name);
     if (other === path) continue;
-    if (other !== undefined) throw new Error(`two assets are called ${name}: ${other} and ${path}: rename one`);
+    if (other !== undefined) {
+      throw new Error(`two assets are called ${name}: ${other} and ${path}: rename one`);
+    }
     laid.set(name, path);
     if (as === "folder") cpSync(path, join(bin, name), { recursive: true });
     else writeFileSync(join(bin, name), readFileSync(path));

@@ -3,14 +3,17 @@ import { globSync, mkdirSync, statSync, utimesSync, writeFileSync } from "node:f
 import { dirname, join } from "node:path";
 
 const SOURCES = [
-  "packages/*/{src,bin}/**/*", "drivers/*/{src,bin}/**/*", "{packages,drivers}/*/package.json", "tools/build/*",
+  "{packages,drivers}/*/{src,bin}/**/*", "{packages,drivers}/*/package.json", "tools/build/*",
   "tools/build.ts", "tsconfig.json", "package-lock.json",
 ];
 
-/** True when a build was finished and no source has been written since it began. Deleted sources are not seen. */
+/**
+ * True when a build was finished and no source has been written since it began. Deleted sources are not seen.
+ */
 export function isBuilt(root: string): boolean {
   const built = statSync(stampOf(root), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return built > 0 && globSync(SOURCES, { cwd: root }).every((file) => Math.floor(statSync(join(root, file)).mtimeMs) <= built);
+  return built > 0 && globSync(SOURCES, { cwd: root })
+    .every((file) => Math.floor(statSync(join(root, file)).mtimeMs) <= built);
 }
 
 /** Marks the build as finished; `began` is the time its sources were read. */

@@ -10,18 +10,34 @@ const BARS_PERCENT = 35;
 /** The name of the bars in `--only` and in the lists. */
 export const BARS = "bars";
 
-export interface ProofItem { readonly kind: "proof"; readonly name: string; readonly file: string; readonly facts: ProofFacts }
-export interface BarsItem { readonly kind: "bars"; readonly name: string; readonly files: readonly string[] }
-export type Item = ProofItem | BarsItem;
+export interface ProofItem {
+  readonly kind: "proof";
+  readonly name: string;
+  readonly file: string;
+  readonly facts: ProofFacts;
+}
 
-/** Items of each issue in the order they run; with a name only the items that have it in theirs. Throws on bad files. */
-export async function readAgenda(root: string, only: string | undefined): Promise<ReadonlyMap<Issue, readonly Item[]>> {
+export interface BarsItem {
+  readonly kind: "bars";
+  readonly name: string;
+  readonly files: readonly string[];
+}
+
+export type Item = ProofItem | BarsItem;
+export type Agenda = ReadonlyMap<Issue, readonly Item[]>;
+
+/**
+ * Items of each issue in the order they run; with a name only the items that have it in theirs. Throws on bad
+ * files.
+ */
+export async function readAgenda(root: string, only: string | undefined): Promise<Agenda> {
   const agenda = new Map<Issue, Item[]>();
   const wanted = (name: string): boolean => only === undefined || name.includes(only);
   for (const file of globSync("test/prove/**/*.prove.ts", { cwd: root }).sort()) {
     if (!wanted(nameOf(file))) continue;
     const facts = await readProof(root, join(root, file));
-    append(agenda, toIssue(facts.issue, file), { kind: "proof", name: nameOf(file), file: join(root, file), facts });
+    const item: Item = { kind: "proof", name: nameOf(file), file: join(root, file), facts };
+    append(agenda, toIssue(facts.issue, file), item);
   }
   const bars = new Map<Issue, string[]>();
   for (const file of findBenches(root, [])) {
@@ -29,7 +45,9 @@ export async function readAgenda(root: string, only: string | undefined): Promis
     const { issue, bars: { length } } = await readBench(root, file);
     if (length > 0) append(bars, toIssue(issue ?? "A", file), file);
   }
-  for (const [issue, files] of bars) append(agenda, issue, { kind: "bars", name: `${BARS} of ${issue}`, files });
+  for (const [issue, files] of bars) {
+    append(agenda, issue, { kind: "bars", name: `${BARS} of ${issue}`, files });
+  }
   return new Map([...agenda].sort(([a], [b]) => a < b ? -1 : 1));
 }
 

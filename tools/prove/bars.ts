@@ -1,4 +1,7 @@
-/** Judges the bars of benches: only a miss by more than × 1.5 in three of five runs fails, since machines are noisy. */
+/**
+ * Judges the bars of benches: only a miss by more than × 1.5 in three of five runs fails, since machines are
+ * noisy.
+ */
 import { measure, nameOf, type Judged } from "../bench/measure.ts";
 
 const RUNS_MAX = 5;
@@ -31,7 +34,8 @@ export async function proveBars(order: BarsOrder): Promise<readonly BarResult[]>
       if (order.signal.aborted || tally.decided || (run > 1 && leftMs <= 0)) continue;
       order.onStatus(`bars: ${nameOf(file)}, run ${run}`);
       const timeoutMs = Math.min(Math.max(0, leftMs) + GRACE_MS, 10 * GRACE_MS);
-      const measured = await measure(file, { root: order.root, quick: true, timeoutMs, signal: order.signal });
+      const measured = await measure(file, { root: order.root, quick: true, timeoutMs,
+        signal: order.signal });
       if ("rows" in measured) tally.add(measured.rows);
       // A run that the end of the share cut off says nothing, when others were whole.
       else if (run === 1) tally.fail(measured.trouble);
@@ -70,14 +74,19 @@ class Tally {
   }
 
   results(): readonly BarResult[] {
-    if (this.#trouble !== undefined) return [{ name: this.#name, passed: false, text: `cannot run: ${this.#trouble}` }];
+    if (this.#trouble !== undefined) {
+      return [{ name: this.#name, passed: false, text: `cannot run: ${this.#trouble}` }];
+    }
     return [...this.#runs].map(([name, rows]) => {
       const missed = rows.filter((row) => row.gross).length;
       const values = rows.map((row) => Number(row.value.toPrecision(3))).join(", ");
       const { atMost, atLeast } = rows[0]?.bar ?? {};
-      const bar = `${atMost === undefined ? "" : ` ≤ ${atMost}`}${atLeast === undefined ? "" : ` ≥ ${atLeast}`}`;
-      return { name: `${this.#name}: ${name}`, passed: missed < RUNS_TO_DECIDE,
-        text: `${values}, bar${bar}${missed > 0 ? `, missed by more than × 1.5 in ${missed} of ${rows.length} runs` : ""}` };
+      const bar = [atMost === undefined ? [] : `≤ ${atMost}`, atLeast === undefined ? [] : `≥ ${atLeast}`].flat();
+      const misses = missed > 0 ? `, missed by more than × 1.5 in ${missed} of ${rows.length} runs` : "";
+      return {
+        name: `${this.#name}: ${name}`, passed: missed < RUNS_TO_DECIDE,
+        text: `${values}, bar ${bar.join(" and ")}${misses}`,
+      };
     });
   }
 }

@@ -1,4 +1,7 @@
-/** The process that runs one proof: `node proof-child.ts FILE ORDER`, talks to `run-proof.ts` over its channel. */
+/**
+ * The process that runs one proof: `node proof-child.ts FILE ORDER`, talks to `run-proof.ts` over its
+ * channel.
+ */
 import { pathToFileURL } from "node:url";
 import type { Proof, ProofResult } from "./proof.ts";
 

@@ -11,11 +11,15 @@ const LOAD_TIMEOUT_MS = 30_000;
 const SILENCE_MS_MAX = 15 * 60_000;
 /** Grace after the share, or after an interrupt, until the process is killed. */
 const GRACE_MS = 60_000;
+/** The longest a timer can wait; {@link Patience} ends it sooner. */
+const NO_TIMEOUT_MS = 2 ** 31 - 1;
 const END_GRACE_MS = 10_000;
 
 export type ProofFacts = Omit<Proof, "run">;
 
-/** Reads issue, title and counts of a proof file. Throws with what the file printed when it cannot be loaded. */
+/**
+ * Reads issue, title and counts of a proof file. Throws with what the file printed when it cannot be loaded.
+ */
 export async function readProof(root: string, file: string): Promise<ProofFacts> {
   let facts: ProofFacts | undefined;
   const end = await runChild({
@@ -68,14 +72,16 @@ export async function runProof(order: RunOrder): Promise<RunResult> {
   order.signal.addEventListener("abort", interrupt);
   try {
     const end = await runChild({
-      command: process.execPath, cwd: order.root, signal: patience.signal, onMessage, stopSignal: order.signal,
+      command: process.execPath, cwd: order.root, timeoutMs: NO_TIMEOUT_MS, onMessage,
+      signal: patience.signal, stopSignal: order.signal,
       args: [CHILD, order.file, JSON.stringify({ seed, from, count, deadlineAtMs } satisfies ChildOrder)],
-      timeoutMs: 2 ** 31 - 1,
     });
     const trouble: string[] = [];
-    if (patience.signal.aborted) trouble.push(`${patience.complaint} and was killed after ${formatMs(end.ms)}`);
-    else if (failures === undefined || end.code !== 0) {
-      trouble.push(`its process ended with ${end.signal ?? `exit code ${end.code}`}:\n${end.output.trimEnd()}`);
+    if (patience.signal.aborted) {
+      trouble.push(`${patience.complaint} and was killed after ${formatMs(end.ms)}`);
+    } else if (failures === undefined || end.code !== 0) {
+      const how = end.signal ?? `exit code ${end.code}`;
+      trouble.push(`its process ended with ${how}:\n${end.output.trimEnd()}`);
     }
     if (end.leftBehind) trouble.push("left child processes running");
     const all = [...failures ?? [], ...trouble];

@@ -1,6 +1,6 @@
 /**
- * Goal: figures are compared with their bars, told and written without loss, and a bar fails a proof only when it is
- * missed by much and often.
+ * Goal: figures are compared with their bars, told and written without loss, and a bar fails a proof only
+ * when it is missed by much and often.
  * Method: benches with known figures in a fixture repository, run by the real command.
  */
 import assert from "node:assert/strict";
@@ -62,7 +62,8 @@ test("--write keeps what the README says around the table", async (t) => {
     "bench/README.md": "# Benchmarks\n\nBefore.\n" });
   await runTool("bench", ["--write"], root);
   const first = readFileSync(join(root, "bench/README.md"), "utf8");
-  assert.match(first, /^# Benchmarks\n\nBefore\.\n\n<!-- figures: begin[^]*\| bus \| hop \| 2 × \| ≤ 3 \| yes \|/);
+  assert.match(first,
+    /^# Benchmarks\n\nBefore\.\n\n<!-- figures: begin[^]*\| bus \| hop \| 2 × \| ≤ 3 \| yes \|/);
   assert.match(first, /Machine: .*Node 24.* Date: \d{4}-\d\d-\d\d\. Command: `npm run bench -- --write`\./);
   await runTool("bench", ["--write"], root);
   assert.equal(readFileSync(join(root, "bench/README.md"), "utf8"), first, "written twice is written once");
@@ -72,7 +73,8 @@ test("--write keeps what the README says around the table", async (t) => {
 
 test("a bar is missed grossly only beyond × 1.5, in both directions", () => {
   const bars = [{ name: "most", atMost: 10 }, { name: "least", atLeast: 10 }];
-  const rows = (most: number, least: number) => judge(bars, [{ name: "most", value: most }, { name: "least", value: least }])
+  const rows = (most: number, least: number): boolean[][] =>
+    judge(bars, [{ name: "most", value: most }, { name: "least", value: least }])
     .map(({ ok, gross }) => [ok, gross]);
   assert.deepEqual(rows(10, 10), [[true, false], [true, false]]);
   assert.deepEqual(rows(15, 6.7), [[false, false], [false, false]]);
@@ -87,11 +89,13 @@ const sequence = (values: readonly number[]): string => bench("[{ name: \"hop\",
 
 /** Values of the runs → whether the bar passes, and how many runs it took. */
 const SERIES: readonly (readonly [values: readonly number[], passed: boolean, runs: number])[] = [
-  [[1, 1, 1, 9, 9], true, 3], [[9, 9, 9, 1, 1], false, 3], [[9, 1, 9, 1, 9], false, 5], [[9, 1, 1, 9, 1], true, 5],
+  [[1, 1, 1, 9, 9], true, 3], [[9, 9, 9, 1, 1], false, 3],
+  [[9, 1, 9, 1, 9], false, 5], [[9, 1, 1, 9, 1], true, 5],
 ];
 
 for (const [values, passed, runs] of SERIES) {
-  test(`a bar of 3 with the values ${values.join(", ")} ${passed ? "passes" : "fails"} after ${runs} runs`, async (t) => {
+  const end = passed ? "passes" : "fails";
+  test(`a bar of 3 with the values ${values.join(", ")} ${end} after ${runs} runs`, async (t) => {
     const root = makeRepository(t, { "bench/bus.bench.ts": sequence(values) });
     const results = await proveBars({ root, files: [join(root, "bench/bus.bench.ts")], allowedMs: undefined,
       signal: t.signal, onStatus: () => undefined });
@@ -102,7 +106,8 @@ for (const [values, passed, runs] of SERIES) {
 
 test("when the time is over every bench has run once and no bar fails for the lack of runs", async (t) => {
   const root = makeRepository(t, { "bench/bus.bench.ts": sequence([9, 9, 9]) });
-  const [result] = await proveBars({ root, files: [join(root, "bench/bus.bench.ts")], allowedMs: 0, signal: t.signal,
+  const [result] = await proveBars({ root, files: [join(root, "bench/bus.bench.ts")], allowedMs: 0,
+    signal: t.signal,
     onStatus: () => undefined });
   assert.deepEqual([result?.passed, readFileSync(join(root, "n.txt"), "utf8")], [true, "1"]);
 });

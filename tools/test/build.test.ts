@@ -1,6 +1,6 @@
 /**
- * Goal: what `npm run build` makes works without the sources: doors, types, assets, and the bundled program with its
- * worker, its lazy command, and the texts it reads from disk.
+ * Goal: what `npm run build` makes works without the sources: doors, types, assets, and the bundled program
+ * with its worker, its lazy command, and the texts it reads from disk.
  * Method: a fixture repository with three packages and one installed dependency is built and its program run.
  */
 import assert from "node:assert/strict";
@@ -33,7 +33,8 @@ test("the built packages and the program work", async (t) => {
     for (const file of ["dist/index.d.ts", "LICENSE-MIT", "LICENSE-APACHE", "README.md"]) {
       assert.ok(existsSync(join(root, PACKAGES, "core", file)), file);
     }
-    assert.match(readFileSync(join(root, PACKAGES, "core/dist/word.d.ts"), "utf8"), /A word\. .*word: string/s);
+    assert.match(readFileSync(join(root, PACKAGES, "core/dist/word.d.ts"), "utf8"),
+      /A word\. .*word: string/s);
   });
 
   await t.test("sister packages are asked for in their real version", () => {
@@ -49,16 +50,18 @@ test("the built packages and the program work", async (t) => {
     assert.equal(runProgram(root, "--version"), "0.3.0\n");
   });
 
-  await t.test("the bundled program runs a lazy command, its worker and its script without the sources", () => {
+  await t.test("the program runs a lazy command, its worker and its script without the sources", () => {
     const alone = makeFolder(t, {});
     cpSync(join(root, PACKAGES, "atoll"), join(alone, PACKAGES, "atoll"), { recursive: true });
     assert.equal(runProgram(alone, "21"), "sun 42 return 1\n");
-    assert.match(readFileSync(join(alone, PACKAGES, "atoll/bin/THIRD-PARTY.txt"), "utf8"), /tiny 1\.2\.3\n\nTiny licence/);
+    assert.match(readFileSync(join(alone, PACKAGES, "atoll/bin/THIRD-PARTY.txt"), "utf8"),
+      /tiny 1\.2\.3\n\nTiny licence/);
   });
 
   await t.test("the program depends on what its sister packages need, since their code is inside", () => {
     const { dependencies, bin } = readJson(join(root, PACKAGES, "atoll/package.json"));
-    assert.deepEqual(dependencies, { "@atoll-run/block": "0.1.0", "@atoll-run/core": "0.3.0", "tiny": "^1.0.0" });
+    assert.deepEqual(dependencies, { "@atoll-run/block": "0.1.0", "@atoll-run/core": "0.3.0",
+      "tiny": "^1.0.0" });
     assert.deepEqual(bin, { atoll: "./bin/atoll.js" });
   });
 
@@ -70,12 +73,14 @@ test("the built packages and the program work", async (t) => {
 
   await t.test("the types of the packages are found by a strict compiler", () => {
     const script = join(root, "build/use.mts");
-    writeFileSync(script, "import { start } from '@atoll-run/block'; export const said: Promise<string> = start(2);\n"
+    writeFileSync(script,
+      "import { start } from '@atoll-run/block'; export const said: Promise<string> = start(2);\n"
       + "import { word } from '@atoll-run/core/internal'; export const wrong: number = word;\n");
     const tsc = [join(REPO, "node_modules/typescript/bin/tsc"), "--noEmit", "--strict", "--ignoreConfig",
       "--module", "nodenext", script];
     const { stdout } = spawnSync(process.execPath, tsc, { cwd: join(root, "build"), encoding: "utf8" });
-    assert.match(stdout, /^use\.mts\(2,\d+\): error TS2322: Type 'string' is not assignable to type 'number'\.\n$/);
+    assert.match(stdout,
+      /^use\.mts\(2,\d+\): error TS2322: Type 'string' is not assignable to type 'number'\.\n$/);
   });
 
   await t.test("the build knows when it is older than the sources", () => {
@@ -106,10 +111,12 @@ test("a file that does not exist is refused with the place that names it", async
 test("on a Node that is too old the program says so and exits 2", () => {
   const program = readFileSync(fileURLToPath(new URL("../build/program.js", import.meta.url)), "utf8");
   const old = "Object.defineProperty(process, 'versions', { value: { node: '20.1.0' } });\n";
-  const { status, stderr } = spawnSync(process.execPath, ["-e", old + program.replace(/^#!.*/, "")], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, ["-e", old + program.replace(/^#!.*/, "")],
+    { encoding: "utf8" });
   assert.deepEqual([status, stderr], [2, "atoll: Node 24 or newer is needed, this is Node 20.1.0.\n"]);
 });
 
 function runProgram(root: string, argument: string): string {
-  return execFileSync(process.execPath, [join(root, PACKAGES, "atoll/bin/atoll.js"), argument], { encoding: "utf8" });
+  return execFileSync(process.execPath, [join(root, PACKAGES, "atoll/bin/atoll.js"), argument],
+    { encoding: "utf8" });
 }

@@ -27,7 +27,8 @@ export const CLEAN: Readonly<Record<string, string>> = {
     scripts: { tidy: "node tools/launch.cjs tidy" }, devDependencies: { "fast-check": "1.0.0" } }),
   "packages/core/package.json": manifest("@atoll-run/core", { exports: { ".": "./src/index.ts" } }),
   "packages/core/src/index.ts": "export * from \"./fault.ts\";\n",
-  "packages/core/src/fault.ts": "import type { EventEmitter } from \"node:events\";\nexport type Fault = EventEmitter;\n",
+  "packages/core/src/fault.ts": 
+    "import type { EventEmitter } from \"node:events\";\nexport type Fault = EventEmitter;\n",
   "packages/block/package.json": manifest("@atoll-run/block",
     { exports: { ".": "./src/index.ts" }, dependencies: { "@atoll-run/core": "0.1.0", "undici": "1.0.0" } }),
   "packages/block/src/index.ts": "export * from \"./block.ts\";\n",
@@ -43,16 +44,20 @@ export const CLEAN: Readonly<Record<string, string>> = {
   "packages/block/src/worker.ts": "import \"./prelude-loader.ts\";\n",
   "packages/block/src/prelude-loader.ts": "export {};\n",
   "packages/block/src/prelude.lua": "return 1\n",
-  "packages/block/test/block.test.ts": "import fc from \"fast-check\";\nimport { run } from \"@atoll-run/block\";\nfc(run);\n",
+  "packages/block/test/block.test.ts": 
+    "import fc from \"fast-check\";\nimport { run } from \"@atoll-run/block\";\nfc(run);\n",
 };
 
 export interface Said { readonly code: number | null; readonly out: string; readonly err: string }
 
+type RunningTool = Promise<Said> & { kill: () => void };
+
 /** Runs `main` of a tool on a fixture, in a process of its own; `kill` lets a test interrupt it. */
-export function runTool(tool: string, args: readonly string[], root: string): Promise<Said> & { kill: () => void } {
+export function runTool(tool: string, args: readonly string[], root: string): RunningTool {
   const script = `import { main } from ${JSON.stringify(new URL(`../${tool}.ts`, import.meta.url).href)};
     process.exitCode = await main(${JSON.stringify(args)}, ${JSON.stringify(root)});`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script],
+    { stdio: ["ignore", "pipe", "pipe"] });
   const said = { out: "", err: "" };
   child.stdout.on("data", (part: Buffer) => { said.out += part.toString(); });
   child.stderr.on("data", (part: Buffer) => { said.err += part.toString(); });

@@ -8,13 +8,15 @@ const LAUNCH = fileURLToPath(new URL("../launch.cjs", import.meta.url));
 
 test("on a Node that is too old a tool says what is missing and exits 2", () => {
   const old = "Object.defineProperty(process, 'versions', { value: { node: '20.1.0' } });\n";
-  const { status, stderr } = spawnSync(process.execPath, ["-e", old + readFileSync(LAUNCH, "utf8")], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, ["-e", old + readFileSync(LAUNCH, "utf8")],
+    { encoding: "utf8" });
   assert.equal(status, 2);
   assert.match(stderr, /^atoll: this is Node 20\.1\.0, but Node 24 or newer is needed\.\nRun `npm ci`/);
 });
 
 test("the exit code of a tool is that of the launcher", () => {
-  const { status, stderr } = spawnSync(process.execPath, [LAUNCH, "bench", "--nonsense"], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, [LAUNCH, "bench", "--nonsense"],
+    { encoding: "utf8" });
   assert.equal(status, 2);
   assert.match(stderr, /usage: npm run bench/);
 });

@@ -1,6 +1,6 @@
 /**
- * Goal: `npm run pack:check` sees what a user would get: the size, install scripts anywhere in the tree, and a program
- * that starts.
+ * Goal: `npm run pack:check` sees what a user would get: the size, install scripts anywhere in the tree, and
+ * a program that starts.
  * Method: the fixture packages, with their one dependency left out so that nothing is asked of a registry.
  */
 import assert from "node:assert/strict";
@@ -32,11 +32,13 @@ test("an executable that answers with another version is told", async (t) => {
 });
 
 test("an install script of a dependency is told", async (t) => {
-  const folder = makeFolder(t, { "tiny/package.json": manifest("tiny", { scripts: { postinstall: "node -e 0" } }) });
+  const folder = makeFolder(t,
+    { "tiny/package.json": manifest("tiny", { scripts: { postinstall: "node -e 0" } }) });
   execFileSync("npm", ["pack", join(folder, "tiny")], { cwd: folder, stdio: "ignore" });
   const dependencies = { "@atoll-run/core": "0.1.0", "tiny": `file:${join(folder, "tiny-0.1.0.tgz")}` };
   const root = makePackages(t, { ...ALONE,
-    "packages/block/package.json": manifest("@atoll-run/block", { exports: "./src/index.ts", dependencies }) });
+    "packages/block/package.json": manifest("@atoll-run/block", { exports: "./src/index.ts",
+      dependencies }) });
   const { code, err } = await runTool("pack", [], root);
   assert.deepEqual([code, err], [1, "wrong: install scripts: tiny: postinstall\n"]);
 });

@@ -1,4 +1,6 @@
-/** A repository of three small packages and a program, with a worker, a script and one installed dependency. */
+/**
+ * A repository of three small packages and a program, with a worker, a script and one installed dependency.
+ */
 import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -12,7 +14,8 @@ const FILES: Readonly<Record<string, string>> = {
   "package-lock.json": "{}",
   "LICENSE-MIT": "MIT", "LICENSE-APACHE": "Apache",
   "packages/core/package.json": manifest("@atoll-run/core", { version: "0.3.0", license: "MIT",
-    exports: { ".": "./src/index.ts", "./internal": { default: "./src/word.ts" } }, devDependencies: { x: "1" } }),
+    devDependencies: { x: "1" },
+    exports: { ".": "./src/index.ts", "./internal": { default: "./src/word.ts" } } }),
   "packages/core/src/index.ts": "export * from \"./word.ts\";\n",
   "packages/core/src/word.ts": "/** A word. */\nexport const word: string = \"sun\";\n",
   "packages/block/package.json": manifest("@atoll-run/block",
@@ -25,7 +28,8 @@ const FILES: Readonly<Record<string, string>> = {
     const extension = import.meta.url.slice(-3);
     const prelude = readFileSync(new URL("../lua/prelude.lua", import.meta.url), "utf8");
     export function start(n: number): Promise<string> {
-      const worker = new Worker(new URL(\`../isle/thread\${extension}\`, import.meta.url), { workerData: double(n) });
+      const entry = new URL(\`../isle/thread\${extension}\`, import.meta.url);
+      const worker = new Worker(entry, { workerData: double(n) });
       return new Promise((done, fail) => {
         worker.once("message", (said: string) => done(\`\${said} \${prelude}\`));
         worker.once("error", fail);
@@ -57,7 +61,8 @@ const FILES: Readonly<Record<string, string>> = {
 };
 
 export function makePackages(t: TestContext, change: Readonly<Record<string, string>> = {}): string {
-  const root = makeFolder(t, { ...FILES, "tsconfig.json": readFileSync(join(REPO, "tsconfig.json"), "utf8"), ...change });
+  const config = readFileSync(join(REPO, "tsconfig.json"), "utf8");
+  const root = makeFolder(t, { ...FILES, "tsconfig.json": config, ...change });
   for (const name of ["typescript", "@types", "undici-types"]) {
     symlinkSync(join(REPO, "node_modules", name), join(root, "node_modules", name));
   }

@@ -1,6 +1,6 @@
 /**
- * Goal: `npm run prove` gives each proof its part of the time, counts a crash, a hang and no round as failures, repeats
- * a run by its seed, and a full run goes on where it stopped.
+ * Goal: `npm run prove` gives each proof its part of the time, counts a crash, a hang and no round as
+ * failures, repeats a run by its seed, and a full run goes on where it stopped.
  * Method: proofs of a few lines in a fixture repository, run by the real command.
  */
 import assert from "node:assert/strict";
@@ -40,7 +40,8 @@ test("a run prints its seed and the same seed repeats it", async (t) => {
   const root = makeRepository(t, { "test/prove/count.prove.ts": proof(COUNTING) });
   const first = await runTool("prove", [], root);
   assert.equal(first.code, 0, first.out + first.err);
-  assert.match(first.out, /^seed \d+\nok {3}count: a title {2}10 of 10 rounds, .*of 4 m 00 s\nissue A: .*\n\n1 passed, 0 failed\n$/);
+  assert.match(first.out,
+    /^seed \d+\nok {3}count: a title {2}10 of 10 rounds, .*of 4 m 00 s\nissue A: .*\n\n1 passed, 0 failed\n$/);
   const before = readFileSync(join(root, "rounds.txt"), "utf8");
   writeFileSync(join(root, "rounds.txt"), "");
   await runTool("prove", ["--seed", /seed (\d+)/.exec(first.out)?.[1] ?? ""], root);
@@ -51,7 +52,8 @@ test("a run prints its seed and the same seed repeats it", async (t) => {
 test("a failure, a crash and a proof without a round are counted, and told how to repeat", async (t) => {
   const root = makeRepository(t, {
     "test/prove/wrong.prove.ts": proof("return { rounds: 3, failures: [\"round 2: lost a message\"] };"),
-    "test/prove/crash.prove.ts": proof("order.onRound(); console.error(\"boom\"); process.kill(process.pid, \"SIGKILL\");"),
+    "test/prove/crash.prove.ts": 
+      proof("order.onRound(); console.error(\"boom\"); process.kill(process.pid, \"SIGKILL\");"),
     "test/prove/empty.prove.ts": proof("return { rounds: 0, failures: [] };"),
     "test/prove/fine.prove.ts": proof(COUNTING),
   });
@@ -65,7 +67,9 @@ test("a failure, a crash and a proof without a round are counted, and told how t
 
 test("--only picks proofs by name and a name that is none fails", async (t) => {
   const root = makeRepository(t, {
-    "test/prove/one.prove.ts": proof(COUNTING), "test/prove/two.prove.ts": proof("throw new Error(\"not wanted\");") });
+    "test/prove/one.prove.ts": proof(COUNTING),
+    "test/prove/two.prove.ts": proof("throw new Error(\"not wanted\");"),
+  });
   assert.match((await runTool("prove", ["--only", "one"], root)).out, /\n1 passed, 0 failed\n$/);
   const none = await runTool("prove", ["--only", "three"], root);
   assert.deepEqual([none.code, none.err], [1, "no proof is called three\n"]);
@@ -79,11 +83,14 @@ for (const args of [["--seed", "x"], ["--restart"], ["--fast"]]) {
   });
 }
 
-test("a full run that was interrupted goes on with its seed where it stopped, and --restart forgets", async (t) => {
+test("an interrupted full run goes on with its seed where it stopped, and --restart forgets", async (t) => {
   const slow = `globalThis.perRound = async (round, order) => {
       if (round === 4 && !process.env.GO_ON) {
         appendFileSync("reached.txt", "");
-        await new Promise((done) => { order.signal.addEventListener("abort", done); setTimeout(done, 60000).unref(); });
+        await new Promise((done) => {
+          order.signal.addEventListener("abort", done);
+          setTimeout(done, 60000).unref();
+        });
       }
     };`;
   const root = makeRepository(t, { "test/prove/count.prove.ts": proof(slow + COUNTING) });
@@ -95,7 +102,8 @@ test("a full run that was interrupted goes on with its seed where it stopped, an
   assert.equal(code, 1);
 
   const goesOn = await runTool("prove", ["--full"], root);
-  assert.match(goesOn.out, /count: seed 9, goes on at round 5 of 10 rounds\nok {3}count: a title {2}10 of 10 rounds, seed 9/);
+  assert.match(goesOn.out,
+    /count: seed 9, goes on at round 5 of 10 rounds\nok {3}count: a title {2}10 of 10 rounds, seed 9/);
   const rounds = readFileSync(join(root, "rounds.txt"), "utf8").trim().split("\n");
   assert.deepEqual(rounds, Array.from({ length: 10 }, (_, round) => `9:${round}`));
 
@@ -122,13 +130,16 @@ test("a proof does as many rounds as fit before its deadline", async (t) => {
 });
 
 test("a proof that leaves something open is ended and failed", async (t) => {
-  const { failures } = await runBriefly(t, "setInterval(() => {}, 1000); return { rounds: 1, failures: [] };");
+  const { failures } = await runBriefly(t,
+    "setInterval(() => {}, 1000); return { rounds: 1, failures: [] };");
   assert.match(failures.join(), /left something open that keeps its process alive/);
 });
 
 test("proofs that name no part split what is left, and too much is refused", () => {
-  assert.deepEqual([...weigh([{ name: "a", sharePercent: 40 }, { name: "b" }, { name: "c" }]).values()], [40, 30, 30]);
-  assert.throws(() => weigh([{ name: "a", sharePercent: 80 }, { name: "b", sharePercent: 30 }]), /claim 110 %/);
+  assert.deepEqual([...weigh([{ name: "a", sharePercent: 40 }, { name: "b" }, { name: "c" }]).values()],
+    [40, 30, 30]);
+  assert.throws(() => weigh([{ name: "a", sharePercent: 80 }, { name: "b", sharePercent: 30 }]),
+    /claim 110 %/);
   assert.throws(() => weigh([{ name: "a", sharePercent: 100 }, { name: "b" }]), /claim 100 %/);
 });
 

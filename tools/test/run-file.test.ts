@@ -21,13 +21,14 @@ async function run(t: TestContext, text: string, timeoutMs = 60_000): Promise<Ou
 
 test("passing tests are counted with those inside others, suites are not", async (t) => {
   const { passed, failures, skips } = await run(t,
-    "test(\"a\", async (t) => { await t.test(\"b\", () => {}); });\ndescribe(\"s\", () => { test(\"c\", () => {}); });");
+    "test(\"a\", async (t) => { await t.test(\"b\", () => {}); });\n"
+    + "describe(\"s\", () => { test(\"c\", () => {}); });");
   assert.deepEqual([passed, failures, skips], [3, [], []]);
 });
 
 test("a failing test is named with its path, its place, its reason and what the file printed", async (t) => {
   const { passed, failures } = await run(t,
-    "describe(\"s\", () => { test(\"a\", () => { console.log(\"hello\"); throw new Error(\"no sun\"); }); });");
+    "describe(\"s\", () => { test(\"a\", () => { console.log(\"hello\"); throw Error(\"no sun\"); }); });");
   assert.equal(passed, 0);
   assert.equal(failures.length, 1);
   assert.equal(failures[0]?.title, "s › a");
@@ -51,7 +52,8 @@ const BROKEN: Readonly<Record<string, readonly [text: string, said: RegExp, time
     "test(\"a\", () => {});\nsetInterval(() => {}, 1000);", /not done after 1\.50 s/, 1500],
   "a file that leaves a child process behind fails": [
     `import { spawn } from "node:child_process";
-     test("a", () => { spawn("sleep", ["60"], { stdio: "ignore" }).unref(); });`, /left child processes running/],
+     test("a", () => { spawn("sleep", ["60"], { stdio: "ignore" }).unref(); });`,
+    /left child processes running/],
   "a file that throws after its tests fails": [
     "test(\"a\", () => { process.on(\"exit\", () => { throw new Error(\"late\"); }); });", /late|exit code/],
 };
@@ -66,13 +68,15 @@ for (const [title, [text, said, timeoutMs]] of Object.entries(BROKEN)) {
 
 test("a pattern picks the test files with it in their path", (t) => {
   const root = makeFolder(t, {
-    "packages/core/test/clock.test.ts": "", "packages/core/test/deep/ids.test.ts": "", "packages/core/src/x.test.ts": "",
-    "drivers/sqlite/test/kv.test.ts": "", "test/walk.test.ts": "", "test/prove/kill.prove.ts": "", "tools/test/t.test.ts": "",
+    "packages/core/test/clock.test.ts": "", "packages/core/test/deep/ids.test.ts": "",
+    "packages/core/src/x.test.ts": "", "drivers/sqlite/test/kv.test.ts": "", "test/walk.test.ts": "",
+    "test/prove/kill.prove.ts": "", "tools/test/t.test.ts": "",
     "examples/audit/audit.test.ts": "", "packages/core/test/node_modules/y.test.ts": "",
   });
   assert.deepEqual(findTests(root, []), [
     "drivers/sqlite/test/kv.test.ts", "examples/audit/audit.test.ts", "packages/core/test/clock.test.ts",
     "packages/core/test/deep/ids.test.ts", "test/walk.test.ts", "tools/test/t.test.ts",
   ]);
-  assert.deepEqual(findTests(root, ["ids", "./test/walk"]), ["packages/core/test/deep/ids.test.ts", "test/walk.test.ts"]);
+  assert.deepEqual(findTests(root, ["ids", "./test/walk"]),
+    ["packages/core/test/deep/ids.test.ts", "test/walk.test.ts"]);
 });

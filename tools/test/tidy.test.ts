@@ -25,17 +25,21 @@ const lines = (count: number, line = "// x"): string => Array.from({ length: cou
 /** Title → what is written, and what must be said about it. */
 const BROKEN: Readonly<Record<string, readonly [change: Record<string, string>, said: RegExp]>> = {
   "core may not import another room": [
-    { [CORE]: "export * from \"@atoll-run/block\";" }, /fault\.ts:1: core imports @atoll-run\/block, against the direction/],
+    { [CORE]: "export * from \"@atoll-run/block\";" },
+    /fault\.ts:1: core imports @atoll-run\/block, against the direction/],
   "core may not import node modules but as types": [
-    { [CORE]: "\nimport { readFileSync } from \"node:fs\";\nexport default readFileSync;" }, /fault\.ts:2: core imports node:fs/],
+    { [CORE]: "\nimport { readFileSync } from \"node:fs\";\nexport default readFileSync;" },
+    /fault\.ts:2: core imports node:fs/],
   "core may not have dependencies": [
     { [CORE]: "import \"undici\";" }, /fault\.ts:1: core imports undici/],
   "a room is not reached by path": [
-    { [BLOCK]: `${UNDICI}import "../../core/src/fault.ts";` }, /send\.ts:3: import by path .*import it by name: @atoll-run\/core/],
+    { [BLOCK]: `${UNDICI}import "../../core/src/fault.ts";` },
+    /send\.ts:3: import by path .*import it by name: @atoll-run\/core/],
   "a package is entered by its doors only": [
     { [BLOCK]: `${UNDICI}import "@atoll-run/core/src/fault.ts";` }, /send\.ts:3: no such door/],
   "a package has no third door": [
-    { "packages/core/package.json": manifest("@atoll-run/core", { exports: { ".": "./src/index.ts", "./x": "./src/fault.ts" } }) },
+    { "packages/core/package.json": manifest("@atoll-run/core",
+      { exports: { ".": "./src/index.ts", "./x": "./src/fault.ts" } }) },
     /package\.json:1: a third door: \.\/x/],
   "a sister package must be declared": [
     { "packages/block/package.json":
@@ -46,30 +50,37 @@ const BROKEN: Readonly<Record<string, readonly [change: Record<string, string>, 
   "a root devDependency does not serve shipped code": [
     { [BLOCK]: `${UNDICI}import "fast-check";` }, /send\.ts:3: fast-check is imported but not declared/],
   "a dependency has one door": [
-    { "packages/block/src/worker.ts": "await import(\"undici\");" }, /worker\.ts:1: a second door to undici: only packages\/block\/src\/send\.ts/],
+    { "packages/block/src/worker.ts": "await import(\"undici\");" },
+    /worker\.ts:1: a second door to undici: only packages\/block\/src\/send\.ts/],
   "a dependency that nothing imports is told": [
-    { [BLOCK]: "export const send = (x: unknown): unknown => x;" }, /package\.json:\d+: undici is declared but nothing imports it/],
+    { [BLOCK]: "export const send = (x: unknown): unknown => x;" },
+    /package\.json:\d+: undici is declared but nothing imports it/],
   "an import cycle is told with its files": [
     { [BLOCK]: `${UNDICI}import type { run } from "./block.ts";\nexport type Run = typeof run;` },
     /import cycle: packages\/block\/src\/block\.ts → packages\/block\/src\/send\.ts → packages\/block\/src\/block\.ts/],
   "a source file that nothing imports is dead": [
     { "packages/core/src/lost.ts": "export {};" }, /lost\.ts:1: dead file: nothing imports it/],
   "a source file that only tests import is dead": [
-    { "packages/block/src/lost.ts": "export {};", "packages/block/test/lost.test.ts": "import \"../src/lost.ts\";" },
+    { "packages/block/src/lost.ts": "export {};",
+      "packages/block/test/lost.test.ts": "import \"../src/lost.ts\";" },
     /lost\.ts:1: dead file: only tests use it/],
   "an asset that nothing names is dead": [
     { "packages/block/src/lost.lua": "return 2" }, /lost\.lua:1: dead file/],
   "a file has at most 500 lines": [
     { [CORE]: lines(501) }, /fault\.ts:501: 501 lines, the limit is 500/],
   "a function has at most 70 lines": [
-    { [CORE]: `class A {\n  long() {\n${lines(69)}\n  }\n}\nexport type Fault = A;` }, /fault\.ts:2: function long has 71 lines/],
+    { [CORE]: `class A {\n  long() {\n${lines(69)}\n  }\n}\nexport type Fault = A;` },
+    /fault\.ts:2: function long has 71 lines/],
   "a function has at most 4 parameters": [
-    { [CORE]: "export type Fault = 1;\nexport const f = (a: 1, b: 2, c: 3, d: 4, e: 5): unknown[] => [a, b, c, d, e];" },
+    { [CORE]:
+      "export type Fault = 1;\nexport const f = (a: 1, b: 2, c: 3, d: 4, e: 5): unknown[] => [a, b, c, d, e];" },
     /fault\.ts:2: function f has 5 parameters/],
   "a TODO needs its mark": [
-    { [CORE]: "export type Fault = 1;\n/**\n * TODO later\n */" }, /fault\.ts:3: a mark that no one will find/],
+    { [CORE]: "export type Fault = 1;\n/**\n * TODO later\n */" },
+    /fault\.ts:3: a mark that no one will find/],
   "no test runs alone": [
-    { "packages/core/test/a.test.ts": "import { test } from \"node:test\";\ntest.only(\"x\", () => {});" }, /a\.test\.ts:2: a test runs alone/],
+    { "packages/core/test/a.test.ts": "import { test } from \"node:test\";\ntest.only(\"x\", () => {});" },
+    /a\.test\.ts:2: a test runs alone/],
   "no debugger statement stays": [
     { [CORE]: "export type Fault = 1;\ndebugger;" }, /fault\.ts:2: a debugger statement/],
   "a library does not print": [
@@ -81,9 +92,11 @@ const BROKEN: Readonly<Record<string, readonly [change: Record<string, string>, 
   "a syntax error is told": [
     { [CORE]: "export type Fault = 1;\nconst = 2;" }, /fault\.ts:2: syntax error/],
   "a door holds no code": [
-    { "packages/core/src/index.ts": "export * from \"./fault.ts\";\nexport const x = 1;" }, /index\.ts:2: code in a door/],
+    { "packages/core/src/index.ts": "export * from \"./fault.ts\";\nexport const x = 1;" },
+    /index\.ts:2: code in a door/],
   "a package has no barrels inside": [
-    { "packages/block/src/worker.ts": "import \"./isle/index.ts\";", "packages/block/src/isle/index.ts": "export {};" },
+    { "packages/block/src/worker.ts": "import \"./isle/index.ts\";",
+      "packages/block/src/isle/index.ts": "export {};" },
     /isle\/index\.ts:1: a barrel/],
 };
 
@@ -101,19 +114,25 @@ for (const [title, [change, said]] of Object.entries(BROKEN)) {
 /** Title → what is written and must be accepted. */
 const FINE: Readonly<Record<string, Record<string, string>>> = {
   "a marked @TODO may stay": { [CORE]: "export type Fault = 1; // @TODO x" },
-  "a worker entry and what it imports are alive": { "packages/block/src/prelude-loader.ts": "export const x = 1;" },
+  "a worker entry and what it imports are alive": {
+    "packages/block/src/prelude-loader.ts": "export const x = 1;",
+  },
   "test callbacks are not counted to the function around them": {
     "packages/core/test/a.test.ts": `import { describe, test } from "node:test";
 describe("a", () => {\n${`test("b", () => {\n${lines(30)}\n});\n`.repeat(4)}});` },
-  "tests may name folders of a person": { "packages/core/test/a.test.ts": "export const x = \"/home/somebody/x\";" },
+  "tests may name folders of a person": {
+    "packages/core/test/a.test.ts": "export const x = \"/home/somebody/x\";",
+  },
   "tests may use the testkit and the drivers": {
     "packages/testkit/package.json": manifest("@atoll-run/testkit", { exports: "./src/index.ts" }),
     "packages/testkit/src/index.ts": "", "packages/core/test/a.test.ts": "import \"@atoll-run/testkit\";" },
   "proofs and benches take types from the tools": {
     "tools/tidy.ts": "import \"./proof.ts\";", "tools/proof.ts": "export type Proof = 1;",
-    "test/prove/a.prove.ts": "import type { Proof } from \"../../tools/proof.ts\";\nexport const proof: Proof = 1;" },
+    "test/prove/a.prove.ts":
+      "import type { Proof } from \"../../tools/proof.ts\";\nexport const proof: Proof = 1;" },
   "a package may be imported for its types where it is declared": {
-    "packages/block/src/worker.ts": "import \"./prelude-loader.ts\";\nimport type { Fault } from \"@atoll-run/core\";\nexport type X = Fault;" },
+    "packages/block/src/worker.ts":
+      "import \"./prelude-loader.ts\";\nimport type { Fault } from \"@atoll-run/core\";\nexport type X = Fault;" },
 };
 
 for (const [title, change] of Object.entries(FINE)) {
@@ -128,7 +147,8 @@ test("a file of over 300 lines is a note and does not fail", (t) => {
 /** Exit code and text of `node tools/launch.cjs tidy ROOT`. */
 function runTidy(root: string): Promise<{ code: number; out: string }> {
   return new Promise((done) => {
-    const child = execFile(process.execPath, [LAUNCH, "tidy", root], (_error, out) => done({ code: child.exitCode ?? -1, out }));
+    const child = execFile(process.execPath, [LAUNCH, "tidy", root], (_error, out) =>
+      done({ code: child.exitCode ?? -1, out }));
   });
 }
 

@@ -1,4 +1,7 @@
-/** Reporter for `node:test` that writes one JSON line for each finished test, read by the runner of `npm test`. */
+/**
+ * Reporter for `node:test` that writes one JSON line for each finished test, read by the runner of `npm
+ * test`.
+ */
 import { inspect } from "node:util";
 import type { TestEvent } from "node:test/reporters";
 
@@ -29,7 +32,8 @@ function toReport(event: TestEvent, path: readonly string[]): Report | undefined
   const title = [...path.slice(0, nesting), name].join(" › ");
   const excuse = skip ?? todo;
   if (excuse !== undefined && excuse !== false) {
-    return isSuite ? undefined : { kind: "skip", title, reason: typeof excuse === "string" ? excuse : "no reason given" };
+    const reason = typeof excuse === "string" ? excuse : "no reason given";
+    return isSuite ? undefined : { kind: "skip", title, reason };
   }
   if (event.type === "test:pass") return isSuite ? undefined : { kind: "pass", title };
   const { error } = event.data.details;

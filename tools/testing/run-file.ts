@@ -45,12 +45,14 @@ export async function runTestFile(order: FileOrder): Promise<Outcome> {
   const lines = readReport(report);
   rmSync(report, { force: true });
   const failed = lines.filter((line) => line.kind === "fail");
-  const failures = failed.map((line): Failure => ({ title: line.title, text: `${line.place}\n${line.error}` }));
+  const failures = failed
+    .map((line): Failure => ({ title: line.title, text: `${line.place}\n${line.error}` }));
   const trouble = troubleOf(end, lines, order.timeoutMs);
   if (trouble !== undefined) failures.push({ title: file, text: trouble });
   const firstFailure = failures[0];
   if (firstFailure && end.output.trim() !== "") {
-    failures[0] = { ...firstFailure, text: `${firstFailure.text}\noutput of the file:\n${end.output.trimEnd()}` };
+    failures[0] = { ...firstFailure,
+      text: `${firstFailure.text}\noutput of the file:\n${end.output.trimEnd()}` };
   }
   return {
     name: file, failures, ms: end.ms, passed: lines.filter((line) => line.kind === "pass").length,
@@ -61,7 +63,7 @@ export async function runTestFile(order: FileOrder): Promise<Outcome> {
 /** What is wrong with the file as a whole, beside its tests. */
 function troubleOf(end: ChildEnd, lines: readonly Report[], timeoutMs: number): string | undefined {
   if (end.timedOut) {
-    return `not done after ${formatMs(timeoutMs)}: a test hangs, or something was left open that keeps the process alive`;
+    return `not done after ${formatMs(timeoutMs)}: a test hangs, or something left open keeps it alive`;
   }
   if (lines.length === 0 && end.code === 0) return "has no test in it, or ended before the first";
   if (lines.at(-1)?.kind !== "end") {
@@ -69,8 +71,8 @@ function troubleOf(end: ChildEnd, lines: readonly Report[], timeoutMs: number): 
   }
   if (end.leftBehind) return "left child processes running: end them before the test ends";
   const anyFailed = lines.some((line) => line.kind === "fail");
-  if (!anyFailed && end.code !== 0) return `ended with ${end.signal ?? `exit code ${end.code}`} although no test failed`;
-  return undefined;
+  const quietly = !anyFailed && end.code !== 0;
+  return quietly ? `ended with ${end.signal ?? `exit code ${end.code}`} although no test failed` : undefined;
 }
 
 function readReport(path: string): readonly Report[] {

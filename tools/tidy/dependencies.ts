@@ -1,4 +1,6 @@
-/** One door per dependency: a third-party package is known to one file of ours, so it can be changed there. */
+/**
+ * One door per dependency: a third-party package is known to one file of ours, so it can be changed there.
+ */
 import { builtinModules } from "node:module";
 import { packageName } from "./direction.ts";
 import { findSister } from "./graph.ts";

@@ -7,13 +7,15 @@ import { TEST_ROOMS, type Finding, type SourceFile, type Tree } from "./tree.ts"
 
 /** Room → rooms it may import. A room that is not here may import none. */
 const MAY: Readonly<Record<string, readonly string[] | "all">> = {
-  core: [], block: ["core"], node: ["core"], realm: ["core"], web: ["core"], drivers: ["core"], testkit: ["core"],
-  client: ["core"], console: ["client"], mob: ["core", "block", "node", "realm"], atoll: "all",
-  tools: [], test: "all", bench: "all", examples: "all",
+  core: [], block: ["core"], node: ["core"], realm: ["core"], web: ["core"], drivers: ["core"],
+  testkit: ["core"], client: ["core"], console: ["client"], mob: ["core", "block", "node", "realm"],
+  atoll: "all", tools: [], test: "all", bench: "all", examples: "all",
 };
 /** Tests of any package may also stand on these. */
 const TESTS_MAY = ["core", "testkit", "drivers"];
-/** Rooms outside packages/ that may reach another by path: proofs and benches take their types from the tools. */
+/**
+ * Rooms outside packages/ that may reach another by path: proofs and benches take their types from the tools.
+ */
 const BY_PATH: Readonly<Record<string, readonly string[]>> = { test: ["tools"], bench: ["tools"] };
 /** Rooms that run in a browser too, or know nothing of a machine. */
 const NO_NODE = new Set(["core", "web", "client", "console"]);
@@ -46,7 +48,7 @@ function checkImport(tree: Tree, file: SourceFile, fact: ImportFact): Wrong {
   if (specifier.startsWith(".")) return checkPath(tree, file, specifier);
   if (specifier.startsWith("node:")) return checkNode(file, fact);
   const sister = findSister(tree, specifier);
-  return sister ? checkSister(tree, file, { specifier, sister }) : checkPackage(tree, file, specifier);
+  return sister ? checkSister(file, { specifier, sister }) : checkPackage(tree, file, specifier);
 }
 
 function checkPath(tree: Tree, file: SourceFile, specifier: string): Wrong {
@@ -61,26 +63,30 @@ function checkPath(tree: Tree, file: SourceFile, specifier: string): Wrong {
 
 function checkNode(file: SourceFile, { specifier, typeOnly }: ImportFact): Wrong {
   if (typeOnly || file.isTest || !NO_NODE.has(file.room)) return undefined;
-  return [`${file.room} imports ${specifier}`, "take what it does as a part (a port of core), or use `import type`"];
+  return [`${file.room} imports ${specifier}`,
+    "take what it does as a part (a port of core), or use `import type`"];
 }
 
-function checkSister(tree: Tree, file: SourceFile, to: { specifier: string; sister: Workspace }): Wrong {
+function checkSister(file: SourceFile, to: { specifier: string; sister: Workspace }): Wrong {
   const { specifier, sister } = to;
   const subpath = subpathOf(sister, specifier);
   if (!exportTargets(sister).has(subpath)) {
-    return [`no such door: ${specifier}`, `import from one that ${sister.dir}/package.json exports, or export it there`];
+    return [`no such door: ${specifier}`,
+      `import from one that ${sister.dir}/package.json exports, or export it there`];
   }
   if (sister === file.owner) {
     return file.isTest ? undefined : ["a package imports itself by name", "import the file by its path"];
   }
   const may = MAY[file.room] ?? [];
-  const allowed = may === "all" || may.includes(sister.room) || (file.isTest && TESTS_MAY.includes(sister.room));
+  const allowed = may === "all" || may.includes(sister.room)
+    || (file.isTest && TESTS_MAY.includes(sister.room));
   if (!allowed) {
     return [`${file.room} imports ${specifier}, against the direction`,
       `${file.room} may import ${may.join(", ") || "no other room"}: put the seam into a port of core`];
   }
-  if (file.isTest || !file.owner || declares(file.owner.manifest, sister.manifest.name, file)) return undefined;
-  return undeclared(tree, file, sister.manifest.name);
+  if (file.isTest || !file.owner) return undefined;
+  if (declares(file.owner.manifest, sister.manifest.name, file)) return undefined;
+  return undeclared(file, sister.manifest.name);
 }
 
 function checkPackage(tree: Tree, file: SourceFile, specifier: string): Wrong {
@@ -91,12 +97,13 @@ function checkPackage(tree: Tree, file: SourceFile, specifier: string): Wrong {
   const manifests = file.owner ? [file.owner.manifest] : [tree.manifest];
   if (file.isTest || TEST_ROOMS.has(file.room)) manifests.push(tree.manifest);
   if (manifests.some((manifest) => declares(manifest, name, file))) return undefined;
-  return undeclared(tree, file, name);
+  return undeclared(file, name);
 }
 
-function undeclared(_tree: Tree, file: SourceFile, name: string): Wrong {
+function undeclared(file: SourceFile, name: string): Wrong {
   const where = file.owner ? `${file.owner.dir}/package.json` : "package.json";
-  return [`${name} is imported but not declared`, `add it to the dependencies in ${where}: hoisting hides that it is missing`];
+  return [`${name} is imported but not declared`,
+    `add it to the dependencies in ${where}: hoisting hides that it is missing`];
 }
 
 function declares(manifest: Manifest, name: string, file: SourceFile): boolean {

@@ -102,7 +102,8 @@ class Walk {
     for (const child of childrenOf(node)) this.into(child, { name: "", inTestCall: false });
     const line = this.#lineAt(node.start);
     const whole = this.#lineAt(node.end) - line + 1;
-    this.#notes.functions.push({ name: name || "(no name)", line, lines: whole - this.#testLines, params: countParams(node) });
+    this.#notes.functions.push({ name: name || "(no name)", line, lines: whole - this.#testLines,
+      params: countParams(node) });
     this.#testLines = outer + (place.inTestCall ? whole : this.#testLines);
   }
 
@@ -119,7 +120,8 @@ class Walk {
     if (callee.type !== "MemberExpression") return;
     const method = textOf(callee["property"] as Node);
     if (TEST_CALLS.has(calleeRoot(node)) && method === "only") notes.onlyCalls.push(line);
-    if (textOf(callee["object"] as Node) === "console") notes.consoleCalls.push({ line, text: `console.${method}` });
+    if (textOf(callee["object"] as Node) !== "console") return;
+    notes.consoleCalls.push({ line, text: `console.${method}` });
   }
 }
 
@@ -144,8 +146,10 @@ function importOf(node: Node): Omit<ImportFact, "line"> | undefined {
       const callee = node["callee"] as Node;
       const called = callee.type === "MemberExpression" ? textOf(callee["property"] as Node) : textOf(callee);
       const specifier = stringOf(nodesOf(node["arguments"])[0]);
-      const resolves = called === "require" || (called === "resolve" && textOf(callee["object"] as Node) !== "path");
-      return resolves && specifier !== undefined && isBare(specifier) ? { specifier, typeOnly: false } : undefined;
+      const resolves = called === "require"
+        || (called === "resolve" && textOf(callee["object"] as Node) !== "path");
+      if (!resolves || specifier === undefined || !isBare(specifier)) return undefined;
+      return { specifier, typeOnly: false };
     }
     default: return undefined;
   }
@@ -172,7 +176,8 @@ function pathsOf(path: Node): readonly Omit<UrlFact, "line">[] {
   }
   if (path.type === "BinaryExpression") {
     const prefix = stringOf(path["left"]);
-    return prefix === undefined ? [] : [{ prefix, suffix: stringOf(path["right"]) ?? "", whole: false, start }];
+    const suffix = stringOf(path["right"]) ?? "";
+    return prefix === undefined ? [] : [{ prefix, suffix, whole: false, start }];
   }
   if (path.type !== "TemplateLiteral") return [];
   const parts = nodesOf(path["quasis"]).map((quasi) => (quasi["value"] as { cooked: string }).cooked);
@@ -231,7 +236,8 @@ function childrenOf(node: Node): Node[] {
 }
 
 function isNode(value: unknown): value is Node {
-  return typeof value === "object" && value !== null && typeof (value as { type?: unknown }).type === "string";
+  return typeof value === "object" && value !== null
+    && typeof (value as { type?: unknown }).type === "string";
 }
 
 /** Gives the 1-based line of an offset. */

@@ -35,7 +35,8 @@ export function resolveImport(tree: Tree, from: SourceFile, specifier: string): 
 }
 
 export function findSister(tree: Tree, specifier: string): Workspace | undefined {
-  return tree.workspaces.find(({ manifest: { name } }) => specifier === name || specifier.startsWith(`${name}/`));
+  return tree.workspaces.find(({ manifest: { name } }) => specifier === name
+    || specifier.startsWith(`${name}/`));
 }
 
 /** `.` for the package itself, else `./door`. */
@@ -70,7 +71,10 @@ function referencesOf(tree: Tree, file: SourceFile): readonly SourceFile[] {
   });
 }
 
-/** One finding for each cycle; types count too, since a file that needs the other's types cannot be read alone. */
+/**
+ * One finding for each cycle; types count too, since a file that needs the other's types cannot be read
+ * alone.
+ */
 export function findCycles(tree: Tree, graph: Graph): readonly Finding[] {
   const findings: Finding[] = [];
   const done = new Set<SourceFile>();
@@ -92,13 +96,16 @@ export function findCycles(tree: Tree, graph: Graph): readonly Finding[] {
   return findings;
 }
 
-/** Files in src, bin and tools that no door, program, worker or tool reaches. Tests do not keep a file alive. */
+/**
+ * Files in src, bin and tools that no door, program, worker or tool reaches. Tests do not keep a file alive.
+ */
 export function findDead(tree: Tree, graph: Graph): readonly Finding[] {
   const alive = reach(graph, entriesOf(tree));
   const tested = reach(graph, tree.files.filter((file) => file.isTest));
   return tree.files.filter((file) => mustBeReached(file) && !alive.has(file)).map((file) => ({
     file: file.path, line: 1,
-    what: tested.has(file) ? "dead file: only tests use it" : "dead file: nothing imports it and it is no door or program",
+    what: tested.has(file) ? "dead file: only tests use it"
+      : "dead file: nothing imports it and it is no door or program",
     remedy: tested.has(file) ? "move it to the test folder or the testkit, or use it" : "use it or delete it",
   }));
 }
@@ -124,7 +131,8 @@ function entriesOf(tree: Tree): readonly SourceFile[] {
   const paths = new Set(tree.workspaces.flatMap((workspace) => {
     const { bin } = workspace.manifest;
     const programs = typeof bin === "string" ? [bin] : Object.values(bin ?? {});
-    return [...exportTargets(workspace).values(), ...programs].map((target) => posix.join(workspace.dir, target));
+    return [...exportTargets(workspace).values(), ...programs]
+      .map((target) => posix.join(workspace.dir, target));
   }));
   const scripts = Object.values(tree.manifest.scripts ?? {}).join(" ");
   return tree.files.filter(({ path, owner, room }) => paths.has(path)
@@ -135,5 +143,6 @@ function entriesOf(tree: Tree): readonly SourceFile[] {
 /** `tools/test.ts` is started by `node tools/launch.cjs test` or by its own path. */
 function isStartedBy(scripts: string, path: string): boolean {
   const name = posix.basename(path).replace(/\.\w+$/, "");
-  return scripts.includes(path) || (posix.dirname(path) === "tools" && new RegExp(`launch\\.cjs ${name}\\b`).test(scripts));
+  if (scripts.includes(path)) return true;
+  return posix.dirname(path) === "tools" && new RegExp(`launch\\.cjs ${name}\\b`).test(scripts);
 }

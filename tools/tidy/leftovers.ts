@@ -1,8 +1,12 @@
 /** What was meant to be gone before the commit. */
 import type { Finding, SourceFile, Tree } from "./tree.ts";
 
-/** Folders of one person's machine. Tests name such folders on purpose, so only the first is looked for there. */
-const OWN_FOLDERS = [/\/work\/(?:main|shared|\.library)\b/, /(?:^|[\s"'`(=])\/(?:home|Users)\/\w+\//, /\b[A-Z]:\\Users\\/];
+/**
+ * Folders of one person's machine. Tests name such folders on purpose, so only the first is looked for there.
+ */
+const OWN_FOLDERS = [
+  /\/work\/(?:main|shared|\.library)\b/, /(?:^|[\s"'`(=])\/(?:home|Users)\/\w+\//, /\b[A-Z]:\\Users\\/,
+];
 const MERGE_MARK = /^(?:<{7}|>{7}|\|{7})(?: |$)/;
 
 export function checkLeftovers(tree: Tree): readonly Finding[] {
@@ -19,7 +23,8 @@ function checkText(file: SourceFile): readonly Finding[] {
     }
     // The patterns above are written so that they do not match themselves.
     if (folders.some((folder) => folder.test(text))) {
-      findings.push({ ...at, what: "a path of one machine", remedy: "take it from the environment, or make a folder for it" });
+      findings.push({ ...at, what: "a path of one machine",
+        remedy: "take it from the environment, or make a folder for it" });
     }
   });
   return findings;
@@ -28,14 +33,17 @@ function checkText(file: SourceFile): readonly Finding[] {
 function checkCode(file: SourceFile): readonly Finding[] {
   const { facts } = file;
   if (!facts) return [];
-  const at = (line: number, what: string, remedy: string): Finding => ({ file: file.path, line, what, remedy });
+  const at = (line: number, what: string, remedy: string): Finding =>
+    ({ file: file.path, line, what, remedy });
   const speaks = file.owner !== undefined && !file.isTest && file.path.startsWith(`${file.owner.dir}/src/`);
   return [
     ...facts.syntaxErrors.map(({ line, text }) => at(line, `syntax error: ${text}`, "mend it")),
     ...facts.onlyCalls.map((line) => at(line, "a test runs alone (.only)", "remove .only")),
     ...facts.debuggers.map((line) => at(line, "a debugger statement", "remove it")),
-    ...speaks ? facts.consoleCalls.map(({ line, text }) => at(line, `${text} in a library`, "write to the log that was handed in")) : [],
+    ...(speaks ? facts.consoleCalls : [])
+      .map(({ line, text }) => at(line, `${text} in a library`, "write to the log that was handed in")),
     ...facts.comments.filter(({ text }) => /(?<!@)\bTODO\b|\b(?:FIXME|XXX)\b/.test(text))
-      .map(({ line }) => at(line, "a mark that no one will find", "write @TODO and what is missing, or do it")),
+      .map(({ line }) => at(line, "a mark that no one will find",
+        "write @TODO and what is missing, or do it")),
   ];
 }

@@ -21,14 +21,15 @@ function checkFile(file: SourceFile): readonly Finding[] {
   const lines = file.text.replace(/\n$/, "").split("\n");
   if (lines.length > FILE_LINES_LOOK_AGAIN) {
     const tooLong = lines.length > FILE_LINES_MAX;
+    const limit = tooLong ? `the limit is ${FILE_LINES_MAX}` : `look again from ${FILE_LINES_LOOK_AGAIN}`;
     findings.push({ file: file.path, line: lines.length, note: !tooLong,
-      what: `${lines.length} lines, ${tooLong ? `the limit is ${FILE_LINES_MAX}` : `look again from ${FILE_LINES_LOOK_AGAIN}`}`,
-      remedy: "split it where it changes its subject" });
+      what: `${lines.length} lines, ${limit}`, remedy: "split it where it changes its subject" });
   }
   const wide = lines.findIndex((line) => line.length > COLUMNS_LOOK_AGAIN);
   if (wide >= 0) {
     const count = lines.filter((line) => line.length > COLUMNS_LOOK_AGAIN).length;
-    findings.push({ file: file.path, line: wide + 1, note: true, what: `${count} lines over ${COLUMNS_LOOK_AGAIN} columns`,
+    findings.push({ file: file.path, line: wide + 1, note: true,
+      what: `${count} lines over ${COLUMNS_LOOK_AGAIN} columns`,
       remedy: "break them" });
   }
   return findings;
@@ -52,7 +53,8 @@ function checkShape(file: SourceFile): readonly Finding[] {
   const { dir, base } = posix.parse(file.path);
   const word = [...dir.split("/"), posix.parse(base).name].find((part) => EMPTY_WORDS.has(part));
   if (word) {
-    findings.push({ file: file.path, line: 1, what: `the name "${word}" says nothing`, remedy: "name it by what it does" });
+    findings.push({ file: file.path, line: 1, what: `the name "${word}" says nothing`,
+      remedy: "name it by what it does" });
   }
   if (!file.owner || file.isTest || base !== "index.ts") return findings;
   if (dir !== `${file.owner.dir}/src`) {

@@ -39,7 +39,10 @@ const TEXT = new Set([...CODE, ".lua", ".json", ".md", ".toml", ".yaml", ".yml",
 /** Made by npm, which writes down what it wants. */
 const SKIPPED_FILES = new Set(["package-lock.json"]);
 
-/** Reads every text file of the repository but what is installed, built or hidden (`.ci` and the lint rules are seen). */
+/**
+ * Reads every text file of the repository but what is installed, built or hidden (`.ci` and the lint rules
+ * are seen).
+ */
 export function readTree(root: string): Tree {
   const workspaces = readWorkspaces(root);
   const files = listFiles(root, "", readIgnored(root)).map((path): SourceFile => {
@@ -66,16 +69,21 @@ function listFiles(root: string, below: string, ignored: ReadonlySet<string>): r
   for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
     const path = below === "" ? entry.name : `${below}/${entry.name}`;
     const hidden = entry.name.startsWith(".") && path !== ".ci" && path !== ".oxlintrc.json";
-    if (hidden || SKIPPED_FILES.has(entry.name) || ignored.has(entry.name) || ignored.has(`/${path}`)) continue;
+    if (hidden || SKIPPED_FILES.has(entry.name)) continue;
+    if (ignored.has(entry.name) || ignored.has(`/${path}`)) continue;
     if (entry.isDirectory()) found.push(...listFiles(root, path, ignored));
     else if (entry.isFile() && TEXT.has(extname(entry.name))) found.push(path);
   }
   return found.sort();
 }
 
-/** The plain lines of .gitignore: a name anywhere, or `/path` from the root. Patterns with `*` are not needed here. */
+/**
+ * The plain lines of .gitignore: a name anywhere, or `/path` from the root. Patterns with `*` are not needed
+ * here.
+ */
 function readIgnored(root: string): ReadonlySet<string> {
   const file = join(root, ".gitignore");
   const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
-  return new Set(["node_modules", ...lines.map((line) => line.trim().replace(/\/$/, "")).filter((line) => line !== "")]);
+  const names = lines.map((line) => line.trim().replace(/\/$/, "")).filter((line) => line !== "");
+  return new Set(["node_modules", ...names]);
 }
