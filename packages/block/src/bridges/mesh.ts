@@ -1,5 +1,5 @@
 /** Host half of `mesh`: asking peers. What peers ask arrives as events of kind `mesh`. */
-import { type Json, type Mesh, parseJson, stringifyJson, type TraceContext } from "@atoll-run/core";
+import { type CallOpts, isFault, type Json, type Mesh, parseJson, stringifyJson, type TraceContext } from "@atoll-run/core";
 import { blockError } from "../errors.ts";
 import type { GrantGate } from "../grants/gate.ts";
 import { JsonText, type OpCall, type Ops, type Value } from "./op.ts";
@@ -56,4 +56,40 @@ function withTrace(payload: Json, trace: TraceContext): Json {
   if (payload === null) return { __ab_obs: obs };
   if (typeof payload !== "object" || Array.isArray(payload)) return payload;
   return { ...payload, __ab_obs: obs };
+}
+
+export interface MeshServing {
+  ask(e: { kind: string; payload: string; meta: string; trace?: TraceContext }, o: CallOpts): Promise<string>;
+  log(msg: string): void;
+}
+
+/** What peers ask becomes events of kind `mesh`; a failure is a reply `{"error": …}`, never a broken call. */
+export function serveMesh(mesh: Mesh, to: MeshServing): Disposable {
+  return mesh.serve(async (from, payload, o) => {
+    const text = stringifyJson(payload);
+    const meta = stringifyJson({ from, deadline_ms: Math.round(o.deadlineMs) });
+    if (!text.ok || !meta.ok) return { error: "payload is not JSON" };
+    const trace = incomingTrace(payload);
+    try {
+      return parse(await to.ask({ kind: "mesh", payload: text.text, meta: meta.text, ...(trace === undefined ? {} : { trace }) }, o));
+    } catch (error) {
+      to.log(`request of ${from} failed: ${error instanceof Error ? error.message : String(error)}`);
+      return { error: replyText(error) };
+    }
+  });
+}
+
+function replyText(error: unknown): string {
+  if (!isFault(error)) return error instanceof Error ? error.message : String(error);
+  if (error.code === "bus.closed") return "bus channel closed";
+  return error.code === "bus.timeout" ? "handler timeout" : error.message;
+}
+
+function incomingTrace(payload: Json): TraceContext | undefined {
+  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined;
+  const obs = (payload as Record<string, Json>)["__ab_obs"];
+  if (typeof obs !== "object" || obs === null) return undefined;
+  const given = obs as Record<string, Json>;
+  const text = (key: string): string => (typeof given[key] === "string" ? given[key] : "");
+  return { trace_id: text("trace_id"), run_id: text("run_id"), agent_id: text("agent_id"), agent_name: text("agent_name") };
 }

@@ -3,7 +3,7 @@
  * takes events with JSON text; gives each to one handler and its answer to whoever asked; promises order of arrival, one
  * handler at a time, and an ack or nack for every event it took; refuses when full or closed; never looks into a payload.
  */
-import type { Clock } from "@atoll-run/core";
+import type { Clock, TraceContext } from "@atoll-run/core";
 import { type BlockError, blockError } from "../errors.ts";
 
 export interface BusEvent {
@@ -15,6 +15,8 @@ export interface BusEvent {
   readonly meta: string;
   /** Milliseconds left for the handler when it starts; absent = no bound. */
   readonly deadlineAt?: number;
+  /** The asker's trace, which the handler goes on with. */
+  readonly trace?: TraceContext;
 }
 
 /** Runs one event; gives the reply as JSON text, or throws the fault of the nack. */
@@ -91,7 +93,7 @@ export class Bus {
 
   /** Queues an event; settles when it is in the queue. The answer goes to `settle` and `fail`. */
   async put(
-    e: { kind: string; id: string; payload: string; meta: string; deadlineAt?: number },
+    e: Omit<BusEvent, "seq">,
     answer: { settle(reply: string): void; fail(fault: unknown): void }, o: { what: string; signal?: AbortSignal },
   ): Promise<void> {
     if (!this.#intake) throw blockError("bus.closed", `${o.what}: bus channel closed: the run has ended or is ending`);

@@ -12,7 +12,7 @@ import { type BlockError, blockError } from "../errors.ts";
 import type { IslePlacing } from "../isle/host/threads.ts";
 import type { Outcome, Role } from "../isle/thread/protocol.ts";
 import { RunIsles } from "./isles.ts";
-import { createKit, type Kit, type KitParts } from "./kit.ts";
+import { createKit, type Kit, type KitLinks, type KitParts } from "./kit.ts";
 import { type Prepared, prepare, toText } from "./prepare.ts";
 import { MovedHandlers } from "./moved-handlers.ts";
 import { finish } from "./finish.ts";
@@ -29,6 +29,8 @@ type Ending =
   | { readonly how: "returned"; readonly value: string; readonly warning?: string }
   | { readonly how: "exited"; readonly code: number }
   | { readonly how: "failed"; readonly fault: Error };
+
+type Ask = Parameters<KitLinks["ask"]>[0];
 
 export class Run implements BlockRun {
   readonly ready: Promise<void>;
@@ -164,14 +166,14 @@ export class Run implements BlockRun {
   }
 
   #ask(
-    e: { kind: string; id?: string; payload: string; meta: string }, what: string,
+    e: Ask, what: string,
     o: { deadlineMs?: number; signal?: AbortSignal | undefined },
   ): Promise<string> {
     const bus = this.#bus;
     if (bus === undefined) return Promise.reject(blockError("bus.closed", `${what}: bus channel closed: the run has not started`));
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const deadlineAt = o.deadlineMs === undefined ? {} : { deadlineAt: this.#parts.clock.monotonic() + o.deadlineMs };
-    bus.put({ kind: e.kind, id: e.id ?? this.#parts.ids.uuid4(), payload: e.payload, meta: e.meta, ...deadlineAt },
+    bus.put({ ...e, id: e.id ?? this.#parts.ids.uuid4(), ...deadlineAt },
       { settle: resolve, fail: reject }, { what, ...(o.signal === undefined ? {} : { signal: o.signal }) }).catch(reject);
     return bounded(promise, this.#parts.clock, { ...o, kind: e.kind });
   }

@@ -28,6 +28,8 @@ interface Open {
   readonly handle: IsleHandle;
   readonly calls: Map<number, AbortController>;
   readonly queue: (FromThread & { t: "call" })[];
+  /** Whose trace the handler of an event goes on with. */
+  readonly traces: Map<number, TraceContext>;
   readonly handled: Map<number, (outcome: Outcome) => void>;
   readonly called: Map<number, (outcome: (FromThread & { t: "called" })["outcome"]) => void>;
   readonly installed: Map<number, (m: FromThread & { t: "installed" }) => void>;
@@ -63,7 +65,7 @@ export class RunIsles {
     const hear = (message: FromThread): void => this.#hear(isle, message);
     const handle = thread.open(id, this.#parts.setup(role, control, shared), hear);
     const isle: Open = {
-      role, handle, calls: new Map(), queue: [], handled: new Map(), called: new Map(), installed: new Map(), ran: null, idle: null, gone: null,
+      role, handle, calls: new Map(), queue: [], traces: new Map(), handled: new Map(), called: new Map(), installed: new Map(), ran: null, idle: null, gone: null,
     };
     this.#open.set(role, isle);
   }
@@ -97,8 +99,10 @@ export class RunIsles {
   }
 
   /** Runs one event in an isle; the reply as JSON text. */
-  async handle(role: Role, event: IsleEvent, signal: AbortSignal): Promise<string> {
+  async handle(role: Role, event: IsleEvent, o: { signal: AbortSignal; trace?: TraceContext }): Promise<string> {
     const isle = this.#must(role);
+    const { signal } = o;
+    if (o.trace !== undefined) isle.traces.set(event.seq, o.trace);
     const outcome = await new Promise<Outcome>((resolve) => {
       const stop = (): void => isle.handle.abortEvent(event.seq);
       signal.addEventListener("abort", stop, { once: true });
@@ -108,6 +112,7 @@ export class RunIsles {
       });
       isle.handle.send({ t: "event", isle: isle.handle.id, event });
     });
+    isle.traces.delete(event.seq);
     if (outcome.ok) return outcome.text;
     if (signal.aborted) throw signal.reason;
     throw isle.gone ?? toHandlerFault(outcome);
@@ -197,7 +202,8 @@ export class RunIsles {
   #opCall(isle: Open, message: FromThread & { t: "call" }, signal: AbortSignal): OpCall {
     const { role } = isle;
     return {
-      isle: role, owner: `${role}:${message.task}`, signal, trace: this.#parts.trace,
+      isle: role, owner: `${role}:${message.task}`, signal,
+      trace: isle.traces.get(message.event ?? 0) ?? this.#parts.trace,
       ...(message.leftMs === undefined ? {} : { deadlineMs: message.leftMs }),
       callback: (ref, args) => this.callback(role, ref, args),
       log: (level, target, msg, fields) => {

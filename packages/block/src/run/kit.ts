@@ -6,11 +6,12 @@ import type { Clock, Events, Ids, KvStore, SeriesStore, SqlDatabase } from "@ato
 import { type BusOpParts, busOps } from "../bridges/bus.ts";
 import { ScriptEnv, envOps } from "../bridges/env.ts";
 import { Handles } from "../bridges/handles.ts";
-import { meshOps } from "../bridges/mesh.ts";
+import { meshOps, serveMesh } from "../bridges/mesh.ts";
 import { JsonText, type Ops } from "../bridges/op.ts";
 import { shOps } from "../bridges/sh.ts";
 import { storeOps } from "../bridges/stores.ts";
 import { ChildRunner } from "../children/runner.ts";
+import type { BusEvent } from "../bus/dispatcher.ts";
 import type { BlockConfig, BlockEvents, Sink } from "../config.ts";
 import { blockError } from "../errors.ts";
 import { createGate } from "../grants/create-gate.ts";
@@ -39,7 +40,7 @@ export interface KitLinks {
   readonly events: Events<BlockEvents>;
   exit(code: number): void;
   readonly bus: BusOpParts;
-  ask(e: { kind: string; id?: string; payload: string; meta: string }, what: string, o: { deadlineMs?: number; signal?: AbortSignal | undefined }): Promise<string>;
+  ask(e: Omit<BusEvent, "seq" | "id" | "deadlineAt"> & { readonly id?: string }, what: string, o: { deadlineMs?: number; signal?: AbortSignal | undefined }): Promise<string>;
 }
 
 export interface Kit {
@@ -78,10 +79,13 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
       return new Promise(() => undefined);
     },
   };
+  const serving = config.mesh === undefined ? undefined : serveMesh(config.mesh, {
+    ask: (e, o) => links.ask(e, "mesh", o), log: (msg) => links.log("warn", "mesh", msg),
+  });
   return {
     ops, agentId: config.mesh?.id ?? "", stdout,
     note: (role, note) => links.log(note.level, note.target, note.msg, { ...note.fields, isle: role }),
-    endChildren: () => runner.killAll(), closeStores: () => stores.close(), closeNetwork: () => Promise.resolve(),
+    endChildren: () => runner.killAll(), closeStores: () => stores.close(), closeNetwork: async () => serving?.[Symbol.dispose](),
     flush: () => Promise.resolve(),
   };
 }

@@ -1,5 +1,6 @@
 /** Handlers of scripts: those that moved are kept as images, so that a restarted handler isle has them again. */
-import type { Handle } from "../bus/dispatcher.ts";
+import type { BusEvent, Handle } from "../bus/dispatcher.ts";
+import type { TraceContext } from "@atoll-run/core";
 import type { MovedFunction, Role } from "../isle/thread/protocol.ts";
 import type { RunIsles } from "./isles.ts";
 
@@ -28,12 +29,12 @@ export class MovedHandlers {
     const image: Image = { kind, fn, ref: this.#isles.install(fn) };
     await image.ref;
     this.#images.set(kind, image);
-    return async (event, o) => this.#isles.handle("handler", { ...event, ref: await image.ref, ...left(o) }, o.signal);
+    return async (event, o) => this.#isles.handle("handler", { ...event, ref: await image.ref, ...left(o) }, { ...o, ...traceOf(event) });
   }
 
   /** A handler that lives where it was registered. */
   stay(handler: { ref: number; isle: Role }): Handle {
-    return (event, o) => this.#isles.handle(handler.isle, { ...event, ref: handler.ref, ...left(o) }, o.signal);
+    return (event, o) => this.#isles.handle(handler.isle, { ...event, ref: handler.ref, ...left(o) }, { ...o, ...traceOf(event) });
   }
 
   /** Opens the handler isle again; false when it has died too often. */
@@ -52,4 +53,8 @@ export class MovedHandlers {
 
 function left(o: { leftMs?: number }): { leftMs?: number } {
   return o.leftMs === undefined ? {} : { leftMs: o.leftMs };
+}
+
+function traceOf(event: BusEvent): { trace?: TraceContext } {
+  return event.trace === undefined ? {} : { trace: event.trace };
 }
