@@ -15,8 +15,10 @@ export interface AddressRange {
 /** An address in its plain spelling: four decimal parts, or IPv6 without brackets and zone. Else undefined. */
 export function readAddress(text: string): Address | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
-  if (text.includes(":") && !text.includes("%") && ipaddr.IPv6.isValid(text)) return ipaddr.IPv6.parse(text);
-  return undefined;
+  if (!text.includes(":") || text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
+  // The library takes `::1.2.3.4` for `::ffff:1.2.3.4`; a URL spells both without dots.
+  const plain = text.includes(".") ? URL.parse(`http://[${text}]/`)?.hostname.slice(1, -1) : text;
+  return plain === undefined ? undefined : ipaddr.IPv6.parse(plain);
 }
 
 /** The range of an address and a prefix length; undefined when the length is too long or bits stand beyond it. */

@@ -11,8 +11,10 @@ export type NetPattern =
 export function readNetPattern(text: string | undefined): NetPattern | string {
   if (text === undefined) return { kind: "any" };
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return "is a URL; name only host and port";
-  const bare = readAddress(text);
-  if (bare !== undefined) return addressPattern(bare, undefined, undefined);
+  // IPv6 without brackets: its colons leave no room for a port.
+  const [address = "", bits, more] = text.split("/");
+  const bare = more === undefined ? readAddress(address) : undefined;
+  if (bare !== undefined && address.includes(":")) return addressPattern(bare, bits, undefined);
   const cut = /^(\[[^\]]*\](?:\/\d+)?|[^:]*)(?::(.*))?$/.exec(text);
   if (cut === null) return "is not a host, an address or a range; write IPv6 as [fd00::1]:443 or fd00::/8";
   const port = cut[2] === undefined ? undefined : readPort(cut[2]);
@@ -42,7 +44,8 @@ function rangePattern(text: string, port: number | undefined): NetPattern | stri
 }
 
 function addressPattern(address: Address, bits: string | undefined, port: number | undefined): NetPattern | string {
-  const range = rangeOf(address, bits === undefined ? address.toByteArray().length * 8 : Number(bits));
+  const width = address.toByteArray().length * 8;
+  const range = rangeOf(address, bits === undefined ? width : /^\d+$/.test(bits) ? Number(bits) : -1);
   if (range === undefined) return "has a prefix that is too long, or bits set beyond its prefix";
   return { kind: "range", range, ...(port === undefined ? {} : { port }) };
 }
