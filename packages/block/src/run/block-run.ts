@@ -186,7 +186,7 @@ export class Run implements BlockRun {
       this.#end({ how: "failed", fault });
       return;
     }
-    if (!this.#moved?.restart(this.#parts.clock.monotonic())) this.#end({ how: "failed", fault });
+    if (!this.#moved?.restart(this.#parts.clock.monotonic(), fault.facts["cotenant"] !== true)) this.#end({ how: "failed", fault });
     else this.#events.emit("isle:restarted", { isle: "handler", why: fault.message });
   }
 

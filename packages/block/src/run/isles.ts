@@ -259,6 +259,8 @@ function deathFault(why: Died, text: string): BlockError {
     case "timeout": return blockError("isle.timeout", text);
     case "memory": return blockError("isle.memory", `limit error: ${text}`);
     case "output": return blockError("isle.output", text);
+    case "cotenant":
+      return blockError("isle.crashed", "runtime error: isle crashed: its thread was ended because of another isle", { facts: { cotenant: true } });
     default: return blockError("isle.crashed", `runtime error: isle crashed: ${text}`);
   }
 }

@@ -37,11 +37,11 @@ export class MovedHandlers {
     return (event, o) => this.#isles.handle(handler.isle, { ...event, ref: handler.ref, ...left(o) }, { ...o, ...traceOf(event) });
   }
 
-  /** Opens the handler isle again; false when it has died too often. */
-  restart(now: number): boolean {
+  /** Opens the handler isle again; false when it has died too often by its own fault. */
+  restart(now: number, counted: boolean): boolean {
     while (this.#restarts.length > 0 && now - (this.#restarts[0] as number) > WINDOW_MS) this.#restarts.shift();
     if (this.#restarts.length >= RESTARTS_MAX) return false;
-    this.#restarts.push(now);
+    if (counted) this.#restarts.push(now);
     this.#isles.open("handler");
     for (const image of this.#images.values()) {
       image.ref = this.#isles.install(image.fn);

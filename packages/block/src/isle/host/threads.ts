@@ -31,6 +31,8 @@ export interface IsleHandle {
 export class IsleThread {
   readonly #worker: Worker;
   readonly #bell: Int32Array;
+  /** Isles whose kill ended, or will end, the thread; the others are only beside them. */
+  readonly #killed = new Set<number>();
   readonly #isles = new Map<number, { hear(message: FromThread): void; gone(): void; handle: IsleHandle }>();
   #ended = false;
   #exit: Promise<number> | undefined;
@@ -72,7 +74,10 @@ export class IsleThread {
       settle();
     };
     const endThread = (ms: number): void => {
-      const timer = setTimeout(() => this.terminate(), ms);
+      const timer = setTimeout(() => {
+        this.#killed.add(id);
+        void this.terminate();
+      }, ms);
       gone.then(() => clearTimeout(timer), () => undefined);
     };
     const handle: IsleHandle = {
@@ -118,7 +123,8 @@ export class IsleThread {
     if (this.#ended) return;
     this.#ended = true;
     for (const [isle, { hear, gone }] of [...this.#isles]) {
-      const died: Died = { t: "died", isle, why: "crashed", text };
+      const beside = this.#killed.size > 0 && !this.#killed.has(isle);
+      const died: Died = { t: "died", isle, why: beside ? "cotenant" : "crashed", text };
       hear(died);
       gone();
     }

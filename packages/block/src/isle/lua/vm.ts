@@ -48,6 +48,8 @@ export interface VmHost {
   /** Runs `work` soon, after messages had their turn. */
   later(work: () => void): void;
   warn(text: string): void;
+  /** A message for this thread has not been looked at: a shared isle gives way for it. */
+  messageWaits(): boolean;
   /** Called at each poll: a chance to send what waits. */
   polled(now: number): void;
 }
@@ -374,7 +376,8 @@ export class LuaVm {
         this.end(new Terminate("crashed", `task ${task.id} did not end after its abort`));
       }
     }
-    return this.#shared && this.#inHost === 0 && this.current !== null && now - this.#sliceAt > SLICE_MS ? 0 : POLL_TICKS;
+    const due = now - this.#sliceAt > SLICE_MS || this.host.messageWaits();
+    return this.#shared && due && this.#inHost === 0 && this.current !== null ? 0 : POLL_TICKS;
   }
 
   #limits(now: number): void {

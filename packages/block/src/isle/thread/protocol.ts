@@ -107,5 +107,5 @@ export type FromThread =
   | { readonly t: "called"; readonly isle: number; readonly call: number; readonly outcome: { readonly ok: true; readonly value: Value } | (Outcome & { readonly ok: false }) }
   | { readonly t: "idle"; readonly isle: number }
   | { readonly t: "note"; readonly isle: number; readonly level: "debug" | "info" | "warn" | "error"; readonly target: string; readonly msg: string; readonly fields?: Readonly<Record<string, unknown>> }
-  | { readonly t: "died"; readonly isle: number; readonly why: "cancelled" | "timeout" | "memory" | "crashed" | "output"; readonly text: string }
+  | { readonly t: "died"; readonly isle: number; readonly why: "cancelled" | "timeout" | "memory" | "crashed" | "output" | "cotenant"; readonly text: string }
   | { readonly t: "closed"; readonly isle: number };

@@ -14,6 +14,7 @@ export interface ThreadParts {
   post(message: FromThread, move?: Uint8Array): void;
   pump(ms: number): boolean;
   outputAcked(): number;
+  messageWaits(): boolean;
 }
 
 /** Printed bytes wait at most this long, or until there are this many. */
@@ -52,6 +53,7 @@ export class Tenant {
       abortRequested: () => Atomics.load(this.#control, CONTROL.abortEvent),
       monotonic: () => performance.now(), now: () => Date.now(),
       write: (fd, bytes) => this.#write(fd, bytes), pump: (ms) => parts.pump(ms),
+      messageWaits: () => parts.messageWaits(),
       polled: (now) => this.#outBytes > 0 && now - this.#outSince > FLUSH_MS && this.flush(),
       died: (why) => this.post({ t: "died", isle, why: why.cause_code, text: why.message }),
       later: (work) => setImmediate(work), warn: (text) => this.note("warn", "lua", text),
@@ -188,7 +190,10 @@ export class Tenant {
     const task = this.vm.spawn(state.main, "script");
     for (const arg of args) state.pushText(task.thread, arg);
     task.firstArgs = args.length;
-    task.onEnd.push(() => this.post({ t: "ran", isle: this.isle, outcome: this.#outcome(task, (T) => this.#value(T)) }));
+    task.onEnd.push(() => {
+      if (this.#dying()) return;
+      this.post({ t: "ran", isle: this.isle, outcome: this.#outcome(task, (T) => this.#value(T)) });
+    });
   }
 
   /** First return value as JSON text by rules J; without a JSON form it is null with a warning. */
@@ -201,10 +206,13 @@ export class Tenant {
     }
   }
 
+  /** The death of the isle will answer everything that is open, with its reason. */
+  #dying(): boolean {
+    return this.vm.ending !== null;
+  }
+
   #outcome(task: Task, read: (T: number) => { text: string; warning?: string }): Outcome {
     if (task.end?.how === "returned") return { ok: true, ...read(task.thread) };
-    const why = this.vm.ending;
-    if (why !== null) return { ok: false, text: why.message, traceback: "" };
     if (task.end?.how === "aborted") return { ok: false, text: "task aborted", traceback: "" };
     const { text, traceback, fault, value } = this.vm.raised(task);
     return { ok: false, text, traceback, ...(fault === undefined ? {} : { fault }), ...(value === undefined ? {} : { value }) };
@@ -229,6 +237,7 @@ export class Tenant {
     task.onEnd.push(() => {
       const { reply } = this.work.get(task) as Work;
       this.work.delete(task);
+      if (this.#dying()) return;
       this.post({ t: "handled", isle: this.isle, seq: event.seq, outcome: this.#outcome(task, () => ({ text: reply as string })) });
     });
   }
@@ -274,6 +283,7 @@ export class Tenant {
       const { reply } = this.work.get(task) as Work;
       this.work.delete(task);
       this.#callbacks.delete(message.call);
+      if (this.#dying()) return;
       const outcome = this.#outcome(task, () => ({ text: "" }));
       this.post({ t: "called", isle: this.isle, call: message.call, outcome: outcome.ok ? { ok: true, value: reply } : outcome });
     });
