@@ -45,8 +45,10 @@ export interface VmHost {
   pump(ms: number): boolean;
   /** The VM may not be entered any more. */
   died(why: Terminate): void;
-  /** Runs `work` soon, after messages had their turn. */
+  /** Runs `work` after messages had their turn. */
   later(work: () => void): void;
+  /** Runs `work` once, as soon as what is going on in the thread is done. */
+  soon(work: () => void): void;
   warn(text: string): void;
   /** A message for this thread has not been looked at: a shared isle gives way for it. */
   messageWaits(): boolean;
@@ -285,7 +287,7 @@ export class LuaVm {
   #wake(): void {
     if (this.#running || this.state.dead !== null) return;
     this.#running = true;
-    this.host.later(() => this.#batch());
+    this.host.soon(() => this.#batch());
   }
 
   /** Runs what is ready, for a few milliseconds at a time. */
@@ -303,7 +305,7 @@ export class LuaVm {
     } finally {
       this.#running = false;
     }
-    if (!this.tasks.idle) this.#wake();
+    if (!this.tasks.idle) this.host.later(() => this.#wake());
   }
 
   #step(task: Task): Promise<void> | undefined {
@@ -458,7 +460,8 @@ export class LuaVm {
     this.current = null;
     this.state.strict = false;
     return new Promise((resolve, reject) => {
-      this.host.later(() => {
+      // two turns: what the first one makes ready runs before this goes on
+      this.host.later(() => this.host.later(() => {
         if (this.state.dead !== null) {
           reject(new Terminate("cancelled", "cancelled"));
           return;
@@ -467,7 +470,7 @@ export class LuaVm {
         this.state.strict = strict;
         this.#sliceAt = this.host.monotonic();
         resolve(POLL_TICKS);
-      });
+      }));
     });
   }
 

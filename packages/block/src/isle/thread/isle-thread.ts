@@ -26,7 +26,7 @@ function hear(message: ToThread): void {
   if (message.t === "open") {
     tenants.set(message.isle, new Tenant(message.isle, message.setup, {
       module: data.module, post, pump, outputAcked: () => Atomics.load(bell, BELL.outputAcked),
-      messageWaits: () => Atomics.load(bell, BELL.rings) !== heard,
+      messageWaits: () => Atomics.load(bell, BELL.rings) !== heard, soon,
     }));
     post({ t: "opened", isle: message.isle });
     return;
@@ -56,4 +56,22 @@ function pump(ms: number): boolean {
   return true;
 }
 
-port.on("message", hear);
+const due: (() => void)[] = [];
+let listening = false;
+
+/** Straight after the message that caused it; from a timer, at the next turn. */
+function soon(work: () => void): void {
+  due.push(work);
+  if (!listening && due.length === 1) setImmediate(runDue);
+}
+
+function runDue(): void {
+  for (const work of due.splice(0)) work();
+}
+
+port.on("message", (message: ToThread) => {
+  listening = true;
+  hear(message);
+  listening = false;
+  runDue();
+});

@@ -15,6 +15,7 @@ export interface ThreadParts {
   pump(ms: number): boolean;
   outputAcked(): number;
   messageWaits(): boolean;
+  soon(work: () => void): void;
 }
 
 /** Printed bytes wait at most this long, or until there are this many. */
@@ -56,7 +57,7 @@ export class Tenant {
       messageWaits: () => parts.messageWaits(),
       polled: (now) => this.#outBytes > 0 && now - this.#outSince > FLUSH_MS && this.flush(),
       died: (why) => this.post({ t: "died", isle, why: why.cause_code, text: why.message }),
-      later: (work) => setImmediate(work), warn: (text) => this.note("warn", "lua", text),
+      later: (work) => setImmediate(work), soon: (work) => parts.soon(work), warn: (text) => this.note("warn", "lua", text),
     }, { limits: setup.limits, shared: setup.shared });
     this.json = new LuaJson(this.vm.state);
     const { state } = this.vm;
