@@ -1,1 +1,2 @@
 export { createSqlPool, openSqlDatabase, type SqlOptions, type SqlPool, type SqlPoolOptions } from "./sql-open.ts";
+export { openStores, type StoreOptions, type Stores } from "./stores.ts";
