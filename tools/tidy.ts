@@ -7,6 +7,7 @@ import { checkDependencies } from "./tidy/dependencies.ts";
 import { checkDirection } from "./tidy/direction.ts";
 import { buildGraph, findCycles, findDead } from "./tidy/graph.ts";
 import { checkLeftovers } from "./tidy/leftovers.ts";
+import { checkLock } from "./tidy/lock.ts";
 import { checkSize } from "./tidy/size.ts";
 import { readTree, type Finding } from "./tidy/tree.ts";
 
@@ -16,7 +17,7 @@ export function tidy(root: string): readonly Finding[] {
   const graph = buildGraph(tree);
   const findings = [
     ...checkDirection(tree), ...checkDependencies(tree), ...checkSize(tree), ...findCycles(tree, graph),
-    ...findDead(tree, graph), ...checkLeftovers(tree),
+    ...findDead(tree, graph), ...checkLeftovers(tree), ...checkLock(tree),
   ];
   return findings.sort((a, b) => a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line);
 }
