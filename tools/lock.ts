@@ -13,18 +13,18 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url)).replace(/[\\/]$/, "")
 const TIMEOUT_MS = 120_000;
 const OS: Readonly<Record<string, string>> = { win: "win32" };
 const LIBC: Readonly<Record<string, string>> = { musl: "musl", gnu: "glibc" };
-const SYSTEMS = new Set(["aix", "android", "darwin", "freebsd", "linux", "netbsd", "openbsd", "openharmony",
-  "sunos",
-  "win", "win32"]);
-const PROCESSORS = new Set(["arm", "arm64", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x",
-  "wasm32",
-  "x64"]);
+const SYSTEMS = new Set([
+  "aix", "android", "darwin", "freebsd", "linux", "netbsd", "openbsd", "openharmony", "sunos", "win", "win32",
+]);
+const PROCESSORS = new Set([
+  "arm", "arm64", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "wasm32", "x64",
+]);
 
 /** The lock with an entry for every optional package. Throws when a name does not tell its platform. */
 export function complete(lock: Lock): Lock {
-  const entries = findMissing(lock).map((missing) => [`node_modules/${missing.name}`,
-    toEntry(missing)] as const);
-  const packages = Object.entries({ ...lock.packages, ...Object.fromEntries(entries) });
+  const filled: Record<string, LockEntry> = { ...lock.packages };
+  for (const missing of findMissing(lock)) filled[`node_modules/${missing.name}`] = toEntry(missing);
+  const packages = Object.entries(filled);
   return { ...lock, packages: Object.fromEntries(packages.sort(([a], [b]) => a < b ? -1 : 1)) };
 }
 
@@ -33,7 +33,7 @@ function toEntry({ name, version, dev }: Missing): LockEntry {
   const system = words.find((word) => SYSTEMS.has(word));
   const cpu = words.find((word) => PROCESSORS.has(word));
   if (!cpu || !/^\d+\.\d+\.\d+/.test(version)) {
-    throw new Error(`${name}@${version}: neither the registry nor the name tells its platform, or the version is open`);
+    throw new Error(`${name}@${version}: the registry has it not, and the name tells no platform or no version`);
   }
   const libc = system === "linux" ? LIBC[words.at(-1)?.replace(/eabi\w*$/, "") ?? ""] : undefined;
   return {
@@ -54,7 +54,7 @@ export async function main(args: readonly string[], root = ROOT): Promise<number
   const lock = JSON.parse(readFileSync(file, "utf8")) as Lock;
   const missing = findMissing(lock);
   writeFileSync(file, `${JSON.stringify(complete(lock), null, 2)}\n`);
-  console.log(`package-lock.json is up to date, ${missing.length} optional packages of other machines filled in`);
+  console.log(`package-lock.json is up to date, ${missing.length} packages of other machines filled in`);
   return 0;
 }
 

@@ -39,7 +39,7 @@ export function checkLock({ root }: Tree): readonly Finding[] {
   if (!existsSync(file)) return [];
   const missing = findMissing({ packages: {}, ...JSON.parse(readFileSync(file, "utf8")) as Partial<Lock> });
   return missing.map(({ name }) => ({
-    file: "package-lock.json", line: 1, what: `no entry for the optional package ${name}, so npm ci refuses the lock`,
-    remedy: "npm run lock",
+    file: "package-lock.json", line: 1, remedy: "npm run lock",
+    what: `no entry for the optional package ${name}, so npm ci refuses the lock`,
   }));
 }
