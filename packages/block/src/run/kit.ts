@@ -5,6 +5,7 @@
 import type { Clock, Events, Ids, KvStore, SeriesStore, SqlDatabase } from "@atoll-run/core";
 import { type BusOpParts, busOps } from "../bridges/bus.ts";
 import { ScriptEnv, envOps } from "../bridges/env.ts";
+import { fsOps } from "../bridges/fs.ts";
 import { Handles } from "../bridges/handles.ts";
 import { meshOps, serveMesh } from "../bridges/mesh.ts";
 import { JsonText, type Ops } from "../bridges/op.ts";
@@ -73,7 +74,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     ...meshOps({ mesh: config.mesh, gate }, p.limits),
     ...shOps({ gate, runner, clock: parts.clock, handles, projectRoot: p.projectRoot,
       write: (stream, bytes) => (stream === "stdout" ? stdout(bytes) : stderr(bytes)) }, p.limits),
-    ...toolOps(config),
+    ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
     "os.exit": ([code]) => {
       links.exit(Number(code ?? 0));
       return new Promise(() => undefined);

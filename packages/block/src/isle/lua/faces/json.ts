@@ -28,6 +28,23 @@ export function installJson(isle: Tenant): void {
     json.markArray(L);
     return 1;
   });
+  define(isle, "std.json.read_file", (L) => {
+    const type = state.x.lua_type(L, 1);
+    if (type !== TYPE.string) throw badArgument("json.read_file", 1, "string", typeName(type));
+    return isle.call(L, "std.json.read_file", [state.string(L, 1)], (T, bytes) => {
+      state.push(T, bytes);
+      json.decodeS(T, -1);
+      return 1;
+    });
+  });
+  define(isle, "std.json.write_file", (L) => {
+    const type = state.x.lua_type(L, 1);
+    if (type !== TYPE.string) throw badArgument("json.write_file", 1, "string", typeName(type));
+    const path = state.string(L, 1);
+    state.x.lua_settop(L, 2);
+    json.encodeS(L, 2, true);
+    return isle.call(L, "std.json.write_file", [path, state.bytesAt(L, -1)]);
+  });
   pushTable(isle, ["std", "sql"]);
   state.pushText(state.main, "null");
   state.x.lua_pushlightuserdata(state.main, 0);
