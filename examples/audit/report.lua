@@ -1,0 +1,56 @@
+-- Renders the facts as Markdown and as JSON. No time and no absolute path, so that the same input gives the same bytes.
+local M = {}
+
+function M.bytes(n)
+  if n < 1024 then return n .. " B" end
+  local value, unit = n / 1024, "KiB"
+  if value >= 1024 then value, unit = value / 1024, "MiB" end
+  return ("%.1f %s"):format(value, unit)
+end
+
+local function cell(value)
+  if value == nil or value == std.sql.null then return "" end
+  return (tostring(value):gsub("[|\\]", "\\%0"):gsub("[\r\n]+", " "))
+end
+
+local function section(out, title, empty, columns, rows)
+  out[#out + 1] = "\n## " .. title .. "\n"
+  if #rows == 0 then
+    out[#out + 1] = empty
+    return
+  end
+  local head, rule = {}, {}
+  for i, column in ipairs(columns) do head[i], rule[i] = column[1], column.right and "---:" or "---" end
+  out[#out + 1] = "| " .. table.concat(head, " | ") .. " |"
+  out[#out + 1] = "|" .. table.concat(rule, "|") .. "|"
+  for _, row in ipairs(rows) do
+    local cells = {}
+    for i, column in ipairs(columns) do cells[i] = cell(column.show and column.show(row) or row[column[2]]) end
+    out[#out + 1] = "| " .. table.concat(cells, " | ") .. " |"
+  end
+end
+
+local function size(row) return M.bytes(row.bytes) end
+
+function M.render(facts)
+  local t = facts.totals
+  local out = {
+    "# Audit of installed packages\n",
+    ("%d packages under %d names, %d files, %s.\n"):format(t.packages, t.names, t.files, M.bytes(t.bytes)),
+    "What to look at first: install scripts run code when a package is installed; native binaries cannot be read;",
+    "a missing licence means nobody may use the package; several versions of one package cost space and cause surprises.",
+  }
+  section(out, "Install scripts", "None.", {
+    { "Package", "path" }, { "Version", "version" }, { "When", "hook" }, { "Command", "command" }, { "Calls", "file" } }, facts.install_scripts)
+  section(out, "Unusual or missing licences", "None.", {
+    { "Package", "path" }, { "Version", "version" }, { "Licence", "licence" } }, facts.unusual_licences)
+  section(out, "Several versions", "None.", { { "Package", "name" }, { "Versions", "versions" } }, facts.duplicates)
+  section(out, "Native binaries", "None.", { { "Package", "path" }, { "File", "file" }, { "Size", show = size, right = true } }, facts.native)
+  section(out, "Largest packages", "None.", {
+    { "Package", "path" }, { "Version", "version" }, { "Files", "files", right = true }, { "Size", show = size, right = true } }, facts.largest)
+  section(out, "Licences", "None.", { { "Licence", "licence" }, { "Packages", "packages", right = true } }, facts.licences)
+  section(out, "Broken packages", "None.", { { "Package", "path" }, { "Why", "reason" } }, facts.broken)
+  return table.concat(out, "\n") .. "\n", std.json.encode_pretty(facts)
+end
+
+return M
