@@ -83,6 +83,7 @@ async function runAll(steps: readonly Step[], files: readonly string[]): Promise
 async function runStep(step: Step, signal: AbortSignal): Promise<Outcome> {
   const end = await runChild({
     command: process.execPath, args: step.args, cwd: ROOT, timeoutMs: STEP_TIMEOUT_MS, signal,
+    env: { NO_COLOR: "1" },
   });
   const failed = end.code !== 0;
   const why = end.timedOut ? `not done after ${formatMs(STEP_TIMEOUT_MS)}\n` : "";
