@@ -25,10 +25,20 @@ export interface IsleHandle {
   close(): Promise<void>;
   /** The host has written that many bytes of the isle's output. */
   outputWritten(bytes: number): void;
-  readonly thread: IsleThread;
+  readonly thread: IsleCarrier;
 }
 
-export class IsleThread {
+/** A thread as those see it who place isles on it. */
+export interface IsleCarrier {
+  /** Isles on it now. */
+  readonly load: number;
+  readonly ended: boolean;
+  open(id: number, setup: IsleSetup, hear: (message: FromThread) => void): IsleHandle;
+  /** Ends the thread and every isle on it. */
+  terminate(): Promise<void>;
+}
+
+export class IsleThread implements IsleCarrier {
   readonly #worker: Worker;
   readonly #bell: Int32Array;
   /** Isles whose kill ended, or will end, the thread; the others are only beside them. */
@@ -134,15 +144,15 @@ export class IsleThread {
 /** Where isles are placed. */
 export interface IslePlacing {
   /** A thread for a new isle, never `apart` when another can be had. */
-  place(apart?: IsleThread): { thread: IsleThread; shared: boolean };
+  place(apart?: IsleCarrier): { thread: IsleCarrier; shared: boolean };
   /** The isle has left its thread. */
-  left(thread: IsleThread): void;
+  left(thread: IsleCarrier): void;
   close(): Promise<void>;
 }
 
 /** A thread for each isle, ended with it: the way of `atoll run`. */
 export function ownThreads(module: WebAssembly.Module): IslePlacing {
-  const threads = new Set<IsleThread>();
+  const threads = new Set<IsleCarrier>();
   return {
     place() {
       const thread = new IsleThread(module);
