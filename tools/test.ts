@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { isBuilt } from "./build/stamp.ts";
 import { onInterrupt, runChild } from "./child.ts";
 import { formatMs, Progress } from "./progress.ts";
@@ -83,13 +84,12 @@ async function runAll(steps: readonly Step[], files: readonly string[]): Promise
 async function runStep(step: Step, signal: AbortSignal): Promise<Outcome> {
   const end = await runChild({
     command: process.execPath, args: step.args, cwd: ROOT, timeoutMs: STEP_TIMEOUT_MS, signal,
-    env: { NO_COLOR: "1" },
   });
   const failed = end.code !== 0;
   const why = end.timedOut ? `not done after ${formatMs(STEP_TIMEOUT_MS)}\n` : "";
   return {
     name: step.name, ms: end.ms, passed: failed ? 0 : 1, skips: [],
-    failures: failed ? [{ title: step.name, text: why + end.output.trimEnd() }] : [],
+    failures: failed ? [{ title: step.name, text: why + stripVTControlCharacters(end.output).trimEnd() }] : [],
   };
 }
 
