@@ -6,3 +6,4 @@ export { type IsleCarrier, type IslePlacing, ownThreads } from "./isle/host/thre
 export { loadLuaModule, type LuaModule } from "./isle/lua-module.ts";
 export { createIslePool, type IslePool, type IslePoolOptions } from "./isle/host/pool.ts";
 export { createLocalMesh, type LocalMesh } from "./mesh/local.ts";
+export { toWorkload } from "./workload.ts";

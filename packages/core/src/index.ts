@@ -31,3 +31,4 @@ export * from "./ports/sql.ts";
 export * from "./ports/kv.ts";
 export * from "./ports/series.ts";
 export * from "./ports/mesh.ts";
+export * from "./ports/workload.ts";

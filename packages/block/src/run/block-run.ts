@@ -3,7 +3,7 @@
  * takes a config and parts; gives a result; promises the start order and the end-of-run order of the specification
  * (block 2.2, 2.3); refuses events once it ends; never leaves a thread, child, file or timer behind.
  */
-import { type Clock, Events, type Ids, isFault, type Json, parseJson } from "@atoll-run/core";
+import { type Clock, Events, type Ids, isFault, type Json, type LogEvent, parseJson } from "@atoll-run/core";
 import { ANY_KIND, Bus, type Handle } from "../bus/dispatcher.ts";
 import type { ScriptHandler } from "../bridges/bus.ts";
 import type { Ops } from "../bridges/op.ts";
@@ -16,6 +16,7 @@ import { createKit, type Kit, type KitLinks, type KitParts } from "./kit.ts";
 import { type Prepared, prepare, toText } from "./prepare.ts";
 import { MovedHandlers } from "./moved-handlers.ts";
 import { finish } from "./finish.ts";
+import { PrintMeter } from "./print-meter.ts";
 import { isleSetup } from "./setup.ts";
 
 export interface RunParts extends KitParts {
@@ -45,6 +46,8 @@ export class Run implements BlockRun {
   #isles: RunIsles | undefined;
   #moved: MovedHandlers | undefined;
   #kit: Kit | undefined;
+  #meter: PrintMeter | undefined;
+  #about: Pick<LogEvent, "script" | "trace"> = {};
   #reader: "serve" | "autoServe" | null = null;
   #serving: { stop(): void } | null = null;
   #stopped: { readonly reason: string } | null = null;
@@ -120,6 +123,11 @@ export class Run implements BlockRun {
       ops: (): Ops => kit.ops, print: (role, bytes) => this.#print(role, bytes),
       note: (role, note) => kit.note(role, note), died: (role, fault) => this.#died(role, fault),
     });
+    this.#about = { script: prepared.name, trace: prepared.trace };
+    this.#meter = new PrintMeter(prepared.limits, (text) => {
+      this.#events.emit("limit", { limit: "isle.output", text });
+      this.#log("warn", "block", text);
+    });
     this.#moved = new MovedHandlers(this.#isles, (text) => this.#log("warn", "bus", text));
     if (this.#config.autoServe === true) {
       this.#reader = "autoServe";
@@ -190,7 +198,9 @@ export class Run implements BlockRun {
     else this.#events.emit("isle:restarted", { isle: "handler", why: fault.message });
   }
 
-  #print(role: Role, bytes: Uint8Array): void | Promise<void> {
+  #print(role: Role, all: Uint8Array): void | Promise<void> {
+    const bytes = (this.#meter as PrintMeter).admit(all, this.#parts.clock.monotonic());
+    if (bytes.length === 0) return undefined;
     this.#events.emit("print", { bytes, isle: role });
     return this.#kit?.stdout(bytes);
   }
@@ -227,7 +237,7 @@ export class Run implements BlockRun {
   #log(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>): void {
     const event = { level, target, msg, ...(fields === undefined ? {} : { fields }) };
     this.#events.emit("log", event);
-    this.#config.log?.write(event);
+    this.#config.log?.write({ ...event, ...this.#about });
   }
 
   // ---- public

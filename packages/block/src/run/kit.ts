@@ -15,6 +15,8 @@ import { ChildRunner } from "../children/runner.ts";
 import type { BusEvent } from "../bus/dispatcher.ts";
 import type { BlockConfig, BlockEvents, Sink } from "../config.ts";
 import { blockError } from "../errors.ts";
+import { deniedError } from "../grants/denied.ts";
+import { guarded } from "./guarded.ts";
 import { createGate } from "../grants/create-gate.ts";
 import type { FromThread, Role } from "../isle/thread/protocol.ts";
 import { type Prepared, toText } from "./prepare.ts";
@@ -58,7 +60,7 @@ export interface Kit {
 export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, links: KitLinks): Kit {
   const gate = createGate({
     grants: p.grants, projectRoot: p.projectRoot, cwd: p.projectRoot, secrets: config.secrets ?? [],
-    onDenied: (denial) => links.events.emit("denied", { text: String(denial), grant: "" }),
+    onDenied: (denial) => links.events.emit("denied", { text: deniedError(denial).message, grant: denial.grant ?? "" }),
   });
   const env = new ScriptEnv(p.env, gate);
   const stdout = toSink(config.stdout, "stdout", parts);
@@ -84,7 +86,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     ask: (e, o) => links.ask(e, "mesh", o), log: (msg) => links.log("warn", "mesh", msg),
   });
   return {
-    ops, agentId: config.mesh?.id ?? "", stdout,
+    ops: guarded(ops, config.guard), agentId: config.mesh?.id ?? "", stdout,
     note: (role, note) => links.log(note.level, note.target, note.msg, { ...note.fields, isle: role }),
     endChildren: () => runner.killAll(), closeStores: () => stores.close(), closeNetwork: async () => serving?.[Symbol.dispose](),
     flush: () => Promise.resolve(),
