@@ -1,2 +1,4 @@
-export { createSqlPool, openSqlDatabase, type SqlOptions, type SqlPool, type SqlPoolOptions } from "./sql-open.ts";
+export {
+  createSqlPool, openSqlDatabase, type SqlOptions, type SqlPool, type SqlPoolOptions,
+} from "./sql-open.ts";
 export { openStores, type StoreOptions, type Stores } from "./stores.ts";

@@ -11,7 +11,8 @@ export function toJournalMode(text: string): JournalMode {
   const mode = MODES.find((one) => one === text.trim().toUpperCase());
   if (mode !== undefined) return mode;
   throw new Fault({
-    code: "config.invalid", text: `config error: unknown journal mode '${text}'`, facts: { journal_mode: text },
+    code: "config.invalid", text: `config error: unknown journal mode '${text}'`,
+    facts: { journal_mode: text },
     hint: `Use one of ${MODES.join(", ")}.`,
   });
 }

@@ -8,13 +8,19 @@ export const kvTable: StoreTable = {
     const get = db.prepare("SELECT value FROM __kv WHERE ns = ? AND key = ?");
     get.setReturnArrays(true);
     const set = db.prepare(
-      "INSERT INTO __kv (ns, key, value) VALUES (?, ?, ?) ON CONFLICT (ns, key) DO UPDATE SET value = excluded.value",
+      "INSERT INTO __kv (ns, key, value) VALUES (?, ?, ?) "
+        + "ON CONFLICT (ns, key) DO UPDATE SET value = excluded.value",
     );
     const remove = db.prepare("DELETE FROM __kv WHERE ns = ? AND key = ?");
     return {
-      "kv.get": { kind: "read", run: (args) => (get.get(...args as [string, string]) as unknown as [string] | undefined)?.[0] },
+      "kv.get": {
+        kind: "read",
+        run: (args) => (get.get(...args as [string, string]) as unknown as [string] | undefined)?.[0],
+      },
       "kv.set": { kind: "write", run: (args) => void set.run(...args as [string, string, string]) },
-      "kv.delete": { kind: "write", run: (args) => Number(remove.run(...args as [string, string]).changes) > 0 },
+      "kv.delete": {
+        kind: "write", run: (args) => Number(remove.run(...args as [string, string]).changes) > 0,
+      },
       "kv.list": { kind: "scan", run: ([ns, prefix]) => list(db, ns as string, prefix as string) },
     } satisfies Record<string, Operation>;
   },
@@ -27,7 +33,9 @@ function* list(db: DatabaseSync, ns: string, prefix: string): Generator<undefine
   let after = prefix;
   let compare = ">=";
   for (;;) {
-    const slice = db.prepare(`SELECT key FROM __kv WHERE ns = ? AND key ${compare} ? ORDER BY key LIMIT ${SLICE_ROWS}`);
+    const slice = db.prepare(
+      `SELECT key FROM __kv WHERE ns = ? AND key ${compare} ? ORDER BY key LIMIT ${SLICE_ROWS}`,
+    );
     slice.setReturnArrays(true);
     const rows = slice.all(ns, after) as unknown as [string][];
     for (const [key] of rows) {

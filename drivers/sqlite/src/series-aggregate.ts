@@ -1,4 +1,7 @@
-/** Aggregates over values that are JSON text. Integers stay exact within int64; an integral result is an integer. */
+/**
+ * Aggregates over values that are JSON text. Integers stay exact within int64; an integral result is an
+ * integer.
+ */
 
 export type Agg = "count" | "sum" | "avg" | "last";
 

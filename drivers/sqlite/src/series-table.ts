@@ -7,7 +7,6 @@ import { ANSWER_CHARS_MAX, SLICE_ROWS, tooLarge, type Operation, type StoreTable
 
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
-const ROW_COLUMNS = "ts, rowid, tags, value";
 
 type Row = readonly [ts: bigint, rowid: bigint, tags: string, value: string];
 
@@ -19,10 +18,14 @@ export const seriesTable: StoreTable = {
     return {
       "ts.append": {
         kind: "write",
-        run: ([series, json, tags, atMs]) =>
-          void insert.run(series as string, toInt64(Math.floor(atMs as number)), tagsToJson(tags as Tags), json as string),
+        run: ([series, json, tags, atMs]) => {
+          const ts = toInt64(Math.floor(atMs as number));
+          insert.run(series as string, ts, tagsToJson(tags as Tags), json as string);
+        },
       },
-      "ts.query": { kind: "scan", run: ([series, query]) => runQuery(db, series as string, query as SeriesQuery) },
+      "ts.query": {
+        kind: "scan", run: ([series, query]) => runQuery(db, series as string, query as SeriesQuery),
+      },
       "ts.last": { kind: "scan", run: ([series, tags]) => runLast(db, series as string, tags as Tags) },
     } satisfies Record<string, Operation>;
   },
@@ -44,7 +47,8 @@ function* runLast(db: DatabaseSync, series: string, tags: Tags): Generator<undef
 
 function* runQuery(db: DatabaseSync, series: string, query: SeriesQuery): Generator<undefined, string> {
   const { from = -Infinity, to = Infinity, tags = {}, agg, bucket_ms, limit = Infinity, offset = 0 } = query;
-  const scan = { db, series, from: toInt64(Math.ceil(from)), to: toInt64(Math.floor(to)), matches: tagFilter(tags) };
+  const bounds = { from: toInt64(Math.ceil(from)), to: toInt64(Math.floor(to)) };
+  const scan: Scan = { db, series, ...bounds, matches: tagFilter(tags) };
   const answer = new Answer(Math.floor(offset), Math.floor(limit));
   if (agg === undefined) yield* collect(scan, answer);
   else if (bucket_ms !== undefined) yield* collectBuckets(scan, agg as Agg, bucket_ms, answer);
@@ -107,12 +111,13 @@ function* newest(scan: Scan): Generator<undefined, Row | undefined> {
 }
 
 /** The rows of a scan by time and insertion, at most 1,000 at a time; each slice is a read of its own. */
-function* slices({ db, series, from, to }: Scan, direction: "forward" | "backward"): Generator<readonly Row[], void> {
+function* slices(
+  { db, series, from, to }: Scan, direction: "forward" | "backward",
+): Generator<readonly Row[], void> {
   const forward = direction === "forward";
-  const statement = db.prepare(forward
-    ? `SELECT ${ROW_COLUMNS} FROM ts WHERE series = ? AND (ts, rowid) > (?, ?) AND ts <= ? ORDER BY ts, rowid LIMIT ${SLICE_ROWS}`
-    : `SELECT ${ROW_COLUMNS} FROM ts WHERE series = ? AND (ts, rowid) < (?, ?) AND ts >= ?
-       ORDER BY ts DESC, rowid DESC LIMIT ${SLICE_ROWS}`);
+  const statement = db.prepare(`SELECT ts, rowid, tags, value FROM ts WHERE series = ? AND ${forward
+    ? "(ts, rowid) > (?, ?) AND ts <= ? ORDER BY ts, rowid"
+    : "(ts, rowid) < (?, ?) AND ts >= ? ORDER BY ts DESC, rowid DESC"} LIMIT ${SLICE_ROWS}`);
   statement.setReturnArrays(true);
   statement.setReadBigInts(true);
   // No row has the smallest or the largest row id, so the first slice begins exactly at the bound.

@@ -31,9 +31,10 @@ export function tagFilter(wanted: Tags): (stored: string) => boolean {
 }
 
 function parseTags(stored: string): Readonly<Record<string, unknown>> {
-  return JSON.parse(stored, (_key, value: unknown, { source }: { source?: string } = {}) =>
-    typeof value === "number" && !Number.isSafeInteger(value) && source !== undefined && /^-?\d+$/.test(source)
-      ? BigInt(source) : value) as Record<string, unknown>;
+  return JSON.parse(stored, (_key, value: unknown, { source = "" }: { source?: string } = {}) => {
+    const cut = typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source);
+    return cut ? BigInt(source) : value;
+  }) as Record<string, unknown>;
 }
 
 /** 1 and "1" differ, 1 and 1n do not. */

@@ -1,6 +1,7 @@
 /**
- * The SQL child: reads a request, runs it, answers, and reads the next. It does nothing else, so it blocks; whoever wants
- * a statement to end kills it. Signals of a terminal are left to the parent, whose death is heard by the lifeline thread.
+ * The SQL child: reads a request, runs it, answers, and reads the next. It does nothing else, so it blocks;
+ * whoever wants a statement to end kills it. Signals of a terminal are left to the parent, whose death is
+ * heard by the lifeline thread.
  */
 import { readSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
@@ -47,7 +48,8 @@ function serve(): void {
     const length = readSync(INPUT, chunk);
     if (length === 0) return;
     // A copy: frames that are not complete stay in the reader while the chunk is filled again.
-    for (const request of reader.push(Buffer.from(chunk.subarray(0, length)))) write(answer(request as ChildRequest));
+    const bytes = Buffer.from(chunk.subarray(0, length));
+    for (const request of reader.push(bytes)) write(answer(request as ChildRequest));
   }
 }
 

@@ -28,7 +28,9 @@ export class SqlConnection {
   readonly #compiled = new Map<string, Compiled>();
   readonly #counters: StatementSync;
 
-  /** Makes the folder of the file. Throws the error of SQLite; a file that is no database is left as it is. */
+  /**
+   * Makes the folder of the file. Throws the error of SQLite; a file that is no database is left as it is.
+   */
   constructor(o: Opening) {
     if (!o.temporary) mkdirSync(dirname(o.path), { recursive: true });
     this.#path = o.path;
@@ -89,7 +91,8 @@ export class SqlConnection {
   }
 
   #each(
-    sql: string, params: readonly SqlValue[], step: (statement: StatementSync, bound: Bound, last: boolean) => void,
+    sql: string, params: readonly SqlValue[],
+    step: (statement: StatementSync, bound: Bound, last: boolean) => void,
   ): void {
     if (sql.includes("\0")) throw new Error("the text of a statement may not contain NUL");
     let rest = sql;
@@ -111,7 +114,9 @@ export class SqlConnection {
       used += names.length;
       rest = tail;
     }
-    if (used < params.length) throw new Error(`wrong number of parameters: ${params.length} were given, none is used`);
+    if (used < params.length) {
+      throw new Error(`wrong number of parameters: there is no statement, ${params.length} were given`);
+    }
   }
 
   #compile(sql: string): Compiled {
@@ -138,7 +143,8 @@ export class SqlConnection {
   }
 
   #state(): ConnectionState {
-    return { inTransaction: this.#db.isTransaction, pinned: this.#watch.pinned, pragmas: this.#watch.pragmas };
+    const { pinned, pragmas } = this.#watch;
+    return { inTransaction: this.#db.isTransaction, pinned, pragmas };
   }
 
   #fail(error: unknown): FailAnswer {
@@ -164,7 +170,8 @@ export function toFailAnswer(error: unknown, path: string): FailAnswer {
 }
 
 function setJournal(db: DatabaseSync, o: Opening): void {
-  // A temporary file outlives its child but not its owner: WAL keeps it whole through a kill, without one flush.
+  // A temporary file outlives its child but not its owner: WAL keeps it whole through a kill, without one
+  // flush.
   const mode = o.temporary ? "WAL" : o.journalMode;
   try {
     db.exec(`PRAGMA journal_mode=${mode}; PRAGMA synchronous=${o.temporary ? "OFF" : "FULL"}`);

@@ -1,16 +1,18 @@
 /**
  * One user database: a bounded queue in front of a leased child.
  *
- * All owners share one connection, as scripts expect: a statement of a neighbour between BEGIN and COMMIT belongs to the
- * transaction. What is kept apart is the end: a kill fails the statement it was meant for, and the owner of an open
- * transaction hears `sql.aborted` on its next statement, also when the kill was its own.
+ * All owners share one connection, as scripts expect: a statement of a neighbour between BEGIN and COMMIT
+ * belongs to the transaction. What is kept apart is the end: a kill fails the statement it was meant for,
+ * and the owner of an open transaction hears `sql.aborted` on its next statement, also when the kill was
+ * its own.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Fault, Log, SqlCall, SqlDatabase, SqlValue } from "@atoll-run/core";
 import {
-  fromAnswer, sqlAborted, sqlCancelled, sqlClosed, sqlCrashed, sqlNotStarted, sqlOverloaded, sqlTooLarge, type SqlKind,
+  fromAnswer, sqlAborted, sqlCancelled, sqlClosed, sqlCrashed, sqlNotStarted, sqlOverloaded, sqlTooLarge,
+  type SqlKind,
 } from "./sql-faults.ts";
 import type { ProcessPool, Tenant } from "./sql-pool.ts";
 import type { SqlProcess } from "./sql-process.ts";
@@ -67,12 +69,17 @@ export class PooledDatabase implements SqlDatabase, Tenant {
     return rows;
   }
 
-  async exec(sql: string, params: readonly SqlValue[], call: SqlCall): Promise<{ affected: bigint; last_id: bigint }> {
+  async exec(
+    sql: string, params: readonly SqlValue[], call: SqlCall,
+  ): Promise<{ affected: bigint; last_id: bigint }> {
     const { affected = 0n, last_id = 0n } = await this.#submit("exec", sql, params, call);
     return { affected, last_id };
   }
 
-  /** Refuses what waits, gives the running statement 2 s, rolls back an open transaction, lets go of the file. */
+  /**
+   * Refuses what waits, gives the running statement 2 s, rolls back an open transaction, lets go of the
+   * file.
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -105,10 +112,10 @@ export class PooledDatabase implements SqlDatabase, Tenant {
     this.#process = undefined;
     const statement = this.#running;
     this.#running = undefined;
-    const reason = statement?.stopped === undefined ? `the SQL process ended (${how})` : "a statement had to be killed";
-    this.#abort(reason);
-    if (statement !== undefined) statement.reject(statement.stopped ?? sqlCrashed(statement.kind, how, process.stderr));
-    else if (!process.wasReady) this.#waiting.shift()?.reject(sqlNotStarted(how, process.stderr));
+    this.#abort(statement?.stopped ? "a statement had to be killed" : `the SQL process ended (${how})`);
+    if (statement !== undefined) {
+      statement.reject(statement.stopped ?? sqlCrashed(statement.kind, how, process.stderr));
+    } else if (!process.wasReady) this.#waiting.shift()?.reject(sqlNotStarted(how, process.stderr));
     this.#next();
   }
 
@@ -261,5 +268,7 @@ async function atMost(ms: number, work: Promise<void>): Promise<void> {
 }
 
 function sizeOf(sql: string, params: readonly SqlValue[]): number {
-  return params.reduce<number>((sum, value) => sum + (typeof value === "string" ? value.length : 8), sql.length);
+  let chars = sql.length;
+  for (const value of params) chars += typeof value === "string" ? value.length : 8;
+  return chars;
 }

@@ -10,9 +10,11 @@ const RETRY_AFTER_MS = 100;
 /** `uncertain` when the statement was running: a change may have been made before its child was killed. */
 export function sqlTimeout(kind: SqlKind, timeoutMs: number, ran: boolean): Fault {
   return new Fault({
-    code: "sql.timeout", text: `sql.${kind} timeout (${timeoutMs}ms)`, facts: { kind, timeout_ms: timeoutMs, ran },
-    retry: "later", ...(ran && kind === "exec" ? { uncertain: true } : {}),
-    hint: ran ? "Make the statement cheaper or raise the query timeout." : "The database was busy with other statements.",
+    code: "sql.timeout", text: `sql.${kind} timeout (${timeoutMs}ms)`,
+    facts: { kind, timeout_ms: timeoutMs, ran }, retry: "later",
+    ...(ran && kind === "exec" ? { uncertain: true } : {}),
+    hint: ran ? "Make the statement cheaper or raise the query timeout."
+      : "The database was busy with other statements.",
   });
 }
 
@@ -25,8 +27,8 @@ export function sqlCancelled(kind: SqlKind, ran: boolean): Fault {
 
 export function sqlAborted(reason: string): Fault {
   return new Fault({
-    code: "sql.aborted", text: `sql aborted: the open transaction was rolled back: ${reason}`, facts: { reason },
-    retry: "later", hint: "Begin the transaction again.",
+    code: "sql.aborted", text: `sql aborted: the open transaction was rolled back: ${reason}`,
+    facts: { reason }, retry: "later", hint: "Begin the transaction again.",
   });
 }
 
@@ -41,23 +43,24 @@ export function sqlOverloaded(limit: number): Fault {
 /** The child ended without being told to. */
 export function sqlCrashed(kind: SqlKind, how: string, stderr: string): Fault {
   return new Fault({
-    code: "sql.failed", text: `sql error: the SQL process ended in the statement (${how})`, facts: { how, stderr },
-    retry: "later",
+    code: "sql.failed", text: `sql error: the SQL process ended in the statement (${how})`,
+    facts: { how, stderr }, retry: "later",
     ...(kind === "exec" ? { uncertain: true } : {}),
   });
 }
 
 export function sqlNotStarted(how: string, stderr: string): Fault {
+  const words = stderr === "" ? "" : `: ${stderr}`;
   return new Fault({
-    code: "sql.failed", text: `sql error: the SQL process did not start (${how})${stderr === "" ? "" : `: ${stderr}`}`,
-    facts: { how }, retry: "later", hint: "Node 24 or later must be able to start a child of its own.",
+    code: "sql.failed", text: `sql error: the SQL process did not start (${how})${words}`, facts: { how },
+    retry: "later", hint: "Node 24 or later must be able to start a child of its own.",
   });
 }
 
 export function sqlTooLarge(limit: number): Fault {
   return new Fault({
-    code: "sql.failed", text: `sql error: the statement and its parameters are larger than ${limit >> 20} MiB`,
-    facts: { limit },
+    code: "sql.failed",
+    text: `sql error: the statement and its parameters are larger than ${limit >> 20} MiB`, facts: { limit },
   });
 }
 

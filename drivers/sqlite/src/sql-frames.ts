@@ -1,8 +1,13 @@
-/** Frames between us and the SQL child: four bytes of length, then a value as the engine of Node serializes it. */
+/**
+ * Frames between us and the SQL child: four bytes of length, then a value as the engine of Node serializes
+ * it.
+ */
 import { deserialize, serialize } from "node:v8";
 
 const HEAD_BYTES = 4;
-/** Larger than the largest answer (`RESULT_CHARS_MAX` of two-byte text), so only a broken stream gets here. */
+/**
+ * Larger than the largest answer (`RESULT_CHARS_MAX` of two-byte text), so only a broken stream gets here.
+ */
 export const FRAME_BYTES_MAX = 256 * 1024 * 1024;
 
 export function encodeFrame(value: unknown): Buffer {
@@ -34,7 +39,9 @@ export class FrameReader {
       const all = this.#chunks.length === 1 ? this.#chunks[0] as Buffer : Buffer.concat(this.#chunks);
       this.#chunks = [all];
       this.#wanted = all.readUInt32LE(0) + HEAD_BYTES;
-      if (this.#wanted > FRAME_BYTES_MAX) throw new Error(`frame of ${this.#wanted} bytes, the limit is ${FRAME_BYTES_MAX}`);
+      if (this.#wanted > FRAME_BYTES_MAX) {
+        throw new Error(`frame of ${this.#wanted} bytes, the limit is ${FRAME_BYTES_MAX}`);
+      }
       if (this.#bytes < this.#wanted) break;
       values.push(deserialize(all.subarray(HEAD_BYTES, this.#wanted)));
       this.#chunks = [all.subarray(this.#wanted)];

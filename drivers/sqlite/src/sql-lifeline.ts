@@ -1,6 +1,6 @@
 /**
- * Thread of the SQL child that hears its parent die, even in the middle of a statement: it waits at a pipe that only the
- * parent holds. Lines on it name folders that must not stay behind.
+ * Thread of the SQL child that hears its parent die, even in the middle of a statement: it waits at a pipe
+ * that only the parent holds. Lines on it name folders that must not stay behind.
  */
 import { readSync, rmSync } from "node:fs";
 

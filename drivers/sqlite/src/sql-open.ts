@@ -23,7 +23,9 @@ export interface SqlOptions {
 export interface SqlPoolOptions {
   /** Children at most; default: the cores that this process may use. */
   readonly children?: number;
-  /** Open transactions not used for so long are rolled back while others wait for a child; default 5,000 ms. */
+  /**
+   * Open transactions not used for so long are rolled back while others wait for a child; default 5,000 ms.
+   */
   readonly idleTransactionMs?: number;
 }
 
@@ -61,8 +63,8 @@ function openIn(pool: ProcessPool, o: SqlOptions): PooledDatabase {
   return new PooledDatabase({
     pool, log: o.log,
     opening: {
-      path: temporary ? "" : resolve(o.path), temporary, restricted: o.restricted, busyTimeoutMs: o.busyTimeoutMs,
-      journalMode: toJournalMode(o.journalMode), pragmas: [],
+      path: temporary ? "" : resolve(o.path), temporary, restricted: o.restricted,
+      busyTimeoutMs: o.busyTimeoutMs, journalMode: toJournalMode(o.journalMode), pragmas: [],
     },
   });
 }

@@ -5,7 +5,12 @@ export type ParameterNames = readonly (string | undefined)[];
 
 const NONE: ParameterNames = [];
 const POSITION_MAX = 32_766;
-const NEXT = /'[^']*'?|"[^"]*"?|`[^`]*`?|\[[^\]]*\]?|--[^\n]*|\/\*[^]*?(?:\*\/|$)|\?\d*|[:@$][\w$\u0080-\uffff]+|[\w$\u0080-\uffff]+/g;
+const NAME = String.raw`[\w$\u0080-\uffff]+`;
+/** Quoted text and names (closed or not), comments, then parameters, then words, so that `a$1` is a word. */
+const NEXT = new RegExp([
+  `'[^']*'?`, `"[^"]*"?`, "`[^`]*`?", String.raw`\[[^\]]*\]?`, String.raw`--[^\n]*`,
+  String.raw`/\*[^]*?(?:\*/|$)`, String.raw`\?\d*`, `[:@$]${NAME}`, NAME,
+].join("|"), "g");
 const BLANK = /(?:[\s;]|--[^\n]*(?:\n|$)|\/\*[^]*?(?:\*\/|$))*/y;
 
 /** The parameters of one statement as SQLite numbers them. */

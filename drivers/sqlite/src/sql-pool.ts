@@ -1,7 +1,7 @@
 /**
- * A fixed number of SQL children, leased to databases one at a time. A database keeps its lease while it has a statement
- * or an open transaction, so that killing its child never touches another's. Its connection stays open in the child
- * afterwards, and the child it was in last is its first choice.
+ * A fixed number of SQL children, leased to databases one at a time. A database keeps its lease while it
+ * has a statement or an open transaction, so that killing its child never touches another's. Its connection
+ * stays open in the child afterwards, and the child it was in last is its first choice.
  */
 import { SqlProcess } from "./sql-process.ts";
 
@@ -29,7 +29,10 @@ export interface Tenant {
 export interface PoolLimits {
   /** Children at most. */
   readonly children: number;
-  /** An open transaction that was not used for so long is rolled back when others wait for a child. Milliseconds. */
+  /**
+   * An open transaction that was not used for so long is rolled back when others wait for a child.
+   * Milliseconds.
+   */
   readonly idleTransactionMs: number;
 }
 
@@ -97,7 +100,8 @@ export class ProcessPool {
   #lose(process: SqlProcess, tenants: ReadonlySet<Tenant>, how: string): void {
     const holder = this.#leases.get(process);
     this.#leases.delete(process);
-    for (const tenant of new Set([...tenants, ...(holder === undefined ? [] : [holder])])) tenant.lost(process, how);
+    const hit = new Set(holder === undefined ? tenants : [...tenants, holder]);
+    for (const tenant of hit) tenant.lost(process, how);
     this.#match();
   }
 
@@ -138,8 +142,9 @@ export class ProcessPool {
     this.#evictTimer = setTimeout(() => {
       this.#evictTimer = undefined;
       const holders = [...this.#leases.values()].sort((a, b) => b.idleMs() - a.idleMs());
-      const longest = holders[0];
-      if (this.#waiting.size > 0 && longest !== undefined && longest.idleMs() >= idleTransactionMs) longest.evict();
+      const [longest] = holders;
+      const due = longest !== undefined && longest.idleMs() >= idleTransactionMs;
+      if (this.#waiting.size > 0 && due) longest.evict();
       this.#watchIdle();
     }, Math.max(10, idleTransactionMs / 4));
   }

@@ -99,7 +99,9 @@ export class SqlProcess {
         this.#lifeline.destroy();
         resolve(how);
       };
-      this.#child.once("exit", (code, signal) => gone(signal === null ? `exit code ${code}` : `signal ${signal}`));
+      this.#child.once("exit", (code, signal) => {
+        gone(signal === null ? `exit code ${code}` : `signal ${signal}`);
+      });
       this.#child.once("error", (error) => gone(error.message));
     });
   }

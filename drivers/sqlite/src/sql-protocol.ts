@@ -1,4 +1,7 @@
-/** What is said between us and the SQL child. The child answers each request, in order, and runs one at a time. */
+/**
+ * What is said between us and the SQL child. The child answers each request, in order, and runs one at a
+ * time.
+ */
 import type { SqlValue } from "@atoll-run/core";
 import type { JournalMode } from "./journal-mode.ts";
 

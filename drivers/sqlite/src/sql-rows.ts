@@ -1,7 +1,10 @@
 /** Rows as JSON text in which integers and floats stay apart and no integer loses a digit. */
 import type { StatementSync } from "node:sqlite";
 
-/** One answer, UTF-16 units. Larger results are refused, never cut: the script should ask for less at a time. */
+/**
+ * One answer, UTF-16 units. Larger results are refused, never cut: the script should ask for less at a
+ * time.
+ */
 export const RESULT_CHARS_MAX = 64 * 1024 * 1024;
 
 /** What `StatementSync.iterate` takes: values by name, then values by position. */
@@ -18,7 +21,8 @@ export function rowsToJson(statement: StatementSync, bound: Bound): string {
     const text = rowToJson(row as readonly unknown[], keys);
     chars += text.length + 1;
     if (chars > RESULT_CHARS_MAX) {
-      throw new Error(`the result is larger than ${RESULT_CHARS_MAX >> 20} MiB; ask for fewer rows at a time (LIMIT)`);
+      const limit = `${RESULT_CHARS_MAX >> 20} MiB`;
+      throw new Error(`the result is larger than ${limit}; ask for fewer rows at a time (LIMIT)`);
     }
     rows.push(text);
   }

@@ -1,4 +1,7 @@
-/** One statement on its way: waiting, running, settled. It watches its own time and signal and says when either ends it. */
+/**
+ * One statement on its way: waiting, running, settled. It watches its own time and signal and says when
+ * either ends it.
+ */
 import type { Fault, SqlCall, SqlValue } from "@atoll-run/core";
 import { sqlCancelled, sqlTimeout, type SqlKind } from "./sql-faults.ts";
 import type { RunAnswer } from "./sql-protocol.ts";
@@ -24,7 +27,10 @@ export class Statement {
   /** Why it is being ended while it runs; the first cause counts. */
   stopped: Fault | undefined;
 
-  /** `stop` is called at most once for its time and once for its signal; it must take the statement out or kill it. */
+  /**
+   * `stop` is called at most once for its time and once for its signal; it must take the statement out or
+   * kill it.
+   */
   constructor(
     text: { readonly kind: SqlKind; readonly sql: string; readonly params: readonly SqlValue[] },
     call: SqlCall, stop: (statement: Statement, fault: Fault) => void,
@@ -68,7 +74,8 @@ export class Statement {
     if (ms > TIMER_MS_MAX) return;
     this.#timer = setTimeout(() => {
       const { timeoutMs = Infinity } = this.#call;
-      this.#stop(this, sqlTimeout(this.kind, Math.min(timeoutMs, this.running ? Infinity : WAIT_MS_MAX), this.running));
+      const boundMs = this.running ? timeoutMs : Math.min(timeoutMs, WAIT_MS_MAX);
+      this.#stop(this, sqlTimeout(this.kind, boundMs, this.running));
     }, Math.max(0, ms));
   }
 

@@ -1,6 +1,7 @@
 /**
- * Sees every act that a statement is compiled to (SQLite's authorizer): refuses what a restricted script may not do, and
- * notes what changes the connection itself. Nothing of the text is parsed here, so no spelling gets around it.
+ * Sees every act that a statement is compiled to (SQLite's authorizer): refuses what a restricted script
+ * may not do, and notes what changes the connection itself. Nothing of the text is parsed here, so no
+ * spelling gets around it.
  */
 import { constants } from "node:sqlite";
 import type { Pragma } from "./sql-protocol.ts";
@@ -54,7 +55,8 @@ export class SqlWatch {
   begin(sql: string): void {
     this.denial = undefined;
     this.#pragmas = [];
-    // VACUUM attaches a file of its own for a moment: that pins nothing, and the denial should name what was written.
+    // VACUUM attaches a file of its own for a moment: that pins nothing, and the denial should name what
+    // was written.
     this.#vacuum = /^[\s;]*vacuum\b/i.test(sql);
   }
 
@@ -71,20 +73,22 @@ export class SqlWatch {
       return DENY;
     }
     if (PINNING.has(action) && !this.#vacuum) this.pinned = true;
-    if (action === constants.SQLITE_PRAGMA && second !== null) this.#note(String(first).toLowerCase(), second);
+    if (action === constants.SQLITE_PRAGMA && second !== null) {
+      this.#note(String(first).toLowerCase(), second);
+    }
     return OK;
   };
 
   #refuse(action: number, first: string | null, second: string | null): Denial | undefined {
     if (action === constants.SQLITE_ATTACH && first !== "" && first !== ":memory:") {
       return {
-        verb: this.#vacuum ? "vacuum into" : "attach", object: first === null ? "a computed name" : `'${first}'`,
+        verb: this.#vacuum ? "vacuum into" : "attach",
+        object: first === null ? "a computed name" : `'${first}'`,
         reason: "only '' and ':memory:' are open to a restricted script",
       };
     }
-    if (action === constants.SQLITE_FUNCTION && second !== null && DENIED_FUNCTIONS.has(second.toLowerCase())) {
-      return { verb: "call", object: second, reason: "it loads native code" };
-    }
+    const called = action === constants.SQLITE_FUNCTION ? String(second).toLowerCase() : "";
+    if (DENIED_FUNCTIONS.has(called)) return { verb: "call", object: called, reason: "it loads native code" };
     const name = action === constants.SQLITE_PRAGMA ? String(first).toLowerCase() : "";
     const reason = DENIED_PRAGMAS[name];
     return reason === undefined ? undefined : { verb: "pragma", object: name, reason };

@@ -15,12 +15,14 @@ interface Advice {
 
 /** By primary result code. Only codes whose cause is the file or the machine, not the statement. */
 const ADVICE: Readonly<Record<number, Advice>> = {
-  5: { retry: "later", hint: "Another program is writing to this file; try again, or raise the busy timeout." },
+  5: {
+    retry: "later", hint: "Another program is writing to this file; try again, or raise the busy timeout.",
+  },
   8: { hint: "Give this user the right to write the file and its folder, or name another file." },
   10: { hint: "Look at the disk and at the limits of file size; what was stored before is untouched." },
   11: { hint: "The file is damaged and was left as it is: move it aside or restore a copy, then try again." },
   13: { hint: "Free some space, then try again; what was stored before is untouched." },
-  14: { hint: "The path must be a file in a folder that this user may write; name another file or mend the rights." },
+  14: { hint: "The path must be a file in a folder that this user may write; mend that or name another." },
   26: { hint: "The file was left as it is: move it aside or name another file." },
 };
 
@@ -30,5 +32,6 @@ export function toSqliteFailure(error: unknown, file: string): SqliteFailure {
   const advice = ADVICE[errcode & 0xff];
   if (advice === undefined) return { message, retry: "never", sqlite_code: errcode };
   const what = (errcode & 0xff) === 26 ? "not a SQLite database" : message;
-  return { message: `${what}: ${file}`, retry: advice.retry ?? "never", sqlite_code: errcode, hint: advice.hint };
+  const { retry = "never", hint } = advice;
+  return { message: `${what}: ${file}`, retry, sqlite_code: errcode, hint };
 }

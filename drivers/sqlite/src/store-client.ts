@@ -1,6 +1,6 @@
 /**
- * Our end of the store worker. What is asked in one turn of the event loop travels in one message. One timer watches all
- * deadlines, because a timer for each would cost more than a read.
+ * Our end of the store worker. What is asked in one turn of the event loop travels in one message. One
+ * timer watches all deadlines, because a timer for each would cost more than a read.
  */
 import { Worker } from "node:worker_threads";
 import type { Log, StoreCall } from "@atoll-run/core";
@@ -113,7 +113,9 @@ export class StoreClient {
       name: "atoll-stores", workerData: this.#data, env: {},
     });
     let reason = "it exited";
-    worker.on("message", (answers: readonly StoreAnswer[]) => answers.forEach((answer) => this.#hear(answer)));
+    worker.on("message", (answers: readonly StoreAnswer[]) => {
+      for (const answer of answers) this.#hear(answer);
+    });
     worker.on("error", (error: Error) => reason = error.message);
     worker.on("exit", () => {
       if (this.#worker !== worker) return;
@@ -151,8 +153,10 @@ export class StoreClient {
   #arm(at: number): void {
     clearTimeout(this.#timer);
     this.#timerAt = at;
-    this.#timer = setTimeout(() => this.#expire(), Math.min(TIMER_MS_MAX, Math.max(1, at - performance.now())));
-    // It stays when all is answered, for the next request to find; the worker is what keeps the process alive.
+    const ms = Math.min(TIMER_MS_MAX, Math.max(1, at - performance.now()));
+    this.#timer = setTimeout(() => this.#expire(), ms);
+    // It stays when all is answered, for the next request to find; the worker is what keeps the process
+    // alive.
     this.#timer.unref();
   }
 

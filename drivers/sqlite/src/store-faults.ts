@@ -16,17 +16,21 @@ function isKv(op: StoreOp): boolean {
   return op.startsWith("kv.");
 }
 
+function failedCode(op: StoreOp): "kv.failed" | "ts.failed" {
+  return isKv(op) ? "kv.failed" : "ts.failed";
+}
+
 export function storeFailed(op: StoreOp, { message, retry, hint, sqlite_code }: SqliteFailure): Fault {
   return new Fault({
-    code: isKv(op) ? "kv.failed" : "ts.failed", text: `${op} sql error: ${message}`, facts: { op, sqlite_code }, retry,
+    code: failedCode(op), text: `${op} sql error: ${message}`, facts: { op, sqlite_code }, retry,
     ...(hint === undefined ? {} : { hint }),
   });
 }
 
 export function storeTimeout(op: StoreOp, timeoutMs: number): Fault {
   return new Fault({
-    code: isKv(op) ? "kv.timeout" : "ts.timeout", text: `${op} timeout (${timeoutMs}ms)`, facts: { op, timeout_ms: timeoutMs },
-    retry: "later", ...uncertain(op),
+    code: isKv(op) ? "kv.timeout" : "ts.timeout", text: `${op} timeout (${timeoutMs}ms)`,
+    facts: { op, timeout_ms: timeoutMs }, retry: "later", ...uncertain(op),
   });
 }
 
@@ -40,19 +44,19 @@ export function storeCancelled(op: StoreOp, sent: boolean): Fault {
 
 export function storeOverloaded(op: StoreOp, limit: number): Fault {
   return new Fault({
-    code: isKv(op) ? "kv.failed" : "ts.failed", text: `${op} sql error: overloaded: ${limit} requests are waiting`,
+    code: failedCode(op), text: `${op} sql error: overloaded: ${limit} requests are waiting`,
     facts: { op, overloaded: true, limit }, retry: "later", retry_after_ms: RETRY_AFTER_MS,
     hint: "Wait for earlier requests before sending more.",
   });
 }
 
 export function storeClosed(op: StoreOp): Fault {
-  return new Fault({ code: isKv(op) ? "kv.failed" : "ts.failed", text: `${op} sql error: the store is closed`, facts: { op } });
+  return new Fault({ code: failedCode(op), text: `${op} sql error: the store is closed`, facts: { op } });
 }
 
 export function storeCrashed(op: StoreOp, reason: string): Fault {
   return new Fault({
-    code: isKv(op) ? "kv.failed" : "ts.failed", text: `${op} sql error: the store worker ended: ${reason}`, facts: { op },
+    code: failedCode(op), text: `${op} sql error: the store worker ended: ${reason}`, facts: { op },
     retry: "later", ...uncertain(op),
   });
 }

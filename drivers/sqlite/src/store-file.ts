@@ -1,6 +1,7 @@
 /**
- * One SQLite file of the store worker, opened at first use. What waits is run as one transaction and answered after its
- * one commit; when that fails, every write of it fails and none is done. Long reads go on in slices between commits.
+ * One SQLite file of the store worker, opened at first use. What waits is run as one transaction and
+ * answered after its one commit; when that fails, every write of it fails and none is done. Long reads go
+ * on in slices between commits.
  */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
@@ -11,7 +12,10 @@ import type { Operation, StoreTable } from "./store-table.ts";
 
 /** Operations of one commit. */
 const BATCH_MAX = 512;
-/** Scans that begin in one commit: each reads a slice at its place in the queue, so that it sees what was set before. */
+/**
+ * Scans that begin in one commit: each reads a slice at its place in the queue, so that it sees what was
+ * set before.
+ */
 const BATCH_SCANS_MAX = 4;
 const SCANS: ReadonlySet<string> = new Set(["kv.list", "ts.query", "ts.last"]);
 const MORE = Symbol("more");
@@ -130,7 +134,10 @@ export class StoreFile {
     return batch;
   }
 
-  /** Undefined when all is answered, else the error that ended the batch; then none is answered and nothing is done. */
+  /**
+   * Undefined when all is answered, else the error that ended the batch; then none is answered and nothing
+   * is done.
+   */
   #tryBatch(batch: readonly QueuedOp[]): unknown {
     const answers: StoreAnswer[] = [];
     const scans: Scan[] = [];
@@ -145,7 +152,8 @@ export class StoreFile {
         const rows = operation.kind === "scan" ? operation.run(args) : undefined;
         const run = (): unknown => rows === undefined ? operation.run(args) : nextSlice(rows);
         const answer = this.#runOne(id, run, begun);
-        if (rows !== undefined && answer[1] === DONE && answer[2] === MORE) scans.push({ id, deadlineAt, rows });
+        const goesOn = answer[1] === DONE && answer[2] === MORE;
+        if (rows !== undefined && goesOn) scans.push({ id, deadlineAt, rows });
         else answers.push(answer);
       }
       if (begun) this.#db?.exec("COMMIT");
@@ -188,8 +196,8 @@ export class StoreFile {
   /** The writes fail; the reads are answered from what the file holds, if it can be read. */
   #answerFailed(batch: readonly QueuedOp[], error: unknown): void {
     for (const op of batch) {
-      const operation = this.#operations?.[op.op];
-      if (operation === undefined || operation.kind === "write" || this.#tryBatch([op]) !== undefined) this.#fail(op.id, error);
+      const { kind = "write" } = this.#operations?.[op.op] ?? {};
+      if (kind === "write" || this.#tryBatch([op]) !== undefined) this.#fail(op.id, error);
     }
   }
 
@@ -215,7 +223,8 @@ export class StoreFile {
     const db = new DatabaseSync(path, { timeout: LOCK_MS });
     this.#db = db;
     try {
-      db.exec(`PRAGMA journal_mode=${journalMode}; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}`);
+      db.exec(`PRAGMA journal_mode=${journalMode}; PRAGMA synchronous=FULL`);
+      db.exec(`PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}`);
       db.exec(this.#table.schema);
       return this.#operations = this.#table.open(db);
     } catch (error) {

@@ -1,4 +1,7 @@
-/** What is said between us and the store worker. Batches go both ways: one message holds what one turn produced. */
+/**
+ * What is said between us and the store worker. Batches go both ways: one message holds what one turn
+ * produced.
+ */
 import type { JournalMode } from "./journal-mode.ts";
 import type { SqliteFailure } from "./sqlite-failure.ts";
 

@@ -1,4 +1,7 @@
-/** The store worker: drains its port, lets each file commit once, answers all, and checkpoints when nobody asks. */
+/**
+ * The store worker: drains its port, lets each file commit once, answers all, and checkpoints when nobody
+ * asks.
+ */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { kvTable } from "./kv-table.ts";
 import { seriesTable } from "./series-table.ts";
@@ -20,7 +23,9 @@ class StoreWorker {
   constructor(port: MessagePort, data: StoreWorkerData) {
     this.#port = port;
     const answer = (one: StoreAnswer): void => void this.#answers.push(one);
-    this.#files = { kv: new StoreFile(kvTable, data.kv, answer), ts: new StoreFile(seriesTable, data.ts, answer) };
+    this.#files = {
+      kv: new StoreFile(kvTable, data.kv, answer), ts: new StoreFile(seriesTable, data.ts, answer),
+    };
     port.on("message", (batch: StoreRequest[]) => {
       this.#take(batch);
       this.#turn();

@@ -23,8 +23,8 @@ export interface Stores extends AsyncDisposable {
 }
 
 /**
- * Starts nothing: the worker is started and each file opened at first use. At most 4,096 requests wait for an answer.
- * An acknowledged write has been flushed to the disk.
+ * Starts nothing: the worker is started and each file opened at first use. At most 4,096 requests wait for
+ * an answer. An acknowledged write has been flushed to the disk.
  */
 export function openStores(o: StoreOptions): Stores {
   const journalMode = toJournalMode(o.journalMode);

@@ -1,6 +1,7 @@
 /**
- * A full disk. Goal: a clear error, nothing half applied, nothing lost that was stored before. Method: a program fills a
- * real file system of 2 MiB where one can be mounted, and a real limit of file size everywhere else.
+ * A full disk. Goal: a clear error, nothing half applied, nothing lost that was stored before. Method: a
+ * program fills a real file system of 2 MiB where one can be mounted, and a real limit of file size
+ * everywhere else.
  */
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
@@ -23,7 +24,6 @@ interface Report {
   readonly acknowledged: number;
   readonly stored: number;
   readonly same: boolean;
-  readonly failedBatch: number;
   readonly code: string;
   readonly text: string;
   readonly hint: string;
@@ -42,9 +42,9 @@ async function* lines(child: ChildProcess): AsyncGenerator<string> {
 }
 
 const KINDS = [
-  { kind: "kv", code: "kv.failed", op: "kv.set", batch: true },
-  { kind: "ts", code: "ts.failed", op: "ts.append", batch: true },
-  { kind: "sql", code: "sql.failed", op: "", batch: false },
+  { kind: "kv", code: "kv.failed", op: "kv.set" },
+  { kind: "ts", code: "ts.failed", op: "ts.append" },
+  { kind: "sql", code: "sql.failed", op: "" },
 ];
 
 for (const { kind, code, op } of KINDS) {

@@ -1,4 +1,7 @@
-/** The SQL chapters of the testkit, on a database with a child of its own and on databases that share a pool. */
+/**
+ * The SQL chapters of the testkit, on a database with a child of its own and on databases that share a
+ * pool.
+ */
 import { after } from "node:test";
 import { createSqlPool, openSqlDatabase } from "@atoll-run/sqlite";
 import { sqlChapters } from "@atoll-run/testkit";

@@ -7,3 +7,4 @@ export * from "./chapters/kv.ts";
 export * from "./chapters/series.ts";
 export * from "./memory-kv.ts";
 export * from "./memory-series.ts";
+export * from "./kv-crash.ts";

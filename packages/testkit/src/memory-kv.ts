@@ -1,4 +1,7 @@
-/** A `KvStore` in memory: for tests that need no file, and as the model that other drivers are compared with. */
+/**
+ * A `KvStore` in memory: for tests that need no file, and as the model that other drivers are compared
+ * with.
+ */
 import { compareBytes, Fault, type KvStore, type StoreCall } from "@atoll-run/core";
 
 /** Keeps nothing after it is disposed. Answers in the order of the calls. */

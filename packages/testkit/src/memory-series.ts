@@ -4,16 +4,14 @@
  */
 import {
   Fault, floatText, INT64_MAX, INT64_MIN, parseJson, stringifyJson, type Json, type SeriesQuery,
-  type SeriesStore, type StoreCall, type TagValue,
+  type SeriesStore, type StoreCall, type Tags,
 } from "@atoll-run/core";
 
 interface Row {
   readonly ts: number;
   readonly value: string;
-  readonly tags: Readonly<Record<string, TagValue>>;
+  readonly tags: Tags;
 }
-
-type Tags = Row["tags"];
 
 /** Keeps nothing after it is disposed. Answers in the order of the calls. */
 export function memorySeries(): SeriesStore {
@@ -38,7 +36,8 @@ class MemorySeries implements SeriesStore {
   async query(series: string, query: SeriesQuery, call: StoreCall): Promise<string> {
     this.#enter("query", call);
     check(query);
-    const { from = -Infinity, to = Infinity, tags = {}, agg, bucket_ms, limit = Infinity, offset = 0 } = query;
+    const { from = -Infinity, to = Infinity, tags = {}, agg, bucket_ms } = query;
+    const { limit = Infinity, offset = 0 } = query;
     const rows = (this.#series.get(series) ?? [])
       .filter((row) => row.ts >= from && row.ts <= to && matches(row, tags));
     const answer = agg === undefined ? rows.map(rowText)
@@ -79,7 +78,7 @@ function check({ tags = {}, agg, bucket_ms, limit = 0, offset = 0 }: SeriesQuery
   if (bucket_ms !== undefined && agg === undefined) throw invalid("ts bucket_ms requires agg");
   if (limit < 0) throw invalid("ts opts.limit must be >= 0");
   if (offset < 0) throw invalid("ts opts.offset must be >= 0");
-  if (agg !== undefined && !["count", "sum", "avg", "last"].includes(agg)) throw invalid(`unknown agg: ${agg}`);
+  if (!["count", "sum", "avg", "last", undefined].includes(agg)) throw invalid(`unknown agg: ${agg}`);
 }
 
 function matches(row: Row, wanted: Tags): boolean {
@@ -117,8 +116,9 @@ function aggregate(rows: readonly Row[], agg: string): string {
   if (agg === "last") return rows.at(-1)?.value ?? "null";
   const numbers = rows.map((row) => numberOf(row.value)).filter((value) => value !== undefined);
   if (numbers.length === 0) return "null";
-  const integers = numbers.filter((value) => typeof value === "bigint").reduce((sum, value) => sum + value, 0n);
   const floats = numbers.filter((value) => typeof value === "number");
+  const integers = numbers.filter((value) => typeof value === "bigint")
+    .reduce((sum, value) => sum + value, 0n);
   const count = agg === "avg" ? numbers.length : 1;
   if (floats.length === 0 && integers % BigInt(count) === 0n) return numberText(integers / BigInt(count));
   return numberText((Number(integers) + floats.reduce((sum, value) => sum + value, 0)) / count);

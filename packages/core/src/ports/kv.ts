@@ -3,8 +3,8 @@
  * Promises that what was acknowledged is durable; refuses with a retry hint when over its queue.
  *
  * Faults: `kv.namespace` (`Invalid namespace: '…'`: empty, or with `/`, `\`, NUL or `..`), `kv.failed`
- * (`kv.<op> sql error: …`), `kv.timeout` (`kv.<op> timeout (Nms)`), `kv.cancelled` (`task cancelled during kv.<op>`).
- * A write that timed out or was cancelled may still happen: its fault says `uncertain`.
+ * (`kv.<op> sql error: …`), `kv.timeout` (`kv.<op> timeout (Nms)`), `kv.cancelled` (`task cancelled during
+ * kv.<op>`). A write that timed out or was cancelled may still happen: its fault says `uncertain`.
  */
 export interface StoreCall {
   /** Milliseconds; absent = no bound. Checked between slices of 1,000 rows. */

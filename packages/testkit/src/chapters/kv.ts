@@ -1,4 +1,7 @@
-/** Conformance of `KvStore`: values untouched, order by bytes, texts of errors; durability where there is a file. */
+/**
+ * Conformance of `KvStore`: values untouched, order by bytes, texts of errors; durability where there is a
+ * file.
+ */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** Ways out of a restricted database: each must be refused with the verb, the object, the reason and the grant. */
+/**
+ * Ways out of a restricted database: each must be refused with the verb, the object, the reason and the
+ * grant.
+ */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";

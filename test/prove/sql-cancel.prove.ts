@@ -1,0 +1,76 @@
+/**
+ * S1, with its time: two tasks on one database, one is cancelled at a random moment of a long query. Only it fails, within
+ * 300 ms; the neighbour's open BEGIN fails with sql.aborted; the database goes on.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isFault, type SqlDatabase } from "@atoll-run/core";
+import { openSqlDatabase } from "@atoll-run/sqlite";
+import { roundSeed, type Proof } from "../../tools/prove/proof.ts";
+
+const LATEST_MS = 300;
+/** A machine with other work to do is late now and then: p95 counts. */
+const LATE_PERCENT_MAX = 5;
+const FAILURES_MAX = 10;
+const ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+
+export const proof: Proof = {
+  issue: "A",
+  title: "when one of two tasks is cancelled in a long query only it fails, within 300 ms, and an open BEGIN is told",
+  sharePercent: 5,
+  full: 200,
+  async run({ seed, from, count, deadlineAtMs, onRound, signal }) {
+    const folder = mkdtempSync(join(tmpdir(), "atoll-sql-cancel-"));
+    const failures: string[] = [];
+    const late: number[] = [];
+    let rounds = 0;
+    {
+      await using db = openSqlDatabase({
+        path: join(folder, "db.sqlite"), restricted: false, busyTimeoutMs: 1_000, journalMode: "WAL",
+      });
+      await db.exec("CREATE TABLE t(a)", [], { owner: "a" });
+      while (rounds < count && Date.now() < deadlineAtMs && !signal.aborted && failures.length < FAILURES_MAX) {
+        const round = from + rounds;
+        const { wrong, tookMs } = await cancelRound(db, roundSeed(seed, round) % 40);
+        if (wrong !== undefined) failures.push(`round ${round}: ${wrong}`);
+        if (tookMs > LATEST_MS) late.push(tookMs);
+        rounds += 1;
+        onRound();
+      }
+    }
+    rmSync(folder, { recursive: true, force: true });
+    if (late.length > 1 + (rounds * LATE_PERCENT_MAX) / 100) {
+      failures.push(`${late.length} of ${rounds} cancels took longer than ${LATEST_MS} ms: ${late.map(Math.round)}`);
+    }
+    return { rounds, failures };
+  },
+};
+
+async function cancelRound(db: SqlDatabase, afterMs: number): Promise<{ wrong: string | undefined; tookMs: number }> {
+  await db.exec("DELETE FROM t; BEGIN; INSERT INTO t VALUES (1)", [], { owner: "b" });
+  const cancel = new AbortController();
+  const long = codeOf(db.query(ENDLESS, [], { owner: "a", signal: cancel.signal }));
+  const neighbour = codeOf(db.query("SELECT 1", [], { owner: "c" }));
+  await sleep(afterMs);
+  const begun = performance.now();
+  cancel.abort();
+  const code = await long;
+  const tookMs = performance.now() - begun;
+  const seen = [
+    code, await neighbour, await codeOf(db.exec("COMMIT", [], { owner: "b" })),
+    await db.query("SELECT count(*) AS n FROM t", [], { owner: "b" }),
+  ].join(" ");
+  const wanted = 'sql.cancelled ok sql.aborted [{"n":0}]';
+  return { wrong: seen === wanted ? undefined : `${seen} instead of ${wanted}`, tookMs };
+}
+
+async function codeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return "ok";
+  } catch (error) {
+    return isFault(error) ? error.code : String(error);
+  }
+}
