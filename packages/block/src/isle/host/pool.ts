@@ -21,7 +21,7 @@ export function createIslePool(module: WebAssembly.Module, o: IslePoolOptions = 
   const max = Math.max(2, o.max ?? cpus().length);
   const threads: IsleThread[] = [];
   const grow = (): IsleThread => {
-    const thread = new IsleThread(module);
+    const thread = new IsleThread(() => module);
     threads.push(thread);
     return thread;
   };

@@ -9,7 +9,7 @@ import { BELL, CONTROL, type FromThread, type IsleSetup, type ThreadData, type T
 
 /** An isle has this long to end by itself before its thread is ended, in milliseconds. */
 const KILL_MS = 250;
-const entry = new URL(`./isle-thread${extname(import.meta.url)}`, new URL("../thread/", import.meta.url));
+const entry = new URL(`../thread/isle-thread${extname(import.meta.url)}`, import.meta.url);
 
 type Died = FromThread & { t: "died" };
 
@@ -46,11 +46,14 @@ export class IsleThread implements IsleCarrier {
   readonly #isles = new Map<number, { hear(message: FromThread): void; gone(): void; handle: IsleHandle }>();
   #ended = false;
   #exit: Promise<number> | undefined;
+  /** Taken when the first isle is opened: until then a starting thread and the compiler work side by side. */
+  #module: (() => WebAssembly.Module) | undefined;
 
-  constructor(module: WebAssembly.Module) {
+  constructor(module: () => WebAssembly.Module) {
+    this.#module = module;
     const bell = new SharedArrayBuffer(BELL.words * 4);
     this.#bell = new Int32Array(bell);
-    const data: ThreadData = { module, bell };
+    const data: ThreadData = { bell };
     // an empty environment: nothing of the host's is in reach of the thread
     this.#worker = new Worker(entry, { workerData: data, env: {}, execArgv: [], trackUnmanagedFds: false });
     this.#worker.on("message", (message: FromThread) => this.#isles.get(message.isle)?.hear(message));
@@ -74,6 +77,8 @@ export class IsleThread implements IsleCarrier {
   }
 
   open(id: number, setup: IsleSetup, hear: (message: FromThread) => void): IsleHandle {
+    if (this.#module !== undefined) this.post({ t: "module", module: this.#module() });
+    this.#module = undefined;
     const control = new Int32Array(setup.control);
     let settle: () => void = () => undefined;
     const gone = new Promise<void>((resolve) => {
@@ -150,15 +155,22 @@ export interface IslePlacing {
   close(): Promise<void>;
 }
 
-/** A thread for each isle, ended with it: the way of `atoll run`. */
-export function ownThreads(module: WebAssembly.Module): IslePlacing {
+/**
+ * A thread for each isle, ended with it: the way of `atoll run`. `module` may be a function, which is called for the first
+ * isle; `warm` threads are started at once.
+ */
+export function ownThreads(
+  module: WebAssembly.Module | (() => WebAssembly.Module), o: { readonly warm?: number } = {},
+): IslePlacing {
   const threads = new Set<IsleCarrier>();
+  const start = (): IsleThread => {
+    const thread = new IsleThread(module instanceof WebAssembly.Module ? () => module : module);
+    threads.add(thread);
+    return thread;
+  };
+  const ready = Array.from({ length: o.warm ?? 0 }, start);
   return {
-    place() {
-      const thread = new IsleThread(module);
-      threads.add(thread);
-      return { thread, shared: false };
-    },
+    place: () => ({ thread: ready.pop() ?? start(), shared: false }),
     left(thread) {
       threads.delete(thread);
       void thread.terminate();

@@ -18,14 +18,19 @@ function post(message: FromThread, move?: Uint8Array): void {
   else port?.postMessage(message, [move.buffer as ArrayBuffer]);
 }
 
+let module: WebAssembly.Module | undefined;
 /** Messages that were looked at; the host counts those it sent with the doorbell. */
 let heard = 0;
 
 function hear(message: ToThread): void {
   heard = (heard + 1) | 0;
+  if (message.t === "module") {
+    module = message.module;
+    return;
+  }
   if (message.t === "open") {
     tenants.set(message.isle, new Tenant(message.isle, message.setup, {
-      module: data.module, post, pump, outputAcked: () => Atomics.load(bell, BELL.outputAcked),
+      module: module as WebAssembly.Module, post, pump, outputAcked: () => Atomics.load(bell, BELL.outputAcked),
       messageWaits: () => Atomics.load(bell, BELL.rings) !== heard, soon,
     }));
     post({ t: "opened", isle: message.isle });

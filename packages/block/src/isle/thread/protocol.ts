@@ -1,13 +1,12 @@
 /** Messages between the host and a worker thread that carries isles. Plain data; text payloads pass through untouched. */
 import type { FaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
-import type { VmLimits } from "../lua/vm.ts";
+import type { VmLimits } from "../lua/vm-host.ts";
 
 export type Role = "main" | "handler";
 
 /** What a thread is started with. */
 export interface ThreadData {
-  readonly module: WebAssembly.Module;
   /** Doorbell, waiting flag and acknowledged output of the thread: see `Bell`. */
   readonly bell: SharedArrayBuffer;
 }
@@ -75,6 +74,8 @@ export interface IsleEvent {
 }
 
 export type ToThread =
+  /** Comes once, before the first isle. */
+  | { readonly t: "module"; readonly module: WebAssembly.Module }
   | { readonly t: "open"; readonly isle: number; readonly setup: IsleSetup }
   | { readonly t: "run"; readonly isle: number; readonly source: string | Uint8Array; readonly chunk: string; readonly args: readonly string[] }
   | { readonly t: "install"; readonly isle: number; readonly call: number; readonly fn: MovedFunction }
