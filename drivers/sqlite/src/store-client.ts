@@ -34,6 +34,7 @@ export class StoreClient {
   readonly #pending = new Map<number, Pending>();
   readonly #closing = new Map<StoreName, Promise<void>>();
   readonly #closes = new Map<number, () => void>();
+  readonly #used = new Set<StoreName>();
   #worker: Worker | undefined;
   #outbox: StoreRequest[] = [];
   #lastId = 0;
@@ -61,11 +62,12 @@ export class StoreClient {
     this.#pending.set(id, { op, timeoutMs, deadlineAt, signal, onAbort, resolve, reject });
     if (onAbort !== undefined) signal?.addEventListener("abort", onAbort, { once: true });
     if (deadlineAt < this.#timerAt) this.#arm(deadlineAt);
+    this.#used.add(fileOf(op));
     this.#send([id, op, timeoutMs, args]);
     return promise;
   }
 
-  /** What was asked before is still answered; then the file is let go. The worker ends with the last file. */
+  /** What was asked before is still answered; then the file is let go. The worker ends with the last file in use. */
   close(file: StoreName): Promise<void> {
     const closing = this.#closing.get(file) ?? this.#close(file);
     this.#closing.set(file, closing);
@@ -86,10 +88,12 @@ export class StoreClient {
       this.#closes.delete(id);
     }
     for (const [id, { op }] of this.#pending) if (fileOf(op) === file) this.#giveUp(id, storeClosed(op));
-    // `close` has noted both files before the later of the two comes here.
+    // `close` has noted this file before the next line runs.
     await Promise.resolve();
-    if (this.#closing.size < 2 || this.#pending.size > 0 || this.#closes.size > 0) return;
+    const busy = this.#pending.size > 0 || this.#closes.size > 0;
+    if (busy || [...this.#used].some((used) => !this.#closing.has(used))) return;
     clearTimeout(this.#timer);
+    this.#timerAt = Infinity;
     this.#worker = undefined;
     await worker?.terminate();
   }
@@ -101,6 +105,7 @@ export class StoreClient {
 
   #flush(): void {
     const batch = this.#outbox;
+    if (batch.length === 0) return;
     this.#outbox = [];
     if (this.#worker === undefined && batch.every(([, op]) => op === "cancel")) return;
     this.#worker ??= this.#start();

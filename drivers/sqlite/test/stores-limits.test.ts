@@ -39,6 +39,20 @@ test("what was asked before the close is answered", async () => {
   assert.equal(await again.kv.get("n", "k", CALL), "1");
 });
 
+test("the worker ends with the last file in use, and starts again for the other", async () => {
+  const stores = open();
+  const workers = (): number => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length;
+  const before = workers();
+  await stores.kv.set("n", "k", "1", CALL);
+  assert.ok(workers() > before);
+  await stores.kv[Symbol.asyncDispose]();
+  await until(() => workers() === before, { what: "the worker is gone" });
+  await stores.series.append("s", "1", {}, 1, CALL);
+  await assert.rejects(stores.kv.get("n", "k", CALL), { code: "kv.failed" });
+  await stores.series[Symbol.asyncDispose]();
+  await until(() => workers() === before, { what: "the worker is gone" });
+});
+
 test("requests beyond the limit are refused with a retry hint, and both edges are reported", async () => {
   const events: LogEvent[] = [];
   await using stores = open({ log: { write: (event) => void events.push(event) } });
