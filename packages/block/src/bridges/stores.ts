@@ -1,6 +1,6 @@
 /** Host half of `std.sql`, `std.kv` and `std.ts`: each store is opened at its first use. */
 import type { KvStore, SeriesQuery, SeriesStore, SqlDatabase, SqlValue, TagValue } from "@atoll-run/core";
-import { isFault } from "@atoll-run/core";
+import { isFault, toFaultData } from "@atoll-run/core";
 import { BlockError, type BlockCode, blockError } from "../errors.ts";
 import { JsonText, type OpCall, type Ops, type Value } from "./op.ts";
 
@@ -51,7 +51,8 @@ function own(ops: Ops): Ops {
       return await op(args, call);
     } catch (error) {
       if (!isFault(error) || error instanceof BlockError) throw error;
-      throw blockError(error.code as BlockCode, error.message, { facts: error.facts, retry: error.retry, cause: error });
+      const { text, code, ...rest } = toFaultData(error);
+      throw blockError(code as BlockCode, text, { ...rest, cause: error });
     }
   }]));
 }
