@@ -1,5 +1,5 @@
 /**
- * Scripts as users of the public agent-block runtime write them, run by the command line (spec: block 3 to 5).
+ * Scripts as users of the public agent-block runtime write them, run by the command line (spec: block 3-5).
  *
  * A fixture is `fixtures/lua/NN-name.lua`, titled by its first line, a sentence of the specification, with
  * - `.out`: standard output, byte for byte;
