@@ -10,6 +10,7 @@ import { Handles } from "../bridges/handles.ts";
 import { meshOps, serveMesh } from "../bridges/mesh.ts";
 import { JsonText, type Ops } from "../bridges/op.ts";
 import { shOps } from "../bridges/sh.ts";
+import { stdioOps } from "../bridges/stdio.ts";
 import { storeOps } from "../bridges/stores.ts";
 import { ChildRunner } from "../children/runner.ts";
 import type { BusEvent } from "../bus/dispatcher.ts";
@@ -19,6 +20,7 @@ import { deniedError } from "../grants/denied.ts";
 import { guarded } from "./guarded.ts";
 import { createGate } from "../grants/create-gate.ts";
 import type { FromThread, Role } from "../isle/thread/protocol.ts";
+import { moduleOps } from "../modules/ops.ts";
 import { type Prepared, toText } from "./prepare.ts";
 
 /** How stores are opened; the composing program names the drivers. */
@@ -77,6 +79,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     ...shOps({ gate, runner, clock: parts.clock, handles, projectRoot: p.projectRoot,
       write: (stream, bytes) => (stream === "stdout" ? stdout(bytes) : stderr(bytes)) }, p.limits),
     ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
+    ...stdioOps({ stderr }), ...moduleOps({ gate, clock: parts.clock, dirs: p }, p.limits),
     "os.exit": ([code]) => {
       links.exit(Number(code ?? 0));
       return new Promise(() => undefined);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { candidateFiles, embeddedChunkName, notFoundText, packagePath } from "../../src/modules/search.ts";
+import { embeddedChunkName, moduleDirs, packagePath } from "../../src/modules/search.ts";
 
 const DEFAULT = "/usr/local/share/lua/5.4/?.lua;/usr/local/share/lua/5.4/?/init.lua;"
   + "/usr/local/lib/lua/5.4/?.lua;/usr/local/lib/lua/5.4/?/init.lua;./?.lua;./?/init.lua";
@@ -16,20 +16,10 @@ test("blocks/ beside the program comes after the project's blocks", () => {
     + `/opt/x/blocks/?.lua;/opt/x/blocks/?/init.lua;${DEFAULT}`);
 });
 
-test("dots of a module name are directories", () => {
-  assert.deepEqual(candidateFiles("/s/?.lua;;/s/?/init.lua", "a.b"), ["/s/a/b.lua", "/s/a/b/init.lua"]);
-});
-
-test("a name with a dollar sign is put into the template as it is", () => {
-  assert.deepEqual(candidateFiles("/s/?.lua", "a$&b"), ["/s/a$&b.lua"]);
+test("the script's directory and blocks/ of the project are its own module folders", () => {
+  assert.deepEqual(moduleDirs({ scriptDir: "/s", projectRoot: "/p" }), ["/s", "/p/blocks"]);
 });
 
 test("an embedded block has the chunk name @embedded:blocks/<name>/init.lua", () => {
   assert.equal(embeddedChunkName("agent"), "@embedded:blocks/agent/init.lua");
-});
-
-test("a module that is nowhere is told in Lua's wording, embedded blocks last", () => {
-  assert.equal(notFoundText("x", ["/s/x.lua", "./x.lua"]),
-    "module 'x' not found:\n\tno field package.preload['x']\n\tno file '/s/x.lua'\n\tno file './x.lua'\n"
-    + "\tno embedded block 'x'");
 });

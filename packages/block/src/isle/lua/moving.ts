@@ -7,8 +7,8 @@ import type { Capture, MovedFunction } from "../thread/protocol.ts";
 import { TYPE, typeName } from "./exports.ts";
 import { JSON_DEPTH_MAX } from "./json-decode.ts";
 import type { LuaJson } from "./json.ts";
-import { callOrThrow } from "./prelude.ts";
 import type { LuaVm } from "./vm.ts";
+import { REGISTRY } from "../wasm/shims.ts";
 
 export interface Mover {
   readonly vm: LuaVm;
@@ -166,7 +166,21 @@ function note(m: Mover, L: number, known: Map<number, Known>, at: Known): void {
   }
 }
 
-/** Puts a moved function together in this isle; gives its reference. Throws when a name it captured is not here. */
+/** Names of the modules that captured values come from, each once. */
+export function modulesOf(captures: readonly Capture[]): string[] {
+  const names = new Set<string>();
+  const look = (value: Capture): void => {
+    if (value.is === "path" && value.module !== undefined) names.add(value.module);
+    if (value.is === "table") for (const [key, item] of value.pairs) [key, item].forEach(look);
+  };
+  captures.forEach(look);
+  return [...names];
+}
+
+/**
+ * Puts a moved function together in this isle; gives its reference. Throws when a name it captured is not here. The modules
+ * it needs have been required before.
+ */
 export function loadMoved(m: Mover, moved: MovedFunction): number {
   const { state } = m.vm;
   const L = state.main;
@@ -210,20 +224,20 @@ function release(m: Mover, L: number, value: Capture): void {
 
 function releasePath(m: Mover, L: number, value: Capture & { is: "path" }): void {
   const { state } = m.vm;
-  state.pushRef(L, 2);
-  if (value.module !== undefined) {
-    state.pushText(L, "require");
-    state.x.lua_rawget(L, -2);
-    state.pushText(L, value.module);
-    callOrThrow(m.vm, 1, 1);
-    state.x.lua_rotate(L, -2, 1);
-    state.pop(L);
-  }
-  for (const key of value.path) {
-    if (state.x.lua_type(L, -1) !== TYPE.table) throw blockError("bus.register", `${value.path.join(".")} is not in the handler isle`);
+  const absent = (): Error => blockError("bus.register", `${[value.module ?? [], value.path].flat().join(".")} is not in the handler isle`);
+  const step = (key: string): void => {
+    if (state.x.lua_type(L, -1) !== TYPE.table) throw absent();
     state.pushText(L, key);
     state.x.lua_rawget(L, -2);
     state.x.lua_rotate(L, -2, 1);
     state.pop(L);
+  };
+  if (value.module === undefined) state.pushRef(L, 2);
+  else {
+    state.pushText(L, "_LOADED");
+    state.x.lua_rawget(L, REGISTRY);
+    step(value.module);
   }
+  value.path.forEach(step);
+  if (state.x.lua_type(L, -1) <= TYPE.nil) throw absent();
 }

@@ -438,6 +438,11 @@ export class LuaVm {
     }
   }
 
+  /** CPU milliseconds of this isle until now. */
+  get cpuMsNow(): number {
+    return this.cpuMs + (this.current === null ? 0 : this.host.monotonic() - this.#sliceAt);
+  }
+
   get ending(): Terminate | null {
     return this.#ending?.why ?? null;
   }

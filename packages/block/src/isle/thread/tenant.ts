@@ -1,13 +1,15 @@
 /** One isle inside its thread: the Lua VM, its faces, and the way of its calls to the host and back. */
-import { isFault, toFault, toFaultData } from "@atoll-run/core";
+import { type FaultData, isFault, toFault, toFaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { installFaces } from "../lua/faces/all.ts";
-import { loadMoved } from "../lua/moving.ts";
+import { loadMoved, modulesOf } from "../lua/moving.ts";
 import type { ArgReader } from "../lua/arguments.ts";
 import { LuaJson } from "../lua/json.ts";
 import type { Deliver, Task } from "../lua/tasks.ts";
 import { LuaVm } from "../lua/vm.ts";
-import { CONTROL, type FromThread, type IsleEvent, type IsleSetup, type Outcome, type ToThread } from "./protocol.ts";
+import { concat } from "./bytes.ts";
+import { FileBuffers } from "./file-buffers.ts";
+import { CONTROL, type FromThread, type IsleEvent, type IsleSetup, type MovedFunction, type Outcome, type ToThread } from "./protocol.ts";
 
 export interface ThreadParts {
   readonly module: WebAssembly.Module;
@@ -37,7 +39,11 @@ export class Tenant {
   runner = 0;
   /** Names every isle has before a script adds its own. */
   bootGlobals: readonly string[] = [];
+  /** Lua function that requires each of its arguments: see faces/require. */
+  requirer = 0;
   readonly reader: ArgReader;
+  /** What was written to files and pipes and is not with the host yet. */
+  readonly files = new FileBuffers((op, args, done) => this.send(op, args, done));
   #nextCall = 1;
   #out: Uint8Array[] = [];
   #outBytes = 0;
@@ -85,7 +91,7 @@ export class Tenant {
 
   flush(): void {
     if (this.#outBytes === 0) return;
-    const bytes = this.#out.length === 1 ? (this.#out[0] as Uint8Array) : concat(this.#out, this.#outBytes);
+    const bytes = concat(this.#out, this.#outBytes);
     this.#outSent = (this.#outSent + this.#outBytes) | 0;
     this.#out = [];
     this.#outBytes = 0;
@@ -114,6 +120,7 @@ export class Tenant {
   /** Asks the host for an op; the calling task waits. `push` may shape the answer, else it is pushed as it is. */
   call(L: number, op: string, args: readonly Value[], push?: (L: number, value: Value) => number): number {
     const task = this.vm.current as Task;
+    this.files.flush();
     return this.vm.wait(L, (settle) => {
       const call = this.#nextCall++;
       this.#calls.set(call, settle);
@@ -135,12 +142,29 @@ export class Tenant {
 
   readonly #shapes = new Map<number, (L: number, value: Value) => number>();
 
+  /** Asks the host for an op that no task waits for. */
+  send(op: string, args: readonly Value[], done: (fault: FaultData | undefined) => void): void {
+    const call = this.#nextCall++;
+    this.#sent.set(call, done);
+    this.post({ t: "call", isle: this.isle, call, op, args, task: this.vm.current?.identity.id ?? 0 });
+  }
+
+  readonly #sent = new Map<number, (fault: FaultData | undefined) => void>();
+
+  #answered(call: number, fault: FaultData | undefined): boolean {
+    const done = this.#sent.get(call);
+    this.#sent.delete(call);
+    done?.(fault);
+    return done !== undefined;
+  }
+
   // ---- from the host
 
   hear(message: ToThread): void {
     if (this.vm.state.dead !== null) return;
     switch (message.t) {
       case "reply": {
+        if (this.#answered(message.call, undefined)) return;
         const { value } = message;
         const shape = this.#shapes.get(message.call);
         this.#settle(message.call, (L) => {
@@ -157,7 +181,10 @@ export class Tenant {
           return 1;
         });
         return;
-      case "fault": this.#settle(message.call, (L) => this.vm.raise(L, toFault(message.fault))); return;
+      case "fault":
+        if (this.#answered(message.call, message.fault)) return;
+        this.#settle(message.call, (L) => this.vm.raise(L, toFault(message.fault)));
+        return;
       case "run": this.#run(message.source, message.chunk, message.args); return;
       case "event": this.#event(message.event); return;
       case "install": this.#install(message.call, message.fn); return;
@@ -193,7 +220,8 @@ export class Tenant {
     task.firstArgs = args.length;
     task.onEnd.push(() => {
       if (this.#dying()) return;
-      this.post({ t: "ran", isle: this.isle, outcome: this.#outcome(task, (T) => this.#value(T)) });
+      const outcome = this.#outcome(task, (T) => this.#value(T));
+      this.files.settle(() => this.post({ t: "ran", isle: this.isle, outcome }));
     });
   }
 
@@ -239,7 +267,8 @@ export class Tenant {
       const { reply } = this.work.get(task) as Work;
       this.work.delete(task);
       if (this.#dying()) return;
-      this.post({ t: "handled", isle: this.isle, seq: event.seq, outcome: this.#outcome(task, () => ({ text: reply as string })) });
+      const outcome = this.#outcome(task, () => ({ text: reply as string }));
+      this.files.settle(() => this.post({ t: "handled", isle: this.isle, seq: event.seq, outcome }));
     });
   }
 
@@ -290,15 +319,37 @@ export class Tenant {
     });
   }
 
-  #install(call: number, fn: Parameters<typeof loadMoved>[1]): void {
-    let ref = 0;
-    let problem: string | undefined;
-    try {
-      ref = loadMoved(this, fn);
-    } catch (error) {
-      problem = isFault(error) ? toFaultData(error).text : error instanceof Error ? error.message : String(error);
+  /** Modules that the function captured are required first, in a task of their own, since the host reads them. */
+  #install(call: number, fn: MovedFunction): void {
+    const { state } = this.vm;
+    const answer = (work: () => number): void => {
+      let ref = 0;
+      let problem: string | undefined;
+      try {
+        ref = work();
+      } catch (error) {
+        problem = isFault(error) ? toFaultData(error).text : error instanceof Error ? error.message : String(error);
+      }
+      this.post({ t: "installed", isle: this.isle, call, ref, ...(problem === undefined ? {} : { problem }) });
+    };
+    const modules = modulesOf(fn.captures);
+    if (modules.length === 0) {
+      answer(() => loadMoved(this, fn));
+      return;
     }
-    this.post({ t: "installed", isle: this.isle, call, ref, ...(problem === undefined ? {} : { problem }) });
+    state.pushRef(state.main, this.requirer);
+    const task = this.vm.spawn(state.main, "callback");
+    state.x.lua_checkstack(task.thread, modules.length + 1);
+    for (const name of modules) state.pushText(task.thread, name);
+    task.firstArgs = modules.length;
+    task.onEnd.push(() => {
+      if (this.#dying()) return;
+      const outcome = this.#outcome(task, () => ({ text: "" }));
+      answer(() => {
+        if (!outcome.ok) throw new Error(outcome.text);
+        return loadMoved(this, fn);
+      });
+    });
   }
 
   /** Tells the host once every task of std.task has ended; names those that still run. */
@@ -307,7 +358,7 @@ export class Tenant {
     const done = (): void => {
       if (left().length > 0) return;
       clearInterval(timer);
-      this.post({ t: "idle", isle: this.isle });
+      this.files.settle(() => this.post({ t: "idle", isle: this.isle }));
     };
     const timer = setInterval(() => {
       const names = left().map((task) => task.name);
@@ -333,14 +384,4 @@ export interface Work {
   /** First result of the function, read inside the coroutine. */
   read(L: number): Value;
   reply: Value;
-}
-
-function concat(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  const all = new Uint8Array(bytes);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

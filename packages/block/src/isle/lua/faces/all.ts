@@ -4,11 +4,16 @@ import { TYPE } from "../exports.ts";
 import { installBus } from "./bus.ts";
 import { installDeclared } from "./declared.ts";
 import { installGlobals } from "./globals.ts";
+import { installIo } from "./io.ts";
 import { installJson } from "./json.ts";
+import { installLog } from "./log.ts";
+import { installOs } from "./os.ts";
+import { installRequire } from "./require.ts";
 import { installRunner } from "./runner.ts";
 import { installSql } from "./sql.ts";
 import { installStoreTools } from "./store-tools.ts";
 import { installTool } from "./tool.ts";
+import { installValidate } from "./validate.ts";
 
 export function installFaces(isle: Tenant): void {
   installRunner(isle);
@@ -18,6 +23,11 @@ export function installFaces(isle: Tenant): void {
   installTool(isle);
   installSql(isle);
   installStoreTools(isle);
+  installIo(isle);
+  installOs(isle);
+  installRequire(isle);
+  installLog(isle);
+  installValidate(isle);
   isle.bootGlobals = globalNames(isle);
   installGlobals(isle);
 }

@@ -1,0 +1,45 @@
+/** `log`, and what a script may know of its block: `std.env.agent_id()`, `std.env.project_root()`. */
+import { isFault } from "@atoll-run/core";
+import type { Tenant } from "../../thread/tenant.ts";
+import { TYPE } from "../exports.ts";
+import { define, runLua } from "./face.ts";
+
+const SOURCE = String.raw`
+local note = ...
+local tostring, type = tostring, type
+log = {}
+for _, level in ipairs{"debug", "info", "warn", "error"} do
+  log[level] = function(msg, fields)
+    if type(fields) ~= "table" then fields = nil end
+    note(level, tostring(msg), fields)
+  end
+end
+`;
+
+export function installLog(isle: Tenant): void {
+  const { state } = isle.vm;
+  runLua(isle, "log", SOURCE, [(L) => {
+    const level = state.lossyText(L, 1) as Parameters<Tenant["note"]>[0];
+    isle.note(level, "lua", state.lossyText(L, 2), { ...readFields(isle, L, 3), script: isle.setup.scriptName });
+    return 0;
+  }]);
+  for (const [name, value] of [["agent_id", isle.setup.agentId], ["project_root", isle.setup.projectRoot]] as const) {
+    define(isle, `std.env.${name}`, (L) => {
+      state.push(L, value);
+      return 1;
+    });
+  }
+}
+
+/** Fields of a log line: whatever plain data the table has. What cannot be said is said so; logging never raises. */
+function readFields(isle: Tenant, L: number, index: number): Record<string, unknown> {
+  const { state } = isle.vm;
+  if (state.x.lua_type(L, index) !== TYPE.table) return {};
+  try {
+    const read = state.get(L, index);
+    return Array.isArray(read) ? Object.fromEntries(read.map((value, i) => [String(i + 1), value])) : { ...(read as object) };
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return { fields: error.message };
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What the scripts of one isle wrote to files and pipes and the host does not have yet.
+ * takes bytes per open file; gives them to the host in order, in pieces worth a message; promises that nothing stays here
+ * once the isle has nothing to do, and that a failed write is told at the next one; refuses nothing: whoever writes faster
+ * than the host is told to wait.
+ */
+import type { FaultData } from "@atoll-run/core";
+import type { Value } from "../../bridges/op.ts";
+import { concat } from "./bytes.ts";
+
+/** A file with this many bytes waiting is full: its writer waits until the host has them. */
+const FULL_BYTES = 16_384;
+/** Unasked writes of one file that may be on their way at once; what is written meanwhile waits here. */
+const UNDERWAY_MAX = 4;
+/** The end of a task waits this long for what it wrote. A pipe that nobody reads may never take it. */
+const SETTLE_MS = 5_000;
+
+/** Asks the host for an op without waiting for it; `done` hears how it went. */
+export type Send = (op: string, args: readonly Value[], done: (fault: FaultData | undefined) => void) => void;
+
+interface Buffered {
+  readonly op: string;
+  pieces: Uint8Array[];
+  bytes: number;
+  underway: number;
+  fault: FaultData | undefined;
+}
+
+export class FileBuffers {
+  readonly #send: Send;
+  readonly #files = new Map<number, Buffered>();
+  readonly #dirty = new Set<number>();
+  #underway = 0;
+  #armed = false;
+  #settled: (() => void)[] = [];
+
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  /** Keeps `bytes` for file number `id`, which the host writes with `op`; true when the writer should wait for `take`. */
+  put(id: number, op: string, bytes: Uint8Array): boolean {
+    let file = this.#files.get(id);
+    if (file === undefined) this.#files.set(id, file = { op, pieces: [], bytes: 0, underway: 0, fault: undefined });
+    file.pieces.push(bytes);
+    file.bytes += bytes.length;
+    this.#dirty.add(id);
+    this.#arm();
+    return file.bytes >= FULL_BYTES;
+  }
+
+  /** Is there anything of this file that the host has not confirmed? */
+  pending(id: number): boolean {
+    const file = this.#files.get(id);
+    return file !== undefined && (file.bytes > 0 || file.underway > 0);
+  }
+
+  /** Hands over what waits for a file, to a caller who writes it. */
+  take(id: number): Uint8Array {
+    this.#dirty.delete(id);
+    const file = this.#files.get(id);
+    if (file === undefined) return new Uint8Array(0);
+    const all = concat(file.pieces, file.bytes);
+    file.pieces = [];
+    file.bytes = 0;
+    return all;
+  }
+
+  /** Why an unasked write of this file failed; told once. */
+  takeFault(id: number): FaultData | undefined {
+    const file = this.#files.get(id);
+    const fault = file?.fault;
+    if (file !== undefined) file.fault = undefined;
+    return fault;
+  }
+
+  /** The file is closed: its number never comes again. */
+  forget(id: number): void {
+    this.#dirty.delete(id);
+    this.#files.delete(id);
+  }
+
+  /** Writes what is left and closes, without anybody waiting: for files that were dropped. */
+  drop(id: number, closeOp: string): void {
+    this.#write(id);
+    this.forget(id);
+    this.#hand(closeOp, [id], () => undefined);
+  }
+
+  /** Sends what waits, save for files whose host half is behind; with `all`, those too. */
+  flush(all = false): void {
+    for (const id of this.#dirty) if (all || (this.#files.get(id)?.underway ?? 0) < UNDERWAY_MAX) this.#write(id);
+  }
+
+  /** Calls `then` once the host has confirmed everything, at once when it already has, after a bound at the latest. */
+  settle(then: () => void): void {
+    this.flush(true);
+    if (this.#underway === 0) {
+      then();
+      return;
+    }
+    const done = (): void => {
+      clearTimeout(timer);
+      this.#settled = this.#settled.filter((one) => one !== done);
+      then();
+    };
+    const timer = setTimeout(done, SETTLE_MS);
+    this.#settled.push(done);
+  }
+
+  #write(id: number): void {
+    const file = this.#files.get(id);
+    if (file === undefined || file.bytes === 0) return;
+    file.underway++;
+    this.#hand(file.op, [id, this.take(id)], (fault) => {
+      file.underway--;
+      file.fault ??= fault;
+      if (file.bytes > 0) this.#arm();
+    });
+  }
+
+  #hand(op: string, args: readonly Value[], done: (fault: FaultData | undefined) => void): void {
+    this.#underway++;
+    this.#send(op, args, (fault) => {
+      done(fault);
+      if (--this.#underway === 0) for (const settled of this.#settled) settled();
+    });
+  }
+
+  /** Nothing waits longer than until the isle has nothing to do. */
+  #arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    setImmediate(() => {
+      this.#armed = false;
+      this.flush();
+    });
+  }
+}
