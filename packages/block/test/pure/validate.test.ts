@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Marked, plainView } from "../../src/pure/plain-view.ts";
+import { Marked, plainView } from "./plain-view.ts";
 import { checkData } from "../../src/pure/validate.ts";
 
 const check = (data: unknown, schema: unknown): readonly string[] => checkData(data, schema, plainView);

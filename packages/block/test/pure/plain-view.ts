@@ -1,8 +1,8 @@
 /**
- * The view of `std.validate` on plain values, as JavaScript has them: a list or a record is a table, a Map is a table
+ * A view for `std.validate` tests on plain values: a list or a record is a table, a Map is a table
  * with any keys. What plain data cannot say is a `Marked` value.
  */
-import type { ValidType, ValueView } from "./validate.ts";
+import type { ValidType, ValueView } from "../../src/pure/validate.ts";
 
 /** Stands for a value of a VM that plain data cannot hold: a function, a userdata, the float 8.0. */
 export class Marked {
