@@ -261,7 +261,7 @@ export class Tenant {
         return 2;
       },
       reply: "null",
-      read: (L) => this.json.encodeReply(L, 1, "reply encode"),
+      read: (L) => (state.x.lua_gettop(L) === 0 ? "null" : this.json.encodeReply(L, 1, "reply encode")),
     });
     task.onEnd.push(() => {
       const { reply } = this.work.get(task) as Work;
