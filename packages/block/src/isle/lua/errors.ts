@@ -48,11 +48,9 @@ export class LuaErrors {
   }
 
   /** Reads the error value on top of a dead coroutine's stack. */
-  read(T: number): Raised {
-    const { x, main } = this.#state;
+  read(T: number, traceback: string): Raised {
+    const { x } = this.#state;
     x.lua_checkstack(T, 8);
-    x.lua_checkstack(main, 8);
-    const traceback = this.#traceback(T);
     const fault = this.#fault(T);
     if (fault !== undefined) return { text: fault.text, traceback, fault };
     const type = x.lua_type(T, -1);
@@ -74,12 +72,14 @@ export class LuaErrors {
     }
   }
 
-  #traceback(T: number): string {
+  /** Where a message handler was called from, without the two levels of our own under each task. */
+  traceback(T: number): string {
     const { x, main } = this.#state;
-    x.luaL_traceback(main, T, 0, 0);
+    x.lua_checkstack(main, 8);
+    x.luaL_traceback(main, T, 0, 1);
     const text = this.#state.lossyText(main, -1);
     this.#state.pop(main);
-    return text;
+    return text.split("\n").slice(0, -2).join("\n");
   }
 
   /** The fault data of an error object of ours on top of the stack, else undefined. */

@@ -3,12 +3,13 @@
  * objects. Compiled once in a thread, then loaded as bytecode.
  */
 import { LuaErrors } from "./errors.ts";
+import { TYPE } from "./exports.ts";
 import type { LuaVm } from "./vm.ts";
 
 const AWAIT = 8;
 
 const SOURCE = String.raw`
-local AWAIT, cancelling, write = ...
+local AWAIT, cancelling, write, trace, inner, pause = ...
 local pcall, xpcall, error, select, type, rawequal, tostring = pcall, xpcall, error, select, type, rawequal, tostring
 local resume, yield, create, close, status = coroutine.resume, coroutine.yield, coroutine.create, coroutine.close, coroutine.status
 local pack, concat = table.pack, table.concat
@@ -16,7 +17,10 @@ local pack, concat = table.pack, table.concat
 -- a wait of an inner coroutine suspends the whole task
 local function step(co, ok, a, ...)
   if rawequal(a, AWAIT) and ok then return step(co, resume(co, yield(a))) end
-  if not ok and cancelling() then error(a, 0) end
+  if not ok and cancelling() then
+    close(co)
+    error(a, 0)
+  end
   return ok, a, ...
 end
 function coroutine.resume(co, ...) return step(co, resume(co, ...)) end
@@ -32,6 +36,19 @@ function coroutine.wrap(f)
   local co = create(f)
   return function(...) return unwrap(co, step(co, resume(co, ...))) end
 end
+
+-- outside of coroutines of the script itself, a yield gives way to other tasks; with a number it sleeps that many milliseconds
+function coroutine.yield(...)
+  if inner() then return yield(...) end
+  return pause((...))
+end
+
+-- under every task: xpcall closes what is to be closed when the task fails
+local function done(ok, ...)
+  if ok then return ... end
+  error((...), 0)
+end
+local function base(f, ...) return done(xpcall(f, trace, ...)) end
 
 -- errors of a task that is being ended are never caught
 local function caught(ok, ...)
@@ -54,13 +71,19 @@ local fault = {__name = "error"}
 function fault.__tostring(e) return e.message end
 function fault.__concat(a, b) return tostring(a) .. tostring(b) end
 fault.__metatable = "error"
-return fault
+return base, fault
 `;
 
 let compiled: Uint8Array | undefined;
 
-/** Runs the prelude in a fresh VM; gives the error objects it defines. */
-export function bootPrelude(vm: LuaVm): LuaErrors {
+export interface Prelude {
+  readonly errors: LuaErrors;
+  /** Reference of the function under every task: it calls the function it is given. */
+  readonly base: number;
+}
+
+/** Runs the prelude in a fresh VM. */
+export function bootPrelude(vm: LuaVm): Prelude {
   const { state } = vm;
   const L = state.main;
   compiled ??= compile(vm, SOURCE, "=[atoll]");
@@ -74,8 +97,18 @@ export function bootPrelude(vm: LuaVm): LuaErrors {
     vm.host.write(1, state.bytesAt(T, 1));
     return 0;
   }));
-  callOrThrow(vm, 3, 1);
-  return new LuaErrors(state);
+  state.pushFunction(L, vm.define((T) => vm.failing(T)));
+  state.pushFunction(L, vm.define((T) => {
+    state.x.lua_pushboolean(T, vm.current?.thread === T ? 0 : 1);
+    return 1;
+  }));
+  state.pushFunction(L, vm.define((T) => {
+    const number = state.x.lua_type(T, 1) === TYPE.number;
+    return vm.sleep(T, number ? state.x.lua_tonumberx(T, 1, 0) : 0);
+  }));
+  callOrThrow(vm, 6, 2);
+  const errors = new LuaErrors(state);
+  return { errors, base: state.ref(L) };
 }
 
 /** Bytecode of a chunk of ours; a fault in it is our own bug. */

@@ -13,10 +13,15 @@ export interface Wait {
   readonly dueAt?: number;
   /** True when only another task of this isle can settle it. */
   readonly local?: boolean;
+  /** Nothing is waited for: the others have their turn, then the task goes on. */
+  readonly turn?: boolean;
+  /** What a soft cancel raises here; default `task cancelled`. */
+  cancelled?(): Error;
 }
 
 export type TaskState = "ready" | "running" | "waiting" | "ended";
-export type TaskKind = "script" | "task" | "handler" | "callback";
+/** A body runs in the name of another task, so that it can be ended alone (std.task.with_timeout). */
+export type TaskKind = "script" | "task" | "handler" | "callback" | "body";
 
 export type TaskEnd = { readonly how: "returned" } | { readonly how: "failed" } | { readonly how: "aborted" };
 
@@ -30,14 +35,17 @@ export class Task {
   state: TaskState = "ready";
   /** Pushes what the task waited for; called inside the coroutine, so Lua's memory errors stay catchable. */
   deliver: Deliver | null = null;
-  /** Values already on the coroutine's stack for the first resume. */
+  /** Arguments of the function, already on the coroutine's stack for the first resume. */
   firstArgs = 0;
+  begun = false;
   wait: Wait | null = null;
+  /** A soft cancel does not end the wait: what is waited for is told of it, and ends. */
+  shielded = false;
   /** Soft: `task cancelled` at each suspension point. */
   cancelled = false;
   /** Monotonic time of the abort; then bridges refuse and pcall rethrows. */
   abortedAt: number | null = null;
-  raisedAt = 0;
+  raisedAt = -Infinity;
   /** Monotonic deadline of the event being handled. */
   deadlineAt = Infinity;
   /** Number of the event being handled, 0 outside a handler. */
@@ -46,7 +54,11 @@ export class Task {
   endedAt: number | null = null;
   end: TaskEnd | null = null;
   readonly onEnd: ((task: Task) => void)[] = [];
-  /** Task whose identity a body runs under (std.task.with_timeout). */
+  /** What a soft cancel reaches beside the task itself: open scopes, a body with a time limit. */
+  readonly onCancel = new Set<() => void>();
+  /** Where the error that ended it was raised. */
+  traceback = "";
+  /** Task in whose name this one runs: itself, save for a body. */
   identity: Task = this;
 
   constructor(id: number, kind: TaskKind, thread: { thread: number; ref: number }) {
@@ -102,6 +114,7 @@ export class Scheduler {
     task.end = end;
     task.endedAt = now;
     task.wait = null;
+    task.onCancel.clear();
     this.live.delete(task);
     for (const hear of task.onEnd) hear(task);
     task.onEnd.length = 0;

@@ -5,11 +5,13 @@
  */
 import { type FaultData, isFault, toFaultData } from "@atoll-run/core";
 import { blockError } from "../../errors.ts";
-import { STATUS, TYPE } from "./exports.ts";
+import { after, Alarms } from "./alarms.ts";
+import { STATUS } from "./exports.ts";
 import { LuaErrors, LuaRaise, type Raised } from "./errors.ts";
 import { bootPrelude } from "./prelude.ts";
 import { LuaState, OutOfMemory, POLL_TICKS, SLOT, type StateHost, Terminate } from "./state.ts";
 import { type Deliver, Scheduler, type Task, type TaskKind, type Wait } from "./tasks.ts";
+import type { HostFunction, VmHost, VmLimits } from "./vm-host.ts";
 
 /** A value no script can make: "a wait for the host is outstanding". */
 export const AWAIT = 8;
@@ -19,44 +21,11 @@ export const SOFT_MS = 80;
 /** An aborted task may clean up for this long; then its isle is killed. */
 const ABORT_MS = 500;
 const ABORT_RAISE_MS = 100;
+/** Nothing to wait for but one's turn. */
+const TURN: Wait = { turn: true, dueAt: 0, cancel: () => undefined };
 const SLICE_MS = 5;
 /** After this much time without a break the worker looks at its messages again. */
 const BATCH_MS = 5;
-
-export interface VmLimits {
-  readonly bytesMax: number;
-  /** CPU and wall milliseconds of the whole run; CPU milliseconds without giving way. */
-  readonly cpuMsMax: number;
-  readonly wallMsMax: number;
-  readonly sliceMsMax: number;
-  readonly liveTasksMax: number;
-}
-
-export interface VmHost {
-  /** Non-zero when the host wants this isle ended; read from shared memory. */
-  killRequested(): boolean;
-  /** Number of the event whose handler is to be aborted, 0 for none; read from shared memory. */
-  abortRequested(): number;
-  monotonic(): number;
-  now(): number;
-  /** Bytes for stdout (1) or a warning of Lua's own (2). */
-  write(descriptor: number, bytes: Uint8Array): void;
-  /** Blocks until a message came or `ms` passed, and handles what came; false when that cannot be here. */
-  pump(ms: number): boolean;
-  /** The VM may not be entered any more. */
-  died(why: Terminate): void;
-  /** Runs `work` after messages had their turn. */
-  later(work: () => void): void;
-  /** Runs `work` once, as soon as what is going on in the thread is done. */
-  soon(work: () => void): void;
-  warn(text: string): void;
-  /** A message for this thread has not been looked at: a shared isle gives way for it. */
-  messageWaits(): boolean;
-  /** Called at each poll: a chance to send what waits. */
-  polled(now: number): void;
-}
-
-export type HostFunction = (L: number) => number;
 
 export class LuaVm {
   readonly state: LuaState;
@@ -66,6 +35,9 @@ export class LuaVm {
   readonly limits: VmLimits;
   current: Task | null = null;
   cpuMs = 0;
+  /** Times that also come while Lua code is busy; what they do must not enter the VM. */
+  readonly alarms: Alarms;
+  readonly #base: number;
   readonly #functions: HostFunction[] = [];
   readonly #startedAt: number;
   readonly #resume: (task: Task) => Promise<number> | number;
@@ -74,6 +46,7 @@ export class LuaVm {
   #sliceAt = 0;
   #ending: { at: number; why: Terminate } | null = null;
   #running = false;
+  #abortedEvent = 0;
 
   constructor(module: WebAssembly.Module, host: VmHost, options: { limits: VmLimits; shared: boolean }) {
     this.host = host;
@@ -81,6 +54,7 @@ export class LuaVm {
     this.#shared = options.shared;
     this.#startedAt = host.monotonic();
     this.#sliceAt = this.#startedAt;
+    this.alarms = new Alarms(() => host.monotonic());
     const stateHost: StateHost = {
       poll: () => this.#poll(), call: (L, fn) => this.#call(L, fn), resumed: (L) => this.#resumed(L), hook: (L) => this.#hook(L),
       write: (fd, bytes) => host.write(fd, bytes), now: () => host.now(),
@@ -91,11 +65,14 @@ export class LuaVm {
     const { x, scratch } = this.state;
     const promised = options.shared ? WebAssembly.promising(x.lua_resume) : undefined;
     this.#resume = (task) => {
-      const args = task.firstArgs;
-      task.firstArgs = 0;
+      // the function to call is the first argument of the one under every task
+      const args = task.begun ? 0 : task.firstArgs + 1;
+      task.begun = true;
       return promised === undefined ? x.lua_resume(task.thread, 0, args, scratch) : promised(task.thread, 0, args, scratch);
     };
-    this.errors = bootPrelude(this);
+    const { errors, base } = bootPrelude(this);
+    this.errors = errors;
+    this.#base = base;
   }
 
   // ---- host functions
@@ -134,12 +111,15 @@ export class LuaVm {
 
   /**
    * Suspends the current task until `settle` is called. `start` begins the work and says how to give it up. In places that
-   * cannot yield the whole isle waits instead.
+   * cannot yield the whole isle waits instead. `shielded`: a soft cancel does not end this wait.
    */
-  wait(L: number, start: (settle: (deliver: Deliver) => void) => Wait): number {
+  wait(L: number, start: (settle: (deliver: Deliver) => void) => Wait, shielded = false): number {
     const task = this.current;
     if (task === null) throw new LuaRaise("attempt to wait outside a task");
     this.#refuse(task);
+    const refused = task.cancelled && !shielded;
+    const here = this.state.x.lua_isyieldable(L) === 0;
+    if (refused && here) throw cancelledError();
     let settled: Deliver | null = null;
     let suspended = false;
     const settle = (deliver: Deliver): void => {
@@ -147,25 +127,33 @@ export class LuaVm {
       settled = deliver;
       if (suspended && task.wait === wait) this.tasks.ready(task, deliver);
     };
-    const wait = start(settle);
+    // one that catches its cancel again and again still gives way to the others each time
+    const wait = refused ? TURN : start(settle);
     const now = (): Deliver | null => settled;
     const early = now();
     if (early !== null) return early(L);
-    if (this.state.x.lua_isyieldable(L) === 0) return this.#waitHere(L, wait, now);
+    if (here) return this.#waitHere(L, wait, { settled: now, shielded });
     suspended = true;
     task.wait = wait;
+    task.shielded = shielded;
     this.state.x.lua_settop(L, 0);
     this.state.x.lua_pushlightuserdata(L, AWAIT);
     return -2;
   }
 
   #refuse(task: Task): void {
-    if (task.aborting || this.#ending !== null) throw new LuaRaise(this.#ending === null ? "task aborted" : "cancelled");
-    if (task.cancelled) throw new LuaRaise("task cancelled");
+    if (this.#ending !== null) throw new LuaRaise("cancelled");
+    if (task.aborting) throw this.#abortError(task);
+  }
+
+  /** From the first of these on, what the task has to close has its time. */
+  #abortError(task: Task): LuaRaise {
+    if (task.raisedAt < (task.abortedAt ?? 0)) task.raisedAt = this.host.monotonic();
+    return new LuaRaise("task aborted");
   }
 
   /** A comparator or a pattern callback cannot yield: the isle waits, its cancel and deadlines stay live. */
-  #waitHere(L: number, wait: Wait, settled: () => Deliver | null): number {
+  #waitHere(L: number, wait: Wait, o: { settled: () => Deliver | null; shielded: boolean }): number {
     if (wait.local === true) {
       wait.cancel();
       throw blockError("isle.would_block", "runtime error: isle would block: the answer must come from this isle itself");
@@ -173,7 +161,7 @@ export class LuaVm {
     const strict = this.state.strict;
     const begun = this.host.monotonic();
     for (;;) {
-      const deliver = settled();
+      const deliver = o.settled();
       if (deliver !== null) {
         this.state.strict = strict;
         this.#sliceAt += this.host.monotonic() - begun;
@@ -181,9 +169,13 @@ export class LuaVm {
       }
       const task = this.current;
       this.#limits(this.host.monotonic());
-      if (task !== null && (task.aborting || task.cancelled || this.#ending !== null)) {
+      if (task !== null && (task.aborting || this.#ending !== null)) {
         wait.cancel();
         this.#refuse(task);
+      }
+      if (task?.cancelled === true && !o.shielded) {
+        wait.cancel();
+        throw wait.cancelled?.() ?? cancelledError();
       }
       const left = (wait.dueAt ?? Infinity) - this.host.monotonic();
       if (left <= 0) {
@@ -197,16 +189,12 @@ export class LuaVm {
     }
   }
 
-  /** A wait for a time, in milliseconds. */
+  /** A wait for a time, in milliseconds, never shorter; 0 only gives way to the other tasks. */
   sleep(L: number, ms: number): number {
-    const dueAt = this.host.monotonic() + ms;
-    return this.wait(L, (settle) => {
-      const timer = setTimeout(() => settle(() => 0), ms);
-      return {
-        dueAt,
-        cancel: () => clearTimeout(timer),
-      };
-    });
+    if (!(ms > 0)) return this.wait(L, () => TURN);
+    const monotonic = (): number => this.host.monotonic();
+    const dueAt = monotonic() + ms;
+    return this.wait(L, (settle) => ({ dueAt, cancel: after(ms, monotonic, () => settle(() => 0)) }));
   }
 
   #resumed(L: number): number {
@@ -232,10 +220,11 @@ export class LuaVm {
       this.state.pop(from);
       throw blockError("isle.memory", `limit error: too many live tasks (limit: ${this.limits.liveTasksMax})`);
     }
-    const { x, main } = this.state;
-    x.lua_checkstack(main, 4);
-    const thread = x.lua_newthread(main);
-    const ref = this.state.ref(main);
+    const { x } = this.state;
+    x.lua_checkstack(from, 4);
+    const thread = x.lua_newthread(from);
+    const ref = this.state.ref(from);
+    this.state.pushRef(thread, this.#base);
     x.lua_xmove(from, thread, 1);
     const task = this.tasks.create(kind, { thread, ref });
     task.startedAt = this.host.monotonic();
@@ -247,32 +236,40 @@ export class LuaVm {
   cancelTask(task: Task): void {
     if (task.state === "ended" || task.cancelled) return;
     task.cancelled = true;
-    this.#interrupt(task, "task cancelled");
+    if (!task.shielded) this.#cancelWait(task);
+    for (const hear of task.onCancel) hear();
   }
 
-  /** Ends a task whatever its code does; what does not end in time takes the isle along. */
+  #cancelWait(task: Task): void {
+    const error = task.wait?.cancelled;
+    this.#interrupt(task, (L) => this.raise(L, error?.() ?? cancelledError()));
+  }
+
+  /** Ends a task whatever its code does; what does not end in time takes the isle along. Does not enter the VM. */
   abortTask(task: Task): void {
     if (task.state === "ended" || task.aborting) return;
     task.abortedAt = this.host.monotonic();
-    if (task.state === "ready" && task.deliver === null && this.state.x.lua_status(task.thread) === 0 && task.raisedAt === 0) {
-      this.#end(task, { how: "aborted" });
-      return;
-    }
-    this.#interrupt(task, "task aborted");
-    const timer = setTimeout(() => {
-      if (task.state !== "ended") this.end(new Terminate("crashed", `task ${task.id} did not end after its abort`));
-    }, ABORT_MS);
-    task.onEnd.push(() => clearTimeout(timer));
+    this.#abortWait(task);
+    const off = this.alarms.set(ABORT_MS, () => this.end(new Terminate("crashed", `task ${task.id} did not end after its abort`)));
+    task.onEnd.push(off);
   }
 
-  #interrupt(task: Task, text: string): void {
+  #abortWait(task: Task): void {
+    const raise: Deliver = (L) => this.raise(L, this.#abortError(task));
+    if (task.state === "ready") task.deliver = raise;
+    else this.#interrupt(task, raise);
+  }
+
+  #interrupt(task: Task, deliver: Deliver): void {
     if (task.state !== "waiting") return;
     const { wait } = task;
     wait?.cancel();
-    this.tasks.ready(task, (L) => {
-      this.state.pushText(L, text);
-      return -1;
-    });
+    this.tasks.ready(task, deliver);
+  }
+
+  /** The time of an event is over: its handler, and what runs under the handler's name, is aborted. */
+  abortEvent(seq: number): void {
+    for (const task of this.tasks.live) if (task.identity.kind === "handler" && task.eventSeq === seq) this.abortTask(task);
   }
 
   #end(task: Task, end: NonNullable<Task["end"]>): void {
@@ -296,11 +293,14 @@ export class LuaVm {
     try {
       for (let task = this.tasks.next(); task !== undefined; task = this.tasks.next()) {
         if (task.state === "ready") {
-          const resumed = this.#step(task);
-          if (resumed !== undefined) await resumed;
+          if (!task.begun && (task.aborting || this.#ending !== null)) this.#end(task, { how: "aborted" });
+          else {
+            const resumed = this.#step(task);
+            if (resumed !== undefined) await resumed;
+          }
         }
         if (this.state.dead !== null) return;
-        if (this.host.monotonic() > until && !this.tasks.idle) break;
+        if (!this.tasks.idle && (this.host.monotonic() > until || this.host.messageWaits())) break;
       }
     } finally {
       this.#running = false;
@@ -341,23 +341,11 @@ export class LuaVm {
   }
 
   #yielded(task: Task, count: number): void {
-    const { x } = this.state;
-    const T = task.thread;
-    const awaiting = count === 1 && x.lua_type(T, -1) === TYPE.lightuserdata && x.lua_touserdata(T, -1) === AWAIT;
-    const pause = !awaiting && count > 0 && x.lua_type(T, -count) === TYPE.number ? Number(this.state.number(T, -count)) : 0;
-    this.state.pop(T, count);
-    if (awaiting) {
-      task.state = "waiting";
-      if (task.aborting) this.#interrupt(task, "task aborted");
-      else if (task.cancelled) this.#interrupt(task, "task cancelled");
-      return;
-    }
-    // a bare coroutine.yield() gives way; with a number it sleeps that many milliseconds
+    this.state.pop(task.thread, count);
     task.state = "waiting";
-    if (pause > 0) {
-      const timer = setTimeout(() => this.tasks.ready(task, null), pause);
-      task.wait = { cancel: () => clearTimeout(timer) };
-    } else this.host.later(() => task.state === "waiting" && this.tasks.ready(task, null));
+    if (task.aborting) this.#abortWait(task);
+    else if (task.cancelled && !task.shielded) this.#cancelWait(task);
+    else if (task.wait === null || task.wait.turn === true) this.tasks.ready(task, null);
   }
 
   // ---- metering, cancel, kill
@@ -366,17 +354,18 @@ export class LuaVm {
     const now = this.host.monotonic();
     this.host.polled(now);
     this.#limits(now);
+    this.alarms.look(now);
     const task = this.current;
     if (this.#ending !== null) {
       if (now - this.#ending.at >= SOFT_MS) throw this.#ending.why;
       if (task !== null && task.raisedAt < this.#ending.at) this.#setHook();
     } else if (task !== null) {
       const abort = this.host.abortRequested();
-      if (abort !== 0 && task.kind === "handler" && task.eventSeq === abort && !task.aborting) this.abortTask(task);
-      if (task.aborting && now - task.raisedAt > ABORT_RAISE_MS) this.#setHook();
-      if (task.abortedAt !== null && now - task.abortedAt > ABORT_MS) {
-        this.end(new Terminate("crashed", `task ${task.id} did not end after its abort`));
+      if (abort !== this.#abortedEvent) {
+        this.#abortedEvent = abort;
+        this.abortEvent(abort);
       }
+      if (task.aborting && now - task.raisedAt > ABORT_RAISE_MS) this.#setHook();
     }
     const due = now - this.#sliceAt > SLICE_MS || this.host.messageWaits();
     return this.#shared && due && this.#inHost === 0 && this.current !== null ? 0 : POLL_TICKS;
@@ -419,7 +408,7 @@ export class LuaVm {
   end(why: Terminate): void {
     if (this.#ending !== null || this.state.dead !== null) return;
     this.#ending = { at: this.host.monotonic(), why };
-    for (const task of this.tasks.live) this.#interrupt(task, "cancelled");
+    for (const task of this.tasks.live) this.#interrupt(task, (L) => this.raise(L, new LuaRaise("cancelled")));
     setTimeout(() => this.#die(why), SOFT_MS).unref();
     if (this.tasks.live.size === 0) this.#die(why);
   }
@@ -433,6 +422,7 @@ export class LuaVm {
   drop(): void {
     if (this.state.dead === null) {
       this.state.dead = new Terminate("cancelled", "cancelled");
+      this.alarms.clear();
       for (const task of this.tasks.live) task.wait?.cancel();
       this.tasks.live.clear();
     }
@@ -452,6 +442,7 @@ export class LuaVm {
     const why = this.#ending?.why ?? toTerminate(error, this.state.capHit);
     this.state.dead = why;
     this.current = null;
+    this.alarms.clear();
     for (const task of this.tasks.live) task.wait?.cancel();
     this.tasks.live.clear();
     this.host.died(why);
@@ -479,10 +470,24 @@ export class LuaVm {
     });
   }
 
+  /** Message handler under every task: keeps where its error was raised. */
+  failing(L: number): number {
+    const { strict } = this.state;
+    this.state.strict = false;
+    if (this.current !== null && !this.cancelling()) this.current.traceback = this.errors.traceback(L);
+    this.state.strict = strict;
+    this.state.x.lua_settop(L, 1);
+    return 1;
+  }
+
   /** What a failed task raised. */
   raised(task: Task): Raised {
-    return this.errors.read(task.thread);
+    return this.errors.read(task.thread, task.traceback);
   }
+}
+
+function cancelledError(): Error {
+  return blockError("task.cancelled", "task cancelled");
 }
 
 function toTerminate(error: unknown, capHit: boolean): Terminate {
@@ -492,3 +497,4 @@ function toTerminate(error: unknown, capHit: boolean): Terminate {
 }
 
 export type { FaultData };
+export type { HostFunction, VmHost, VmLimits };
