@@ -47,7 +47,8 @@ export interface LuaExports {
   readonly lua_rawequal: Fn3;
   readonly lua_rawget: Fn2;
   readonly lua_rawgeti: (L: number, index: number, key: bigint) => number;
-  readonly lua_rawlen: Fn2;
+  /** 64 bits wide: `LuaState.length` gives it as a number. */
+  readonly lua_rawlen: (L: number, index: number) => bigint;
   readonly lua_rawset: (L: number, index: number) => void;
   readonly lua_rawseti: (L: number, index: number, key: bigint) => void;
   readonly lua_resume: Fn4;

@@ -2,16 +2,15 @@
  * JSON text straight onto the Lua stack: strings are taken from the VM's memory without a detour through JavaScript, so
  * integers, floats and bytes stay exact. RFC 8259; nesting up to 128.
  */
+import { INT64_MAX, INT64_MIN, JSON_DEPTH_MAX } from "@atoll-run/core";
 import type { LuaState } from "./state.ts";
 
-export const JSON_DEPTH_MAX = 128;
-const INT64_MAX = 9_223_372_036_854_775_807n;
-const INT64_MIN = -9_223_372_036_854_775_808n;
+export { JSON_DEPTH_MAX };
 
 export interface DecodeRules {
   /** J: null is the sentinel. S: null is nil. */
   readonly null: "sentinel" | "nil";
-  /** Called with an empty array on the stack: marks it, so that it stays an array. */
+  /** Marks the table on top of the stack as an array: an empty one, or one whose nulls became holes. */
   markArray(L: number): void;
 }
 
@@ -26,27 +25,39 @@ export class JsonProblem extends Error {
   }
 }
 
-export class JsonDecoder {
+/**
+ * Pushes the value of the `size` bytes of UTF-8 at `p`, which must stay where they are. On a problem the stack is left
+ * dirty: the caller is a host function that raises.
+ */
+export function decodeJson(state: LuaState, L: number, rules: DecodeRules, text: { p: number; size: number }): void {
+  new Decoder(state, L, rules, text).decode();
+}
+
+/** More digits than any integer of 64 bits has. */
+const INT64_DIGITS = 19;
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** One for each text: a finalizer that Lua runs in between may decode another one. */
+class Decoder {
   readonly #state: LuaState;
   readonly #rules: DecodeRules;
-  #L = 0;
-  #at = 0;
-  #end = 0;
-  #start = 0;
+  readonly #L: number;
+  readonly #start: number;
+  readonly #end: number;
+  #at: number;
   #depth = 0;
+  #isNull = false;
 
-  constructor(state: LuaState, rules: DecodeRules) {
+  constructor(state: LuaState, L: number, rules: DecodeRules, text: { p: number; size: number }) {
     this.#state = state;
     this.#rules = rules;
+    this.#L = L;
+    this.#start = text.p;
+    this.#at = text.p;
+    this.#end = text.p + text.size;
   }
 
-  /** Pushes the value of the text at `p`. On a problem the stack is left dirty: the caller resets it. */
-  decode(L: number, p: number, size: number): void {
-    this.#L = L;
-    this.#start = p;
-    this.#at = p;
-    this.#end = p + size;
-    this.#depth = 0;
+  decode(): void {
     this.#space();
     this.#value();
     this.#space();
@@ -82,6 +93,8 @@ export class JsonDecoder {
   }
 
   #value(): void {
+    this.#state.worked(1);
+    this.#isNull = false;
     const c = this.#peek();
     if (c === 0x22) this.#string();
     else if (c === 0x7b) this.#object();
@@ -93,6 +106,7 @@ export class JsonDecoder {
       this.#word("null", () => {
         if (this.#rules.null === "nil") this.#state.x.lua_pushnil(this.#L);
         else this.#state.x.lua_pushlightuserdata(this.#L, 0);
+        this.#isNull = true;
       });
     } else throw this.#problem("expected value");
   }
@@ -139,17 +153,29 @@ export class JsonDecoder {
       if (digits() === 0) bad();
     }
     this.#at = p;
-    if (!float && count <= 15) {
+    if (float || count > 15) this.#wideNumber(from, p, float || count > INT64_DIGITS);
+    else {
       let value = 0;
       for (let i = first; i < p; i++) value = value * 10 + (bytes[i] as number) - 0x30;
       this.#state.x.push_integer(this.#L, first === from ? value : -value);
+    }
+  }
+
+  /** A float, or an integer that may be beyond 2^53; beyond int64 it becomes a float. */
+  #wideNumber(from: number, to: number, float: boolean): void {
+    let text = "";
+    for (let i = from; i < to; i++) text += String.fromCharCode(this.#state.memory.bytes[i] as number);
+    const integer = float ? undefined : BigInt(text);
+    if (integer !== undefined && integer <= INT64_MAX && integer >= INT64_MIN) {
+      this.#state.x.lua_pushinteger(this.#L, integer);
       return;
     }
-    let text = "";
-    for (let i = from; i < p; i++) text += String.fromCharCode(bytes[i] as number);
-    const integer = float ? undefined : BigInt(text);
-    if (integer === undefined || integer > INT64_MAX || integer < INT64_MIN) this.#state.x.lua_pushnumber(this.#L, Number(text));
-    else this.#state.x.lua_pushinteger(this.#L, integer);
+    const value = Number(text);
+    if (!Number.isFinite(value)) {
+      this.#at = from;
+      throw this.#problem("number out of range");
+    }
+    this.#state.x.lua_pushnumber(this.#L, value);
   }
 
   /** Without an escape the bytes are taken as they stand. */
@@ -160,6 +186,7 @@ export class JsonDecoder {
       const c = bytes[p] as number;
       if (c === 0x22) {
         this.#at = p + 1;
+        this.#state.worked((p - from) >> 6);
         this.#state.x.lua_pushlstring(this.#L, from, p - from);
         return;
       }
@@ -184,11 +211,12 @@ export class JsonDecoder {
       this.#at = this.#end;
       throw this.#problem("a string");
     }
-    const raw = bytes.slice(from - 1, p + 1);
+    this.#state.worked((p - from) >> 4);
+    const raw = bytes.subarray(from - 1, p + 1);
     this.#at = p + 1;
     let text: string;
     try {
-      text = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(raw)) as string;
+      text = JSON.parse(strict.decode(raw)) as string;
     } catch {
       this.#at = firstEscape;
       throw this.#problem("invalid escape");
@@ -201,63 +229,58 @@ export class JsonDecoder {
   }
 
   #enter(): void {
-    if (++this.#depth > JSON_DEPTH_MAX) throw new JsonProblem(`JSON nesting too deep (limit: ${JSON_DEPTH_MAX})`, this.#at - this.#start, true);
-    this.#state.x.lua_checkstack(this.#L, 6);
+    if (++this.#depth > JSON_DEPTH_MAX) {
+      throw new JsonProblem(`JSON nesting too deep (limit: ${JSON_DEPTH_MAX})`, this.#at - this.#start, true);
+    }
+    this.#state.room(this.#L, 6);
     this.#at++;
     this.#space();
+    this.#state.x.lua_createtable(this.#L, 0, 0);
   }
 
   #array(): void {
     this.#enter();
-    const { x } = this.#state;
-    x.lua_createtable(this.#L, 0, 0);
-    if (this.#peek() === 0x5d) {
-      this.#at++;
-      this.#rules.markArray(this.#L);
-      this.#depth--;
-      return;
-    }
-    for (let i = 1n; ; i++) {
+    let marked = this.#peek() === 0x5d;
+    if (marked) this.#at++;
+    for (let i = 1n, more = !marked; more; i++) {
       this.#value();
-      x.lua_rawseti(this.#L, -2, i);
-      this.#space();
-      const c = this.#peek();
-      if (c !== 0x2c && c !== 0x5d) throw this.#problem("expected `,` or `]`");
-      this.#at++;
-      if (c === 0x5d) break;
-      this.#space();
-      if (this.#peek() === 0x5d) throw this.#problem("trailing comma");
+      if (this.#isNull && this.#rules.null === "nil") marked = true;
+      this.#state.x.lua_rawseti(this.#L, -2, i);
+      more = this.#another(0x5d, "expected `,` or `]`");
     }
+    if (marked) this.#rules.markArray(this.#L);
+    this.#isNull = false;
     this.#depth--;
   }
 
   #object(): void {
     this.#enter();
-    const { x } = this.#state;
-    x.lua_createtable(this.#L, 0, 0);
-    if (this.#peek() === 0x7d) {
-      this.#at++;
-      this.#depth--;
-      return;
-    }
-    for (;;) {
+    let more = this.#peek() !== 0x7d;
+    if (!more) this.#at++;
+    while (more) {
       if (this.#peek() !== 0x22) throw this.#problem("key must be a string");
       this.#string();
       this.#space();
-      const colon = this.#peek();
-      if (colon !== 0x3a) throw this.#problem("expected `:`");
+      if (this.#peek() !== 0x3a) throw this.#problem("expected `:`");
       this.#at++;
       this.#space();
       this.#value();
-      x.lua_rawset(this.#L, -3);
-      this.#space();
-      const c = this.#peek();
-      if (c !== 0x2c && c !== 0x7d) throw this.#problem("expected `,` or `}`");
-      this.#at++;
-      if (c === 0x7d) break;
-      this.#space();
-      if (this.#peek() === 0x7d) throw this.#problem("trailing comma");
+      this.#state.x.lua_rawset(this.#L, -3);
+      more = this.#another(0x7d, "expected `,` or `}`");
     }
+    this.#isNull = false;
     this.#depth--;
+  }
+
+  /** After an element: does another one follow, or is this the end? */
+  #another(end: number, problem: string): boolean {
+    this.#space();
+    const c = this.#peek();
+    if (c !== 0x2c && c !== end) throw this.#problem(problem);
+    this.#at++;
+    if (c === end) return false;
+    this.#space();
+    if (this.#peek() === end) throw this.#problem("trailing comma");
+    return true;
   }
 }

@@ -2,9 +2,9 @@
  * Lua values to JSON text: compact or indented, keys sorted by bytes at every level, integers and floats kept apart
  * (42 and 42.0). Raw access only: metatables are not asked.
  */
+import { compareBytes, floatText, JSON_DEPTH_MAX } from "@atoll-run/core";
 import { TYPE, typeName } from "./exports.ts";
-import { JSON_DEPTH_MAX } from "./json-decode.ts";
-import type { LuaState } from "./state.ts";
+import { type LuaState, OutOfMemory } from "./state.ts";
 
 export interface EncodeRules {
   /** S writes a table with an array part and other keys as an object; J refuses it. */
@@ -30,12 +30,8 @@ const ESCAPED: readonly (Uint8Array | undefined)[] = Array.from({ length: 128 },
 const NULL = encoder.encode("null");
 const TRUE = encoder.encode("true");
 const FALSE = encoder.encode("false");
-
-/** A float as JSON, told apart from an integer by its point or exponent. */
-export function floatText(value: number): string {
-  const text = String(value).replace("e+", "e");
-  return /[.e]/.test(text) ? text : `${text}.0`;
-}
+/** A buffer that grew beyond this is let go after use. */
+const KEPT_BYTES = 1 << 20;
 
 export class JsonEncoder {
   readonly #state: LuaState;
@@ -43,23 +39,34 @@ export class JsonEncoder {
   #L = 0;
   #out = new Uint8Array(1024);
   #length = 0;
+  #lengthMax = 0;
 
   constructor(state: LuaState, rules: EncodeRules) {
     this.#state = state;
     this.#rules = rules;
   }
 
-  /** JSON of the value at a stack index, as UTF-8 (valid only where the strings were). The view is good until the next call. */
-  encode(L: number, index: number): Uint8Array {
+  /**
+   * Gives the JSON of the value at a stack index to `use`: UTF-8 where the strings were, good only until it returns or
+   * enters Lua code. Throws EncodeProblem, or OutOfMemory when the text would not fit the isle's cap.
+   */
+  encode<T>(L: number, index: number, use: (text: Uint8Array) => T): T {
     this.#L = L;
     this.#length = 0;
-    this.#value(this.#state.x.lua_absindex(L, index), 0);
-    return this.#out.subarray(0, this.#length);
+    this.#lengthMax = this.#state.bytesLeft;
+    try {
+      this.#value(this.#state.x.lua_absindex(L, index), 0);
+      return use(this.#out.subarray(0, this.#length));
+    } finally {
+      if (this.#out.length > KEPT_BYTES) this.#out = new Uint8Array(1024);
+    }
   }
 
   #room(more: number): void {
-    if (this.#length + more <= this.#out.length) return;
-    const wider = new Uint8Array(Math.max(this.#out.length * 2, this.#length + more));
+    const need = this.#length + more;
+    if (need <= this.#out.length) return;
+    if (need > this.#lengthMax) throw new OutOfMemory();
+    const wider = new Uint8Array(Math.max(this.#out.length * 2, need));
     wider.set(this.#out.subarray(0, this.#length));
     this.#out = wider;
   }
@@ -88,8 +95,10 @@ export class JsonEncoder {
 
   #value(index: number, depth: number): void {
     const { x } = this.#state;
+    this.#state.worked(1);
     const type = x.lua_type(this.#L, index);
     switch (type) {
+      case TYPE.none:
       case TYPE.nil: this.#put(NULL); return;
       case TYPE.boolean: this.#put(x.lua_toboolean(this.#L, index) !== 0 ? TRUE : FALSE); return;
       case TYPE.number: this.#number(index); return;
@@ -126,6 +135,7 @@ export class JsonEncoder {
     const p = x.lua_tolstring(this.#L, index, scratch);
     const size = memory.words[scratch >> 2] as number;
     const { bytes } = memory;
+    this.#state.worked(size >> 6);
     this.#room(size + 2);
     this.#out[this.#length++] = 34;
     for (let i = p; i < p + size; i++) {
@@ -146,28 +156,28 @@ export class JsonEncoder {
     if (depth >= JSON_DEPTH_MAX || x.lua_checkstack(this.#L, 6) === 0) {
       throw new EncodeProblem(`Lua table nesting too deep for JSON (limit: ${JSON_DEPTH_MAX})`, true);
     }
-    const length = x.lua_rawlen(this.#L, index);
-    if (length === 0 && this.#empty(index)) {
-      this.#ascii(this.#rules.isArray(this.#L, index) ? "[]" : "{}");
-      return;
-    }
-    const stray = length > 0 ? this.#strayKey(index, length) : undefined;
-    if (length > 0 && stray === undefined) {
-      this.#array(index, length, depth);
-      return;
-    }
-    if (stray !== undefined && this.#rules.mixed === "refuse") {
+    const marked = this.#rules.isArray(this.#L, index);
+    const length = marked ? this.#greatestIndex(index) : this.#state.length(this.#L, index);
+    const list = length > 0 || marked;
+    const stray = list ? this.#strayKey(index, length) : undefined;
+    if (list && stray === undefined) this.#array(index, length, depth);
+    else if (stray !== undefined && length > 0 && this.#rules.mixed === "refuse") {
       throw new EncodeProblem(`mixed table: array part and key '${stray}'`);
-    }
-    this.#object(index, depth);
+    } else this.#object(index, depth);
   }
 
-  #empty(index: number): boolean {
+  /** An array with holes ends at its last element, whatever Lua takes for its length. */
+  #greatestIndex(index: number): number {
     const { x } = this.#state;
+    let greatest = 0;
     x.lua_pushnil(this.#L);
-    if (x.lua_next(this.#L, index) === 0) return true;
-    this.#state.pop(this.#L, 2);
-    return false;
+    while (x.lua_next(this.#L, index) !== 0) {
+      this.#state.worked(1);
+      this.#state.pop(this.#L);
+      if (x.lua_isinteger(this.#L, -1) === 0) continue;
+      greatest = Math.max(greatest, x.lua_tonumberx(this.#L, -1, 0));
+    }
+    return greatest;
   }
 
   /** First key that is no index of the array part; a field `n` that equals its length does not count. */
@@ -175,16 +185,8 @@ export class JsonEncoder {
     const { x } = this.#state;
     x.lua_pushnil(this.#L);
     while (x.lua_next(this.#L, index) !== 0) {
-      const type = x.lua_type(this.#L, -2);
-      let stray: string | undefined;
-      if (type === TYPE.number) {
-        const key = this.#state.number(this.#L, -2);
-        if (x.lua_isinteger(this.#L, -2) === 0 || key < 1 || key > length) stray = String(key);
-      } else if (type === TYPE.string) {
-        const key = this.#state.lossyText(this.#L, -2);
-        const countsItself = key === "n" && x.lua_isinteger(this.#L, -1) !== 0 && this.#state.number(this.#L, -1) === length;
-        if (!countsItself) stray = key;
-      } else stray = typeName(type);
+      this.#state.worked(1);
+      const stray = this.#strayName(length);
       this.#state.pop(this.#L);
       if (stray !== undefined) {
         this.#state.pop(this.#L);
@@ -192,6 +194,20 @@ export class JsonEncoder {
       }
     }
     return undefined;
+  }
+
+  /** Key and value are on top of the stack. */
+  #strayName(length: number): string | undefined {
+    const { x } = this.#state;
+    const type = x.lua_type(this.#L, -2);
+    if (type === TYPE.number) {
+      const key = this.#state.number(this.#L, -2);
+      return x.lua_isinteger(this.#L, -2) === 0 || key < 1 || key > length ? String(key) : undefined;
+    }
+    if (type !== TYPE.string) return typeName(type);
+    const key = this.#state.lossyText(this.#L, -2);
+    const countsItself = key === "n" && x.lua_isinteger(this.#L, -1) !== 0 && this.#state.number(this.#L, -1) === length;
+    return countsItself ? undefined : key;
   }
 
   #array(index: number, length: number, depth: number): void {
@@ -203,7 +219,7 @@ export class JsonEncoder {
       this.#value(this.#state.x.lua_gettop(this.#L), depth + 1);
       this.#state.pop(this.#L);
     }
-    this.#line(depth);
+    if (length > 0) this.#line(depth);
     this.#byte(0x5d);
   }
 
@@ -225,7 +241,10 @@ export class JsonEncoder {
       this.#state.pop(this.#L);
     }
     const written = this.#out.slice(begin, this.#length);
-    members.sort((a, b) => compareBytes(a.key, b.key));
+    members.sort((a, b) => {
+      this.#state.worked(1);
+      return compareBytes(a.key, b.key);
+    });
     this.#length = begin;
     members.forEach(({ from, to }, i) => {
       if (i > 0) this.#byte(0x2c);
@@ -243,23 +262,9 @@ export class JsonEncoder {
     }
     if (type !== TYPE.number) throw new EncodeProblem(`unsupported table key type for JSON: ${typeName(type)}`);
     const value = this.#state.number(this.#L, index);
-    const key = this.#state.x.lua_isinteger(this.#L, index) !== 0 ? String(value) : floatText(value as number);
+    const integer = this.#state.x.lua_isinteger(this.#L, index) !== 0;
+    const key = integer ? String(value) : floatText(value as number);
     this.#ascii(`"${key}"`);
     return key;
   }
-}
-
-/** Order of the UTF-8 bytes: that of code points. UTF-16 differs only where surrogates meet U+E000 and above. */
-function compareBytes(a: string, b: string): number {
-  if (a === b) return 0;
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x === y) continue;
-    const surrogate = (c: number): boolean => c >= 0xd800 && c <= 0xdfff;
-    if (surrogate(x) !== surrogate(y)) return surrogate(x) ? 1 : -1;
-    return x - y;
-  }
-  return a.length - b.length;
 }

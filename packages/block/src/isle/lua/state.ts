@@ -2,10 +2,10 @@
  * One Lua state in one WebAssembly instance: memory, strings, plain values on the stack. Knows no bridges and no tasks.
  */
 import type { Value } from "../../bridges/op.ts";
-import { blockError } from "../../errors.ts";
 import { REGISTRY } from "../wasm/shims.ts";
-import { type LuaExports, TYPE } from "./exports.ts";
+import type { LuaExports } from "./exports.ts";
 import { libcImports, type Memory } from "./libc.ts";
+import { pushValue, readValue } from "./values.ts";
 
 /** Slots of the rewritten module's table (wasm/layout.ts); fixed with the hash of the build. */
 export const SLOT = { dispatch: 198, resumed: 199, hook: 200, writer: 201 } as const;
@@ -15,7 +15,8 @@ const SCRATCH_BYTES = 4096;
 const SCRATCH_UNITS = 1300;
 /** Beyond the cap, for what the host itself must push between two calls (a new coroutine, an error). */
 const RESERVE_BYTES = 1 << 20;
-const DEPTH_MAX = 128;
+/** Units of work in JavaScript between two looks at the limits; some 0.2 ms. */
+const WORK_UNITS = 4000;
 /** Ticks between two polls: 0.1 to 0.2 ms of work. */
 export const POLL_TICKS = 20_000;
 
@@ -37,6 +38,8 @@ export interface StateHost {
   /** Bytes written by C code: descriptor 1 or 2. */
   write(descriptor: number, bytes: Uint8Array): void;
   now(): number;
+  /** Called now and then by work done here on behalf of a script; throws when that is to end. */
+  worked?(): void;
   /** Resolves with the next budget once the VM may go on; absent = this VM is never suspended. */
   suspending?(): Promise<number>;
 }
@@ -61,8 +64,11 @@ export class LuaState {
   /** The cap was hit since it was last looked at. */
   capHit = false;
   #dumped: Uint8Array[] = [];
+  #work = 0;
+  readonly #host: StateHost;
 
   constructor(module: WebAssembly.Module, host: StateHost, bytesMax: number) {
+    this.#host = host;
     this.bytesMax = Math.min(bytesMax, 2 ** 31);
     this.memory = { bytes: new Uint8Array(0), words: new Int32Array(0) };
     const libc = libcImports({
@@ -117,6 +123,37 @@ export class LuaState {
     return this.memory.bytes.length;
   }
 
+  /** What the host may still hold for this isle; never less than what small calls need. */
+  get bytesLeft(): number {
+    return Math.max(this.bytesMax - this.memory.bytes.length, RESERVE_BYTES) - this.heldBytes;
+  }
+
+  /** Counts bytes that the host holds for this isle. Throws OutOfMemory, and counts nothing, when the cap forbids. */
+  hold(bytes: number): void {
+    if (bytes > this.bytesLeft) throw new OutOfMemory();
+    this.heldBytes += bytes;
+  }
+
+  letGo(bytes: number): void {
+    this.heldBytes -= bytes;
+  }
+
+  /**
+   * To be called by every loop in JavaScript whose length a script decides, with the number of small steps done: a kill, a
+   * limit or a cancel ends it.
+   */
+  worked(units: number): void {
+    this.#work += units;
+    if (this.#work < WORK_UNITS) return;
+    this.#work = 0;
+    this.#host.worked?.();
+  }
+
+  /** Makes sure of `slots` free places on the stack; a C function has 20 without asking. */
+  room(L: number, slots: number): void {
+    if (this.x.lua_checkstack(L, slots) === 0) throw new StackFull();
+  }
+
   // ---- text
 
   /** Text where the bytes are UTF-8, else the bytes themselves. */
@@ -153,15 +190,8 @@ export class LuaState {
   }
 
   cstring(p: number): string {
-    let end = p;
-    while (this.memory.bytes[end] !== 0) end++;
+    const end = this.memory.bytes.indexOf(0, p);
     return lossy.decode(this.memory.bytes.subarray(p, end));
-  }
-
-  withCstring<T>(text: string, use: (p: number) => T): T {
-    const { written } = encoder.encodeInto(text, this.memory.bytes.subarray(this.scratch + 16, this.scratch + SCRATCH_BYTES - 1));
-    this.memory.bytes[this.scratch + 16 + written] = 0;
-    return use(this.scratch + 16);
   }
 
   pushText(L: number, text: string): void {
@@ -198,78 +228,20 @@ export class LuaState {
     return Number.isSafeInteger(value) || this.x.lua_isinteger(L, index) === 0 ? value : this.x.lua_tointegerx(L, index, 0);
   }
 
+  /** Length of a table or string without asking its metatable. */
+  length(L: number, index: number): number {
+    return Number(this.x.lua_rawlen(L, index));
+  }
+
   // ---- values
 
   /** A plain value at a stack index. Functions become references when `keep` is given, else undefined. */
-  get(L: number, index: number, keep?: (L: number, index: number) => number, depth = 0): Value {
-    switch (this.x.lua_type(L, index)) {
-      case TYPE.boolean: return this.x.lua_toboolean(L, index) !== 0;
-      case TYPE.number: return this.number(L, index);
-      case TYPE.string: return this.string(L, index);
-      case TYPE.lightuserdata: return this.x.lua_touserdata(L, index) === 0 ? null : undefined;
-      case TYPE.table: return this.#table(L, this.x.lua_absindex(L, index), keep, depth);
-      case TYPE.function: return keep?.(L, index);
-      default: return undefined;
-    }
-  }
-
-  #table(L: number, index: number, keep: ((L: number, index: number) => number) | undefined, depth: number): Value {
-    if (depth >= DEPTH_MAX || this.x.lua_checkstack(L, 4) === 0) {
-      throw blockError("json.depth", `Lua table nesting too deep for JSON (limit: ${DEPTH_MAX})`);
-    }
-    const length = this.x.lua_rawlen(L, index);
-    if (length > 0) {
-      const list: Value[] = [];
-      for (let k = 1; k <= length; k++) {
-        this.x.lua_rawgeti(L, index, BigInt(k));
-        list.push(this.get(L, -1, keep, depth + 1));
-        this.x.lua_settop(L, -2);
-      }
-      return list;
-    }
-    const fields: Record<string, Value> = {};
-    this.x.lua_pushnil(L);
-    while (this.x.lua_next(L, index) !== 0) {
-      const key = this.x.lua_type(L, -2) === TYPE.string ? this.lossyText(L, -2) : String(this.get(L, -2));
-      Object.defineProperty(fields, key, { value: this.get(L, -1, keep, depth + 1), enumerable: true, writable: true, configurable: true });
-      this.x.lua_settop(L, -2);
-    }
-    return fields;
+  get(L: number, index: number, keep?: (L: number, index: number) => number): Value {
+    return readValue(this, L, index, keep);
   }
 
   push(L: number, value: Value): void {
-    switch (typeof value) {
-      case "number":
-        if (Number.isSafeInteger(value) && !Object.is(value, -0)) this.x.push_integer(L, value);
-        else this.x.lua_pushnumber(L, value);
-        return;
-      case "bigint": this.x.lua_pushinteger(L, value); return;
-      case "boolean": this.x.lua_pushboolean(L, value ? 1 : 0); return;
-      case "string": this.pushText(L, value); return;
-      case "object": this.#pushObject(L, value); return;
-      default: this.x.lua_pushnil(L);
-    }
-  }
-
-  #pushObject(L: number, value: Exclude<Value, undefined | boolean | number | bigint | string>): void {
-    if (value === null) this.x.lua_pushlightuserdata(L, 0);
-    else if (value instanceof Uint8Array) this.pushBytes(L, value);
-    else if (this.x.lua_checkstack(L, 4) === 0) throw new OutOfMemory();
-    else if (Array.isArray(value)) {
-      this.x.lua_createtable(L, value.length, 0);
-      (value as readonly Value[]).forEach((item, i) => {
-        this.push(L, item);
-        this.x.lua_rawseti(L, -2, BigInt(i + 1));
-      });
-    } else {
-      this.x.lua_createtable(L, 0, 0);
-      for (const [key, item] of Object.entries(value)) {
-        if (item === undefined) continue;
-        this.pushText(L, key);
-        this.push(L, item);
-        this.x.lua_rawset(L, -3);
-      }
-    }
+    pushValue(this, L, value);
   }
 
   // ---- code
@@ -329,6 +301,13 @@ export class LuaState {
 export class OutOfMemory extends Error {
   constructor() {
     super("not enough memory");
+  }
+}
+
+/** The script went so deep that there is no place left on its stack. */
+export class StackFull extends Error {
+  constructor() {
+    super("stack overflow");
   }
 }
 

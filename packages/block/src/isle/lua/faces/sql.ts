@@ -18,16 +18,17 @@ export function installSql(isle: Tenant): void {
 }
 
 function readParams(isle: Tenant, L: number, fn: string): Value {
-  const { x } = isle.vm.state;
+  const { state } = isle.vm;
+  const { x } = state;
   const type = x.lua_type(L, 2);
   if (type <= TYPE.nil) return [];
   if (type !== TYPE.table) throw badArgument(`sql.${fn}`, 2, "table", typeName(type));
   const params: Value[] = [];
-  const length = x.lua_rawlen(L, 2);
+  const length = state.length(L, 2);
   for (let i = 1; i <= length; i++) {
     x.lua_rawgeti(L, 2, BigInt(i));
     params.push(readParam(isle, L, i));
-    isle.vm.state.pop(L);
+    state.pop(L);
   }
   return params;
 }

@@ -116,12 +116,12 @@ function look(state: LuaState, L: number, index: number): Seen {
     case TYPE.string: {
       const value = state.string(L, index);
       const text = typeof value === "string" ? value : Buffer.from(value).toString("latin1");
-      return { ...plain, type: "string", value: text, text: state.lossyText(L, index), length: x.lua_rawlen(L, index) };
+      return { ...plain, type: "string", value: text, text: state.lossyText(L, index), length: state.length(L, index) };
     }
     default: {
       const pointer = x.lua_topointer(L, index);
       const name = typeName(type);
-      const length = type === TYPE.table ? x.lua_rawlen(L, index) : 0;
+      const length = type === TYPE.table ? state.length(L, index) : 0;
       return { ...plain, type: name as ValidType, text: `${name}: 0x${pointer.toString(16)}`, length, pointer };
     }
   }
