@@ -13,13 +13,15 @@ export interface SystemFacts {
 /** Where the C library says it otherwise than the event loop's library. */
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: "No such file or directory", EACCES: "Permission denied", EPERM: "Operation not permitted",
-  EISDIR: "Is a directory", ENOTDIR: "Not a directory", EEXIST: "File exists", ENOTEMPTY: "Directory not empty",
-  ENOSPC: "No space left on device", EMFILE: "Too many open files", ENFILE: "Too many open files in system",
+  EISDIR: "Is a directory", ENOTDIR: "Not a directory", EEXIST: "File exists",
+  ENOTEMPTY: "Directory not empty", ENOSPC: "No space left on device",
+  EMFILE: "Too many open files", ENFILE: "Too many open files in system",
   EINVAL: "Invalid argument", EBADF: "Bad file descriptor", ELOOP: "Too many levels of symbolic links",
   ENAMETOOLONG: "File name too long", EXDEV: "Invalid cross-device link", EROFS: "Read-only file system",
-  ESPIPE: "Illegal seek", EPIPE: "Broken pipe", ENXIO: "No such device or address", EBUSY: "Device or resource busy",
-  ETXTBSY: "Text file busy", EFBIG: "File too large", EIO: "Input/output error", E2BIG: "Argument list too long",
-  ENOEXEC: "Exec format error", EAGAIN: "Resource temporarily unavailable", ENOMEM: "Cannot allocate memory",
+  ESPIPE: "Illegal seek", EPIPE: "Broken pipe", ENXIO: "No such device or address",
+  EBUSY: "Device or resource busy", ETXTBSY: "Text file busy", EFBIG: "File too large",
+  EIO: "Input/output error", E2BIG: "Argument list too long", ENOEXEC: "Exec format error",
+  EAGAIN: "Resource temporarily unavailable", ENOMEM: "Cannot allocate memory",
   EDQUOT: "Disk quota exceeded",
 };
 
@@ -29,7 +31,8 @@ for (const [number, [name, message]] of getSystemErrorMap()) BY_NAME.set(name, [
 /** Number and words for an error name. */
 export function systemFacts(name: string): SystemFacts {
   const [number, message] = BY_NAME.get(name) ?? [0, name];
-  return { name, errno: Math.abs(number), strerror: WORDS[name] ?? message.charAt(0).toUpperCase() + message.slice(1) };
+  const words = WORDS[name] ?? message.charAt(0).toUpperCase() + message.slice(1);
+  return { name, errno: Math.abs(number), strerror: words };
 }
 
 /** Facts of a thrown value; undefined when the system did not throw it. */

@@ -1,7 +1,7 @@
 /**
- * A fixed number of places, handed out in order of arrival.
- * takes `take` calls; gives places; promises the order; refuses when too many wait (`core.overloaded`) or the signal
- * aborts; never has more than `limit` places out.
+ * A fixed number of places, handed out in order of arrival. takes `take` calls; gives places; promises the
+ * order; refuses when too many wait (`core.overloaded`) or the signal aborts; never has more than `limit`
+ * places out.
  */
 import { onAbort, overloaded } from "@atoll-run/core";
 
@@ -28,7 +28,9 @@ export class Slots {
     return this.#out;
   }
 
-  /** Waits for a place; dispose it to give it back, more than once does no harm. Throws the signal's reason. */
+  /**
+   * Waits for a place; dispose it to give it back, more than once does no harm. Throws the signal's reason.
+   */
   async take(o: { readonly signal?: AbortSignal | undefined } = {}): Promise<Disposable> {
     o.signal?.throwIfAborted();
     if (this.#out >= this.#options.limit) await this.#wait(o.signal);

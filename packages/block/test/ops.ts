@@ -1,4 +1,6 @@
-/** What op tests share: a real clock, a call as an isle would make it, a folder that goes away with the test. */
+/**
+ * What op tests share: a real clock, a call as an isle would make it, a folder that goes away with the test.
+ */
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,7 +31,9 @@ export function opCall(part: Partial<OpCall> = {}): OpCall {
 
 /** Calls an op as an isle would: the answer, as any table, is read freely by the test. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a test looks into results of every shape
-export async function run(ops: Ops, name: string, args: readonly Value[], call: Partial<OpCall> = {}): Promise<any> {
+export async function run(
+  ops: Ops, name: string, args: readonly Value[], call: Partial<OpCall> = {},
+): Promise<any> {
   const op = ops[name];
   if (op === undefined) throw new Error(`no op ${name}`);
   return await op(args, opCall(call));

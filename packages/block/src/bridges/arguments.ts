@@ -1,4 +1,7 @@
-/** Reading what a script passed. Types are checked by the isle where they are declared; tables of options only here. */
+/**
+ * Reading what a script passed. Types are checked by the isle where they are declared; tables of options only
+ * here.
+ */
 import { blockError } from "../errors.ts";
 import type { Value } from "./op.ts";
 
@@ -13,15 +16,17 @@ export function luaType(value: Value): string {
 
 /** Throws `script.argument`: `<where> must be a <wanted>, got <type>`. */
 export function wrongType(where: string, wanted: string, got: Value): never {
-  throw blockError("script.argument", `${where} must be a ${wanted}, got ${luaType(got)}`, { facts: { where, wanted } });
+  throw blockError(
+    "script.argument", `${where} must be a ${wanted}, got ${luaType(got)}`, { facts: { where, wanted } },
+  );
 }
 
 /** A table of options; absent counts as empty, and so does an empty list, which in Lua is the same table. */
 export function readFields(where: string, value: Value): Fields {
   if (value === undefined || value === null) return {};
   if (Array.isArray(value) && value.length === 0) return {};
-  if (typeof value !== "object" || value instanceof Uint8Array || Array.isArray(value)) return wrongType(where, "table", value);
-  return value as Fields;
+  const isTable = typeof value === "object" && !(value instanceof Uint8Array) && !Array.isArray(value);
+  return isTable ? value as Fields : wrongType(where, "table", value);
 }
 
 /** A number; text that reads as one counts. Undefined when absent. */
@@ -45,8 +50,8 @@ export function readText(where: string, value: Value): string | undefined {
   const text = readBytes(where, value);
   if (!(text instanceof Uint8Array)) return text;
   const decoded = textOf(text);
-  if (decoded === undefined) throw blockError("script.argument", `${where} must be valid UTF-8`, { facts: { where } });
-  return decoded;
+  if (decoded !== undefined) return decoded;
+  throw blockError("script.argument", `${where} must be valid UTF-8`, { facts: { where } });
 }
 
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

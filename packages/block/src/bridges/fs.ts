@@ -1,7 +1,8 @@
 /**
- * Host half of `std.fs`, of the files of `io` and `os`, of JSON files and of `std.path.absolute` (spec: block 5.8).
- * takes paths and bytes; gives exact bytes, rows and numbers of open files; promises that what was checked is what is
- * opened; refuses by grant and beyond its limits; never changes text: what is not UTF-8 comes and goes as it is.
+ * Host half of `std.fs`, of the files of `io` and `os`, of JSON files and of `std.path.absolute` (spec: block
+ * 5.8). takes paths and bytes; gives exact bytes, rows and numbers of open files; promises that what was
+ * checked is what is opened; refuses by grant and beyond its limits; never changes text: what is not UTF-8
+ * comes and goes as it is.
  */
 
 import { lstat, realpath, unlink } from "node:fs/promises";
@@ -12,6 +13,7 @@ import { blockError } from "../errors.ts";
 import type { GrantGate } from "../grants/gate.ts";
 import { holdEntry, type OpenHow, openGranted } from "../grants/held.ts";
 import { readBytes, readNumber, wrongType } from "./arguments.ts";
+import type { Patience } from "./fs/bytes.ts";
 import { named, readPath } from "./fs/errors.ts";
 import { OpenFile } from "./fs/file.ts";
 import {
@@ -34,7 +36,10 @@ export interface FsParts {
 /** A file that is read whole may be as large as its isle. */
 export type FsLimits = Pick<BlockLimits, "walkDepthMax" | "walkEntriesMax" | "isleBytesMax">;
 
-/** All file ops. `std.fs` raises `fs.<fn>: <path>: <reason>`; `io` and `os` raise `<path>: <reason>` with `errno`. */
+/**
+ * All file ops. `std.fs` raises `fs.<fn>: <path>: <reason>`; `io` and `os` raise `<path>: <reason>` with
+ * `errno`.
+ */
 export function fsOps(parts: FsParts, limits: FsLimits): Ops {
   const whole: WholeParts = { gate: parts.gate, clock: parts.clock, fileBytesMax: limits.isleBytesMax };
   const tree: TreeParts = { gate: parts.gate, limits };
@@ -94,7 +99,7 @@ const MODES: Readonly<Record<string, OpenHow>> = {
  */
 function ioOps(parts: FsParts): Ops {
   const fileOf = (id: Value, call: OpCall): OpenFile => parts.handles.get("file", id, call) as OpenFile;
-  const patience = (call: OpCall): { clock: Clock; signal: AbortSignal } => ({ clock: parts.clock, signal: call.signal });
+  const patience = (call: OpCall): Patience => ({ clock: parts.clock, signal: call.signal });
   return {
     "io.open": ([value, mode], call) => openFile(parts, readPath("io.open", value), readMode(mode), call),
     "io.tmpfile": (_args, call) => tmpFile(parts, call),
@@ -141,12 +146,15 @@ function tmpPath({ tmpDir, ids }: FsParts): string {
   return join(tmpDir ?? tmpdir(), `lua_${ids.uuid4().replaceAll("-", "").slice(0, 16)}`);
 }
 
+/** A new file that only its owner may read. */
+const PRIVATE: OpenHow = { read: true, write: true, create: true, exclusive: true, mode: 0o600 };
+
 /** Makes the file, so that nobody else takes the name. */
 async function tmpName(parts: FsParts, call: OpCall): Promise<string> {
   call.signal.throwIfAborted();
   const path = tmpPath(parts);
   return await named(undefined, path, async () => {
-    const { handle } = await openGranted(parts.gate, path, { write: true, create: true, exclusive: true, mode: 0o600 });
+    const { handle } = await openGranted(parts.gate, path, PRIVATE);
     await handle.close();
     return path;
   });
@@ -155,7 +163,7 @@ async function tmpName(parts: FsParts, call: OpCall): Promise<string> {
 /** A file without a name: it goes when it is closed. */
 async function tmpFile(parts: FsParts, call: OpCall): Promise<number> {
   const path = tmpPath(parts);
-  const id = await openFile(parts, path, { read: true, write: true, create: true, exclusive: true, mode: 0o600 }, call);
+  const id = await openFile(parts, path, PRIVATE, call);
   await named(undefined, path, async () => {
     await using entry = await holdEntry(parts.gate, "write", path);
     await unlink(entry.at);

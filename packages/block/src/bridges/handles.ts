@@ -1,7 +1,7 @@
 /**
- * Open files and pipes of a block, known to its scripts by number.
- * takes opened things; gives numbers; promises that an isle sees only its own and that all are closed with their isle;
- * refuses more than `limit`; never uses a number twice.
+ * Open files and pipes of a block, known to its scripts by number. takes opened things; gives numbers;
+ * promises that an isle sees only its own and that all are closed with their isle; refuses more than `limit`;
+ * never uses a number twice.
  */
 import { systemFacts } from "../errno.ts";
 import { blockError } from "../errors.ts";
@@ -43,7 +43,8 @@ export class Handles {
     if (this.#entries.size + this.#opening >= this.#limit) {
       const { errno, strerror } = systemFacts("EMFILE");
       throw blockError("fs.limit", `${name}: ${strerror}`, {
-        facts: { path: name, errno, strerror, limit: this.#limit }, hint: "Close files that are no longer needed.",
+        facts: { path: name, errno, strerror, limit: this.#limit },
+        hint: "Close files that are no longer needed.",
       });
     }
     this.#opening++;

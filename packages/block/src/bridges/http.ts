@@ -1,8 +1,8 @@
 /**
- * Host half of `http.request` (spec: block 5.4).
- * takes a URL and options; gives status, headers and exact bytes, or calls back with each event; promises that time, size
- * and redirects are bounded and that the gate is asked before every hop and every connection; refuses with the texts of
- * the specification; never reads more than its reader takes.
+ * Host half of `http.request` (spec: block 5.4). takes a URL and options; gives status, headers and exact
+ * bytes, or calls back with each event; promises that time, size and redirects are bounded and that the gate
+ * is asked before every hop and every connection; refuses with the texts of the specification; never reads
+ * more than its reader takes.
  */
 import {
   type BlockLimits, type Clock, type Ids, isFault, maskUrl, onAbort, SseDecoder, type SseEvent, withDeadline,
@@ -24,18 +24,25 @@ export interface HttpParts {
   readonly ids: Ids;
 }
 
-/** Defaults of `max_body`, `timeout` and `redirect`; bytes of one event. A restricted script cannot raise `max_body`. */
-export type HttpLimits = Pick<BlockLimits, "httpBodyBytesMax" | "httpMs" | "httpRedirectsMax" | "sseEventBytesMax">;
+/**
+ * Defaults of `max_body`, `timeout` and `redirect`; bytes of one event. A restricted script cannot raise
+ * `max_body`.
+ */
+export type HttpLimits = Pick<
+  BlockLimits, "httpBodyBytesMax" | "httpMs" | "httpRedirectsMax" | "sseEventBytesMax"
+>;
 
 /**
- * `http.request(url, opts)`. In stream mode `opts.on_data` is the number of a callback: for `text/event-stream`, or no
- * content type, it gets `(data, {event?, id?, retry?})` of each event; for any other type each piece of the body as it
- * comes, with an empty table.
+ * `http.request(url, opts)`. In stream mode `opts.on_data` is the number of a callback: for
+ * `text/event-stream`, or no content type, it gets `(data, {event?, id?, retry?})` of each event; for any
+ * other type each piece of the body as it comes, with an empty table.
  */
 export function httpOps(parts: HttpParts, limits: HttpLimits): Ops {
   return {
     "http.request": async ([url, opts], call) => {
-      const o = readHttpOptions(url, opts, { limits, capped: parts.gate.restricted, trace: call.trace, ids: parts.ids });
+      const o = readHttpOptions(
+        url, opts, { limits, capped: parts.gate.restricted, trace: call.trace, ids: parts.ids },
+      );
       return o.onData === undefined ? await whole(parts, o, call) : await streamed(parts, limits, o, call);
     },
   };
@@ -72,7 +79,8 @@ async function streamed(parts: HttpParts, limits: HttpLimits, o: HttpOptions, ca
   let stage: Stage = "request";
   const bound = { clock: parts.clock, ms: o.timeoutMs, signal: call.signal };
   let reply: HttpReply | undefined;
-  // The deadline of the headers must not end a body that comes later: the life of the request has a signal of its own.
+  // The deadline of the headers must not end a body that comes later: the life of the request has a signal of
+  // its own.
   const life = new AbortController();
   using _ = onAbort(call.signal, (reason) => life.abort(reason));
   try {
@@ -105,10 +113,12 @@ interface Item {
 }
 
 /** Turns pieces (undefined = the end) into what the callback gets. */
-function unpacker(reply: HttpReply, eventBytesMax: number): (piece: Uint8Array | undefined) => Iterable<Item> {
+function unpacker(
+  reply: HttpReply, eventBytesMax: number,
+): (piece: Uint8Array | undefined) => Iterable<Item> {
   const type = headerOf(reply.headers, "content-type");
   if (type !== undefined && !/^\s*text\/event-stream\s*(?:;|$)/i.test(type)) {
-    return (piece) => piece === undefined || piece.length === 0 ? [] : [{ data: Uint8Array.from(piece), ev: {} }];
+    return (piece = new Uint8Array()) => piece.length === 0 ? [] : [{ data: Uint8Array.from(piece), ev: {} }];
   }
   const decoder = new SseDecoder(eventBytesMax);
   const item = ({ data, ...ev }: SseEvent): Item => ({ data, ev });
@@ -185,18 +195,21 @@ function faultOf(error: unknown, stage: Stage, o: HttpOptions, call: OpCall): un
     const { code, facts } = error;
     if (code === "core.timed_out") {
       const seconds = `${o.timeoutMs / 1_000}s`;
-      return blockError("http.timeout", `http timeout after ${seconds}: ${o.send.method} ${maskUrl(o.send.url.href)}`, {
+      const what = `${o.send.method} ${maskUrl(o.send.url.href)}`;
+      return blockError("http.timeout", `http timeout after ${seconds}: ${what}`, {
         facts: { ms: o.timeoutMs }, cause: error,
       });
     }
     if (code === "codec.too_large") {
-      const text = `http stream read error: event too large: ${String(facts["bytes"])} bytes (max ${String(facts["limit"])})`;
+      const sizes = `${String(facts["bytes"])} bytes (max ${String(facts["limit"])})`;
+      const text = `http stream read error: event too large: ${sizes}`;
       return blockError("http.too_large", text, { facts, cause: error });
     }
     if (code !== "core.overloaded") return error;
   }
   const reason = reasonOf(error);
-  const [code, front] = isConnectError(error) ? ["http.connect", "http connection error"] as const : STAGES[stage];
+  const [code, front] = isConnectError(error)
+    ? ["http.connect", "http connection error"] as const : STAGES[stage];
   return blockError(code, `${front}: ${reason}`, { facts: { reason }, cause: error });
 }
 

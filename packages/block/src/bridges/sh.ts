@@ -1,8 +1,8 @@
 /**
- * Host half of `sh.exec`, `io.popen` and `os.execute` (spec: block 5.5).
- * takes shell text or a program with arguments; gives codes and captured output, or a pipe by number; promises that a
- * failing command never raises; refuses by grant, with one text for all three; never lets a child outlive the run but
- * where `detach` was granted.
+ * Host half of `sh.exec`, `io.popen` and `os.execute` (spec: block 5.5). takes shell text or a program with
+ * arguments; gives codes and captured output, or a pipe by number; promises that a failing command never
+ * raises; refuses by grant, with one text for all three; never lets a child outlive the run but where
+ * `detach` was granted.
  */
 import { type BlockLimits, type Clock, isFault } from "@atoll-run/core";
 import { capture } from "../children/capture.ts";
@@ -25,10 +25,15 @@ export interface ShParts {
   readonly write: (stream: "stdout" | "stderr", bytes: Uint8Array) => void | Promise<void>;
 }
 
-/** Bytes kept of each stream of `sh.exec`, which a restricted script cannot raise; its time without `timeout`. */
+/**
+ * Bytes kept of each stream of `sh.exec`, which a restricted script cannot raise; its time without `timeout`.
+ */
 export type ShLimits = Pick<BlockLimits, "childOutputBytesMax" | "childMs">;
 
-/** `sh.exec(cmd, opts)`, `os.execute(cmd)`, `io.popen.open(cmd, mode)`, `.read(n, bytes)`, `.write(n, data)`, `.close(n)`. */
+/**
+ * `sh.exec(cmd, opts)`, `os.execute(cmd)`, `io.popen.open(cmd, mode)`, `.read(n, bytes)`, `.write(n, data)`,
+ * `.close(n)`.
+ */
 export function shOps(parts: ShParts, limits: ShLimits): Ops {
   return {
     "sh.exec": ([command, opts], call) => exec(parts, readShOptions(command, opts, {
@@ -36,8 +41,10 @@ export function shOps(parts: ShParts, limits: ShLimits): Ops {
       timeoutMs: limits.childMs,
     }), call),
     "os.execute": ([command], call) => execute(parts, command, call),
-    "io.popen.open": ([command, mode], call) => popen(parts, shellText(command), mode === "w" ? "w" : "r", call),
-    "io.popen.read": ([id, bytes], call) => pipeOf(parts, id, call).read(Number(bytes ?? 65_536), call.signal),
+    "io.popen.open": ([command, mode], call) =>
+      popen(parts, shellText(command), mode === "w" ? "w" : "r", call),
+    "io.popen.read": ([id, bytes], call) =>
+      pipeOf(parts, id, call).read(Number(bytes ?? 65_536), call.signal),
     "io.popen.write": async ([id, data], call) => {
       await pipeOf(parts, id, call).write(data, call.signal);
       return undefined;
@@ -57,9 +64,12 @@ function pipeOf(parts: ShParts, id: Value, call: OpCall): Pipe {
 /** Never throws but when cancelled, and for wrong arguments, which are read before. */
 async function exec(parts: ShParts, o: ShOptions, call: OpCall): Promise<Value> {
   try {
-    // What runs is named as it is granted: a bare name is looked up by the runner, anything else is an absolute path.
+    // What runs is named as it is granted: a bare name is looked up by the runner, anything else is an
+    // absolute path.
     parts.gate.run(o.args === undefined ? null : o.command, o.detach);
-    const child = await parts.runner.start({ ...o, owner: call.isle, stdin: o.stdin === undefined ? "ignore" : "pipe" }, call);
+    const child = await parts.runner.start(
+      { ...o, owner: call.isle, stdin: o.stdin === undefined ? "ignore" : "pipe" }, call,
+    );
     if (o.detach) return { ok: true, pid: child.pid };
     return await captured(parts, child, o, call);
   } catch (error) {
@@ -75,12 +85,17 @@ async function captured(parts: ShParts, child: Child, o: ShOptions, call: OpCall
     clock: parts.clock, timeoutMs: o.timeoutMs, signal: call.signal, maxOutput: o.maxOutput, stdin: o.stdin,
   });
   const output = { stdout: said.stdout, stderr: said.stderr, ...(said.truncated ? { truncated: true } : {}) };
-  if (said.exit === undefined) return { ok: false, error: `timeout after ${o.timeoutMs / 1_000}s`, timed_out: true, ...output };
+  if (said.exit === undefined) {
+    return { ok: false, error: `timeout after ${o.timeoutMs / 1_000}s`, timed_out: true, ...output };
+  }
   const { code, signal } = said.exit;
   return { ok: true, code: code ?? -1, ...output, ...(signal === null ? {} : { signal }) };
 }
 
-/** Without a command: is there a shell? With one: as Lua's `os.execute`, `{ok, kind = "exit" | "signal", code}`. */
+/**
+ * Without a command: is there a shell? With one: as Lua's `os.execute`, `{ok, kind = "exit" | "signal",
+ * code}`.
+ */
 async function execute(parts: ShParts, command: Value, call: OpCall): Promise<Value> {
   parts.gate.run(null, false);
   if (command === undefined || command === null) return true;

@@ -26,8 +26,8 @@ export interface Captured {
 const LAST_WORDS_MS = 250;
 
 /**
- * Waits until the child has ended and its streams too. Over time: the group is ended and what was said until then is
- * given. Aborted: throws the signal's reason at once while the runner ends the group.
+ * Waits until the child has ended and its streams too. Over time: the group is ended and what was said until
+ * then is given. Aborted: throws the signal's reason at once while the runner ends the group.
  */
 export async function capture(child: Child, o: CaptureOptions): Promise<Captured> {
   const out = new OutputRing(o.maxOutput);
@@ -35,8 +35,8 @@ export async function capture(child: Child, o: CaptureOptions): Promise<Captured
   child.stdout?.on("data", (chunk: Uint8Array) => out.push(chunk));
   child.stderr?.on("data", (chunk: Uint8Array) => err.push(chunk));
   child.stdin?.end(o.stdin ?? "");
-  const exit = await withDeadline(() => child.closed, { clock: o.clock, ms: o.timeoutMs, signal: o.signal, what: "the command" })
-    .catch(() => undefined);
+  const bound = { clock: o.clock, ms: o.timeoutMs, signal: o.signal, what: "the command" };
+  const exit = await withDeadline(() => child.closed, bound).catch(() => undefined);
   if (exit === undefined) {
     const ended = child.kill();
     if (o.signal.aborted) {

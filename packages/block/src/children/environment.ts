@@ -1,7 +1,10 @@
 /** The environment a child gets (spec: block 8.4). */
 import { isSecretName } from "@atoll-run/core";
 
-/** Marks every child of a run and what it forks, so that the end of the run finds even those that left their group. */
+/**
+ * Marks every child of a run and what it forks, so that the end of the run finds even those that left their
+ * group.
+ */
 export const CHILD_MARK = "ATOLL_CHILD_OF";
 
 export interface ChildEnvironment {
@@ -15,7 +18,10 @@ export interface ChildEnvironment {
   readonly mark?: string | undefined;
 }
 
-/** Names that hold secrets are left out unless granted or given with the call. A run inside a run keeps both marks. */
+/**
+ * Names that hold secrets are left out unless granted or given with the call. A run inside a run keeps both
+ * marks.
+ */
 export function childEnvironment(parts: ChildEnvironment): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(parts.base)) {

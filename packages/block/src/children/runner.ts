@@ -1,8 +1,8 @@
 /**
- * The one place that starts programs for scripts: `sh.exec`, `io.popen`, `os.execute`, MCP servers.
- * takes a program and its surroundings; gives a child with its streams; promises that every child leads its own process
- * group and that the group, and on Linux also what left it, is gone after `killAll`; refuses when too many wait for a
- * place; never lets a secret into an environment that was not granted it.
+ * The one place that starts programs for scripts: `sh.exec`, `io.popen`, `os.execute`, MCP servers. takes a
+ * program and its surroundings; gives a child with its streams; promises that every child leads its own
+ * process group and that the group, and on Linux also what left it, is gone after `killAll`; refuses when too
+ * many wait for a place; never lets a secret into an environment that was not granted it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { access, constants, stat } from "node:fs/promises";
@@ -23,8 +23,12 @@ export interface RunnerParts {
   readonly env: () => Readonly<Record<string, string>>;
   /** `PATH` of the program itself: in restricted mode a script must not choose which `git` was granted. */
   readonly searchPath: string;
-  /** Unique for this run; a watcher may look for it in `ATOLL_CHILD_OF` as `<mark>.<n>`. No `/` and no `.`. */
+  /**
+   * Unique for this run; a watcher may look for it in `ATOLL_CHILD_OF` as `<mark>.<n>`. No `/` and no `.`.
+   */
   readonly mark: string;
+  /** Called before each start, so that a watcher can be there before the first child. Must not throw. */
+  readonly onStarting?: () => void;
   /** Tells when a group begins and when it is known to be gone. Contract: must not throw. */
   readonly onChild?: (fact: ChildFact) => void;
 }
@@ -67,7 +71,9 @@ export interface Child {
   readonly exited: Promise<Exit>;
   /** The program has ended and its streams are at their end. */
   readonly closed: Promise<Exit>;
-  /** Ends the whole group: SIGTERM, then SIGKILL, then what carries its mark. Idempotent; resolves when done. */
+  /**
+   * Ends the whole group: SIGTERM, then SIGKILL, then what carries its mark. Idempotent; resolves when done.
+   */
   kill(): Promise<void>;
 }
 
@@ -111,8 +117,8 @@ export class ChildRunner {
   }
 
   /**
-   * Starts a program, after waiting for a place. Throws `sh.exec` (`exec error: …`) when it cannot be started, or the
-   * signal's reason. The signal counts only until then.
+   * Starts a program, after waiting for a place. Throws `sh.exec` (`exec error: …`) when it cannot be
+   * started, or the signal's reason. The signal counts only until then.
    */
   async start(spec: ChildSpec, o: { readonly signal?: AbortSignal } = {}): Promise<Child> {
     const file = await this.#program(spec);
@@ -134,10 +140,15 @@ export class ChildRunner {
     await Promise.all([...live, ...groups.map((pid) => this.#endGroup(pid))]);
   }
 
-  /** Ends everything this runner ever started, detached children excepted; nothing can be started from then on. */
+  /**
+   * Ends everything this runner ever started, detached children excepted; nothing can be started from then
+   * on.
+   */
   async killAll(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...[...this.#live].map((one) => one.kill()), ...[...this.#left.keys()].map((pid) => this.#endGroup(pid))]);
+    const live = [...this.#live].map((one) => one.kill());
+    const left = [...this.#left.keys()].map((pid) => this.#endGroup(pid));
+    await Promise.all([...live, ...left]);
     if (this.#count > 0) await sweepMarked((mark) => mark.startsWith(`${this.#parts.mark}.`));
   }
 
@@ -150,7 +161,9 @@ export class ChildRunner {
 
   async #program(spec: ChildSpec): Promise<string> {
     const folder = await stat(spec.cwd).catch(() => undefined);
-    if (folder?.isDirectory() !== true) throw execError(`cwd ${spec.cwd}: ${systemFacts(folder ? "ENOTDIR" : "ENOENT").strerror}`);
+    if (folder?.isDirectory() !== true) {
+      throw execError(`cwd ${spec.cwd}: ${systemFacts(folder ? "ENOTDIR" : "ENOENT").strerror}`);
+    }
     const name = spec.args === undefined ? "sh" : spec.command;
     if (name.includes("/")) return resolve(spec.cwd, name);
     const own = this.#parts.gate.restricted ? undefined : spec.env?.["PATH"] ?? this.#parts.env()["PATH"];
@@ -168,6 +181,7 @@ export class ChildRunner {
       base: this.#parts.env(), extra: spec.env, mark, secret: (name) => this.#parts.gate.secret(name),
     });
     let started: ChildProcess;
+    this.#parts.onStarting?.();
     try {
       started = spawn(file, spec.args ?? ["-c", spec.command], {
         cwd: spec.cwd, env, detached: true, argv0: spec.args === undefined ? "sh" : spec.command,
@@ -187,11 +201,13 @@ export class ChildRunner {
   #adopt(started: ChildProcess, pid: number, { mark, owner, place }: Adoption): Child {
     // A child that is gone before it has read its input is no fault of the caller.
     started.stdin?.on("error", () => undefined);
-    const exited = new Promise<Exit>((done) => started.once("exit", (code, signal) => done({ code, signal })));
-    const closed = new Promise<Exit>((done) => started.once("close", (code, signal) => done({ code, signal })));
+    const ending = (event: "exit" | "close"): Promise<Exit> =>
+      new Promise((done) => started.once(event, (code, signal) => done({ code, signal })));
+    const [exited, closed] = [ending("exit"), ending("close")];
     let killing: Promise<void> | undefined;
     const kill = (): Promise<void> => (killing ??= this.#kill(pid, mark, exited));
-    const child: Child = { pid, stdin: started.stdin, stdout: started.stdout, stderr: started.stderr, exited, closed, kill };
+    const { stdin, stdout, stderr } = started;
+    const child: Child = { pid, stdin, stdout, stderr, exited, closed, kill };
     if (mark === undefined) {
       started.unref();
       return child;
@@ -212,7 +228,7 @@ export class ChildRunner {
     await this.#endGroup(pid);
     if (mark !== undefined) await sweepMarked((one) => one === mark);
     const { clock } = this.#parts;
-    await withDeadline(() => exited, { clock, ms: GONE_MS, what: "the end of a child" }).catch(() => undefined);
+    await withDeadline(() => exited, { clock, ms: GONE_MS }).catch(() => undefined);
   }
 
   async #endGroup(pid: number): Promise<void> {

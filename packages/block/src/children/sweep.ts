@@ -1,6 +1,6 @@
 /**
- * Finding and ending processes that carry the mark of a run, on Linux. A process that cleared its environment and left its
- * group is out of reach.
+ * Finding and ending processes that carry the mark of a run, on Linux. A process that cleared its environment
+ * and left its group is out of reach.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { CHILD_MARK } from "./environment.ts";
@@ -16,8 +16,8 @@ export async function findMarked(fits: (mark: string) => boolean): Promise<numbe
 }
 
 /**
- * Does somebody in this process group still run? Where the first process of a container collects no orphans, they stay in
- * the table as zombies for ever: those do not count on Linux.
+ * Does somebody in this process group still run? Where the first process of a container collects no orphans,
+ * they stay in the table as zombies for ever: those do not count on Linux.
  */
 export async function groupLives(group: number): Promise<boolean> {
   if (!signalProcess(-group, 0)) return false;
@@ -37,8 +37,8 @@ async function findProcesses(fits: (pid: number) => Promise<boolean>): Promise<n
   const pids = names.filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => pid !== process.pid);
   const found: number[] = [];
   for (let at = 0; at < pids.length; at += AT_ONCE) {
-    const some = await Promise.all(pids.slice(at, at + AT_ONCE).map(async (pid) => await fits(pid) ? [pid] : []));
-    found.push(...some.flat());
+    const some = pids.slice(at, at + AT_ONCE).map(async (pid) => await fits(pid) ? [pid] : []);
+    found.push(...(await Promise.all(some)).flat());
   }
   return found;
 }

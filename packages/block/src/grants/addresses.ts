@@ -12,7 +12,9 @@ export interface AddressRange {
   readonly bits: number;
 }
 
-/** An address in its plain spelling: four decimal parts, or IPv6 without brackets and zone. Else undefined. */
+/**
+ * An address in its plain spelling: four decimal parts, or IPv6 without brackets and zone. Else undefined.
+ */
 export function readAddress(text: string): Address | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
   if (!text.includes(":") || text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
@@ -21,7 +23,9 @@ export function readAddress(text: string): Address | undefined {
   return plain === undefined ? undefined : ipaddr.IPv6.parse(plain);
 }
 
-/** The range of an address and a prefix length; undefined when the length is too long or bits stand beyond it. */
+/**
+ * The range of an address and a prefix length; undefined when the length is too long or bits stand beyond it.
+ */
 export function rangeOf(base: Address, bits: number): AddressRange | undefined {
   const bytes = base.toByteArray();
   if (!Number.isInteger(bits) || bits < 0 || bits > bytes.length * 8) return undefined;
@@ -33,8 +37,9 @@ export function rangeOf(base: Address, bits: number): AddressRange | undefined {
 }
 
 export function inRange(address: Address, range: AddressRange): boolean {
-  if (address instanceof ipaddr.IPv4) return range.base instanceof ipaddr.IPv4 && address.match(range.base, range.bits);
-  return range.base instanceof ipaddr.IPv6 && address.match(range.base, range.bits);
+  const { base, bits } = range;
+  if (address instanceof ipaddr.IPv4) return base instanceof ipaddr.IPv4 && address.match(base, bits);
+  return base instanceof ipaddr.IPv6 && address.match(base, bits);
 }
 
 /** As it stands in a URL and in a grant: IPv6 in brackets. */
@@ -43,9 +48,9 @@ export function hostText(address: Address): string {
 }
 
 /** Where clouds keep the credentials of a machine. */
-const METADATA: readonly Address[] = [
+const METADATA: ReadonlySet<string> = new Set([
   "169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254",
-].map((text) => ipaddr.parse(text));
+].map((text) => ipaddr.parse(text).toString()));
 
 const V4_WORDS: Readonly<Record<string, string>> = {
   loopback: "loopback address", private: "private address", linkLocal: "link-local address",
@@ -55,7 +60,8 @@ const V4_WORDS: Readonly<Record<string, string>> = {
 const V6_WORDS: Readonly<Record<string, string>> = {
   loopback: "loopback address", uniqueLocal: "private address", linkLocal: "link-local address",
   multicast: "multicast address", unspecified: "unspecified address", ipv4Mapped: "IPv4 inside IPv6",
-  rfc6145: "IPv4 inside IPv6", rfc6052: "IPv4 inside IPv6", "6to4": "IPv4 inside IPv6", teredo: "IPv4 inside IPv6",
+  rfc6145: "IPv4 inside IPv6", rfc6052: "IPv4 inside IPv6", "6to4": "IPv4 inside IPv6",
+  teredo: "IPv4 inside IPv6",
 };
 
 /** Global unicast: whatever lies outside is not handed out to anybody. */
@@ -63,12 +69,15 @@ const GLOBAL_V6 = { base: ipaddr.IPv6.parse("2000::"), bits: 3 };
 /** The old "compatible" form `::a.b.c.d`. */
 const COMPATIBLE_V6 = { base: ipaddr.IPv6.parse("::"), bits: 96 };
 
-/** Why restricted mode does not connect to the address without a grant of its own; undefined for a public one. */
+/**
+ * Why restricted mode does not connect to the address without a grant of its own; undefined for a public one.
+ */
 export function dangerOf(address: Address): string | undefined {
-  const text = address.toString();
-  if (METADATA.some((known) => known.kind() === address.kind() && known.toString() === text)) return "metadata address";
+  if (METADATA.has(address.toString())) return "metadata address";
   const range = address.range();
-  if (address instanceof ipaddr.IPv4) return range === "unicast" ? undefined : V4_WORDS[range] ?? "reserved address";
+  if (address instanceof ipaddr.IPv4) {
+    return range === "unicast" ? undefined : V4_WORDS[range] ?? "reserved address";
+  }
   const word = V6_WORDS[range];
   if (word !== undefined) return word;
   if (inRange(address, COMPATIBLE_V6) || isIsatap(address)) return "IPv4 inside IPv6";

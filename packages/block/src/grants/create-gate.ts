@@ -1,14 +1,14 @@
 /**
- * The gate of one block.
- * takes the grants of the block and its folders; gives yes or the error of a refusal; promises one text for one refusal
- * in every bridge, and one call of `onDenied` for each; refuses what no grant names; never acts itself.
+ * The gate of one block. takes the grants of the block and its folders; gives yes or the error of a refusal;
+ * promises one text for one refusal in every bridge, and one call of `onDenied` for each; refuses what no
+ * grant names; never acts itself.
  */
 import { resolve } from "node:path";
 import { hostText, readAddress } from "./addresses.ts";
 import { type Denied, deniedError } from "./denied.ts";
 import type { GrantGate, NetRule } from "./gate.ts";
 import { createNetGrant, type NetGrant, plainHost, portOf } from "./net.ts";
-import { type PathPattern, compilePath, realEntryOf, realOf } from "./paths.ts";
+import { compilePath, type PathPattern, realEntryOf, realOf, type RealPath } from "./paths.ts";
 import type { Grants } from "./parse.ts";
 
 export interface GateParts {
@@ -80,10 +80,11 @@ function restrictedGate(parts: GateParts, layers: readonly Layer[]): Gate {
     async path(verb, path) {
       const asked = resolve(parts.cwd, path);
       const found = await (verb === "read" ? realOf(asked) : realEntryOf(asked));
-      const patternsOf = (layer: Layer): readonly PathPattern[] => layer[verb];
-      if (!found.dangling && layers.every((layer) => patternsOf(layer).some((one) => one.covers(found.real)))) return found.real;
+      const covered = (fits: (pattern: PathPattern) => boolean): boolean =>
+        layers.every((layer) => layer[verb].some(fits));
+      if (!found.dangling && covered((one) => one.covers(found.real))) return found.real;
       // Where a link leads is told only to who may read the link.
-      const mayKnow = layers.every((layer) => patternsOf(layer).some((one) => one.coversWritten(asked)));
+      const mayKnow = covered((one) => one.coversWritten(asked));
       return refuse(pathDenial(verb, asked, mayKnow ? found : undefined));
     },
     url: (url) => urlRule(url, layers, refuse),
@@ -101,9 +102,11 @@ function restrictedGate(parts: GateParts, layers: readonly Layer[]): Gate {
     },
     mcp(server, tool) {
       if (layers.every(({ grants }) => allowsMcp(grants, server, tool))) return;
-      refuse({ verb: "mcp", object: `${server}/${tool}`, reason: "tool not granted", grant: `mcp:${server}/${tool}` });
+      const object = `${server}/${tool}`;
+      refuse({ verb: "mcp", object, reason: "tool not granted", grant: `mcp:${object}` });
     },
-    secret: (name) => layers.every(({ grants }) => grants.secret.some((one) => one === undefined || one === name)),
+    secret: (name) =>
+      layers.every(({ grants }) => grants.secret.some((one) => one === undefined || one === name)),
   };
 }
 
@@ -125,19 +128,18 @@ function allowsMcp(grants: Grants, server: string, tool: string): boolean {
 function judgeRun(layers: readonly Layer[], program: string | null, detach: boolean): Denied | undefined {
   const wanted = program ?? "sh";
   const allows = (word: string) => ({ grants }: Layer): boolean =>
-    grants.run.some((one) => one === undefined || one === word || (one.startsWith("/") && resolve(one) === word));
+    grants.run.some((one) => one === undefined || (one.startsWith("/") ? resolve(one) : one) === word);
+  const object = program ?? "shell text";
   if (!layers.every(allows(wanted))) {
-    const object = program ?? "shell text";
-    return { verb: "run", object, reason: program === null ? "not granted" : "program not granted", grant: `run:${wanted}` };
+    const reason = program === null ? "not granted" : "program not granted";
+    return { verb: "run", object, reason, grant: `run:${wanted}` };
   }
-  if (detach && !layers.every(allows("detach"))) {
-    return { verb: "run", object: program ?? "shell text", reason: "detached, outlives the run", grant: "run:detach" };
-  }
-  return undefined;
+  if (!detach || layers.every(allows("detach"))) return undefined;
+  return { verb: "run", object, reason: "detached, outlives the run", grant: "run:detach" };
 }
 
 function pathDenial(
-  verb: "read" | "write", asked: string, found: { readonly real: string; readonly dangling: boolean } | undefined,
+  verb: "read" | "write", asked: string, found: RealPath | undefined,
 ): Denied {
   const leads = found !== undefined && !found.dangling && found.real !== asked;
   const reason = found?.dangling === true ? "a link on the way leads nowhere"
@@ -147,7 +149,8 @@ function pathDenial(
 
 function urlRule(url: URL, layers: readonly Layer[], refuse: (denial: Denied) => never): NetRule {
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    refuse({ verb: "net", object: `${url.protocol}//${url.host}`, reason: "neither http nor https", grant: undefined });
+    const object = `${url.protocol}//${url.host}`;
+    refuse({ verb: "net", object, reason: "neither http nor https", grant: undefined });
   }
   const port = portOf(url);
   const host = plainHost(url);

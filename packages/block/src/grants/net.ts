@@ -1,5 +1,7 @@
 /** Network grants (spec: block 8.2, 8.3): patterns of `net:` and what they allow. */
-import { type Address, type AddressRange, dangerOf, hostText, inRange, rangeOf, readAddress } from "./addresses.ts";
+import {
+  type Address, type AddressRange, dangerOf, hostText, inRange, rangeOf, readAddress,
+} from "./addresses.ts";
 import type { Denied } from "./denied.ts";
 
 export type NetPattern =
@@ -39,11 +41,15 @@ function hostPattern(text: string, port: number | undefined): NetPattern | strin
 function rangePattern(text: string, port: number | undefined): NetPattern | string {
   const cut = /^(?:\[([^\]/]*)(?:\/(\d+))?\]|([^[\]/]*))(?:\/(\d+))?$/.exec(text);
   const address = readAddress(cut?.[1] ?? cut?.[3] ?? "");
-  if (cut === null || address === undefined) return "is not an address or a range like 10.0.0.0/8 or [fd00::]/8";
+  if (cut === null || address === undefined) {
+    return "is not an address or a range like 10.0.0.0/8 or [fd00::]/8";
+  }
   return addressPattern(address, cut[2] ?? cut[4], port);
 }
 
-function addressPattern(address: Address, bits: string | undefined, port: number | undefined): NetPattern | string {
+function addressPattern(
+  address: Address, bits: string | undefined, port: number | undefined,
+): NetPattern | string {
   const width = address.toByteArray().length * 8;
   const range = rangeOf(address, bits === undefined ? width : /^\d+$/.test(bits) ? Number(bits) : -1);
   if (range === undefined) return "has a prefix that is too long, or bits set beyond its prefix";
@@ -91,7 +97,9 @@ export function createNetGrant(patterns: readonly NetPattern[]): NetGrant {
   const denial = (object: string, port: number, reason: string): Denied =>
     ({ verb: "net", object: `${object}:${port}`, reason, grant: `net:${object}:${port}` });
   /** Refusal, or undefined when one pattern that fits the object also fits the port. */
-  const judge = (fits: (pattern: NetPattern) => boolean, port: number, refuse: (reason?: string) => Denied): Denied | undefined => {
+  const judge = (
+    fits: (pattern: NetPattern) => boolean, port: number, refuse: (reason?: string) => Denied,
+  ): Denied | undefined => {
     const fitting = patterns.filter(fits);
     if (fitting.some((pattern) => portFits(pattern, port))) return undefined;
     if (fitting.length === 0) return refuse();
@@ -99,7 +107,8 @@ export function createNetGrant(patterns: readonly NetPattern[]): NetGrant {
   };
   return {
     name(host, port) {
-      return judge((pattern) => fitsName(pattern, host), port, (why) => denial(host, port, why ?? "host not granted"));
+      const refuse = (why = "host not granted"): Denied => denial(host, port, why);
+      return judge((pattern) => fitsName(pattern, host), port, refuse);
     },
     address(ip, port, named) {
       const address = readAddress(ip.replace(/%.*$/, ""));
@@ -110,15 +119,19 @@ export function createNetGrant(patterns: readonly NetPattern[]): NetGrant {
         if (pattern.kind === "range") return inRange(address, pattern.range);
         return pattern.kind === (danger === undefined ? "any" : "private");
       };
-      return judge(fits, port, (why) => denial(hostText(address), port, danger ?? why ?? "address not granted"));
+      const refuse = (why = "address not granted"): Denied => denial(hostText(address), port, danger ?? why);
+      return judge(fits, port, refuse);
     },
   };
 }
 
 function fitsName(pattern: NetPattern, host: string): boolean {
   if (pattern.kind === "any") return true;
-  if (pattern.kind === "host") return pattern.below ? host.endsWith(`.${pattern.host}`) : host === pattern.host;
-  // An address pattern names no host, and to resolve a name is to send it away. `localhost` never leaves the machine.
+  if (pattern.kind === "host") {
+    return pattern.below ? host.endsWith(`.${pattern.host}`) : host === pattern.host;
+  }
+  // An address pattern names no host, and to resolve a name is to send it away. `localhost` never leaves the
+  // machine.
   if (host !== "localhost" && !host.endsWith(".localhost")) return false;
   if (pattern.kind !== "range") return true;
   return LOOPBACK.some((address) => inRange(address, pattern.range));

@@ -1,4 +1,6 @@
-/** Reading a grant list (spec: block 8.2). Foreign input: the answer is a value, with all problems at once. */
+/**
+ * Reading a grant list (spec: block 8.2). Foreign input: the answer is a value, with all problems at once.
+ */
 import { readNetPattern, type NetPattern } from "./net.ts";
 
 /** A checked grant list. `undefined` inside a list of patterns is the verb alone: everything. */
@@ -28,6 +30,8 @@ type Mutable = { -readonly [K in keyof Grants]: Grants[K] extends readonly (infe
 /** Takes the part after the colon (undefined: none). Gives a problem, or undefined after noting the grant. */
 type Reader = (into: Mutable, pattern: string | undefined) => string | undefined;
 
+const ENV_PROBLEM = "is not a variable name; `*` may stand only at its end (PREFIX_*)";
+
 const READERS: Readonly<Record<string, Reader>> = {
   net(into, pattern) {
     const read = readNetPattern(pattern);
@@ -36,19 +40,20 @@ const READERS: Readonly<Record<string, Reader>> = {
     return undefined;
   },
   run: (into, pattern) => keep(into.run, pattern, (text) => {
-    if (/\s/.test(text) && !text.startsWith("/")) return "holds a space; name one program, or grant run:sh for shell text";
-    return text.includes("/") && !text.startsWith("/") ? "is a relative path; name the program or its absolute path" : undefined;
+    if (text.startsWith("/")) return undefined;
+    if (/\s/.test(text)) return "holds a space; name one program, or grant run:sh for shell text";
+    return text.includes("/") ? "is a relative path; name the program or its absolute path" : undefined;
   }),
   "fs.read": (into, pattern) => keep(into.read, pattern, pathProblem),
   "fs.write": (into, pattern) => keep(into.write, pattern, pathProblem),
   env: (into, pattern) => keep(into.env, pattern === "*" ? undefined : pattern, (text) =>
-    /^[^\s=*]+\*?$/.test(text) ? undefined : "is not a variable name; `*` may stand only at its end (PREFIX_*)"),
+    /^[^\s=*]+\*?$/.test(text) ? undefined : ENV_PROBLEM),
   mcp(into, pattern) {
     const [server, tool, more] = (pattern ?? "*/*").split("/");
     if (server === undefined || tool === undefined || more !== undefined || server === "" || tool === "") {
       return "is not <server>/<tool>; write * for all of either";
     }
-    if (tool.startsWith("!") && tool !== "!sampling" && tool !== "!elicitation") return "withholds only !sampling or !elicitation";
+    if (/^!(?!sampling$|elicitation$)/.test(tool)) return "withholds only !sampling or !elicitation";
     into.mcp.push({ server, tool });
     return undefined;
   },
@@ -78,7 +83,9 @@ function pathProblem(text: string): string | undefined {
   return undefined;
 }
 
-/** Reads a list of grants `verb` or `verb:pattern`; relative paths stay relative until a gate compiles them. */
+/**
+ * Reads a list of grants `verb` or `verb:pattern`; relative paths stay relative until a gate compiles them.
+ */
 export function parseGrants(list: readonly string[]): GrantsResult {
   const into: Mutable = {
     texts: [], net: [], run: [], read: [], write: [], env: [], mcp: [], mesh: [], secret: [], model: false,
@@ -98,7 +105,8 @@ function readGrant(into: Mutable, text: unknown): string | undefined {
   const verb = at < 0 ? text : text.slice(0, at);
   const pattern = at < 0 ? undefined : text.slice(at + 1);
   const reader = Object.hasOwn(READERS, verb) ? READERS[verb] : undefined;
-  if (reader === undefined) return `has the unknown verb "${verb}"; known are ${Object.keys(READERS).join(", ")}`;
+  const known = Object.keys(READERS).join(", ");
+  if (reader === undefined) return `has the unknown verb "${verb}"; known are ${known}`;
   if (pattern === "") return `has nothing after the colon; write ${verb} for everything`;
   return reader(into, pattern);
 }
@@ -108,7 +116,10 @@ export function isRestricting(grants: Grants): boolean {
   return grants.texts.some((text) => !/^secret(:|$)/.test(text));
 }
 
-/** The list of a child block: it allows what both lists allow, so it can narrow its parent's and never widen it. */
+/**
+ * The list of a child block: it allows what both lists allow, so it can narrow its parent's and never widen
+ * it.
+ */
 export function narrow(parent: "all" | Grants, child: Grants): Grants {
   if (parent === "all") return child;
   return { ...child, within: child.within === undefined ? parent : narrow(parent, child.within) };

@@ -16,8 +16,9 @@ export interface PathPattern {
 const ANY: PathPattern = { any: true, covers: () => true, coversWritten: () => true };
 
 /**
- * Compiles a pattern once, at start: its root is made real then, so that a link put in its place later opens nothing.
- * A plain path covers itself and all below it, and so does `path/**`; any other glob covers exactly what it matches.
+ * Compiles a pattern once, at start: its root is made real then, so that a link put in its place later opens
+ * nothing. A plain path covers itself and all below it, and so does `path/**`; any other glob covers exactly
+ * what it matches.
  */
 export function compilePath(text: string | undefined, base: string): PathPattern {
   if (text === undefined) return ANY;
@@ -51,8 +52,13 @@ function realOfSync(path: string): string {
   }
 }
 
-/** Where a path leads: `dangling` when a link on the way has no target, so that nothing can be said about it. */
-export type RealPath = { readonly real: string; readonly dangling: false } | { readonly real: string; readonly dangling: true };
+/**
+ * Where a path leads: `dangling` when a link on the way has no target, so that nothing can be said about it.
+ */
+export interface RealPath {
+  readonly real: string;
+  readonly dangling: boolean;
+}
 
 /** Real path of the deepest existing ancestor of an absolute path, with the rest as written. */
 export async function realOf(path: string): Promise<RealPath> {
@@ -67,7 +73,10 @@ export async function realOf(path: string): Promise<RealPath> {
   }
 }
 
-/** The same, but a link in the last place stays one: for what acts on the entry itself (create, remove, rename). */
+/**
+ * The same, but a link in the last place stays one: for what acts on the entry itself (create, remove,
+ * rename).
+ */
 export async function realEntryOf(path: string): Promise<RealPath> {
   if (dirname(path) === path) return { real: path, dangling: false };
   const parent = await realOf(dirname(path));

@@ -1,6 +1,7 @@
 /**
- * Restricted mode: nothing outside the granted folder is read, changed, made or removed, whatever stands in the way.
- * Method: a secret and a full folder outside; each op is tried through each kind of way out, then the outside is compared.
+ * Restricted mode: nothing outside the granted folder is read, changed, made or removed, whatever stands in
+ * the way. Method: a secret and a full folder outside; each op is tried through each kind of way out, then
+ * the outside is compared.
  */
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
@@ -18,7 +19,9 @@ interface Cage {
   readonly ops: Ops;
 }
 
-/** root/in is granted: link -> outside, leak -> outside/secret, dangling -> outside/new. root/outside is not. */
+/**
+ * root/in is granted: link -> outside, leak -> outside/secret, dangling -> outside/new. root/outside is not.
+ */
 async function cage(t: TestContext): Promise<Cage> {
   const root = await folder(t);
   await mkdir(join(root, "in/real"), { recursive: true });
@@ -33,17 +36,23 @@ async function cage(t: TestContext): Promise<Cage> {
   t.after(() => handles.closeAll());
   const gate = gateOf(["fs.write:in"], root, { cwd: join(root, "in") });
   const limits = { walkDepthMax: 9, walkEntriesMax: 99, isleBytesMax: 9_999 };
-  return { root, ops: fsOps({ gate, clock, ids: seededIds(7), handles, tmpDir: join(root, "outside") }, limits) };
+  return {
+    root, ops: fsOps({ gate, clock, ids: seededIds(7), handles, tmpDir: join(root, "outside") }, limits),
+  };
 }
 
 async function outside(root: string): Promise<unknown> {
   return [
     (await readdir(join(root, "outside"), { recursive: true })).sort(),
-    await readFile(join(root, "outside/secret"), "utf8"), await readFile(join(root, "outside/full/f"), "utf8"),
+    await readFile(
+      join(root, "outside/secret"), "utf8",
+    ), await readFile(join(root, "outside/full/f"), "utf8"),
   ];
 }
 
-const WAYS = ["../outside/secret", "link/secret", "leak", "real/../../outside/secret", "/etc/passwd", "link/full"];
+const WAYS = [
+  "../outside/secret", "link/secret", "leak", "real/../../outside/secret", "/etc/passwd", "link/full",
+];
 const READERS = [
   "std.fs.read", "std.fs.read_binary", "std.fs.exists", "std.fs.is_dir", "std.fs.is_file", "std.fs.metadata", "std.fs.stat",
   "std.fs.list", "std.fs.walk", "std.json.read_file", "std.path.absolute", "io.open",
@@ -56,7 +65,9 @@ for (const name of READERS) {
 }
 
 const WRITERS: readonly (readonly [string, (way: string) => readonly Value[]])[] = [
-  ["std.fs.write", (way) => [way, "x"]], ["std.fs.append", (way) => [way, "x"]], ["std.json.write_file", (way) => [way, "x"]],
+  ["std.fs.write", (way) => [way, "x"]], ["std.fs.append", (way) => [way, "x"]], [
+    "std.json.write_file", (way) => [way, "x"],
+  ],
   ["io.open", (way) => [way, "w"]], ["io.open", (way) => [way, "a"]], ["io.open", (way) => [way, "r+"]],
   ["std.fs.copy", (way) => ["mine", way]],
 ];
@@ -72,14 +83,22 @@ for (const [name, args] of WRITERS) {
 }
 
 const MOVERS: readonly (readonly [string, (way: string) => readonly Value[]])[] = [
-  ["std.fs.remove", (way) => [way]], ["os.remove", (way) => [way]], ["std.fs.rename", (way) => [way, "stolen"]],
-  ["os.rename", (way) => [way, "stolen"]], ["std.fs.rename", (way) => ["mine", way]], ["std.fs.mkdir", (way) => [`${way}/new`]],
+  ["std.fs.remove", (way) => [way]], ["os.remove", (way) => [way]], [
+    "std.fs.rename", (way) => [way, "stolen"],
+  ],
+  ["os.rename", (way) => [way, "stolen"]], [
+    "std.fs.rename", (way) => ["mine", way],
+  ], ["std.fs.mkdir", (way) => [`${way}/new`]],
 ];
 for (const [name, args] of MOVERS) {
   test(`${name} (${args("…").join(", ")}) moves, makes and removes nothing outside`, async (t) => {
     const { ops, root } = await cage(t);
     const before = await outside(root);
-    for (const way of ["../outside/secret", "../outside/full", "link/secret", "link/full", "real/../../outside/full"]) {
+    for (
+      const way of [
+        "../outside/secret", "../outside/full", "link/secret", "link/full", "real/../../outside/full",
+      ]
+    ) {
       await assert.rejects(run(ops, name, args(way)), { code: "grant.denied" }, way);
     }
     assert.deepEqual(await outside(root), before);
@@ -120,7 +139,9 @@ test("os.tmpname needs the folder of temporary files to be granted", async (t) =
 });
 
 /** A gate that lets something happen between its check and the opening: the worst moment for a swap. */
-async function swapped(t: TestContext, verb: "read" | "write", swap: (root: string) => Promise<void>): Promise<unknown> {
+async function swapped(
+  t: TestContext, verb: "read" | "write", swap: (root: string) => Promise<void>,
+): Promise<unknown> {
   const { root } = await cage(t);
   const before = await outside(root);
   const gate = gateOf(["fs.write:in"], root, { cwd: join(root, "in") });
@@ -163,7 +184,9 @@ for (const verb of ["read", "write"] as const) {
   });
 
   test(`a file exchanged for a link between check and opening is not followed on ${verb}`, async (t) => {
-    const result = await swapped(t, verb, (root) => symlink("../../outside/secret", join(root, "in/real/secret")));
+    const result = await swapped(
+      t, verb, (root) => symlink("../../outside/secret", join(root, "in/real/secret")),
+    );
     assert.equal(result, "grant.denied");
   });
 }

@@ -1,42 +1,16 @@
 /** Real files in a folder of their own. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
-import { seededIds } from "@atoll-run/testkit";
-import { fsOps } from "../../src/bridges/fs.ts";
-import { Handles } from "../../src/bridges/handles.ts";
-import type { Ops } from "../../src/bridges/op.ts";
+import { test } from "node:test";
 import type { BlockError } from "../../src/errors.ts";
-import { clock, folder, gateOf, run, text } from "../ops.ts";
-
-interface Disk {
-  readonly root: string;
-  readonly ops: Ops;
-  readonly handles: Handles;
-}
-
-interface DiskSetup {
-  readonly grants?: readonly string[] | undefined;
-  readonly root?: string;
-  readonly isleBytesMax?: number;
-  readonly openMax?: number;
-}
-
-let seed = Date.now();
-
-async function disk(t: TestContext, setup: DiskSetup = {}): Promise<Disk> {
-  const root = setup.root ?? await folder(t);
-  const handles = new Handles(setup.openMax ?? 8);
-  const ops = fsOps({ gate: gateOf(setup.grants, root), clock, ids: seededIds(seed++), handles, tmpDir: root },
-    { walkDepthMax: 5, walkEntriesMax: 20, isleBytesMax: setup.isleBytesMax ?? 10_000_000 });
-  t.after(() => handles.closeAll());
-  return { root, ops, handles };
-}
+import { run, text } from "../ops.ts";
+import { disk } from "./disk.ts";
 
 /** Both modes must give the same results inside the granted folder. */
-const MODES: readonly (readonly [string, readonly string[] | undefined])[] = [["all", undefined], ["restricted", ["fs.write:."]]];
+const MODES: readonly (readonly [string, readonly string[] | undefined])[] = [
+  ["all", undefined], ["restricted", ["fs.write:."]],
+];
 
 for (const [mode, grants] of MODES) {
   test(`${mode}: writers return true and readers give back the exact bytes`, async (t) => {
@@ -70,7 +44,11 @@ for (const [mode, grants] of MODES) {
     await chmod(join(root, "tool"), 0o755);
     await run(ops, "std.fs.copy", ["tool", "copy"]);
     assert.equal((await stat(join(root, "copy"))).mode & 0o111, 0o111);
-    await assert.rejects(run(ops, "std.fs.copy", ["tool", "./tool"]), { message: "fs.copy: ./tool: source and target are the same file" });
+    await assert.rejects(
+      run(ops, "std.fs.copy", ["tool", "./tool"]), {
+        message: "fs.copy: ./tool: source and target are the same file",
+      },
+    );
     assert.equal(await readFile(join(root, "tool"), "utf8"), "#!/bin/sh\n");
   });
 
@@ -85,7 +63,11 @@ for (const [mode, grants] of MODES) {
     assert.deepEqual(await seen("none"), [false, false, false]);
     assert.deepEqual(await seen("file/below"), [false, false, false]);
     const { mtimeMs } = await stat(join(root, "file"));
-    assert.deepEqual(await run(ops, "std.fs.metadata", ["file"]), { size: 5, modified: mtimeMs / 1_000, is_dir: false, is_file: true });
+    assert.deepEqual(
+      await run(ops, "std.fs.metadata", ["file"]), {
+        size: 5, modified: mtimeMs / 1_000, is_dir: false, is_file: true,
+      },
+    );
     const { type, size, mode } = await run(ops, "std.fs.stat", ["file"]);
     assert.deepEqual({ type, size, mode: mode & 0o700 }, { type: "file", size: 5, mode: 0o600 });
   });
@@ -101,7 +83,11 @@ for (const [mode, grants] of MODES) {
     assert.equal(await run(ops, "std.fs.remove", ["a"]), true);
     assert.deepEqual(await readdir(root), ["kept"]);
     assert.equal(await run(ops, "std.fs.remove", ["kept"]), true);
-    await assert.rejects(run(ops, "std.fs.remove", ["kept"]), { message: "fs.remove: kept: No such file or directory", code: "fs.not_found" });
+    await assert.rejects(
+      run(ops, "std.fs.remove", ["kept"]), {
+        message: "fs.remove: kept: No such file or directory", code: "fs.not_found",
+      },
+    );
   });
 
   test(`${mode}: list gives name, type and size of one folder, sorted by bytes, without an entry limit`, async (t) => {
@@ -128,14 +114,24 @@ for (const [mode, grants] of MODES) {
     await writeFile(join(root, "w/b/c/f"), "");
     await symlink("..", join(root, "w/b/up"));
     assert.deepEqual(await run(ops, "std.fs.walk", ["w"]), ["w/b/c/f", "w/z"]);
-    assert.deepEqual(await run(ops, "std.fs.walk", [join(root, "w")]), [join(root, "w/b/c/f"), join(root, "w/z")]);
+    assert.deepEqual(
+      await run(ops, "std.fs.walk", [join(root, "w")]), [join(root, "w/b/c/f"), join(root, "w/z")],
+    );
     await mkdir(join(root, "deep/1/2/3/4/5/6"), { recursive: true });
     await writeFile(join(root, "deep/1/2/3/4/5/f"), "");
-    await assert.rejects(run(ops, "std.fs.walk", ["deep"]), { message: "fs.walk: deep: more than 5 folders deep", code: "fs.limit" });
+    await assert.rejects(
+      run(ops, "std.fs.walk", ["deep"]), {
+        message: "fs.walk: deep: more than 5 folders deep", code: "fs.limit",
+      },
+    );
     await mkdir(join(root, "many"));
     for (let i = 0; i < 21; i++) await writeFile(join(root, `many/${i}`), "");
-    await assert.rejects(run(ops, "std.fs.walk", ["many"]), { message: "fs.walk: many: more than 20 entries", code: "fs.limit" });
-    await assert.rejects(run(ops, "std.fs.walk", ["none"]), { message: "fs.walk: none: No such file or directory" });
+    await assert.rejects(
+      run(ops, "std.fs.walk", ["many"]), { message: "fs.walk: many: more than 20 entries", code: "fs.limit" },
+    );
+    await assert.rejects(
+      run(ops, "std.fs.walk", ["none"]), { message: "fs.walk: none: No such file or directory" },
+    );
   });
 
   test(`${mode}: glob matches files and folders, and * stops at /`, async (t) => {
@@ -156,7 +152,9 @@ for (const [mode, grants] of MODES) {
     assert.equal(await run(ops, "std.fs.rename", ["one", "two"]), true);
     assert.equal(await run(ops, "os.rename", ["two", "three"]), true);
     await mkdir(join(root, "full/x"), { recursive: true });
-    await assert.rejects(run(ops, "os.remove", ["full"]), { message: "full: Directory not empty", code: "fs.failed" });
+    await assert.rejects(
+      run(ops, "os.remove", ["full"]), { message: "full: Directory not empty", code: "fs.failed" },
+    );
     assert.equal(await run(ops, "os.remove", ["full/x"]), true);
     assert.equal(await run(ops, "os.remove", ["three"]), true);
     const name = await run(ops, "os.tmpname", []);
@@ -177,11 +175,15 @@ for (const [mode, grants] of MODES) {
     assert.equal(await run(ops, "io.read", [id, 100]), undefined);
     assert.equal(await run(ops, "io.seek", [id, "end", -2]), 6);
     await run(ops, "io.write", [id, "W"]);
-    await assert.rejects(run(ops, "io.seek", [id, "set", -1]), (error: BlockError) => error.facts["errno"] === 22);
+    await assert.rejects(
+      run(ops, "io.seek", [id, "set", -1]), (error: BlockError) => error.facts["errno"] === 22,
+    );
     assert.equal(await run(ops, "io.flush", [id]), true);
     assert.equal(await run(ops, "io.close", [id]), true);
     assert.deepEqual([...await readFile(join(root, "f"))], [...Buffer.from("hello W"), 255]);
-    await assert.rejects(run(ops, "io.read", [id, 1]), { message: "attempt to use a closed file", code: "io.failed" });
+    await assert.rejects(
+      run(ops, "io.read", [id, 1]), { message: "attempt to use a closed file", code: "io.failed" },
+    );
   });
 
   test(`${mode}: append mode writes to the end wherever the file stands`, async (t) => {
@@ -209,75 +211,10 @@ for (const [mode, grants] of MODES) {
     await writeFile(join(root, "f"), "");
     await symlink("f", join(root, "l"));
     assert.equal(await run(ops, "std.path.absolute", ["./l"]), join(root, "f"));
-    await assert.rejects(run(ops, "std.path.absolute", ["none"]), { message: "path.absolute: none: No such file or directory", code: "fs.not_found" });
+    await assert.rejects(
+      run(ops, "std.path.absolute", ["none"]), {
+        message: "path.absolute: none: No such file or directory", code: "fs.not_found",
+      },
+    );
   });
 }
-
-test("io errors read as Lua's and carry errno and strerror", async (t) => {
-  const { ops, root } = await disk(t);
-  await assert.rejects(run(ops, "io.open", ["no/file", "r"]), (error: BlockError) => {
-    assert.equal(error.message, "no/file: No such file or directory");
-    assert.equal(error.code, "fs.not_found");
-    assert.equal(error.facts["errno"], 2);
-    assert.equal(error.facts["strerror"], "No such file or directory");
-    return true;
-  });
-  await assert.rejects(run(ops, "io.open", ["x", "q"]), { message: "bad argument #2 to 'open' (invalid mode)" });
-  await assert.rejects(run(ops, "io.open", [root, "w"]), { message: `${root}: Is a directory` });
-  await assert.rejects(run(ops, "std.fs.read", ["a\0b"]), { message: "fs.read: a\0b: Invalid argument", code: "fs.failed" });
-  await assert.rejects(run(ops, "std.fs.read", [Uint8Array.of(255)]), { message: "fs.read: argument #1 must be valid UTF-8" });
-});
-
-test("JSON files are read and written as bytes under their own names", async (t) => {
-  const { ops } = await disk(t);
-  await run(ops, "std.json.write_file", ["x.json", "{}\n"]);
-  assert.equal(text(await run(ops, "std.json.read_file", ["x.json"])), "{}\n");
-  await assert.rejects(run(ops, "std.json.read_file", ["y.json"]), { message: "json.read_file: y.json: No such file or directory" });
-});
-
-test("open files are bounded in a block, and an isle's files close with it", async (t) => {
-  const { ops, handles } = await disk(t, { openMax: 2 });
-  const first = await run(ops, "io.open", ["a", "w"]);
-  await run(ops, "io.open", ["b", "w"], { isle: "handler" });
-  await assert.rejects(run(ops, "io.open", ["c", "w"]), (error: BlockError) => {
-    assert.equal(error.message, "c: Too many open files");
-    assert.equal(error.facts["errno"], 24);
-    assert.equal(error.code, "fs.limit");
-    return true;
-  });
-  await assert.rejects(run(ops, "io.read", [first, 1], { isle: "handler" }), { code: "io.failed" });
-  await handles.closeIsle("handler");
-  assert.equal(handles.size, 1);
-  await run(ops, "io.open", ["c", "w"]);
-});
-
-test("a file larger than its isle is refused before it is read, and so is an endless one", async (t) => {
-  const { ops } = await disk(t, { isleBytesMax: 1_000_000 });
-  await run(ops, "std.fs.write", ["big", "x".repeat(1_000_001)]);
-  await assert.rejects(run(ops, "std.fs.read", ["big"]), {
-    message: "fs.read: big: file too large: 1000001 bytes (max 1000000)", code: "fs.limit",
-  });
-  await assert.rejects(run(ops, "std.fs.read", ["/dev/zero"]), { code: "fs.limit" });
-});
-
-test("a pipe nobody writes to holds no thread and ends with a cancel", async (t) => {
-  const { ops, root } = await disk(t);
-  execFileSync("mkfifo", [join(root, "fifo")]);
-  const reader = await run(ops, "io.open", ["fifo", "r"]);
-  const writer = await run(ops, "io.open", ["fifo", "w"]);
-  const stop = new AbortController();
-  const waiting = run(ops, "io.read", [reader, 10], { signal: stop.signal });
-  assert.equal(await run(ops, "std.fs.exists", ["fifo"]), true);
-  stop.abort(new Error("task cancelled"));
-  await assert.rejects(waiting, /task cancelled/);
-  await run(ops, "io.write", [writer, "late"]);
-  assert.equal(text(await run(ops, "io.read", [reader, 10])), "late");
-});
-
-test("operations on one file run in the order they were asked for", async (t) => {
-  const { ops, root } = await disk(t);
-  const id = await run(ops, "io.open", ["f", "w"]);
-  await Promise.all(Array.from({ length: 50 }, (_, i) => run(ops, "io.write", [id, `${i},`])));
-  await run(ops, "io.close", [id]);
-  assert.equal(await readFile(join(root, "f"), "utf8"), Array.from({ length: 50 }, (_, i) => `${i},`).join(""));
-});

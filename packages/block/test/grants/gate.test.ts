@@ -7,7 +7,10 @@ import { createGate } from "../../src/grants/create-gate.ts";
 import { type Grants, narrow, parseGrants } from "../../src/grants/parse.ts";
 import { folder, gateOf } from "../ops.ts";
 
-/** root: in/ (file.txt, deep/x.json, out -> outside, dangling -> outside/none, loop -> loop), in-other/, outside/ (secret) */
+/**
+ * root: in/ (file.txt, deep/x.json, out -> outside, dangling -> outside/none, loop -> loop), in-other/,
+ * outside/ (secret)
+ */
 async function tree(t: TestContext): Promise<string> {
   const root = await folder(t);
   await mkdir(join(root, "in/deep"), { recursive: true });
@@ -119,7 +122,9 @@ test("with all grants every path is allowed and starts at cwd", async (t) => {
   assert.equal(gate.restricted, false);
 });
 
-const PROGRAMS: readonly (readonly [grants: readonly string[], program: string | null, detach: boolean, denial: string | undefined])[] = [
+const PROGRAMS: readonly (
+  readonly [grants: readonly string[], program: string | null, detach: boolean, denial: string | undefined]
+)[] = [
   [["run"], null, true, undefined],
   [["run:sh"], null, false, undefined],
   [["run:git"], "git", false, undefined],
@@ -154,7 +159,9 @@ test("a variable that is not granted reads as absent and is told once", () => {
 test("peers and tools are granted by name or by *", () => {
   const gate = gateOf(["mesh:friend", "mcp:files/read", "mcp:*/list", "mcp:git/!sampling"], "/");
   gate.mesh("friend");
-  assert.throws(() => gate.mesh("foe"), { message: "denied: mesh send to foe (peer not granted); needs grant mesh:foe" });
+  assert.throws(
+    () => gate.mesh("foe"), { message: "denied: mesh send to foe (peer not granted); needs grant mesh:foe" },
+  );
   gate.mcp("files", "read");
   gate.mcp("other", "list");
   gate.mcp("files", "!sampling");
@@ -180,7 +187,11 @@ function grantsOf(list: readonly string[]): Grants {
 
 test("a child list narrows its parent's and never widens it", async (t) => {
   const root = await tree(t);
-  const grants = narrow(grantsOf(["fs.read:in", "net:example.com", "run:git", "env:A*"]), grantsOf(["fs.read", "net", "run", "env"]));
+  const grants = narrow(
+    grantsOf(
+      ["fs.read:in", "net:example.com", "run:git", "env:A*"],
+    ), grantsOf(["fs.read", "net", "run", "env"]),
+  );
   const gate = createGate({ grants, projectRoot: root, cwd: root });
   await gate.path("read", "in/file.txt");
   await assert.rejects(gate.path("read", "outside/secret"), { code: "grant.denied" });
@@ -189,7 +200,9 @@ test("a child list narrows its parent's and never widens it", async (t) => {
   assert.throws(() => gate.run(null, false), { code: "grant.denied" });
   assert.equal(gate.env("AB"), true);
   assert.equal(gate.env("B"), false);
-  const narrower = createGate({ grants: narrow(grants, grantsOf(["fs.read:in/deep"])), projectRoot: root, cwd: root });
+  const narrower = createGate(
+    { grants: narrow(grants, grantsOf(["fs.read:in/deep"])), projectRoot: root, cwd: root },
+  );
   await narrower.path("read", "in/deep/x.json");
   await assert.rejects(narrower.path("read", "in/file.txt"), { code: "grant.denied" });
   assert.throws(() => narrower.url(new URL("https://example.com/")), { code: "grant.denied" });

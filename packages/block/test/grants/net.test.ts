@@ -7,7 +7,12 @@ import { gateOf } from "../ops.ts";
 type Row = readonly [grants: readonly string[], url: string, resolved: string | undefined, denial: string | undefined];
 
 const PUBLIC = "93.184.216.34";
-const needs = (object: string, reason: string): string => `denied: net connect to ${object} (${reason}); needs grant net:${object}`;
+/** A granted name; its address follows. */
+const NAMED = [["net:example.com"], "http://example.com/"] as const;
+const needs = (object: string, reason: string): string =>
+  `denied: net connect to ${object} (${reason}); needs grant net:${object}`;
+const noScheme = (object: string): string =>
+  `denied: net connect to ${object} (neither http nor https); no grant allows it`;
 
 const ROWS: readonly Row[] = [
   // Names.
@@ -35,37 +40,37 @@ const ROWS: readonly Row[] = [
   [["net"], "http://example.com:25/", undefined, needs("example.com:25", "a port below 1024 must be named")],
   [["net:*:25"], "http://example.com:25/", PUBLIC, undefined],
   // Granted names that lead inside.
-  [["net:example.com"], "http://example.com/", "127.0.0.1", needs("127.0.0.1:80", "loopback address")],
-  [["net:example.com"], "http://example.com/", "10.0.0.5", needs("10.0.0.5:80", "private address")],
-  [["net:example.com"], "http://example.com/", "172.31.255.255", needs("172.31.255.255:80", "private address")],
-  [["net:example.com"], "http://example.com/", "192.168.1.1", needs("192.168.1.1:80", "private address")],
-  [["net:example.com"], "http://example.com/", "100.64.0.1", needs("100.64.0.1:80", "shared address")],
-  [["net:example.com"], "http://example.com/", "169.254.1.1", needs("169.254.1.1:80", "link-local address")],
-  [["net:example.com"], "http://example.com/", "169.254.169.254", needs("169.254.169.254:80", "metadata address")],
-  [["net:example.com"], "http://example.com/", "100.100.100.200", needs("100.100.100.200:80", "metadata address")],
-  [["net:example.com"], "http://example.com/", "fd00:ec2::254", needs("[fd00:ec2::254]:80", "metadata address")],
-  [["net:example.com"], "http://example.com/", "0.0.0.0", needs("0.0.0.0:80", "unspecified address")],
-  [["net:example.com"], "http://example.com/", "0.1.2.3", needs("0.1.2.3:80", "unspecified address")],
-  [["net:example.com"], "http://example.com/", "224.0.0.1", needs("224.0.0.1:80", "multicast address")],
-  [["net:example.com"], "http://example.com/", "255.255.255.255", needs("255.255.255.255:80", "reserved address")],
-  [["net:example.com"], "http://example.com/", "192.0.2.1", needs("192.0.2.1:80", "reserved address")],
-  [["net:example.com"], "http://example.com/", "198.18.0.1", needs("198.18.0.1:80", "reserved address")],
-  [["net:example.com"], "http://example.com/", "::1", needs("[::1]:80", "loopback address")],
-  [["net:example.com"], "http://example.com/", "::", needs("[::]:80", "unspecified address")],
-  [["net:example.com"], "http://example.com/", "fe80::1%eth0", needs("[fe80::1]:80", "link-local address")],
-  [["net:example.com"], "http://example.com/", "fc00::1", needs("[fc00::1]:80", "private address")],
-  [["net:example.com"], "http://example.com/", "fec0::1", needs("[fec0::1]:80", "reserved address")],
-  [["net:example.com"], "http://example.com/", "ff02::1", needs("[ff02::1]:80", "multicast address")],
-  [["net:example.com"], "http://example.com/", "::ffff:10.0.0.5", needs("[::ffff:a00:5]:80", "IPv4 inside IPv6")],
-  [["net:example.com"], "http://example.com/", "::127.0.0.1", needs("[::7f00:1]:80", "IPv4 inside IPv6")],
-  [["net:example.com"], "http://example.com/", "2002:7f00:1::", needs("[2002:7f00:1::]:80", "IPv4 inside IPv6")],
-  [["net:example.com"], "http://example.com/", "64:ff9b::a00:5", needs("[64:ff9b::a00:5]:80", "IPv4 inside IPv6")],
-  [["net:example.com"], "http://example.com/", "64:ff9b:1::1", needs("[64:ff9b:1::1]:80", "IPv4 inside IPv6")],
-  [["net:example.com"], "http://example.com/", "2001::1", needs("[2001::1]:80", "IPv4 inside IPv6")],
-  [["net:example.com"], "http://example.com/", "::ffff:0:7f00:1", needs("[::ffff:0:7f00:1]:80", "IPv4 inside IPv6")],
-  [["net:example.com"], "http://example.com/", "2606:4700::5efe:7f00:1", needs("[2606:4700::5efe:7f00:1]:80", "IPv4 inside IPv6")],
-  [["net:example.com"], "http://example.com/", "2001:db8::1", needs("[2001:db8::1]:80", "reserved address")],
-  [["net:example.com"], "http://example.com/", "2606:4700::1111", undefined],
+  [...NAMED, "127.0.0.1", needs("127.0.0.1:80", "loopback address")],
+  [...NAMED, "10.0.0.5", needs("10.0.0.5:80", "private address")],
+  [...NAMED, "172.31.255.255", needs("172.31.255.255:80", "private address")],
+  [...NAMED, "192.168.1.1", needs("192.168.1.1:80", "private address")],
+  [...NAMED, "100.64.0.1", needs("100.64.0.1:80", "shared address")],
+  [...NAMED, "169.254.1.1", needs("169.254.1.1:80", "link-local address")],
+  [...NAMED, "169.254.169.254", needs("169.254.169.254:80", "metadata address")],
+  [...NAMED, "100.100.100.200", needs("100.100.100.200:80", "metadata address")],
+  [...NAMED, "fd00:ec2::254", needs("[fd00:ec2::254]:80", "metadata address")],
+  [...NAMED, "0.0.0.0", needs("0.0.0.0:80", "unspecified address")],
+  [...NAMED, "0.1.2.3", needs("0.1.2.3:80", "unspecified address")],
+  [...NAMED, "224.0.0.1", needs("224.0.0.1:80", "multicast address")],
+  [...NAMED, "255.255.255.255", needs("255.255.255.255:80", "reserved address")],
+  [...NAMED, "192.0.2.1", needs("192.0.2.1:80", "reserved address")],
+  [...NAMED, "198.18.0.1", needs("198.18.0.1:80", "reserved address")],
+  [...NAMED, "::1", needs("[::1]:80", "loopback address")],
+  [...NAMED, "::", needs("[::]:80", "unspecified address")],
+  [...NAMED, "fe80::1%eth0", needs("[fe80::1]:80", "link-local address")],
+  [...NAMED, "fc00::1", needs("[fc00::1]:80", "private address")],
+  [...NAMED, "fec0::1", needs("[fec0::1]:80", "reserved address")],
+  [...NAMED, "ff02::1", needs("[ff02::1]:80", "multicast address")],
+  [...NAMED, "::ffff:10.0.0.5", needs("[::ffff:a00:5]:80", "IPv4 inside IPv6")],
+  [...NAMED, "::127.0.0.1", needs("[::7f00:1]:80", "IPv4 inside IPv6")],
+  [...NAMED, "2002:7f00:1::", needs("[2002:7f00:1::]:80", "IPv4 inside IPv6")],
+  [...NAMED, "64:ff9b::a00:5", needs("[64:ff9b::a00:5]:80", "IPv4 inside IPv6")],
+  [...NAMED, "64:ff9b:1::1", needs("[64:ff9b:1::1]:80", "IPv4 inside IPv6")],
+  [...NAMED, "2001::1", needs("[2001::1]:80", "IPv4 inside IPv6")],
+  [...NAMED, "::ffff:0:7f00:1", needs("[::ffff:0:7f00:1]:80", "IPv4 inside IPv6")],
+  [...NAMED, "2606:4700::5efe:7f00:1", needs("[2606:4700::5efe:7f00:1]:80", "IPv4 inside IPv6")],
+  [...NAMED, "2001:db8::1", needs("[2001:db8::1]:80", "reserved address")],
+  [...NAMED, "2606:4700::1111", undefined],
   // Literals, in every spelling a URL allows.
   [["net"], "http://127.0.0.1/", undefined, needs("127.0.0.1:80", "loopback address")],
   [["net"], "http://2130706433/", undefined, needs("127.0.0.1:80", "loopback address")],
@@ -97,8 +102,8 @@ const ROWS: readonly Row[] = [
   [["net:private"], "http://example.com/", undefined, needs("example.com:80", "host not granted")],
   [["net:private"], `http://${PUBLIC}/`, undefined, needs(`${PUBLIC}:80`, "address not granted")],
   // Schemes.
-  [["net"], "ftp://example.com/", undefined, "denied: net connect to ftp://example.com (neither http nor https); no grant allows it"],
-  [["net"], "file:///etc/passwd", undefined, "denied: net connect to file:// (neither http nor https); no grant allows it"],
+  [["net"], "ftp://example.com/", undefined, noScheme("ftp://example.com")],
+  [["net"], "file:///etc/passwd", undefined, noScheme("file://")],
 ];
 
 ROWS.forEach(([grants, url, resolved, denial], index) => {

@@ -18,7 +18,9 @@ export interface TestServer {
   readonly server: Server;
 }
 
-export async function serve(t: TestContext, listener: RequestListener, host = "127.0.0.1"): Promise<TestServer> {
+export async function serve(
+  t: TestContext, listener: RequestListener, host = "127.0.0.1",
+): Promise<TestServer> {
   const seen: IncomingMessage[] = [];
   const server = createServer((request, response) => {
     seen.push(request);
@@ -29,7 +31,9 @@ export async function serve(t: TestContext, listener: RequestListener, host = "1
 }
 
 /** A server below HTTP: what it says is not checked by anybody. */
-export async function serveRaw(t: TestContext, talk: (socket: Socket) => void): Promise<{ url: string; port: number; sockets: Set<Socket> }> {
+export async function serveRaw(t: TestContext, talk: (socket: Socket) => void): Promise<{
+  url: string; port: number; sockets: Set<Socket>
+}> {
   const sockets = new Set<Socket>();
   const server = createTcpServer((socket) => {
     sockets.add(socket);

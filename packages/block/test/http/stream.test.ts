@@ -48,7 +48,9 @@ for (const sleeps of [false, true]) {
   const title = "Given SSE with CRLF, a split multi-byte character, two data lines and an id, then one call gets joined text and id"
     + (sleeps ? ", also when the callback sleeps" : "");
   test(title, async (t) => {
-    const bytes = Buffer.from("id: 7\r\ndata: grün\r\ndata: second\r\n\r\nevent: more\r\nretry: 5\r\ndata: x\r\n\r\n");
+    const bytes = Buffer.from(
+      "id: 7\r\ndata: grün\r\ndata: second\r\n\r\nevent: more\r\nretry: 5\r\ndata: x\r\n\r\n",
+    );
     const cut = bytes.indexOf(0xc3) + 1;
     const { url } = await serve(t, (_request, response) => {
       response.writeHead(200, SSE);
@@ -62,7 +64,9 @@ for (const sleeps of [false, true]) {
 }
 
 test("a pending event at a clean end is delivered", async (t) => {
-  const { url } = await serve(t, (_request, response) => response.writeHead(200, SSE).end("data: one\n\ndata: last"));
+  const { url } = await serve(
+    t, (_request, response) => response.writeHead(200, SSE).end("data: one\n\ndata: last"),
+  );
   assert.deepEqual((await stream(t, url)).got.map(([data]) => data), ["one", "last"]);
 });
 
@@ -103,7 +107,9 @@ test("a content type other than SSE gives each piece as it comes, with an empty 
 });
 
 test("without a content type the stream is read as SSE", async (t) => {
-  const { url } = await serveRaw(t, (socket) => void socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\n\r\ndata: x\n\n")));
+  const { url } = await serveRaw(
+    t, (socket) => void socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\n\r\ndata: x\n\n")),
+  );
   assert.deepEqual((await stream(t, url)).got, [["x", {}]]);
 });
 
@@ -158,7 +164,9 @@ test("timeout counts until the headers, then between chunks, and not while the c
   });
   const opts = { timeout: 0.45 };
   assert.equal((await stream(t, `${url}/steady`, { opts })).got.length, 6);
-  const message = (path: string): object => ({ message: `http timeout after 0.45s: GET ${url}${path}`, code: "http.timeout" });
+  const message = (path: string): object => (
+    { message: `http timeout after 0.45s: GET ${url}${path}`, code: "http.timeout" }
+  );
   await assert.rejects(stream(t, `${url}/silent`, { opts }), message("/silent"));
   await assert.rejects(stream(t, `${url}/stalls`, { opts }), message("/stalls"));
   const slow = (): Promise<Value> => new Promise((done) => setTimeout(() => done(false), 700));
@@ -172,7 +180,9 @@ test("one event may have 1 MiB: more raises after those before it were delivered
   });
   const got: Value[] = [];
   const answer = (all: readonly Got[]): Value => void got.push(all.at(-1)?.[0]);
-  await assert.rejects(stream(t, url, { answer, limits: { sseEventBytesMax: 1_000 } }), (error: BlockError) => {
+  await assert.rejects(stream(
+    t, url, { answer, limits: { sseEventBytesMax: 1_000 } },
+  ), (error: BlockError) => {
     assert.match(error.message, /^http stream read error: event too large: \d+ bytes \(max 1000\)$/);
     assert.equal(error.code, "http.too_large");
     return true;
@@ -182,7 +192,9 @@ test("one event may have 1 MiB: more raises after those before it were delivered
 
 test("a cut stream is a stream error", async (t) => {
   const { url } = await serveRaw(t, (socket) => void socket.once("data", () => {
-    socket.end("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: x\n\n\r\n");
+    socket.end(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: x\n\n\r\n",
+    );
   }));
   await assert.rejects(stream(t, url), { message: /^http stream read error: /, code: "http.body" });
 });
@@ -211,7 +223,11 @@ test("a stream that ends gives its place back", async (t) => {
   const { url } = await serve(t, (_request, response) => response.writeHead(200, SSE).end("data: x\n\n"));
   const { ops } = web(t, { limits: { httpOpenMax: 1 } });
   for (let i = 0; i < 3; i++) {
-    await run(ops, "http.request", [url, { stream: true, on_data: 1 }], { callback: () => Promise.resolve(i === 1 ? false : true) });
+    await run(
+      ops, "http.request", [url, { stream: true, on_data: 1 }], {
+        callback: () => Promise.resolve(i !== 1),
+      },
+    );
   }
   assert.equal(text((await run(ops, "http.request", [url])).body), "data: x\n\n");
 });

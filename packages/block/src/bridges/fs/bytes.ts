@@ -13,7 +13,10 @@ export interface Patience {
 const RETRY_MS = 2;
 const RETRY_MS_MAX = 50;
 
-/** Repeats `act` while the other end of a pipe is not ready. Files are opened so that this never blocks a thread. */
+/**
+ * Repeats `act` while the other end of a pipe is not ready. Files are opened so that this never blocks a
+ * thread.
+ */
 export async function whenReady<T>(act: () => Promise<T>, o: Patience): Promise<T> {
   for (let waitMs = RETRY_MS; ; waitMs = Math.min(waitMs * 2, RETRY_MS_MAX)) {
     o.signal.throwIfAborted();
@@ -29,7 +32,9 @@ export async function whenReady<T>(act: () => Promise<T>, o: Patience): Promise<
 const CHUNK_BYTES = 262_144;
 
 /** Everything from the present position. Throws `fs.limit` beyond `max` bytes. */
-export async function readAll(handle: FileHandle, path: string, max: number, o: Patience): Promise<Uint8Array> {
+export async function readAll(
+  handle: FileHandle, path: string, max: number, o: Patience,
+): Promise<Uint8Array> {
   const stats = await handle.stat();
   if (stats.isDirectory()) throw systemError("EISDIR");
   if (stats.isFile() && stats.size > max) throw tooLarge(path, stats.size, max);

@@ -1,4 +1,7 @@
-/** File errors as scripts know them: `fs.read: <path>: No such file or directory`, and `<path>: …` for `io` and `os`. */
+/**
+ * File errors as scripts know them: `fs.read: <path>: No such file or directory`, and `<path>: …` for `io`
+ * and `os`.
+ */
 import { isFault } from "@atoll-run/core";
 import { type SystemFacts, systemFacts, systemFactsOf } from "../../errno.ts";
 import { type BlockCode, blockError } from "../../errors.ts";
@@ -6,12 +9,14 @@ import { readText, wrongType } from "../arguments.ts";
 import type { Value } from "../op.ts";
 
 const CODES: Readonly<Record<string, BlockCode>> = {
-  ENOENT: "fs.not_found", EACCES: "fs.denied", EPERM: "fs.denied", EROFS: "fs.denied", EMFILE: "fs.limit", ENFILE: "fs.limit",
+  ENOENT: "fs.not_found", EACCES: "fs.denied", EPERM: "fs.denied", EROFS: "fs.denied",
+  EMFILE: "fs.limit", ENFILE: "fs.limit",
 };
 
 /**
- * The fault for what a file operation threw. `fn` begins the text (`fs.read`), undefined for `io` and `os`, which have
- * none; facts carry `errno` and `strerror`, the second and third value of Lua's own functions. Refusals pass unchanged.
+ * The fault for what a file operation threw. `fn` begins the text (`fs.read`), undefined for `io` and `os`,
+ * which have none; facts carry `errno` and `strerror`, the second and third value of Lua's own functions.
+ * Refusals pass unchanged.
  */
 export function fileFault(fn: string | undefined, path: string | undefined, error: unknown): unknown {
   const front = fn === undefined ? "" : `${fn}: `;
@@ -34,7 +39,9 @@ export function systemError(name: string): Error {
 }
 
 /** Runs a file operation and gives its errors their text. */
-export async function named<T>(fn: string | undefined, path: string | undefined, act: () => Promise<T>): Promise<T> {
+export async function named<T>(
+  fn: string | undefined, path: string | undefined, act: () => Promise<T>,
+): Promise<T> {
   try {
     return await act();
   } catch (error) {

@@ -1,6 +1,6 @@
 /** `std.fs` on folders: list, walk, glob, mkdir, remove, rename. */
 import { lstat, mkdir, readdir, rename, rm, rmdir, stat, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { BlockLimits } from "@atoll-run/core";
 import { blockError } from "../../errors.ts";
 import type { GrantGate } from "../../grants/gate.ts";
@@ -9,7 +9,7 @@ import { toGlob } from "../../pure/glob.ts";
 import { textOf } from "../arguments.ts";
 import type { Op, Value } from "../op.ts";
 import { named, readPath, systemError } from "./errors.ts";
-import { typeOf } from "./whole.ts";
+import { type EntryType, typeOf } from "./whole.ts";
 
 export interface TreeParts {
   readonly gate: Pick<GrantGate, "restricted" | "path">;
@@ -25,7 +25,10 @@ function codeOf(error: unknown): unknown {
   return (error as { code?: unknown }).code;
 }
 
-/** `(dir)` → `{{name, type, size}}` sorted by the bytes of the name. A name that is not UTF-8 comes as its bytes. */
+/**
+ * `(dir)` → `{{name, type, size}}` sorted by the bytes of the name. A name that is not UTF-8 comes as its
+ * bytes.
+ */
 export function listOp(fn: string, { gate }: TreeParts): Op {
   return ([value], call) => {
     const path = readPath(fn, value);
@@ -35,7 +38,8 @@ export function listOp(fn: string, { gate }: TreeParts): Op {
       const rows: Value[] = [];
       for (let at = 0; at < names.length; at += AT_ONCE) {
         call.signal.throwIfAborted();
-        rows.push(...(await Promise.all(names.slice(at, at + AT_ONCE).map((name) => row(folder, name)))).flat());
+        const some = names.slice(at, at + AT_ONCE).map((name) => row(folder, name));
+        rows.push(...(await Promise.all(some)).flat());
       }
       return rows;
     });
@@ -55,24 +59,28 @@ async function row(folder: HeldFolder, name: Buffer): Promise<Value[]> {
 
 interface Visit {
   /** Called for each entry; true = go in (folders only). */
-  each(path: string, entry: { isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean }): Promise<boolean> | boolean;
+  each(path: string, entry: EntryType): boolean;
   /** Called before each folder is read; throws when it is too much. */
   check(path: string, depth: number, entries: number): void;
   /** Passes over what cannot be read. */
   readonly lenient: boolean;
 }
 
-/** Goes through a tree, names in order of bytes. Names that are not UTF-8 are passed over: no path could name them. */
+/**
+ * Goes through a tree, names in order of bytes. Names that are not UTF-8 are passed over: no path could name
+ * them.
+ */
 async function visit(gate: TreeParts["gate"], folder: HeldFolder, path: string, o: Visit): Promise<void> {
   let entries = 0;
   const enter = async (held: HeldFolder, shown: string, depth: number): Promise<void> => {
-    const found = await readdir(held.at, { withFileTypes: true }).catch((error: unknown) => skip(error, o, []));
+    const found = await readdir(held.at, { withFileTypes: true })
+      .catch((error: unknown) => skip(error, o, []));
     found.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
     for (const entry of found) {
       if (entry.name.includes("\ufffd")) continue;
       o.check(shown, depth, ++entries);
-      const below = shown === "" ? entry.name : shown.endsWith("/") ? shown + entry.name : `${shown}/${entry.name}`;
-      if (!await o.each(below, entry)) continue;
+      const below = shown === "" || shown.endsWith("/") ? shown + entry.name : `${shown}/${entry.name}`;
+      if (!o.each(below, entry)) continue;
       const child = await openBelow(gate, held, entry).catch((error: unknown) => skip(error, o, undefined));
       if (child === undefined) continue;
       await using _ = child;
@@ -85,13 +93,15 @@ async function visit(gate: TreeParts["gate"], folder: HeldFolder, path: string, 
 function openBelow(
   gate: TreeParts["gate"], held: HeldFolder, entry: { readonly name: string; isSymbolicLink(): boolean },
 ): Promise<HeldFolder> {
-  return entry.isSymbolicLink() ? holdFolder(gate, join(held.real, entry.name)) : holdChild(gate, held, entry.name);
+  return entry.isSymbolicLink()
+    ? holdFolder(gate, join(held.real, entry.name)) : holdChild(gate, held, entry.name);
 }
 
 function skip<T>(error: unknown, o: Visit, instead: T): T {
   const code = codeOf(error);
   // Gone since it was listed: no error even for a strict walk.
-  if (code === "ENOENT" || (o.lenient && (code === "EACCES" || code === "ENOTDIR" || code === "ELOOP"))) return instead;
+  const passable = code === "EACCES" || code === "ENOTDIR" || code === "ELOOP";
+  if (code === "ENOENT" || (o.lenient && passable)) return instead;
   throw error;
 }
 
@@ -111,8 +121,7 @@ export function walkOp(fn: string, { gate, limits }: TreeParts): Op {
         },
         check(_path, depth, entries) {
           call.signal.throwIfAborted();
-          if (depth > limits.walkDepthMax) throw tooMuch(fn, path, `more than ${limits.walkDepthMax} folders deep`);
-          if (entries > limits.walkEntriesMax) throw tooMuch(fn, path, `more than ${limits.walkEntriesMax} entries`);
+          checkSize(fn, path, depth, { ...limits, entries });
         },
       });
       return files;
@@ -120,13 +129,20 @@ export function walkOp(fn: string, { gate, limits }: TreeParts): Op {
   };
 }
 
-function tooMuch(fn: string, path: string, what: string): Error {
-  return blockError("fs.limit", `${fn}: ${path}: ${what}`, { facts: { path }, hint: "Go folder by folder with fs.list." });
+function checkSize(
+  fn: string, path: string, depth: number, o: TreeParts["limits"] & { readonly entries: number },
+): void {
+  const what = depth > o.walkDepthMax ? `more than ${o.walkDepthMax} folders deep`
+    : o.entries > o.walkEntriesMax ? `more than ${o.walkEntriesMax} entries` : undefined;
+  if (what === undefined) return;
+  const hint = "Go folder by folder with fs.list.";
+  throw blockError("fs.limit", `${fn}: ${path}: ${what}`, { facts: { path }, hint });
 }
 
 /**
- * `(pattern)` → paths that match, files and folders. Folders that cannot be read are passed over. Linked folders are gone
- * into where the pattern has no `**`, which could run in circles, and never in restricted mode.
+ * `(pattern)` → paths that match, files and folders. Folders that cannot be read are passed over. Linked
+ * folders are gone into where the pattern has no `**`, which could run in circles, and never in restricted
+ * mode.
  */
 export function globOp(fn: string, { gate, limits }: TreeParts): Op {
   return ([value], call) => {
@@ -148,8 +164,7 @@ export function globOp(fn: string, { gate, limits }: TreeParts): Op {
         },
         check(_path, depth, entries) {
           call.signal.throwIfAborted();
-          if (depth > limits.walkDepthMax) throw tooMuch(fn, pattern, `more than ${limits.walkDepthMax} folders deep`);
-          if (entries > GLOB_ENTRIES_MAX) throw tooMuch(fn, pattern, `more than ${GLOB_ENTRIES_MAX} entries`);
+          checkSize(fn, pattern, depth, { ...limits, walkEntriesMax: GLOB_ENTRIES_MAX, entries });
         },
       });
       return found;
@@ -213,7 +228,7 @@ async function removeTree(gate: TreeParts["gate"], entry: HeldFolder, signal: Ab
   }
   const parent: HeldFolder = { ...entry, at: dirname(entry.at), real: dirname(entry.real) };
   {
-    await using folder = await holdChild(gate, parent, entry.real.slice(parent.real.length).replace(/^\//, ""));
+    await using folder = await holdChild(gate, parent, basename(entry.real));
     for (const name of await readdir(folder.at)) {
       const real = join(folder.real, name);
       await gate.path("write", real);

@@ -32,10 +32,13 @@ export function readOp(fn: string, { gate, clock, fileBytesMax }: WholeParts): O
 }
 
 /** `(path, data)` → true. */
-export function writeOp(fn: string, how: Pick<OpenHow, "append" | "truncate">, { gate, clock }: WholeParts): Op {
+export function writeOp(
+  fn: string, how: Pick<OpenHow, "append" | "truncate">, { gate, clock }: WholeParts,
+): Op {
   return ([value, content], call) => {
     const path = readPath(fn, value);
-    const data = readBytes(`${fn}: argument #2`, content) ?? wrongType(`${fn}: argument #2`, "string", content);
+    const data = readBytes(`${fn}: argument #2`, content)
+      ?? wrongType(`${fn}: argument #2`, "string", content);
     return named(fn, path, async () => {
       const { handle } = await openGranted(gate, path, { ...how, write: true, create: true });
       try {
@@ -86,7 +89,7 @@ function sameFile(fn: string, path: string): Error {
   return blockError("fs.failed", `${fn}: ${path}: source and target are the same file`, { facts: { path } });
 }
 
-/** `(path)` → is there something that `fits`? What cannot be looked at counts as absent; a refusal raises. */
+/** `(path)` → is there something that `fits`? What cannot be looked at is absent; a refusal raises. */
 export function testOp(
   fn: string, { gate }: WholeParts, fits: (stats: Awaited<ReturnType<typeof stat>>) => boolean,
 ): Op {
@@ -103,27 +106,39 @@ export function metadataOp(fn: string, { gate }: WholeParts): Op {
     const path = readPath(fn, value);
     return named(fn, path, async () => {
       const stats = await stat(await gate.path("read", path));
-      return { size: stats.size, modified: stats.mtimeMs / 1_000, is_dir: stats.isDirectory(), is_file: stats.isFile() };
+      return {
+        size: stats.size, modified: stats.mtimeMs / 1_000,
+        is_dir: stats.isDirectory(), is_file: stats.isFile(),
+      };
     });
   };
 }
 
-/** `(path)` → `{type, size, modified (s), created (s), mode}`, links followed; `mode` are the permission bits. */
+/**
+ * `(path)` → `{type, size, modified (s), created (s), mode}`, links followed; `mode` is permission bits.
+ */
 export function statOp(fn: string, { gate }: WholeParts): Op {
   return ([value]) => {
     const path = readPath(fn, value);
     return named(fn, path, async (): Promise<Value> => {
       const stats = await stat(await gate.path("read", path));
       return {
-        type: typeOf(stats), size: stats.size, modified: stats.mtimeMs / 1_000, created: stats.birthtimeMs / 1_000,
-        mode: stats.mode & 0o7777,
+        type: typeOf(stats), size: stats.size, mode: stats.mode & 0o7777,
+        modified: stats.mtimeMs / 1_000, created: stats.birthtimeMs / 1_000,
       };
     });
   };
 }
 
+/** What the system says of an entry. */
+export interface EntryType {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+}
+
 /** Type of an entry, as `list` and `stat` name it. */
-export function typeOf(entry: { isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean }): string {
+export function typeOf(entry: EntryType): string {
   if (entry.isFile()) return "file";
   if (entry.isDirectory()) return "dir";
   return entry.isSymbolicLink() ? "symlink" : "other";

@@ -1,8 +1,8 @@
 /**
- * One HTTP client of one block; the only file that knows the HTTP library.
- * takes requests of a single hop; gives answers with their bodies as bytes, undecoded; promises that a connection goes
- * only to an address that its gate allowed for that very name and port, and that nothing of it is left after `close`;
- * refuses by waiting when too many requests are open; never follows redirects, reads proxy settings or keeps cookies.
+ * One HTTP client of one block; the only file that knows the HTTP library. takes requests of a single hop;
+ * gives answers with their bodies as bytes, undecoded; promises that a connection goes only to an address
+ * that its gate allowed for that very name and port, and that nothing of it is left after `close`; refuses by
+ * waiting when too many requests are open; never follows redirects, reads proxy settings or keeps cookies.
  */
 import { lookup } from "node:dns/promises";
 import { isIP, type LookupFunction, type Socket } from "node:net";
@@ -26,7 +26,10 @@ export interface HttpReply {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: HeaderList;
-  /** As it came, at the pace of the reader. Read to its end or call `close`: until then the request counts as open. */
+  /**
+   * As it came, at the pace of the reader. Read to its end or call `close`: until then the request counts as
+   * open.
+   */
   readonly body: AsyncIterable<Uint8Array>;
   /** Lets go: what was not read drops the connection. */
   close(): void;
@@ -34,7 +37,10 @@ export interface HttpReply {
 
 /** What `http.*`, MCP over HTTP and model calls send through. */
 export interface HttpClient extends AsyncDisposable {
-  /** One hop. Throws what the gate throws, the signal's reason, or the error of the network; see `isConnectError`. */
+  /**
+   * One hop. Throws what the gate throws, the signal's reason, or the error of the network; see
+   * `isConnectError`.
+   */
   send(request: HttpSend, o: { readonly signal: AbortSignal }): Promise<HttpReply>;
 }
 
@@ -62,11 +68,13 @@ export function isConnectError(error: unknown): boolean {
 export function createHttpClient(parts: HttpClientParts, limits: HttpClientLimits): HttpClient {
   const sockets = new Set<Socket>();
   const waiting = new Map<string, number>();
-  const wait = (origin: string, by: 1 | -1): void => void waiting.set(origin, (waiting.get(origin) ?? 0) + by);
+  const wait = (origin: string, by: 1 | -1): void =>
+    void waiting.set(origin, (waiting.get(origin) ?? 0) + by);
   const isWanted = (origin: string): boolean => (waiting.get(origin) ?? 0) > 0;
   const slots = new Slots({ what: "HTTP requests", limit: limits.httpOpenMax });
   const closing = new AbortController();
-  const agent = new Agent({ connect: createConnect(parts, limits, { sockets, isWanted }), headersTimeout: 0, bodyTimeout: 0 });
+  const connect = createConnect(parts, limits, { sockets, isWanted });
+  const agent = new Agent({ connect, headersTimeout: 0, bodyTimeout: 0 });
   return {
     async send(request, { signal }) {
       const life = AbortSignal.any([signal, closing.signal]);
@@ -105,13 +113,17 @@ export function createHttpClient(parts: HttpClientParts, limits: HttpClientLimit
 
 function pairs(flat: readonly string[]): HeaderList {
   const list: [string, string][] = [];
-  for (let at = 0; at + 1 < flat.length; at += 2) list.push([String(flat[at]).toLowerCase(), String(flat[at + 1])]);
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    list.push([String(flat[at]).toLowerCase(), String(flat[at + 1])]);
+  }
   return list;
 }
 
 interface Connections {
   readonly sockets: Set<Socket>;
-  /** Does a request wait for this origin? The library connects again for a request that was just cancelled. */
+  /**
+   * Does a request wait for this origin? The library connects again for a request that was just cancelled.
+   */
   isWanted(origin: string): boolean;
 }
 
@@ -133,9 +145,13 @@ function createConnect(
       else give(null, found[0]?.address ?? "", found[0]?.family);
     };
     const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-    const connector = buildConnector({ ...ca, timeout, lookup: answer, autoSelectFamily: true } as buildConnector.BuildOptions);
+    const connector = buildConnector(
+      { ...ca, timeout, lookup: answer, autoSelectFamily: true } as buildConnector.BuildOptions,
+    );
     // The library gives the socket it works on as well, which its types do not say.
-    const socket = connector(options, (error, connected) => error ? reject(error) : resolve(connected)) as unknown as Socket;
+    const socket = connector(
+      options, (error, connected) => error ? reject(error) : resolve(connected),
+    ) as unknown as Socket;
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     const connected = await promise;
@@ -153,7 +169,8 @@ function createConnect(
 }
 
 function urlOf({ protocol, hostname, port }: buildConnector.Options): URL {
-  return new URL(`${protocol}//${isIP(hostname) === 6 ? `[${hostname}]` : hostname}${port ? `:${port}` : ""}/`);
+  const host = isIP(hostname) === 6 ? `[${hostname}]` : hostname;
+  return new URL(`${protocol}//${host}${port ? `:${port}` : ""}/`);
 }
 
 async function addressesOf(

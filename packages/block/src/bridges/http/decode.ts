@@ -1,6 +1,8 @@
 /** Undoing the `content-encoding` of an answer, piece by piece. */
 import { pipeline, Readable, type Transform } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw, createZstdDecompress } from "node:zlib";
+import {
+  createBrotliDecompress, createGunzip, createInflate, createInflateRaw, createZstdDecompress,
+} from "node:zlib";
 import type { HeaderList, HttpReply } from "./client.ts";
 
 /** What `decoded` can undo, as it is asked for. */
@@ -11,7 +13,10 @@ const CODINGS_MAX = 4;
 
 type Coding = () => Transform;
 const CODINGS: Readonly<Record<string, Coding>> = {
-  gzip: () => createGunzip(), "x-gzip": () => createGunzip(), br: () => createBrotliDecompress(), zstd: () => createZstdDecompress(),
+  gzip: () => createGunzip(),
+  "x-gzip": () => createGunzip(),
+  br: () => createBrotliDecompress(),
+  zstd: () => createZstdDecompress(),
 };
 
 /** Last value of a header; undefined when absent. */
@@ -20,8 +25,8 @@ export function headerOf(headers: HeaderList, name: string): string | undefined 
 }
 
 /**
- * The answer with its body decoded, without the headers that spoke of the encoded one. Unchanged when nothing is encoded,
- * or with a coding that is not known.
+ * The answer with its body decoded, without the headers that spoke of the encoded one. Unchanged when nothing
+ * is encoded, or with a coding that is not known.
  */
 export function decoded(reply: HttpReply, method: string): HttpReply {
   const names = reply.headers.filter(([name]) => name === "content-encoding")
@@ -32,7 +37,9 @@ export function decoded(reply: HttpReply, method: string): HttpReply {
   if (bodiless || names.length === 0 || names.length > CODINGS_MAX || !known) return reply;
   const headers = reply.headers.filter(([name]) => name !== "content-encoding" && name !== "content-length");
   let body = reply.body;
-  for (const name of names.toReversed()) body = name === "deflate" ? inflated(body) : through(body, CODINGS[name]);
+  for (const name of names.toReversed()) {
+    body = name === "deflate" ? inflated(body) : through(body, CODINGS[name]);
+  }
   return { ...reply, headers, body };
 }
 
@@ -50,7 +57,7 @@ async function* inflated(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   const rest = async function* (): AsyncGenerator<Uint8Array> {
     try {
       yield first.value;
-      for (let piece = await pieces.next(); piece.done !== true; piece = await pieces.next()) yield piece.value;
+      yield* { [Symbol.asyncIterator]: () => pieces };
     } finally {
       await pieces.return?.();
     }

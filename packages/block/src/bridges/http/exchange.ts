@@ -14,8 +14,8 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const PASSING_BYTES = 65_536;
 
 /**
- * Sends and follows up to `redirects` redirects; 0 gives a redirect as it is. Credentials do not go to another origin.
- * Throws `http.request` for one redirect too many, or what gate and client throw.
+ * Sends and follows up to `redirects` redirects; 0 gives a redirect as it is. Credentials do not go to
+ * another origin. Throws `http.request` for one redirect too many, or what gate and client throw.
  */
 export async function exchange(
   parts: ExchangeParts, first: HttpSend, o: { readonly redirects: number; readonly signal: AbortSignal },
@@ -60,7 +60,8 @@ function redirected(request: HttpSend, status: number, target: URL): HttpSend {
   // Credentials that a server puts into a redirect are not the caller's.
   url.username = url.password = "";
   const same = url.origin === request.url.origin;
-  const toGet = status === 303 ? request.method !== "HEAD" : (status === 301 || status === 302) && request.method === "POST";
+  const toGet = status === 303
+    ? request.method !== "HEAD" : (status === 301 || status === 302) && request.method === "POST";
   const headers: HeaderList = request.headers.filter(([name]) =>
     (same || !isCredential(name)) && !(toGet && isAboutBody(name)));
   return toGet ? { method: "GET", url, headers } : { ...request, url, headers };
@@ -68,7 +69,7 @@ function redirected(request: HttpSend, status: number, target: URL): HttpSend {
 
 /** Headers that belong to the origin they were meant for: by name, or because the name says so. */
 function isCredential(name: string): boolean {
-  return /^(?:cookie2?|host|www-authenticate)$|auth|token|secret|passw|credential|api-?_?key|access-?_?key/i.test(name);
+  return /^(?:cookie2?|host)$|auth|token|secret|passw|credential|(?:api|access|private)[-_]?key/i.test(name);
 }
 
 function isAboutBody(name: string): boolean {

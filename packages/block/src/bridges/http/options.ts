@@ -1,5 +1,7 @@
 /** Arguments of `http.request`. */
-import { type BlockLimits, formatTraceparent, type Ids, newSpanId, traceHeaders, type TraceContext } from "@atoll-run/core";
+import {
+  type BlockLimits, formatTraceparent, type Ids, newSpanId, traceHeaders, type TraceContext,
+} from "@atoll-run/core";
 import { blockError } from "../../errors.ts";
 import { readBytes, readFields, readFlag, readNumber, readText, wrongType } from "../arguments.ts";
 import type { Value } from "../op.ts";
@@ -27,6 +29,9 @@ export interface HttpDefaults {
 
 type Headers = [string, string][];
 
+/** What a method or a header name may be made of. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
 /** Throws `script.argument` or `http.invalid`. */
 export function readHttpOptions(target: Value, opts: Value, defaults: HttpDefaults): HttpOptions {
   const { limits } = defaults;
@@ -40,7 +45,10 @@ export function readHttpOptions(target: Value, opts: Value, defaults: HttpDefaul
   const seconds = readSize(where("timeout"), fields["timeout"]);
   const maxBody = readSize(where("max_body"), fields["max_body"]) ?? limits.httpBodyBytesMax;
   return {
-    send: { method: readMethod(where("method"), fields["method"]), url, headers, body: readBytes(where("body"), fields["body"]) },
+    send: {
+      method: readMethod(where("method"), fields["method"]), url, headers,
+      body: readBytes(where("body"), fields["body"]),
+    },
     timeoutMs: seconds === undefined ? limits.httpMs : seconds * 1_000,
     maxBody: defaults.capped ? Math.min(maxBody, limits.httpBodyBytesMax) : maxBody,
     redirects: readRedirects(where("redirect"), fields["redirect"], limits.httpRedirectsMax),
@@ -54,7 +62,8 @@ function invalid(reason: string): Error {
 }
 
 function readUrl(value: Value): URL {
-  const text = readText("http.request: argument #1", value) ?? wrongType("http.request: argument #1", "string", value);
+  const text = readText("http.request: argument #1", value)
+    ?? wrongType("http.request: argument #1", "string", value);
   const url = URL.parse(text);
   if (url === null) throw invalid("http request error: invalid URL");
   return url;
@@ -62,7 +71,7 @@ function readUrl(value: Value): URL {
 
 function readMethod(where: string, value: Value): string {
   const method = readText(where, value) ?? "GET";
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(method)) throw invalid(`invalid HTTP method '${method}': not a token`);
+  if (!TOKEN.test(method)) throw invalid(`invalid HTTP method '${method}': not a token`);
   const upper = method.toUpperCase();
   if (upper === "CONNECT") throw invalid(`invalid HTTP method '${method}': tunnels are not supported`);
   return upper;
@@ -70,8 +79,8 @@ function readMethod(where: string, value: Value): string {
 
 function readSize(where: string, value: Value): number | undefined {
   const number = readNumber(where, value);
-  if (number !== undefined && number < 0) throw blockError("script.argument", `${where} must not be negative, got ${number}`);
-  return number;
+  if (number === undefined || number >= 0) return number;
+  throw blockError("script.argument", `${where} must not be negative, got ${number}`);
 }
 
 function readRedirects(where: string, value: Value, absent: number): number {
@@ -88,7 +97,7 @@ function readCallback(value: Value): number {
 function readHeaders(where: string, value: Value): Headers {
   const headers: Headers = [];
   for (const [name, item] of Object.entries(readFields(where, value))) {
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) throw invalid(`http request error: invalid header name '${name}'`);
+    if (!TOKEN.test(name)) throw invalid(`http request error: invalid header name '${name}'`);
     for (const one of Array.isArray(item) ? item as readonly Value[] : [item]) {
       headers.push([name, readHeader(`${where}['${name}']`, name, one)]);
     }

@@ -67,7 +67,10 @@ function readList(where: string, value: Value): readonly string[] | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "object" && !Array.isArray(value) && Object.keys(value).length === 0) return [];
   if (!Array.isArray(value)) return wrongType(where, "list", value);
-  return value.map((item: Value, at) => readText(`${where}[${at + 1}]`, item) ?? wrongType(`${where}[${at + 1}]`, "string", item));
+  return value.map(
+    (item: Value, at) => readText(`${where}[${at + 1}]`, item)
+      ?? wrongType(`${where}[${at + 1}]`, "string", item),
+  );
 }
 
 function readEnv(where: string, value: Value): Readonly<Record<string, string>> | undefined {

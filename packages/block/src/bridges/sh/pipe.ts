@@ -83,7 +83,8 @@ async function forward(
   try {
     for await (const chunk of stream ?? []) await write(chunk);
   } catch {
-    // The stream was let go with its child, or nobody takes its output any more: the child sees a broken pipe.
+    // The stream was let go with its child, or nobody takes its output any more: the child sees a broken
+    // pipe.
   }
 }
 

@@ -2,66 +2,12 @@
  * Real shells on a real machine. Whether a process is gone is asked from the system, by its id.
  */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { until } from "@atoll-run/testkit";
-import { Handles } from "../../src/bridges/handles.ts";
-import { shOps } from "../../src/bridges/sh.ts";
-import type { Ops } from "../../src/bridges/op.ts";
-import { type ChildFact, ChildRunner } from "../../src/children/runner.ts";
-import { clock, folder, gateOf, run, text } from "../ops.ts";
-
-interface Shell {
-  readonly ops: Ops;
-  readonly runner: ChildRunner;
-  readonly facts: ChildFact[];
-  readonly root: string;
-  readonly printed: { stdout: string; stderr: string };
-  readonly handles: Handles;
-}
-
-interface ShellSetup {
-  readonly grants?: readonly string[];
-  readonly secrets?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-  readonly childrenLiveMax?: number;
-  readonly childOutputBytesMax?: number;
-}
-
-let runs = 0;
-
-async function shell(t: TestContext, setup: ShellSetup = {}): Promise<Shell> {
-  const root = await folder(t);
-  const gate = gateOf(setup.grants, root, setup.secrets === undefined ? {} : { secrets: setup.secrets });
-  const searchPath = process.env["PATH"] ?? "";
-  const facts: ChildFact[] = [];
-  const runner = new ChildRunner({
-    clock, gate, searchPath, mark: `t${process.pid}-${++runs}`, env: () => ({ PATH: searchPath, ...setup.env }),
-    onChild: (fact) => facts.push(fact),
-  }, { childrenLiveMax: setup.childrenLiveMax ?? 8, childStopMs: 300 });
-  const handles = new Handles(16);
-  const printed = { stdout: "", stderr: "" };
-  const ops = shOps({
-    gate, runner, clock, handles, projectRoot: root,
-    write: (stream, bytes) => void (printed[stream] += text(bytes)),
-  }, { childOutputBytesMax: setup.childOutputBytesMax ?? 1_000_000, childMs: 30_000 });
-  t.after(async () => {
-    await handles.closeAll();
-    await runner.killAll();
-  });
-  return { ops, runner, facts, root, printed, handles };
-}
-
-/** Gone, or a zombie that its adoptive parent has not collected. */
-async function isGone(pid: number): Promise<boolean> {
-  const status = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-  return status === "" || /\) [ZX] /.test(status);
-}
-
-async function pidIn(file: string): Promise<number> {
-  return await until(async () => Number(await readFile(file, "utf8").catch(() => "")), { what: `a pid in ${file}` });
-}
+import { run, text } from "../ops.ts";
+import { isGone, pidIn, shell } from "./shell.ts";
 
 test("sh.exec runs sh -c and gives code, stdout and stderr as exact bytes", async (t) => {
   const { ops } = await shell(t);
@@ -96,7 +42,9 @@ test("stdin is empty unless given", async (t) => {
   const { ops } = await shell(t);
   assert.equal(text((await run(ops, "sh.exec", ["cat; echo end"])).stdout), "end\n");
   assert.equal(text((await run(ops, "sh.exec", ["cat", { stdin: "given" }])).stdout), "given");
-  assert.deepEqual([...(await run(ops, "sh.exec", ["cat", { stdin: Uint8Array.of(0, 255) }])).stdout], [0, 255]);
+  assert.deepEqual(
+    [...(await run(ops, "sh.exec", ["cat", { stdin: Uint8Array.of(0, 255) }])).stdout], [0, 255],
+  );
 });
 
 test("a child that does not read its input is no error", async (t) => {
@@ -110,12 +58,18 @@ test("cwd is the project root unless given, and args run a program without a she
   assert.equal(text((await run(ops, "sh.exec", ["pwd"])).stdout), `${root}\n`);
   await run(ops, "sh.exec", ["mkdir below"]);
   assert.equal(text((await run(ops, "sh.exec", ["pwd", { cwd: "below" }])).stdout), `${root}/below\n`);
-  assert.equal(text((await run(ops, "sh.exec", ["printf", { args: ["%s|", "a b", "$HOME", "*"] }])).stdout), "a b|$HOME|*|");
+  assert.equal(
+    text(
+      (await run(ops, "sh.exec", ["printf", { args: ["%s|", "a b", "$HOME", "*"] }])).stdout,
+    ), "a b|$HOME|*|",
+  );
 });
 
 test("max_output keeps the last bytes of each stream and says truncated", async (t) => {
   const { ops } = await shell(t);
-  const result = await run(ops, "sh.exec", ["i=0; while [ $i -lt 2000 ]; do echo line$i; i=$((i+1)); done", { max_output: 100 }]);
+  const result = await run(
+    ops, "sh.exec", ["i=0; while [ $i -lt 2000 ]; do echo line$i; i=$((i+1)); done", { max_output: 100 }],
+  );
   assert.equal(result.truncated, true);
   assert.equal(result.stdout.length, 100);
   assert.match(text(result.stdout), /line1999\n$/);
@@ -129,7 +83,9 @@ test("a restricted script cannot raise max_output", async (t) => {
 
 test("Given a command that forks a sleeper, when it times out, then both are gone and partial output is returned", async (t) => {
   const { ops, root } = await shell(t);
-  const result = await run(ops, "sh.exec", ["echo partial; sleep 600 & echo $! > sleeper; echo $$ > leader; wait", { timeout: 0.5 }]);
+  const result = await run(
+    ops, "sh.exec", ["echo partial; sleep 600 & echo $! > sleeper; echo $$ > leader; wait", { timeout: 0.5 }],
+  );
   assert.equal(result.ok, false);
   assert.equal(result.error, "timeout after 0.5s");
   assert.equal(result.timed_out, true);
@@ -149,9 +105,13 @@ test("a child that ignores SIGTERM gets SIGKILL, and so does what it forked", as
   await until(() => isGone(pid), { what: "the fork gone" });
 });
 
-test("a descendant that left the process group is found by its mark", { skip: process.platform !== "linux" && "needs /proc" }, async (t) => {
+test("a descendant that left the process group is found by its mark", {
+  skip: process.platform !== "linux" && "needs /proc",
+}, async (t) => {
   const { ops, root } = await shell(t);
-  const result = await run(ops, "sh.exec", ["setsid sh -c 'echo $$ > away; exec sleep 600' & sleep 600", { timeout: 0.5 }]);
+  const result = await run(
+    ops, "sh.exec", ["setsid sh -c 'echo $$ > away; exec sleep 600' & sleep 600", { timeout: 0.5 }],
+  );
   assert.equal(result.timed_out, true);
   const pid = await pidIn(join(root, "away"));
   await until(() => isGone(pid), { what: "the one that left gone" });
@@ -196,7 +156,7 @@ test("live children are bounded: the next one waits", async (t) => {
   const command = "while [ ! -f go ]; do sleep 0.05; done";
   const waiting = [1, 2, 3].map(() => run(ops, "sh.exec", [command]));
   await until(() => runner.live === 2, { what: "two children" });
-  await run({ touch: async () => { await import("node:fs/promises").then((fs) => fs.writeFile(join(root, "go"), "")); return true; } }, "touch", []);
+  await writeFile(join(root, "go"), "");
   for (const result of await Promise.all(waiting)) assert.equal(result.code, 0);
 });
 
@@ -228,12 +188,16 @@ test("sh.exec, io.popen and os.execute give the same text without run:", async (
 
 test("a granted program is looked up in the path of the program, not in one the script sets", async (t) => {
   const { ops, root } = await shell(t, { grants: ["run:printf", "run:sh"], env: {} });
-  await run(ops, "sh.exec", ["mkdir evil; printf '#!/bin/sh\\necho evil' > evil/printf; chmod +x evil/printf"]);
+  await run(
+    ops, "sh.exec", ["mkdir evil; printf '#!/bin/sh\\necho evil' > evil/printf; chmod +x evil/printf"],
+  );
   const result = await run(ops, "sh.exec", ["printf", { args: ["good"], env: { PATH: join(root, "evil") } }]);
   assert.equal(text(result.stdout), "good");
   const path = await run(ops, "sh.exec", ["./evil/printf", { args: ["x"] }]);
   assert.equal(path.code, "grant.denied");
-  assert.equal(path.error, `denied: run ${root}/evil/printf (program not granted); needs grant run:${root}/evil/printf`);
+  assert.equal(
+    path.error, `denied: run ${root}/evil/printf (program not granted); needs grant run:${root}/evil/printf`,
+  );
 });
 
 test("detach needs its own grant, answers at once with the pid, and outlives the run", async (t) => {
@@ -251,67 +215,19 @@ test("detach needs its own grant, answers at once with the pid, and outlives the
 
 test("wrong arguments of sh.exec raise with their name", async (t) => {
   const { ops } = await shell(t);
-  await assert.rejects(run(ops, "sh.exec", ["true", { timeout: {} }]), { message: "sh.exec: opts.timeout must be a number, got table" });
-  await assert.rejects(run(ops, "sh.exec", ["true", { env: { A: true } }]), { message: "sh.exec: opts.env.A must be a string, got boolean" });
-  await assert.rejects(run(ops, "sh.exec", ["true", { timeout: -1 }]), { message: "sh.exec: opts.timeout must not be negative, got -1" });
-});
-
-test("os.execute passes the output on and gives ok, kind and code as Lua does", async (t) => {
-  const { ops, printed } = await shell(t);
-  assert.deepEqual(await run(ops, "os.execute", ["echo out; echo err >&2; exit 4"]), { ok: false, kind: "exit", code: 4 });
-  assert.deepEqual(printed, { stdout: "out\n", stderr: "err\n" });
-  assert.deepEqual(await run(ops, "os.execute", ["true"]), { ok: true, kind: "exit", code: 0 });
-  assert.deepEqual(await run(ops, "os.execute", ["kill -15 $$"]), { ok: false, kind: "signal", code: 15 });
-  assert.equal(await run(ops, "os.execute", [undefined]), true);
-});
-
-test("os.execute does not wait for what the command leaves running", async (t) => {
-  const { ops, root } = await shell(t);
-  await run(ops, "os.execute", ["sleep 600 & echo $! > sleeper"]);
-  assert.equal(await isGone(await pidIn(join(root, "sleeper"))), false);
-});
-
-test("io.popen reads piece by piece while the child waits for its reader", async (t) => {
-  const { ops } = await shell(t);
-  const id = await run(ops, "io.popen.open", ["printf abcdef; exit 7", "r"]);
-  let all = "";
-  for (;;) {
-    const piece = await run(ops, "io.popen.read", [id, 4]);
-    if (piece === undefined) break;
-    assert.ok(piece.length <= 4);
-    all += text(piece);
-  }
-  assert.equal(all, "abcdef");
-  assert.deepEqual(await run(ops, "io.popen.close", [id]), { ok: false, kind: "exit", code: 7 });
-  await assert.rejects(run(ops, "io.popen.read", [id, 1]), { message: "attempt to use a closed file", code: "io.failed" });
-});
-
-test("io.popen writes to the child, whose output goes where the block prints", async (t) => {
-  const { ops, printed } = await shell(t);
-  const id = await run(ops, "io.popen.open", ["cat", "w"]);
-  await run(ops, "io.popen.write", [id, "one "]);
-  await run(ops, "io.popen.write", [id, "two"]);
-  assert.deepEqual(await run(ops, "io.popen.close", [id]), { ok: true, kind: "exit", code: 0 });
-  assert.equal(printed.stdout, "one two");
-});
-
-test("a cancelled read of io.popen loses nothing", async (t) => {
-  const { ops, root } = await shell(t);
-  const id = await run(ops, "io.popen.open", ["while [ ! -f go ]; do sleep 0.02; done; echo late", "r"]);
-  const stop = new AbortController();
-  const reading = run(ops, "io.popen.read", [id, 100], { signal: stop.signal });
-  stop.abort(new Error("task cancelled"));
-  await assert.rejects(reading, /task cancelled/);
-  await import("node:fs/promises").then((fs) => fs.writeFile(join(root, "go"), ""));
-  assert.equal(text(await run(ops, "io.popen.read", [id, 100])), "late\n");
-  await run(ops, "io.popen.close", [id]);
-});
-
-test("a pipe belongs to the isle that opened it and ends with it", async (t) => {
-  const { ops, handles, root } = await shell(t);
-  const id = await run(ops, "io.popen.open", ["echo $$ > leader; sleep 600", "r"], { isle: "handler" });
-  await assert.rejects(run(ops, "io.popen.read", [id, 1], { isle: "main" }), { code: "io.failed" });
-  const pid = await pidIn(join(root, "leader"));
-  await handles.closeIsle("handler");
-  await until(() => isGone(pid), { what: "the child gone" });
+  await assert.rejects(
+    run(ops, "sh.exec", ["true", { timeout: {} }]), {
+      message: "sh.exec: opts.timeout must be a number, got table",
+    },
+  );
+  await assert.rejects(
+    run(ops, "sh.exec", ["true", { env: { A: true } }]), {
+      message: "sh.exec: opts.env.A must be a string, got boolean",
+    },
+  );
+  await assert.rejects(
+    run(ops, "sh.exec", ["true", { timeout: -1 }]), {
+      message: "sh.exec: opts.timeout must not be negative, got -1",
+    },
+  );
 });
