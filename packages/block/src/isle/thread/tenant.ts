@@ -39,6 +39,8 @@ export class Tenant {
   runner = 0;
   /** Names every isle has before a script adds its own. */
   bootGlobals: readonly string[] = [];
+  /** Called when the isle is let go of, before the last of its messages; must not enter the VM. */
+  readonly onClose: (() => void)[] = [];
   /** Lua function that requires each of its arguments: see faces/require. */
   requirer = 0;
   readonly reader: ArgReader;
@@ -373,6 +375,7 @@ export class Tenant {
 
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
+    for (const step of this.onClose) step();
     this.flush();
     this.vm.drop();
   }
