@@ -33,7 +33,9 @@ export function openPipe(child: Child, o: PipeOptions): Pipe {
     forward(child.stderr, (bytes) => o.write("stderr", bytes)),
   ];
   const source = o.mode === "r" ? child.stdout?.[Symbol.asyncIterator]() : undefined;
-  let next: Promise<IteratorResult<Uint8Array>> | undefined;
+  // Read from the start: Node throws away what an ended child wrote to a stream that nobody listens to.
+  let next = source?.next();
+  next?.catch(() => undefined);
   let rest: Uint8Array = new Uint8Array();
   return {
     async read(bytes, signal) {

@@ -6,7 +6,6 @@
  */
 import type { FaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
-import { concat } from "./bytes.ts";
 
 /** A file with this many bytes waiting is full: its writer waits until the host has them. */
 const FULL_BYTES = 16_384;
@@ -19,12 +18,16 @@ const SETTLE_MS = 5_000;
 export type Send = (op: string, args: readonly Value[], done: (fault: FaultData | undefined) => void) => void;
 
 interface Buffered {
-  readonly op: string;
-  pieces: Uint8Array[];
-  bytes: number;
+  /** What the names of its ops begin with: `io.` or `io.popen.`. */
+  readonly front: string;
+  /** Room for what waits, of which `used` bytes are. */
+  room: Uint8Array;
+  used: number;
   underway: number;
   fault: FaultData | undefined;
 }
+
+const NO_ROOM = new Uint8Array(0);
 
 export class FileBuffers {
   readonly #send: Send;
@@ -38,39 +41,51 @@ export class FileBuffers {
     this.#send = send;
   }
 
-  /** Keeps `bytes` for file number `id`, which the host writes with `op`; true when the writer should wait for `take`. */
-  put(id: number, op: string, bytes: Uint8Array): boolean {
-    let file = this.#files.get(id);
-    if (file === undefined) this.#files.set(id, file = { op, pieces: [], bytes: 0, underway: 0, fault: undefined });
-    file.pieces.push(bytes);
-    file.bytes += bytes.length;
+  open(id: number, front: string): void {
+    this.#files.set(id, { front, room: NO_ROOM, used: 0, underway: 0, fault: undefined });
+  }
+
+  /** Copies `bytes` for an open file; true when the writer should wait until the host has what `take` gives. */
+  put(id: number, bytes: Uint8Array): boolean {
+    const file = this.#file(id);
+    if (file.used + bytes.length > file.room.length) {
+      const wider = new Uint8Array(Math.max(FULL_BYTES + 1024, file.used + bytes.length));
+      wider.set(file.room.subarray(0, file.used));
+      file.room = wider;
+    }
+    file.room.set(bytes, file.used);
+    file.used += bytes.length;
     this.#dirty.add(id);
     this.#arm();
-    return file.bytes >= FULL_BYTES;
+    return file.used >= FULL_BYTES;
+  }
+
+  /** The op that writes to a file. */
+  writeOp(id: number): string {
+    return `${this.#file(id).front}write`;
   }
 
   /** Is there anything of this file that the host has not confirmed? */
   pending(id: number): boolean {
-    const file = this.#files.get(id);
-    return file !== undefined && (file.bytes > 0 || file.underway > 0);
+    const file = this.#file(id);
+    return file.used > 0 || file.underway > 0;
   }
 
   /** Hands over what waits for a file, to a caller who writes it. */
   take(id: number): Uint8Array {
+    const file = this.#file(id);
+    const all = file.room.slice(0, file.used);
+    if (file.room.length > 2 * FULL_BYTES) file.room = NO_ROOM;
+    file.used = 0;
     this.#dirty.delete(id);
-    const file = this.#files.get(id);
-    if (file === undefined) return new Uint8Array(0);
-    const all = concat(file.pieces, file.bytes);
-    file.pieces = [];
-    file.bytes = 0;
     return all;
   }
 
   /** Why an unasked write of this file failed; told once. */
   takeFault(id: number): FaultData | undefined {
-    const file = this.#files.get(id);
-    const fault = file?.fault;
-    if (file !== undefined) file.fault = undefined;
+    const file = this.#file(id);
+    const { fault } = file;
+    file.fault = undefined;
     return fault;
   }
 
@@ -81,15 +96,16 @@ export class FileBuffers {
   }
 
   /** Writes what is left and closes, without anybody waiting: for files that were dropped. */
-  drop(id: number, closeOp: string): void {
+  drop(id: number): void {
+    const { front } = this.#file(id);
     this.#write(id);
     this.forget(id);
-    this.#hand(closeOp, [id], () => undefined);
+    this.#hand(`${front}close`, [id], () => undefined);
   }
 
   /** Sends what waits, save for files whose host half is behind; with `all`, those too. */
   flush(all = false): void {
-    for (const id of this.#dirty) if (all || (this.#files.get(id)?.underway ?? 0) < UNDERWAY_MAX) this.#write(id);
+    for (const id of this.#dirty) if (all || this.#file(id).underway < UNDERWAY_MAX) this.#write(id);
   }
 
   /** Calls `then` once the host has confirmed everything, at once when it already has, after a bound at the latest. */
@@ -108,14 +124,20 @@ export class FileBuffers {
     this.#settled.push(done);
   }
 
-  #write(id: number): void {
+  #file(id: number): Buffered {
     const file = this.#files.get(id);
-    if (file === undefined || file.bytes === 0) return;
+    if (file === undefined) throw new Error(`file ${id} is not open in this isle`);
+    return file;
+  }
+
+  #write(id: number): void {
+    const file = this.#file(id);
+    if (file.used === 0) return;
     file.underway++;
-    this.#hand(file.op, [id, this.take(id)], (fault) => {
+    this.#hand(`${file.front}write`, [id, this.take(id)], (fault) => {
       file.underway--;
       file.fault ??= fault;
-      if (file.bytes > 0) this.#arm();
+      if (file.used > 0) this.#arm();
     });
   }
 

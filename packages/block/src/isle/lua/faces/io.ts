@@ -1,28 +1,37 @@
 /**
- * `io`: files, pipes and the standard streams, as Lua 5.4 has them. The objects live in the isle (io-source.ts) and read
- * ahead; what they write waits in `Tenant.files`; the host has the files themselves. `io.stdout` is what `print` writes to.
+ * `io`: files, pipes and the standard streams, as Lua 5.4 has them. The objects live in the isle and read ahead; what they
+ * write waits in `Tenant.files`; the host has the files themselves. `io.stdout` is what `print` writes to.
  */
 import { toFault } from "@atoll-run/core";
 import type { Tenant } from "../../thread/tenant.ts";
 import type { HostFunction } from "../vm.ts";
 import { runLua } from "./face.ts";
 import { askHost } from "./host-call.ts";
-import { IO_SOURCE } from "./io-source.ts";
+import { FILES } from "./io/files.ts";
+import { LIBRARY } from "./io/library.ts";
+import { READING } from "./io/reading.ts";
+import { WRITING } from "./io/writing.ts";
+
+const SOURCE = FILES + READING + WRITING + LIBRARY;
 
 export function installIo(isle: Tenant): void {
   const { vm, files } = isle;
   const { state } = vm;
   const { x } = state;
+  const id = (L: number): number => x.lua_tonumberx(L, 1, 0);
+  const opened: HostFunction = (L) => {
+    files.open(id(L), state.lossyText(L, 2));
+    return 0;
+  };
   const put: HostFunction = (L) => {
-    const full = files.put(Number(state.number(L, 1)), state.lossyText(L, 2), state.bytesAt(L, 3));
-    state.push(L, full);
+    const p = x.lua_tolstring(L, 2, state.scratch);
+    const size = state.memory.words[state.scratch >> 2] as number;
+    x.lua_pushboolean(L, files.put(id(L), state.memory.bytes.subarray(p, p + size)) ? 1 : 0);
     return 1;
   };
   const drop: HostFunction = (L) => {
-    const id = Number(state.number(L, 1));
-    const op = state.lossyText(L, 2);
-    if (op === "") files.forget(id);
-    else files.drop(id, op);
+    if (x.lua_toboolean(L, 2) !== 0) files.forget(id(L));
+    else files.drop(id(L));
     return 0;
   };
   /** A userdata of its own for each file: the script can tell it by its type, and cannot make one. */
@@ -40,20 +49,15 @@ export function installIo(isle: Tenant): void {
     isle.flush();
     return 0;
   };
-  runLua(isle, "io", IO_SOURCE, [askHost(isle), put, drain(isle), drop, userdata, print, flushPrint]);
-}
-
-/** Waits until the host has everything of a file; raises what went wrong with it since the last time. */
-function drain(isle: Tenant): HostFunction {
-  const { files } = isle;
-  const check = (id: number): number => {
-    const fault = files.takeFault(id);
-    if (fault !== undefined) throw toFault(fault);
-    return 0;
+  /** Waits until the host has everything of a file; raises what went wrong with it since the last time. */
+  const drain: HostFunction = (L) => {
+    const file = id(L);
+    const check = (): number => {
+      const fault = files.takeFault(file);
+      if (fault !== undefined) throw toFault(fault);
+      return 0;
+    };
+    return files.pending(file) ? isle.call(L, files.writeOp(file), [file, files.take(file)], check) : check();
   };
-  return (L) => {
-    const id = Number(isle.vm.state.number(L, 1));
-    if (!files.pending(id)) return check(id);
-    return isle.call(L, isle.vm.state.lossyText(L, 2), [id, files.take(id)], () => check(id));
-  };
+  runLua(isle, "io", SOURCE, [askHost(isle), opened, put, drain, drop, userdata, print, flushPrint]);
 }

@@ -1,0 +1,64 @@
+/** Lua source of `io`, first part: what is known of a file, and errors in the shapes of Lua 5.4. */
+export const FILES = String.raw`
+local ask, opened, put, drain, drop, userdata, print, flushprint = ...
+local CHUNK, WHOLE = 65536, 1048576
+local type, error, pcall, select, tostring, tonumber, setmetatable = type, error, pcall, select, tostring, tonumber, setmetatable
+local find, sub, byte, format, gsub, match = string.find, string.sub, string.byte, string.format, string.gsub, string.match
+local pack, unpack, concat, tointeger, mathtype = table.pack, table.unpack, table.concat, math.tointeger, math.type
+local collectgarbage = collectgarbage
+
+-- what is known of a file: id, op (front of the names of its host ops), r and w (may be read, written), seeks (has places),
+-- buf and pos (read ahead), dirty (something waits to be written), mode (setvbuf), std (in, out or err)
+local states = setmetatable({}, {__mode = "k"})
+local meta = {__name = "FILE*"}
+local methods = {}
+meta.__index = methods
+
+local function newfile(state)
+  state.buf, state.pos = "", 1
+  if state.id then opened(state.id, state.op) end
+  local f = userdata(meta)
+  -- whoever works with the state keeps the file from being collected
+  state.file = f
+  states[f] = state
+  return f
+end
+
+-- ---- errors
+
+local function bad(at, what, problem, level) error("bad argument #" .. at .. " to '" .. what .. "' (" .. problem .. ")", level + 1) end
+
+local function typeof(v, none) return none and "no value" or type(v) end
+
+local function wanttext(v, at, what, level, none)
+  if type(v) == "string" then return v end
+  if type(v) == "number" then return tostring(v) end
+  bad(at, what, "string expected, got " .. typeof(v, none), level + 1)
+end
+
+local function wantinteger(v, at, what, level)
+  if mathtype(v) == "integer" then return v end
+  local n = tonumber(v)
+  if type(v) ~= "number" and (type(v) ~= "string" or n == nil) then bad(at, what, "number expected, got " .. type(v), level + 1) end
+  return tointeger(n) or bad(at, what, "number has no integer representation", level + 1)
+end
+
+local function wantfile(f, what, none)
+  local s = states[f]
+  if s == nil then bad(1, what, "FILE* expected, got " .. typeof(f, none), 3) end
+  if s.closed then error("attempt to use a closed file", 3) end
+  return s
+end
+
+-- what the system refuses is a result, everything else goes on as an error
+local function failed(e)
+  local facts = type(e) == "table" and e.facts
+  if facts and facts.errno then return nil, e.message, facts.errno end
+  error(e, 0)
+end
+
+local function result(ok, ...)
+  if ok then return ... end
+  return failed((...))
+end
+`;
