@@ -29,11 +29,13 @@ export function opCall(part: Partial<OpCall> = {}): OpCall {
   };
 }
 
-/** Calls an op as an isle would: the answer, as any table, is read freely by the test. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a test looks into results of every shape
+type Loose = any;
+
+/** Calls an op as an isle would: the answer, as any table, is read freely by the test. */
 export async function run(
   ops: Ops, name: string, args: readonly Value[], call: Partial<OpCall> = {},
-): Promise<any> {
+): Promise<Loose> {
   const op = ops[name];
   if (op === undefined) throw new Error(`no op ${name}`);
   return await op(args, opCall(call));

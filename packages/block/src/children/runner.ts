@@ -229,6 +229,8 @@ export class ChildRunner {
     if (mark !== undefined) await sweepMarked((one) => one === mark);
     const { clock } = this.#parts;
     await withDeadline(() => exited, { clock, ms: GONE_MS }).catch(() => undefined);
+    // The end of the leader may have been told after its group was looked at.
+    this.#forget(pid);
   }
 
   async #endGroup(pid: number): Promise<void> {
@@ -237,7 +239,7 @@ export class ChildRunner {
       signalProcess(-pid, "SIGKILL");
       await this.#gone(pid, GONE_MS);
     }
-    if (this.#left.delete(pid)) this.#tell({ pid, state: "down" });
+    this.#forget(pid);
   }
 
   async #gone(pid: number, withinMs: number): Promise<boolean> {
@@ -253,10 +255,12 @@ export class ChildRunner {
   /** Forgets groups that ended by themselves, before the system gives their number to somebody else. */
   #forgetGone(): void {
     for (const pid of this.#left.keys()) {
-      if (signalProcess(-pid, 0)) continue;
-      this.#left.delete(pid);
-      this.#tell({ pid, state: "down" });
+      if (!signalProcess(-pid, 0)) this.#forget(pid);
     }
+  }
+
+  #forget(pid: number): void {
+    if (this.#left.delete(pid)) this.#tell({ pid, state: "down" });
   }
 
   #tell(fact: ChildFact): void {

@@ -41,6 +41,17 @@ test("io.popen reads piece by piece while the child waits for its reader", async
   );
 });
 
+test("io.popen gives what a child said that ended before anyone read", async (t) => {
+  const { ops, runner } = await shell(t);
+  const id = await run(ops, "io.popen.open", ["printf abc", "r"]);
+  await until(() => runner.live === 0, { what: "the end of the child" });
+  // One more turn for what Node does with streams of a child that ended.
+  await new Promise((done) => setImmediate(done));
+  assert.equal(text(await run(ops, "io.popen.read", [id, 10])), "abc");
+  assert.equal(await run(ops, "io.popen.read", [id, 10]), undefined);
+  assert.deepEqual(await run(ops, "io.popen.close", [id]), { ok: true, kind: "exit", code: 0 });
+});
+
 test("io.popen writes to the child, whose output goes where the block prints", async (t) => {
   const { ops, printed } = await shell(t);
   const id = await run(ops, "io.popen.open", ["cat", "w"]);
