@@ -120,7 +120,7 @@ function knownValues(m: Mover, L: number): Map<number, Known> {
   state.x.lua_checkstack(L, 16);
   state.pushRef(L, 2);
   for (const name of m.bootGlobals) {
-    if (name === "_G") continue;
+    if (name === "_G" || name === "package") continue;
     state.pushText(L, name);
     state.x.lua_rawget(L, -2);
     note(m, L, known, { path: [name] });
@@ -129,6 +129,8 @@ function knownValues(m: Mover, L: number): Map<number, Known> {
   state.pushText(L, "package");
   state.x.lua_rawget(L, -2);
   if (state.x.lua_type(L, -1) === TYPE.table) noteModules(m, L, known);
+  // last, since all modules are in it: they are found by their own names
+  note(m, L, known, { path: ["package"] });
   state.pop(L, 2);
   return known;
 }
@@ -142,7 +144,7 @@ function noteModules(m: Mover, L: number, known: Map<number, Known>): void {
     while (state.x.lua_next(L, -2) !== 0) {
       if (state.x.lua_type(L, -2) === TYPE.string) {
         const module = state.lossyText(L, -2);
-        if (module !== "_G") note(m, L, known, { module, path: [] });
+        if (module !== "_G" && module !== "package") note(m, L, known, { module, path: [] });
       }
       state.pop(L);
     }
