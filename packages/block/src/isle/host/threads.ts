@@ -99,6 +99,7 @@ export class IsleThread implements IsleCarrier {
       id, thread: this, send: (message) => this.post(message),
       abortEvent: (seq) => {
         Atomics.store(control, CONTROL.abortEvent, seq);
+        this.post({ t: "abortEvent", isle: id, seq });
       },
       kill: () => {
         Atomics.store(control, CONTROL.kill, 1);

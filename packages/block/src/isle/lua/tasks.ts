@@ -54,8 +54,8 @@ export class Task {
   endedAt: number | null = null;
   end: TaskEnd | null = null;
   readonly onEnd: ((task: Task) => void)[] = [];
-  /** What a soft cancel reaches beside the task itself: open scopes, a body with a time limit. */
-  readonly onCancel = new Set<() => void>();
+  /** What a cancel or an abort reaches beside the task itself: open scopes with their children. */
+  readonly onCancel = new Set<(how: "cancel" | "abort") => void>();
   /** Where the error that ended it was raised. */
   traceback = "";
   /** Task in whose name this one runs: itself, save for a body. */

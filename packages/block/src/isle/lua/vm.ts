@@ -3,7 +3,7 @@
  * takes compiled Lua, limits and a port to the host; gives tasks that run scripts; promises that no script outlives a kill,
  * a budget or its memory cap; refuses work once dead; never lets a host exception be caught by Lua, save typed faults.
  */
-import { type FaultData, isFault, toFaultData } from "@atoll-run/core";
+import { isFault, toFaultData } from "@atoll-run/core";
 import { blockError } from "../../errors.ts";
 import { after, Alarms } from "./alarms.ts";
 import { STATUS } from "./exports.ts";
@@ -237,7 +237,7 @@ export class LuaVm {
     if (task.state === "ended" || task.cancelled) return;
     task.cancelled = true;
     if (!task.shielded) this.#cancelWait(task);
-    for (const hear of task.onCancel) hear();
+    for (const hear of task.onCancel) hear("cancel");
   }
 
   #cancelWait(task: Task): void {
@@ -250,6 +250,7 @@ export class LuaVm {
     if (task.state === "ended" || task.aborting) return;
     task.abortedAt = this.host.monotonic();
     this.#abortWait(task);
+    for (const hear of task.onCancel) hear("abort");
     const off = this.alarms.set(ABORT_MS, () => this.end(new Terminate("crashed", `task ${task.id} did not end after its abort`)));
     task.onEnd.push(off);
   }
@@ -496,5 +497,4 @@ function toTerminate(error: unknown, capHit: boolean): Terminate {
   return capHit ? new Terminate("memory", "not enough memory") : new Terminate("crashed", text);
 }
 
-export type { FaultData };
 export type { HostFunction, VmHost, VmLimits };

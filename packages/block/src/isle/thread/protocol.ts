@@ -80,6 +80,8 @@ export type ToThread =
   | { readonly t: "run"; readonly isle: number; readonly source: string | Uint8Array; readonly chunk: string; readonly args: readonly string[] }
   | { readonly t: "install"; readonly isle: number; readonly call: number; readonly fn: MovedFunction }
   | { readonly t: "event"; readonly isle: number; readonly event: IsleEvent }
+  /** The time of an event is over: also told through shared memory, which a busy isle sees. */
+  | { readonly t: "abortEvent"; readonly isle: number; readonly seq: number }
   | { readonly t: "callback"; readonly isle: number; readonly call: number; readonly ref: number; readonly args: readonly Arg[] }
   | { readonly t: "abortCallback"; readonly isle: number; readonly call: number }
   | { readonly t: "reply"; readonly isle: number; readonly call: number; readonly value: Value }

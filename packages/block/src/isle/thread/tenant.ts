@@ -1,6 +1,7 @@
 /** One isle inside its thread: the Lua VM, its faces, and the way of its calls to the host and back. */
 import { type FaultData, isFault, toFault, toFaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
+import { blockError } from "../../errors.ts";
 import { installFaces } from "../lua/faces/all.ts";
 import { loadMoved, modulesOf } from "../lua/moving.ts";
 import type { ArgReader } from "../lua/arguments.ts";
@@ -138,6 +139,7 @@ export class Tenant {
           this.#shapes.delete(call);
           this.post({ t: "cancelCall", isle: this.isle, call });
         },
+        cancelled: () => cancelledError(op),
       };
     });
   }
@@ -196,6 +198,7 @@ export class Tenant {
         if (task !== undefined) this.vm.abortTask(task);
         return;
       }
+      case "abortEvent": this.vm.abortEvent(message.seq); return;
       case "linger": this.#linger(message.everyMs); return;
       case "kill": this.vm.interrupt(); return;
       default:
@@ -379,6 +382,13 @@ export class Tenant {
     this.flush();
     this.vm.drop();
   }
+}
+
+/** A soft cancel that meets a call of a store names the call. */
+function cancelledError(op: string): Error {
+  const store = /^std\.(sql|kv)\./.exec(op)?.[1] as "sql" | "kv" | undefined;
+  if (store === undefined) return blockError("task.cancelled", "task cancelled");
+  return blockError(`${store}.cancelled`, `task cancelled during ${op.slice("std.".length)}`);
 }
 
 export interface Work {

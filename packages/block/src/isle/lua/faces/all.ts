@@ -12,6 +12,8 @@ import { installRequire } from "./require.ts";
 import { installRunner } from "./runner.ts";
 import { installSql } from "./sql.ts";
 import { installStoreTools } from "./store-tools.ts";
+import { installTask } from "./task.ts";
+import { installTime } from "./time.ts";
 import { installTool } from "./tool.ts";
 import { installValidate } from "./validate.ts";
 
@@ -27,6 +29,8 @@ export function installFaces(isle: Tenant): void {
   installOs(isle);
   installRequire(isle);
   installLog(isle);
+  installTime(isle);
+  installTask(isle);
   installValidate(isle);
   isle.bootGlobals = globalNames(isle);
   installGlobals(isle);
