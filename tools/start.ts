@@ -20,6 +20,9 @@ export async function main(args: readonly string[]): Promise<number | undefined>
   }
   const folders = (args.length > 0 ? args : [join(ROOT, "node_modules")])
     .map((dir) => resolve(process.env["INIT_CWD"] ?? ".", dir));
+  // its stores stay in this copy of the repository
+  process.env["ATOLL_HOME"] ??= join(ROOT, ".atoll");
+  process.env["AUDIT_TERMINAL"] ??= process.stderr.isTTY ? "1" : "0";
   process.argv.splice(1, Infinity, program, "run", "-s", script, "-p", ROOT, "--", ...folders);
   await import(pathToFileURL(program).href);
   return undefined;

@@ -67,10 +67,10 @@ local function text(value) return type(value) == "string" and value or nil end
 local function read_package(dir, path)
   local package = { path = path, files = 0, bytes = 0, native = {}, install = {} }
   measure(dir, "", package)
-  local ok, manifest = pcall(std.json.decode, std.fs.read(std.path.join(dir, "package.json")))
+  local ok, manifest = pcall(function() return std.json.decode(std.fs.read(std.path.join(dir, "package.json"))) end)
   if not ok or type(manifest) ~= "table" then
     package.name = path:match("@[^/]+/[^/]+$") or path:match("[^/]+$")
-    package.broken = ok and "package.json is not an object" or tostring(manifest)
+    package.broken = ok and "package.json is not an object" or (tostring(manifest):gsub("^fs%.read: .-: ", ""))
     return package
   end
   package.name = text(manifest.name) or path:match("@[^/]+/[^/]+$") or path:match("[^/]+$")

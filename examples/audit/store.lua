@@ -2,6 +2,8 @@
 local M = {}
 
 local SERIES = "audit.package_bytes"
+-- Series are kept from run to run; this tag tells ours from those before.
+local run = ("%.6f"):format(std.time.now())
 local count = 0
 
 local function exec(sql, params) return std.sql.exec(sql, params or {}) end
@@ -24,14 +26,14 @@ function M.add(p)
     orNull(p.licence_kind), p.files, p.bytes, orNull(p.broken) })
   for _, native in ipairs(p.native) do exec("INSERT INTO audit_native VALUES (?, ?, ?)", { p.path, native.file, native.bytes }) end
   for _, s in ipairs(p.install) do exec("INSERT INTO audit_scripts VALUES (?, ?, ?, ?)", { p.path, s.hook, s.command, orNull(s.file) }) end
-  std.ts.append(SERIES, p.bytes, { name = p.name }, count)
+  std.ts.append(SERIES, p.bytes, { run = run, name = p.name }, count)
 end
 
 -- Every list the report shows, in a fixed order.
 function M.facts()
   exec("COMMIT")
   local totals = query("SELECT count(*) AS packages, coalesce(sum(files), 0) AS files FROM audit_packages")[1]
-  totals.bytes = count == 0 and 0 or std.ts.query(SERIES, { agg = "sum" })[1].value
+  totals.bytes = count == 0 and 0 or std.ts.query(SERIES, { agg = "sum", tags = { run = run } })[1].value
   totals.names = query("SELECT count(DISTINCT name) AS n FROM audit_packages")[1].n
   return {
     totals = totals,
