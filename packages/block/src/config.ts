@@ -4,7 +4,9 @@ import type { BlockLimits, CallOpts, Clock, Ids, Json, Log, Mesh, TraceContext }
 /** Text, or a file that is read once at start. */
 export type Text = string | { readonly file: string };
 /** Where printed bytes go. A promise holds the script back until it settles. */
-export type Sink = "inherit" | "ignore" | ((bytes: Uint8Array) => void | Promise<void>);
+export type Sink = "inherit" | "ignore" | ((bytes: Uint8Array, from: OutputSource) => void | Promise<void>);
+/** Who printed: an isle, or a child whose output passes through. */
+export type OutputSource = "main" | "handler" | "child";
 export type Reply = Json | void | Promise<Json | void>;
 
 export type BlockScript =

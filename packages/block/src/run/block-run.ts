@@ -202,7 +202,7 @@ export class Run implements BlockRun {
     const bytes = (this.#meter as PrintMeter).admit(all, this.#parts.clock.monotonic());
     if (bytes.length === 0) return undefined;
     this.#events.emit("print", { bytes, isle: role });
-    return this.#kit?.stdout(bytes);
+    return this.#kit?.stdout(bytes, role);
   }
 
   // ---- end

@@ -14,10 +14,12 @@ import { stdioOps } from "../bridges/stdio.ts";
 import { storeOps } from "../bridges/stores.ts";
 import { ChildRunner } from "../children/runner.ts";
 import type { BusEvent } from "../bus/dispatcher.ts";
-import type { BlockConfig, BlockEvents, Sink } from "../config.ts";
+import type { BlockConfig, BlockEvents, OutputSource, Sink } from "../config.ts";
 import { blockError } from "../errors.ts";
 import { deniedError } from "../grants/denied.ts";
 import { guarded } from "./guarded.ts";
+import { lazyHttp } from "./lazy-http.ts";
+import type { Resolver } from "../bridges/http/client.ts";
 import { createGate } from "../grants/create-gate.ts";
 import type { FromThread, Role } from "../isle/thread/protocol.ts";
 import { moduleOps } from "../modules/ops.ts";
@@ -34,10 +36,21 @@ export interface KitParts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly stores: StoreOpeners;
+  /** Names to addresses, in tests; default the system's. */
+  readonly resolver?: Resolver;
   /** `PATH` of the program itself. */
   readonly searchPath: string;
   /** Writes to the program's own stdout or stderr: what "inherit" means. */
   readonly inherit: (stream: "stdout" | "stderr", bytes: Uint8Array) => void | Promise<void>;
+  /** Looks after children even when this process is killed; for one run only. */
+  readonly childWatch?: ChildWatch;
+}
+
+export interface ChildWatch {
+  /** Begins the value of `ATOLL_CHILD_OF` in every child; unique, without `/` and `.`. */
+  readonly mark: string;
+  /** Called before each start of a child. Contract: returns at once and never throws. */
+  starting(): void;
 }
 
 export interface KitLinks {
@@ -51,7 +64,7 @@ export interface KitLinks {
 export interface Kit {
   readonly ops: Ops;
   readonly agentId: string;
-  stdout(bytes: Uint8Array): void | Promise<void>;
+  stdout(bytes: Uint8Array, from: OutputSource): void | Promise<void>;
   note(role: Role, note: FromThread & { t: "note" }): void;
   endChildren(): Promise<void>;
   closeStores(): Promise<void>;
@@ -68,18 +81,20 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
   const stdout = toSink(config.stdout, "stdout", parts);
   const stderr = toSink(config.stderr, "stderr", parts);
   const runner = new ChildRunner({
-    clock: parts.clock, gate, env: () => env.all(), searchPath: parts.searchPath, mark: parts.ids.uuid4(),
+    clock: parts.clock, gate, env: () => env.all(), searchPath: parts.searchPath,
+    mark: parts.childWatch?.mark ?? parts.ids.uuid4(), onStarting: () => parts.childWatch?.starting(),
     onChild: (fact) => links.events.emit(fact.state === "up" ? "child:up" : "child:down", { pid: fact.pid }),
   }, { childrenLiveMax: p.limits.childrenLiveMax, childStopMs: p.limits.childStopMs });
   const handles = new Handles(256);
   const stores = lazyStores(parts, config, p);
+  const http = lazyHttp({ gate, clock: parts.clock, ids: parts.ids, ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }) }, p.limits);
   const ops: Ops = {
     ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, { queryTimeoutMs: p.limits.sqlMs }),
     ...meshOps({ mesh: config.mesh, gate }, p.limits),
     ...shOps({ gate, runner, clock: parts.clock, handles, projectRoot: p.projectRoot,
-      write: (stream, bytes) => (stream === "stdout" ? stdout(bytes) : stderr(bytes)) }, p.limits),
-    ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
-    ...stdioOps({ stderr }), ...moduleOps({ gate, clock: parts.clock, dirs: p }, p.limits),
+      write: (stream, bytes) => (stream === "stdout" ? stdout : stderr)(bytes, "child") }, p.limits),
+    ...http.ops, ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
+    ...stdioOps({ stderr: (bytes) => stderr(bytes, "main") }), ...moduleOps({ gate, clock: parts.clock, dirs: p }, p.limits),
     "os.exit": ([code]) => {
       links.exit(Number(code ?? 0));
       return new Promise(() => undefined);
@@ -91,12 +106,15 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
   return {
     ops: guarded(ops, config.guard), agentId: config.mesh?.id ?? "", stdout,
     note: (role, note) => links.log(note.level, note.target, note.msg, { ...note.fields, isle: role }),
-    endChildren: () => runner.killAll(), closeStores: () => stores.close(), closeNetwork: async () => serving?.[Symbol.dispose](),
+    endChildren: () => runner.killAll(), closeStores: () => stores.close(), closeNetwork: async () => {
+      serving?.[Symbol.dispose]();
+      await http.close();
+    },
     flush: () => Promise.resolve(),
   };
 }
 
-function toSink(sink: Sink | undefined, stream: "stdout" | "stderr", parts: KitParts): (bytes: Uint8Array) => void | Promise<void> {
+function toSink(sink: Sink | undefined, stream: "stdout" | "stderr", parts: KitParts): Exclude<Sink, string> {
   if (sink === undefined || sink === "inherit") return (bytes) => parts.inherit(stream, bytes);
   return sink === "ignore" ? () => undefined : sink;
 }

@@ -68,9 +68,9 @@ function configProblems(config: BlockConfig, parsed: ReturnType<typeof parseGran
 async function readScript(config: BlockConfig): Promise<{ source: Uint8Array; name: string; chunk: string; scriptDir?: string }> {
   const { script } = config;
   if ("source" in script) {
-    return { source: new TextEncoder().encode(script.source), name: script.name, chunk: `@${script.name}` };
+    return { source: withoutShebang(new TextEncoder().encode(script.source)), name: script.name, chunk: `@${script.name}` };
   }
-  const path = resolve(config.projectRoot ?? ".", script.path);
+  const path = resolve(script.path);
   try {
     const source = withoutShebang(await readFile(path));
     return { source, name: script.path, chunk: `@${script.path}`, scriptDir: dirname(path) };

@@ -4,10 +4,16 @@ import { packagePath } from "../modules/search.ts";
 import type { IsleSetup, Role } from "../isle/thread/protocol.ts";
 import { type Prepared, toText } from "./prepare.ts";
 
+/** What a task gets to end after a timeout, milliseconds; a setting that is no number counts as not given. */
+const TASK_GRACE_MS = 1_000;
+const DRIVERS = new Set(["async_fn", "async", "coroutine"]);
+
 export function isleSetup(
   config: BlockConfig, p: Prepared, o: { role: Role; control: SharedArrayBuffer; shared: boolean; agentId: string },
 ): IsleSetup {
   const restricted = p.grants !== "all";
+  const grace = p.env["ATOLL_TASK_GRACE_MS"] ?? p.env["AGENT_BLOCK_TASK_GRACE_MS"] ?? "";
+  const driver = p.env["ATOLL_TASK_DRIVER"] ?? p.env["AGENT_BLOCK_TASK_DRIVER"] ?? "";
   return {
     role: o.role, shared: o.shared, control: o.control,
     limits: {
@@ -20,7 +26,6 @@ export function isleSetup(
       name: tool.name, description: tool.description, input_schema: toText(tool.input_schema, `hostTools.${tool.name}.input_schema`),
       ...(tool.group === undefined ? {} : { group: tool.group }),
     })),
-    taskGraceMs: Number(p.env["ATOLL_TASK_GRACE_MS"] ?? p.env["AGENT_BLOCK_TASK_GRACE_MS"] ?? 1000),
-    taskDriver: p.env["ATOLL_TASK_DRIVER"] ?? p.env["AGENT_BLOCK_TASK_DRIVER"] ?? "async_fn",
+    taskGraceMs: /^\d+$/.test(grace) ? Number(grace) : TASK_GRACE_MS, taskDriver: DRIVERS.has(driver) ? driver : "async_fn",
   };
 }

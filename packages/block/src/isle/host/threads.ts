@@ -3,13 +3,14 @@
  * takes setups; gives handles of isles; promises that an isle that does not end by itself is ended with its thread; refuses
  * when closed; never starts a thread nobody asked for.
  */
-import { extname } from "node:path";
+import { getCompileCacheDir } from "node:module";
+import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { BELL, CONTROL, type FromThread, type IsleSetup, type ThreadData, type ToThread } from "../thread/protocol.ts";
 
 /** An isle has this long to end by itself before its thread is ended, in milliseconds. */
 const KILL_MS = 250;
-const entry = new URL(`../thread/isle-thread${extname(import.meta.url)}`, import.meta.url);
+const entry = new URL(`../thread/entry${extname(import.meta.url)}`, import.meta.url);
 
 type Died = FromThread & { t: "died" };
 
@@ -53,7 +54,8 @@ export class IsleThread implements IsleCarrier {
     this.#module = module;
     const bell = new SharedArrayBuffer(BELL.words * 4);
     this.#bell = new Int32Array(bell);
-    const data: ThreadData = { bell };
+    const cache = getCompileCacheDir();
+    const data: ThreadData = { bell, ...(cache === undefined ? {} : { codeCache: dirname(cache) }) };
     // an empty environment: nothing of the host's is in reach of the thread
     this.#worker = new Worker(entry, { workerData: data, env: {}, execArgv: [], trackUnmanagedFds: false });
     this.#worker.on("message", (message: FromThread) => this.#isles.get(message.isle)?.hear(message));

@@ -1,5 +1,5 @@
 /**
- * Entry of a worker thread that carries isles.
+ * The main loop of a worker thread that carries isles.
  * takes messages of protocol.ts; gives answers; promises that a waiting isle still sees its cancel; refuses nothing it was
  * sent; never runs script code outside a VM.
  */

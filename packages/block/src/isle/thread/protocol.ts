@@ -9,6 +9,8 @@ export type Role = "main" | "handler";
 export interface ThreadData {
   /** Doorbell, waiting flag and acknowledged output of the thread: see `Bell`. */
   readonly bell: SharedArrayBuffer;
+  /** Folder where compiled code is kept, when the host keeps it. */
+  readonly codeCache?: string;
 }
 
 /** Words of the thread's shared memory. */
