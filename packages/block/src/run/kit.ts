@@ -67,6 +67,7 @@ export interface Kit {
   stdout(bytes: Uint8Array, from: OutputSource): void | Promise<void>;
   note(role: Role, note: FromThread & { t: "note" }): void;
   endChildren(): Promise<void>;
+  /** Files that scripts left open, and the databases. */
   closeStores(): Promise<void>;
   closeNetwork(): Promise<void>;
   flush(): Promise<void>;
@@ -106,7 +107,10 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
   return {
     ops: guarded(ops, config.guard), agentId: config.mesh?.id ?? "", stdout,
     note: (role, note) => links.log(note.level, note.target, note.msg, { ...note.fields, isle: role }),
-    endChildren: () => runner.killAll(), closeStores: () => stores.close(), closeNetwork: async () => {
+    endChildren: () => runner.killAll(), closeStores: async () => {
+      await Promise.all([handles.closeAll(), stores.close()]);
+    },
+    closeNetwork: async () => {
       serving?.[Symbol.dispose]();
       await http.close();
     },

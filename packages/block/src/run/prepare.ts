@@ -8,6 +8,7 @@ import {
 import type { BlockConfig, Text } from "../config.ts";
 import { blockError } from "../errors.ts";
 import { type Grants, parseGrants } from "../grants/parse.ts";
+import { withoutShebang } from "../modules/source.ts";
 
 /** Names a script expects to be bridges or libraries. */
 const TAKEN = new Set([
@@ -79,14 +80,6 @@ async function readScript(config: BlockConfig): Promise<{ source: Uint8Array; na
       facts: { path: script.path }, cause, hint: "Check the path of the script.",
     });
   }
-}
-
-/** Lua itself skips a first line that begins with `#`; the line break stays, so that line numbers are right. */
-function withoutShebang(source: Uint8Array): Uint8Array {
-  const bytes = source[0] === 0xef && source[1] === 0xbb && source[2] === 0xbf ? source.subarray(3) : source;
-  if (bytes[0] !== 0x23) return bytes;
-  const end = bytes.indexOf(10);
-  return end < 0 ? new Uint8Array(0) : bytes.subarray(end);
 }
 
 async function readText(text: Text | undefined, what: "prompt" | "context"): Promise<string | undefined> {

@@ -219,6 +219,26 @@ test("files that are forgotten are let go of when no more can be opened", async 
   `, { projectRoot: root }), "600");
 });
 
+test("a file that one task closes while others read, write and flush it ends their work with an error, not the isle", async (t) => {
+  const root = await folder(t);
+  const value = await valueOf(`
+    local f = io.open("f", "w+")
+    f:write(("line\\n"):rep(200000))
+    f:seek("set")
+    local works = {
+      function() return f:read("a") end, function() return f:flush() end, function() return f:seek("end") end,
+      function() for i = 1, 100 do if not f:write(("x"):rep(5000)) then return end end end,
+      function() for line in f:lines() do end end,
+    }
+    local tasks = {}
+    for i, work in ipairs(works) do tasks[i] = std.task.spawn(function() return (select(2, pcall(work))) end) end
+    std.task.spawn(function() f:close() end)
+    for i, task in ipairs(tasks) do task:join() end
+    return {io.type(f), select(2, pcall(f.read, f))}
+  `, { projectRoot: root });
+  assert.deepEqual(value, ["closed file", "attempt to use a closed file"]);
+});
+
 test("files work where a coroutine cannot yield", async (t) => {
   const root = await folder(t);
   writeFileSync(join(root, "a"), "2");

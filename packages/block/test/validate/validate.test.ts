@@ -32,6 +32,17 @@ for (const [data, schema, problems] of ROWS) {
   });
 }
 
+test("keys of every type name a field", async () => {
+  assert.deepEqual(await valueOf(`
+    local t, f = {}, print
+    local ok, problems = std.validate.check({[t] = 1, [2.5] = {}, [io.stdout] = {1}},
+      {[t] = {type = "string"}, [f] = {required = true}, [2.5] = {min_len = 1}, [io.stdout] = {max_len = 0}, [true] = {required = true}})
+    for i, text in ipairs(problems) do problems[i] = text:gsub("0x%x+", "") end
+    return problems
+  `), ["2.5: length must be >= 1, got 0", "function: : required", "table: : expected string, got integer", "true: required",
+    "userdata: : length must be <= 0, got 1"]);
+});
+
 test("a table within the choices is equal only to itself", async () => {
   assert.deepEqual(await valueOf(`
     local t = {}

@@ -6,6 +6,8 @@
  */
 import type { FaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
+import { systemFacts } from "../../errno.ts";
+import { blockError } from "../../errors.ts";
 
 /** A file with this many bytes waiting is full: its writer waits until the host has them. */
 const FULL_BYTES = 16_384;
@@ -45,7 +47,10 @@ export class FileBuffers {
     this.#files.set(id, { front, room: NO_ROOM, used: 0, underway: 0, fault: undefined });
   }
 
-  /** Copies `bytes` for an open file; true when the writer should wait until the host has what `take` gives. */
+  /**
+   * Copies `bytes` for an open file; true when the writer should wait until the host has what `take` gives. Throws
+   * `io.failed` for a file that another task closed meanwhile.
+   */
   put(id: number, bytes: Uint8Array): boolean {
     const file = this.#file(id);
     if (file.used + bytes.length > file.room.length) {
@@ -67,8 +72,8 @@ export class FileBuffers {
 
   /** Is there anything of this file that the host has not confirmed? */
   pending(id: number): boolean {
-    const file = this.#file(id);
-    return file.used > 0 || file.underway > 0;
+    const file = this.#files.get(id);
+    return file !== undefined && (file.used > 0 || file.underway > 0);
   }
 
   /** Hands over what waits for a file, to a caller who writes it. */
@@ -83,9 +88,9 @@ export class FileBuffers {
 
   /** Why an unasked write of this file failed; told once. */
   takeFault(id: number): FaultData | undefined {
-    const file = this.#file(id);
-    const { fault } = file;
-    file.fault = undefined;
+    const file = this.#files.get(id);
+    const fault = file?.fault;
+    if (file !== undefined) file.fault = undefined;
     return fault;
   }
 
@@ -97,10 +102,11 @@ export class FileBuffers {
 
   /** Writes what is left and closes, without anybody waiting: for files that were dropped. */
   drop(id: number): void {
-    const { front } = this.#file(id);
+    const file = this.#files.get(id);
+    if (file === undefined) return;
     this.#write(id);
     this.forget(id);
-    this.#hand(`${front}close`, [id], () => undefined);
+    this.#hand(`${file.front}close`, [id], () => undefined);
   }
 
   /** Sends what waits, save for files whose host half is behind; with `all`, those too. */
@@ -124,10 +130,18 @@ export class FileBuffers {
     this.#settled.push(done);
   }
 
+  /** The isle is gone: what still waits is lost with it, as with a process that is killed. */
+  close(): void {
+    this.#dirty.clear();
+    this.#files.clear();
+    for (const settled of this.#settled) settled();
+  }
+
   #file(id: number): Buffered {
     const file = this.#files.get(id);
-    if (file === undefined) throw new Error(`file ${id} is not open in this isle`);
-    return file;
+    if (file !== undefined) return file;
+    const facts = systemFacts("EBADF");
+    throw blockError("io.failed", facts.strerror, { facts: { ...facts } });
   }
 
   #write(id: number): void {

@@ -59,5 +59,6 @@ export function installIo(isle: Tenant): void {
     };
     return files.pending(file) ? isle.call(L, files.writeOp(file), [file, files.take(file)], check) : check();
   };
+  isle.onClose.push(() => files.close());
   runLua(isle, "io", SOURCE, [askHost(isle), opened, put, drain, drop, userdata, print, flushPrint]);
 }

@@ -2,6 +2,7 @@
  * Who loads which module. A file is read by the host, so two tasks may ask for one module at the same time: the second
  * waits for the first, as if loading took no time. Where waiting would never end, it loads the module again, as Lua does.
  */
+import { LuaRaise } from "../errors.ts";
 import type { Task } from "../tasks.ts";
 import type { HostFunction, LuaVm } from "../vm.ts";
 
@@ -24,7 +25,8 @@ export class Loading {
   readonly enter: HostFunction = (L) => {
     const { state } = this.#vm;
     const name = state.lossyText(L, 1);
-    const task = this.#vm.current as Task;
+    const task = this.#vm.current;
+    if (task === null) throw new LuaRaise("attempt to wait outside a task");
     const load = this.#loads.get(name);
     if (load === undefined) {
       this.#loads.set(name, { task, waiting: new Set() });

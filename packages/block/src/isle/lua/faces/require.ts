@@ -4,7 +4,7 @@
  * the embedded blocks.
  */
 import { embeddedChunkName } from "../../../modules/search.ts";
-import { embeddedBlocks } from "../../../stdlib/index.ts";
+import { embeddedBlocks } from "../../../stdlib/embedded.ts";
 import type { Tenant } from "../../thread/tenant.ts";
 import { runLua } from "./face.ts";
 import { askHost } from "./host-call.ts";

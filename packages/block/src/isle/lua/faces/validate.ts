@@ -34,7 +34,7 @@ interface Seen {
   readonly length: number;
   /** Address: two values of a reference type are equal when theirs are. */
   readonly pointer: number;
-  readonly of?: { readonly table: Seen; readonly key: Seen };
+  of?: { readonly table: Seen; readonly key: Seen };
   index: number;
 }
 
@@ -70,8 +70,17 @@ function viewOf(state: LuaState, L: number): ValueView<Seen> & { at(index: numbe
       x.lua_pushnil(L);
       while (x.lua_next(L, parent) !== 0) {
         const key = look(state, L, -2);
-        pairs.push([key, { ...look(state, L, -1), of: { table, key } }]);
-        state.pop(L);
+        const value = look(state, L, -1);
+        if (value.type === "table" && key.value === undefined) {
+          // a key that cannot be said again: the value stays where it is, below the key
+          value.index = x.lua_gettop(L) - 1;
+          x.lua_rotate(L, -2, 1);
+          if (x.lua_checkstack(L, 4) === 0) throw new OutOfMemory();
+        } else {
+          value.of = { table, key };
+          state.pop(L);
+        }
+        pairs.push([key, value]);
       }
       return pairs;
     },
@@ -80,13 +89,18 @@ function viewOf(state: LuaState, L: number): ValueView<Seen> & { at(index: numbe
     isTrue: (seen) => seen.type !== "nil" && seen.value !== false,
     toText: (seen) => seen.text,
     isEqual: (a, b) => (a.type === b.type || (isNumber(a) && isNumber(b)))
-      // 1 equals 1.0, also when one of them is a bigint
-      && (a.value === undefined ? a.pointer === b.pointer : isNumber(a) ? a.value == b.value : sameBytes(a, b)),
+      && (a.value === undefined ? a.pointer === b.pointer : isNumber(a) ? sameNumber(a, b) : sameBytes(a, b)),
   };
 }
 
 function isNumber(seen: Seen): boolean {
   return seen.type === "integer" || seen.type === "number";
+}
+
+/** 1 equals 1.0, also when one of them is a bigint. */
+function sameNumber(a: Seen, b: Seen): boolean {
+  const [one, other] = [a.value as number | bigint, b.value as number | bigint];
+  return one <= other && one >= other;
 }
 
 /** Text of bytes that are not UTF-8 is lossy: then it is not what makes strings equal. */
