@@ -6,8 +6,8 @@ export interface StdioParts {
   /** Where `io.stderr:write` goes; a promise holds the writer back. */
   stderr(bytes: Uint8Array): void | Promise<void>;
   /**
-   * At least one byte and at most `bytes` of the program's input, undefined at its end. Absent: the input is empty, which is
-   * what a block in a library has, whose process may want its input for itself.
+   * At least one byte and at most `bytes` of the program's input, undefined at its end. Absent: the input is
+   * empty, which is what a block in a library has, whose process may want its input for itself.
    */
   stdin?(bytes: number, signal: AbortSignal): Promise<Uint8Array | undefined>;
 }

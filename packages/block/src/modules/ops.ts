@@ -1,8 +1,8 @@
 /**
  * Host half of `require`, `package.searchpath`, `loadfile` and `dofile` (spec: block 5.11, 8.1).
- * takes file names; gives the source of the first file that is there; promises that the script's own modules are always
- * open to it; refuses other files by grant: `require` passes them over as if they were not there; never tells a script
- * whether a file exists that it may not read.
+ * takes file names; gives the source of the first file that is there; promises that the script's own modules
+ * are always open to it; refuses other files by grant: `require` passes them over as if they were not there;
+ * never tells a script whether a file exists that it may not read.
  */
 import { realpathSync } from "node:fs";
 import { lstat } from "node:fs/promises";
@@ -32,7 +32,8 @@ export type ModuleLimits = Pick<BlockLimits, "isleBytesMax">;
 export function moduleOps(parts: ModuleParts, limits: ModuleLimits): Ops {
   const reader: Reader = { ...parts, gate: moduleGate(parts), bytesMax: limits.isleBytesMax };
   return {
-    "module.find": ([files, withSource], call) => find(reader, files as readonly Value[], { withSource: withSource === true, call }),
+    "module.find": ([files, withSource], call) =>
+      find(reader, files as readonly Value[], { withSource: withSource === true, call }),
     "module.read": ([value], call) => {
       const path = readPath("loadfile", value);
       return named(undefined, path, () => read(reader, path, call));
@@ -45,7 +46,9 @@ interface Reader extends ModuleParts {
 }
 
 /** Number of the first file that can be read, counted as Lua does. */
-async function find(r: Reader, files: readonly Value[], o: { withSource: boolean; call: OpCall }): Promise<Value> {
+async function find(
+  r: Reader, files: readonly Value[], o: { withSource: boolean; call: OpCall },
+): Promise<Value> {
   for (const [index, value] of files.entries()) {
     if (typeof value !== "string" || value === "" || value.includes("\0")) continue;
     try {
@@ -71,22 +74,25 @@ async function probe({ gate }: Reader, path: string): Promise<void> {
   if ((await handle.stat()).isDirectory()) throw systemError("EISDIR");
 }
 
-async function read({ gate, clock, bytesMax }: Reader, path: string, { signal }: OpCall): Promise<Uint8Array> {
-  const { handle } = await openGranted(gate, path, { read: true });
+async function read(r: Reader, path: string, { signal }: OpCall): Promise<Uint8Array> {
+  const { handle } = await openGranted(r.gate, path, { read: true });
   await using _ = handle;
-  return withoutShebang(await readAll(handle, path, bytesMax, { clock, signal }));
+  return withoutShebang(await readAll(handle, path, r.bytesMax, { clock: r.clock, signal }));
 }
 
 /** What Lua sees as "no file"; anything else (no descriptors left, a disk that fails) is told. */
 const MISSES: ReadonlySet<unknown> = new Set([
-  "ENOENT", "ENOTDIR", "EISDIR", "EACCES", "EPERM", "ELOOP", "ENAMETOOLONG", "ENXIO", "grant.denied", "fs.denied",
+  "ENOENT", "ENOTDIR", "EISDIR", "EACCES", "EPERM", "ELOOP", "ENAMETOOLONG", "ENXIO",
+  "grant.denied", "fs.denied",
 ]);
 
 function isMiss(error: unknown): boolean {
   return MISSES.has(isFault(error) ? error.code : (error as { code?: unknown }).code);
 }
 
-/** The gate of the block, with the script's own modules open: Lua files that really lie in its module folders. */
+/**
+ * The gate of the block, with the script's own modules open: Lua files that really lie in its module folders.
+ */
 function moduleGate({ gate, dirs }: ModuleParts): PathGate {
   if (!gate.restricted) return gate;
   // Made real at the start, so that a link put there later opens nothing.
@@ -95,7 +101,8 @@ function moduleGate({ gate, dirs }: ModuleParts): PathGate {
     restricted: true,
     async path(verb, path) {
       const found = await realOf(resolve(dirs.projectRoot, path));
-      const isOwn = !found.dangling && found.real.endsWith(".lua") && own.some((dir) => isInside(found.real, dir));
+      const isLua = !found.dangling && found.real.endsWith(".lua");
+      const isOwn = isLua && own.some((dir) => isInside(found.real, dir));
       return verb === "read" && isOwn ? found.real : gate.path(verb, path);
     },
   };

@@ -1,6 +1,6 @@
 /**
- * Where `require` looks (spec: block 5.11). Takes directories; gives `package.path`; promises that files win over embedded
- * blocks, since those are asked last; refuses nothing; never looks at a disk.
+ * Where `require` looks (spec: block 5.11). Takes directories; gives `package.path`; promises that files win
+ * over embedded blocks, since those are asked last; refuses nothing; never looks at a disk.
  */
 
 /** What Lua itself searches when nobody says otherwise. */
@@ -25,7 +25,8 @@ export function packagePath(dirs: SearchDirs): string {
 
 /** The directories whose modules belong to the script: it may load them whatever it is granted. */
 export function moduleDirs({ scriptDir, projectRoot, programBlocksDir }: SearchDirs): readonly string[] {
-  return [scriptDir, `${trimSlash(projectRoot)}/blocks`, ...(programBlocksDir === undefined ? [] : [programBlocksDir])];
+  const dirs = [scriptDir, `${trimSlash(projectRoot)}/blocks`];
+  return programBlocksDir === undefined ? dirs : [...dirs, programBlocksDir];
 }
 
 /** Name of the chunk of an embedded block, as tracebacks show it. */

@@ -15,9 +15,18 @@ const FILES = 40;
 
 /** Mostly small files with many line ends, and some that need more than one read. */
 const content = fc.oneof(
-  { weight: 3, arbitrary: fc.array(fc.constantFrom(10, 13, 0, 97, 255), { maxLength: 300 }).map((bytes) => Uint8Array.from(bytes)) },
-  { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 60_000, max: 200_000 }), fc.integer({ min: 1, max: 70_000 })).map(([size, every]) =>
-    Uint8Array.from({ length: size }, (_, i) => (i % every === 0 ? 10 : i % 251))) },
+  {
+    weight: 3,
+    arbitrary: fc.array(fc.constantFrom(10, 13, 0, 97, 255), { maxLength: 300 }).map(
+      (bytes) => Uint8Array.from(bytes),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(fc.integer({ min: 60_000, max: 200_000 }), fc.integer({ min: 1, max: 70_000 })).map(
+      ([size, every]) => Uint8Array.from({ length: size }, (_, i) => (i % every === 0 ? 10 : i % 251)),
+    ),
+  },
 );
 
 for (const [how, read] of Object.entries({
@@ -52,7 +61,10 @@ for (const [how, read] of Object.entries({
     `, { projectRoot: root });
     assert.equal(error, undefined);
     for (const [i, bytes] of files.entries()) {
-      assert.ok(Buffer.compare(bytes, readFileSync(join(root, `out${i}`))) === 0, `file ${i} of ${bytes.length} bytes`);
+      assert.ok(
+        Buffer.compare(bytes, readFileSync(join(root, `out${i}`))) === 0,
+        `file ${i} of ${bytes.length} bytes`,
+      );
     }
   });
 }

@@ -21,8 +21,14 @@ const READS: readonly (readonly [file: string, formats: string, want: string])[]
   ["", `0`, "nil"],
   ["x", `0, 1, 0`, "|x|nil"],
   ["abcdef", `2, 10, 1`, "ab|cdef|nil"],
-  ["12 -7 0x1F .5 -.5e1 3. 1e2 x", `"n", "n", "n", "n", "n", "n", "n", "n"`, "12|-7|31|float 0.5|float -5.0|float 3.0|float 100.0|nil"],
-  ["0x1p4 9223372036854775807 9223372036854775808", `"*n", "n", "n"`, "float 16.0|9223372036854775807|float 9.2233720368548e+18"],
+  [
+    "12 -7 0x1F .5 -.5e1 3. 1e2 x", `"n", "n", "n", "n", "n", "n", "n", "n"`,
+    "12|-7|31|float 0.5|float -5.0|float 3.0|float 100.0|nil",
+  ],
+  [
+    "0x1p4 9223372036854775807 9223372036854775808", `"*n", "n", "n"`,
+    "float 16.0|9223372036854775807|float 9.2233720368548e+18",
+  ],
   ["nil 5", `"n", "l"`, "nil"],
   ["12abc", `"n", "a"`, "12|abc"],
   ["1e+ 5", `"n", "a"`, "nil"],
@@ -31,10 +37,13 @@ const READS: readonly (readonly [file: string, formats: string, want: string])[]
 ];
 
 for (const [file, formats, want] of READS) {
-  test(`a file with ${JSON.stringify(file.slice(0, 40))} read by (${formats}) gives ${JSON.stringify(want)}`, async (t) => {
+  const shown = JSON.stringify(file.slice(0, 40));
+  test(`a file with ${shown} read by (${formats}) gives ${JSON.stringify(want)}`, async (t) => {
     const root = await folder(t);
     writeFileSync(join(root, "f"), file);
-    assert.equal(await valueOf(`${SHOW} return show(io.open("f"):read(${formats}))`, { projectRoot: root }), want);
+    assert.equal(
+      await valueOf(`${SHOW} return show(io.open("f"):read(${formats}))`, { projectRoot: root }), want,
+    );
   });
 }
 
@@ -49,7 +58,10 @@ test("a file is a userdata with a name, closed once, and closed by <close>", asy
       again = g
     end
     return {open, {tostring(again), io.type(again), io.type(1) == nil, select(2, pcall(f.read, f))}}
-  `, { projectRoot: root }), [["userdata", "file", true, "FILE*"], ["file (closed)", "closed file", true, "attempt to use a closed file"]]);
+  `, { projectRoot: root }), [
+    ["userdata", "file", true, "FILE*"],
+    ["file (closed)", "closed file", true, "attempt to use a closed file"],
+  ]);
 });
 
 const REFUSALS: readonly (readonly [code: string, want: string])[] = [
@@ -63,15 +75,36 @@ const REFUSALS: readonly (readonly [code: string, want: string])[] = [
   [`io.open("f"):seek("set", -1)`, "nil|Invalid argument|22"],
   [`pcall(io.lines, "nowhere")`, "false|cannot open file 'nowhere' (No such file or directory)"],
   [`pcall(function() io.open("f", "rw") end)`, "false|test.lua:6: bad argument #2 to 'open' (invalid mode)"],
-  [`pcall(function() io.open("f"):read("z") end)`, "false|test.lua:6: bad argument #1 to 'read' (invalid format)"],
-  [`pcall(function() io.open("f"):seek("foo") end)`, "false|test.lua:6: bad argument #1 to 'seek' (invalid option 'foo')"],
+  [
+    `pcall(function() io.open("f"):read("z") end)`,
+    "false|test.lua:6: bad argument #1 to 'read' (invalid format)",
+  ],
+  [
+    `pcall(function() io.open("f"):seek("foo") end)`,
+    "false|test.lua:6: bad argument #1 to 'seek' (invalid option 'foo')",
+  ],
   [`pcall(function() io.open("f"):seek("set", 1.5) end)`,
     "false|test.lua:6: bad argument #2 to 'seek' (number has no integer representation)"],
-  [`pcall(function() io.stdout.write() end)`, "false|test.lua:6: bad argument #1 to 'write' (FILE* expected, got no value)"],
-  [`pcall(function() io.stdout:write("", {}) end)`, "false|test.lua:6: bad argument #2 to 'write' (string expected, got table)"],
-  [`pcall(function() io.output():setvbuf("x") end)`, "false|test.lua:6: bad argument #1 to 'setvbuf' (invalid option 'x')"],
-  [`pcall(function() io.open() end)`, "false|test.lua:6: bad argument #1 to 'open' (string expected, got no value)"],
-  [`pcall(function() io.close(5) end)`, "false|test.lua:6: bad argument #1 to 'close' (FILE* expected, got number)"],
+  [
+    `pcall(function() io.stdout.write() end)`,
+    "false|test.lua:6: bad argument #1 to 'write' (FILE* expected, got no value)",
+  ],
+  [
+    `pcall(function() io.stdout:write("", {}) end)`,
+    "false|test.lua:6: bad argument #2 to 'write' (string expected, got table)",
+  ],
+  [
+    `pcall(function() io.output():setvbuf("x") end)`,
+    "false|test.lua:6: bad argument #1 to 'setvbuf' (invalid option 'x')",
+  ],
+  [
+    `pcall(function() io.open() end)`,
+    "false|test.lua:6: bad argument #1 to 'open' (string expected, got no value)",
+  ],
+  [
+    `pcall(function() io.close(5) end)`,
+    "false|test.lua:6: bad argument #1 to 'close' (FILE* expected, got number)",
+  ],
   [`io.close()`, "nil|cannot close standard file"],
   [`io.stdin:write("x")`, "nil|Bad file descriptor|9"],
   [`io.stdout:seek()`, "nil|Illegal seek|29"],
@@ -85,7 +118,7 @@ for (const [code, want] of REFUSALS) {
   });
 }
 
-test("io.lines reads the formats it was given, closes at the end, and closes when its loop is left", async (t) => {
+test("io.lines reads the formats it was given, closes at its end and when its loop is left", async (t) => {
   const root = await folder(t);
   writeFileSync(join(root, "f"), "1 a\n2 b\n");
   assert.deepEqual(await valueOf(`
@@ -102,14 +135,18 @@ test("io.lines reads the formats it was given, closes at the end, and closes whe
     for line in f:lines(1) do got[#got + 1] = line break end
     got[#got + 1] = io.type(f)
     return got
-  `, { projectRoot: root }), ["1 a\n", "2 b\n", "1 a", "2 b", "file is already closed", "closed file", "1", "file"]);
+  `, { projectRoot: root }), [
+    "1 a\n", "2 b\n", "1 a", "2 b", "file is already closed", "closed file", "1", "file",
+  ]);
 });
 
 test("a bad format of lines is told where the loop asks", async (t) => {
   const root = await folder(t);
   writeFileSync(join(root, "f"), "x");
-  assert.equal(await valueOf(`return select(2, pcall(function() for l in io.lines("f", "x") do end end))`, { projectRoot: root }),
-    "test.lua:1: bad argument #2 to 'for iterator' (invalid format)");
+  const problem = await valueOf(
+    `return select(2, pcall(function() for l in io.lines("f", "x") do end end))`, { projectRoot: root },
+  );
+  assert.equal(problem, "test.lua:1: bad argument #2 to 'for iterator' (invalid format)");
 });
 
 test("reading, writing and seeking in one file keep one position", async (t) => {
@@ -131,7 +168,9 @@ test("reading, writing and seeking in one file keep one position", async (t) => 
     g:seek("set", 1)
     out[10] = g:read("a")
     return out
-  `, { projectRoot: root }), ["012", 3, 5, "5", 8, "89", 15, "ef\n", "012345XY89\nabcdef\n", "12345XY89\nabcdef\nend"]);
+  `, { projectRoot: root }), [
+    "012", 3, 5, "5", 8, "89", 15, "ef\n", "012345XY89\nabcdef\n", "12345XY89\nabcdef\nend",
+  ]);
 });
 
 test("numbers are written as Lua 5.4 writes them, and write gives the file", async () => {
@@ -139,7 +178,7 @@ test("numbers are written as Lua 5.4 writes them, and write gives the file", asy
   assert.equal(stdout, "1 1.5 9.007199254741e+15 -0\nmore\n");
 });
 
-test("io.write, io.stdout:write and print come in one order; io.stderr goes to the block's stderr", async () => {
+test("io.write, io.stdout and print come in one order; io.stderr goes to the block's stderr", async () => {
   const errors: Uint8Array[] = [];
   const { stdout } = await runLua(`
     print("a") io.write("b\\n") io.stdout:write("c", 1, "\\n") io.stderr:write("oops ", 2, "\\n") print("d")
@@ -149,7 +188,10 @@ test("io.write, io.stdout:write and print come in one order; io.stderr goes to t
 });
 
 test("a block in a library has no standard input: io.read gives nil", async () => {
-  assert.deepEqual(await valueOf(`return {io.read() == nil, io.read("a"), io.read("n") == nil, io.lines()() == nil}`), [true, "", true, true]);
+  assert.deepEqual(
+    await valueOf(`return {io.read() == nil, io.read("a"), io.read("n") == nil, io.lines()() == nil}`),
+    [true, "", true, true],
+  );
 });
 
 test("io.input and io.output change what io.read and io.write use", async (t) => {
@@ -219,7 +261,7 @@ test("files that are forgotten are let go of when no more can be opened", async 
   `, { projectRoot: root }), "600");
 });
 
-test("a file that one task closes while others read, write and flush it ends their work with an error, not the isle", async (t) => {
+test("a file that one task closes while others use it ends their work, not the isle", async (t) => {
   const root = await folder(t);
   const value = await valueOf(`
     local f = io.open("f", "w+")
@@ -231,7 +273,9 @@ test("a file that one task closes while others read, write and flush it ends the
       function() for line in f:lines() do end end,
     }
     local tasks = {}
-    for i, work in ipairs(works) do tasks[i] = std.task.spawn(function() return (select(2, pcall(work))) end) end
+    for i, work in ipairs(works) do
+      tasks[i] = std.task.spawn(function() return (select(2, pcall(work))) end)
+    end
     std.task.spawn(function() f:close() end)
     for i, task in ipairs(tasks) do task:join() end
     return {io.type(f), select(2, pcall(f.read, f))}
@@ -261,18 +305,30 @@ test("io.popen reads and writes, and its close gives how the command ended", asy
     w:write("to ", "it")
     local fine = {w:close()}
     local killed = table.pack(io.popen("kill -9 $$"):close())
-    return {lines, ended[1] == nil, ended[2], ended[3], fine, killed[1] == nil, killed[2], killed[3], io.open("out"):read("a"),
-      (select(2, io.popen("true"):write("x")))}
-  `, { projectRoot: root }), [["a", "b"], true, "exit", 3, [true, "exit", 0], true, "signal", 9, "to it", "Bad file descriptor"]);
+    return {lines, ended[1] == nil, ended[2], ended[3], fine, killed[1] == nil, killed[2], killed[3],
+      io.open("out"):read("a"), (select(2, io.popen("true"):write("x")))}
+  `, { projectRoot: root }), [
+    ["a", "b"], true, "exit", 3, [true, "exit", 0], true, "signal", 9, "to it", "Bad file descriptor",
+  ]);
 });
 
 test("a file that a handler captured is refused by name and type; with isle main it works", async (t) => {
   const root = await folder(t);
   writeFileSync(join(root, "f"), "one\ntwo\n");
-  const refused = await runLua(`local file = io.open("f") bus.on("x", function() return file:read() end)`, { projectRoot: root });
-  assert.match(refused.error?.message ?? "", /bus\.on: handler for 'x' captures 'file' \(userdata\), which cannot move to the handler isle/);
-  const script = startLua(`local file = io.open("f") bus.on("x", function() return file:read() end, {isle = "main"}) bus.serve()`,
-    { projectRoot: root });
-  assert.deepEqual([await script.run.request("x", null), await script.run.request("x", null)], ["one", "two"]);
+  const refused = await runLua(
+    `local file = io.open("f") bus.on("x", function() return file:read() end)`, { projectRoot: root },
+  );
+  assert.match(
+    refused.error?.message ?? "",
+    /bus\.on: handler for 'x' captures 'file' \(userdata\), which cannot move to the handler isle/,
+  );
+  const script = startLua(`
+    local file = io.open("f")
+    bus.on("x", function() return file:read() end, {isle = "main"})
+    bus.serve()
+  `, { projectRoot: root });
+  assert.deepEqual(
+    [await script.run.request("x", null), await script.run.request("x", null)], ["one", "two"],
+  );
   await script.run.stop();
 });

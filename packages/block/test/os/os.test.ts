@@ -13,7 +13,10 @@ test("os.execute gives Lua's three values, and true when there is a shell", asyn
       out[i] = tostring(ok) .. " " .. how .. " " .. code
     end
     return {out, os.execute(), select(2, pcall(os.execute, {}))}
-  `), [["true exit 0", "nil exit 3", "nil signal 9"], true, "bad argument #1 to 'execute' (string expected, got table)"]);
+  `), [
+    ["true exit 0", "nil exit 3", "nil signal 9"], true,
+    "bad argument #1 to 'execute' (string expected, got table)",
+  ]);
 });
 
 test("what os.execute prints comes between what the script prints", async () => {
@@ -34,8 +37,11 @@ test("os.exit ends the run from a place that cannot yield", async () => {
 });
 
 test("os.exit refuses what is no exit code", async () => {
-  assert.deepEqual(await valueOf(`return {select(2, pcall(os.exit, "x")), select(2, pcall(os.exit, 1.5)), select(2, pcall(os.exit, {}))}`), [
-    "bad argument #1 to 'exit' (number expected, got string)", "bad argument #1 to 'exit' (number has no integer representation)",
+  assert.deepEqual(await valueOf(`
+    return {select(2, pcall(os.exit, "x")), select(2, pcall(os.exit, 1.5)), select(2, pcall(os.exit, {}))}
+  `), [
+    "bad argument #1 to 'exit' (number expected, got string)",
+    "bad argument #1 to 'exit' (number has no integer representation)",
     "bad argument #1 to 'exit' (number expected, got table)",
   ]);
 });
@@ -44,7 +50,9 @@ test("os.getenv sees the block's environment with what the script set", async ()
   assert.deepEqual(await valueOf(`
     std.env.set("PET", "cat")
     return {os.getenv("NAME"), os.getenv("PET"), os.getenv("NOPE") == nil, select(2, pcall(os.getenv))}
-  `, { env: { NAME: "value" } }), ["value", "cat", true, "bad argument #1 to 'getenv' (string expected, got no value)"]);
+  `, { env: { NAME: "value" } }), [
+    "value", "cat", true, "bad argument #1 to 'getenv' (string expected, got no value)",
+  ]);
 });
 
 test("os.remove and os.rename give true, or nil, the reason and its number", async (t) => {
@@ -85,8 +93,9 @@ test("os.clock counts the CPU time of the isle, not time spent waiting", async (
 
 test("times are UTC", async () => {
   assert.deepEqual(await valueOf(`
-    return {os.date("%Y-%m-%d %H:%M:%S", 0), os.date("!%c", 86399), os.time{year = 2001, month = 2, day = 3, hour = 4}, os.difftime(5, 3),
-      os.date("*t", 0).isdst, os.setlocale()}
+    return {os.date("%Y-%m-%d %H:%M:%S", 0), os.date("!%c", 86399),
+      os.time{year = 2001, month = 2, day = 3, hour = 4}, os.difftime(5, 3), os.date("*t", 0).isdst,
+      os.setlocale()}
   `), ["1970-01-01 00:00:00", "Thu Jan  1 23:59:59 1970", 981172800, 2, false, "C"]);
 });
 
@@ -107,11 +116,16 @@ test("restricted io and os reach granted paths only", async (t) => {
   writeFileSync(join(root, "shut.txt"), "secret");
   const value = await valueOf(`
     local function why(...) local ok, e = pcall(...) return e.code .. ": " .. tostring(e) end
-    return {io.open("open.txt"):read("a"), why(io.open, "shut.txt"), why(io.lines, "shut.txt"), why(io.open, "open.txt", "w"),
-      why(os.remove, "open.txt"), why(os.rename, "open.txt", "x"), why(os.tmpname)}
+    return {io.open("open.txt"):read("a"), why(io.open, "shut.txt"), why(io.lines, "shut.txt"),
+      why(io.open, "open.txt", "w"), why(os.remove, "open.txt"), why(os.rename, "open.txt", "x"),
+      why(os.tmpname)}
   `, { projectRoot: root, grants: ["fs.read:open.txt"] }) as string[];
   assert.equal(value[0], "fine");
-  const denied = `grant.denied: denied: fs.read ${root}/shut.txt (outside the granted paths); needs grant fs.read:${root}/shut.txt`;
+  const shut = `${root}/shut.txt`;
+  const reason = "outside the granted paths";
+  const denied = `grant.denied: denied: fs.read ${shut} (${reason}); needs grant fs.read:${shut}`;
   assert.deepEqual(value.slice(1, 3), [denied, denied]);
-  for (const refusal of value.slice(3)) assert.match(refusal, /^grant\.denied: denied: fs\.write .* needs grant fs\.write:/);
+  for (const refusal of value.slice(3)) {
+    assert.match(refusal, /^grant\.denied: denied: fs\.write .* needs grant fs\.write:/);
+  }
 });

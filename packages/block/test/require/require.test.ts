@@ -16,41 +16,57 @@ async function project(t: TestContext, files: Record<string, string | Uint8Array
 }
 
 /** The places of package.path beside those of the project. */
-const LUA_PLACES = ["/usr/local/share/lua/5.4/?.lua", "/usr/local/share/lua/5.4/?/init.lua", "/usr/local/lib/lua/5.4/?.lua",
-  "/usr/local/lib/lua/5.4/?/init.lua", "./?.lua", "./?/init.lua"];
+const LUA_PLACES = [
+  "/usr/local/share/lua/5.4/?.lua", "/usr/local/share/lua/5.4/?/init.lua", "/usr/local/lib/lua/5.4/?.lua",
+  "/usr/local/lib/lua/5.4/?/init.lua", "./?.lua", "./?/init.lua",
+];
 
 /** What require says after every searcher failed. */
 function missing(root: string, name: string): string {
-  const places = [`${root}/?.lua`, `${root}/?/init.lua`, `${root}/blocks/?.lua`, `${root}/blocks/?/init.lua`, ...LUA_PLACES];
-  const files = places.map((place) => `\n\tno file '${place.replace("?", name.replaceAll(".", "/"))}'`).join("");
-  return `module '${name}' not found:\n\tno field package.preload['${name}']${files}\n\tno embedded block '${name}'`;
+  const places = [
+    `${root}/?.lua`, `${root}/?/init.lua`, `${root}/blocks/?.lua`, `${root}/blocks/?/init.lua`, ...LUA_PLACES,
+  ];
+  const file = name.replaceAll(".", "/");
+  const tried = [
+    `no field package.preload['${name}']`, ...places.map((place) => `no file '${place.replace("?", file)}'`),
+    `no embedded block '${name}'`,
+  ];
+  return `module '${name}' not found:${tried.map((line) => `\n\t${line}`).join("")}`;
 }
 
 test("modules are found beside the script, then in blocks/ of the project, dots are folders", async (t) => {
   const root = await project(t, {
-    "one.lua": "return 'script dir'", "blocks/one.lua": "return 'blocks'", "blocks/two/init.lua": "return 'init'",
+    "one.lua": "return 'script dir'", "blocks/one.lua": "return 'blocks'",
+    "blocks/two/init.lua": "return 'init'",
     "blocks/three/four.lua": "return 'dotted'", "sub/five.lua": "return 5",
   });
-  assert.deepEqual(await valueOf(`return {require("one"), (require("two")), (require("three.four")), (require("sub.five"))}`,
-    { projectRoot: root }), ["script dir", "init", "dotted", 5]);
+  assert.deepEqual(await valueOf(`
+    return {(require("one")), (require("two")), (require("three.four")), (require("sub.five"))}
+  `, { projectRoot: root }), ["script dir", "init", "dotted", 5]);
 });
 
 test("package.path is the script's folder, the project's blocks and Lua's default", async (t) => {
   const root = await project(t, {});
   assert.equal(await valueOf("return package.path", { projectRoot: root }),
-    [`${root}/?.lua`, `${root}/?/init.lua`, `${root}/blocks/?.lua`, `${root}/blocks/?/init.lua`, ...LUA_PLACES].join(";"));
+    [
+      `${root}/?.lua`, `${root}/?/init.lua`, `${root}/blocks/?.lua`, `${root}/blocks/?/init.lua`,
+      ...LUA_PLACES,
+    ].join(";"));
 });
 
 test("a module gets its name and its file, and is loaded once", async (t) => {
   const root = await project(t, {
-    "m.lua": "count = (count or 0) + 1 return {name = (...), file = select(2, ...)}", "none.lua": "", "no.lua": "return false",
+    "m.lua": "count = (count or 0) + 1 return {name = (...), file = select(2, ...)}",
+    "none.lua": "", "no.lua": "return false",
     "sets.lua": "package.loaded[...] = 'set' return nil",
   });
   assert.deepEqual(await valueOf(`
     local m, file = require("m")
-    return {m, file, require("m") == m, count, select("#", require("m")), require("none"), package.loaded.none, (require("no")),
-      (require("sets"))}
-  `, { projectRoot: root }), [{ name: "m", file: `${root}/m.lua` }, `${root}/m.lua`, true, 1, 1, true, true, false, "set"]);
+    return {m, file, require("m") == m, count, select("#", require("m")), require("none"),
+      package.loaded.none, (require("no")), (require("sets"))}
+  `, { projectRoot: root }), [
+    { name: "m", file: `${root}/m.lua` }, `${root}/m.lua`, true, 1, 1, true, true, false, "set",
+  ]);
 });
 
 test("a module that is nowhere is told with every place, where it was required", async (t) => {
@@ -61,12 +77,15 @@ print(select(2, pcall(function() require("x") end)))`, { projectRoot: root });
 });
 
 test("errors of a module keep their text and place", async (t) => {
-  const root = await project(t, { "bad.lua": "x =", "raises.lua": "\nerror('boom')", "tab.lua": "error({code = 7})" });
+  const root = await project(t, {
+    "bad.lua": "x =", "raises.lua": "\nerror('boom')", "tab.lua": "error({code = 7})",
+  });
   assert.deepEqual(await valueOf(`
     local function why(name) return select(2, pcall(require, name)) end
     return {why("bad"), why("raises"), why("tab").code, package.loaded.raises == nil}
   `, { projectRoot: root }), [
-    `error loading module 'bad' from file '${root}/bad.lua':\n\t${root}/bad.lua:1: unexpected symbol near <eof>`,
+    `error loading module 'bad' from file '${root}/bad.lua':
+\t${root}/bad.lua:1: unexpected symbol near <eof>`,
     `${root}/raises.lua:2: boom`, 7, true,
   ]);
 });
@@ -74,7 +93,10 @@ test("errors of a module keep their text and place", async (t) => {
 test("an error nobody caught in a module has the module in its traceback", async (t) => {
   const root = await project(t, { "raises.lua": "local function deep() error('boom') end\ndeep()" });
   const { error } = await runLua(`require("raises")`, { projectRoot: root });
-  assert.match(error?.message ?? "", /raises\.lua:1: boom\n[^]*raises\.lua:1: in upvalue 'deep'|raises\.lua:1: in local 'deep'/);
+  assert.match(
+    error?.message ?? "",
+    /raises\.lua:1: boom\n[^]*raises\.lua:1: in upvalue 'deep'|raises\.lua:1: in local 'deep'/,
+  );
 });
 
 test("modules that require each other in a circle end as in Lua 5.4", async (t) => {
@@ -87,32 +109,43 @@ test("preload, own searchers and package.loaded work as in Lua", async (t) => {
   const root = await project(t, { "lib/deep.lua": "return 'by path'" });
   assert.deepEqual(await valueOf(`
     package.preload.pre = function(...) return {...} end
-    table.insert(package.searchers, 2, function(name) if name == "mine" then return function(...) return {...} end, "data" end end)
+    table.insert(package.searchers, 2, function(name)
+      if name == "mine" then return function(...) return {...} end, "data" end
+    end)
     package.loaded.ready = "here"
     package.path = "./lib/?.lua"
     local function why(f) return select(2, pcall(f)) end
     return {require("pre"), (require("mine")), require("ready"), (require("deep")),
-      why(function() package.path = nil require("zz") end), why(function() package.searchers = nil require("zz") end)}
-  `, { projectRoot: root }), [["pre", ":preload:"], ["mine", "data"], "here", "by path", "'package.path' must be a string",
-    "test.lua:8: 'package.searchers' must be a table"]);
+      why(function() package.path = nil require("zz") end),
+      why(function() package.searchers = nil require("zz") end)}
+  `, { projectRoot: root }), [
+    ["pre", ":preload:"], ["mine", "data"], "here", "by path", "'package.path' must be a string",
+    "test.lua:11: 'package.searchers' must be a table",
+  ]);
 });
 
 test("package.searchpath gives the first file, or every file it looked for", async (t) => {
   const root = await project(t, { "x/a/b.lua": "", "x-a.lua": "" });
   assert.deepEqual(await valueOf(`
-    return {package.searchpath("a.b", "./?.lua;./x/?.lua"), (package.searchpath("a%b", "./x?.lua", "a%b", "-a")),
+    return {package.searchpath("a.b", "./?.lua;./x/?.lua"),
+      (package.searchpath("a%b", "./x?.lua", "a%b", "-a")),
       select(2, package.searchpath("a.b", "?;;./?")), (package.config:gsub("\\n", " "))}
-  `, { projectRoot: root }), ["./x/a/b.lua", "./x-a.lua", "no file 'a/b'\n\tno file ''\n\tno file './a/b'", "/ ; ? ! - "]);
+  `, { projectRoot: root }), [
+    "./x/a/b.lua", "./x-a.lua", "no file 'a/b'\n\tno file ''\n\tno file './a/b'", "/ ; ? ! - ",
+  ]);
 });
 
 test("loadfile and dofile read files with a first line for the shell and a byte order mark", async (t) => {
   const root = await project(t, {
-    "s.lua": "#!/usr/bin/env lua\nreturn ..., value", "b.lua": "\ufeffreturn 'bom'", "bad.lua": "\nreturn + 1", "e.lua": "#\nerror('x')",
+    "s.lua": "#!/usr/bin/env lua\nreturn ..., value", "b.lua": "\ufeffreturn 'bom'",
+    "bad.lua": "\nreturn + 1", "e.lua": "#\nerror('x')",
   });
   assert.deepEqual(await valueOf(`
     local function why(...) return select(2, pcall(...)) end
     value = "global"
-    local list = {loadfile("s.lua")("arg"), select(2, loadfile("s.lua", "t", {value = "own"})("arg")), dofile("b.lua")}
+    local list = {(loadfile("s.lua")("arg"))}
+    list[2] = select(2, loadfile("s.lua", "t", {value = "own"})("arg"))
+    list[3] = dofile("b.lua")
     list[4] = select(2, loadfile("nowhere.lua"))
     list[5] = select(2, loadfile("bad.lua"))
     list[6] = select(2, loadfile("."))
@@ -123,14 +156,18 @@ test("loadfile and dofile read files with a first line for the shell and a byte 
     list[11] = dofile() == nil
     return list
   `, { projectRoot: root }), [
-    "arg", "own", "bom", "cannot open nowhere.lua: No such file or directory", "bad.lua:2: unexpected symbol near '+'",
+    "arg", "own", "bom", "cannot open nowhere.lua: No such file or directory",
+    "bad.lua:2: unexpected symbol near '+'",
     "cannot read .: Is a directory", "cannot open nowhere.lua: No such file or directory", "e.lua:2: x",
-    "attempt to load a text chunk (mode is 'b')", "bad argument #1 to 'loadfile' (string expected, got table)", true,
+    "attempt to load a text chunk (mode is 'b')",
+    "bad argument #1 to 'loadfile' (string expected, got table)", true,
   ]);
 });
 
-test("a module may wait for the host while it loads, also inside a user coroutine and in a place that cannot yield", async (t) => {
-  const root = await project(t, { "slow.lua": "return sh.exec('echo ' .. ...).stdout", "other.lua": "return (require('slow'))" });
+test("a module may wait for the host while it loads, in a coroutine and where none can yield", async (t) => {
+  const root = await project(t, {
+    "slow.lua": "return sh.exec('echo ' .. ...).stdout", "other.lua": "return (require('slow'))",
+  });
   assert.deepEqual(await valueOf(`
     local one = coroutine.wrap(function() return (require("other")) end)()
     package.loaded.slow = nil
@@ -139,7 +176,9 @@ test("a module may wait for the host while it loads, also inside a user coroutin
 });
 
 test("two tasks that require one module at the same time get the same one", async (t) => {
-  const root = await project(t, { "m.lua": "loads = (loads or 0) + 1 require('n') return {}", "n.lua": "sh.exec('sleep 0.05') return {}" });
+  const root = await project(t, {
+    "m.lua": "loads = (loads or 0) + 1 require('n') return {}", "n.lua": "sh.exec('sleep 0.05') return {}",
+  });
   assert.deepEqual(await valueOf(`
     local function get() return require("m") end
     local one, two = std.task.spawn(get), std.task.spawn(get)
@@ -147,7 +186,7 @@ test("two tasks that require one module at the same time get the same one", asyn
   `, { projectRoot: root }), [true, 1]);
 });
 
-test("tasks that require modules in a circle, each from its end, do not wait for each other for ever", async (t) => {
+test("tasks that require modules in a circle do not wait for each other for ever", async (t) => {
   const root = await project(t, {
     "a.lua": "sh.exec('true') if not half then half = true require('b') end return 'a'",
     "b.lua": "sh.exec('true') if not other then other = true require('a') end return 'b'",
@@ -160,7 +199,9 @@ test("tasks that require modules in a circle, each from its end, do not wait for
 });
 
 test("a module whose task dies while loading it is loaded by the next", async (t) => {
-  const root = await project(t, { "m.lua": "sh.exec('sleep 0.02') n = (n or 0) + 1 if n == 1 then error('first') end return n" });
+  const root = await project(t, {
+    "m.lua": "sh.exec('sleep 0.02') n = (n or 0) + 1 if n == 1 then error('first') end return n",
+  });
   assert.deepEqual(await valueOf(`
     local one = std.task.spawn(function() return (require("m")) end)
     local two = std.task.spawn(function() return (require("m")) end)
@@ -170,7 +211,10 @@ test("a module whose task dies while loading it is loaded by the next", async (t
 
 test("a required module that a handler captured is re-resolved in the handler isle", async (t) => {
   const root = await project(t, {
-    "blocks/words.lua": "local n = 0 return {shout = function(s) n = n + 1 return s:upper() .. n end, deep = {list = {1, 2}}}",
+    "blocks/words.lua": `
+      local n = 0
+      return {shout = function(s) n = n + 1 return s:upper() .. n end, deep = {list = {1, 2}}}
+    `,
   });
   const script = startLua(`
     local words = require("words")
@@ -185,7 +229,9 @@ test("a required module that a handler captured is re-resolved in the handler is
 });
 
 test("a handler whose module cannot be loaded in the handler isle is refused with the reason", async (t) => {
-  const root = await project(t, { "once.lua": "if not arg[1] then error('needs an argument') end return {}" });
+  const root = await project(t, {
+    "once.lua": "if not arg[1] then error('needs an argument') end return {}",
+  });
   const { error } = await runLua(`
     arg = {"x"}
     local once = require("once")
@@ -198,28 +244,38 @@ const BYTECODE = `string.dump(function() return 1 end)`;
 
 test("restricted: bytecode is refused by load, loadfile and require", async (t) => {
   const root = await project(t, {});
-  await valueOf(`local f = io.open("code.lua", "wb") f:write(${BYTECODE}) f:close() return load(${BYTECODE})()`, { projectRoot: root });
+  await valueOf(
+    `local f = io.open("code.lua", "wb") f:write(${BYTECODE}) f:close() return load(${BYTECODE})()`,
+    { projectRoot: root },
+  );
   const binary = "attempt to load a binary chunk (mode is 't')";
   assert.deepEqual(await valueOf(`
     local function why(...) return select(2, ...) end
-    return {why(load(${BYTECODE})), why(load(${BYTECODE}, "x", "b")), why(load("return 1", "x", "b")), why(loadfile("code.lua")),
-      why(pcall(dofile, "code.lua")), why(pcall(require, "code")), load("return ...", "x", "bt")(7), load(function() return nil end)() == nil,
+    return {why(load(${BYTECODE})), why(load(${BYTECODE}, "x", "b")), why(load("return 1", "x", "b")),
+      why(loadfile("code.lua")), why(pcall(dofile, "code.lua")), why(pcall(require, "code")),
+      load("return ...", "x", "bt")(7), load(function() return nil end)() == nil,
       pcall(load("return y", "x", "t", {y = 8})), why(load("x =", "=name"))}
   `, { projectRoot: root, grants: [] }), [
     binary, binary, "attempt to load a text chunk (mode is 'b')", binary, binary,
-    `error loading module 'code' from file '${root}/code.lua':\n\t${binary}`, 7, true, true, "name:1: unexpected symbol near <eof>",
+    `error loading module 'code' from file '${root}/code.lua':\n\t${binary}`, 7, true, true,
+    "name:1: unexpected symbol near <eof>",
   ]);
 });
 
 test("restricted: the script's own modules need no grant", async (t) => {
   const root = await project(t, {
-    "beside.lua": "return 'a'", "blocks/block/init.lua": "return dofile('blocks/block/part.lua')", "blocks/block/part.lua": "return 'b'",
+    "beside.lua": "return 'a'", "blocks/block/init.lua": "return dofile('blocks/block/part.lua')",
+    "blocks/block/part.lua": "return 'b'",
   });
-  assert.equal(await valueOf(`return require("beside") .. require("block")`, { projectRoot: root, grants: [] }), "ab");
+  assert.equal(
+    await valueOf(`return require("beside") .. require("block")`, { projectRoot: root, grants: [] }), "ab",
+  );
 });
 
-test("restricted: files that are no modules of the script are as if they were not there, and the host hears of it", async (t) => {
-  const root = await project(t, { "p/blocks/own.lua": "return 1", "out/secret.lua": "return 'secret'", "p/data.txt": "return 'data'" });
+test("restricted: what is no module of the script is not there, and the host hears of it", async (t) => {
+  const root = await project(t, {
+    "p/blocks/own.lua": "return 1", "out/secret.lua": "return 'secret'", "p/data.txt": "return 'data'",
+  });
   symlinkSync(join(root, "out/secret.lua"), join(root, "p/blocks/linked.lua"));
   symlinkSync(join(root, "out"), join(root, "p/blocks/folder"));
   const script = startLua(`
@@ -236,8 +292,10 @@ test("restricted: files that are no modules of the script are as if they were no
   script.run.on("denied", (fact) => denied.push(fact.grant));
   const { result } = await script.end;
   assert.deepEqual(result?.value, ["linked", "folder.secret", "secret", "data", "nowhere", true]);
-  assert.deepEqual(denied, [`fs.read:${root}/p/blocks/linked.lua`, `fs.read:${root}/p/blocks/folder/secret.lua`,
-    `fs.read:${root}/out/secret.lua`, `fs.read:${root}/p/data.txt`, "fs.read:/etc/passwd"]);
+  assert.deepEqual(denied, [
+    `fs.read:${root}/p/blocks/linked.lua`, `fs.read:${root}/p/blocks/folder/secret.lua`,
+    `fs.read:${root}/out/secret.lua`, `fs.read:${root}/p/data.txt`, "fs.read:/etc/passwd",
+  ]);
 });
 
 test("restricted: loadfile and dofile of a file that is not granted raise the refusal", async (t) => {
@@ -246,16 +304,23 @@ test("restricted: loadfile and dofile of a file that is not granted raise the re
     local function why(...) local ok, e = pcall(...) return {tostring(e), e.code} end
     return {why(loadfile, "../out.lua"), why(dofile, "../out.lua")}
   `, { projectRoot: join(root, "p"), grants: [] });
-  const denied = [`denied: fs.read ${root}/out.lua (outside the granted paths); needs grant fs.read:${root}/out.lua`, "grant.denied"];
+  const denied = [
+    `denied: fs.read ${root}/out.lua (outside the granted paths); needs grant fs.read:${root}/out.lua`,
+    "grant.denied",
+  ];
   assert.deepEqual(refusals, [denied, denied]);
 });
 
 test("restricted: a grant for a folder opens its modules", async (t) => {
   const root = await project(t, { "p/x.lua": "", "out/m.lua": "return 'granted'" });
-  assert.equal(await valueOf(`package.path = "../out/?.lua" return (require("m"))`, { projectRoot: join(root, "p"), grants: ["fs.read:../out"] }),
-    "granted");
+  const value = await valueOf(`package.path = "../out/?.lua" return (require("m"))`, {
+    projectRoot: join(root, "p"), grants: ["fs.read:../out"],
+  });
+  assert.equal(value, "granted");
 });
 
 test("there are no C modules", async () => {
-  assert.deepEqual(await valueOf(`return {package.loadlib == nil, package.cpath, #package.searchers}`), [true, "", 3]);
+  assert.deepEqual(
+    await valueOf(`return {package.loadlib == nil, package.cpath, #package.searchers}`), [true, "", 3],
+  );
 });

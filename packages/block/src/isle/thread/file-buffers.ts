@@ -1,8 +1,8 @@
 /**
  * What the scripts of one isle wrote to files and pipes and the host does not have yet.
- * takes bytes per open file; gives them to the host in order, in pieces worth a message; promises that nothing stays here
- * once the isle has nothing to do, and that a failed write is told at the next one; refuses nothing: whoever writes faster
- * than the host is told to wait.
+ * takes bytes per open file; gives them to the host in order, in pieces worth a message; promises that nothing
+ * stays here once the isle has nothing to do, and that a failed write is told at the next one; refuses nothing:
+ * whoever writes faster than the host is told to wait.
  */
 import type { FaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
@@ -48,8 +48,8 @@ export class FileBuffers {
   }
 
   /**
-   * Copies `bytes` for an open file; true when the writer should wait until the host has what `take` gives. Throws
-   * `io.failed` for a file that another task closed meanwhile.
+   * Copies `bytes` for an open file; true when the writer should wait until the host has what `take` gives.
+   * Throws `io.failed` for a file that another task closed meanwhile.
    */
   put(id: number, bytes: Uint8Array): boolean {
     const file = this.#file(id);
@@ -114,7 +114,10 @@ export class FileBuffers {
     for (const id of this.#dirty) if (all || this.#file(id).underway < UNDERWAY_MAX) this.#write(id);
   }
 
-  /** Calls `then` once the host has confirmed everything, at once when it already has, after a bound at the latest. */
+  /**
+   * Calls `then` once the host has confirmed everything, at once when it already has, after a bound at the
+   * latest.
+   */
   settle(then: () => void): void {
     this.flush(true);
     if (this.#underway === 0) {

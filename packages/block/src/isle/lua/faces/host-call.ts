@@ -1,4 +1,7 @@
-/** A door to the host for Lua code of ours: `ask(op, ...)`. It is never given to scripts, who could name any op. */
+/**
+ * A door to the host for Lua code of ours: `ask(op, ...)`. It is never given to scripts, who could name any
+ * op.
+ */
 import type { Value } from "../../../bridges/op.ts";
 import type { Tenant } from "../../thread/tenant.ts";
 import type { HostFunction } from "../vm.ts";

@@ -1,6 +1,7 @@
 /**
- * `io`: files, pipes and the standard streams, as Lua 5.4 has them. The objects live in the isle and read ahead; what they
- * write waits in `Tenant.files`; the host has the files themselves. `io.stdout` is what `print` writes to.
+ * `io`: files, pipes and the standard streams, as Lua 5.4 has them. The objects live in the isle and read
+ * ahead; what they write waits in `Tenant.files`; the host has the files themselves. `io.stdout` is what
+ * `print` writes to.
  */
 import { toFault } from "@atoll-run/core";
 import type { Tenant } from "../../thread/tenant.ts";

@@ -1,6 +1,7 @@
 /**
- * Who loads which module. A file is read by the host, so two tasks may ask for one module at the same time: the second
- * waits for the first, as if loading took no time. Where waiting would never end, it loads the module again, as Lua does.
+ * Who loads which module. A file is read by the host, so two tasks may ask for one module at the same time:
+ * the second waits for the first, as if loading took no time. Where waiting would never end, it loads the
+ * module again, as Lua does.
  */
 import { LuaRaise } from "../errors.ts";
 import type { Task } from "../tasks.ts";
@@ -21,7 +22,10 @@ export class Loading {
     this.#vm = vm;
   }
 
-  /** `enter(name)`: true = the caller loads it; false = load it beside the one who does; nil = somebody else has ended. */
+  /**
+   * `enter(name)`: true = the caller loads it; false = load it beside the one who does; nil = somebody else
+   * has ended.
+   */
   readonly enter: HostFunction = (L) => {
     const { state } = this.#vm;
     const name = state.lossyText(L, 1);
@@ -67,7 +71,9 @@ export class Loading {
 
   /** Does `task` wait for `other`, itself or through others? A task is not parted from its own coroutines. */
   #waitsFor(task: Task, other: Task): boolean {
-    for (let at: Task | undefined = task; at !== undefined; at = this.#waits.get(at)?.task) if (at === other) return true;
+    for (let at: Task | undefined = task; at !== undefined; at = this.#waits.get(at)?.task) {
+      if (at === other) return true;
+    }
     return false;
   }
 

@@ -20,10 +20,12 @@ export function installLog(isle: Tenant): void {
   const { state } = isle.vm;
   runLua(isle, "log", SOURCE, [(L) => {
     const level = state.lossyText(L, 1) as Parameters<Tenant["note"]>[0];
-    isle.note(level, "lua", state.lossyText(L, 2), { ...readFields(isle, L, 3), script: isle.setup.scriptName });
+    const fields = { ...readFields(isle, L, 3), script: isle.setup.scriptName };
+    isle.note(level, "lua", state.lossyText(L, 2), fields);
     return 0;
   }]);
-  for (const [name, value] of [["agent_id", isle.setup.agentId], ["project_root", isle.setup.projectRoot]] as const) {
+  const { agentId, projectRoot } = isle.setup;
+  for (const [name, value] of [["agent_id", agentId], ["project_root", projectRoot]] as const) {
     define(isle, `std.env.${name}`, (L) => {
       state.push(L, value);
       return 1;
@@ -31,13 +33,17 @@ export function installLog(isle: Tenant): void {
   }
 }
 
-/** Fields of a log line: whatever plain data the table has. What cannot be said is said so; logging never raises. */
+/**
+ * Fields of a log line: whatever plain data the table has. What cannot be said is said so; logging never
+ * raises.
+ */
 function readFields(isle: Tenant, L: number, index: number): Record<string, unknown> {
   const { state } = isle.vm;
   if (state.x.lua_type(L, index) !== TYPE.table) return {};
   try {
     const read = state.get(L, index);
-    return Array.isArray(read) ? Object.fromEntries(read.map((value, i) => [String(i + 1), value])) : { ...(read as object) };
+    if (!Array.isArray(read)) return { ...(read as object) };
+    return Object.fromEntries(read.map((value, i) => [String(i + 1), value]));
   } catch (error) {
     if (!isFault(error)) throw error;
     return { fields: error.message };

@@ -1,6 +1,6 @@
 /**
- * `os`: what needs the host goes through its grants; `time`, `date`, `difftime` and `setlocale` are Lua's own. All times
- * are UTC, and the locale is "C".
+ * `os`: what needs the host goes through its grants; `time`, `date`, `difftime` and `setlocale` are Lua's
+ * own. All times are UTC, and the locale is "C".
  */
 import type { Tenant } from "../../thread/tenant.ts";
 import type { HostFunction } from "../vm.ts";
@@ -9,9 +9,12 @@ import { askHost } from "./host-call.ts";
 
 const SOURCE = String.raw`
 local ask, exit, clock = ...
-local type, error, pcall, select, tostring, tointeger, tonumber = type, error, pcall, select, tostring, math.tointeger, tonumber
+local type, error, pcall, select, tostring, tonumber = type, error, pcall, select, tostring, tonumber
+local tointeger = math.tointeger
 
-local function bad(at, what, problem) error("bad argument #" .. at .. " to '" .. what .. "' (" .. problem .. ")", 4) end
+local function bad(at, what, problem)
+  error("bad argument #" .. at .. " to '" .. what .. "' (" .. problem .. ")", 4)
+end
 
 local function text(at, what, ...)
   local v = (select(at, ...))

@@ -1,7 +1,7 @@
 /**
- * `require` and `package`, `loadfile`, `dofile` and `load` (spec: block 5.11). Written in Lua, so that modules may wait for
- * the host while they load. Behaves as Lua 5.4 does, texts included; there are no C modules, and the last searcher knows
- * the embedded blocks.
+ * `require` and `package`, `loadfile`, `dofile` and `load` (spec: block 5.11). Written in Lua, so that
+ * modules may wait for the host while they load. Behaves as Lua 5.4 does, texts included; there are no C
+ * modules, and the last searcher knows the embedded blocks.
  */
 import { embeddedChunkName } from "../../../modules/search.ts";
 import { embeddedBlocks } from "../../../stdlib/embedded.ts";
@@ -15,19 +15,22 @@ local ask, embedded, enter, leave, path, textonly, keep = ...
 -- as deep as the C stack of Lua lets modules be nested
 local DEPTH_MAX = 193
 local package, loaded, preload = package, package.loaded, package.preload
-local load, pcall, error, type, tostring, select, setmetatable = load, pcall, error, type, tostring, select, setmetatable
-local running, gsub, gmatch, find, concat = coroutine.running, string.gsub, string.gmatch, string.find, table.concat
-local rawget, stdin = rawget, io.stdin
+local load, pcall, error, type, tostring, select = load, pcall, error, type, tostring, select
+local gsub, gmatch, find, concat = string.gsub, string.gmatch, string.find, table.concat
+local rawget, setmetatable, running, stdin = rawget, setmetatable, coroutine.running, io.stdin
 
-local function bad(at, what, problem) error("bad argument #" .. at .. " to '" .. what .. "' (" .. problem .. ")", 3) end
+local function bad(at, what, problem)
+  error("bad argument #" .. at .. " to '" .. what .. "' (" .. problem .. ")", 3)
+end
 local function isstring(v) local t = type(v) return t == "string" or t == "number" end
 local function got(n, at, v) return n < at and "no value" or type(v) end
 
 if textonly then
   -- bytecode can break out of the VM's own rules: it is refused, with Lua's text
   local function loadtext(chunk, name, mode, ...)
-    if mode == nil or (type(mode) == "string" and find(mode, "t", 1, true)) then return load(chunk, name, "t", ...) end
+    if mode == nil then return load(chunk, name, "t", ...) end
     if type(mode) ~= "string" then bad(3, "load", "string expected, got " .. type(mode)) end
+    if find(mode, "t", 1, true) then return load(chunk, name, "t", ...) end
     local f, problem = load(chunk, name, "t", ...)
     if f then return nil, "attempt to load a text chunk (mode is '" .. mode .. "')" end
     return nil, problem
@@ -46,7 +49,8 @@ local function source(name)
   if name == nil then return stdin:read("a") or "", "=stdin" end
   local ok, text = pcall(ask, "module.read", name)
   if ok then return text, "@" .. name end
-  return nil, system(text.facts and text.facts.name == "EISDIR" and "cannot read" or "cannot open", name, text)
+  local isfolder = type(text) == "table" and text.facts and text.facts.name == "EISDIR"
+  return nil, system(isfolder and "cannot read" or "cannot open", name, text)
 end
 
 function loadfile(name, mode, ...)
@@ -68,8 +72,8 @@ end
 -- the files that a name means in a path, and what to say when none of them is there
 local function candidates(name, path, sep, rep)
   if sep ~= "" then name = gsub(name, gsub(sep, "%W", "%%%0"), (gsub(rep, "%%", "%%%%"))) end
-  local files = {}
-  for file in gmatch(gsub(path, "%?", (gsub(name, "%%", "%%%%"))) .. ";", "([^;]*);") do files[#files + 1] = file end
+  local files, all = {}, gsub(path, "%?", (gsub(name, "%%", "%%%%")))
+  for file in gmatch(all .. ";", "([^;]*);") do files[#files + 1] = file end
   return files
 end
 local function miss(files) return "no file '" .. concat(files, "'\n\tno file '") .. "'" end

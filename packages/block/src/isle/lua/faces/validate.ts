@@ -24,8 +24,9 @@ export function installValidate(isle: Tenant): void {
 }
 
 /**
- * A Lua value: plain ones are read at once. A table is named by its place on the stack, or by its key in a table that has
- * one; it gets its own place when it is first looked into, so that large data needs no room there.
+ * A Lua value: plain ones are read at once. A table is named by its place on the stack, or by its key in a
+ * table that has one; it gets its own place when it is first looked into, so that large data needs no room
+ * there.
  */
 interface Seen {
   readonly type: ValidType;
@@ -100,7 +101,9 @@ function isNumber(seen: Seen): boolean {
 /** 1 equals 1.0, also when one of them is a bigint. */
 function sameNumber(a: Seen, b: Seen): boolean {
   const [one, other] = [a.value as number | bigint, b.value as number | bigint];
-  return one <= other && one >= other;
+  if (typeof one === typeof other) return one === other;
+  const [whole, float] = typeof one === "bigint" ? [one, Number(other)] : [other as bigint, Number(one)];
+  return Number.isInteger(float) && BigInt(float) === whole;
 }
 
 /** Text of bytes that are not UTF-8 is lossy: then it is not what makes strings equal. */
@@ -130,13 +133,14 @@ function look(state: LuaState, L: number, index: number): Seen {
     case TYPE.string: {
       const value = state.string(L, index);
       const text = typeof value === "string" ? value : Buffer.from(value).toString("latin1");
-      return { ...plain, type: "string", value: text, text: state.lossyText(L, index), length: state.length(L, index) };
+      const length = state.length(L, index);
+      return { ...plain, type: "string", value: text, text: state.lossyText(L, index), length };
     }
     default: {
       const pointer = x.lua_topointer(L, index);
-      const name = typeName(type);
+      const name = typeName(type) as ValidType;
       const length = type === TYPE.table ? state.length(L, index) : 0;
-      return { ...plain, type: name as ValidType, text: `${name}: 0x${pointer.toString(16)}`, length, pointer };
+      return { ...plain, type: name, text: `${name}: 0x${pointer.toString(16)}`, length, pointer };
     }
   }
 }

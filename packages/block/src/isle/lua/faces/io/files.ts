@@ -2,13 +2,14 @@
 export const FILES = String.raw`
 local ask, opened, put, drain, drop, userdata, print, flushprint = ...
 local CHUNK, WHOLE = 65536, 1048576
-local type, error, pcall, select, tostring, tonumber, setmetatable = type, error, pcall, select, tostring, tonumber, setmetatable
-local find, sub, byte, format, gsub, match = string.find, string.sub, string.byte, string.format, string.gsub, string.match
-local pack, unpack, concat, tointeger, mathtype = table.pack, table.unpack, table.concat, math.tointeger, math.type
-local collectgarbage = collectgarbage
+local type, error, pcall, select, tostring, tonumber = type, error, pcall, select, tostring, tonumber
+local find, sub, byte, format = string.find, string.sub, string.byte, string.format
+local gsub, match, pack, unpack, concat = string.gsub, string.match, table.pack, table.unpack, table.concat
+local tointeger, mathtype = math.tointeger, math.type
+local setmetatable, collectgarbage = setmetatable, collectgarbage
 
--- what is known of a file: id, op (front of the names of its host ops), r and w (may be read, written), seeks (has places),
--- buf and pos (read ahead), dirty (something waits to be written), mode (setvbuf), std (in, out or err)
+-- what is known of a file: id, op (front of the names of its host ops), r and w (may be read, written),
+-- seeks, buf and pos (read ahead), dirty (something waits to be written), mode (setvbuf), std (in, out or err)
 local states = setmetatable({}, {__mode = "k"})
 local meta = {__name = "FILE*"}
 local methods = {}
@@ -26,7 +27,9 @@ end
 
 -- ---- errors
 
-local function bad(at, what, problem, level) error("bad argument #" .. at .. " to '" .. what .. "' (" .. problem .. ")", level + 1) end
+local function bad(at, what, problem, level)
+  error("bad argument #" .. at .. " to '" .. what .. "' (" .. problem .. ")", level + 1)
+end
 
 local function typeof(v, none) return none and "no value" or type(v) end
 
@@ -39,7 +42,9 @@ end
 local function wantinteger(v, at, what, level)
   if mathtype(v) == "integer" then return v end
   local n = tonumber(v)
-  if type(v) ~= "number" and (type(v) ~= "string" or n == nil) then bad(at, what, "number expected, got " .. type(v), level + 1) end
+  if type(v) ~= "number" and (type(v) ~= "string" or n == nil) then
+    bad(at, what, "number expected, got " .. type(v), level + 1)
+  end
   return tointeger(n) or bad(at, what, "number has no integer representation", level + 1)
 end
 

@@ -89,7 +89,9 @@ function methods.setvbuf(...)
   local f, mode = ...
   local s = wantfile(f, "setvbuf", select("#", ...) == 0)
   mode = wanttext(mode, 1, "setvbuf", 2, select("#", ...) < 2)
-  if mode ~= "no" and mode ~= "full" and mode ~= "line" then bad(1, "setvbuf", "invalid option '" .. mode .. "'", 2) end
+  if mode ~= "no" and mode ~= "full" and mode ~= "line" then
+    bad(1, "setvbuf", "invalid option '" .. mode .. "'", 2)
+  end
   s.mode = mode
   return true
 end
@@ -107,7 +109,9 @@ function methods.seek(...)
   local f, whence, offset = ...
   local s = wantfile(f, "seek", select("#", ...) == 0)
   whence = whence == nil and "cur" or wanttext(whence, 1, "seek", 2)
-  if whence ~= "set" and whence ~= "cur" and whence ~= "end" then bad(1, "seek", "invalid option '" .. whence .. "'", 2) end
+  if whence ~= "set" and whence ~= "cur" and whence ~= "end" then
+    bad(1, "seek", "invalid option '" .. whence .. "'", 2)
+  end
   offset = offset == nil and 0 or wantinteger(offset, 2, "seek", 2)
   return result(pcall(seek, s, whence, offset))
 end
