@@ -56,12 +56,12 @@ test("I6 given 9007199254740993 through kv, SQL and bus, then it is unchanged an
     std.kv.set("n", "k", {big = big})
     local kv = std.kv.get("n", "k").big
     local sql = std.sql.query("SELECT ? AS v", {big})[1].v
-    local bus_value
-    bus.on("big", function(ev) bus_value = ev.payload return ev.payload end, {isle = "main"})
-    bus.emit("big", big)
-    std.task.spawn(function() while bus_value == nil do std.task.sleep(5) end end)
-    return {kv, sql, math.type(kv), math.type(sql)}`);
-  assert.deepEqual(value, [9007199254740993n, 9007199254740993n, "integer", "integer"]);
+    local echo = tool.call("echo", big)
+    return {kv, sql, echo, math.type(kv), math.type(sql), math.type(echo)}`, {
+    hostTools: [{ name: "echo", description: "", input_schema: {}, handler: (input) => input }],
+  });
+  const big = 9007199254740993n;
+  assert.deepEqual(value, [big, big, big, "integer", "integer", "integer"]);
 });
 
 test("kv keeps floats floats, null null, and text of any script", async () => {

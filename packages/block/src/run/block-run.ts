@@ -51,6 +51,7 @@ export class Run implements BlockRun {
   #reader: "serve" | "autoServe" | null = null;
   #serving: { stop(): void } | null = null;
   #stopped: { readonly reason: string } | null = null;
+  readonly #cancelled = Promise.withResolvers<void>();
   #end: (ending: Ending) => void = () => undefined;
   readonly #ended: Promise<Ending>;
 
@@ -210,7 +211,7 @@ export class Run implements BlockRun {
   async #finish(prepared: Prepared, how: Ending["how"]): Promise<string[]> {
     const { unfinished, warnings } = await finish({
       clock: this.#parts.clock, bus: this.#bus as Bus, isles: this.#isles as RunIsles, kit: this.#kit as Kit,
-      linger: how === "returned", killMain: how !== "returned", limits: prepared.limits, owned: this.#reader !== null,
+      linger: how === "returned", cancelled: this.#cancelled.promise, killMain: how !== "returned", limits: prepared.limits, owned: this.#reader !== null,
     });
     for (const warning of warnings) this.#warn(warning);
     return unfinished;
@@ -243,7 +244,8 @@ export class Run implements BlockRun {
   // ---- public
 
   cancel(_reason?: unknown): void {
-    if (this.#phase === "ended" || this.#phase === "stopping") return;
+    if (this.#phase === "ended") return;
+    this.#cancelled.resolve();
     this.#end({ how: "failed", fault: blockError("run.cancelled", "cancelled") });
   }
 

@@ -15,6 +15,8 @@ export interface Finishing {
   readonly kit: Kit;
   /** Wait for tasks nobody joined: only after a script that returned. */
   readonly linger: boolean;
+  /** Settles when the run is cancelled while it ends: then nobody waits for tasks. */
+  readonly cancelled: Promise<void>;
   readonly killMain: boolean;
   readonly owned: boolean;
   readonly limits: BlockLimits;
@@ -44,7 +46,9 @@ export async function finish(f: Finishing): Promise<Finished> {
 }
 
 async function linger(f: Finishing): Promise<void> {
-  await Promise.all([f.isles.idle("main", f.limits.lingerWarnMs), f.isles.idle("handler", f.limits.lingerWarnMs)]);
+  const { lingerWarnMs } = f.limits;
+  const idle = Promise.all([f.isles.idle("main", lingerWarnMs), f.isles.idle("handler", lingerWarnMs)]);
+  await Promise.race([idle, f.cancelled]);
 }
 
 async function bounded(clock: Clock, report: Finished, o: { name: string; ms: number; work: () => Promise<unknown> }): Promise<void> {

@@ -7,7 +7,9 @@ import { isFault, toFault, toFaultData, type TraceContext } from "@atoll-run/cor
 import { JsonText, type OpCall, type Ops, type Value } from "../bridges/op.ts";
 import { type BlockError, blockError } from "../errors.ts";
 import type { IsleHandle, IslePlacing } from "../isle/host/threads.ts";
-import type { Arg, FromThread, IsleEvent, IsleSetup, MovedFunction, Outcome, Role } from "../isle/thread/protocol.ts";
+import {
+  type Arg, CONTROL, type FromThread, type IsleEvent, type IsleSetup, type MovedFunction, type Outcome, type Role,
+} from "../isle/thread/protocol.ts";
 
 export interface IslesParts {
   readonly placing: IslePlacing;
@@ -60,7 +62,7 @@ export class RunIsles {
   open(role: Role): void {
     const other = this.#open.get(role === "main" ? "handler" : "main");
     const { thread, shared } = this.#parts.placing.place(other?.handle.thread);
-    const control = new SharedArrayBuffer(8);
+    const control = new SharedArrayBuffer(CONTROL.words * 4);
     const id = nextIsle++;
     const hear = (message: FromThread): void => this.#hear(isle, message);
     const handle = thread.open(id, this.#parts.setup(role, control, shared), hear);
@@ -147,16 +149,25 @@ export class RunIsles {
     switch (message.t) {
       case "out": this.#print(isle, message.bytes); return;
       case "call": this.#call(isle, message); return;
-      case "cancelCall": isle.calls.get(message.call)?.abort(blockError("run.cancelled", "cancelled")); return;
+      case "cancelCall": this.#cancelCall(isle, message.call); return;
       case "ran": isle.ran?.(message.outcome); return;
       case "idle": isle.idle?.(); return;
       case "handled": take(isle.handled, message.seq)?.(message.outcome); return;
       case "called": take(isle.called, message.call)?.(message.outcome); return;
       case "installed": take(isle.installed, message.call)?.(message); return;
-      case "note": this.#parts.note(isle.role, message); return;
+      case "note":
+        this.#parts.note(isle.role, message);
+        isle.handle.outputWritten(message.bytes);
+        return;
       case "died": this.#gone(isle, deathFault(message.why, message.text)); return;
       default:
     }
+  }
+
+  #cancelCall(isle: Open, call: number): void {
+    const queued = isle.queue.findIndex((message) => message.call === call);
+    if (queued >= 0) isle.queue.splice(queued, 1);
+    isle.calls.get(call)?.abort(blockError("run.cancelled", "cancelled"));
   }
 
   #print(isle: Open, bytes: Uint8Array): void {
@@ -208,7 +219,7 @@ export class RunIsles {
       callback: (ref, args) => this.callback(role, ref, args),
       log: (level, target, msg, fields) => {
         if (level === "trace") return;
-        this.#parts.note(role, { t: "note", isle: isle.handle.id, level, target, msg, ...(fields === undefined ? {} : { fields }) });
+        this.#parts.note(role, { t: "note", isle: isle.handle.id, bytes: 0, level, target, msg, ...(fields === undefined ? {} : { fields }) });
       },
     };
   }

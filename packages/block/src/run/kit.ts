@@ -2,7 +2,7 @@
  * The tools of one run: gate, children, stores, network, and the ops that scripts call with them. Everything is made when
  * it is first used.
  */
-import type { Clock, Events, Ids, KvStore, SeriesStore, SqlDatabase } from "@atoll-run/core";
+import { type Clock, type Events, type Ids, type Json, type KvStore, parseJson, type SeriesStore, type SqlDatabase } from "@atoll-run/core";
 import { type BusOpParts, busOps } from "../bridges/bus.ts";
 import { ScriptEnv, envOps } from "../bridges/env.ts";
 import { fsOps } from "../bridges/fs.ts";
@@ -128,10 +128,16 @@ function toolOps(config: BlockConfig): Ops {
     "tool.host": async ([name, input], call) => {
       const tool = config.hostTools?.find((t) => t.name === name);
       if (tool === undefined) throw blockError("tool.not_found", `tool not found: ${String(name)}`);
-      const reply = await tool.handler(JSON.parse(String(input)), { signal: call.signal, isle: call.isle, trace: call.trace });
+      const reply = await tool.handler(readJson(String(input)), { signal: call.signal, isle: call.isle, trace: call.trace });
       return reply === undefined ? undefined : new JsonText(toText(reply, `tool ${tool.name}`));
     },
   };
+}
+
+function readJson(text: string): Json {
+  const parsed = parseJson(text);
+  if (!parsed.ok) throw blockError("json.decode", `tool input: ${parsed.problem}`);
+  return parsed.value;
 }
 
 interface LazyStores {

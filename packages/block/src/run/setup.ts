@@ -18,7 +18,9 @@ export function isleSetup(
     role: o.role, shared: o.shared, control: o.control,
     limits: {
       bytesMax: p.limits.isleBytesMax, cpuMsMax: p.limits.cpuMsMax, wallMsMax: p.limits.wallMsMax,
-      sliceMsMax: p.limits.sliceMsMax, liveTasksMax: p.limits.liveTasksMax,
+      sliceMsMax: p.limits.sliceMsMax, sliceSharedMsMax: p.limits.sliceSharedMsMax, giveWayMs: p.limits.giveWayMs,
+      syncWaitMsMax: p.limits.syncWaitMsMax, softStopMs: p.limits.softStopMs, taskAbortMsMax: p.limits.taskAbortMsMax,
+      liveTasksMax: p.limits.liveTasksMax,
     },
     globals: p.globals, packagePath: packagePath({ scriptDir: p.scriptDir, projectRoot: p.projectRoot }),
     projectRoot: p.projectRoot, agentId: o.agentId, scriptName: p.name, textOnly: restricted,

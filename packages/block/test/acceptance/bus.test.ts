@@ -1,6 +1,7 @@
 // The acceptance lines B of block.md section 12, and the rows of 5.2 and 5.3, against the library.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { until } from "@atoll-run/testkit";
 import { createLocalMesh } from "../../src/mesh/local.ts";
 import { runLua, startLua } from "../support/run-script.ts";
 
@@ -114,23 +115,25 @@ test("one handler runs at a time, in order of arrival", async () => {
 });
 
 test("bus.serve runs once, in the main isle only", async () => {
-  const { run, end } = startLua(`
+  const { run, end, printed } = startLua(`
     bus.on("x", function() return bus.serve == nil end)
-    std.task.spawn(function() std.task.sleep(20) print(select(2, pcall(bus.serve))) end)
+    bus.on("again", function() GO = true end, {isle = "main"})
+    std.task.spawn(function() while not GO do std.task.sleep(5) end print(select(2, pcall(bus.serve))) end)
     bus.serve()`);
   assert.equal(await run.request("x", null), true);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await run.request("again", null);
+  await until(() => printed() !== "", { withinMs: 10_000 });
   await run.stop();
   assert.equal((await end).stdout, "bus.serve: already running\n");
 });
 
 test("after bus.serve the main isle may not register any more", async () => {
-  const { run, end } = startLua(`
-    std.task.spawn(function() std.task.sleep(20) print(select(2, pcall(bus.on, "y", function() end))) end)
-    bus.on("x", function() return 1 end)
+  const { run, end, printed } = startLua(`
+    std.task.spawn(function() while not GO do std.task.sleep(5) end print(select(2, pcall(bus.on, "y", function() end))) end)
+    bus.on("go", function() GO = true end, {isle = "main"})
     bus.serve()`);
-  await run.request("x", null);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await run.request("go", null);
+  await until(() => printed() !== "", { withinMs: 10_000 });
   await run.stop();
   assert.equal((await end).stdout, "bus.on: bus.serve() has already taken ownership; register handlers before calling bus.serve()\n");
 });
