@@ -11,18 +11,19 @@ std.task = task
 
 local function weak() return setmetatable({}, {__mode = "k"}) end
 local handles, scopes, tokens = weak(), weak(), weak()
+local KIND = {[handles] = "task handle", [scopes] = "task scope", [tokens] = "cancel token"}
 local function class(name)
   local methods = {}
   return methods, {__index = methods, __name = name, __metatable = name}
 end
-local Handle, HANDLE = class("task handle")
-local Scope, SCOPE = class("task scope")
-local Token, TOKEN = class("cancel token")
+local Handle, HANDLE = class(KIND[handles])
+local Scope, SCOPE = class(KIND[scopes])
+local Token, TOKEN = class(KIND[tokens])
 
 -- private part of an object of ours
 local function of(objects, self, what)
   local own = objects[self]
-  if own == nil then bad(what, 1, "object of its kind; call it with a colon", type(self)) end
+  if own == nil then bad(what, 1, KIND[objects], type(self)) end
   return own
 end
 
