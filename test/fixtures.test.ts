@@ -9,7 +9,7 @@
  * - `.term`: a text of standard output on which the program gets SIGTERM;
  * - `.project/`: what is in the project before the run.
  *
- * ATOLL_TEST_BUILT=1 demands the built program; without it that is run if it is there, else the source.
+ * ATOLL_TEST_BUILT=1 demands the built program, 0 the source; without it the built one is run if it is there.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -24,7 +24,8 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const FIXTURES = fileURLToPath(new URL("fixtures/lua/", import.meta.url));
 const BUILT = "build/node_modules/@atoll-run/atoll/bin/atoll.js";
 const SOURCE = "packages/atoll/bin/main.ts";
-const PROGRAM = process.env.ATOLL_TEST_BUILT === "1" || existsSync(join(ROOT, BUILT)) ? BUILT : SOURCE;
+const WANTED = process.env["ATOLL_TEST_BUILT"] ?? (existsSync(join(ROOT, BUILT)) ? "1" : "0");
+const PROGRAM = WANTED === "1" ? BUILT : SOURCE;
 const COMMAND = [process.execPath, join(ROOT, PROGRAM), "run", "-s"] as const;
 /** Far above what any fixture needs on a busy machine: a hanging one is ended, not waited for. */
 const RUN_MS_MAX = 60_000;
@@ -125,7 +126,7 @@ function check(fixture: Fixture, ended: Ended): void {
 const names = readdirSync(FIXTURES).filter((file) => /^\d+-.*\.lua$/.test(file)).sort()
   .map((file) => file.slice(0, -".lua".length));
 const fixtures = names.map(readFixture);
-const isThere = existsSync(join(ROOT, PROGRAM)) || process.env.ATOLL_TEST_BUILT === "1";
+const isThere = existsSync(join(ROOT, PROGRAM)) || process.env["ATOLL_TEST_BUILT"] === "1";
 const skip = isThere ? false : `${PROGRAM} is not there`;
 
 suite(`Lua scripts written for agent-block run unmodified (${PROGRAM})`, { concurrency: 2, skip }, () => {
