@@ -50,14 +50,17 @@ interface Stock extends Disposable {
 
 /** A process that runs what each line names and answers with a line. */
 function startStock(name: string): Stock {
-  const code = `${SOURCE}\nio.stdout:setvbuf("line")\nfor line in io.lines() do work[line]() print("done") end`;
+  // a first line of its own: an argument of -e may not begin with a dash
+  const code = `\n${SOURCE}\nio.stdout:setvbuf("line")\nfor line in io.lines() do work[line]() print("done") end`;
   const child: ChildProcessByStdio<Writable, Readable, null> = spawn(name, ["-e", code], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface(child.stdout);
+  const ended = once(child, "close").then(() => Promise.reject(new Error(`${name} ended`)));
+  ended.catch(() => undefined);
   return {
     run: async (work) => {
       const begun = performance.now();
       child.stdin.write(`${work}\n`);
-      await Promise.race([once(lines, "line"), once(child, "exit").then(() => Promise.reject(new Error(`${name} ended`)))]);
+      await Promise.race([once(lines, "line"), ended]);
       return performance.now() - begun;
     },
     [Symbol.dispose]: () => void child.kill(),

@@ -7,6 +7,7 @@
  * Knows only what this one module uses: MVP, sign extension, bulk memory, one table, one memory.
  */
 import { ByteReader, ByteWriter, I32, name, signed, unsigned } from "./bytes.ts";
+import { isKept } from "./kept-exports.ts";
 import { ADDED_IMPORTS, createLayout, type Layout, signatureBytes, SLOTS, type Slots } from "./layout.ts";
 import { type ModuleParts, readModule } from "./module.ts";
 import { shims, type Shim } from "./shims.ts";
@@ -104,8 +105,9 @@ function exportBytes(parts: ModuleParts, layout: Layout): number[] {
     [...name("budget"), 3, ...unsigned(layout.budget)], [...name("running"), 3, ...unsigned(layout.running)],
     [...name("stack_pointer"), 3, ...unsigned(layout.stackPointer)], [...name("push_integer"), 0, ...unsigned(layout.added.pushInteger)],
   ];
-  const own = parts.exports.flatMap((e) => [...name(e.name), e.kind, ...unsigned(e.kind === 0 ? layout.moved(e.index) : e.index)]);
-  return [...unsigned(parts.exports.length + extra.length), ...own, ...extra.flat()];
+  const kept = parts.exports.filter((e) => isKept(e.name));
+  const own = kept.flatMap((e) => [...name(e.name), e.kind, ...unsigned(e.kind === 0 ? layout.moved(e.index) : e.index)]);
+  return [...unsigned(kept.length + extra.length), ...own, ...extra.flat()];
 }
 
 /** Active segments of function indices (flag 0) only; ours follows the module's own. */
