@@ -24,7 +24,7 @@ export interface IsleHandle {
   kill(): Promise<void>;
   /** Lets go of an isle that has nothing more to do. */
   close(): Promise<void>;
-  /** The host has written that many bytes of the isle's output. */
+  /** The host has worked off that many bytes of the isle's output and notes. */
   outputWritten(bytes: number): void;
   readonly thread: IsleCarrier;
 }
@@ -116,8 +116,8 @@ export class IsleThread implements IsleCarrier {
         return gone;
       },
       outputWritten: (bytes) => {
-        Atomics.add(this.#bell, BELL.outputAcked, bytes);
-        if (Atomics.load(this.#bell, BELL.waiting) !== 0) Atomics.notify(this.#bell, BELL.rings);
+        Atomics.add(control, CONTROL.outputAcked, bytes);
+        if (Atomics.exchange(control, CONTROL.outputWaits, 0) !== 0) this.post({ t: "room", isle: id });
       },
     };
     this.#isles.set(id, {

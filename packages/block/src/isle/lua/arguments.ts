@@ -3,6 +3,7 @@ import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
 import { TYPE, typeName } from "./exports.ts";
 import type { LuaJson } from "./json.ts";
+import type { Kept } from "./kept.ts";
 import type { LuaState } from "./state.ts";
 
 export type ArgType = "string" | "number" | "integer" | "boolean" | "table" | "function" | "json" | "any";
@@ -27,12 +28,30 @@ export function toArgs(declared: readonly string[]): Arg[] {
 export interface ArgReader {
   readonly state: LuaState;
   readonly json: LuaJson;
-  /** Keeps a function that the script passed; gives its reference. */
-  keep(L: number, index: number): number;
+  readonly kept: Kept;
 }
 
-/** All arguments of a call in order; throws the general text when one has the wrong type. */
-export function readArgs(r: ArgReader, L: number, fn: string, args: readonly Arg[]): Value[] {
+/** Arguments of a call of the host, and the numbers of the functions among them, to be released when it is over. */
+export function readCall(r: ArgReader, L: number, fn: string, args: readonly Arg[]): { args: Value[]; functions: readonly number[] } {
+  const functions: number[] = [];
+  const keep: Keep = (T, index) => {
+    const id = r.kept.keep(T, index);
+    functions.push(id);
+    return id;
+  };
+  try {
+    return { args: readArgs({ ...r, keep }, L, fn, args), functions };
+  } catch (error) {
+    for (const id of functions) r.kept.release(id);
+    throw error;
+  }
+}
+
+type Keep = (L: number, index: number) => number;
+type Reading = Pick<ArgReader, "state" | "json"> & { readonly keep?: Keep };
+
+/** All arguments of a call in order; throws the general text when one has the wrong type. Functions count as absent. */
+export function readArgs(r: Reading, L: number, fn: string, args: readonly Arg[]): Value[] {
   const values = args.filter((arg) => !arg.rest).map((arg, i) => readArg(r, L, { fn, arg, index: i + 1 }));
   const rest = args.at(-1);
   if (rest?.rest === true) {
@@ -42,7 +61,7 @@ export function readArgs(r: ArgReader, L: number, fn: string, args: readonly Arg
   return values;
 }
 
-function readArg(r: ArgReader, L: number, a: { fn: string; arg: Arg; index: number }): Value {
+function readArg(r: Reading, L: number, a: { fn: string; arg: Arg; index: number }): Value {
   const { x } = r.state;
   const type = x.lua_type(L, a.index);
   const { arg } = a;
@@ -65,13 +84,13 @@ function readArg(r: ArgReader, L: number, a: { fn: string; arg: Arg; index: numb
       if (type === TYPE.boolean) return x.lua_toboolean(L, a.index) !== 0;
       break;
     case "table":
-      if (type === TYPE.table) return r.state.get(L, a.index, (T, i) => r.keep(T, i));
+      if (type === TYPE.table) return r.state.get(L, a.index, r.keep);
       break;
     case "function":
-      if (type === TYPE.function) return r.keep(L, a.index);
+      if (type === TYPE.function) return r.keep?.(L, a.index);
       break;
     default:
-      return r.state.get(L, a.index, (T, i) => r.keep(T, i));
+      return r.state.get(L, a.index, r.keep);
   }
   throw badArgument(a.fn, a.index, arg.type, typeName(type));
 }

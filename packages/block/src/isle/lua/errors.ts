@@ -2,10 +2,10 @@
  * Faults inside Lua: an object whose `tostring` and `..` give the text, with fields code, retry, retry_after_ms. And back:
  * whatever a script raised, as plain data for the host.
  */
-import type { FaultData } from "@atoll-run/core";
+import { type FaultData, isFault } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { TYPE, typeName } from "./exports.ts";
-import type { LuaState } from "./state.ts";
+import { type LuaState, OutOfMemory } from "./state.ts";
 
 /** A plain Lua error: the string as it is, no object. */
 export class LuaRaise extends Error {}
@@ -48,27 +48,26 @@ export class LuaErrors {
   }
 
   /** Reads the error value on top of a dead coroutine's stack. */
-  read(T: number, traceback: string): Raised {
-    const { x } = this.#state;
-    x.lua_checkstack(T, 8);
+  read(T: number, seen: { traceback: string; errorText: string }): Raised {
+    const { traceback } = seen;
     const fault = this.#fault(T);
     if (fault !== undefined) return { text: fault.text, traceback, fault };
-    const type = x.lua_type(T, -1);
-    if (type === TYPE.string || type === TYPE.number) {
-      x.lua_pushvalue(T, -1);
-      const text = this.#state.lossyText(T, -1);
-      this.#state.pop(T);
-      return { text, traceback };
-    }
-    const text = `(error object is a ${typeName(type)} value)`;
+    const type = this.#state.x.lua_type(T, -1);
+    if (type === TYPE.string) return { text: this.#state.lossyText(T, -1), traceback };
+    if (type === TYPE.number) return { text: String(this.#state.number(T, -1)), traceback };
+    // without __tostring it would be an address
+    const told = seen.errorText.startsWith("table: ") ? "" : seen.errorText;
+    const text = told === "" ? `(error object is a ${typeName(type)} value)` : told;
     return type === TYPE.table ? { text, traceback, ...this.#tableValue(T) } : { text, traceback };
   }
 
+  /** A table that cannot be read (too deep, too large) has no value outside. */
   #tableValue(T: number): { value?: Value } {
     try {
       return { value: this.#state.get(T, -1) };
-    } catch {
-      return {};
+    } catch (error) {
+      if (isFault(error) || error instanceof OutOfMemory) return {};
+      throw error;
     }
   }
 
@@ -76,7 +75,7 @@ export class LuaErrors {
   traceback(T: number): string {
     const { x, main } = this.#state;
     x.lua_checkstack(main, 8);
-    x.luaL_traceback(main, T, 0, 1);
+    x.luaL_traceback(main, T, 0, 2);
     const text = this.#state.lossyText(main, -1);
     this.#state.pop(main);
     return text.split("\n").slice(0, -2).join("\n");
@@ -90,12 +89,19 @@ export class LuaErrors {
     const ours = x.lua_rawequal(T, -1, -2) !== 0;
     this.#state.pop(T, 2);
     if (!ours) return undefined;
-    const { message, code, retry, retry_after_ms, facts } = this.#state.get(T, -1) as Record<string, Value>;
+    const { value } = this.#tableValue(T);
+    const { message, code, retry, retry_after_ms, facts } = (value ?? {}) as Record<string, Value>;
+    // a script may have changed it: then it is one of its own errors
+    if (typeof message !== "string" || typeof code !== "string" || !isRetry(retry)) return undefined;
     return {
-      code: String(code), text: String(message), retry: retry as FaultData["retry"], facts: (facts ?? {}) as FaultData["facts"],
+      code, text: message, retry, facts: (typeof facts === "object" && facts !== null ? facts : {}) as FaultData["facts"],
       ...(typeof retry_after_ms === "number" ? { retry_after_ms } : {}),
     };
   }
+}
+
+function isRetry(value: Value): value is FaultData["retry"] {
+  return value === "never" || value === "later" || value === "elsewhere";
 }
 
 /** Facts without what a script cannot hold. */

@@ -5,8 +5,6 @@
 import { INT64_MAX, INT64_MIN, JSON_DEPTH_MAX } from "@atoll-run/core";
 import type { LuaState } from "./state.ts";
 
-export { JSON_DEPTH_MAX };
-
 export interface DecodeRules {
   /** J: null is the sentinel. S: null is nil. */
   readonly null: "sentinel" | "nil";

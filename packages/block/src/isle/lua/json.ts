@@ -79,7 +79,7 @@ export class LuaJson {
       const at = { p, size: bytes.length };
       this.#guard(() => decodeJson(this.#state, L, this.#decode[rules], at), "json.decode", what);
     } finally {
-      this.#state.x.free(p);
+      this.#state.free(p);
     }
   }
 

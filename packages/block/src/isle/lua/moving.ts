@@ -2,10 +2,10 @@
  * A Lua function leaves its isle: bytecode plus what it captured, found by name (spec: block 4.1). What cannot move is
  * refused with the name of the variable.
  */
+import { JSON_DEPTH_MAX } from "@atoll-run/core";
 import { blockError } from "../../errors.ts";
 import type { Capture, MovedFunction } from "../thread/protocol.ts";
 import { TYPE, typeName } from "./exports.ts";
-import { JSON_DEPTH_MAX } from "./json-decode.ts";
 import type { LuaJson } from "./json.ts";
 import type { LuaVm } from "./vm.ts";
 import { REGISTRY } from "../wasm/shims.ts";
@@ -180,25 +180,19 @@ export function modulesOf(captures: readonly Capture[]): string[] {
 }
 
 /**
- * Puts a moved function together in this isle; gives its reference. Throws when a name it captured is not here. The modules
- * it needs have been required before.
+ * Puts a moved function together and leaves it on top of the main stack. Throws when a name it captured is not here. The
+ * modules it needs have been required before.
  */
-export function loadMoved(m: Mover, moved: MovedFunction): number {
+export function loadMoved(m: Mover, moved: MovedFunction): void {
   const { state } = m.vm;
   const L = state.main;
-  const top = state.x.lua_gettop(L);
-  try {
-    const problem = state.load(L, moved.code, moved.chunk, "b");
-    if (problem !== undefined) throw blockError("bus.register", problem);
-    moved.captures.forEach((value, i) => {
-      state.x.lua_checkstack(L, 8);
-      release(m, L, value);
-      state.x.lua_setupvalue(L, -2, i + 1);
-    });
-    return state.ref(L);
-  } finally {
-    state.x.lua_settop(L, top);
-  }
+  const problem = state.load(L, moved.code, moved.chunk, "b");
+  if (problem !== undefined) throw blockError("bus.register", problem);
+  moved.captures.forEach((value, i) => {
+    state.room(L, 8);
+    release(m, L, value);
+    state.x.lua_setupvalue(L, -2, i + 1);
+  });
 }
 
 function release(m: Mover, L: number, value: Capture): void {

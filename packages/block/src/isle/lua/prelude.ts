@@ -3,27 +3,42 @@
  * objects. Compiled once in a thread, then loaded as bytecode.
  */
 import { LuaErrors } from "./errors.ts";
-import { TYPE } from "./exports.ts";
+import { STATUS, TYPE } from "./exports.ts";
+import { OutOfMemory } from "./state.ts";
 import type { LuaVm } from "./vm.ts";
-
-const AWAIT = 8;
+import { AWAIT } from "./waits.ts";
 
 const SOURCE = String.raw`
 local AWAIT, cancelling, write, trace, inner, pause = ...
 local pcall, xpcall, error, select, type, rawequal, tostring = pcall, xpcall, error, select, type, rawequal, tostring
 local resume, yield, create, close, status = coroutine.resume, coroutine.yield, coroutine.create, coroutine.close, coroutine.status
-local pack, concat = table.pack, table.concat
+local pack, concat, load, setmetatable = table.pack, table.concat, load, setmetatable
+
+-- coroutines that wait for the host: their task goes on with them, nobody else may
+local waiting = setmetatable({}, {__mode = "k"})
 
 -- a wait of an inner coroutine suspends the whole task
 local function step(co, ok, a, ...)
-  if rawequal(a, AWAIT) and ok then return step(co, resume(co, yield(a))) end
+  if rawequal(a, AWAIT) and ok then
+    waiting[co] = true
+    yield(a)
+    waiting[co] = nil
+    return step(co, resume(co))
+  end
   if not ok and cancelling() then
     close(co)
     error(a, 0)
   end
   return ok, a, ...
 end
-function coroutine.resume(co, ...) return step(co, resume(co, ...)) end
+function coroutine.resume(co, ...)
+  if waiting[co] then return false, "cannot resume non-suspended coroutine" end
+  return step(co, resume(co, ...))
+end
+function coroutine.status(co)
+  if waiting[co] then return "normal" end
+  return status(co)
+end
 local function unwrap(co, ok, ...)
   if ok then return ... end
   local e = (...)
@@ -34,7 +49,10 @@ local function unwrap(co, ok, ...)
 end
 function coroutine.wrap(f)
   local co = create(f)
-  return function(...) return unwrap(co, step(co, resume(co, ...))) end
+  return function(...)
+    if waiting[co] then error("cannot resume non-suspended coroutine", 2) end
+    return unwrap(co, step(co, resume(co, ...)))
+  end
 end
 
 -- outside of coroutines of the script itself, a yield gives way to other tasks; with a number it sleeps that many milliseconds
@@ -48,7 +66,12 @@ local function done(ok, ...)
   if ok then return ... end
   error((...), 0)
 end
-local function base(f, ...) return done(xpcall(f, trace, ...)) end
+local function failed(e)
+  local ok, text
+  if type(e) == "table" then ok, text = pcall(tostring, e) end
+  return trace(e, ok and text)
+end
+local function base(f, ...) return done(xpcall(f, failed, ...)) end
 
 -- errors of a task that is being ended are never caught
 local function caught(ok, ...)
@@ -57,6 +80,15 @@ local function caught(ok, ...)
 end
 _G.pcall = function(...) return caught(pcall(...)) end
 _G.xpcall = function(...) return caught(xpcall(...)) end
+function coroutine.close(co)
+  if waiting[co] then error("cannot close a normal coroutine", 2) end
+  return caught(close(co))
+end
+local function loaded(f, e, ...)
+  if f == nil and cancelling() then error(e, 0) end
+  return f, e, ...
+end
+_G.load = function(...) return loaded(load(...)) end
 
 function print(...)
   local line = pack(...)
@@ -95,7 +127,7 @@ export function bootPrelude(vm: LuaVm): Prelude {
   }));
   state.pushFunction(L, vm.define((T) => {
     vm.host.write(1, state.bytesAt(T, 1));
-    return 0;
+    return vm.host.caughtUp(T);
   }));
   state.pushFunction(L, vm.define((T) => vm.failing(T)));
   state.pushFunction(L, vm.define((T) => {
@@ -128,5 +160,7 @@ export function loadOrThrow(vm: LuaVm, code: string | Uint8Array, chunk: string)
 export function callOrThrow(vm: LuaVm, args: number, results: number): void {
   const { state } = vm;
   const L = state.main;
-  if (state.x.lua_pcallk(L, args, results, 0, 0, 0) !== 0) throw new Error(state.lossyText(L, -1));
+  const status = state.x.lua_pcallk(L, args, results, 0, 0, 0);
+  if (status === STATUS.outOfMemory) throw new OutOfMemory();
+  if (status !== STATUS.ok) throw new Error(state.lossyText(L, -1));
 }

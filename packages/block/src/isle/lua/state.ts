@@ -39,7 +39,7 @@ export interface StateHost {
   write(descriptor: number, bytes: Uint8Array): void;
   now(): number;
   /** Called now and then by work done here on behalf of a script; throws when that is to end. */
-  worked?(): void;
+  worked(): void;
   /** Resolves with the next budget once the VM may go on; absent = this VM is never suspended. */
   suspending?(): Promise<number>;
 }
@@ -61,10 +61,10 @@ export class LuaState {
   dead: unknown = null;
   /** Bytes the host holds for this isle; they count against its cap. */
   heldBytes = 0;
-  /** The cap was hit since it was last looked at. */
-  capHit = false;
   #dumped: Uint8Array[] = [];
   #work = 0;
+  #panic = "";
+  readonly #freed: number[] = [];
   readonly #host: StateHost;
 
   constructor(module: WebAssembly.Module, host: StateHost, bytesMax: number) {
@@ -72,9 +72,11 @@ export class LuaState {
     this.bytesMax = Math.min(bytesMax, 2 ** 31);
     this.memory = { bytes: new Uint8Array(0), words: new Int32Array(0) };
     const libc = libcImports({
-      memory: this.memory, now: () => host.now(), grow: (need) => this.#grow(need), write: (fd, bytes) => host.write(fd, bytes),
+      memory: this.memory, now: () => host.now(), grow: (need) => this.#grow(need), write: (fd, bytes) => this.#written(fd, bytes),
       abort: () => {
-        throw this.capHit ? new Terminate("memory", "not enough memory") : new Terminate("crashed", "the Lua VM aborted");
+        this.dead = this.#panic.includes("not enough memory") ? new Terminate("memory", "not enough memory")
+          : new Terminate("crashed", this.#panic === "" ? "the Lua VM aborted" : this.#panic.trim());
+        throw this.dead;
       },
     });
     const suspending = host.suspending;
@@ -98,6 +100,18 @@ export class LuaState {
     this.x.budget.value = POLL_TICKS;
   }
 
+  /** Warnings come in pieces of a line; what begins with PANIC says why the VM is about to abort. */
+  #written(descriptor: number, bytes: Uint8Array): void {
+    if (descriptor !== 2) {
+      this.#host.write(descriptor, bytes);
+      return;
+    }
+    this.#panic += lossy.decode(bytes);
+    if (this.#panic.startsWith("PANIC") || !this.#panic.endsWith("\n")) return;
+    this.#host.write(2, encoder.encode(this.#panic.trimEnd()));
+    this.#panic = "";
+  }
+
   #view(): void {
     this.memory.bytes = new Uint8Array(this.x.memory.buffer);
     this.memory.words = new Int32Array(this.x.memory.buffer);
@@ -105,14 +119,10 @@ export class LuaState {
 
   #grow(need: number): number {
     const cap = this.bytesMax - this.heldBytes + (this.strict ? 0 : RESERVE_BYTES);
-    if (need > cap) {
-      this.capHit = true;
-      return 0;
-    }
+    if (need > cap) return 0;
     try {
       this.x.memory.grow(Math.ceil((need - this.memory.bytes.length) / PAGE));
     } catch {
-      this.capHit = true;
       return 0;
     }
     this.#view();
@@ -146,7 +156,7 @@ export class LuaState {
     this.#work += units;
     if (this.#work < WORK_UNITS) return;
     this.#work = 0;
-    this.#host.worked?.();
+    this.#host.worked();
   }
 
   /** Makes sure of `slots` free places on the stack; a C function has 20 without asking. */
@@ -208,8 +218,12 @@ export class LuaState {
     try {
       this.x.lua_pushlstring(L, p, bytes.length);
     } finally {
-      this.x.free(p);
+      this.free(p);
     }
+  }
+
+  free(p: number): void {
+    if (this.dead === null) this.x.free(p);
   }
 
   /** Bytes in the VM's heap; the caller frees them. Raises Lua's own memory error as a value when there is no room. */
@@ -279,8 +293,15 @@ export class LuaState {
     return this.x.luaL_ref(L, REGISTRY);
   }
 
+  /** Gives a reference back at the next `settleRefs`: this may be called in the middle of an instruction. */
   unref(ref: number): void {
-    if (this.dead === null) this.x.luaL_unref(this.main, REGISTRY, ref);
+    this.#freed.push(ref);
+  }
+
+  /** To be called where the VM may be entered. */
+  settleRefs(): void {
+    if (this.#freed.length === 0) return;
+    for (const ref of this.#freed.splice(0)) this.x.luaL_unref(this.main, REGISTRY, ref);
   }
 
   pushRef(L: number, ref: number): void {

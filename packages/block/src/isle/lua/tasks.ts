@@ -3,7 +3,12 @@
  * host or for each other. The scheduler decides which may go on; the VM resumes it.
  */
 
-export type Deliver = (L: number) => number;
+/** Pushes what a task waited for; gives the number of results, or −1 with an error on top. */
+export interface Deliver {
+  (L: number): number;
+  /** Called instead when the task is never to have it. */
+  drop?: () => void;
+}
 
 /** Why and for what a task is suspended. */
 export interface Wait {
@@ -58,6 +63,8 @@ export class Task {
   readonly onCancel = new Set<(how: "cancel" | "abort") => void>();
   /** Where the error that ended it was raised. */
   traceback = "";
+  /** What `tostring` gave for an error that is a table. */
+  errorText = "";
   /** Task in whose name this one runs: itself, save for a body. */
   identity: Task = this;
 

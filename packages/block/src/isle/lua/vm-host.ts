@@ -1,24 +1,39 @@
 /** What a VM is told of its limits, and what it needs of the thread it lives in. */
 import type { Terminate } from "./state.ts";
 
+/** Milliseconds where the name says Ms; `Infinity` = none. */
 export interface VmLimits {
   readonly bytesMax: number;
-  /** CPU and wall milliseconds of the whole run; CPU milliseconds without giving way. */
+  /** CPU and wall time of the whole run. */
   readonly cpuMsMax: number;
   readonly wallMsMax: number;
+  /** CPU time without giving way: in a thread of its own, and in a shared one where it cannot be suspended. */
   readonly sliceMsMax: number;
+  readonly sliceSharedMsMax: number;
+  /** CPU time after which an isle of a shared thread gives way. */
+  readonly giveWayMs: number;
+  /** A synchronous wait in a shared thread: it holds up the others. */
+  readonly syncWaitMsMax: number;
+  /** What catchable errors get before the isle is ended, and between two of them for what has to be closed. */
+  readonly softStopMs: number;
+  /** What the abort of a task may take. */
+  readonly taskAbortMsMax: number;
   readonly liveTasksMax: number;
 }
 
 export interface VmHost {
-  /** Non-zero when the host wants this isle ended; read from shared memory. */
+  /** True when the host wants this isle ended; read from shared memory. */
   killRequested(): boolean;
   /** Number of the event whose handler is to be aborted, 0 for none; read from shared memory. */
   abortRequested(): number;
   monotonic(): number;
   now(): number;
-  /** Bytes for stdout (1) or a warning of Lua's own (2). */
+  /** CPU milliseconds of this thread. */
+  cpu(): number;
+  /** Bytes for stdout (1) or a line of Lua's own warnings (2). */
   write(descriptor: number, bytes: Uint8Array): void;
+  /** Last thing a host function does that printed or logged: its task waits while the host is far behind. */
+  caughtUp(L: number): number;
   /** Blocks until a message came or `ms` passed, and handles what came; false when that cannot be here. */
   pump(ms: number): boolean;
   /** The VM may not be entered any more. */
@@ -34,4 +49,5 @@ export interface VmHost {
   polled(now: number): void;
 }
 
+/** Takes its arguments from the stack and pushes results; gives their number. Errors are thrown: see `LuaVm.raise`. */
 export type HostFunction = (L: number) => number;

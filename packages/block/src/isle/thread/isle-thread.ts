@@ -4,6 +4,7 @@
  * sent; never runs script code outside a VM.
  */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { toTerminate } from "../lua/vm.ts";
 import { BELL, type FromThread, type ThreadData, type ToThread } from "./protocol.ts";
 import { Tenant } from "./tenant.ts";
 
@@ -29,20 +30,31 @@ function hear(message: ToThread): void {
     return;
   }
   if (message.t === "open") {
-    tenants.set(message.isle, new Tenant(message.isle, message.setup, {
-      module: module as WebAssembly.Module, post, pump, outputAcked: () => Atomics.load(bell, BELL.outputAcked),
-      messageWaits: () => Atomics.load(bell, BELL.rings) !== heard, soon,
-    }));
-    post({ t: "opened", isle: message.isle });
+    open(message);
     return;
   }
   const tenant = tenants.get(message.isle);
-  if (tenant === undefined) return;
+  if (tenant === undefined) {
+    if (message.t === "close") post({ t: "closed", isle: message.isle });
+    return;
+  }
   if (message.t === "close") {
     tenants.delete(message.isle);
-    tenant.close();
-    post({ t: "closed", isle: message.isle });
+    tenant.close(() => post({ t: "closed", isle: message.isle }));
   } else tenant.hear(message);
+}
+
+/** An isle that cannot even begin (its globals do not fit its memory) dies as one that ran. */
+function open({ isle, setup }: ToThread & { t: "open" }): void {
+  try {
+    tenants.set(isle, new Tenant(isle, setup, {
+      module: module as WebAssembly.Module, post, pump, messageWaits: () => Atomics.load(bell, BELL.rings) !== heard, soon,
+    }));
+    post({ t: "opened", isle });
+  } catch (error) {
+    const why = toTerminate(error);
+    post({ t: "died", isle, why: why.cause_code, text: why.message });
+  }
 }
 
 /** Blocks the thread until a message came or `ms` passed. The host rings after each message it sends. */

@@ -7,16 +7,19 @@ export type Role = "main" | "handler";
 
 /** What a thread is started with. */
 export interface ThreadData {
-  /** Doorbell, waiting flag and acknowledged output of the thread: see `Bell`. */
+  /** Doorbell and waiting flag of the thread: see `BELL`. */
   readonly bell: SharedArrayBuffer;
   /** Folder where compiled code is kept, when the host keeps it. */
   readonly codeCache?: string;
 }
 
 /** Words of the thread's shared memory. */
-export const BELL = { rings: 0, waiting: 1, outputAcked: 2, words: 3 } as const;
-/** Words of an isle's shared memory. */
-export const CONTROL = { kill: 0, abortEvent: 1, words: 2 } as const;
+export const BELL = { rings: 0, waiting: 1, words: 2 } as const;
+/**
+ * Words of an isle's shared memory: the host wants its end; the event whose handler is to stop; bytes of output and notes
+ * the host has worked off (modulo 2^32); the isle waits for that.
+ */
+export const CONTROL = { kill: 0, abortEvent: 1, outputAcked: 2, outputWaits: 3, words: 4 } as const;
 
 /** Everything an isle needs before its first line of script. */
 export interface IsleSetup {
@@ -89,6 +92,10 @@ export type ToThread =
   | { readonly t: "reply"; readonly isle: number; readonly call: number; readonly value: Value }
   | { readonly t: "json"; readonly isle: number; readonly call: number; readonly text: string }
   | { readonly t: "fault"; readonly isle: number; readonly call: number; readonly fault: FaultData }
+  /** The host has worked off output that the isle waits for. */
+  | { readonly t: "room"; readonly isle: number }
+  /** The host will not call this function again. */
+  | { readonly t: "release"; readonly isle: number; readonly ref: number }
   /** Tell when no task is left; until then they are named now and then. */
   | { readonly t: "linger"; readonly isle: number; readonly everyMs: number }
   | { readonly t: "kill"; readonly isle: number }
@@ -111,6 +118,6 @@ export type FromThread =
   | { readonly t: "handled"; readonly isle: number; readonly seq: number; readonly outcome: Outcome }
   | { readonly t: "called"; readonly isle: number; readonly call: number; readonly outcome: { readonly ok: true; readonly value: Value } | (Outcome & { readonly ok: false }) }
   | { readonly t: "idle"; readonly isle: number }
-  | { readonly t: "note"; readonly isle: number; readonly level: "debug" | "info" | "warn" | "error"; readonly target: string; readonly msg: string; readonly fields?: Readonly<Record<string, unknown>> }
+  | { readonly t: "note"; readonly isle: number; readonly bytes: number; readonly level: "debug" | "info" | "warn" | "error"; readonly target: string; readonly msg: string; readonly fields?: Readonly<Record<string, unknown>> }
   | { readonly t: "died"; readonly isle: number; readonly why: "cancelled" | "timeout" | "memory" | "crashed" | "output" | "cotenant"; readonly text: string }
   | { readonly t: "closed"; readonly isle: number };

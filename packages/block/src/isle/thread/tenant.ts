@@ -1,42 +1,49 @@
 /** One isle inside its thread: the Lua VM, its faces, and the way of its calls to the host and back. */
-import { type FaultData, isFault, toFault, toFaultData } from "@atoll-run/core";
+import { type FaultData, isFault, toFaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
 import { installFaces } from "../lua/faces/all.ts";
 import { loadMoved, modulesOf } from "../lua/moving.ts";
 import type { ArgReader } from "../lua/arguments.ts";
 import { LuaJson } from "../lua/json.ts";
-import type { Deliver, Task } from "../lua/tasks.ts";
+import { Kept } from "../lua/kept.ts";
+import { OutOfMemory, type Terminate } from "../lua/state.ts";
+import type { Task } from "../lua/tasks.ts";
+import { sizeOf } from "../lua/values.ts";
 import { LuaVm } from "../lua/vm.ts";
-import { concat } from "./bytes.ts";
+import { Calls, type Push } from "./calls.ts";
 import { FileBuffers } from "./file-buffers.ts";
+import { Output } from "./output.ts";
 import { CONTROL, type FromThread, type IsleEvent, type IsleSetup, type MovedFunction, type Outcome, type ToThread } from "./protocol.ts";
 
 export interface ThreadParts {
   readonly module: WebAssembly.Module;
   post(message: FromThread, move?: Uint8Array): void;
   pump(ms: number): boolean;
-  outputAcked(): number;
   messageWaits(): boolean;
   soon(work: () => void): void;
 }
 
-/** Printed bytes wait at most this long, or until there are this many. */
-const FLUSH_BYTES = 16_384;
-const FLUSH_MS = 20;
-/** Output the host has not written yet; beyond it the script waits. */
-const OUTPUT_AHEAD_BYTES = 1 << 20;
+export interface CallOptions {
+  /** Shapes the answer; else it is pushed as it is. */
+  readonly push?: Push;
+  /** Numbers of functions of the script among the arguments, which the host may call until it has answered. */
+  readonly functions?: readonly number[];
+  /** After a good answer the host may call them until it releases them. */
+  readonly keeps?: boolean;
+}
 
 export class Tenant {
   readonly isle: number;
   readonly setup: IsleSetup;
   readonly vm: LuaVm;
   readonly json: LuaJson;
-  readonly #parts: ThreadParts;
-  readonly #control: Int32Array;
-  readonly #calls = new Map<number, (deliver: Deliver) => void>();
+  readonly output: Output;
+  readonly kept: Kept;
+  readonly reader: ArgReader;
+  readonly #calls: Calls;
   readonly #callbacks = new Map<number, Task>();
-  /** Lua function that runs a handler or callback: see faces/events. */
+  /** Lua function that runs a handler or callback: see faces/runner. */
   runner = 0;
   /** Names every isle has before a script adds its own. */
   bootGlobals: readonly string[] = [];
@@ -44,39 +51,32 @@ export class Tenant {
   readonly onClose: (() => void)[] = [];
   /** Lua function that requires each of its arguments: see faces/require. */
   requirer = 0;
-  readonly reader: ArgReader;
   /** What was written to files and pipes and is not with the host yet. */
   readonly files = new FileBuffers((op, args, done) => this.send(op, args, done));
-  #nextCall = 1;
-  #out: Uint8Array[] = [];
-  #outBytes = 0;
-  #outSince = 0;
-  #outSent = 0;
+  /** What handler and callback tasks are to call, and what they gave. */
+  readonly work = new Map<Task, Work>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #closed: (() => void) | null = null;
 
   constructor(isle: number, setup: IsleSetup, parts: ThreadParts) {
     this.isle = isle;
     this.setup = setup;
-    this.#parts = parts;
-    this.#control = new Int32Array(setup.control);
+    const control = new Int32Array(setup.control);
+    this.output = new Output({ isle, control, post: (message, move) => parts.post(message, move) });
     this.vm = new LuaVm(parts.module, {
-      killRequested: () => Atomics.load(this.#control, CONTROL.kill) !== 0,
-      abortRequested: () => Atomics.load(this.#control, CONTROL.abortEvent),
-      monotonic: () => performance.now(), now: () => Date.now(),
-      write: (fd, bytes) => this.#write(fd, bytes), pump: (ms) => parts.pump(ms),
-      messageWaits: () => parts.messageWaits(),
-      polled: (now) => this.#outBytes > 0 && now - this.#outSince > FLUSH_MS && this.flush(),
-      died: (why) => this.post({ t: "died", isle, why: why.cause_code, text: why.message }),
+      killRequested: () => Atomics.load(control, CONTROL.kill) !== 0,
+      abortRequested: () => Atomics.load(control, CONTROL.abortEvent),
+      monotonic: () => performance.now(), now: () => Date.now(), cpu,
+      write: (fd, bytes) => (fd === 2 ? this.note("warn", "lua", new TextDecoder().decode(bytes)) : this.output.write(bytes)),
+      caughtUp: (L) => this.caughtUp(L), pump: (ms) => parts.pump(ms), messageWaits: () => parts.messageWaits(),
+      polled: (now) => this.output.polled(now), died: (why) => this.#died(why),
       later: (work) => setImmediate(work), soon: (work) => parts.soon(work), warn: (text) => this.note("warn", "lua", text),
     }, { limits: setup.limits, shared: setup.shared });
-    this.json = new LuaJson(this.vm.state);
     const { state } = this.vm;
-    this.reader = {
-      state, json: this.json,
-      keep: (L, index) => {
-        state.x.lua_pushvalue(L, index);
-        return state.ref(L);
-      },
-    };
+    this.json = new LuaJson(state);
+    this.kept = new Kept(state);
+    this.reader = { state, json: this.json, kept: this.kept };
+    this.#calls = new Calls({ isle, vm: this.vm, json: this.json, kept: this.kept, post: (message) => this.post(message) });
     installFaces(this);
   }
 
@@ -84,82 +84,32 @@ export class Tenant {
 
   /** Everything printed before a message is with the host before it. */
   post(message: FromThread): void {
-    this.flush();
-    this.#parts.post(message);
+    this.output.post(message);
   }
 
   note(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Readonly<Record<string, unknown>>): void {
-    this.post({ t: "note", isle: this.isle, level, target, msg, ...(fields === undefined ? {} : { fields }) });
+    this.output.note({ level, target, msg, ...(fields === undefined ? {} : { fields }) });
+  }
+
+  /** Last thing a host function does that printed or logged: its task waits while the host is far behind. */
+  caughtUp(L: number): number {
+    return this.output.caughtUp(this.vm, L);
   }
 
   flush(): void {
-    if (this.#outBytes === 0) return;
-    const bytes = concat(this.#out, this.#outBytes);
-    this.#outSent = (this.#outSent + this.#outBytes) | 0;
-    this.#out = [];
-    this.#outBytes = 0;
-    this.#parts.post({ t: "out", isle: this.isle, bytes }, bytes);
+    this.output.flush();
   }
 
-  #write(descriptor: number, bytes: Uint8Array): void {
-    if (descriptor === 2) {
-      this.note("warn", "lua", new TextDecoder().decode(bytes).trimEnd());
-      return;
-    }
-    if (bytes.length === 0) return;
-    if (this.#outBytes === 0) {
-      this.#outSince = performance.now();
-      setImmediate(() => this.flush());
-    }
-    this.#out.push(bytes);
-    this.#outBytes += bytes.length;
-    if (this.#outBytes >= FLUSH_BYTES) this.flush();
-    while (((this.#outSent - this.#parts.outputAcked()) | 0) > OUTPUT_AHEAD_BYTES) {
-      this.#parts.pump(10);
-      if (Atomics.load(this.#control, CONTROL.kill) !== 0) return;
-    }
-  }
-
-  /** Asks the host for an op; the calling task waits. `push` may shape the answer, else it is pushed as it is. */
-  call(L: number, op: string, args: readonly Value[], push?: (L: number, value: Value) => number): number {
-    const task = this.vm.current as Task;
+  /** Asks the host for an op; the calling task waits. */
+  call(L: number, op: string, args: readonly Value[], o: Push | CallOptions = {}): number {
     this.files.flush();
-    return this.vm.wait(L, (settle) => {
-      const call = this.#nextCall++;
-      this.#calls.set(call, settle);
-      if (push !== undefined) this.#shapes.set(call, push);
-      const left = task.deadlineAt - performance.now();
-      this.post({
-        t: "call", isle: this.isle, call, op, args, task: task.identity.id, ...(left === Infinity ? {} : { leftMs: left }),
-        ...(task.eventSeq === 0 ? {} : { event: task.eventSeq }),
-      });
-      return {
-        cancel: () => {
-          this.#calls.delete(call);
-          this.#shapes.delete(call);
-          this.post({ t: "cancelCall", isle: this.isle, call });
-        },
-        cancelled: () => cancelledError(op),
-      };
-    });
+    const { push, functions = [], keeps = false } = typeof o === "function" ? { push: o } : o;
+    return this.#calls.call(L, { op, args, functions, keeps, push });
   }
-
-  readonly #shapes = new Map<number, (L: number, value: Value) => number>();
 
   /** Asks the host for an op that no task waits for. */
   send(op: string, args: readonly Value[], done: (fault: FaultData | undefined) => void): void {
-    const call = this.#nextCall++;
-    this.#sent.set(call, done);
-    this.post({ t: "call", isle: this.isle, call, op, args, task: this.vm.current?.identity.id ?? 0 });
-  }
-
-  readonly #sent = new Map<number, (fault: FaultData | undefined) => void>();
-
-  #answered(call: number, fault: FaultData | undefined): boolean {
-    const done = this.#sent.get(call);
-    this.#sent.delete(call);
-    done?.(fault);
-    return done !== undefined;
+    this.#calls.send(op, args, done);
   }
 
   // ---- from the host
@@ -167,49 +117,25 @@ export class Tenant {
   hear(message: ToThread): void {
     if (this.vm.state.dead !== null) return;
     switch (message.t) {
-      case "reply": {
-        if (this.#answered(message.call, undefined)) return;
-        const { value } = message;
-        const shape = this.#shapes.get(message.call);
-        this.#settle(message.call, (L) => {
-          if (shape !== undefined) return shape(L, value);
-          if (value === undefined) return 0;
-          this.vm.state.push(L, value);
-          return 1;
-        });
-        return;
-      }
+      case "reply":
       case "json":
-        this.#settle(message.call, (L) => {
-          this.json.decodeText(L, message.text, "J", "reply");
-          return 1;
-        });
-        return;
-      case "fault":
-        if (this.#answered(message.call, message.fault)) return;
-        this.#settle(message.call, (L) => this.vm.raise(L, toFault(message.fault)));
-        return;
-      case "run": this.#run(message.source, message.chunk, message.args); return;
+      case "fault": this.#calls.answer(message); return;
+      case "run": this.vm.enter(() => this.#run(message.source, message.chunk, message.args)); return;
       case "event": this.#event(message.event); return;
-      case "install": this.#install(message.call, message.fn); return;
+      case "install": this.vm.enter(() => this.#install(message.call, message.fn)); return;
       case "callback": this.#callback(message); return;
       case "abortCallback": {
         const task = this.#callbacks.get(message.call);
         if (task !== undefined) this.vm.abortTask(task);
         return;
       }
+      case "release": this.kept.release(message.ref); return;
+      case "room": this.output.room(); return;
       case "abortEvent": this.vm.abortEvent(message.seq); return;
       case "linger": this.#linger(message.everyMs); return;
       case "kill": this.vm.interrupt(); return;
       default:
     }
-  }
-
-  #settle(call: number, deliver: Deliver): void {
-    const settle = this.#calls.get(call);
-    this.#calls.delete(call);
-    this.#shapes.delete(call);
-    settle?.(deliver);
   }
 
   #run(source: string | Uint8Array, chunk: string, args: readonly string[]): void {
@@ -236,7 +162,8 @@ export class Tenant {
     try {
       return { text: this.json.encodeText(T, 1, "value") };
     } catch (error) {
-      return { text: "null", warning: `the script's value has no JSON form: ${error instanceof Error ? error.message : String(error)}` };
+      if (!isFault(error) && !(error instanceof OutOfMemory)) throw error;
+      return { text: "null", warning: `the script's value has no JSON form: ${error.message}` };
     }
   }
 
@@ -254,35 +181,37 @@ export class Tenant {
 
   /** Runs `fn(event)` as a task: the runner takes both inside the coroutine, so that a full memory is a Lua error there. */
   #event(event: IsleEvent): void {
-    const { state } = this.vm;
-    state.pushRef(state.main, this.runner);
-    const task = this.vm.spawn(state.main, "handler");
-    task.eventSeq = event.seq;
-    if (event.leftMs !== undefined) task.deadlineAt = performance.now() + event.leftMs;
-    this.work.set(task, {
+    const { x } = this.vm.state;
+    const deadlineAt = this.vm.host.monotonic() + (event.leftMs ?? Infinity);
+    const off = event.leftMs === undefined ? undefined : this.vm.alarms.set(event.leftMs, () => this.vm.abortEvent(event.seq));
+    const work: Work = {
+      bytes: event.payload.length + event.meta.length,
       take: (L) => {
-        state.pushRef(L, event.ref);
+        if (!this.kept.push(L, event.ref)) throw blockError("isle.crashed", "runtime error: the handler is gone");
         this.#pushEvent(L, event);
         return 2;
       },
       reply: "null",
-      read: (L) => (state.x.lua_gettop(L) === 0 ? "null" : this.json.encodeReply(L, 1, "reply encode")),
-    });
-    task.onEnd.push(() => {
-      const { reply } = this.work.get(task) as Work;
-      this.work.delete(task);
-      if (this.#dying()) return;
-      const outcome = this.#outcome(task, () => ({ text: reply as string }));
-      this.files.settle(() => this.post({ t: "handled", isle: this.isle, seq: event.seq, outcome }));
+      read: (L) => (x.lua_gettop(L) === 0 ? "null" : this.json.encodeReply(L, 1, "reply encode")),
+    };
+    this.#perform("handler", work, {
+      begun: (task) => {
+        task.eventSeq = event.seq;
+        task.deadlineAt = deadlineAt;
+        // its time may have ended while another task kept the VM
+        if (this.vm.host.monotonic() >= deadlineAt || this.vm.host.abortRequested() === event.seq) this.vm.abortTask(task);
+      },
+      ended: (task) => {
+        off?.();
+        const late = task.end?.how === "aborted" && this.vm.host.monotonic() >= deadlineAt;
+        const outcome = late ? handlerLate(event.kind) : this.#outcome(task, () => ({ text: work.reply as string }));
+        this.files.settle(() => this.post({ t: "handled", isle: this.isle, seq: event.seq, outcome }));
+      },
     });
   }
 
-  /** What handler and callback tasks are to call, and what they gave. */
-  readonly work = new Map<Task, Work>();
-
   #pushEvent(L: number, event: IsleEvent): void {
     const { state } = this.vm;
-    state.x.lua_checkstack(L, 8);
     state.x.lua_createtable(L, 0, 4);
     for (const key of ["kind", "id"] as const) {
       state.pushText(L, key);
@@ -298,13 +227,11 @@ export class Tenant {
 
   #callback(message: ToThread & { t: "callback" }): void {
     const { state } = this.vm;
-    state.pushRef(state.main, this.runner);
-    const task = this.vm.spawn(state.main, "callback");
-    this.#callbacks.set(message.call, task);
-    this.work.set(task, {
+    const work: Work = {
+      bytes: message.args.reduce((sum, arg) => sum + ("j" in arg ? arg.j.length : sizeOf(arg.v)), 0),
       take: (L) => {
-        state.pushRef(L, message.ref);
-        state.x.lua_checkstack(L, message.args.length + 4);
+        if (!this.kept.push(L, message.ref)) throw blockError("run.cancelled", "cancelled");
+        state.room(L, message.args.length + 4);
         for (const arg of message.args) {
           if ("j" in arg) this.json.decodeText(L, arg.j, "J", "callback");
           else state.push(L, arg.v);
@@ -313,14 +240,40 @@ export class Tenant {
       },
       reply: undefined,
       read: (L) => state.get(L, 1),
+    };
+    this.#perform("callback", work, {
+      begun: (task) => this.#callbacks.set(message.call, task),
+      ended: (task) => {
+        this.#callbacks.delete(message.call);
+        const outcome = this.#outcome(task, () => ({ text: "" }));
+        const told = outcome.ok ? { ok: true as const, value: work.reply } : outcome;
+        this.post({ t: "called", isle: this.isle, call: message.call, outcome: told });
+      },
     });
-    task.onEnd.push(() => {
-      const { reply } = this.work.get(task) as Work;
-      this.work.delete(task);
-      this.#callbacks.delete(message.call);
-      if (this.#dying()) return;
-      const outcome = this.#outcome(task, () => ({ text: "" }));
-      this.post({ t: "called", isle: this.isle, call: message.call, outcome: outcome.ok ? { ok: true, value: reply } : outcome });
+  }
+
+  /** A task that does some work of the host's. What the host gave for it counts until the task has ended. */
+  #perform(kind: "handler" | "callback", work: Work, o: { begun(task: Task): void; ended(task: Task): void }): void {
+    const { state } = this.vm;
+    const fits = work.bytes <= state.bytesLeft;
+    if (fits) state.hold(work.bytes);
+    this.vm.enter(() => {
+      state.pushRef(state.main, this.runner);
+      const task = this.vm.spawn(state.main, kind);
+      this.work.set(task, {
+        ...work,
+        take: (L) => {
+          if (!fits) throw new OutOfMemory();
+          return work.take(L);
+        },
+        read: (L) => (work.reply = work.read(L)),
+      });
+      o.begun(task);
+      task.onEnd.push(() => {
+        this.work.delete(task);
+        if (fits) state.letGo(work.bytes);
+        if (!this.#dying()) o.ended(task);
+      });
     });
   }
 
@@ -333,13 +286,23 @@ export class Tenant {
       try {
         ref = work();
       } catch (error) {
-        problem = isFault(error) ? toFaultData(error).text : error instanceof Error ? error.message : String(error);
+        if (!isFault(error) && !(error instanceof OutOfMemory)) throw error;
+        problem = error.message;
       }
       this.post({ t: "installed", isle: this.isle, call, ref, ...(problem === undefined ? {} : { problem }) });
     };
+    const load = (): number => {
+      const top = state.x.lua_gettop(state.main);
+      try {
+        loadMoved(this, fn);
+        return this.kept.keep(state.main, -1);
+      } finally {
+        if (state.dead === null) state.x.lua_settop(state.main, top);
+      }
+    };
     const modules = modulesOf(fn.captures);
     if (modules.length === 0) {
-      answer(() => loadMoved(this, fn));
+      answer(load);
       return;
     }
     state.pushRef(state.main, this.requirer);
@@ -351,8 +314,8 @@ export class Tenant {
       if (this.#dying()) return;
       const outcome = this.#outcome(task, () => ({ text: "" }));
       answer(() => {
-        if (!outcome.ok) throw new Error(outcome.text);
-        return loadMoved(this, fn);
+        if (!outcome.ok) throw blockError("bus.register", outcome.text);
+        return load();
       });
     });
   }
@@ -374,24 +337,42 @@ export class Tenant {
     done();
   }
 
-  readonly #timers = new Set<NodeJS.Timeout>();
+  // ---- the end
 
-  close(): void {
-    for (const timer of this.#timers) clearInterval(timer);
-    for (const step of this.onClose) step();
-    this.flush();
-    this.vm.drop();
+  #died(why: Terminate): void {
+    this.post({ t: "died", isle: this.isle, why: why.cause_code, text: why.message });
+    this.#closed?.();
+  }
+
+  /** Lets go of the isle. One that is being ended has its soft time first. */
+  close(closed: () => void): void {
+    const last = (): void => {
+      this.#closed = null;
+      for (const timer of this.#timers) clearInterval(timer);
+      for (const step of this.onClose.splice(0)) step();
+      this.flush();
+      this.vm.drop();
+      closed();
+    };
+    if (this.vm.state.dead !== null || this.vm.ending === null) last();
+    else this.#closed = last;
   }
 }
 
-/** A soft cancel that meets a call of a store names the call. */
-function cancelledError(op: string): Error {
-  const store = /^std\.(sql|kv)\./.exec(op)?.[1] as "sql" | "kv" | undefined;
-  if (store === undefined) return blockError("task.cancelled", "task cancelled");
-  return blockError(`${store}.cancelled`, `task cancelled during ${op.slice("std.".length)}`);
+function handlerLate(kind: string): Outcome {
+  const fault = toFaultData(blockError("bus.timeout", "handler timeout", { facts: { kind } }));
+  return { ok: false, text: fault.text, traceback: "", fault };
+}
+
+/** CPU milliseconds of this thread. */
+function cpu(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }
 
 export interface Work {
+  /** Bytes that are held for it here. */
+  readonly bytes: number;
   /** Pushes the function and its arguments; gives their number. */
   take(L: number): number;
   /** First result of the function, read inside the coroutine. */

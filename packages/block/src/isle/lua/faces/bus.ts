@@ -26,10 +26,11 @@ function register(isle: Tenant, L: number, o: { what: string; kind: string; fn: 
   if (type !== TYPE.function) throw badArgument(o.what, o.fn, "function", typeName(type));
   const opts = readOptions(isle, L, o.what, o.fn + 1);
   const stays = isle.setup.role === "handler" || opts["isle"] === "main";
+  const functions = stays ? [isle.kept.keep(L, o.fn)] : [];
   const handler: Value = stays
-    ? { ref: isle.reader.keep(L, o.fn) }
+    ? { ref: functions[0] }
     : { moved: moveFunction(isle, L, o.fn, { ...o, chunk: `@bus_handler[${o.kind}]` }) as unknown as Value };
-  return isle.call(L, "bus.on", [o.what, o.kind, handler, opts as Value]);
+  return isle.call(L, "bus.on", [o.what, o.kind, handler, opts as Value], { functions, keeps: true });
 }
 
 function readOptions(isle: Tenant, L: number, what: string, index: number): Record<string, Value> {

@@ -3,7 +3,7 @@ import { API } from "../../../bridges/api.ts";
 import { JsonText, type Value } from "../../../bridges/op.ts";
 import { pureArgs, pureFns } from "../../../pure/fns.ts";
 import type { Tenant } from "../../thread/tenant.ts";
-import { readArgs, toArgs } from "../arguments.ts";
+import { readArgs, readCall, toArgs } from "../arguments.ts";
 import type { HostFunction } from "../vm.ts";
 import { pushTable } from "./face.ts";
 
@@ -40,7 +40,10 @@ const PREPARED: readonly Prepared[] = [
 
 function hostCall(isle: Tenant, entry: Prepared): HostFunction {
   const short = entry.name.replace(/^std\./, "");
-  return (L) => isle.call(L, entry.name, readArgs(isle.reader, L, short, entry.args));
+  return (L) => {
+    const { args, functions } = readCall(isle.reader, L, short, entry.args);
+    return isle.call(L, entry.name, args, { functions });
+  };
 }
 
 function pureCall(isle: Tenant, entry: Prepared, call: (args: readonly Value[]) => Value | JsonText): HostFunction {

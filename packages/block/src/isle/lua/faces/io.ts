@@ -44,7 +44,7 @@ export function installIo(isle: Tenant): void {
   };
   const print: HostFunction = (L) => {
     vm.host.write(1, state.bytesAt(L, 1));
-    return 0;
+    return isle.caughtUp(L);
   };
   const flushPrint: HostFunction = () => {
     isle.flush();

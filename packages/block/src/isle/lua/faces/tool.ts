@@ -99,7 +99,7 @@ export function installTool(isle: Tenant): void {
         const fields = { prefix: "ab.obs", event, tool: name, ...(event === "tool_result" ? { ok: state.x.lua_toboolean(L, 3) !== 0 } : {}) };
         isle.note("info", "lua", event, fields);
       }
-      return 0;
+      return isle.caughtUp(L);
     },
     (L) => {
       throw blockError("tool.not_found", `tool not found: ${state.lossyText(L, 1)}`, { facts: { name: state.lossyText(L, 1) } });
