@@ -150,10 +150,9 @@ export class Run implements BlockRun {
   // ---- bus
 
   async #register(kind: string, handler: ScriptHandler, timeoutMs: number | undefined): Promise<void> {
-    const moved = this.#moved as MovedHandlers;
-    if (!this.#isles?.isOpen("handler") && "moved" in handler) this.#isles?.open("handler");
-    const handle = "moved" in handler ? await moved.add(kind, handler.moved) : moved.stay(handler);
+    const { handle, placed } = await (this.#moved as MovedHandlers).add(kind, handler);
     const replaced = this.#bus?.register(kind, { handle, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+    placed();
     if (replaced === true) this.#log("warn", "bus", `bus.on: handler for '${kind}' replaced`);
   }
 

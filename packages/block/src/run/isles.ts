@@ -100,6 +100,12 @@ export class RunIsles {
     });
   }
 
+  /** The host will not call this function of an isle again. */
+  release(role: Role, ref: number): void {
+    const isle = this.#open.get(role);
+    isle?.handle.send({ t: "release", isle: isle.handle.id, ref });
+  }
+
   /** Runs one event in an isle; the reply as JSON text. */
   async handle(role: Role, event: IsleEvent, o: { signal: AbortSignal; trace?: TraceContext }): Promise<string> {
     const isle = this.#must(role);

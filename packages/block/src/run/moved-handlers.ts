@@ -1,7 +1,8 @@
 /** Handlers of scripts: those that moved are kept as images, so that a restarted handler isle has them again. */
 import type { BusEvent, Handle } from "../bus/dispatcher.ts";
 import type { TraceContext } from "@atoll-run/core";
-import type { MovedFunction, Role } from "../isle/thread/protocol.ts";
+import type { ScriptHandler } from "../bridges/bus.ts";
+import type { MovedFunction } from "../isle/thread/protocol.ts";
 import type { RunIsles } from "./isles.ts";
 
 const RESTARTS_MAX = 3;
@@ -18,6 +19,8 @@ export class MovedHandlers {
   readonly #isles: RunIsles;
   readonly #warn: (text: string) => void;
   readonly #images = new Map<string, Image>();
+  /** Lets go of the function behind a kind: it was replaced. */
+  readonly #release = new Map<string, () => void>();
   readonly #restarts: number[] = [];
 
   constructor(isles: RunIsles, warn: (text: string) => void) {
@@ -25,16 +28,33 @@ export class MovedHandlers {
     this.#warn = warn;
   }
 
-  async add(kind: string, fn: MovedFunction): Promise<Handle> {
-    const image: Image = { kind, fn, ref: this.#isles.install(fn) };
+  /** Makes a function of a script ready to handle a kind. `placed` is to be called once it does: it lets go of the one before. */
+  async add(kind: string, handler: ScriptHandler): Promise<{ handle: Handle; placed: () => void }> {
+    if (!("moved" in handler)) {
+      const placed = (): void => {
+        this.#images.delete(kind);
+        this.#replace(kind, () => this.#isles.release(handler.isle, handler.ref));
+      };
+      return { handle: (event, o) => this.#isles.handle(handler.isle, { ...event, ref: handler.ref, ...left(o) }, withTrace(event, o)), placed };
+    }
+    if (!this.#isles.isOpen("handler")) this.#isles.open("handler");
+    const image: Image = { kind, fn: handler.moved, ref: this.#isles.install(handler.moved) };
     await image.ref;
-    this.#images.set(kind, image);
-    return async (event, o) => this.#isles.handle("handler", { ...event, ref: await image.ref, ...left(o) }, { ...o, ...traceOf(event) });
+    const release = (): void => {
+      image.ref.then((ref) => this.#isles.release("handler", ref), () => undefined);
+    };
+    const placed = (): void => {
+      this.#images.set(kind, image);
+      this.#replace(kind, release);
+    };
+    return {
+      handle: async (event, o) => this.#isles.handle("handler", { ...event, ref: await image.ref, ...left(o) }, withTrace(event, o)), placed,
+    };
   }
 
-  /** A handler that lives where it was registered. */
-  stay(handler: { ref: number; isle: Role }): Handle {
-    return (event, o) => this.#isles.handle(handler.isle, { ...event, ref: handler.ref, ...left(o) }, { ...o, ...traceOf(event) });
+  #replace(kind: string, release: () => void): void {
+    this.#release.get(kind)?.();
+    this.#release.set(kind, release);
   }
 
   /** Opens the handler isle again; false when it has died too often by its own fault. */
@@ -55,6 +75,6 @@ function left(o: { leftMs?: number }): { leftMs?: number } {
   return o.leftMs === undefined ? {} : { leftMs: o.leftMs };
 }
 
-function traceOf(event: BusEvent): { trace?: TraceContext } {
-  return event.trace === undefined ? {} : { trace: event.trace };
+function withTrace<O extends object>(event: BusEvent, o: O): O & { trace?: TraceContext } {
+  return event.trace === undefined ? o : { ...o, trace: event.trace };
 }

@@ -4,38 +4,68 @@
  */
 import type { LuaState } from "./state.ts";
 
+/** Numbers of one isle; the next isle, which may take its place, begins after them. */
+const NUMBERS = 2 ** 26;
+
+interface Entry {
+  readonly ref: number;
+  /** Work on its way that will call it. */
+  uses: number;
+  released: boolean;
+}
+
 export class Kept {
   readonly #state: LuaState;
-  readonly #refs = new Map<number, number>();
-  #last = 0;
+  readonly #entries = new Map<number, Entry>();
+  #last: number;
 
-  constructor(state: LuaState) {
+  /** `isle`: number of the isle in its process. */
+  constructor(state: LuaState, isle: number) {
     this.#state = state;
+    this.#last = isle * NUMBERS;
   }
 
   /** Keeps the value at a stack index until its number is released. */
   keep(L: number, index: number): number {
     this.#state.x.lua_pushvalue(L, index);
-    this.#refs.set(++this.#last, this.#state.ref(L));
+    this.#entries.set(++this.#last, { ref: this.#state.ref(L), uses: 0, released: false });
     return this.#last;
   }
 
-  /** Pushes the value; false, and nothing is pushed, when it was released. */
-  push(L: number, id: number): boolean {
-    const ref = this.#refs.get(id);
-    if (ref === undefined) return false;
-    this.#state.pushRef(L, ref);
+  /** The value stays until `giveBack`, even if it is released meanwhile; false when it was released before. */
+  borrow(id: number): boolean {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || entry.released) return false;
+    entry.uses++;
     return true;
   }
 
+  giveBack(id: number): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    entry.uses--;
+    this.#settle(id, entry);
+  }
+
+  /** Pushes a value that was borrowed. */
+  push(L: number, id: number): void {
+    this.#state.pushRef(L, (this.#entries.get(id) as Entry).ref);
+  }
+
   release(id: number): void {
-    const ref = this.#refs.get(id);
-    if (ref === undefined) return;
-    this.#refs.delete(id);
-    this.#state.unref(ref);
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    entry.released = true;
+    this.#settle(id, entry);
+  }
+
+  #settle(id: number, entry: Entry): void {
+    if (!entry.released || entry.uses > 0) return;
+    this.#entries.delete(id);
+    this.#state.unref(entry.ref);
   }
 
   get size(): number {
-    return this.#refs.size;
+    return this.#entries.size;
   }
 }

@@ -7,6 +7,7 @@ import { blockError } from "../../errors.ts";
 import type { Capture, MovedFunction } from "../thread/protocol.ts";
 import { TYPE, typeName } from "./exports.ts";
 import type { LuaJson } from "./json.ts";
+import { OutOfMemory } from "./state.ts";
 import type { LuaVm } from "./vm.ts";
 import { REGISTRY } from "../wasm/shims.ts";
 
@@ -29,11 +30,13 @@ export function moveFunction(m: Mover, L: number, index: number, o: { what: stri
   const { state } = m.vm;
   const { x } = state;
   const fn = x.lua_absindex(L, index);
-  const known = knownValues(m, L);
-  if (x.lua_iscfunction(L, fn) !== 0 || known.has(x.lua_topointer(L, fn))) {
-    throw blockError("bus.register", `${o.what}: handler must be a pure Lua function (C functions and Rust-bound callbacks are not supported)`);
+  if (x.lua_iscfunction(L, fn) !== 0 || isOurs(m, L, fn)) {
+    const text = "handler must be a pure Lua function (C functions and Rust-bound callbacks are not supported)";
+    throw blockError("bus.register", `${o.what}: ${text}`);
   }
-  x.lua_checkstack(L, 8);
+  const known = knownValues(m, L);
+  const budget = { left: state.bytesLeft };
+  state.room(L, 8);
   const captures: Capture[] = [];
   for (let i = 1; ; i++) {
     const name = x.lua_getupvalue(L, fn, i);
@@ -44,7 +47,7 @@ export function moveFunction(m: Mover, L: number, index: number, o: { what: stri
         + " capture plain data, or pass {isle=\"main\"}";
       throw blockError("bus.register", text, { facts: { kind: o.kind, name: variable, type: typeName(type) } });
     };
-    captures.push(capture({ m, L, known, refuse, seen: [] }, state.x.lua_gettop(L)));
+    captures.push(capture({ m, L, known, refuse, budget, seen: [] }, x.lua_gettop(L)));
     state.pop(L);
   }
   x.lua_pushvalue(L, fn);
@@ -53,8 +56,18 @@ export function moveFunction(m: Mover, L: number, index: number, o: { what: stri
   return { code, chunk: o.chunk, captures };
 }
 
+/** Lua code of ours: a bridge that is written in Lua. */
+function isOurs(m: Mover, L: number, index: number): boolean {
+  return m.vm.state.chunkName(L, index).startsWith("=[atoll");
+}
+
+/** What one captured value costs outside of the VM, beside its text, in bytes. */
+const VALUE_BYTES = 48;
+
 interface Capturing {
   readonly m: Mover;
+  /** Bytes that what is captured may still take: tables may share their parts, copies do not. */
+  readonly budget: { left: number };
   readonly L: number;
   readonly known: ReadonlyMap<number, Known>;
   readonly refuse: (type: number) => never;
@@ -66,6 +79,9 @@ function capture(c: Capturing, index: number): Capture {
   const { state } = c.m.vm;
   const { x } = state;
   const type = x.lua_type(c.L, index);
+  state.worked(1);
+  c.budget.left -= VALUE_BYTES + (type === TYPE.string ? state.length(c.L, index) : 0);
+  if (c.budget.left < 0) throw new OutOfMemory();
   switch (type) {
     case TYPE.nil: return { is: "nil" };
     case TYPE.boolean: return { is: "boolean", value: x.lua_toboolean(c.L, index) !== 0 };
@@ -92,7 +108,7 @@ function captureTable(c: Capturing, index: number): Capture {
   if (known !== undefined) return { is: "path", ...known };
   const array = c.m.json.isArray(c.L, index);
   if (!array && x.lua_getmetatable(c.L, index) !== 0) c.refuse(TYPE.table);
-  if (c.seen.includes(pointer) || c.seen.length >= JSON_DEPTH_MAX || x.lua_checkstack(c.L, 6) === 0) c.refuse(TYPE.table);
+  if (c.seen.includes(pointer) || c.seen.length >= JSON_DEPTH_MAX || x.lua_checkstack(c.L, 8) === 0) c.refuse(TYPE.table);
   const inner = { ...c, seen: [...c.seen, pointer] };
   const pairs: [Capture, Capture][] = [];
   x.lua_pushnil(c.L);
@@ -156,7 +172,10 @@ function noteModules(m: Mover, L: number, known: Map<number, Known>): void {
 function note(m: Mover, L: number, known: Map<number, Known>, at: Known): void {
   const { state } = m.vm;
   const type = state.x.lua_type(L, -1);
+  state.worked(1);
   if (type !== TYPE.table && type !== TYPE.function) return;
+  // a function that the script put into a library is its own: the other isle has another one there
+  if (type === TYPE.function && at.module === undefined && state.x.lua_iscfunction(L, -1) === 0 && !isOurs(m, L, -1)) return;
   const pointer = state.x.lua_topointer(L, -1);
   if (known.has(pointer)) return;
   known.set(pointer, at);

@@ -275,6 +275,16 @@ export class LuaState {
     return text;
   }
 
+  /** Name of the chunk that the Lua function at an index is from, as it was loaded: `@file.lua`, `=[C]`. */
+  chunkName(L: number, index: number): string {
+    const { x, scratch } = this;
+    x.lua_pushvalue(L, index);
+    // ">S": the function on top; `source` is the fifth word of the record
+    this.memory.bytes.set([0x3e, 0x53, 0], scratch);
+    x.lua_getinfo(L, scratch, scratch + 16);
+    return this.cstring(this.memory.words[(scratch + 32) >> 2] as number);
+  }
+
   /** Bytecode of the Lua function on top of the stack, with its debug names. */
   dump(L: number): Uint8Array {
     this.#dumped = [];

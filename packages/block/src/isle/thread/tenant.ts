@@ -74,7 +74,7 @@ export class Tenant {
     }, { limits: setup.limits, shared: setup.shared });
     const { state } = this.vm;
     this.json = new LuaJson(state);
-    this.kept = new Kept(state);
+    this.kept = new Kept(state, isle);
     this.reader = { state, json: this.json, kept: this.kept };
     this.#calls = new Calls({ isle, vm: this.vm, json: this.json, kept: this.kept, post: (message) => this.post(message) });
     installFaces(this);
@@ -182,12 +182,14 @@ export class Tenant {
   /** Runs `fn(event)` as a task: the runner takes both inside the coroutine, so that a full memory is a Lua error there. */
   #event(event: IsleEvent): void {
     const { x } = this.vm.state;
+    const known = this.kept.borrow(event.ref);
     const deadlineAt = this.vm.host.monotonic() + (event.leftMs ?? Infinity);
     const off = event.leftMs === undefined ? undefined : this.vm.alarms.set(event.leftMs, () => this.vm.abortEvent(event.seq));
     const work: Work = {
       bytes: event.payload.length + event.meta.length,
       take: (L) => {
-        if (!this.kept.push(L, event.ref)) throw blockError("isle.crashed", "runtime error: the handler is gone");
+        if (!known) throw blockError("isle.crashed", "runtime error: isle crashed: the handler is gone");
+        this.kept.push(L, event.ref);
         this.#pushEvent(L, event);
         return 2;
       },
@@ -203,6 +205,7 @@ export class Tenant {
       },
       ended: (task) => {
         off?.();
+        if (known) this.kept.giveBack(event.ref);
         const late = task.end?.how === "aborted" && this.vm.host.monotonic() >= deadlineAt;
         const outcome = late ? handlerLate(event.kind) : this.#outcome(task, () => ({ text: work.reply as string }));
         this.files.settle(() => this.post({ t: "handled", isle: this.isle, seq: event.seq, outcome }));
@@ -227,10 +230,12 @@ export class Tenant {
 
   #callback(message: ToThread & { t: "callback" }): void {
     const { state } = this.vm;
+    const known = this.kept.borrow(message.ref);
     const work: Work = {
       bytes: message.args.reduce((sum, arg) => sum + ("j" in arg ? arg.j.length : sizeOf(arg.v)), 0),
       take: (L) => {
-        if (!this.kept.push(L, message.ref)) throw blockError("run.cancelled", "cancelled");
+        if (!known) throw blockError("run.cancelled", "cancelled");
+        this.kept.push(L, message.ref);
         state.room(L, message.args.length + 4);
         for (const arg of message.args) {
           if ("j" in arg) this.json.decodeText(L, arg.j, "J", "callback");
@@ -245,6 +250,7 @@ export class Tenant {
       begun: (task) => this.#callbacks.set(message.call, task),
       ended: (task) => {
         this.#callbacks.delete(message.call);
+        if (known) this.kept.giveBack(message.ref);
         const outcome = this.#outcome(task, () => ({ text: "" }));
         const told = outcome.ok ? { ok: true as const, value: work.reply } : outcome;
         this.post({ t: "called", isle: this.isle, call: message.call, outcome: told });
