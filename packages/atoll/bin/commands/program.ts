@@ -1,0 +1,34 @@
+/** `atoll` without a command of its own: help, version, and words it does not know. */
+import { readFileSync } from "node:fs";
+import { EXIT } from "../exit.ts";
+import { complain, say } from "../output/terminal.ts";
+import { nearest } from "../program/arguments.ts";
+import { commandHelp, programHelp } from "../program/help.ts";
+import { COMMANDS, commandOf } from "../program/table.ts";
+
+export async function program(name: string | undefined, args: readonly string[]): Promise<number> {
+  if (name === "--version" || name === "-V") return await answer(`atoll ${version()}`);
+  if (name === "--help" || name === "-h" || (name === "help" && args.length === 0)) return await answer(programHelp());
+  const asked = name === "help" ? args[0] : undefined;
+  const command = asked === undefined ? undefined : commandOf(asked);
+  if (command !== undefined) return await answer(commandHelp(command));
+  if (name === undefined) {
+    await complain(`no command\n${programHelp()}`);
+    return EXIT.usage;
+  }
+  const wrong = asked ?? name;
+  const near = nearest(wrong, COMMANDS.map((one) => one.name));
+  await complain(`there is no ${wrong.startsWith("-") ? "flag" : "command"} '${wrong}'${near === undefined ? "" : `; did you mean ${near}?`}\n`
+    + "Try 'atoll --help'.");
+  return EXIT.usage;
+}
+
+async function answer(text: string): Promise<number> {
+  await say(text);
+  return EXIT.ok;
+}
+
+export function version(): string {
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+  return manifest.version;
+}

@@ -1,0 +1,41 @@
+/**
+ * The program `atoll`. Thin: each command is loaded when it is called, and the thread of a script's isle, which
+ * takes longest to start, is started before everything else.
+ */
+import { enableCompileCache } from "node:module";
+import type { Threads } from "./program/threads.ts";
+
+enableCompileCache();
+process.exit(await main(process.argv.slice(2)));
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await command(args);
+  } catch (error) {
+    const { bugText } = await import("./output/terminal.ts");
+    process.exitCode = 70;
+    await bugText(error);
+    return 70;
+  }
+}
+
+async function command([name, ...args]: readonly string[]): Promise<number> {
+  switch (name) {
+    case "run": {
+      const threads = asksForHelp(args) ? undefined : await startThreads();
+      return await (await import("./commands/run.ts")).run(args, threads);
+    }
+    case "doctor": return await (await import("./commands/doctor.ts")).doctor(args);
+    case "completion": return await (await import("./commands/completion.ts")).completion(args);
+    default: return await (await import("./commands/program.ts")).program(name, args);
+  }
+}
+
+/** A look that may err: at worst a thread is started in vain, or a little late. */
+function asksForHelp(args: readonly string[]): boolean {
+  return args.length === 0 || args.includes("--help") || args.includes("-h");
+}
+
+async function startThreads(): Promise<Threads> {
+  return (await import("./program/threads.ts")).startThreads();
+}
