@@ -79,7 +79,7 @@ export class Run implements BlockRun {
     signal?.addEventListener("abort", cancel, { once: true });
     try {
       const prepared = await prepare(this.#config);
-      this.#warnings.push(...prepared.warnings);
+      for (const warning of prepared.warnings) this.#warn(warning);
       this.#start(prepared);
       if (signal?.aborted === true) cancel();
       begun();
