@@ -1,6 +1,6 @@
 /**
- * Runs a Lua script in a real block: real threads, clock and ids, and an empty project folder that goes away with the test
- * process. There are no stores unless a test brings them.
+ * Runs a Lua script in a real block: real threads, clock and ids, and an empty project folder that goes away
+ * with the test process. There are no stores unless a test brings them.
  */
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";

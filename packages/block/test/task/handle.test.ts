@@ -41,7 +41,8 @@ test("a second join says that the task was joined already", async () => {
     std.task.spawn(function() slow:join() end)
     std.task.yield()
     return {ok, tostring(e), e.code, tostring(select(2, pcall(slow.join, slow)))}`;
-  assert.deepEqual(await valueOf(script), [false, "task already joined", "task.joined", "task already joined"]);
+  const text = "task already joined";
+  assert.deepEqual(await valueOf(script), [false, text, "task.joined", text]);
 });
 
 test("join raises the error of the task, whatever value it is", async () => {
@@ -90,7 +91,8 @@ const REFUSED: readonly (readonly [string, string])[] = [
   [`std.task.spawn(print, {"x"})`, "std.task: opts keys must be strings, got number"],
   [`std.task.spawn(print, {name = 7})`, "std.task: opts.name: expected string, got number"],
   [`std.task.spawn(print, {driver = true})`, "std.task: opts.driver: expected string, got boolean"],
-  [`std.task.spawn(print, {driver = "rust"})`, "std.task: unknown driver 'rust' (expected 'async_fn' or 'coroutine')"],
+  [`std.task.spawn(print, {driver = "rust"})`,
+    "std.task: unknown driver 'rust' (expected 'async_fn' or 'coroutine')"],
   [`std.task.spawn(print).join()`, "task.join: argument #1 must be a task handle, got nil"],
 ];
 
@@ -114,7 +116,8 @@ for (const driver of ["async_fn", "async", "coroutine"]) {
       end
       return std.task.spawn(body, {driver = "${driver}"}):join()`;
     assert.equal(await valueOf(script), true);
-    assert.equal(await valueOf(`return std.task.spawn(function() coroutine.yield(1) return 5 end):join()`, { env: { ATOLL_TASK_DRIVER: driver } }), 5);
+    const byDefault = `return std.task.spawn(function() coroutine.yield(1) return 5 end):join()`;
+    assert.equal(await valueOf(byDefault, { env: { ATOLL_TASK_DRIVER: driver } }), 5);
   });
 }
 
@@ -140,7 +143,9 @@ test("current tells id, name and cancel of the running task, and is nil outside 
 test("more than liveTasksMax tasks are refused by spawn, and ended ones make room", async () => {
   const script = `
     local handles = {}
-    local ok, e = pcall(function() for i = 1, 100 do handles[i] = std.task.spawn(function() std.task.sleep(10) end) end end)
+    local ok, e = pcall(function()
+      for i = 1, 100 do handles[i] = std.task.spawn(function() std.task.sleep(10) end) end
+    end)
     for _, h in ipairs(handles) do h:join() end
     std.task.spawn(function() end):join()
     return {#handles, tostring(e)}`;
@@ -161,7 +166,9 @@ test("values of ended tasks are kept until they are joined, and freed with their
 });
 
 test("an error that nobody joined is a warning", async () => {
-  const { result, log } = await runLua(`std.task.spawn(function() error("lost", 0) end, {name = "job"}) return 1`);
+  const { result, log } = await runLua(`
+    std.task.spawn(function() error("lost", 0) end, {name = "job"})
+    return 1`);
   assert.equal(result?.value, 1);
   assert.deepEqual(warnings(log), ["task t1 (job) failed and nobody joined it: lost"]);
 });
@@ -178,18 +185,24 @@ test("an error nobody can join any more is told while the script goes on", async
   assert.deepEqual(warnings((await end).log), ["task t1 failed and nobody joined it: lost"]);
 });
 
-test("an error that was joined, and the end of a task that was cancelled or aborted, are no warnings", async () => {
+test("an error that was joined, and the end of a cancelled or aborted task, are no warnings", async () => {
   const { log } = await runLua(`
     pcall(function() std.task.spawn(function() error("taken") end):join() end)
     local h = std.task.spawn(function() std.task.sleep(1000) end)
     std.task.yield()
     h:abort()
-    pcall(std.task.scope, function(s) s:spawn(function() std.task.sleep(1000) end) std.task.yield() error("x") end)`);
+    pcall(std.task.scope, function(s)
+      s:spawn(function() std.task.sleep(1000) end)
+      std.task.yield()
+      error("x")
+    end)`);
   assert.deepEqual(warnings(log), []);
 });
 
 test("the run waits for tasks nobody joined, who may still print", async () => {
-  const { stdout, result } = await runLua(`std.task.spawn(function() std.task.sleep(50) print("late") end) return "script"`);
+  const { stdout, result } = await runLua(`
+    std.task.spawn(function() std.task.sleep(50) print("late") end)
+    return "script"`);
   assert.equal(stdout, "late\n");
   assert.equal(result?.value, "script");
 });
@@ -198,7 +211,9 @@ test("tasks run in the handler isle too", async () => {
   const { run, end } = startLua(`
     bus.on("sum", function(ev)
       local parts = {}
-      for i, n in ipairs(ev.payload) do parts[i] = std.task.spawn(function() std.task.sleep(1) return n * 2 end) end
+      for i, n in ipairs(ev.payload) do
+        parts[i] = std.task.spawn(function() std.task.sleep(1) return n * 2 end)
+      end
       local sum = 0
       for _, part in ipairs(parts) do sum = sum + part:join() end
       return sum

@@ -5,7 +5,8 @@ import { runLua, valueOf } from "../support/run-script.ts";
 
 test("a scope gives the value of its body and has the name it was given", async () => {
   const script = `
-    return {std.task.scope("job", function(s) return s.name end), std.task.scope(function(s) return tostring(s.name) end)}`;
+    local function name(s) return tostring(s.name) end
+    return {std.task.scope("job", name), std.task.scope(name)}`;
   assert.deepEqual(await valueOf(script), ["job", "nil"]);
 });
 
@@ -44,7 +45,8 @@ test("an un-joined child's error does not fail the scope, but warns when the sco
   assert.equal(result?.value, "fine");
   assert.equal(stdout, "");
   const warnings = log.filter((event) => event.level === "warn");
-  assert.deepEqual(warnings.map((event) => [event.target, event.msg]), [["block", "task t1 (c) failed and nobody joined it: child"]]);
+  assert.deepEqual(warnings.map((event) => [event.target, event.msg]),
+    [["block", "task t1 (c) failed and nobody joined it: child"]]);
 });
 
 test("a joined child's error is the body's to handle", async () => {
@@ -57,7 +59,9 @@ test("a joined child's error is the body's to handle", async () => {
 test("scope:cancel cancels the children, later ones from their start, but not the body", async () => {
   const script = `
     local seen = {}
-    local function child(i) return function() seen[i] = tostring(select(2, pcall(std.task.sleep, 10000))) end end
+    local function child(i)
+      return function() seen[i] = tostring(select(2, pcall(std.task.sleep, 10000))) end
+    end
     local value = std.task.scope(function(s)
       s:spawn(child(1))
       std.task.yield()
@@ -155,7 +159,9 @@ test("what scope does not know is refused", async () => {
     return {text(std.task.scope), text(std.task.scope, "name"), text(std.task.scope, 1, print),
       text(std.task.scope, function(s) s:spawn() end)}`;
   assert.deepEqual(await valueOf(script), [
-    "task.scope: argument #1 must be a function, got nil", "task.scope: argument #2 must be a function, got nil",
-    "task.scope: argument #1 must be a string, got number", "scope.spawn: argument #1 must be a function, got nil",
+    "task.scope: argument #1 must be a function, got nil",
+    "task.scope: argument #2 must be a function, got nil",
+    "task.scope: argument #1 must be a string, got number",
+    "scope.spawn: argument #1 must be a function, got nil",
   ]);
 });

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { startLua, valueOf } from "../support/run-script.ts";
 
 test("with_timeout gives the value of a body that is in time", async () => {
-  assert.equal(await valueOf(`return std.task.with_timeout(10000, function() std.task.sleep(1) return "v" end)`), "v");
+  const script = `return std.task.with_timeout(10000, function() std.task.sleep(1) return "v" end)`;
+  assert.equal(await valueOf(script), "v");
 });
 
 test("at the deadline the body is aborted, also in a busy loop and inside pcall", async () => {
@@ -19,7 +20,8 @@ test("at the deadline the body is aborted, also in a busy loop and inside pcall"
     try(2, function() while true do end end)
     try(3, function() while true do pcall(std.task.sleep, 1) end end)
     try(4, function() while true do pcall(function() while true do end end) end end)
-    try(5, function() coroutine.wrap(function() while true do pcall(coroutine.wrap(function() while true do end end)) end end)() end)
+    local function busy() while true do end end
+    try(5, function() coroutine.wrap(function() while true do pcall(coroutine.wrap(busy)) end end)() end)
     return {texts, log}`;
   const text = "task.with_timeout: exceeded 30 ms";
   const code = "task.timeout";
@@ -31,7 +33,11 @@ test("<close> of the body runs at the deadline, and bridges refuse there", async
     local seen = {}
     local ok = pcall(std.task.with_timeout, 20, function()
       local a <close> = setmetatable({}, {__close = function() seen[#seen + 1] = "second" end})
-      local b <close> = setmetatable({}, {__close = function() seen[#seen + 1] = "first" std.task.sleep(1) seen[#seen + 1] = "slept" end})
+      local b <close> = setmetatable({}, {__close = function()
+        seen[#seen + 1] = "first"
+        std.task.sleep(1)
+        seen[#seen + 1] = "slept"
+      end})
       while true do end
     end)
     return {ok, seen}`;
@@ -51,7 +57,8 @@ test("S3 given a child that swallows soft cancel, then it stops at its next susp
       std.task.sleep(10000)
     end, {grace_ms = 5000})
     return {tostring(e), seen}`;
-  assert.deepEqual(await valueOf(script), ["task.with_timeout: exceeded 20 ms", ["task cancelled", "cleaned up"]]);
+  const expected = ["task.with_timeout: exceeded 20 ms", ["task cancelled", "cleaned up"]];
+  assert.deepEqual(await valueOf(script), expected);
 });
 
 test("S3 after grace a child is aborted even inside pcall, and others live on meanwhile", async () => {
@@ -75,7 +82,8 @@ test("S3 after grace a child is aborted even inside pcall, and others live on me
 
 test("a busy child is aborted after grace although nothing else can run", async () => {
   const script = `
-    local ok, e = pcall(std.task.with_timeout, 20, function(s) s:spawn(function() while true do end end) end, {grace_ms = 30})
+    local function busy() while true do end end
+    local ok, e = pcall(std.task.with_timeout, 20, function(s) s:spawn(busy) end, {grace_ms = 30})
     return tostring(e)`;
   assert.equal(await valueOf(script), "task.with_timeout: exceeded 20 ms");
 });
@@ -116,7 +124,10 @@ test("an error of the body is raised again, and its children are cancelled", asy
 test("children that are not joined belong to the time limit", async () => {
   const script = `
     local done = false
-    local value = std.task.with_timeout(10000, function(s) s:spawn(function() std.task.sleep(20) done = true end) return "v" end)
+    local value = std.task.with_timeout(10000, function(s)
+      s:spawn(function() std.task.sleep(20) done = true end)
+      return "v"
+    end)
     return {value, done}`;
   assert.deepEqual(await valueOf(script), ["v", true]);
 });
@@ -124,9 +135,12 @@ test("children that are not joined belong to the time limit", async () => {
 test("inside the body the current task is the surrounding one", async () => {
   const script = `
     local h = std.task.spawn(function()
-      return std.task.with_timeout(10000, function() return std.task.with_timeout(10000, function() return std.task.current().id end) end)
+      return std.task.with_timeout(10000, function()
+        return std.task.with_timeout(10000, function() return std.task.current().id end)
+      end)
     end)
-    return {h.id == h:join(), std.task.with_timeout(10000, function() return std.task.current() == nil end)}`;
+    local outside = std.task.with_timeout(10000, function() return std.task.current() == nil end)
+    return {h.id == h:join(), outside}`;
   assert.deepEqual(await valueOf(script), [true, true]);
 });
 
@@ -155,7 +169,9 @@ test("an abort of the surrounding task ends the body", async () => {
   const script = `
     local beats = 0
     local h = std.task.spawn(function()
-      std.task.with_timeout(10000, function() while true do pcall(std.task.sleep, 1) beats = beats + 1 end end)
+      std.task.with_timeout(10000, function()
+        while true do pcall(std.task.sleep, 1) beats = beats + 1 end
+      end)
     end)
     std.task.sleep(20)
     h:abort()
@@ -170,21 +186,28 @@ test("an abort of the surrounding task ends the body", async () => {
 test("the inner of two time limits passes first", async () => {
   const script = `
     return std.task.with_timeout(10000, function()
-      return tostring(select(2, pcall(std.task.with_timeout, 1.5, function() std.task.sleep(10000) end)))
+      local function sleeps() std.task.sleep(10000) end
+      return tostring(select(2, pcall(std.task.with_timeout, 1.5, sleeps)))
     end)`;
   assert.equal(await valueOf(script), "task.with_timeout: exceeded 1.5 ms");
 });
 
 test("the time limit of an event aborts a body in its handler, and the handler isle goes on", async () => {
   const { run, end } = startLua(`
-    bus.on("stuck", function() std.task.with_timeout(60000, function() while true do pcall(std.task.sleep, 1) end end) end, {timeout_ms = 50})
-    bus.on("busy", function() std.task.scope(function(s) s:spawn(function() while true do end end) end) end, {timeout_ms = 50})
+    bus.on("stuck", function()
+      std.task.with_timeout(60000, function() while true do pcall(std.task.sleep, 1) end end)
+    end, {timeout_ms = 50})
+    bus.on("busy", function()
+      std.task.scope(function(s) s:spawn(function() while true do end end) end)
+    end, {timeout_ms = 50})
     bus.on("waits", function() pcall(std.task.sleep, 60000) end, {timeout_ms = 50})
     local n = 0
     bus.on("count", function() n = (n or 0) + 1 return n end)
     bus.serve()`);
   assert.equal(await run.request("count", null), 1);
-  for (const kind of ["stuck", "busy", "waits"]) await assert.rejects(run.request(kind, null), { message: "handler timeout" });
+  for (const kind of ["stuck", "busy", "waits"]) {
+    await assert.rejects(run.request(kind, null), { message: "handler timeout" });
+  }
   assert.equal(await run.request("count", null), 2, "the isle was not restarted");
   await run.stop();
   await end;

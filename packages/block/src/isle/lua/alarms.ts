@@ -3,7 +3,7 @@
 /** The longest wait of a timer of Node. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
-/** Calls back once when `ms` have passed, never early and however long that is; gives a way to call it off. */
+/** Calls back once when `ms` have passed, never early and however long it is; gives a way to call it off. */
 export function after(ms: number, monotonic: () => number, then: () => void): () => void {
   const dueAt = monotonic() + ms;
   let timer: NodeJS.Timeout;
@@ -33,7 +33,7 @@ export class Alarms {
     this.#monotonic = monotonic;
   }
 
-  /** `act` must not enter the VM: it may be called in the middle of an instruction. Gives a way to call it off. */
+  /** `act` must not enter the VM: it may come in the middle of an instruction. Gives a way to call it off. */
   set(ms: number, act: () => void): () => void {
     const alarm: Alarm = {
       at: this.#monotonic() + ms,

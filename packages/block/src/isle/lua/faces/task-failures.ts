@@ -39,7 +39,8 @@ export class Failures {
     this.#open.delete(n);
     const id = `t${n}`;
     const who = failure.name === undefined ? id : `${id} (${failure.name})`;
-    this.#isle.note("warn", "block", `task ${who} failed and nobody joined it: ${failure.text}`, { task: id });
+    const msg = `task ${who} failed and nobody joined it: ${failure.text}`;
+    this.#isle.note("warn", "block", msg, { task: id });
   }
 
   /** The scope has ended, and nobody joined these of its children. */

@@ -1,6 +1,6 @@
 /**
- * Scopes of std.task: children that end before their scope does. A scope belongs to the task that opened it; cancel and
- * abort of that task reach its children, and a body with a time limit.
+ * Scopes of std.task: children that end before their scope does. A scope belongs to the task that opened it;
+ * cancel and abort of that task reach its children, and a body with a time limit.
  */
 import type { Task } from "../tasks.ts";
 import type { LuaVm } from "../vm.ts";
@@ -56,7 +56,7 @@ export class Scope {
     for (const child of this.#children) this.#vm.abortTask(child);
   }
 
-  /** After `ms` the body is aborted and the children are cancelled; those that go on are aborted `graceMs` later. */
+  /** After `ms` the body is aborted, children are cancelled; who goes on is aborted `graceMs` later. */
   expireAfter(ms: number, graceMs: number): void {
     this.#alarms.push(this.#vm.alarms.set(ms, () => {
       this.expired = true;
@@ -67,7 +67,7 @@ export class Scope {
     }));
   }
 
-  /** The calling task waits until the last child has ended; its own soft cancel reaches them and does not end the wait. */
+  /** The calling task waits until the last child has ended. Its soft cancel reaches them, not the wait. */
   drain(L: number): number {
     if (this.#children.size === 0) return 0;
     return this.#vm.wait(L, (settle) => {

@@ -1,6 +1,7 @@
 /**
- * The Lua part of `std.task`. A task's record holds what it gave until it is joined, and lives as long as its handle or
- * its coroutine: nothing is kept for tasks nobody can ask about. Host functions are those of task.ts, by their names there.
+ * The Lua part of `std.task`. A task's record holds what it gave until it is joined, and lives as long as its
+ * handle or its coroutine: nothing is kept for tasks nobody can ask about. Host functions are those of
+ * task.ts, by their names there.
  */
 export const TASK_SOURCE = String.raw`
 local type, error, pcall, next, tostring, tonumber, setmetatable, rawget, format =
@@ -58,7 +59,9 @@ local function finish(rec, ok, value)
 end
 
 -- how: "" until the task has its turn, then "begun" until it ends
-local function record() return {n = 0, how = "", value = false, joined = false, started = clock(), ended = false} end
+local function record()
+  return {n = 0, how = "", value = false, joined = false, started = clock(), ended = false}
+end
 
 local function body(rec, fn, arg)
   return function()
@@ -79,7 +82,9 @@ local function options(fn, opts)
     end
   end
   local name, driver = rawget(opts, "name"), rawget(opts, "driver")
-  if name ~= nil and type(name) ~= "string" then fail(BAD, "std.task: opts.name: expected string, got " .. type(name)) end
+  if name ~= nil and type(name) ~= "string" then
+    fail(BAD, "std.task: opts.name: expected string, got " .. type(name))
+  end
   if driver ~= nil and type(driver) ~= "string" then
     fail(BAD, "std.task: opts.driver: expected string, got " .. type(driver))
   end
@@ -226,7 +231,9 @@ local function grace(opts)
   end
   local ms = rawget(opts, "grace_ms")
   if ms == nil then return default_grace end
-  if type(ms) ~= "number" then fail(BAD, "task.with_timeout: opts.grace_ms must be a number, got " .. type(ms)) end
+  if type(ms) ~= "number" then
+    fail(BAD, "task.with_timeout: opts.grace_ms must be a number, got " .. type(ms))
+  end
   return duration("task.with_timeout", 3, "grace_ms", ms)
 end
 

@@ -1,6 +1,6 @@
 /**
- * `std.task`: cooperative tasks of this isle. Handles, scopes and tokens are Lua objects (task-source.ts) over the few host
- * functions here; nothing of it needs the host's main thread.
+ * `std.task`: cooperative tasks of this isle. Handles, scopes and tokens are Lua objects (task-source.ts)
+ * over the few host functions here; nothing of it needs the host's main thread.
  */
 import { type BlockCode, blockError } from "../../../errors.ts";
 import type { Tenant } from "../../thread/tenant.ts";
@@ -22,9 +22,10 @@ interface Entry {
 
 export function installTask(isle: Tenant): void {
   const face = new TaskFace(isle);
-  const functions: Record<string, HostFunction> = { ...face.tasks(), ...face.waits(), ...face.scopes(), ...face.errors() };
+  const functions = { ...face.tasks(), ...face.waits(), ...face.scopes(), ...face.errors() };
   const names = [...Object.keys(functions), "default_grace"].join(", ");
-  runLua(isle, "task", `local ${names} = ...\n${TASK_SOURCE}`, [...Object.values(functions), isle.setup.taskGraceMs]);
+  const source = `local ${names} = ...\n${TASK_SOURCE}`;
+  runLua(isle, "task", source, [...Object.values(functions), isle.setup.taskGraceMs]);
 }
 
 class TaskFace {
@@ -118,7 +119,9 @@ class TaskFace {
       await: (L) => {
         const entry = this.#live.get(this.#number(L, 1));
         if (entry === undefined) return 0;
-        if (entry.task === (vm.current as Task).identity) throw blockError("runtime.failed", "a task cannot join itself");
+        if (entry.task === (vm.current as Task).identity) {
+          throw blockError("runtime.failed", "a task cannot join itself");
+        }
         return this.#waitFor(L, entry.task, false);
       },
     };
