@@ -67,14 +67,18 @@ export function nearest(name: string, words: readonly string[]): string | undefi
   return edits <= Math.max(1, Math.floor(name.length / 3)) ? word : undefined;
 }
 
+/** Letters to add, leave out, change, or to swap with the next. */
 function distance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + same));
+      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? Infinity) + 1 : Infinity;
+      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + same, swapped));
     }
+    before = row;
     row = next;
   }
   return row[b.length] as number;
