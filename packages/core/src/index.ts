@@ -32,3 +32,4 @@ export * from "./ports/kv.ts";
 export * from "./ports/series.ts";
 export * from "./ports/mesh.ts";
 export * from "./ports/workload.ts";
+export * from "./ports/isle.ts";

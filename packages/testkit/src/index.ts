@@ -8,3 +8,4 @@ export * from "./chapters/series.ts";
 export * from "./memory-kv.ts";
 export * from "./memory-series.ts";
 export * from "./kv-crash.ts";
+export * from "./chapters/isle.ts";
