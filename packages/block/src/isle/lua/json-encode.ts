@@ -2,7 +2,7 @@
  * Lua values to JSON text: compact or indented, keys sorted by bytes at every level, integers and floats kept apart
  * (42 and 42.0). Raw access only: metatables are not asked.
  */
-import { compareBytes, floatText, JSON_DEPTH_MAX } from "@atoll-run/core";
+import { floatText, JSON_DEPTH_MAX } from "@atoll-run/core";
 import { TYPE, typeName } from "./exports.ts";
 import { type LuaState, OutOfMemory } from "./state.ts";
 
@@ -30,8 +30,18 @@ const ESCAPED: readonly (Uint8Array | undefined)[] = Array.from({ length: 128 },
 const NULL = encoder.encode("null");
 const TRUE = encoder.encode("true");
 const FALSE = encoder.encode("false");
+/** Longer lists of members are sorted by the engine. */
+const INSERTED_MAX = 16;
 /** A buffer that grew beyond this is let go after use. */
 const KEPT_BYTES = 1 << 20;
+
+/** A member of an object as it was written: where its key stands in `#keys`, and where it stands in `#out`. */
+interface Member {
+  readonly key: number;
+  readonly keyEnd: number;
+  readonly from: number;
+  readonly to: number;
+}
 
 export class JsonEncoder {
   readonly #state: LuaState;
@@ -40,6 +50,10 @@ export class JsonEncoder {
   #out = new Uint8Array(1024);
   #length = 0;
   #lengthMax = 0;
+  /** Keys of the objects that are being written, one after the other, without escapes. */
+  #keys = new Uint8Array(256);
+  #keysLength = 0;
+  #spare = new Uint8Array(256);
 
   constructor(state: LuaState, rules: EncodeRules) {
     this.#state = state;
@@ -53,12 +67,15 @@ export class JsonEncoder {
   encode<T>(L: number, index: number, use: (text: Uint8Array) => T): T {
     this.#L = L;
     this.#length = 0;
+    this.#keysLength = 0;
     this.#lengthMax = this.#state.bytesLeft;
     try {
       this.#value(this.#state.x.lua_absindex(L, index), 0);
       return use(this.#out.subarray(0, this.#length));
     } finally {
       if (this.#out.length > KEPT_BYTES) this.#out = new Uint8Array(1024);
+      if (this.#keys.length > KEPT_BYTES) this.#keys = new Uint8Array(256);
+      if (this.#spare.length > KEPT_BYTES) this.#spare = new Uint8Array(256);
     }
   }
 
@@ -223,48 +240,116 @@ export class JsonEncoder {
     this.#byte(0x5d);
   }
 
-  /** Members are written in the table's order, then put in the order of their keys. */
+  /** Members are written in the table's order, each with a comma, then put in the order of their keys. */
   #object(index: number, depth: number): void {
     const { x } = this.#state;
     this.#byte(0x7b);
     const begin = this.#length;
-    const members: { key: string; from: number; to: number }[] = [];
+    const keys = this.#keysLength;
+    const members: Member[] = [];
     x.lua_pushnil(this.#L);
+    const top = x.lua_gettop(this.#L) + 1;
     while (x.lua_next(this.#L, index) !== 0) {
-      const top = x.lua_gettop(this.#L);
       const from = this.#length;
+      const key = this.#keysLength;
       this.#line(depth + 1);
-      const key = this.#key(top - 1);
-      this.#ascii(this.#rules.indent ? ": " : ":");
+      this.#key(top - 1);
+      const keyEnd = this.#keysLength;
+      this.#byte(0x3a);
+      if (this.#rules.indent) this.#byte(0x20);
       this.#value(top, depth + 1);
-      members.push({ key, from, to: this.#length });
+      this.#byte(0x2c);
+      members.push({ key, keyEnd, from, to: this.#length });
       this.#state.pop(this.#L);
     }
-    const written = this.#out.slice(begin, this.#length);
-    members.sort((a, b) => {
-      this.#state.worked(1);
-      return compareBytes(a.key, b.key);
-    });
-    this.#length = begin;
-    members.forEach(({ from, to }, i) => {
-      if (i > 0) this.#byte(0x2c);
-      this.#put(written.subarray(from - begin, to - begin));
-    });
-    if (members.length > 0) this.#line(depth);
+    this.#sort(members, begin);
+    this.#keysLength = keys;
+    if (members.length > 0) {
+      this.#length--;
+      this.#line(depth);
+    }
     this.#byte(0x7d);
   }
 
-  #key(index: number): string {
+  /** Puts the members, which fill `#out` from `begin` on, in the order of their keys. */
+  #sort(members: Member[], begin: number): void {
+    if (!this.#reorder(members)) return;
+    const size = this.#length - begin;
+    if (size > this.#spare.length) this.#spare = new Uint8Array(Math.max(this.#spare.length * 2, size));
+    copy(this.#out, begin, this.#spare, { at: 0, size });
+    let at = begin;
+    for (const { from, to } of members) {
+      copy(this.#spare, from - begin, this.#out, { at, size: to - from });
+      at += to - from;
+    }
+  }
+
+  /** Sorts the list itself; false when it was in order. Most objects have a handful of members, for which this is cheapest. */
+  #reorder(members: Member[]): boolean {
+    const compare = (a: Member, b: Member): number => {
+      this.#state.worked(1);
+      return this.#compareKeys(a, b);
+    };
+    let moved = false;
+    for (let i = 1; i < members.length; i++) {
+      const member = members[i] as Member;
+      let at = i;
+      for (; at > 0 && compare(members[at - 1] as Member, member) > 0; at--) members[at] = members[at - 1] as Member;
+      members[at] = member;
+      moved ||= at < i;
+      if (moved && members.length > INSERTED_MAX) {
+        members.sort(compare);
+        return true;
+      }
+    }
+    return moved;
+  }
+
+  /** By bytes, a beginning before what goes on. */
+  #compareKeys(a: Member, b: Member): number {
+    const size = Math.min(a.keyEnd - a.key, b.keyEnd - b.key);
+    for (let i = 0; i < size; i++) {
+      const difference = (this.#keys[a.key + i] as number) - (this.#keys[b.key + i] as number);
+      if (difference !== 0) return difference;
+    }
+    return a.keyEnd - a.key - (b.keyEnd - b.key);
+  }
+
+  #key(index: number): void {
     const type = this.#state.x.lua_type(this.#L, index);
     if (type === TYPE.string) {
       this.#string(index);
-      return this.#state.lossyText(this.#L, index);
+      this.#keepKey(index);
+      return;
     }
     if (type !== TYPE.number) throw new EncodeProblem(`unsupported table key type for JSON: ${typeName(type)}`);
     const value = this.#state.number(this.#L, index);
     const integer = this.#state.x.lua_isinteger(this.#L, index) !== 0;
-    const key = integer ? String(value) : floatText(value as number);
-    this.#ascii(`"${key}"`);
-    return key;
+    const from = this.#length + 1;
+    this.#ascii(`"${integer ? String(value) : floatText(value as number)}"`);
+    this.#appendKey(this.#out, from, this.#length - 1);
   }
+
+  #keepKey(index: number): void {
+    const { x, memory, scratch } = this.#state;
+    const p = x.lua_tolstring(this.#L, index, scratch);
+    this.#appendKey(memory.bytes, p, p + (memory.words[scratch >> 2] as number));
+  }
+
+  #appendKey(bytes: Uint8Array, from: number, to: number): void {
+    const need = this.#keysLength + to - from;
+    if (need > this.#keys.length) {
+      const wider = new Uint8Array(Math.max(this.#keys.length * 2, need));
+      wider.set(this.#keys.subarray(0, this.#keysLength));
+      this.#keys = wider;
+    }
+    for (let i = from; i < to; i++) this.#keys[this.#keysLength++] = bytes[i] as number;
+  }
+}
+
+/** For the few bytes of a usual member, a loop costs less than making a view of them. */
+function copy(source: Uint8Array, from: number, target: Uint8Array, to: { readonly at: number; readonly size: number }): void {
+  const { at, size } = to;
+  if (size > 256) target.set(source.subarray(from, from + size), at);
+  else for (let i = 0; i < size; i++) target[at + i] = source[from + i] as number;
 }
