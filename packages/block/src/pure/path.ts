@@ -8,7 +8,7 @@ import { argumentError, type PureFn, type PureFns } from "./pure-fn.ts";
 import { toUnits, type Text } from "./text.ts";
 
 export const pathFns: PureFns = {
-  join: { args: ["parts:string..."], call: join },
+  join: { args: ["parts:any..."], call: join },
   parent: ofPath(parent),
   filename: ofPath(fileName),
   stem: ofPath((path) => splitName(path)?.stem),

@@ -14,6 +14,8 @@ export function cancelChapter(open: () => SqlDatabase): void {
     await db.query("SELECT 1", [], A);
     await assert.rejects(db.query(ENDLESS, [], { ...A, timeoutMs: 150 }),
       { code: "sql.timeout", retry: "later", message: "sql.query timeout (150ms)" });
+    // a fresh child first: what never began is not uncertain
+    await db.query("SELECT 1", [], A);
     await assert.rejects(db.exec(ENDLESS, [], { ...A, timeoutMs: 150 }),
       { code: "sql.timeout", uncertain: true, message: "sql.exec timeout (150ms)" });
   });
