@@ -30,12 +30,14 @@ export function loadLuaModule(options: { cacheFile?: string } = {}): LuaModule {
 /** The stock module's bytes, after the check of its hash. */
 export function stockLuaBytes(): Uint8Array {
   const path = createRequire(import.meta.url).resolve("wasmoon/dist/glue.wasm");
-  const bytes = readFileSync(path);
+  return checkStock(readFileSync(path), path);
+}
+
+/** The bytes of the build that we know; throws for any other, with its path and hash. */
+export function checkStock(bytes: Uint8Array, path: string): Uint8Array {
   const hash = sha256(bytes);
-  if (hash !== SOURCE_SHA256) {
-    throw new Error(`${path} is not the Lua build this version was made for (sha256 ${hash}); install wasmoon 1.16.0 exactly`);
-  }
-  return bytes;
+  if (hash === SOURCE_SHA256) return bytes;
+  throw new Error(`${path} is not the Lua build this version was made for (sha256 ${hash}); install wasmoon 1.16.0 exactly`);
 }
 
 export function sha256(bytes: Uint8Array): string {
