@@ -31,7 +31,7 @@ test("at the deadline the body is aborted, also in a busy loop and inside pcall"
 test("<close> of the body runs at the deadline, and bridges refuse there", async () => {
   const script = `
     local seen = {}
-    local ok = pcall(std.task.with_timeout, 20, function()
+    local ok = pcall(std.task.with_timeout, 200, function()
       local a <close> = setmetatable({}, {__close = function() seen[#seen + 1] = "second" end})
       local b <close> = setmetatable({}, {__close = function()
         seen[#seen + 1] = "first"
@@ -47,7 +47,7 @@ test("<close> of the body runs at the deadline, and bridges refuse there", async
 test("S3 given a child that swallows soft cancel, then it stops at its next suspension", async () => {
   const script = `
     local seen = {}
-    local ok, e = pcall(std.task.with_timeout, 20, function(s)
+    local ok, e = pcall(std.task.with_timeout, 200, function(s)
       s:spawn(function()
         seen[1] = tostring(select(2, pcall(std.task.sleep, 10000)))
         seen[2] = "cleaned up"
@@ -57,7 +57,7 @@ test("S3 given a child that swallows soft cancel, then it stops at its next susp
       std.task.sleep(10000)
     end, {grace_ms = 5000})
     return {tostring(e), seen}`;
-  const expected = ["task.with_timeout: exceeded 20 ms", ["task cancelled", "cleaned up"]];
+  const expected = ["task.with_timeout: exceeded 200 ms", ["task cancelled", "cleaned up"]];
   assert.deepEqual(await valueOf(script), expected);
 });
 
@@ -66,7 +66,7 @@ test("S3 after grace a child is aborted even inside pcall, and others live on me
     local beats, seen = 0, {}
     local heart = std.task.spawn(function() while true do std.task.sleep(1) beats = beats + 1 end end)
     local seconds = std.time.measure(function()
-      pcall(std.task.with_timeout, 20, function(s)
+      pcall(std.task.with_timeout, 200, function(s)
         s:spawn(function()
           local guard <close> = setmetatable({}, {__close = function() seen[#seen + 1] = "closed" end})
           while true do pcall(std.task.sleep, 1) end
@@ -76,7 +76,7 @@ test("S3 after grace a child is aborted even inside pcall, and others live on me
     local during = beats
     std.task.sleep(20)
     heart:abort()
-    return {seconds >= 0.07, seen, during > 0, beats > during}`;
+    return {seconds >= 0.25, seen, during > 0, beats > during}`;
   assert.deepEqual(await valueOf(script), [true, ["closed"], true, true]);
 });
 
@@ -91,7 +91,7 @@ test("a busy child is aborted after grace although nothing else can run", async 
 test("a grace of 0 aborts the children at once", async () => {
   const script = `
     local caught = false
-    pcall(std.task.with_timeout, 20, function(s)
+    pcall(std.task.with_timeout, 200, function(s)
       s:spawn(function() pcall(std.task.sleep, 10000) caught = true end)
     end, {grace_ms = 0})
     return caught`;
@@ -101,7 +101,7 @@ test("a grace of 0 aborts the children at once", async () => {
 test("the grace is ATOLL_TASK_GRACE_MS unless it is given", async () => {
   const script = `
     local caught = false
-    pcall(std.task.with_timeout, 20, function(s)
+    pcall(std.task.with_timeout, 200, function(s)
       s:spawn(function() pcall(std.task.sleep, 10000) caught = true end)
     end)
     return caught`;
