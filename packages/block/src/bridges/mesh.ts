@@ -61,11 +61,14 @@ function withTrace(payload: Json, trace: TraceContext): Json {
 export interface MeshServing {
   ask(e: { kind: string; payload: string; meta: string; trace?: TraceContext }, o: CallOpts): Promise<string>;
   log(msg: string): void;
+  /** Milliseconds for an answer when the caller's budget is unknown. */
+  readonly ackMsMax: number;
 }
 
 /** What peers ask becomes events of kind `mesh`; a failure is a reply `{"error": …}`, never a broken call. */
 export function serveMesh(mesh: Mesh, to: MeshServing): Disposable {
-  return mesh.serve(async (from, payload, o) => {
+  return mesh.serve(async (from, payload, given) => {
+    const o = { ...given, deadlineMs: Number.isFinite(given.deadlineMs) ? given.deadlineMs : to.ackMsMax };
     const text = stringifyJson(payload);
     const meta = stringifyJson({ from, deadline_ms: Math.round(o.deadlineMs) });
     if (!text.ok || !meta.ok) return { error: "payload is not JSON" };

@@ -3,16 +3,18 @@
  * takes a config and parts; gives a result; promises the start order and the end-of-run order of the specification
  * (block 2.2, 2.3); refuses events once it ends; never leaves a thread, child, file or timer behind.
  */
-import { type Clock, Events, type Ids, isFault, type Json, type LogEvent, parseJson } from "@atoll-run/core";
-import { ANY_KIND, Bus, type Handle } from "../bus/dispatcher.ts";
+import { type Clock, Events, type Ids, isFault, type Json, LIMITS, type LogEvent } from "@atoll-run/core";
+import { ANY_KIND, Bus } from "../bus/dispatcher.ts";
 import type { ScriptHandler } from "../bridges/bus.ts";
 import type { Ops } from "../bridges/op.ts";
-import type { BlockConfig, BlockEvents, BlockResult, BlockRun, BlockStats, HostHandler } from "../config.ts";
+import type { BlockConfig, BlockEvents, BlockResult, BlockRun, BlockStats } from "../config.ts";
 import { type BlockError, blockError } from "../errors.ts";
 import type { IslePlacing } from "../isle/host/threads.ts";
 import type { Outcome, Role } from "../isle/thread/protocol.ts";
 import { RunIsles } from "./isles.ts";
 import { createKit, type Kit, type KitLinks, type KitParts } from "./kit.ts";
+import { bounded, hostHandle, readValue, scriptFault } from "./answers.ts";
+import { Masking } from "./masking.ts";
 import { type Prepared, prepare, toText } from "./prepare.ts";
 import { MovedHandlers } from "./moved-handlers.ts";
 import { finish } from "./finish.ts";
@@ -39,6 +41,7 @@ export class Run implements BlockRun {
   readonly #parts: RunParts;
   readonly #config: BlockConfig;
   readonly #events: Events<BlockEvents>;
+  readonly #masking = new Masking();
   readonly #warnings: string[] = [];
   readonly #begun: number;
   #phase: BlockStats["phase"] = "starting";
@@ -51,6 +54,7 @@ export class Run implements BlockRun {
   #reader: "serve" | "autoServe" | null = null;
   #serving: { stop(): void } | null = null;
   #stopped: { readonly reason: string } | null = null;
+  #graceTimer: Disposable | undefined;
   readonly #cancelled = Promise.withResolvers<void>();
   #end: (ending: Ending) => void = () => undefined;
   readonly #ended: Promise<Ending>;
@@ -67,8 +71,9 @@ export class Run implements BlockRun {
     this.ready = ready.promise;
     this.ready.catch(() => undefined);
     this.result = this.#run(ready.resolve).catch((error: unknown) => {
-      ready.reject(error);
-      throw error;
+      const masked = this.#masking.fault(error);
+      ready.reject(masked);
+      throw masked;
     });
     this.result.catch(() => undefined);
   }
@@ -79,6 +84,7 @@ export class Run implements BlockRun {
     signal?.addEventListener("abort", cancel, { once: true });
     try {
       const prepared = await prepare(this.#config);
+      this.#masking.learn(prepared.env);
       for (const warning of prepared.warnings) this.#warn(warning);
       this.#start(prepared);
       if (signal?.aborted === true) cancel();
@@ -89,6 +95,7 @@ export class Run implements BlockRun {
       return this.#settle(ending, unfinished);
     } finally {
       signal?.removeEventListener("abort", cancel);
+      this.#graceTimer?.[Symbol.dispose]();
       this.#phase = "ended";
       this.#events.close();
     }
@@ -109,7 +116,7 @@ export class Run implements BlockRun {
     if (this.#config.anyHandler !== undefined) bus.register(ANY_KIND, { handle: hostHandle(this.#config.anyHandler) });
     const kit = createKit(this.#parts, this.#config, prepared, {
       log: (level, target, msg, fields) => this.#log(level, target, msg, fields),
-      events: this.#events, exit: (code) => this.#end({ how: "exited", code }),
+      emit: (name, fact) => this.#emit(name, fact), exit: (code) => this.#end({ how: "exited", code }),
       bus: {
         owned: () => this.#reader, register: (kind, handler, timeoutMs) => this.#register(kind, handler, timeoutMs),
         serve: () => this.#serve(),
@@ -120,16 +127,16 @@ export class Run implements BlockRun {
     this.#kit = kit;
     this.#isles = new RunIsles({
       placing: this.#parts.placing, trace: prepared.trace, callsMax: prepared.limits.isleQueueMax,
-      setup: (role, control, shared) => isleSetup(this.#config, prepared, { role, control, shared, agentId: kit.agentId }),
+      setup: (role, control, shared) => isleSetup(this.#config, prepared, { parts: this.#parts, role, control, shared, agentId: kit.agentId }),
       ops: (): Ops => kit.ops, print: (role, bytes) => this.#print(role, bytes),
       note: (role, note) => kit.note(role, note), died: (role, fault) => this.#died(role, fault),
     });
     this.#about = { script: prepared.name, trace: prepared.trace };
     this.#meter = new PrintMeter(prepared.limits, (text) => {
-      this.#events.emit("limit", { limit: "isle.output", text });
+      this.#emit("limit", { limit: "isle.output", text });
       this.#log("warn", "block", text);
     });
-    this.#moved = new MovedHandlers(this.#isles, (text) => this.#log("warn", "bus", text));
+    this.#moved = new MovedHandlers(this.#isles, prepared.limits, (text) => this.#log("warn", "bus", text));
     if (this.#config.autoServe === true) {
       this.#reader = "autoServe";
       bus.read();
@@ -165,11 +172,18 @@ export class Run implements BlockRun {
     await stop.promise;
     this.#serving = null;
     if (await this.#bus?.drain() === false) this.#log("warn", "bus", "bus.serve: grace window exceeded; forcing exit");
+    if (this.#stopped !== null) this.#cancelAfterGrace();
+  }
+
+  /** A stop becomes a cancel when the script does not end within the grace time. */
+  #cancelAfterGrace(): void {
+    const graceMs = this.#config.limits?.graceMs ?? LIMITS.graceMs.default;
+    this.#graceTimer ??= this.#parts.clock.after(graceMs, () => this.cancel(this.#stopped?.reason));
   }
 
   #failed(event: { kind: string; id: string }, fault: unknown): void {
     const { code, message } = isFault(fault) ? fault : { code: "bus.handler_failed", message: String(fault) };
-    this.#events.emit("bus:failed", { kind: event.kind, id: event.id, code, text: message });
+    this.#emit("bus:failed", { kind: event.kind, id: event.id, code, text: message });
     this.#log("warn", "bus", `handler for '${event.kind}' failed: ${message}`);
   }
 
@@ -189,13 +203,14 @@ export class Run implements BlockRun {
   // ---- isles
 
   #died(role: Role, fault: BlockError): void {
-    if (fault.code === "isle.timeout" || fault.code === "isle.memory") this.#events.emit("limit", { limit: fault.code, text: fault.message });
+    if (fault.code === "isle.timeout" || fault.code === "isle.memory") this.#emit("limit", { limit: fault.code, text: fault.message });
+    this.#kit?.isleGone(role);
     if (role === "main" || this.#phase !== "running") {
       this.#end({ how: "failed", fault });
       return;
     }
     if (!this.#moved?.restart(this.#parts.clock.monotonic(), fault.facts["cotenant"] !== true)) this.#end({ how: "failed", fault });
-    else this.#events.emit("isle:restarted", { isle: "handler", why: fault.message });
+    else this.#emit("isle:restarted", { isle: "handler", why: fault.message });
   }
 
   #print(role: Role, all: Uint8Array): void | Promise<void> {
@@ -230,12 +245,18 @@ export class Run implements BlockRun {
   }
 
   #warn(text: string): void {
-    this.#warnings.push(text);
+    const max = this.#config.limits?.warningsMax ?? LIMITS.warningsMax.default;
+    if (this.#warnings.length < max) this.#warnings.push(this.#masking.text(text));
     this.#log("warn", "block", text);
   }
 
+  /** Tells an event with texts in it. */
+  #emit<N extends keyof BlockEvents>(name: N, fact: BlockEvents[N]): void {
+    this.#events.emit(name, this.#masking.fields({ ...fact }) as unknown as BlockEvents[N]);
+  }
+
   #log(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>): void {
-    const event = { level, target, msg, ...(fields === undefined ? {} : { fields }) };
+    const event = { level, target, msg: this.#masking.text(msg), ...(fields === undefined ? {} : { fields: this.#masking.fields(fields) }) };
     this.#events.emit("log", event);
     this.#config.log?.write({ ...event, ...this.#about });
   }
@@ -264,14 +285,17 @@ export class Run implements BlockRun {
   ): Promise<Json> {
     if (this.#phase === "starting") await this.ready;
     const event = { kind, payload: toText(payload, "payload"), meta: toText(o.meta ?? null, "meta"), ...(o.id === undefined ? {} : { id: o.id }) };
-    return readValue(await this.#ask(event, "request", o));
+    const reply = await this.#ask(event, "request", o).catch((error: unknown) => {
+      throw this.#masking.fault(error);
+    });
+    return readValue(reply);
   }
 
   stop(reason = "stop"): Promise<BlockResult> {
     this.#stopped ??= { reason };
-    const serving = this.#serving;
-    if (serving === null && this.#reader === null) this.cancel(reason);
-    else serving?.stop();
+    if (this.#serving !== null) this.#serving.stop();
+    else if (this.#reader === "autoServe") this.#cancelAfterGrace();
+    else if (this.#reader === null) this.cancel(reason);
     return this.result;
   }
 
@@ -285,7 +309,8 @@ export class Run implements BlockRun {
   }
 
   events(o: { buffer?: number } = {}): ReturnType<BlockRun["events"]> {
-    return this.#events.stream(o) as ReturnType<BlockRun["events"]>;
+    const buffer = o.buffer ?? this.#config.limits?.runEventsMax ?? LIMITS.runEventsMax.default;
+    return this.#events.stream({ buffer }) as ReturnType<BlockRun["events"]>;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -295,46 +320,3 @@ export class Run implements BlockRun {
 }
 
 const IGNORED = { settle: () => undefined, fail: () => undefined };
-
-function hostHandle(handler: HostHandler): Handle {
-  return async (event, { signal }) => {
-    const reply = await handler({ kind: event.kind, id: event.id, payload: readValue(event.payload), meta: readValue(event.meta), signal });
-    return reply === undefined ? "null" : toText(reply, "reply");
-  };
-}
-
-function readValue(text: string): Json {
-  const parsed = parseJson(text);
-  if (!parsed.ok) throw blockError("json.decode", `reply: ${parsed.problem}`);
-  return parsed.value;
-}
-
-/** The caller's own bound: the answer may come later, but nobody waits for it. */
-async function bounded(
-  answer: Promise<string>, clock: Clock, o: { deadlineMs?: number; signal?: AbortSignal | undefined; kind: string },
-): Promise<string> {
-  if (o.deadlineMs === undefined && o.signal === undefined) return answer;
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = o.deadlineMs === undefined ? undefined
-    : clock.after(o.deadlineMs, () => reject(blockError("bus.timeout", "handler timeout", { facts: { kind: o.kind } })));
-  const abort = (): void => reject(blockError("run.cancelled", "cancelled"));
-  o.signal?.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([answer, promise]);
-  } finally {
-    timer?.[Symbol.dispose]();
-    o.signal?.removeEventListener("abort", abort);
-  }
-}
-
-function scriptFault(outcome: Outcome & { ok: false }): Error {
-  if (outcome.fault?.code === "run.cancelled" || outcome.fault?.code.startsWith("isle.")) {
-    return blockError(outcome.fault.code as "run.cancelled", outcome.fault.text, { facts: outcome.fault.facts, retry: outcome.fault.retry });
-  }
-  if (outcome.text === "not enough memory") return blockError("isle.memory", "limit error: not enough memory");
-  const code = outcome.fault?.code === "script.syntax" ? "script.syntax" : "script.failed";
-  const traceback = outcome.traceback === "" ? "" : `\n${outcome.traceback}`;
-  return blockError(code, `script error: ${outcome.text}${traceback}`, {
-    facts: { text: outcome.text, ...(outcome.fault === undefined ? {} : { raised: outcome.fault.code }), ...(outcome.value === undefined ? {} : { value: outcome.value }) },
-  });
-}

@@ -27,18 +27,26 @@ export interface Finished {
   readonly warnings: string[];
 }
 
+/** Even when the time of the end is used up, each step gets this long, in milliseconds. */
+const STEP_MS_MIN = 20;
+/** What the end of a thread takes whose isle did not end by itself, in milliseconds. */
+const THREAD_END_MS = 250;
+
 export async function finish(f: Finishing): Promise<Finished> {
   const report: Finished = { unfinished: [], warnings: [] };
-  const step = (name: string, ms: number, work: () => Promise<unknown>): Promise<void> => bounded(f.clock, report, { name, ms, work });
+  let endsAt = Infinity;
+  const step = (name: string, ms: number, work: () => Promise<unknown>): Promise<void> =>
+    bounded(f.clock, report, { name, ms: Math.min(ms, Math.max(STEP_MS_MIN, endsAt - f.clock.monotonic())), work });
   if (f.killMain) await step("main isle", 400, () => f.isles.kill("main", blockError("run.cancelled", "cancelled")));
   if (f.linger) await step("tasks", f.limits.lingerMs, () => linger(f));
   f.bus.closeIntake();
+  endsAt = f.clock.monotonic() + f.limits.graceMs + f.limits.endMsMax;
   await step("bus", f.limits.graceMs + f.limits.hardStopMs + 100, async () => {
     if (!(await f.bus.drain())) report.unfinished.push("bus handler");
     f.bus.close();
   });
   await step("children", 2_500, () => f.kit.endChildren());
-  await step("isles", 500, () => f.isles.close());
+  await step("isles", f.limits.isleEndMsMax + THREAD_END_MS, () => f.isles.close());
   await step("stores", 2_000, () => f.kit.closeStores());
   await step("mesh and http", 1_000, () => f.kit.closeNetwork());
   await step("output", 1_000, () => f.kit.flush());

@@ -2,7 +2,7 @@
  * The tools of one run: gate, children, stores, network, and the ops that scripts call with them. Everything is made when
  * it is first used.
  */
-import { type Clock, type Events, type Ids, type Json, type KvStore, parseJson, type SeriesStore, type SqlDatabase } from "@atoll-run/core";
+import { type Clock, type Ids, type Json, type KvStore, parseJson, type SeriesStore, type SqlDatabase } from "@atoll-run/core";
 import { type BusOpParts, busOps } from "../bridges/bus.ts";
 import { ScriptEnv, envOps } from "../bridges/env.ts";
 import { fsOps } from "../bridges/fs.ts";
@@ -14,7 +14,7 @@ import { stdioOps } from "../bridges/stdio.ts";
 import { storeOps } from "../bridges/stores.ts";
 import { ChildRunner } from "../children/runner.ts";
 import type { BusEvent } from "../bus/dispatcher.ts";
-import type { BlockConfig, BlockEvents, OutputSource, Sink } from "../config.ts";
+import type { BlockConfig, BlockEvents, OutputSource } from "../config.ts";
 import { blockError } from "../errors.ts";
 import { deniedError } from "../grants/denied.ts";
 import { guarded } from "./guarded.ts";
@@ -23,7 +23,9 @@ import type { Resolver } from "../bridges/http/client.ts";
 import { createGate } from "../grants/create-gate.ts";
 import type { FromThread, Role } from "../isle/thread/protocol.ts";
 import { moduleOps } from "../modules/ops.ts";
+import type { SearchDirs } from "../modules/search.ts";
 import { type Prepared, toText } from "./prepare.ts";
+import { Sinks } from "./sinks.ts";
 
 /** How stores are opened; the composing program names the drivers. */
 export interface StoreOpeners {
@@ -42,6 +44,8 @@ export interface KitParts {
   readonly searchPath: string;
   /** Writes to the program's own stdout or stderr: what "inherit" means. */
   readonly inherit: (stream: "stdout" | "stderr", bytes: Uint8Array) => void | Promise<void>;
+  /** Folder of blocks beside the program, when it has one: searched after those of the project. */
+  readonly programBlocksDir?: string;
   /** Looks after children even when this process is killed; for one run only. */
   readonly childWatch?: ChildWatch;
 }
@@ -55,7 +59,7 @@ export interface ChildWatch {
 
 export interface KitLinks {
   log(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>): void;
-  readonly events: Events<BlockEvents>;
+  emit<N extends keyof BlockEvents>(name: N, fact: BlockEvents[N]): void;
   exit(code: number): void;
   readonly bus: BusOpParts;
   ask(e: Omit<BusEvent, "seq" | "id" | "deadlineAt"> & { readonly id?: string }, what: string, o: { deadlineMs?: number; signal?: AbortSignal | undefined }): Promise<string>;
@@ -66,6 +70,8 @@ export interface Kit {
   readonly agentId: string;
   stdout(bytes: Uint8Array, from: OutputSource): void | Promise<void>;
   note(role: Role, note: FromThread & { t: "note" }): void;
+  /** Lets go of what an isle that is gone had open. */
+  isleGone(role: Role): void;
   endChildren(): Promise<void>;
   /** Files that scripts left open, and the databases. */
   closeStores(): Promise<void>;
@@ -76,51 +82,63 @@ export interface Kit {
 export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, links: KitLinks): Kit {
   const gate = createGate({
     grants: p.grants, projectRoot: p.projectRoot, cwd: p.projectRoot, secrets: config.secrets ?? [],
-    onDenied: (denial) => links.events.emit("denied", { text: deniedError(denial).message, grant: denial.grant ?? "" }),
+    onDenied: (denial) => links.emit("denied", { text: deniedError(denial).message, grant: denial.grant ?? "" }),
   });
   const env = new ScriptEnv(p.env, gate);
-  const stdout = toSink(config.stdout, "stdout", parts);
-  const stderr = toSink(config.stderr, "stderr", parts);
+  const sinks = new Sinks({ stdout: config.stdout, stderr: config.stderr }, parts.inherit);
   const runner = new ChildRunner({
     clock: parts.clock, gate, env: () => env.all(), searchPath: parts.searchPath,
     mark: parts.childWatch?.mark ?? parts.ids.uuid4(), onStarting: () => parts.childWatch?.starting(),
-    onChild: (fact) => links.events.emit(fact.state === "up" ? "child:up" : "child:down", { pid: fact.pid }),
+    onChild: (fact) => links.emit(fact.state === "up" ? "child:up" : "child:down", { pid: fact.pid }),
   }, { childrenLiveMax: p.limits.childrenLiveMax, childStopMs: p.limits.childStopMs });
   const handles = new Handles(256);
+  const closing: Promise<void>[] = [];
   const stores = lazyStores(parts, config, p);
   const http = lazyHttp({ gate, clock: parts.clock, ids: parts.ids, ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }) }, p.limits);
   const ops: Ops = {
     ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, { queryTimeoutMs: p.limits.sqlMs }),
     ...meshOps({ mesh: config.mesh, gate }, p.limits),
     ...shOps({ gate, runner, clock: parts.clock, handles, projectRoot: p.projectRoot,
-      write: (stream, bytes) => (stream === "stdout" ? stdout : stderr)(bytes, "child") }, p.limits),
+      write: (stream, bytes) => sinks[stream](bytes, "child") }, p.limits),
     ...http.ops, ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
-    ...stdioOps({ stderr: (bytes) => stderr(bytes, "main") }), ...moduleOps({ gate, clock: parts.clock, dirs: p }, p.limits),
+    ...stdioOps({ stderr: (bytes) => sinks.stderr(bytes, "main") }), ...moduleOps({ gate, clock: parts.clock, dirs: searchDirs(parts, p) }, p.limits),
     "os.exit": ([code]) => {
       links.exit(Number(code ?? 0));
       return new Promise(() => undefined);
     },
   };
   const serving = config.mesh === undefined ? undefined : serveMesh(config.mesh, {
-    ask: (e, o) => links.ask(e, "mesh", o), log: (msg) => links.log("warn", "mesh", msg),
+    ask: (e, o) => links.ask(e, "mesh", o), log: (msg) => links.log("warn", "mesh", msg), ackMsMax: p.limits.ackMsMax,
   });
   return {
-    ops: guarded(ops, config.guard), agentId: config.mesh?.id ?? "", stdout,
-    note: (role, note) => links.log(note.level, note.target, note.msg, { ...note.fields, isle: role }),
+    ops: guarded(ops, config.guard), agentId: config.mesh?.id ?? "", stdout: sinks.stdout,
+    note: (role, note) => {
+      links.log(note.level, note.target, note.msg, { ...note.fields, isle: role });
+      const called = calledTool(note);
+      if (called !== undefined) links.emit("tool:called", called);
+    },
+    isleGone: (role) => void closing.push(handles.closeIsle(role)),
     endChildren: () => runner.killAll(), closeStores: async () => {
-      await Promise.all([handles.closeAll(), stores.close()]);
+      await Promise.all([...closing, handles.closeAll(), stores.close()]);
     },
     closeNetwork: async () => {
       serving?.[Symbol.dispose]();
       await http.close();
     },
-    flush: () => Promise.resolve(),
+    flush: () => sinks.flush(),
   };
 }
 
-function toSink(sink: Sink | undefined, stream: "stdout" | "stderr", parts: KitParts): Exclude<Sink, string> {
-  if (sink === undefined || sink === "inherit") return (bytes) => parts.inherit(stream, bytes);
-  return sink === "ignore" ? () => undefined : sink;
+/** Where modules are looked for: in the folders of the run, then in that of the program. */
+export function searchDirs(parts: Pick<KitParts, "programBlocksDir">, p: Prepared): SearchDirs {
+  const { scriptDir, projectRoot } = p;
+  return { scriptDir, projectRoot, ...(parts.programBlocksDir === undefined ? {} : { programBlocksDir: parts.programBlocksDir }) };
+}
+
+/** What the line at the end of a tool call tells. */
+function calledTool({ target, fields }: FromThread & { t: "note" }): BlockEvents["tool:called"] | undefined {
+  if (target !== "lua" || fields?.["prefix"] !== "ab.obs" || fields["event"] !== "tool_result") return undefined;
+  return { tool: String(fields["tool"]), ok: fields["ok"] === true };
 }
 
 function toolOps(config: BlockConfig): Ops {

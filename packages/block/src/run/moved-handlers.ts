@@ -1,12 +1,9 @@
 /** Handlers of scripts: those that moved are kept as images, so that a restarted handler isle has them again. */
 import type { BusEvent, Handle } from "../bus/dispatcher.ts";
-import type { TraceContext } from "@atoll-run/core";
+import type { BlockLimits, TraceContext } from "@atoll-run/core";
 import type { ScriptHandler } from "../bridges/bus.ts";
 import type { MovedFunction } from "../isle/thread/protocol.ts";
 import type { RunIsles } from "./isles.ts";
-
-const RESTARTS_MAX = 3;
-const WINDOW_MS = 60_000;
 
 interface Image {
   readonly kind: string;
@@ -15,16 +12,20 @@ interface Image {
   ref: Promise<number>;
 }
 
+export type RestartLimits = Pick<BlockLimits, "handlerRestartsMax" | "handlerRestartWindowMs">;
+
 export class MovedHandlers {
   readonly #isles: RunIsles;
+  readonly #limits: RestartLimits;
   readonly #warn: (text: string) => void;
   readonly #images = new Map<string, Image>();
   /** Lets go of the function behind a kind: it was replaced. */
   readonly #release = new Map<string, () => void>();
   readonly #restarts: number[] = [];
 
-  constructor(isles: RunIsles, warn: (text: string) => void) {
+  constructor(isles: RunIsles, limits: RestartLimits, warn: (text: string) => void) {
     this.#isles = isles;
+    this.#limits = limits;
     this.#warn = warn;
   }
 
@@ -59,8 +60,9 @@ export class MovedHandlers {
 
   /** Opens the handler isle again; false when it has died too often by its own fault. */
   restart(now: number, counted: boolean): boolean {
-    while (this.#restarts.length > 0 && now - (this.#restarts[0] as number) > WINDOW_MS) this.#restarts.shift();
-    if (this.#restarts.length >= RESTARTS_MAX) return false;
+    const { handlerRestartsMax, handlerRestartWindowMs } = this.#limits;
+    while (this.#restarts.length > 0 && now - (this.#restarts[0] as number) > handlerRestartWindowMs) this.#restarts.shift();
+    if (this.#restarts.length >= handlerRestartsMax) return false;
     if (counted) this.#restarts.push(now);
     this.#isles.open("handler");
     for (const image of this.#images.values()) {

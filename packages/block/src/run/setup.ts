@@ -2,6 +2,7 @@
 import type { BlockConfig } from "../config.ts";
 import { packagePath } from "../modules/search.ts";
 import type { IsleSetup, Role } from "../isle/thread/protocol.ts";
+import { type KitParts, searchDirs } from "./kit.ts";
 import { type Prepared, toText } from "./prepare.ts";
 
 /** What a task gets to end after a timeout, milliseconds; a setting that is no number counts as not given. */
@@ -9,7 +10,7 @@ const TASK_GRACE_MS = 1_000;
 const DRIVERS = new Set(["async_fn", "async", "coroutine"]);
 
 export function isleSetup(
-  config: BlockConfig, p: Prepared, o: { role: Role; control: SharedArrayBuffer; shared: boolean; agentId: string },
+  config: BlockConfig, p: Prepared, o: { parts: Pick<KitParts, "programBlocksDir">; role: Role; control: SharedArrayBuffer; shared: boolean; agentId: string },
 ): IsleSetup {
   const restricted = p.grants !== "all";
   const grace = p.env["ATOLL_TASK_GRACE_MS"] ?? p.env["AGENT_BLOCK_TASK_GRACE_MS"] ?? "";
@@ -22,7 +23,7 @@ export function isleSetup(
       syncWaitMsMax: p.limits.syncWaitMsMax, softStopMs: p.limits.softStopMs, taskAbortMsMax: p.limits.taskAbortMsMax,
       liveTasksMax: p.limits.liveTasksMax,
     },
-    globals: p.globals, packagePath: packagePath({ scriptDir: p.scriptDir, projectRoot: p.projectRoot }),
+    globals: p.globals, packagePath: packagePath(searchDirs(o.parts, p)),
     projectRoot: p.projectRoot, agentId: o.agentId, scriptName: p.name, textOnly: restricted,
     hostTools: (config.hostTools ?? []).map((tool) => ({
       name: tool.name, description: tool.description, input_schema: toText(tool.input_schema, `hostTools.${tool.name}.input_schema`),
