@@ -71,14 +71,14 @@ export class LuaErrors {
     }
   }
 
-  /** Where a message handler was called from, without the two levels of our own under each task. */
+  /** Where a message handler was called from, without levels of our own: the two under each task, and coroutine functions. */
   traceback(T: number): string {
     const { x, main } = this.#state;
     x.lua_checkstack(main, 8);
     x.luaL_traceback(main, T, 0, 2);
     const text = this.#state.lossyText(main, -1);
     this.#state.pop(main);
-    return text.split("\n").slice(0, -2).join("\n");
+    return text.split("\n").slice(0, -2).filter((line) => !line.startsWith("\t[atoll")).join("\n");
   }
 
   /** The fault data of an error object of ours on top of the stack, else undefined. */

@@ -14,6 +14,12 @@ local pcall, xpcall, error, select, type, rawequal, tostring = pcall, xpcall, er
 local resume, yield, create, close, status = coroutine.resume, coroutine.yield, coroutine.create, coroutine.close, coroutine.status
 local pack, concat, load, setmetatable = table.pack, table.concat, load, setmetatable
 
+-- what Lua's own functions say of a wrong argument, at the place of the caller of ours
+local function expect(want, n, fn, v)
+  if type(v) == want then return end
+  error("bad argument #" .. n .. " to '" .. fn .. "' (" .. want .. " expected, got " .. type(v) .. ")", 3)
+end
+
 -- coroutines that wait for the host: their task goes on with them, nobody else may
 local waiting = setmetatable({}, {__mode = "k"})
 
@@ -32,10 +38,12 @@ local function step(co, ok, a, ...)
   return ok, a, ...
 end
 function coroutine.resume(co, ...)
+  expect("thread", 1, "resume", co)
   if waiting[co] then return false, "cannot resume non-suspended coroutine" end
   return step(co, resume(co, ...))
 end
 function coroutine.status(co)
+  expect("thread", 1, "status", co)
   if waiting[co] then return "normal" end
   return status(co)
 end
@@ -48,6 +56,7 @@ local function unwrap(co, ok, ...)
   error(e, 0)
 end
 function coroutine.wrap(f)
+  expect("function", 1, "wrap", f)
   local co = create(f)
   return function(...)
     if waiting[co] then error("cannot resume non-suspended coroutine", 2) end
@@ -78,17 +87,28 @@ local function caught(ok, ...)
   if not ok and cancelling() then error((...), 0) end
   return ok, ...
 end
-_G.pcall = function(...) return caught(pcall(...)) end
-_G.xpcall = function(...) return caught(xpcall(...)) end
+_G.pcall = function(...)
+  if select("#", ...) == 0 then error("bad argument #1 to 'pcall' (value expected)", 2) end
+  return caught(pcall(...))
+end
+_G.xpcall = function(f, handler, ...)
+  expect("function", 2, "xpcall", handler)
+  return caught(xpcall(f, handler, ...))
+end
 function coroutine.close(co)
-  if waiting[co] then error("cannot close a normal coroutine", 2) end
+  expect("thread", 1, "close", co)
+  local how = waiting[co] and "normal" or status(co)
+  if how == "normal" or how == "running" then error("cannot close a " .. how .. " coroutine", 2) end
   return caught(close(co))
 end
 local function loaded(f, e, ...)
   if f == nil and cancelling() then error(e, 0) end
   return f, e, ...
 end
-_G.load = function(...) return loaded(load(...)) end
+_G.load = function(chunk, ...)
+  if type(chunk) ~= "string" and type(chunk) ~= "number" then expect("function", 1, "load", chunk) end
+  return loaded(load(chunk, ...))
+end
 
 function print(...)
   local line = pack(...)
