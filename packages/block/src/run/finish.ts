@@ -37,6 +37,8 @@ export async function finish(f: Finishing): Promise<Finished> {
   let endsAt = Infinity;
   const step = (name: string, ms: number, work: () => Promise<unknown>): Promise<void> =>
     bounded(f.clock, report, { name, ms: Math.min(ms, Math.max(STEP_MS_MIN, endsAt - f.clock.monotonic())), work });
+  // only what a script that returned has left behind may still emit
+  if (!f.linger) f.bus.closeIntake();
   if (f.killMain) await step("main isle", 400, () => f.isles.kill("main", blockError("run.cancelled", "cancelled")));
   if (f.linger) await step("tasks", f.limits.lingerMs, () => linger(f));
   f.bus.closeIntake();
