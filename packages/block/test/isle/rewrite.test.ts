@@ -30,7 +30,7 @@ describe("the rewritten module", () => {
     assert.equal(checkStock(stock, "x"), stock);
   });
 
-  const cut: readonly (readonly [what: string, from: RegExp | string, change: (bytes: Uint8Array) => Uint8Array])[] = [
+  const cut: readonly (readonly [what: string, problem: RegExp, change: (bytes: Uint8Array) => Uint8Array])[] = [
     ["an empty module", /no section/, () => Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)],
     ["a module without its code", /no section/, (bytes) => bytes.subarray(0, 2000)],
   ];
