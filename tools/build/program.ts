@@ -3,12 +3,17 @@
  * chunks. What the code names by `new URL("./x", import.meta.url)` (worker and child entries, scripts,
  * folders) is laid beside the chunks under its base name, and the name in the code is shortened to fit.
  */
-import { chmodSync, copyFileSync, cpSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync, copyFileSync, cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync,
+} from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { runChild } from "../child.ts";
 import { bundle, type OutputChunk, type RolldownPlugin } from "../rolldown.ts";
 import { readFacts, type UrlFact } from "../tidy/facts.ts";
 import { writeNotices } from "./notices.ts";
+
+const PREPARE_TIMEOUT_MS = 60_000;
 
 export interface ProgramOrder {
   readonly root: string;
@@ -27,9 +32,13 @@ type Named = { readonly as: "entry" | "asset" | "folder"; readonly path: string 
 export async function buildProgram(order: ProgramOrder): Promise<string> {
   const bin = join(order.target, "bin");
   const inputs: Record<string, string> = { main: join(order.source, "bin/main.ts") };
+  const prepare = join(order.source, "bin/prepare.ts");
+  if (existsSync(prepare)) inputs["prepare"] = prepare;
   let chunks: readonly OutputChunk[] = [];
   for (let known = 0; known < Object.keys(inputs).length;) {
     known = Object.keys(inputs).length;
+    // What an earlier turn made and this one does not would be published for nothing.
+    rmSync(bin, { recursive: true, force: true });
     chunks = await bundle({ inputs, outDir: bin, external: isBuiltin, plugins: [shortenUrls(order)] });
     for (const { path } of namedIn(order, chunks).filter(({ as }) => as === "entry")) {
       addEntry(inputs, path);
@@ -37,10 +46,20 @@ export async function buildProgram(order: ProgramOrder): Promise<string> {
   }
   layAssets(namedIn(order, chunks), bin);
   writeNotices(chunks.flatMap((chunk) => chunk.moduleIds), join(bin, "THIRD-PARTY.txt"));
+  if (existsSync(prepare)) await runPrepare(join(bin, "prepare.js"));
   const start = join(bin, `${order.command}.js`);
   copyFileSync(fileURLToPath(new URL("./program.js", import.meta.url)), start);
   chmodSync(start, 0o755);
   return `./bin/${order.command}.js`;
+}
+
+/** The program may lay more beside itself, made by its own code; what makes it is not published. */
+async function runPrepare(file: string): Promise<void> {
+  const end = await runChild({
+    command: process.execPath, args: [file], cwd: dirname(file), timeoutMs: PREPARE_TIMEOUT_MS,
+  });
+  if (end.code !== 0) throw new Error(`${basename(file)} failed:\n${end.output}`);
+  rmSync(file);
 }
 
 function isBuiltin(specifier: string): boolean {

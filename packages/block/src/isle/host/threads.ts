@@ -50,12 +50,14 @@ export class IsleThread implements IsleCarrier {
   /** Taken when the first isle is opened: until then a starting thread and the compiler work side by side. */
   #module: (() => WebAssembly.Module) | undefined;
 
-  constructor(module: () => WebAssembly.Module) {
+  constructor(module: () => WebAssembly.Module, o: { readonly saveCode?: string | undefined } = {}) {
     this.#module = module;
     const bell = new SharedArrayBuffer(BELL.words * 4);
     this.#bell = new Int32Array(bell);
     const cache = getCompileCacheDir();
-    const data: ThreadData = { bell, ...(cache === undefined ? {} : { codeCache: dirname(cache) }) };
+    const data: ThreadData = {
+      bell, ...(cache === undefined ? {} : { codeCache: dirname(cache) }), ...(o.saveCode === undefined ? {} : { saveCode: o.saveCode }),
+    };
     // an empty environment: nothing of the host's is in reach of the thread
     this.#worker = new Worker(entry, { workerData: data, env: {}, execArgv: [], trackUnmanagedFds: false });
     this.#worker.on("message", (message: FromThread) => this.#isles.get(message.isle)?.hear(message));
@@ -160,14 +162,14 @@ export interface IslePlacing {
 
 /**
  * A thread for each isle, ended with it: the way of `atoll run`. `module` may be a function, which is called for the first
- * isle; `warm` threads are started at once.
+ * isle; `warm` threads are started at once. `saveCode`: folder for the bytecode of the isles' own Lua code.
  */
 export function ownThreads(
-  module: WebAssembly.Module | (() => WebAssembly.Module), o: { readonly warm?: number } = {},
+  module: WebAssembly.Module | (() => WebAssembly.Module), o: { readonly warm?: number; readonly saveCode?: string } = {},
 ): IslePlacing {
   const threads = new Set<IsleCarrier>();
   const start = (): IsleThread => {
-    const thread = new IsleThread(module instanceof WebAssembly.Module ? () => module : module);
+    const thread = new IsleThread(module instanceof WebAssembly.Module ? () => module : module, o);
     threads.add(thread);
     return thread;
   };

@@ -4,7 +4,8 @@
  */
 import { LuaErrors } from "./errors.ts";
 import { STATUS, TYPE } from "./exports.ts";
-import { OutOfMemory } from "./state.ts";
+import { ownCode } from "./own-code.ts";
+import { OutOfMemory } from "./vm-errors.ts";
 import type { LuaVm } from "./vm.ts";
 import { AWAIT } from "./waits.ts";
 
@@ -126,8 +127,6 @@ fault.__metatable = "error"
 return base, fault
 `;
 
-let compiled: Uint8Array | undefined;
-
 export interface Prelude {
   readonly errors: LuaErrors;
   /** Reference of the function under every task: it calls the function it is given. */
@@ -138,8 +137,7 @@ export interface Prelude {
 export function bootPrelude(vm: LuaVm): Prelude {
   const { state } = vm;
   const L = state.main;
-  compiled ??= compile(vm, SOURCE, "=[atoll]");
-  loadOrThrow(vm, compiled, "=[atoll]");
+  loadOwn(vm, "=[atoll]", SOURCE);
   state.x.lua_pushlightuserdata(L, AWAIT);
   state.pushFunction(L, vm.define((T) => {
     state.x.lua_pushboolean(T, vm.cancelling() ? 1 : 0);
@@ -163,15 +161,19 @@ export function bootPrelude(vm: LuaVm): Prelude {
   return { errors, base: state.ref(L) };
 }
 
-/** Bytecode of a chunk of ours; a fault in it is our own bug. */
-export function compile(vm: LuaVm, source: string, chunk: string): Uint8Array {
-  loadOrThrow(vm, source, chunk);
-  const bytes = vm.state.dump(vm.state.main);
-  vm.state.pop(vm.state.main);
-  return bytes;
+/** Loads a chunk of ours onto the main stack; compiled once in a thread. A fault in it is our own bug. */
+export function loadOwn(vm: LuaVm, chunk: string, source: string): void {
+  let code = ownCode().get(chunk);
+  if (code === undefined) {
+    loadOrThrow(vm, source, chunk);
+    code = vm.state.dump(vm.state.main);
+    vm.state.pop(vm.state.main);
+    ownCode().set(chunk, code);
+  }
+  loadOrThrow(vm, code, chunk);
 }
 
-export function loadOrThrow(vm: LuaVm, code: string | Uint8Array, chunk: string): void {
+function loadOrThrow(vm: LuaVm, code: string | Uint8Array, chunk: string): void {
   const problem = vm.state.load(vm.state.main, code, chunk);
   if (problem !== undefined) throw new Error(`${chunk}: ${problem}`);
 }

@@ -4,6 +4,8 @@
  * sent; never runs script code outside a VM.
  */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { writeOwnCode } from "../lua/own-code.ts";
+import { installFaces } from "../lua/faces/all.ts";
 import { toTerminate } from "../lua/vm.ts";
 import { BELL, type FromThread, type ThreadData, type ToThread } from "./protocol.ts";
 import { Tenant } from "./tenant.ts";
@@ -49,7 +51,9 @@ function open({ isle, setup }: ToThread & { t: "open" }): void {
   try {
     tenants.set(isle, new Tenant(isle, setup, {
       module: module as WebAssembly.Module, post, pump, messageWaits: () => Atomics.load(bell, BELL.rings) !== heard, soon,
+      install: installFaces,
     }));
+    if (data.saveCode !== undefined) writeOwnCode(data.saveCode);
     post({ t: "opened", isle });
   } catch (error) {
     const why = toTerminate(error);

@@ -11,6 +11,8 @@ export interface ThreadData {
   readonly bell: SharedArrayBuffer;
   /** Folder where compiled code is kept, when the host keeps it. */
   readonly codeCache?: string;
+  /** Folder to write the bytecode of our own Lua code to, once: for the build. */
+  readonly saveCode?: string;
 }
 
 /** Words of the thread's shared memory. */

@@ -2,7 +2,7 @@
 import type { Value } from "../../../bridges/op.ts";
 import type { Tenant } from "../../thread/tenant.ts";
 import { TYPE } from "../exports.ts";
-import { callOrThrow, compile, loadOrThrow } from "../prelude.ts";
+import { callOrThrow, loadOwn } from "../prelude.ts";
 import type { HostFunction } from "../vm.ts";
 
 /** Pushes the table at a dotted path of globals, making what is missing: `["std", "kv"]`. */
@@ -33,17 +33,10 @@ export function define(isle: Tenant, name: string, fn: HostFunction): void {
   isle.vm.state.pop(isle.vm.state.main);
 }
 
-const compiledChunks = new Map<string, Uint8Array>();
-
 /** Runs Lua code of ours with host functions as its arguments; compiled once in a thread. */
 export function runLua(isle: Tenant, chunk: string, source: string, args: readonly (HostFunction | Value)[]): void {
   const { vm } = isle;
-  let code = compiledChunks.get(chunk);
-  if (code === undefined) {
-    code = compile(vm, source, `=[atoll ${chunk}]`);
-    compiledChunks.set(chunk, code);
-  }
-  loadOrThrow(vm, code, `=[atoll ${chunk}]`);
+  loadOwn(vm, `=[atoll ${chunk}]`, source);
   for (const arg of args) {
     if (typeof arg === "function") vm.state.pushFunction(vm.state.main, vm.define(arg));
     else vm.state.push(vm.state.main, arg);
