@@ -82,6 +82,8 @@ for (const [place, options] of PLACES) {
 
   const h6 = "H6 given a loop inside pcall inside coroutine.wrap inside a task, when the signal aborts";
   test(`${h6}, then run.cancelled, and no worker lives (${place})`, async () => {
+    // threads of the pool stay: they are there before the watch
+    await valueOf("return 1", options);
     const handles = watchHandles();
     const cancel = new AbortController();
     const { run, printed, end } = startLua(`
