@@ -9,3 +9,4 @@ export * from "./memory-kv.ts";
 export * from "./memory-series.ts";
 export * from "./kv-crash.ts";
 export * from "./chapters/isle.ts";
+export type { IsleScripts, IsleUnderTest } from "./chapters/isle-under-test.ts";

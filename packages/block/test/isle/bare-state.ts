@@ -2,7 +2,8 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LuaJson } from "../../src/isle/lua/json.ts";
-import { LuaState, POLL_TICKS } from "../../src/isle/lua/state.ts";
+import { POLL_TICKS } from "../../src/isle/lua/machine.ts";
+import { LuaState } from "../../src/isle/lua/state.ts";
 import { loadLuaModule } from "../../src/isle/lua-module.ts";
 
 let module: WebAssembly.Module | undefined;

@@ -144,9 +144,11 @@ describe("I4 what cannot move", () => {
       local f = io.open("scratch", "w")
       local fn = function() return f end
       return {tostring(select(2, pcall(mesh.on, fn))), tostring(select(2, pcall(bus.on_any, fn)))}`);
-    const [mesh, any] = (await end).result?.value as string[];
-    assert.match(mesh as string, /^mesh\.on: handler for 'mesh' captures 'f' \(userdata\)/);
-    assert.match(any as string, /^bus\.on_any: handler for '__on_any' captures 'f' \(userdata\)/);
+    const { result } = await end;
+    assert.ok(result !== undefined);
+    const [mesh, any] = result.value as [string, string];
+    assert.match(mesh, /^mesh\.on: handler for 'mesh' captures 'f' \(userdata\)/);
+    assert.match(any, /^bus\.on_any: handler for '__on_any' captures 'f' \(userdata\)/);
   });
 
   test("tables that share their parts are bounded by memory, and told so", async () => {

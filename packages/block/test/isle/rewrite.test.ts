@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { checkStock, loadLuaModule, REWRITTEN_SHA256, sha256, stockLuaBytes } from "../../src/isle/lua-module.ts";
-import { SLOT } from "../../src/isle/lua/state.ts";
+import { SLOT } from "../../src/isle/lua/machine.ts";
 import { rewrite } from "../../src/isle/wasm/rewrite.ts";
 import { bareState, evaluate } from "./bare-state.ts";
 

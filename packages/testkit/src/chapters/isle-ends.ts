@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "../until.ts";
-import type { IsleScripts, Start } from "./isle.ts";
+import type { IsleScripts, Start } from "./isle-under-test.ts";
 
 /** No assertion about speed: what is over within this is over. */
 const OVER_MS = 20_000;

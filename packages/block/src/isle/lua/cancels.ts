@@ -5,7 +5,7 @@
 import type { Alarms } from "./alarms.ts";
 import { LuaRaise } from "./errors.ts";
 import type { Meter } from "./meter.ts";
-import { Terminate } from "./state.ts";
+import { Terminate } from "./vm-errors.ts";
 import type { Deliver, Scheduler, Task } from "./tasks.ts";
 import type { VmHost, VmLimits } from "./vm-host.ts";
 import { cancelledError, type Waits } from "./waits.ts";

@@ -5,7 +5,8 @@
 import { type FaultData, isFault } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { TYPE, typeName } from "./exports.ts";
-import { type LuaState, OutOfMemory } from "./state.ts";
+import type { LuaState } from "./state.ts";
+import { OutOfMemory } from "./vm-errors.ts";
 
 /** A plain Lua error: the string as it is, no object. */
 export class LuaRaise extends Error {}

@@ -4,7 +4,8 @@
  */
 import { floatText, JSON_DEPTH_MAX } from "@atoll-run/core";
 import { TYPE, typeName } from "./exports.ts";
-import { type LuaState, OutOfMemory } from "./state.ts";
+import type { LuaState } from "./state.ts";
+import { OutOfMemory } from "./vm-errors.ts";
 
 export interface EncodeRules {
   /** S writes a table with an array part and other keys as an object; J refuses it. */

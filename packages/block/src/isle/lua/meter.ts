@@ -6,7 +6,9 @@
  */
 import type { Alarms } from "./alarms.ts";
 import { LuaRaise } from "./errors.ts";
-import { type LuaState, POLL_TICKS, SLOT, Terminate } from "./state.ts";
+import { POLL_TICKS, SLOT } from "./machine.ts";
+import type { LuaState } from "./state.ts";
+import { Terminate } from "./vm-errors.ts";
 import type { Scheduler, Task } from "./tasks.ts";
 import type { VmHost, VmLimits } from "./vm-host.ts";
 

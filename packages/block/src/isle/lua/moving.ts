@@ -7,7 +7,7 @@ import { blockError } from "../../errors.ts";
 import type { Capture, MovedFunction } from "../thread/protocol.ts";
 import { TYPE, typeName } from "./exports.ts";
 import type { LuaJson } from "./json.ts";
-import { OutOfMemory } from "./state.ts";
+import { OutOfMemory } from "./vm-errors.ts";
 import type { LuaVm } from "./vm.ts";
 import { REGISTRY } from "../wasm/shims.ts";
 

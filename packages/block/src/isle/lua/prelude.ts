@@ -6,7 +6,9 @@ import { LuaErrors } from "./errors.ts";
 import { STATUS, TYPE } from "./exports.ts";
 import { ownCode } from "./own-code.ts";
 import { OutOfMemory } from "./vm-errors.ts";
-import type { LuaVm } from "./vm.ts";
+import type { LuaState } from "./state.ts";
+import type { Task } from "./tasks.ts";
+import type { HostFunction, VmHost } from "./vm-host.ts";
 import { AWAIT } from "./waits.ts";
 
 const SOURCE = String.raw`
@@ -133,8 +135,22 @@ export interface Prelude {
   readonly base: number;
 }
 
+interface Loading {
+  readonly state: LuaState;
+}
+
+/** The VM as its prelude sees it. */
+interface Booting extends Loading {
+  readonly host: VmHost;
+  readonly current: Task | null;
+  define(fn: HostFunction): number;
+  cancelling(): boolean;
+  failing(L: number): number;
+  sleep(L: number, ms: number): number;
+}
+
 /** Runs the prelude in a fresh VM. */
-export function bootPrelude(vm: LuaVm): Prelude {
+export function bootPrelude(vm: Booting): Prelude {
   const { state } = vm;
   const L = state.main;
   loadOwn(vm, "=[atoll]", SOURCE);
@@ -162,7 +178,7 @@ export function bootPrelude(vm: LuaVm): Prelude {
 }
 
 /** Loads a chunk of ours onto the main stack; compiled once in a thread. A fault in it is our own bug. */
-export function loadOwn(vm: LuaVm, chunk: string, source: string): void {
+export function loadOwn(vm: Loading, chunk: string, source: string): void {
   let code = ownCode().get(chunk);
   if (code === undefined) {
     loadOrThrow(vm, source, chunk);
@@ -173,13 +189,13 @@ export function loadOwn(vm: LuaVm, chunk: string, source: string): void {
   loadOrThrow(vm, code, chunk);
 }
 
-function loadOrThrow(vm: LuaVm, code: string | Uint8Array, chunk: string): void {
+function loadOrThrow(vm: Loading, code: string | Uint8Array, chunk: string): void {
   const problem = vm.state.load(vm.state.main, code, chunk);
   if (problem !== undefined) throw new Error(`${chunk}: ${problem}`);
 }
 
 /** Calls the function below `args` values on the main stack. */
-export function callOrThrow(vm: LuaVm, args: number, results: number): void {
+export function callOrThrow(vm: Loading, args: number, results: number): void {
   const { state } = vm;
   const L = state.main;
   const status = state.x.lua_pcallk(L, args, results, 0, 0, 0);

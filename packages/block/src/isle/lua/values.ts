@@ -3,7 +3,8 @@ import { JSON_DEPTH_MAX } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
 import { TYPE, typeName } from "./exports.ts";
-import { type LuaState, OutOfMemory } from "./state.ts";
+import type { LuaMachine } from "./machine.ts";
+import { OutOfMemory } from "./vm-errors.ts";
 
 /** What one value costs outside of the VM, beside its text, in bytes. */
 const VALUE_BYTES = 16;
@@ -11,7 +12,7 @@ const VALUE_BYTES = 16;
 type Keep = (L: number, index: number) => number;
 
 /** Value at a stack index. Functions become references when `keep` is given, else undefined. */
-export function readValue(state: LuaState, L: number, index: number, keep?: Keep): Value {
+export function readValue(state: LuaMachine, L: number, index: number, keep?: Keep): Value {
   return new Reader(state, L, keep).value(index, 0);
 }
 
@@ -27,12 +28,12 @@ export function sizeOf(value: Value): number {
 }
 
 class Reader {
-  readonly #state: LuaState;
+  readonly #state: LuaMachine;
   readonly #L: number;
   readonly #keep: Keep | undefined;
   #left: number;
 
-  constructor(state: LuaState, L: number, keep: Keep | undefined) {
+  constructor(state: LuaMachine, L: number, keep: Keep | undefined) {
     this.#state = state;
     this.#L = L;
     this.#keep = keep;
@@ -133,7 +134,7 @@ class Reader {
 }
 
 /** Pushes a value; undefined is nil, null the sentinel. At least one place must be free on the stack. */
-export function pushValue(state: LuaState, L: number, value: Value): void {
+export function pushValue(state: LuaMachine, L: number, value: Value): void {
   const { x } = state;
   switch (typeof value) {
     case "number":
@@ -150,7 +151,7 @@ export function pushValue(state: LuaState, L: number, value: Value): void {
 
 type ObjectValue = Exclude<Value, undefined | boolean | number | bigint | string>;
 
-function pushObject(state: LuaState, L: number, value: ObjectValue): void {
+function pushObject(state: LuaMachine, L: number, value: ObjectValue): void {
   const { x } = state;
   if (value === null) x.lua_pushlightuserdata(L, 0);
   else if (value instanceof Uint8Array) state.pushBytes(L, value);

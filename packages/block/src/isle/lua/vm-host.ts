@@ -1,5 +1,5 @@
 /** What a VM is told of its limits, and what it needs of the thread it lives in. */
-import type { Terminate } from "./state.ts";
+import type { Terminate } from "./vm-errors.ts";
 
 /** Milliseconds where the name says Ms; `Infinity` = none. */
 export interface VmLimits {

@@ -8,7 +8,7 @@ import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
 import type { Kept } from "../lua/kept.ts";
 import type { LuaJson } from "../lua/json.ts";
-import { OutOfMemory } from "../lua/state.ts";
+import { OutOfMemory } from "../lua/vm-errors.ts";
 import type { Deliver, Task } from "../lua/tasks.ts";
 import { sizeOf } from "../lua/values.ts";
 import type { LuaVm } from "../lua/vm.ts";

@@ -2,12 +2,11 @@
 import { type FaultData, isFault, toFaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
-import { installFaces } from "../lua/faces/all.ts";
 import { loadMoved, modulesOf } from "../lua/moving.ts";
 import type { ArgReader } from "../lua/arguments.ts";
 import { LuaJson } from "../lua/json.ts";
 import { Kept } from "../lua/kept.ts";
-import { OutOfMemory, type Terminate } from "../lua/state.ts";
+import { OutOfMemory, type Terminate } from "../lua/vm-errors.ts";
 import type { Task } from "../lua/tasks.ts";
 import { sizeOf } from "../lua/values.ts";
 import { LuaVm } from "../lua/vm.ts";
@@ -22,6 +21,8 @@ export interface ThreadParts {
   pump(ms: number): boolean;
   messageWaits(): boolean;
   soon(work: () => void): void;
+  /** Puts the bridges into the fresh isle. */
+  install(isle: Tenant): void;
 }
 
 export interface CallOptions {
@@ -77,7 +78,7 @@ export class Tenant {
     this.kept = new Kept(state, isle);
     this.reader = { state, json: this.json, kept: this.kept };
     this.#calls = new Calls({ isle, vm: this.vm, json: this.json, kept: this.kept, post: (message) => this.post(message) });
-    installFaces(this);
+    parts.install(this);
   }
 
   // ---- to the host

@@ -3,7 +3,8 @@ import { checkData, type ValidType, type ValueView } from "../../../pure/validat
 import type { Tenant } from "../../thread/tenant.ts";
 import { badArgument } from "../arguments.ts";
 import { TYPE, typeName } from "../exports.ts";
-import { type LuaState, OutOfMemory } from "../state.ts";
+import type { LuaState } from "../state.ts";
+import { OutOfMemory } from "../vm-errors.ts";
 import { define } from "./face.ts";
 
 export function installValidate(isle: Tenant): void {
