@@ -13,8 +13,8 @@ const PROGRAM = existsSync(BUILT) ? BUILT : join(ROOT, "packages/atoll/bin/main.
 const WAIT_MS_MAX = 30_000;
 
 /**
- * What runs while the program is killed: alone, with children of its own, deaf to signals, in a session of its
- * own, behind a pipe, many at once. `NAME` is unique for the round.
+ * What runs while the program is killed: alone, with children of its own, deaf to signals, in a session of
+ * its own, behind a pipe, many at once. `NAME` is unique for the round.
  */
 const CHILDREN = [
   'sh.exec("sleep 1000.NAME")',

@@ -1,6 +1,6 @@
 /**
- * Goal: no process outlives a program that is killed with SIGKILL. Method: scripts start children in several ways,
- * the program is killed at a random moment, and then no process with the round's name may be left.
+ * Goal: no process outlives a program that is killed with SIGKILL. Method: scripts start children in several
+ * ways, the program is killed at a random moment, and then no process with the round's name may be left.
  */
 import { type Proof, roundSeed } from "../../tools/prove/proof.ts";
 import { killRound } from "./orphan-round.ts";

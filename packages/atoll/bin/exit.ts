@@ -2,7 +2,9 @@
 import { isFault } from "@atoll-run/core";
 
 /** Exit codes that have a name. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, internal: 70, limit: 124, signal: 128, brokenPipe: 141 } as const;
+export const EXIT = {
+  ok: 0, failed: 1, usage: 2, internal: 70, limit: 124, signal: 128, brokenPipe: 141,
+} as const;
 
 const BY_CODE: Readonly<Record<string, number>> = {
   "config.invalid": EXIT.usage,

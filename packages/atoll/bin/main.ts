@@ -1,6 +1,6 @@
 /**
- * The program `atoll`. Thin: each command is loaded when it is called, and the thread of a script's isle, which
- * takes longest to start, is started before everything else.
+ * The program `atoll`. Thin: each command is loaded when it is called, and the thread of a script's isle,
+ * which takes longest to start, is started before everything else.
  */
 import { enableCompileCache } from "node:module";
 import type { Threads } from "./program/threads.ts";

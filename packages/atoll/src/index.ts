@@ -1,6 +1,7 @@
 export { type Json, type Log, luaFloat, type Mesh, type TraceContext } from "@atoll-run/core";
 export {
-  type BlockCode, type BlockConfig, BlockError, type BlockEvent, type BlockEvents, type BlockResult, type BlockRun,
+  type BlockCode, type BlockConfig, BlockError, type BlockEvent, type BlockEvents, type BlockResult,
+  type BlockRun,
   createLocalMesh, type Guard, type HostHandler, type HostTool, type IslePool, type Sink, toWorkload,
 } from "@atoll-run/block";
 export { createPool } from "./compose/pool.ts";

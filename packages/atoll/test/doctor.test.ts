@@ -7,7 +7,8 @@ import { atoll, place, runScript } from "./support/cli.ts";
 
 interface Report {
   readonly ok: boolean;
-  readonly findings: { name: string; ok: boolean; text: string; fix?: string; facts?: Record<string, unknown> }[];
+  readonly findings: { name: string; ok: boolean; text: string; fix?: string; facts?: Record<string,
+    unknown> }[];
 }
 
 function home(t: TestContext): string {
@@ -16,16 +17,20 @@ function home(t: TestContext): string {
   return path;
 }
 
-async function report(t: TestContext, args: readonly string[], env: Record<string, string | undefined>): Promise<Report & { code: number | null }> {
+async function report(
+  t: TestContext, args: readonly string[], env: Record<string, string | undefined>): Promise<Report & {
+  code: number | null }> {
   const { code, stdout } = await atoll(place(t), ["doctor", "--json", ...args], { env });
   return { ...JSON.parse(stdout) as Report, code };
 }
 
-test("doctor tells versions, the disk's fsync, home, cache and hidden secrets, and changes nothing", async (t) => {
+test("doctor tells versions, the disk's fsync, home, cache and hidden secrets, and changes nothing",
+  async (t) => {
   const path = home(t);
   const { code, ok, findings } = await report(t, [], { ATOLL_HOME: path, PET_TOKEN: "x", MAX_TOKENS: "5" });
   assert.deepEqual([code, ok], [0, true]);
-  const of = (name: string): Report["findings"][number] | undefined => findings.find((finding) => finding.name === name);
+  const of = (name: string): Report["findings"][number] | undefined => findings
+    .find((finding) => finding.name === name);
   assert.match(of("atoll")?.text ?? "", /^\d+\.\d+\.\d+/);
   assert.equal(of("node")?.facts?.["version"], process.versions.node);
   assert.equal(of("sqlite")?.text, process.versions.sqlite);
@@ -45,7 +50,8 @@ test("doctor says what is missing and how to get it, exit 1", async (t) => {
   writeFileSync(join(path, "kv.sqlite"), "no database at all");
   const broken = await report(t, [], { ATOLL_HOME: path, ATOLL_ZEBRA: "1" });
   assert.deepEqual(broken.findings.filter(({ ok }) => !ok).map(({ name, text }) => [name, text]), [
-    ["std.kv", `${join(path, "kv.sqlite")} is not a SQLite file`], ["settings", "ATOLL_ZEBRA: there is no such setting"],
+    ["std.kv", `${join(path, "kv.sqlite")} is not a SQLite file`],
+    ["settings", "ATOLL_ZEBRA: there is no such setting"],
   ]);
 });
 

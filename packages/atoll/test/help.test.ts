@@ -7,7 +7,8 @@ import { COMMANDS } from "../bin/program/table.ts";
 import { atoll, place } from "./support/cli.ts";
 
 test("--version prints the version of the package", async (t) => {
-  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string };
   for (const flag of ["--version", "-V"]) {
     const { code, stdout, stderr } = await atoll(place(t), [flag]);
     assert.deepEqual([code, stdout, stderr], [0, `atoll ${version}\n`, ""]);
@@ -22,7 +23,8 @@ test("--help is everywhere, with examples and exit codes", async (t) => {
     for (const args of [[command.name, "--help"], [command.name, "-h"], ["help", command.name]]) {
       const { code, stdout, stderr } = await atoll(at, args);
       assert.deepEqual([code, stderr], [0, ""], args.join(" "));
-      for (const part of [`Usage: atoll ${command.name}`, "Examples:", "Exit codes:", ...command.flags.map(({ name }) => `--${name}`)]) {
+      for (const part of [`Usage: atoll ${command.name}`, "Examples:", "Exit codes:",
+        ...command.flags.map(({ name }) => `--${name}`)]) {
         assert.ok(stdout.includes(part), `${args.join(" ")} lacks ${part}`);
       }
       for (const line of stdout.split("\n")) assert.ok(line.length <= 100, line);
@@ -32,7 +34,9 @@ test("--help is everywhere, with examples and exit codes", async (t) => {
 
 test("help that nobody reads to its end is no error", async (t) => {
   const at = place(t);
-  const piped = spawnSync("sh", ["-c", `"$0" "$1" run --help | head -n 1`, process.execPath, new URL("../bin/main.ts", import.meta.url).pathname], {
+  const piped = spawnSync(
+    "sh", ["-c", `"$0" "$1" run --help | head -n 1`, process.execPath,
+    new URL("../bin/main.ts", import.meta.url).pathname], {
     cwd: at.cwd, encoding: "utf8",
   });
   assert.deepEqual([piped.stdout, piped.stderr], ["Usage: atoll run [FLAGS] SCRIPT [-- ARGS…]\n", ""]);
@@ -43,8 +47,11 @@ test("completion prints a script for bash, zsh and fish that names every command
   for (const shell of ["bash", "zsh", "fish"]) {
     const { code, stdout, stderr } = await atoll(at, ["completion", shell]);
     assert.deepEqual([code, stderr], [0, ""]);
-    for (const { name, flags } of COMMANDS) for (const word of [name, ...flags.map((flag) => flag.name)]) assert.ok(stdout.includes(word), `${shell}: ${word}`);
-    const parsed = hasShell(shell) ? spawnSync(shell, ["-n"], { input: stdout, encoding: "utf8" }) : undefined;
+    for (const { name, flags } of COMMANDS) for (
+      const word of [name, ...flags.map((flag) => flag.name)]) assert.ok(
+      stdout.includes(word), `${shell}: ${word}`);
+    const parsed = hasShell(shell) ? spawnSync(shell, ["-n"], { input: stdout, encoding: "utf8" })
+      : undefined;
     assert.equal(parsed?.status ?? 0, 0, parsed?.stderr);
   }
   const wrong = await atoll(at, ["completion", "tcsh"]);
@@ -52,13 +59,15 @@ test("completion prints a script for bash, zsh and fish that names every command
   assert.match(wrong.stderr, /tcsh: name one of bash, zsh, fish/);
 });
 
-test("completion in bash offers commands, flags, words and files", { skip: hasShell("bash") ? false : "there is no bash" }, async (t) => {
+test("completion in bash offers commands, flags, words and files",
+  { skip: hasShell("bash") ? false : "there is no bash" }, async (t) => {
   const at = place(t);
   at.file("agent.lua", "");
   const { stdout } = await atoll(at, ["completion", "bash"]);
   const offers = (...words: string[]): string[] => {
     const script = `${stdout}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _atoll; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    return execFileSync("bash", ["-c", script, "bash", ...words], { cwd: at.cwd, encoding: "utf8" }).split("\n").filter((word) => word !== "");
+    return execFileSync("bash", ["-c", script, "bash", ...words], { cwd: at.cwd, encoding: "utf8" })
+      .split("\n").filter((word) => word !== "");
   };
   assert.deepEqual(offers("atoll", "do"), ["doctor"]);
   assert.deepEqual(offers("atoll", "run", "--prom"), ["--prompt", "--prompt-file"]);

@@ -17,7 +17,8 @@ export async function completion(args: readonly string[]): Promise<number> {
   const [shell = ""] = positionals;
   const script = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
   if (problems.length > 0 || positionals.length !== 1 || script === undefined) {
-    const wrong = { where: { name: shell === "" ? "SHELL" : shell }, problem: `name one of ${Object.keys(SHELLS).join(", ")}` };
+    const wrong = { where: { name: shell === "" ? "SHELL" : shell },
+      problem: `name one of ${Object.keys(SHELLS).join(", ")}` };
     await complainOf(problems.length > 0 ? problems : [wrong], usageLine(command));
     return EXIT.usage;
   }
@@ -26,7 +27,8 @@ export async function completion(args: readonly string[]): Promise<number> {
 }
 
 function words(command: Command): string {
-  const flags = command.flags.flatMap((flag) => [`--${flag.name}`, ...(flag.short === undefined ? [] : [`-${flag.short}`])]);
+  const flags = command.flags
+    .flatMap((flag) => [`--${flag.name}`, ...(flag.short === undefined ? [] : [`-${flag.short}`])]);
   return [...flags, ...(Array.isArray(command.complete) ? command.complete as string[] : [])].join(" ");
 }
 
@@ -34,12 +36,14 @@ function bash(): string {
   const cases = COMMANDS.flatMap((command) => command.flags.flatMap((flag) => {
     const offer = offerBash(flag.complete);
     const names = [`--${flag.name}`, ...(flag.short === undefined ? [] : [`-${flag.short}`])];
-    return flag.value === undefined || flag.optional === true ? [] : names.map((name) => `    ${command.name}:${name}) ${offer}; return ;;`);
+    return flag.value === undefined || flag.optional === true ? []
+      : names.map((name) => `    ${command.name}:${name}) ${offer}; return ;;`);
   }));
   const lists = COMMANDS.map((command) => `    ${command.name}) words="${words(command)}" ;;`);
   return `# bash completion of atoll: source <(atoll completion bash)
 _atoll() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" command="\${COMP_WORDS[1]}" words=
+  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}"
+  local command="\${COMP_WORDS[1]}" words=
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "${COMMANDS.map(({ name }) => name).join(" ")} help --help --version" -- "$word"))
@@ -91,9 +95,11 @@ compdef _atoll atoll`;
 
 function zshFlag(flag: Flag): string[] {
   const names = [`--${flag.name}`, ...(flag.short === undefined ? [] : [`-${flag.short}`])];
-  const value = flag.value === undefined ? "" : `${flag.optional === true ? "::" : ":"}${flag.value}:${zshAction(flag.complete)}`;
+  const value = flag.value === undefined ? ""
+    : `${flag.optional === true ? "::" : ":"}${flag.value}:${zshAction(flag.complete)}`;
   const many = flag.repeat === true ? "*" : "";
-  return names.map((name) => `'${many}${name}${flag.optional === true ? "=-" : ""}[${quoted(flag.what)}]${value}'`);
+  return names.map((name) =>
+    `'${many}${name}${flag.optional === true ? "=-" : ""}[${quoted(flag.what)}]${value}'`);
 }
 
 function zshAction(complete: Flag["complete"]): string {
@@ -110,7 +116,8 @@ function quoted(text: string): string {
 function fish(): string {
   const lines = ["# fish completion of atoll", "complete -c atoll -f"];
   for (const command of COMMANDS) {
-    lines.push(`complete -c atoll -n __fish_use_subcommand -a ${command.name} -d '${command.what.replaceAll("'", "’")}'`);
+    const what = command.what.replaceAll("'", "’");
+    lines.push(`complete -c atoll -n __fish_use_subcommand -a ${command.name} -d '${what}'`);
     const on = `complete -c atoll -n '__fish_seen_subcommand_from ${command.name}'`;
     if (command.complete === "file") lines.push(`${on} -F`);
     if (Array.isArray(command.complete)) lines.push(`${on} -a '${command.complete.join(" ")}'`);

@@ -1,5 +1,5 @@
 /** `atoll doctor`: what this machine gives, what is missing, and how to get it. Changes nothing. */
-import type { Setting } from "@atoll-run/core";
+import type { Problem, Setting } from "@atoll-run/core";
 import { problemText } from "@atoll-run/core";
 import { parseGrants } from "@atoll-run/block/internal";
 import { homeOf } from "../../src/compose/settings.ts";
@@ -27,7 +27,8 @@ export async function doctor(args: readonly string[]): Promise<number> {
     await say(commandHelp(command));
     return EXIT.ok;
   }
-  const wrong = [...problems, ...positionals.map((name) => ({ where: { name }, problem: "atoll doctor takes flags only" }))];
+  const wrong = [...problems,
+    ...positionals.map((name) => ({ where: { name }, problem: "atoll doctor takes flags only" }))];
   if (wrong.length > 0) {
     await complainOf(wrong, usageLine(command));
     return EXIT.usage;
@@ -36,14 +37,20 @@ export async function doctor(args: readonly string[]): Promise<number> {
   const { settings, unknown } = readEnv(env);
   const home = homeOf(env);
   const findings: Finding[] = [
-    { name: "atoll", ok: true, text: version(), facts: { version: version() } }, checkNode(), checkSqlite(), checkLua(home), checkShell(),
+    { name: "atoll", ok: true, text: version(), facts: { version: version() } }, checkNode(), checkSqlite(),
+    checkLua(home), checkShell(),
     ...checkHome(home), ...(home === undefined ? [] : [checkDisk(home)]), ...checkStores(env),
     ...await checkGrants(flags.get("grants")?.at(-1) ?? settings.get("GRANTS")), checkSecrets(env),
-    ...unknown.map((problem): Finding => ({ name: "settings", ok: false, text: problemText(problem), fix: "Remove the variable, or mend its name." })),
+    ...unknown.map(toFinding),
   ];
   const ok = findings.every((finding) => finding.ok);
   await say(flags.has("json") ? JSON.stringify({ ok, findings }, null, 2) : toText(findings));
   return ok ? EXIT.ok : EXIT.failed;
+}
+
+function toFinding(problem: Problem): Finding {
+  const fix = "Remove the variable, or mend its name.";
+  return { name: "settings", ok: false, text: problemText(problem), fix };
 }
 
 async function checkGrants(setting: Setting | undefined): Promise<Finding[]> {
@@ -54,9 +61,11 @@ async function checkGrants(setting: Setting | undefined): Promise<Finding[]> {
     return read.ok ? [] : read.problems.map((problem) => ({ where, problem }));
   });
   const texts = [...problems, ...wrong].map(problemText);
-  if (texts.length > 0) return texts.map((text) => ({ name: "grants", ok: false, text, fix: "Mend the list; atoll run refuses it as it is." }));
+  const fix = "Mend the list; atoll run refuses it as it is.";
+  if (texts.length > 0) return texts.map((text) => ({ name: "grants", ok: false, text, fix }));
   const list = grants.map(({ text }) => text);
-  return [{ name: "grants", ok: true, text: list.length === 0 ? "none: everything is denied" : list.join(", "), facts: { grants: list } }];
+  return [{ name: "grants", ok: true,
+    text: list.length === 0 ? "none: everything is denied" : list.join(", "), facts: { grants: list } }];
 }
 
 function checkSecrets(env: Env): Finding {
@@ -72,6 +81,7 @@ function toText(findings: readonly Finding[]): string {
     return colour ? coloured(word, ok ? "green" : "red") : word;
   };
   const width = Math.max(...findings.map(({ name }) => name.length));
+  const below = `\n${" ".repeat(width + 11)}`;
   return findings.map(({ name, ok, text, fix }) =>
-    `${mark(ok)}  ${name.padEnd(width)}  ${text}${fix === undefined ? "" : `\n${" ".repeat(width + 11)}${fix}`}`).join("\n");
+    `${mark(ok)}  ${name.padEnd(width)}  ${text}${fix === undefined ? "" : below + fix}`).join("\n");
 }

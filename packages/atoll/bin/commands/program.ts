@@ -8,7 +8,8 @@ import { COMMANDS, commandOf } from "../program/table.ts";
 
 export async function program(name: string | undefined, args: readonly string[]): Promise<number> {
   if (name === "--version" || name === "-V") return await answer(`atoll ${version()}`);
-  if (name === "--help" || name === "-h" || (name === "help" && args.length === 0)) return await answer(programHelp());
+  const wantsHelp = name === "--help" || name === "-h" || (name === "help" && args.length === 0);
+  if (wantsHelp) return await answer(programHelp());
   const asked = name === "help" ? args[0] : undefined;
   const command = asked === undefined ? undefined : commandOf(asked);
   if (command !== undefined) return await answer(commandHelp(command));
@@ -18,8 +19,9 @@ export async function program(name: string | undefined, args: readonly string[])
   }
   const wrong = asked ?? name;
   const near = nearest(wrong, COMMANDS.map((one) => one.name));
-  await complain(`there is no ${wrong.startsWith("-") ? "flag" : "command"} '${wrong}'${near === undefined ? "" : `; did you mean ${near}?`}\n`
-    + "Try 'atoll --help'.");
+  const kind = wrong.startsWith("-") ? "flag" : "command";
+  const guess = near === undefined ? "" : `; did you mean ${near}?`;
+  await complain(`there is no ${kind} '${wrong}'${guess}\nTry 'atoll --help'.`);
   return EXIT.usage;
 }
 
@@ -29,6 +31,6 @@ async function answer(text: string): Promise<number> {
 }
 
 export function version(): string {
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
-  return manifest.version;
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
 }

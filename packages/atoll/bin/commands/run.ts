@@ -1,7 +1,8 @@
 /**
  * `atoll run`: one script, from flags and variables to an exit code.
- * takes arguments; gives an exit code; promises that prints go to standard output and nothing else does, and that no child
- * outlives it; refuses wrong flags and settings, all at once; never decides what a script may do.
+ * takes arguments; gives an exit code; promises that prints go to standard output and nothing else does, and
+ * that no child outlives it; refuses wrong flags and settings, all at once; never decides what a script may
+ * do.
  */
 import { blockError } from "@atoll-run/block";
 import type { Problem, Redactor } from "@atoll-run/core";
@@ -37,7 +38,8 @@ export async function run(args: readonly string[], threads: Threads | undefined)
   }
   const env: Env = { ...process.env as Env };
   const { settings, unknown } = readEnv(env);
-  const { grants, problems } = await readGrantsSetting(given.flags.get("grants")?.at(-1) ?? settings.get("GRANTS"));
+  const { grants, problems } = await readGrantsSetting(
+    given.flags.get("grants")?.at(-1) ?? settings.get("GRANTS"));
   const decided = decideRun({ given, settings, grants, rustLog: env["RUST_LOG"] });
   if (!decided.ok || problems.length > 0) {
     const all = [...problems, ...(decided.ok ? [] : decided.problems)];
@@ -73,19 +75,23 @@ async function runPlan(parts: Parts): Promise<number> {
   checkKey(plan, redactor);
   const prompt = readText(plan.prompt);
   const context = readText(plan.context);
-  const script = plan.script === "-" ? { source: await readStandardInput(), name: "stdin" } : { path: plan.script };
+  const script = plan.script === "-" ? { source: await readStandardInput(), name: "stdin" }
+    : { path: plan.script };
   const result = openResult(plan.result, redactor);
   const output = openLog(plan, redactor);
-  for (const warning of parts.warnings) output.log.write({ level: "warn", target: "block", msg: problemText(warning) });
+  const warn = (target: string, msg: string): void => output.log.write({ level: "warn", target, msg });
+  for (const warning of parts.warnings) warn("block", problemText(warning));
   parts.threads?.provide(() => luaModule(homeOf(env)));
-  const watcher = new ChildWatcher((text) => output.log.write({ level: "warn", target: "sh", msg: text }));
+  const watcher = new ChildWatcher((text) => warn("sh", text));
   using signals = new RunSignals(() => watcher.killNow());
   const begun = performance.now();
   const block = startBlock({
-    script, projectRoot: plan.project, args: plan.args, env, log: output.log, stdout: output.stdout, mcpTimeoutMs: plan.mcpTimeoutMs,
+    script, projectRoot: plan.project, args: plan.args, env, log: output.log, stdout: output.stdout,
+    mcpTimeoutMs: plan.mcpTimeoutMs,
     ...(prompt === undefined ? {} : { prompt }), ...(context === undefined ? {} : { context }),
     grants: plan.grants, secrets: plan.secrets ?? parts.secrets, limits: plan.limits, trace: traceOf(plan),
-    parts: { childWatch: watcher, ...(parts.threads === undefined ? {} : { placing: parts.threads.placing }) },
+    parts: { childWatch: watcher,
+      ...(parts.threads === undefined ? {} : { placing: parts.threads.placing }) },
   });
   block.on("child:up", ({ pid }) => watcher.up(pid));
   block.on("child:down", ({ pid }) => watcher.down(pid));
@@ -132,7 +138,9 @@ async function tell({ ending, brokenPipe, signals, redactor, write }: Telling): 
 }
 
 /** A signal that cut off what still ran behind a script that had returned counts too. */
-function codeOf(ending: Ending, by: { readonly brokenPipe: boolean; readonly signal: number | undefined }): number {
+function codeOf(
+  ending: Ending, by: { readonly brokenPipe: boolean; readonly signal: number | undefined },
+): number {
   if (by.brokenPipe) return EXIT.brokenPipe;
   if ("error" in ending) return toExitCode(ending.error, by);
   return by.signal === undefined ? ending.result.exit_code : EXIT.signal + by.signal;
@@ -149,7 +157,8 @@ function openLog(plan: RunPlan, redactor: Redactor): RunOutput {
   try {
     return openOutput(plan.log, redactor);
   } catch (cause) {
-    throw blockError("io.failed", `I/O error: --log-to '${plan.log.to}': ${(cause as Error).message}`, { cause });
+    throw blockError("io.failed", `I/O error: --log-to '${plan.log.to}': ${(cause as Error).message}`,
+      { cause });
   }
 }
 

@@ -27,14 +27,17 @@ export function readEnv(env: Env): EnvReading {
 }
 
 function settingNames(): Set<string> {
-  const flags = COMMANDS.flatMap(({ flags: all }) => all.flatMap(({ setting }) => (setting === undefined ? [] : [setting])));
-  const variables = COMMANDS.flatMap((command) => (command.variables ?? []).filter(({ bare }) => bare !== true));
+  const flags = COMMANDS
+    .flatMap(({ flags: all }) => all.flatMap(({ setting }) => (setting === undefined ? [] : [setting])));
+  const variables = COMMANDS
+    .flatMap((command) => (command.variables ?? []).filter(({ bare }) => bare !== true));
   return new Set([...flags, ...variables.map(({ name }) => name)]);
 }
 
 function unknownNames(env: Env): Problem[] {
   const known = new Set([...settingNames(), ...OTHERS]);
-  const names = Object.keys(env).filter((name) => name.startsWith("ATOLL_")).map((name) => name.slice("ATOLL_".length));
+  const names = Object.keys(env).filter((name) => name.startsWith("ATOLL_"))
+    .map((name) => name.slice("ATOLL_".length));
   return names.filter((name) => !known.has(name) && !name.startsWith("TEST_")).map((name) => {
     const near = nearest(name, [...known]);
     return {

@@ -1,4 +1,6 @@
-/** Files of settings: a list of grants as TOML or JSON. The one file that knows TOML. Pure: takes the text. */
+/**
+ * Files of settings: a list of grants as TOML or JSON. The one file that knows TOML. Pure: takes the text.
+ */
 import { parse, TomlError } from "smol-toml";
 import type { Problem, Where } from "@atoll-run/core";
 
@@ -12,8 +14,8 @@ export type GrantsReading =
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /**
- * A list alone (`["net:api.example.com", …]`, TOML and JSON agree on it), or a table that holds it as `grants`.
- * `where.file` is absent when the text is a variable's.
+ * A list alone (`["net:api.example.com", …]`, TOML and JSON agree on it), or a table that holds it as
+ * `grants`. `where.file` is absent when the text is a variable's.
  */
 export function readGrants(text: string, where: Where): GrantsReading {
   const parsed = parseText(text, where);
@@ -21,13 +23,23 @@ export function readGrants(text: string, where: Where): GrantsReading {
   const { value } = parsed;
   const others = Object.keys(value).filter((key) => key !== "grants");
   const problems: Problem[] = others.map((key) => ({
-    where: at(where, text, key), problem: `"${key}" is not a key of a grants file`, hint: "It holds one list: grants = [\"net:api.example.com\"].",
+    where: at(where, text, key), problem: `"${key}" is not a key of a grants file`,
+    hint: "It holds one list: grants = [\"net:api.example.com\"].",
   }));
   const list = value["grants"];
-  if (!Array.isArray(list)) problems.push({ where, problem: "there is no list of grants", hint: "Write grants = [\"net:api.example.com\"]." });
-  else for (const item of list) if (typeof item !== "string") problems.push({ where, problem: `${JSON.stringify(item)} is not text` });
+  problems.push(...problemsOfList(list, where));
   if (problems.length > 0) return { ok: false, problems };
-  return { ok: true, grants: (list as string[]).map((grant) => ({ where: at(where, text, grant), text: grant })) };
+  const grants = (list as string[]).map((grant) => ({ where: at(where, text, grant), text: grant }));
+  return { ok: true, grants };
+}
+
+function problemsOfList(list: unknown, where: Where): Problem[] {
+  if (!Array.isArray(list)) {
+    const hint = "Write grants = [\"net:api.example.com\"].";
+    return [{ where, problem: "there is no list of grants", hint }];
+  }
+  const wrong = list.filter((item) => typeof item !== "string");
+  return wrong.map((item) => ({ where, problem: `${JSON.stringify(item)} is not text` }));
 }
 
 type Parsed = { readonly value: Readonly<Record<string, unknown>> } | Problem;
@@ -35,14 +47,16 @@ type Parsed = { readonly value: Readonly<Record<string, unknown>> } | Problem;
 function parseText(text: string, where: Where): Parsed {
   const bare = /^\s*(#.*\s*)*\[\s*(["'\]#]|$)/.test(text);
   const json = readJson(text);
-  if (json !== undefined) return { value: Array.isArray(json) ? { grants: json } : json as Record<string, unknown> };
+  if (Array.isArray(json)) return { value: { grants: json } };
+  if (json !== undefined) return { value: json as Record<string, unknown> };
   try {
     // A list alone becomes the value of a key, on the line where it stands.
     return { value: parse(bare ? text.replace("[", "grants = [") : text) };
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const reason = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? "not TOML";
-    return { where: { ...where, ...(where.file === undefined ? {} : { line: error.line }) }, problem: `neither TOML nor JSON: ${reason}` };
+    return { where: { ...where, ...(where.file === undefined ? {} : { line: error.line }) },
+      problem: `neither TOML nor JSON: ${reason}` };
   }
 }
 

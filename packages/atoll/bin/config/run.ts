@@ -1,6 +1,9 @@
-/** The settings of `atoll run`: flags win over variables. Gives a frozen plan, or all problems at once. Pure. */
+/**
+ * The settings of `atoll run`: flags win over variables. Gives a frozen plan, or all problems at once. Pure.
+ */
 import {
-  type BlockLimits, decide, type Decided, type Decision, type LogFilter, parseLogFilter, readFlag, readNumber, type Setting, type TraceContext,
+  type BlockLimits, decide, type Decided, type Decision, type LogFilter, parseLogFilter, readFlag, readNumber,
+  type Setting, type TraceContext,
 } from "@atoll-run/core";
 import { isRestricting, parseGrants } from "@atoll-run/block/internal";
 import type { Arguments } from "../program/arguments.ts";
@@ -65,7 +68,8 @@ export function decideRun(sources: RunSources): Decided<RunPlan> {
       ...(prompt === undefined ? {} : { prompt }), ...(context === undefined ? {} : { context }),
       mcpTimeoutMs: 1_000 * d.number(s.flag("mcp-timeout-secs"), { min: 1, max: 2_147_483 }, 30),
       ...grants(d, s, sources.grants), ...(secretKey === undefined ? {} : { secretKey }),
-      log: log(d, s, sources.rustLog), limits: limits(d, s), trace: trace(d, s), ...(result === undefined ? {} : { result }),
+      log: log(d, s, sources.rustLog), limits: limits(d, s), trace: trace(d, s),
+      ...(result === undefined ? {} : { result }),
       ...checkOthers(d, s),
     };
   });
@@ -101,7 +105,8 @@ function script(d: Decision, { flags, positionals }: Arguments): string {
   const flag = flags.get("script")?.at(-1);
   const extra = flag === undefined ? second : first;
   if (extra !== undefined) {
-    d.refuse({ name: extra }, flag === undefined ? "one script at a time" : "cannot be used with --script", "arguments of the script stand behind --");
+    d.refuse({ name: extra }, flag === undefined ? "one script at a time" : "cannot be used with --script",
+      "arguments of the script stand behind --");
   }
   const path = flag?.text ?? first;
   if (path === undefined) d.refuse({ name: "--script" }, "is missing: name the script to run");
@@ -110,7 +115,9 @@ function script(d: Decision, { flags, positionals }: Arguments): string {
 
 function refuseRelay(d: Decision, s: Sources): void {
   const relay = s.either("relay", "RELAY");
-  if (relay !== undefined) d.refuse(relay.where, "a mesh through a relay is not in this version", "leave it out: the script runs without a mesh");
+  if (relay === undefined) return;
+  const problem = "a mesh through a relay is not in this version";
+  d.refuse(relay.where, problem, "leave it out: the script runs without a mesh");
 }
 
 function textOrFile(d: Decision, s: Sources, name: "prompt" | "context"): TextOrFile | undefined {
@@ -121,15 +128,20 @@ function textOrFile(d: Decision, s: Sources, name: "prompt" | "context"): TextOr
 }
 
 const ALLOW = [
-  ["allow-net", "net"], ["allow-run", "run"], ["allow-read", "fs.read"], ["allow-write", "fs.write"], ["allow-env", "env"], ["allow-mcp", "mcp"],
+  ["allow-net", "net"], ["allow-run", "run"], ["allow-read", "fs.read"], ["allow-write", "fs.write"],
+  ["allow-env", "env"], ["allow-mcp", "mcp"],
 ] as const;
 
-function grants(d: Decision, s: Sources, listed: readonly PlacedGrant[]): Pick<RunPlan, "grants" | "secrets"> {
-  const all: PlacedGrant[] = [...listed, ...s.all("grant").map(({ where, text }) => ({ where, text: text.trim() }))];
+type GrantPlan = Pick<RunPlan, "grants" | "secrets">;
+
+function grants(d: Decision, s: Sources, listed: readonly PlacedGrant[]): GrantPlan {
+  const all: PlacedGrant[] =
+    [...listed, ...s.all("grant").map(({ where, text }) => ({ where, text: text.trim() }))];
   for (const [flag, verb] of ALLOW) {
     for (const { where, text } of s.all(flag)) {
       const items = text.split(",").map((item) => item.trim()).filter((item) => item !== "");
-      all.push(...(items.length === 0 ? [{ where, text: verb }] : items.map((item) => ({ where, text: `${verb}:${item}` }))));
+      all.push(...(items.length === 0 ? [{ where, text: verb }]
+        : items.map((item) => ({ where, text: `${verb}:${item}` }))));
     }
   }
   for (const { where, text } of all) {
@@ -141,7 +153,8 @@ function grants(d: Decision, s: Sources, listed: readonly PlacedGrant[]): Pick<R
   const asked = s.flag("restricted") !== undefined || s.either("grants", "GRANTS") !== undefined;
   if (asked || (parsed.ok && isRestricting(parsed.grants))) return { grants: list, secrets: [] };
   const named = parsed.ok ? parsed.grants.secret : [];
-  return { grants: "all", secrets: named.includes(undefined) ? undefined : named.filter((name) => name !== undefined) };
+  return { grants: "all",
+    secrets: named.includes(undefined) ? undefined : named.filter((name) => name !== undefined) };
 }
 
 function log(d: Decision, s: Sources, rustLog: string | undefined): LogPlan {
@@ -170,12 +183,14 @@ function limits(d: Decision, s: Sources): Partial<BlockLimits> {
     const read = readNumber(text, { min: 0, max: 1e9, fraction: true });
     return read.ok && read.value === 0 ? { ok: false, problem: "0 is not above 0" } : read;
   }, undefined);
-  const wallMs = seconds === undefined ? d.number(s.setting("WALL_MS_MAX"), { min: 1, max: 1e12 }, undefined) : seconds * 1_000;
+  const wallMs = seconds === undefined ? d.number(s.setting("WALL_MS_MAX"), { min: 1, max: 1e12 }, undefined)
+    : seconds * 1_000;
   const mib = d.number(s.either("memory", "ISLE_MIB_MAX"), { min: 1, max: 4_096 }, undefined);
   const capacity = d.numberOrWarn(s.setting("BUS_CAPACITY"), { min: 1, max: 1_000_000 }, undefined);
   const sqlMs = d.numberOrWarn(s.setting("SQL_QUERY_TIMEOUT_MS"), { min: 0, max: 1e12 }, undefined);
   return {
-    ...(wallMs === undefined ? {} : { wallMsMax: wallMs }), ...(mib === undefined ? {} : { isleBytesMax: mib * MIB }),
+    ...(wallMs === undefined ? {} : { wallMsMax: wallMs }),
+    ...(mib === undefined ? {} : { isleBytesMax: mib * MIB }),
     ...(capacity === undefined ? {} : { busEventsMax: capacity }), ...(sqlMs === undefined ? {} : { sqlMs }),
   };
 }
@@ -200,7 +215,8 @@ function checkOthers(d: Decision, s: Sources): Record<string, never> {
   d.numberOrWarn(s.setting("TASK_GRACE_MS"), { min: 0, max: 1e12 }, 1_000);
   warnUnless(d, s.setting("TASK_DRIVER"), DRIVERS);
   warnUnless(d, s.setting("LLM_DUMP"), DUMPS);
-  d.take(s.setting("SQL_JOURNAL_MODE"), (text) => (JOURNAL_MODES.includes(text.trim().toUpperCase()) ? { ok: true, value: text }
+  d.take(s.setting("SQL_JOURNAL_MODE"),
+    (text) => (JOURNAL_MODES.includes(text.trim().toUpperCase()) ? { ok: true, value: text }
     : { ok: false, problem: `'${text}' is not one of ${JOURNAL_MODES.join(", ")}` }), undefined);
   for (const key of ["LLM_DUMP_ALLOW_PROD", "DEBUG_RAW"]) {
     const setting = s.setting(key);
@@ -212,5 +228,6 @@ function checkOthers(d: Decision, s: Sources): Record<string, never> {
 
 function warnUnless(d: Decision, setting: Setting | undefined, choices: readonly string[]): void {
   if (setting === undefined || choices.includes(setting.text)) return;
-  d.warn(setting.where, `'${setting.text}' is not one of ${choices.join(", ")}; the default ${choices[0]} is used`);
+  d.warn(setting.where,
+    `'${setting.text}' is not one of ${choices.join(", ")}; the default ${choices[0]} is used`);
 }

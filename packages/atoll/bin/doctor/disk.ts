@@ -15,10 +15,12 @@ export function checkDisk(home: string): Finding {
     const times = measure(path).sort((a, b) => a - b);
     const median_ms = round(times[ROUNDS / 2] as number);
     const max_ms = round(times.at(-1) as number);
-    return { name: "disk", ok: true, text: `a durable write takes ${median_ms} ms (median of ${ROUNDS}, at most ${max_ms} ms)`,
+    return { name: "disk", ok: true,
+      text: `a durable write takes ${median_ms} ms (median of ${ROUNDS}, at most ${max_ms} ms)`,
       facts: { median_ms, max_ms, rounds: ROUNDS, folder } };
   } catch (error) {
-    return { name: "disk", ok: false, text: `${folder}: ${reason(error)}`, fix: "Set ATOLL_HOME to a folder that you may write." };
+    return { name: "disk", ok: false, text: `${folder}: ${reason(error)}`,
+      fix: "Set ATOLL_HOME to a folder that you may write." };
   } finally {
     rmSync(path, { force: true });
   }

@@ -1,7 +1,9 @@
 /** Colours on a terminal, unless NO_COLOR says no. */
 import type { LogLevel } from "@atoll-run/core";
 
-export function wantsColour(stream: { readonly isTTY?: boolean }, env: Readonly<Record<string, string | undefined>>): boolean {
+export function wantsColour(
+  stream: { readonly isTTY?: boolean }, env: Readonly<Record<string, string | undefined>>,
+): boolean {
   return stream.isTTY === true && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
 }
 

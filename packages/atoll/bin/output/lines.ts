@@ -1,7 +1,7 @@
 /**
  * One stream for what several write: whole lines only, in the order in which they were finished.
- * takes bytes and who wrote them; gives lines; promises that no line is broken by another; refuses nothing; never
- * holds more than 64 KiB of an unfinished line.
+ * takes bytes and who wrote them; gives lines; promises that no line is broken by another; refuses nothing;
+ * never holds more than 64 KiB of an unfinished line.
  */
 
 /** An unfinished line beyond this is let through: memory is bounded, and nobody reads such lines. */

@@ -37,7 +37,8 @@ export function createProgramLog({ plan, sink, redactor, colour, now }: ProgramL
         return;
       }
       if (lost > 0) {
-        sink.write(`${text({ level: "warn", target: "block", msg: `${lost} lines of the log were lost: their reader is too slow` })}\n`);
+        const msg = `${lost} lines of the log were lost: their reader is too slow`;
+        sink.write(`${text({ level: "warn", target: "block", msg })}\n`);
         lost = 0;
       }
       sink.write(`${text(event)}\n`);
@@ -50,7 +51,8 @@ function lifted(event: LogEvent): LogEvent {
   if (event.fields === undefined) return event;
   const { script, isle, task, ...fields } = event.fields;
   return {
-    ...event, fields, ...(typeof script === "string" ? { script } : {}), ...(typeof task === "string" ? { task } : {}),
+    ...event, fields, ...(typeof script === "string" ? { script } : {}),
+    ...(typeof task === "string" ? { task } : {}),
     ...(isle === "main" || isle === "handler" ? { isle } : {}),
   };
 }

@@ -33,8 +33,9 @@ export function readArguments(command: Command, args: readonly string[]): Argume
     else {
       const flag = command.flags.find(({ name }) => name === token.name);
       const problem = flag === undefined ? unknown(command, token.name) : problemOf(flag, token);
-      if (flag === undefined || problem !== undefined) problems.push({ where: { name: token.rawName }, ...problem as Wrong });
-      else {
+      if (flag === undefined || problem !== undefined) {
+        problems.push({ where: { name: token.rawName }, ...problem as Wrong });
+      } else {
         const text = token.value ?? (flag.optional === true ? "" : "true");
         flags.set(flag.name, [...flags.get(flag.name) ?? [], { where: { name: `--${flag.name}` }, text }]);
       }
@@ -50,14 +51,17 @@ function takesNext(flag: Flag): boolean {
 }
 
 function problemOf(flag: Flag, token: { readonly value?: string | undefined }): Wrong | undefined {
-  if (takesNext(flag)) return token.value === undefined ? { problem: `needs a value: --${flag.name} ${flag.value}` } : undefined;
+  if (takesNext(flag)) {
+    return token.value === undefined ? { problem: `needs a value: --${flag.name} ${flag.value}` } : undefined;
+  }
   if (flag.value === undefined && token.value !== undefined) return { problem: "takes no value" };
   return flag.optional === true && token.value === "" ? { problem: "has nothing behind =" } : undefined;
 }
 
 function unknown(command: Command, name: string): Wrong {
   const near = nearest(name, command.flags.map((flag) => flag.name));
-  return { problem: "there is no such flag", hint: near === undefined ? `see atoll ${command.name} --help` : `did you mean --${near}?` };
+  return { problem: "there is no such flag",
+    hint: near === undefined ? `see atoll ${command.name} --help` : `did you mean --${near}?` };
 }
 
 /** The word that differs from `name` by the fewest edits, when those are few. */
@@ -75,8 +79,10 @@ function distance(a: string, b: string): number {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? Infinity) + 1 : Infinity;
-      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + same, swapped));
+      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? Infinity) + 1
+        : Infinity;
+      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + same,
+        swapped));
     }
     before = row;
     row = next;

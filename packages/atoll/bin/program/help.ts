@@ -11,28 +11,34 @@ export function usageLine(command: Command): string {
 
 export function programHelp(): string {
   return [
-    "Usage: atoll COMMAND [FLAGS]", "", "A runtime for fleets of long-lived software agents.", "", "Commands:",
+    "Usage: atoll COMMAND [FLAGS]", "", "A runtime for fleets of long-lived software agents.", "",
+    "Commands:",
     ...COMMANDS.map(({ name, what }) => entry(name, what)), "", "Flags:",
-    entry("-h, --help", "Print this help; atoll COMMAND --help tells more."), entry("-V, --version", "Print the version."),
+    entry("-h, --help", "Print this help; atoll COMMAND --help tells more."),
+    entry("-V, --version", "Print the version."),
   ].join("\n");
 }
 
 export function commandHelp(command: Command): string {
   const sections = [
-    usageLine(command), "", command.what, "", "Flags:", ...command.flags.map((flag) => entry(flagHead(flag), flagText(flag))),
+    usageLine(command), "", command.what, "", "Flags:",
+    ...command.flags.map((flag) => entry(flagHead(flag), flagText(flag))),
   ];
   if (command.variables !== undefined) {
     sections.push("", "Variables (ATOLL_NAME, else AGENT_BLOCK_NAME; a flag wins over its variable):",
-      ...command.variables.map((v) => entry(v.bare === true ? v.name : `ATOLL_${v.name}`, `${v.what} [${v.default}]`)));
+      ...command.variables.map(
+        (v) => entry(v.bare === true ? v.name : `ATOLL_${v.name}`, `${v.what} [${v.default}]`)));
   }
-  sections.push("", "Examples:", ...command.examples.flatMap(([line, what]) => [`  ${line}`, `      ${what}`]));
+  sections.push("", "Examples:",
+    ...command.examples.flatMap(([line, what]) => [`  ${line}`, `      ${what}`]));
   sections.push("", "Exit codes:", ...command.exits.map(([code, what]) => entry(code, what)));
   return sections.join("\n");
 }
 
 /** `-s, --script PATH`. */
 export function flagHead(flag: Flag): string {
-  const value = flag.value === undefined ? "" : flag.optional === true ? `[=${flag.value}]` : ` ${flag.value}`;
+  const value = flag.value === undefined ? "" : flag.optional === true ? `[=${flag.value}]`
+    : ` ${flag.value}`;
   return `${flag.short === undefined ? "    " : `-${flag.short}, `}--${flag.name}${value}`;
 }
 
@@ -48,7 +54,8 @@ function flagText(flag: Flag): string {
 function entry(head: string, text: string): string {
   const start = `  ${head}`.padEnd(INDENT);
   const lines = wrap(text, COLUMNS - INDENT);
-  const shown = start.endsWith("  ") ? [start + (lines[0] ?? ""), ...lines.slice(1).map(indented)] : [start, ...lines.map(indented)];
+  const shown = start.endsWith("  ") ? [start + (lines[0] ?? ""), ...lines.slice(1).map(indented)]
+    : [start, ...lines.map(indented)];
   return shown.join("\n");
 }
 

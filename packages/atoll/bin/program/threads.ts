@@ -1,4 +1,6 @@
-/** The thread of the script's isle, started while everything else is still being loaded. Imports nothing more. */
+/**
+ * The thread of the script's isle, started while everything else is still being loaded. Imports nothing more.
+ */
 import { type IslePlacing, ownThreads } from "@atoll-run/block/internal";
 
 export interface Threads {

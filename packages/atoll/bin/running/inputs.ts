@@ -1,4 +1,6 @@
-/** What a run reads before it starts: grants, prompt, context, script from standard input, `.env` for masking. */
+/**
+ * What a run reads before it starts: grants, prompt, context, script from standard input, `.env` for masking.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Problem, Setting } from "@atoll-run/core";
@@ -34,7 +36,8 @@ export function readText(given: TextOrFile | undefined): string | undefined {
   try {
     return readFileSync(given.file, "utf8");
   } catch (cause) {
-    throw blockError("io.failed", `failed to read ${given.flag} '${given.file}': ${reason(cause)}`, { facts: { path: given.file }, cause });
+    throw blockError("io.failed", `failed to read ${given.flag} '${given.file}': ${reason(cause)}`,
+      { facts: { path: given.file }, cause });
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Where the output of a run goes: prints to standard output byte for byte, the log to standard error, a file, or
- * between the prints. Order is the order of the script.
+ * Where the output of a run goes: prints to standard output byte for byte, the log to standard error, a file,
+ * or between the prints. Order is the order of the script.
  */
 import type { OutputSource, Sink } from "@atoll-run/block";
 import type { Log, Redactor } from "@atoll-run/core";
@@ -19,7 +19,8 @@ export interface RunOutput {
 
 /** Throws when the file of the log cannot be opened. */
 export function openOutput(plan: LogPlan, redactor: Redactor): RunOutput {
-  const make = (sink: LineSink, colour: boolean): Log => createProgramLog({ plan, sink, redactor, colour, now: () => Date.now() });
+  const make = (sink: LineSink, colour: boolean): Log =>
+    createProgramLog({ plan, sink, redactor, colour, now: () => Date.now() });
   const straight = { stdout: "inherit" as const, flush: flushInherited };
   switch (plan.to) {
     case "none": return { ...straight, log: { write: () => undefined } };

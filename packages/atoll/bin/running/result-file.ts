@@ -1,4 +1,7 @@
-/** `--result`: how the run ended, as one JSON object. The file is opened before the run, so that a wrong path is told early. */
+/**
+ * `--result`: how the run ended, as one JSON object. The file is opened before the run, so that a wrong path
+ * is told early.
+ */
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import type { BlockResult } from "@atoll-run/block";
 import { blockError } from "@atoll-run/block";
@@ -17,7 +20,9 @@ export interface ResultFile {
 /** `path`: `-` is standard output. Throws `io.failed` when the file cannot be opened. */
 export function openResult(path: string | undefined, redactor: Redactor): ResultFile {
   if (path === undefined) return { write: () => undefined };
-  if (path === "-") return { write: (ending, exitCode) => void inherit("stdout", toText(ending, exitCode, redactor)) };
+  if (path === "-") {
+    return { write: (ending, exitCode) => void inherit("stdout", toText(ending, exitCode, redactor)) };
+  }
   const file = attempt(path, () => openSync(path, "a"));
   return {
     write: (ending, exitCode) => attempt(path, () => {
@@ -45,7 +50,8 @@ function attempt<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    throw blockError("io.failed", `I/O error: --result '${path}': ${reason(cause)}`, { facts: { path }, cause });
+    throw blockError("io.failed", `I/O error: --result '${path}': ${reason(cause)}`,
+      { facts: { path }, cause });
   }
 }
 
@@ -59,5 +65,6 @@ function toJson(ending: Ending, exitCode: number, redactor: Redactor): Json {
   if ("result" in ending) return { ...ending.result, exit_code: exitCode } as unknown as Json;
   const { error, duration_ms } = ending;
   const fault = isFault(error) ? toFaultData(error) : { code: "internal", text: String(error) };
-  return { value: null, outcome: "failed", exit_code: exitCode, duration_ms, error: redactor.json(fault as unknown as Json) };
+  return { value: null, outcome: "failed", exit_code: exitCode, duration_ms,
+    error: redactor.json(fault as unknown as Json) };
 }

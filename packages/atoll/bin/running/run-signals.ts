@@ -1,6 +1,6 @@
 /**
- * What signals mean to `atoll run` (spec: block 3). The first is a graceful stop while the script serves, else a
- * cancel; the second ends the program at once, its children with it.
+ * What signals mean to `atoll run` (spec: block 3). The first is a graceful stop while the script serves,
+ * else a cancel; the second ends the program at once, its children with it.
  */
 import type { StartedBlock } from "../../src/compose/run-block.ts";
 import { EXIT } from "../exit.ts";

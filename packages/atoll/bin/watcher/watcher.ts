@@ -1,6 +1,7 @@
 /**
- * Nothing outlives the program, even when it is killed: a small shell process of its own session holds a pipe to
- * it and ends the children when the pipe ends. It is started with the first child, since most scripts have none.
+ * Nothing outlives the program, even when it is killed: a small shell process of its own session holds a pipe
+ * to it and ends the children when the pipe ends. It is started with the first child, since most scripts have
+ * none.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -33,7 +34,9 @@ export class ChildWatcher implements ChildWatch {
     this.#say(`down ${group}`);
   }
 
-  /** SIGKILL to every group, at once. What left its group is ended by the watcher when this process has gone. */
+  /**
+   * SIGKILL to every group, at once. What left its group is ended by the watcher when this process has gone.
+   */
   killNow(): void {
     for (const group of this.#groups) {
       try {
@@ -52,7 +55,8 @@ export class ChildWatcher implements ChildWatch {
   #start(): ChildProcess {
     const started = spawn("/bin/sh", [fileURLToPath(SCRIPT), this.mark], {
       // Its own session: what a terminal sends to this program does not reach it.
-      detached: true, cwd: "/", env: { PATH: "/usr/local/bin:/usr/bin:/bin" }, stdio: ["pipe", "ignore", "ignore"],
+      detached: true, cwd: "/", env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+      stdio: ["pipe", "ignore", "ignore"],
     });
     started.on("error", (error) => this.#warn(`children are not watched: ${error.message}`));
     started.stdin?.on("error", () => undefined);

@@ -1,10 +1,11 @@
 /**
  * A block with everything it needs on this machine.
- * takes a config; gives a run, or its result; promises what the block promises; refuses what the block refuses;
+ * takes a config; gives a run, or its result; promises what the block promises; refuses what it refuses;
  * never reads the environment of the process: `env` of the config is the block's whole one.
  */
 import {
-  type Block, type BlockConfig, type BlockParts, type BlockResult, createBlock, type HostTool, type IslePool, ownThreads,
+  type Block, type BlockConfig, type BlockParts, type BlockResult, createBlock, type HostTool, type IslePool,
+  ownThreads,
 } from "@atoll-run/block";
 import type { Json } from "@atoll-run/core";
 import { systemClock } from "./clock.ts";
@@ -27,13 +28,18 @@ export interface RunConfig extends BlockConfig {
 /** What `startBlock` gives: a `BlockRun` that also tells whether it serves. */
 export type StartedBlock = ReturnType<Block["start"]>;
 
-/** Starts a block; the config is checked first, so a wrong one fails `ready` and `result` with `config.invalid`. */
+/**
+ * Starts a block; the config is checked first, so a wrong one fails `ready` and `result` with
+ * `config.invalid`.
+ */
 export function startBlock(config: RunConfig): StartedBlock {
   const { pool, parts, ...block } = config;
   const env = block.env ?? {};
   return createBlock({
-    clock: systemClock, ids: systemIds(parts?.clock ?? systemClock), inherit, stores: storeOpeners(block, block.log),
-    placing: parts?.placing ?? pool ?? ownThreads(luaModule(homeOf(env))), searchPath: env["PATH"] ?? SEARCH_PATH, ...parts,
+    clock: systemClock, ids: systemIds(parts?.clock ?? systemClock), inherit,
+    stores: storeOpeners(block, block.log),
+    placing: parts?.placing ?? pool ?? ownThreads(luaModule(homeOf(env))),
+    searchPath: env["PATH"] ?? SEARCH_PATH, ...parts,
   }).start(block);
 }
 

@@ -1,6 +1,6 @@
 /**
- * Settings that a block takes from its environment (spec: block 3). Every setting `_X` is read from `ATOLL_X`,
- * then from `AGENT_BLOCK_X`.
+ * Settings that a block takes from its environment (spec: block 3). Every setting `_X` is read from
+ * `ATOLL_X`, then from `AGENT_BLOCK_X`.
  */
 import { join } from "node:path";
 import { readNumber } from "@atoll-run/core";

@@ -33,7 +33,8 @@ test("a wait of more than 2^31 milliseconds does not fire at once, and can be di
 });
 
 test("a wait that is no time is refused", () => {
-  for (const ms of [-1, Number.NaN, Infinity]) assert.throws(() => systemClock.after(ms, () => undefined), RangeError);
+  for (const ms of [-1, Number.NaN, Infinity]) assert.throws(
+    () => systemClock.after(ms, () => undefined), RangeError);
 });
 
 test("monotonic never goes back, and now is the time of day", () => {

@@ -6,12 +6,14 @@ const where = { name: "--grants", file: "g.toml" };
 
 function texts(text: string): readonly string[] | string {
   const reading = readGrants(text, where);
-  return reading.ok ? reading.grants.map((grant) => grant.text) : reading.problems.map(({ problem }) => problem).join("; ");
+  return reading.ok ? reading.grants.map((grant) => grant.text)
+    : reading.problems.map(({ problem }) => problem).join("; ");
 }
 
 test("a list may stand alone or as `grants`, in TOML and in JSON, with comments where TOML has them", () => {
   for (const text of [
-    '["net", "run:git"]', '{"grants": ["net", "run:git"]}', "grants = ['net', 'run:git']", "[\n  'net', # web\n  'run:git',\n]\n",
+    '["net", "run:git"]', '{"grants": ["net", "run:git"]}', "grants = ['net', 'run:git']",
+    "[\n  'net', # web\n  'run:git',\n]\n",
     "# first\n# second\n['net', 'run:git']", '\n\n  [ "net" ,\n "run:git" ]',
   ]) assert.deepEqual(texts(text), ["net", "run:git"], text);
   for (const text of ["[]", "grants = []", "[ ]", "[\n# nothing\n]"]) assert.deepEqual(texts(text), [], text);

@@ -6,7 +6,8 @@ const HEAD = `# Command line
 \`atoll COMMAND [FLAGS]\`. \`atoll --help\` and \`atoll COMMAND --help\` print the same on a terminal. This page is printed from
 \`packages/atoll/bin/program/table.ts\` by \`node packages/atoll/test/docs/write-docs.ts\`; a test compares the two.
 
-A setting is read from its flag, then from \`ATOLL_NAME\`, then from \`AGENT_BLOCK_NAME\`. An empty variable counts as not set,
+A setting is read from its flag,
+then from \`ATOLL_NAME\`, then from \`AGENT_BLOCK_NAME\`. An empty variable counts as not set,
 but for \`ATOLL_PROMPT\` and \`ATOLL_CONTEXT\`. An \`ATOLL_*\` variable that nobody reads gives a warning.`;
 
 const RUN_NOTES = `### Grants
@@ -27,19 +28,23 @@ grants = [
 
 ### Output
 
-What the script prints goes to standard output byte for byte, and nothing else does, but for \`--result -\`. The log goes to
+What the script prints goes to standard output byte for byte, and nothing else does,
+  but for \`--result -\`. The log goes to
 standard error; with \`--log-to stdout\` its lines stand between the printed ones, whole lines in the order of the script: a
 line is held until it is finished. What ends a run by an error is printed as \`atoll: <text>\` on standard error.
 [errors.md](errors.md) lists all codes.
 
-Variables whose names say that they hold a secret (\`*TOKEN*\`, \`*API_KEY*\`, \`*PASSWORD*\`, …) are not passed to children, and
+Variables whose names say that they hold a secret (
+  \`*TOKEN*\`, \`*API_KEY*\`, \`*PASSWORD*\`, …) are not passed to children, and
 their values are masked as \`[REDACTED]\` in logs and errors.
 
 ### Signals
 
 The first SIGINT, SIGTERM or SIGHUP is a graceful stop while \`bus.serve()\` runs: it returns, the script goes on, and its own
-exit code counts. Otherwise it cancels the run: children are ended, stores are closed, exit 128+n. The second kills all
-children and exits at once. When the program itself is killed with SIGKILL, a watcher that it started with the first child
+exit code counts. Otherwise it cancels the run: children are ended, stores are closed,
+  exit 128+n. The second kills all
+children and exits at once. When the program itself is killed with SIGKILL,
+  a watcher that it started with the first child
 ends the children. When the reader of standard output goes away, the run ends quietly with exit 141.
 
 ### Result
@@ -58,7 +63,8 @@ function section(command: Command): string {
     table(["flag", "variable", "default", "what"], command.flags.map(flagRow)),
   ];
   if (command.variables !== undefined) {
-    parts.push("Settings without a flag:", table(["variable", "default", "what"], command.variables.map(variableRow)));
+    parts.push("Settings without a flag:",
+      table(["variable", "default", "what"], command.variables.map(variableRow)));
   }
   parts.push("Exit codes:", table(["code", "when"], command.exits.map(([code, what]) => [code, what])));
   if (command.name === "run") parts.push(RUN_NOTES);
@@ -72,7 +78,8 @@ function lower(text: string): string {
 }
 
 function flagRow(flag: Flag): string[] {
-  const value = flag.value === undefined ? "" : flag.optional === true ? `[=${flag.value}]` : ` ${flag.value}`;
+  const value = flag.value === undefined ? "" : flag.optional === true ? `[=${flag.value}]`
+    : ` ${flag.value}`;
   const short = flag.short === undefined ? "" : `-${flag.short}, `;
   return [
     `\`${short}--${flag.name}${value}\`${flag.repeat === true ? ", repeatable" : ""}`,
@@ -85,6 +92,7 @@ function variableRow(variable: Variable): string[] {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   return [line(head), line(head.map(() => "---")).replaceAll(" ", ""), ...rows.map(line)].join("\n");
 }

@@ -19,12 +19,14 @@ function rows(page: string): string[][] {
 }
 
 function codesIn(source: string, type: string): string[] {
-  const union = new RegExp(`export type ${type} =([^;]*);`).exec(source.replace(/readonly facts: \{[^}]*\} \}/g, ""))?.[1] ?? "";
+  const union = new RegExp(`export type ${type} =([^;]*);`).exec(
+    source.replace(/readonly facts: \{[^}]*\} \}/g, ""))?.[1] ?? "";
   return [...union.matchAll(/"([a-z]+\.[a-z_]+)"/g)].map(([, code]) => code as string);
 }
 
 const blockCodes = codesIn(read("packages/block/src/errors.ts"), "BlockCode");
-const coreCodes = [...read("packages/core/src/core-fault.ts").matchAll(/readonly code: "([a-z._]+)"/g)].map(([, code]) => code as string);
+const coreCodes = [...read("packages/core/src/core-fault.ts").matchAll(/readonly code: "([a-z._]+)"/g)]
+  .map(([, code]) => code as string);
 const page = rows(read("docs/errors.md"));
 
 test("every code of a block has one row in docs/errors.md, and no row has a code that is none", () => {
@@ -51,9 +53,12 @@ test("a bug of ours exits with 70, and a cancel without a signal as SIGINT would
 });
 
 test("every event of a run has a row in docs/events.md with its fields", () => {
-  const types = /export interface BlockEvents \{([^]*?)\n\}/.exec(read("packages/block/src/config.ts"))?.[1] ?? "";
+  const types = /export interface BlockEvents \{([^]*?)\n\}/.exec(read("packages/block/src/config.ts"))?.[1]
+    ?? "";
   const events = [...types.matchAll(/^\s*"([a-z:]+)":([^]*?)\};/gm)].map(([, name, fields]) =>
-    [name, [...(fields as string).matchAll(/readonly (\w+)\??:/g)].map(([, field]) => `\`${field}\``).join(", ")]);
+    [name, [...(fields as string).matchAll(/readonly (\w+)\??:/g)]
+      .map(([, field]) => `\`${field}\``).join(", ")]);
   assert.ok(events.length >= 13);
-  assert.deepEqual(rows(read("docs/events.md")).map(([name = "", fields]) => [name.replaceAll("`", ""), fields]), events);
+  assert.deepEqual(rows(read("docs/events.md"))
+    .map(([name = "", fields]) => [name.replaceAll("`", ""), fields]), events);
 });

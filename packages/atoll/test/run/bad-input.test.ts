@@ -7,7 +7,8 @@ import { atoll, place, runScript } from "../support/cli.ts";
 test("an unreadable script: its path and the reason, exit 1", async (t) => {
   const at = place(t);
   at.file("folder/x", "");
-  for (const [name, reason] of [["gone.lua", "No such file or directory"], ["folder", "Is a directory"], ["folder/x/y.lua", "Not a directory"]]) {
+  for (const [name, reason] of [["gone.lua", "No such file or directory"], ["folder", "Is a directory"],
+    ["folder/x/y.lua", "Not a directory"]]) {
     const { code, stdout, stderr } = await atoll(at, ["run", name as string]);
     assert.deepEqual([code, stdout], [1, ""]);
     assert.match(stderr, new RegExp(`^atoll: script error: ${name}: ${reason}$`, "m"));
@@ -21,7 +22,8 @@ test("a syntax error: file, line and what is wrong, exit 1", async (t) => {
 });
 
 test("bad flags: every one is named, with what was meant, exit 2", async (t) => {
-  const { code, stdout, stderr } = await runScript(place(t), "print('not reached')", ["--promt", "x", "--restricted=yes", "-z", "--log-to"]);
+  const { code, stdout, stderr } = await runScript(
+    place(t), "print('not reached')", ["--promt", "x", "--restricted=yes", "-z", "--log-to"]);
   assert.deepEqual([code, stdout], [2, ""]);
   assert.match(stderr, /--promt: there is no such flag \(did you mean --prompt\?\)/);
   assert.match(stderr, /--restricted: takes no value/);
@@ -30,7 +32,8 @@ test("bad flags: every one is named, with what was meant, exit 2", async (t) => 
 });
 
 test("a bad value of a variable: its name and what is wrong, exit 2", async (t) => {
-  const env = { ATOLL_ISLE_MIB_MAX: "lots", AGENT_BLOCK_LOG: "=,", ATOLL_SQL_JOURNAL_MODE: "fast", ATOLL_LOG_FORMAT: "xml" };
+  const env = { ATOLL_ISLE_MIB_MAX: "lots", AGENT_BLOCK_LOG: "=,", ATOLL_SQL_JOURNAL_MODE: "fast",
+    ATOLL_LOG_FORMAT: "xml" };
   const { code, stdout, stderr } = await runScript(place(t), "print('not reached')", [], { env });
   assert.deepEqual([code, stdout], [2, ""]);
   assert.match(stderr, /ATOLL_ISLE_MIB_MAX: 'lots' is not a whole number/);
@@ -51,7 +54,8 @@ test("a broken SQLite file: the store's error names it, exit 1, and the file sta
   const at = place(t);
   const text = "this is no database, ".repeat(200);
   for (const [variable, call] of [
-    ["ATOLL_KV_PATH", "std.kv.get('n', 'k')"], ["ATOLL_SQL_PATH", "std.sql.query('select * from t')"], ["ATOLL_TS_PATH", "std.ts.last('s')"],
+    ["ATOLL_KV_PATH", "std.kv.get('n', 'k')"], ["ATOLL_SQL_PATH", "std.sql.query('select * from t')"],
+    ["ATOLL_TS_PATH", "std.ts.last('s')"],
   ] as const) {
     const path = at.file("broken.sqlite", text);
     const { code, stderr } = await runScript(at, call, [], { env: { [variable]: path } });

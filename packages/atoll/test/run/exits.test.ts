@@ -7,7 +7,8 @@ import { atoll, isAlive, place, runScript, startAtoll } from "../support/cli.ts"
 
 test("0 = returned, also for `return false`", async (t) => {
   const at = place(t);
-  for (const source of ["", "return false", "return nil, 'error'", "return 7"]) assert.equal((await runScript(at, source)).code, 0, source);
+  for (const source of ["", "return false", "return nil, 'error'", "return 7"]) assert.equal(
+    (await runScript(at, source)).code, 0, source);
 });
 
 test("N from os.exit(N), which runs the end-of-run order", async (t) => {
@@ -46,26 +47,32 @@ test("2 = usage or config", async (t) => {
 
 test("--result writes `BlockResult` as JSON: to a file, or behind the prints with `-`", async (t) => {
   const at = place(t);
-  const { code, stdout } = await runScript(at, "print('first') return {big = 9223372036854775807, list = {1, 2}, f = 7.5}", ["--result", "-"]);
+  const { code, stdout } = await runScript(
+    at, "print('first') return {big = 9223372036854775807, list = {1, 2}, f = 7.5}", ["--result", "-"]);
   assert.equal(code, 0);
   assert.match(stdout, /^first\n\{.*"value":\{"big":9223372036854775807,"f":7\.5,"list":\[1,2\]\}.*\}\n$/);
-  at.file("out.json", "something old that is longer than what comes, so that it must be cut: " + "x".repeat(2_000));
+  at.file("out.json", "something old that is longer than what comes, so that it must be cut: "
+    + "x".repeat(2_000));
   assert.equal((await runScript(at, "return true", ["--result", "out.json"])).stdout, "");
-  const { duration_ms, ...rest } = JSON.parse(readFileSync(at.path("out.json"), "utf8")) as { duration_ms: number };
+  const { duration_ms, ...rest } = JSON.parse(readFileSync(at.path("out.json"), "utf8")) as {
+    duration_ms: number };
   assert.ok(duration_ms > 0);
   assert.deepEqual(rest, {
-    value: true, outcome: "returned", exit_code: 0, bus: { emitted: 0, handled: 0, failed: 0, unserved: 0 }, unfinished: [], warnings: [],
+    value: true, outcome: "returned", exit_code: 0, bus: { emitted: 0, handled: 0, failed: 0, unserved: 0 },
+    unfinished: [], warnings: [],
   });
 });
 
 test("--result tells of a failed run too, and an os.exit", async (t) => {
   const at = place(t);
   await runScript(at, "error('it broke')", ["--result", "out.json"]);
-  const failed = JSON.parse(readFileSync(at.path("out.json"), "utf8")) as { outcome: string; exit_code: number; error: { code: string; text: string } };
+  const failed = JSON.parse(readFileSync(at.path("out.json"), "utf8")) as {
+    outcome: string; exit_code: number; error: { code: string; text: string } };
   assert.deepEqual([failed.outcome, failed.exit_code, failed.error.code], ["failed", 1, "script.failed"]);
   assert.match(failed.error.text, /script\.lua:1: it broke/);
   await runScript(at, "os.exit(3)", ["--result", "out.json"]);
-  const exited = JSON.parse(readFileSync(at.path("out.json"), "utf8")) as { outcome: string; exit_code: number };
+  const exited = JSON.parse(readFileSync(at.path("out.json"), "utf8")) as {
+    outcome: string; exit_code: number };
   assert.deepEqual([exited.outcome, exited.exit_code], ["exited", 3]);
 });
 

@@ -7,17 +7,20 @@ const RUN = "local r = sh.exec('echo ran') print(r.ok, r.code == 'grant.denied' 
 const DENIED = "false\ttrue\n";
 const RAN = "true\tran\n\n";
 
-async function outcome(at: Place, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
+async function outcome(
+  at: Place, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
   const { code, stdout, stderr } = await runScript(at, RUN, args, { env });
   assert.equal(code, 0, stderr);
   return stdout;
 }
 
-test("`atoll run` defaults to all; --restricted, --grant, --grants and --allow-… each imply restricted", async (t) => {
+test("`atoll run` defaults to all; --restricted, --grant, --grants and --allow-… each imply restricted",
+  async (t) => {
   const at = place(t);
   at.file("grants.toml", "grants = ['net:example.com']\n");
   assert.equal(await outcome(at, []), RAN);
-  for (const args of [["--restricted"], ["--grant", "net"], ["--grants", "grants.toml"], ["--allow-read"], ["--allow-net=example.com"]]) {
+  for (const args of [["--restricted"], ["--grant", "net"], ["--grants", "grants.toml"], ["--allow-read"],
+    ["--allow-net=example.com"]]) {
     assert.equal(await outcome(at, args), DENIED, args.join(" "));
   }
   assert.equal(await outcome(at, [], { AGENT_BLOCK_GRANTS: '["net"]' }), DENIED);
@@ -39,7 +42,9 @@ test("--allow-read, --allow-write, --allow-env and --allow-net take lists behind
     print((pcall(std.fs.write, "out/b.txt", "b")))
     print(tostring(os.getenv("PET_NAME")), tostring(os.getenv("CAT_NAME")))
     print(select(2, pcall(http.request, "http://127.0.0.1:9/")).code)`;
-  const { stdout, stderr } = await runScript(at, source, ["--allow-read=./data", "--allow-write=./out", "--allow-env=PET_*", "--allow-net=127.0.0.1:9"], {
+  const { stdout, stderr } = await runScript(
+    at, source, ["--allow-read=./data", "--allow-write=./out", "--allow-env=PET_*",
+    "--allow-net=127.0.0.1:9"], {
     env: { PET_NAME: "Rex", CAT_NAME: "Tom" },
   });
   assert.equal(stdout, "true\ta\nfalse\nRex\tnil\nhttp.connect\n", stderr);
@@ -50,8 +55,10 @@ test("`--grant secret:…` alone restricts nothing: it lets children see that va
   const source = "print(sh.exec('echo $PET_TOKEN/$CAT_TOKEN').stdout)";
   const env = { PET_TOKEN: "for-children", CAT_TOKEN: "hidden-from-them" };
   assert.equal((await runScript(at, source, [], { env })).stdout, "/\n\n");
-  assert.equal((await runScript(at, source, ["--grant", "secret:PET_TOKEN"], { env })).stdout, "for-children/\n\n");
-  assert.equal((await runScript(at, source, ["--grant", "secret"], { env })).stdout, "for-children/hidden-from-them\n\n");
+  assert.equal((await runScript(at, source, ["--grant", "secret:PET_TOKEN"], { env })).stdout,
+    "for-children/\n\n");
+  assert.equal((await runScript(at, source, ["--grant", "secret"], { env })).stdout,
+    "for-children/hidden-from-them\n\n");
   const restricted = await runScript(at, source, ["--grant", "secret:PET_TOKEN", "--allow-run"], { env });
   assert.equal(restricted.stdout, "for-children/\n\n");
 });
@@ -59,7 +66,8 @@ test("`--grant secret:…` alone restricts nothing: it lets children see that va
 test("a list is one TOML or JSON array, the same in files and in the variable; --grants wins over the variable", async (t) => {
   const at = place(t);
   for (const [name, text] of [
-    ["a.toml", "# what it may do\ngrants = [\n  'net', # the web\n  \"run:sh\",\n]\n"], ["b.json", '["net", "run:sh"]'],
+    ["a.toml", "# what it may do\ngrants = [\n  'net', # the web\n  \"run:sh\",\n]\n"],
+    ["b.json", '["net", "run:sh"]'],
     ["c.toml", "# alone\n[\n  'run:sh', # as TOML\n]\n"], ["d.json", '{"grants": ["run:sh"]}'],
   ] as const) {
     at.file(name, text);
@@ -88,8 +96,10 @@ test("a grants file that cannot be read or understood is refused with its place,
   at.file("other.toml", "grant = ['net']\n");
   at.file("numbers.json", "[1, \"net\"]");
   for (const [name, problem] of [
-    ["gone.toml", /--grants: cannot read 'gone\.toml': No such file or directory/], ["broken.toml", /broken\.toml:\d: --grants: neither TOML nor JSON: /],
-    ["other.toml", /other\.toml:1: --grants: "grant" is not a key of a grants file/], ["numbers.json", /numbers\.json: --grants: 1 is not text/],
+    ["gone.toml", /--grants: cannot read 'gone\.toml': No such file or directory/],
+    ["broken.toml", /broken\.toml:\d: --grants: neither TOML nor JSON: /],
+    ["other.toml", /other\.toml:1: --grants: "grant" is not a key of a grants file/],
+    ["numbers.json", /numbers\.json: --grants: 1 is not text/],
   ] as const) {
     const { code, stdout, stderr } = await runScript(at, RUN, ["--grants", name]);
     assert.deepEqual([code, stdout], [2, ""], name);

@@ -45,7 +45,8 @@ test("_BUS_CAPACITY is the number of events that wait; 64 by default", async (t)
 test("C4: given both spellings of a setting, then `ATOLL_` wins; given capacity 0, then exit 2 names the variable", async (t) => {
   const at = place(t);
   const source = "local n = 0 while pcall(bus.emit, 'k', n) do n = n + 1 end print(n)";
-  const both = await runScript(at, source, [], { env: { ATOLL_BUS_CAPACITY: "2", AGENT_BLOCK_BUS_CAPACITY: "5" } });
+  const both = await runScript(
+    at, source, [], { env: { ATOLL_BUS_CAPACITY: "2", AGENT_BLOCK_BUS_CAPACITY: "5" } });
   assert.equal(both.stdout, "2\n");
   for (const name of ["ATOLL_BUS_CAPACITY", "AGENT_BLOCK_BUS_CAPACITY"]) {
     const zero = await runScript(at, "print('not reached')", [], { env: { [name]: "0" } });
@@ -57,7 +58,8 @@ test("C4: given both spellings of a setting, then `ATOLL_` wins; given capacity 
 test("a number setting that is not a number gives a warning and the default", async (t) => {
   const at = place(t);
   const env = { ATOLL_BUS_CAPACITY: "many", ATOLL_TASK_GRACE_MS: "long", ATOLL_TASK_DRIVER: "horse" };
-  const { code, stdout, stderr } = await runScript(at, "local n = 0 while pcall(bus.emit, 'k', n) do n = n + 1 end print(n)", [], { env });
+  const { code, stdout, stderr } = await runScript(
+    at, "local n = 0 while pcall(bus.emit, 'k', n) do n = n + 1 end print(n)", [], { env });
   assert.deepEqual([code, stdout], [0, "64\n"]);
   assert.match(stderr, /WARN block: ATOLL_BUS_CAPACITY: 'many' is not a whole number; the default/);
   assert.match(stderr, /WARN block: ATOLL_TASK_GRACE_MS: 'long' is not a whole number; the default 1000 is used/);
@@ -66,6 +68,7 @@ test("a number setting that is not a number gives a warning and the default", as
 
 test("_TASK_DRIVER makes tasks of the driver `coroutine`, where coroutine.yield(ms) sleeps", async (t) => {
   const source = "local h = std.task.spawn(function() coroutine.yield(1) return 'slept' end) print(h:join())";
-  const { stdout, stderr } = await runScript(place(t), source, [], { env: { ATOLL_TASK_DRIVER: "coroutine" } });
+  const { stdout, stderr } = await runScript(
+    place(t), source, [], { env: { ATOLL_TASK_DRIVER: "coroutine" } });
   assert.equal(stdout, "slept\n", stderr);
 });

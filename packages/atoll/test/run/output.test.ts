@@ -19,13 +19,17 @@ test("C1: given a script that prints and logs, then stdout has only the print; w
 });
 
 test("what the script prints goes to stdout byte for byte", async (t) => {
-  const { bytes } = await runScript(place(t), "io.write('\\0\\255\\r\\n', 'no line end') io.write(('x'):rep(300000))");
-  assert.deepEqual(bytes, Buffer.concat([Buffer.from([0, 255, 13, 10]), Buffer.from("no line end"), Buffer.alloc(300_000, "x")]));
+  const { bytes } = await runScript(
+    place(t), "io.write('\\0\\255\\r\\n', 'no line end') io.write(('x'):rep(300000))");
+  assert.deepEqual(bytes,
+    Buffer.concat([Buffer.from([0, 255, 13, 10]), Buffer.from("no line end"), Buffer.alloc(300_000, "x")]));
 });
 
-test("--log-to stdout keeps lines whole, in program order, across prints and logs of both isles", async (t) => {
+test("--log-to stdout keeps lines whole, in program order, across prints and logs of both isles",
+  async (t) => {
   const source = `
-    bus.on("k", function(ev) for i = 1, 50 do io.write("h", "andler ") print(i) log.info("handler log " .. i) end end)
+    bus.on("k", function(ev) for i = 1,
+      50 do io.write("h", "andler ") print(i) log.info("handler log " .. i) end end)
     std.task.spawn(function()
       for i = 1, 50 do io.write("m", "ain ") log.info("main log " .. i) print(i) std.task.sleep(0) end
     end)
@@ -35,24 +39,29 @@ test("--log-to stdout keeps lines whole, in program order, across prints and log
   const at = place(t);
   const path = at.file("both.lua", source.replace("bus.serve()", "std.task.sleep(200)"));
   assert.ok(path);
-  const { stdout, stderr } = await runScript(at, source.replace("bus.serve()", "pcall(sh.exec, 'true')"), ["--log-to", "stdout"]);
+  const { stdout, stderr } = await runScript(
+    at, source.replace("bus.serve()", "pcall(sh.exec, 'true')"), ["--log-to", "stdout"]);
   assert.equal(stderr, "");
   const lines = stdout.split("\n").slice(0, -1);
-  for (const line of lines) assert.match(line, /^(main \\d+|handler \\d+|\S+Z  (INFO|WARN) \w+: .*)$|^(main|handler) \d+$/);
-  const numbers = (pattern: RegExp): number[] => lines.flatMap((line) => (pattern.exec(line) === null ? [] : [Number(pattern.exec(line)?.[1])]));
+  for (const line of lines) assert.match(
+    line, /^(main \\d+|handler \\d+|\S+Z  (INFO|WARN) \w+: .*)$|^(main|handler) \d+$/);
+  const numbers = (pattern: RegExp): number[] => lines
+    .flatMap((line) => (pattern.exec(line) === null ? [] : [Number(pattern.exec(line)?.[1])]));
   const upTo50 = Array.from({ length: 50 }, (_, i) => i + 1);
   assert.deepEqual(numbers(/^main (\d+)$/), upTo50);
   assert.deepEqual(numbers(/main log (\d+)/), upTo50);
 });
 
 test("an unfinished last line is printed at the end, also between logs", async (t) => {
-  const { stdout } = await runScript(place(t), "io.write('a') log.info('x') io.write('b')", ["--log-to", "stdout"]);
+  const { stdout } = await runScript(
+    place(t), "io.write('a') log.info('x') io.write('b')", ["--log-to", "stdout"]);
   assert.match(stdout, /^\S+Z  INFO lua: x.*\nab$/);
 });
 
 test("an uncaught error prints `atoll: <text>` and the traceback on stderr", async (t) => {
   const at = place(t);
-  const { code, stdout, stderr } = await runScript(at, "local function inner()\n  error('it broke')\nend\ninner()");
+  const { code, stdout, stderr } = await runScript(
+    at, "local function inner()\n  error('it broke')\nend\ninner()");
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(stderr, /^atoll: script error: .*script\.lua:2: it broke\nstack traceback:\n(.*\n)*.*script\.lua:4: in main chunk/);
 });
@@ -67,16 +76,19 @@ test("--log takes off, level, target=level and lists; the variable falls back to
   const at = place(t);
   const source = "log.debug('fine') log.info('plain') log.error('loud')";
   const shown = async (args: string[], env = {}): Promise<string[]> =>
-    [...(await runScript(at, source, args, { env })).stderr.matchAll(/lua: (\w+)/g)].map(([, word]) => word as string);
+    [...(await runScript(at, source, args, { env })).stderr.matchAll(/lua: (\w+)/g)]
+      .map(([, word]) => word as string);
   assert.deepEqual(await shown([]), ["plain", "loud"]);
   assert.deepEqual(await shown(["--log", "off"]), []);
   assert.deepEqual(await shown(["--log", "warn,lua=debug"]), ["fine", "plain", "loud"]);
   assert.deepEqual(await shown([], { RUST_LOG: "error" }), ["loud"]);
-  assert.deepEqual(await shown([], { RUST_LOG: "error", AGENT_BLOCK_LOG: "debug" }), ["fine", "plain", "loud"]);
+  assert.deepEqual(await shown([], { RUST_LOG: "error", AGENT_BLOCK_LOG: "debug" }),
+    ["fine", "plain", "loud"]);
   assert.deepEqual(await shown(["--log", "error"], { ATOLL_LOG: "debug" }), ["loud"]);
 });
 
-test("a wrong --log is refused with exit 2; a wrong RUST_LOG, meant for others too, only warns", async (t) => {
+test("a wrong --log is refused with exit 2; a wrong RUST_LOG, meant for others too, only warns",
+  async (t) => {
   const at = place(t);
   const flag = await runScript(at, "", ["--log", "lua=loud"]);
   assert.equal(flag.code, 2);
@@ -88,7 +100,8 @@ test("a wrong --log is refused with exit 2; a wrong RUST_LOG, meant for others t
 
 test("--log-format json writes one object a line", async (t) => {
   const at = place(t);
-  const env = { ATOLL_RUN_ID: "r1", AGENT_BLOCK_AGENT_NAME: "pet", ATOLL_TRACE_ID: "t1", ATOLL_AGENT_ID: "a1" };
+  const env = { ATOLL_RUN_ID: "r1", AGENT_BLOCK_AGENT_NAME: "pet", ATOLL_TRACE_ID: "t1",
+    ATOLL_AGENT_ID: "a1" };
   const { stderr } = await runScript(at, "log.info('said', {n = 2})", ["--log-format", "json"], { env });
   const [event] = stderr.trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.equal(new Date(String(event?.["time"])).toISOString(), event?.["time"]);
@@ -96,7 +109,8 @@ test("--log-format json writes one object a line", async (t) => {
   assert.ok(time);
   assert.match(String(script), /script\.lua$/);
   assert.deepEqual(rest, {
-    level: "info", target: "lua", msg: "said", isle: "main", trace_id: "t1", run_id: "r1", agent_id: "a1", agent_name: "pet", fields: { n: 2 },
+    level: "info", target: "lua", msg: "said", isle: "main", trace_id: "t1", run_id: "r1", agent_id: "a1",
+    agent_name: "pet", fields: { n: 2 },
   });
   assert.equal((await runScript(at, "", ["--log-format", "xml"])).code, 2);
 });
@@ -104,7 +118,8 @@ test("--log-format json writes one object a line", async (t) => {
 test("--log-to none says nothing, and a file is appended to", async (t) => {
   const at = place(t);
   assert.equal((await runScript(at, CHATTER, ["--log-to", "none"])).stderr, "");
-  for (let i = 0; i < 2; i++) assert.equal((await runScript(at, CHATTER, ["--log-to", "out.log"])).stderr, "");
+  for (let i = 0; i < 2; i++) assert.equal(
+    (await runScript(at, CHATTER, ["--log-to", "out.log"])).stderr, "");
   assert.equal(readFileSync(at.path("out.log"), "utf8").split("\n").length, 5);
   const bad = await runScript(at, CHATTER, ["--log-to", "gone/out.log"]);
   assert.deepEqual([bad.code, bad.stdout], [1, ""]);

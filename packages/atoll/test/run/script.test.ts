@@ -21,7 +21,9 @@ test("a missing script gives usage on stderr that names --script, exit 2", async
 });
 
 test("the script `-` is read from standard input", async (t) => {
-  const ended = await atoll(place(t), ["run", "-", "--", "x"], { stdin: "#!/usr/bin/env atoll\nprint(_SCRIPT_NAME, arg[1])\nerror('here')" });
+  const ended = await atoll(
+    place(t), ["run", "-", "--", "x"],
+    { stdin: "#!/usr/bin/env atoll\nprint(_SCRIPT_NAME, arg[1])\nerror('here')" });
   assert.equal(ended.stdout, "stdin\tx\n");
   assert.match(ended.stderr, /^atoll: script error: stdin:3: here/);
 });
@@ -38,7 +40,8 @@ test("two scripts are refused, and arguments without -- too", async (t) => {
 
 test("C2: given `-- a b`, then `arg` holds a and b", async (t) => {
   const at = place(t);
-  const { code, stdout } = await runScript(at, "print(#arg, arg[1], arg[2], arg[3]) print(...)", ["--", "a", "b", "-s"]);
+  const { code, stdout } = await runScript(
+    at, "print(#arg, arg[1], arg[2], arg[3]) print(...)", ["--", "a", "b", "-s"]);
   assert.deepEqual([code, stdout], [0, "3\ta\tb\t-s\na\tb\t-s\n"]);
 });
 
@@ -62,7 +65,8 @@ test("a script is found from the working folder, whatever the project is", async
 
 test("--relay exits 2 saying that it is not in this version", async (t) => {
   const at = place(t);
-  for (const [args, env] of [[["-r", "wss://relay"], {}], [[], { AGENT_BLOCK_RELAY: "wss://relay" }]] as const) {
+  for (const [args, env] of [[["-r", "wss://relay"], {}],
+    [[], { AGENT_BLOCK_RELAY: "wss://relay" }]] as const) {
     const { code, stderr } = await runScript(at, "print('not reached')", args, { env });
     assert.equal(code, 2);
     assert.match(stderr, /(--relay|AGENT_BLOCK_RELAY): a mesh through a relay is not in this version/);
@@ -74,11 +78,13 @@ test("--secret-key takes 64 hex digits, and warns as a flag", async (t) => {
   const key = "0123456789abcdef".repeat(4);
   const good = await runScript(at, "print(std.env.get('ATOLL_MESH_SECRET_KEY'))", ["--secret-key", key]);
   assert.deepEqual([good.code, good.stdout], [0, "nil\n"]);
-  assert.match(good.stderr, /WARN block: --secret-key: flags are visible in process lists \(use ATOLL_MESH_SECRET_KEY\)/);
+  assert.match(good.stderr,
+    /WARN block: --secret-key: flags are visible in process lists \(use ATOLL_MESH_SECRET_KEY\)/);
   const short = await runScript(at, "print('not reached')", ["--secret-key", "abc"]);
   assert.deepEqual([short.code, short.stdout], [1, ""]);
   assert.match(short.stderr, /^atoll: runtime error: secret-key: expected 64 hex chars, got 3$/m);
-  const wrong = await runScript(at, "print('not reached')", [], { env: { ATOLL_MESH_SECRET_KEY: `g${key.slice(1)}` } });
+  const wrong = await runScript(
+    at, "print('not reached')", [], { env: { ATOLL_MESH_SECRET_KEY: `g${key.slice(1)}` } });
   assert.equal(wrong.code, 1);
   assert.match(wrong.stderr, /secret-key: expected 64 hex chars, character 1 is none/);
   assert.doesNotMatch(wrong.stderr, /flags are visible/);
@@ -87,7 +93,8 @@ test("--secret-key takes 64 hex digits, and warns as a flag", async (t) => {
 
 test("--mcp-timeout-secs is an integer of at least 1: `0` tells `0 is not in 1..`, exit 2", async (t) => {
   const at = place(t);
-  for (const [text, problem] of [["0", /0 is not in 1\.\./], ["1.5", /'1\.5' is not a whole number/], ["x", /'x' is not a whole number/]] as const) {
+  for (const [text, problem] of [["0", /0 is not in 1\.\./], ["1.5", /'1\.5' is not a whole number/],
+    ["x", /'x' is not a whole number/]] as const) {
     const { code, stderr } = await runScript(at, "print('not reached')", ["--mcp-timeout-secs", text]);
     assert.equal(code, 2, text);
     assert.match(stderr, problem);
@@ -99,7 +106,8 @@ test("--prompt and --context are globals; absent is nil, and empty stays empty",
   const at = place(t);
   const source = "print(_PROMPT, _CONTEXT, _PROMPT == '')";
   assert.equal((await runScript(at, source)).stdout, "nil\tnil\tfalse\n");
-  assert.equal((await runScript(at, source, ["--prompt", "", "-c", "two words"])).stdout, "\ttwo words\ttrue\n");
+  assert.equal((await runScript(at, source, ["--prompt", "", "-c", "two words"])).stdout,
+    "\ttwo words\ttrue\n");
   const env = { AGENT_BLOCK_PROMPT: "theirs", ATOLL_CONTEXT: "" };
   assert.equal((await runScript(at, source, [], { env })).stdout, "theirs\t\tfalse\n");
   assert.equal((await runScript(at, source, ["--prompt", "mine"], { env })).stdout, "mine\t\tfalse\n");
@@ -109,14 +117,17 @@ test("--prompt-file and --context-file are read once, relative to the working fo
   const at = place(t);
   at.file("p.txt", "from a file\n");
   at.file("c.txt", "ünïcode");
-  const ended = await runScript(at, "print(_PROMPT .. _CONTEXT)", ["--prompt-file", "p.txt", "--context-file", "c.txt"], { env: { ATOLL_PROMPT: "not this" } });
+  const ended = await runScript(
+    at, "print(_PROMPT .. _CONTEXT)", ["--prompt-file", "p.txt", "--context-file", "c.txt"],
+    { env: { ATOLL_PROMPT: "not this" } });
   assert.equal(ended.stdout, "from a file\nünïcode\n");
 });
 
 test("inline text and file exclude each other (exit 2)", async (t) => {
   const at = place(t);
   for (const name of ["prompt", "context"]) {
-    const { code, stderr } = await runScript(at, "print('not reached')", [`--${name}`, "x", `--${name}-file`, "y"]);
+    const { code, stderr } = await runScript(
+      at, "print('not reached')", [`--${name}`, "x", `--${name}-file`, "y"]);
     assert.equal(code, 2);
     assert.match(stderr, new RegExp(`--${name}-file: cannot be used with --${name}`));
   }
@@ -125,8 +136,10 @@ test("inline text and file exclude each other (exit 2)", async (t) => {
 test("an unreadable file tells `failed to read --prompt-file '<p>'`, exit 1", async (t) => {
   const at = place(t);
   for (const name of ["prompt", "context"]) {
-    const { code, stdout, stderr } = await runScript(at, "print('not reached')", [`--${name}-file`, "gone.txt"]);
+    const { code, stdout, stderr } = await runScript(
+      at, "print('not reached')", [`--${name}-file`, "gone.txt"]);
     assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(stderr, new RegExp(`^atoll: failed to read --${name}-file 'gone\\.txt': No such file or directory`));
+    assert.match(stderr, new RegExp(
+      `^atoll: failed to read --${name}-file 'gone\\.txt': No such file or directory`));
   }
 });

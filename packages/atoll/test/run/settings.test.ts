@@ -27,7 +27,8 @@ test("_HOME is where the stores are; without it `$HOME/.atoll`", async (t) => {
   for (const file of FILES) assert.ok(existsSync(join(home, ".atoll", file)), file);
 });
 
-test("a script that uses no store needs no home; with neither home set a store tells `HOME env var not set`", async (t) => {
+test("a script that uses no store needs no home; with neither home set a store tells `HOME env var not set`",
+  async (t) => {
   const at = place(t);
   const env = { ATOLL_HOME: undefined, HOME: undefined };
   assert.equal((await runScript(at, "print('fine')", [], { env })).stdout, "fine\n");
@@ -36,14 +37,16 @@ test("a script that uses no store needs no home; with neither home set a store t
     assert.equal(code, 1);
     assert.match(stderr, /HOME env var not set/, call);
   }
-  const { code, stderr } = await runScript(at, "std.kv.set('n', 'k', 1)", [], { env: { ...env, ATOLL_KV_PATH: at.path("k.sqlite") } });
+  const { code, stderr } = await runScript(
+    at, "std.kv.set('n', 'k', 1)", [], { env: { ...env, ATOLL_KV_PATH: at.path("k.sqlite") } });
   assert.equal(code, 0, stderr);
 });
 
 test("_KV_PATH, _SQL_PATH and _TS_PATH name files; `:memory:` leaves none", async (t) => {
   const at = place(t);
   const home = ownHome(t);
-  const env = { ATOLL_HOME: home, ATOLL_KV_PATH: at.path("deep/k.db"), AGENT_BLOCK_SQL_PATH: at.path("s.db"), ATOLL_TS_PATH: ":memory:" };
+  const env = { ATOLL_HOME: home, ATOLL_KV_PATH: at.path("deep/k.db"), AGENT_BLOCK_SQL_PATH: at.path("s.db"),
+    ATOLL_TS_PATH: ":memory:" };
   const { code, stderr } = await runScript(at, STORES, [], { env });
   assert.equal(code, 0, stderr);
   assert.ok(existsSync(at.path("deep/k.db")) && existsSync(at.path("s.db")));
@@ -54,23 +57,28 @@ test("_KV_PATH, _SQL_PATH and _TS_PATH name files; `:memory:` leaves none", asyn
 test("_SQL_JOURNAL_MODE is WAL by default, in any case of letters, and ignored for `:memory:`", async (t) => {
   const at = place(t);
   const mode = async (env: Record<string, string>): Promise<string> => {
-    const ended = await runScript(at, "print(std.sql.query('pragma journal_mode')[1].journal_mode)", [], { env });
+    const ended = await runScript(
+      at, "print(std.sql.query('pragma journal_mode')[1].journal_mode)", [], { env });
     return ended.stdout.trim() || ended.stderr;
   };
   assert.equal(await mode({ ATOLL_SQL_PATH: at.path("a.db") }), "wal");
-  assert.equal(await mode({ ATOLL_SQL_PATH: at.path("b.db"), AGENT_BLOCK_SQL_JOURNAL_MODE: "truncate" }), "truncate");
+  assert.equal(await mode({ ATOLL_SQL_PATH: at.path("b.db"), AGENT_BLOCK_SQL_JOURNAL_MODE: "truncate" }),
+    "truncate");
   const memory = { ATOLL_SQL_PATH: ":memory:" };
   assert.equal(await mode({ ...memory, ATOLL_SQL_JOURNAL_MODE: "PERSIST" }), await mode(memory));
 });
 
 test("_SQL_QUERY_TIMEOUT_MS bounds a query; 0 = off", async (t) => {
   const at = place(t);
-  const count = (n: number): string => `with recursive c(x) as (select 1 union all select x + 1 from c where x < ${n}) select count(*) as n from c`;
+  const count = (n: number): string =>
+    `with recursive c(x) as (select 1 union all select x + 1 from c where x < ${n}) select count(*) as n from c`;
   const slow = await runScript(at, `print(select(2, pcall(std.sql.query, [[${count(1e12)}]])).code)`, [], {
     env: { ATOLL_SQL_PATH: ":memory:", ATOLL_SQL_QUERY_TIMEOUT_MS: "100" },
   });
   assert.equal(slow.stdout, "sql.timeout\n", slow.stderr);
-  const off = await runScript(at, `print(std.sql.query([[${count(3e5)}]])[1].n)`, [], { env: { ATOLL_SQL_PATH: ":memory:", ATOLL_SQL_QUERY_TIMEOUT_MS: "0" } });
+  const off = await runScript(
+    at, `print(std.sql.query([[${count(3e5)}]])[1].n)`, [],
+    { env: { ATOLL_SQL_PATH: ":memory:", ATOLL_SQL_QUERY_TIMEOUT_MS: "0" } });
   assert.equal(off.stdout, "300000\n", off.stderr);
 });
 
@@ -80,19 +88,25 @@ test("_TRACE_ID, _RUN_ID, _AGENT_ID and _AGENT_NAME are in the log; the agent id
     const { stderr } = await runScript(at, "log.error('x')", ["--log-format", "json"], { env });
     return JSON.parse(stderr.trim().split("\n").at(-1) as string) as Record<string, string>;
   };
-  const given = await event({ ATOLL_TRACE_ID: "t1", AGENT_BLOCK_RUN_ID: "r1", ATOLL_AGENT_ID: "a1", ATOLL_AGENT_NAME: "pet" });
-  assert.deepEqual([given["trace_id"], given["run_id"], given["agent_id"], given["agent_name"]], ["t1", "r1", "a1", "pet"]);
+  const given = await event(
+    { ATOLL_TRACE_ID: "t1", AGENT_BLOCK_RUN_ID: "r1", ATOLL_AGENT_ID: "a1", ATOLL_AGENT_NAME: "pet" });
+  assert.deepEqual([given["trace_id"], given["run_id"], given["agent_id"], given["agent_name"]],
+    ["t1", "r1", "a1", "pet"]);
   const none = await event({});
   assert.deepEqual([none["trace_id"], none["run_id"], none["agent_name"]], [undefined, undefined, undefined]);
-  assert.match(String(none["agent_id"]), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-  const old = await runScript(at, "log.error('x')", ["--log-format", "json"], { env: { AGENT_BLOCK_TASK_ID: "t2" } });
+  assert.match(String(none["agent_id"]),
+    /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  const old = await runScript(
+    at, "log.error('x')", ["--log-format", "json"], { env: { AGENT_BLOCK_TASK_ID: "t2" } });
   assert.match(old.stderr, /AGENT_BLOCK_TASK_ID: is the old name of a trace id \(use ATOLL_TRACE_ID\)/);
   assert.match(old.stderr, /"trace_id":"t2"/);
 });
 
-test("an unknown ATOLL_* warns, with the name that was meant; AGENT_BLOCK_* and ATOLL_TEST_* do not", async (t) => {
+test("an unknown ATOLL_* warns, with the name that was meant; AGENT_BLOCK_* and ATOLL_TEST_* do not",
+  async (t) => {
   const at = place(t);
-  const env = { ATOLL_BUS_CAPACTY: "5", ATOLL_ZEBRA: "1", ATOLL_TEST_X: "1", AGENT_BLOCK_ZEBRA: "1", ATOLL_ENGINE: "embedded" };
+  const env = { ATOLL_BUS_CAPACTY: "5", ATOLL_ZEBRA: "1", ATOLL_TEST_X: "1", AGENT_BLOCK_ZEBRA: "1",
+    ATOLL_ENGINE: "embedded" };
   const { code, stderr } = await runScript(at, "", [], { env });
   assert.equal(code, 0);
   assert.match(stderr, /WARN block: ATOLL_BUS_CAPACTY: there is no such setting \(did you mean ATOLL_BUS_CAPACITY\?\)/);
@@ -101,7 +115,9 @@ test("an unknown ATOLL_* warns, with the name that was meant; AGENT_BLOCK_* and 
 });
 
 test("_LLM_DUMP, _LLM_DUMP_ALLOW_PROD and _DEBUG_RAW warn when they are not understood", async (t) => {
-  const { code, stderr } = await runScript(place(t), "", [], { env: { ATOLL_LLM_DUMP: "some", ATOLL_DEBUG_RAW: "perhaps", ATOLL_LLM_DUMP_ALLOW_PROD: "1" } });
+  const { code, stderr } = await runScript(
+    place(t), "", [], {
+    env: { ATOLL_LLM_DUMP: "some", ATOLL_DEBUG_RAW: "perhaps", ATOLL_LLM_DUMP_ALLOW_PROD: "1" } });
   assert.equal(code, 0);
   assert.match(stderr, /ATOLL_LLM_DUMP: 'some' is not one of off, none, meta, full; the default off is used/);
   assert.match(stderr, /ATOLL_DEBUG_RAW: 'perhaps' is neither true nor false; off is used/);

@@ -9,7 +9,8 @@ import { isAlive, type Place, place, startAtoll, type Started } from "../support
 async function ready(t: TestContext, source: string, at: Place = place(t)): Promise<Started> {
   const started = startAtoll(at, ["run", at.file("script.lua", source)]);
   t.after(() => started.child.kill("SIGKILL"));
-  await until(() => started.stdout().includes("ready"), { withinMs: 30_000, what: () => `ready; said ${started.stderr()}` });
+  await until(() => started.stdout().includes("ready"),
+    { withinMs: 30_000, what: () => `ready; said ${started.stderr()}` });
   return started;
 }
 
@@ -25,7 +26,8 @@ for (const signal of SIGNALS) {
     assert.deepEqual([code, stdout, stderr], [5, "ready\nserved\n", ""]);
   });
 
-  test(`else the first ${signal} is a cancel with the full end-of-run order, exit ${NUMBERS[signal]}`, async (t) => {
+  test(`else the first ${signal} is a cancel with the full end-of-run order, exit ${NUMBERS[signal]}`,
+    async (t) => {
     const { child, end } = await ready(t, "print('ready') while true do pcall(std.time.sleep, 50) end");
     child.kill(signal);
     const { code, stderr } = await end;
@@ -41,7 +43,8 @@ test("C3: given SIGTERM during `bus.serve`, then the next statement runs and exi
 });
 
 test("C3: given SIGINT in a busy loop, then exit 130", async (t) => {
-  const { child, end } = await ready(t, "print('ready') while true do pcall(function() while true do end end) end");
+  const { child, end } = await ready(
+    t, "print('ready') while true do pcall(function() while true do end end) end");
   child.kill("SIGINT");
   assert.equal((await end).code, 130);
 });
@@ -64,7 +67,8 @@ test("the second signal kills all process groups and exits 128+n at once", async
   const at = place(t);
   // The end of the run would wait for tasks nobody joined; both children ignore SIGTERM.
   const source = `
-    std.task.spawn(function() sh.exec("trap '' TERM INT; sleep 1000 & echo $! $$ > pids; while :; do wait; done") end)
+    std.task.spawn(function() sh.exec(
+      "trap '' TERM INT; sleep 1000 & echo $! $$ > pids; while :; do wait; done") end)
     while not std.fs.exists("pids") or std.fs.read("pids") == "" do std.task.sleep(5) end
     bus.on("k", function() end)
     print("ready")
@@ -81,7 +85,8 @@ test("the second signal kills all process groups and exits 128+n at once", async
 });
 
 test("a signal cuts off tasks nobody joined", async (t) => {
-  const { child, end } = await ready(t, "std.task.spawn(function() while true do std.task.sleep(5) end end) print('ready')");
+  const { child, end } = await ready(
+    t, "std.task.spawn(function() while true do std.task.sleep(5) end end) print('ready')");
   child.kill("SIGINT");
   assert.equal((await end).code, 130);
 });

@@ -1,6 +1,6 @@
 /**
- * The program as its users run it: a real process, an environment of its own, an empty home and project. The source is
- * run, so that no build has to be there.
+ * The program as its users run it: a real process, an environment of its own, an empty home and project. The
+ * source is run, so that no build has to be there.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -84,7 +84,8 @@ export function atoll(at: Place, args: readonly string[], o: CallOptions = {}): 
 export function startAtoll(at: Place, args: readonly string[], o: CallOptions = {}): Started {
   const env = { PATH: process.env["PATH"] ?? "", HOME: at.home, ATOLL_HOME: at.home, ...o.env };
   const child = spawn(process.execPath, [PROGRAM, ...args], {
-    cwd: at.cwd, stdio: "pipe", env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
+    cwd: at.cwd, stdio: "pipe",
+    env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
   });
   const timer = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
   const out: Buffer[] = [];
@@ -105,7 +106,8 @@ export function startAtoll(at: Place, args: readonly string[], o: CallOptions = 
 }
 
 /** Runs a script of the text `source`. */
-export function runScript(at: Place, source: string, args: readonly string[] = [], o: CallOptions = {}): Promise<Ended> {
+export function runScript(
+  at: Place, source: string, args: readonly string[] = [], o: CallOptions = {}): Promise<Ended> {
   return atoll(at, ["run", at.file("script.lua", source), ...args], o);
 }
 
