@@ -7,8 +7,9 @@ import { isFault, toFaultData } from "@atoll-run/core";
 import { blockError } from "../../errors.ts";
 import { Alarms } from "./alarms.ts";
 import { Cancels } from "./cancels.ts";
-import { STATUS, TYPE } from "./exports.ts";
+import { TYPE } from "./exports.ts";
 import { type LuaErrors, LuaRaise, type Raised } from "./errors.ts";
+import { Loop } from "./loop.ts";
 import { Meter, type Metered } from "./meter.ts";
 import { bootPrelude } from "./prelude.ts";
 import { LuaState } from "./state.ts";
@@ -16,9 +17,6 @@ import { OutOfMemory, StackFull, Terminate } from "./vm-errors.ts";
 import { Scheduler, type Task, type TaskKind } from "./tasks.ts";
 import type { HostFunction, VmHost, VmLimits } from "./vm-host.ts";
 import { type Start, Waits } from "./waits.ts";
-
-/** After this much time without a break the worker looks at its messages again. */
-const BATCH_MS = 5;
 
 export class LuaVm implements Metered {
   readonly state: LuaState;
@@ -38,10 +36,7 @@ export class LuaVm implements Metered {
   readonly #base: number;
   readonly #functions: HostFunction[] = [];
   readonly #resume: (task: Task) => Promise<number> | number;
-  #running = false;
-  /** A task is on the VM's stack, running or suspended: nobody else may enter. */
-  #occupied = false;
-  readonly #entries: (() => void)[] = [];
+  readonly #loop: Loop;
   #gone = false;
 
   constructor(module: WebAssembly.Module, host: VmHost, options: { limits: VmLimits; shared: boolean }) {
@@ -55,10 +50,11 @@ export class LuaVm implements Metered {
       hook: (L) => this.#hook(L), write: (fd, bytes) => host.write(fd, bytes), now: () => host.now(),
       ...(options.shared ? { suspending: () => this.meter.giveWay() } : {}),
     }, options.limits.bytesMax);
-    this.tasks = new Scheduler(() => this.#wake());
+    this.tasks = new Scheduler(() => this.#loop.wake());
     this.meter = new Meter(this);
     this.waits = new Waits(this);
     this.#cancels = new Cancels(this);
+    this.#loop = new Loop(this, this.#cancels);
     const { x, scratch } = this.state;
     const promised = options.shared ? WebAssembly.promising(x.lua_resume) : undefined;
     this.#resume = (task) => {
@@ -178,13 +174,6 @@ export class LuaVm implements Metered {
     this.#cancels.interruptAll();
   }
 
-  #end(task: Task, how: "returned" | "failed" | "aborted"): void {
-    this.tasks.ended(task, { how }, this.host.monotonic());
-    this.state.unref(task.ref);
-    // every task unwound by itself: no need to wait out the soft time
-    if (this.meter.ending !== null && this.tasks.live.size === 0) this.die(this.meter.ending);
-  }
-
   // ---- running
 
   /**
@@ -192,83 +181,20 @@ export class LuaVm implements Metered {
    * task may be in the middle of an allocation. Dropped when the isle is ending: its death answers what is open.
    */
   enter(work: () => void): void {
-    if (this.#occupied) this.#entries.push(work);
-    else this.#guarded(work);
+    this.#loop.enter(work);
   }
 
-  #guarded(work: () => void): void {
-    if (this.state.dead !== null || this.meter.ending !== null) return;
-    try {
-      this.state.settleRefs();
-      work();
-    } catch (error) {
-      this.die(error);
-    }
+  /** Goes on with a task; gives its status, at once or when it was suspended meanwhile. */
+  resume(task: Task): Promise<number> | number {
+    return this.#resume(task);
   }
 
-  #wake(): void {
-    if (this.#running || this.state.dead !== null) return;
-    this.#running = true;
-    this.host.soon(() => void this.#batch());
-  }
-
-  /** Runs what is ready, for a few milliseconds at a time. */
-  async #batch(): Promise<void> {
-    const until = this.host.monotonic() + BATCH_MS;
-    this.meter.begin();
-    try {
-      for (let task = this.tasks.next(); task !== undefined; task = this.tasks.next()) {
-        if (task.state === "ready") {
-          const resumed = this.#step(task);
-          if (resumed !== undefined) await resumed;
-        }
-        if (this.state.dead !== null) return;
-        for (const work of this.#entries.splice(0)) this.#guarded(work);
-        if (!this.tasks.idle && (this.host.monotonic() > until || this.host.messageWaits())) break;
-      }
-    } finally {
-      this.meter.pause();
-      this.#running = false;
-    }
-    if (!this.tasks.idle) this.host.later(() => this.#wake());
-  }
-
-  #step(task: Task): Promise<void> | undefined {
-    try {
-      if (!task.begun && (task.aborting || this.meter.ending !== null)) {
-        this.#end(task, "aborted");
-        return undefined;
-      }
-      this.state.settleRefs();
-      this.current = task;
-      task.state = "running";
-      this.#occupied = true;
-      this.state.strict = true;
-      this.meter.turn();
-      const status = this.#resume(task);
-      if (typeof status !== "number") return status.then((s) => this.#after(task, s)).catch((error: unknown) => this.die(error));
-      this.#after(task, status);
-    } catch (error) {
-      this.die(error);
-    }
-    return undefined;
-  }
-
-  #after(task: Task, status: number): void {
-    this.state.strict = false;
-    this.current = null;
-    this.#occupied = false;
-    const { memory, scratch } = this.state;
-    if (status === STATUS.yield) this.#yielded(task, memory.words[scratch >> 2] as number);
-    else if (task.aborting) this.#end(task, "aborted");
-    else this.#end(task, status === STATUS.ok ? "returned" : "failed");
-  }
-
-  #yielded(task: Task, count: number): void {
-    this.state.pop(task.thread, count);
-    task.state = "waiting";
-    if (this.#cancels.tellWaiting(task)) return;
-    if (task.wait === null || task.wait.turn === true) this.tasks.ready(task, null);
+  /** A task has unwound. */
+  ended(task: Task, how: "returned" | "failed" | "aborted"): void {
+    this.tasks.ended(task, { how }, this.host.monotonic());
+    this.state.unref(task.ref);
+    // every task unwound by itself: no need to wait out the soft time
+    if (this.meter.ending !== null && this.tasks.live.size === 0) this.die(this.meter.ending);
   }
 
   // ---- the end
@@ -316,7 +242,7 @@ export class LuaVm implements Metered {
   #letGo(): void {
     this.current = null;
     this.alarms.clear();
-    this.#entries.length = 0;
+    this.#loop.clear();
     for (const task of this.tasks.live) task.wait?.cancel();
     this.tasks.live.clear();
   }

@@ -1,5 +1,5 @@
 /** One isle inside its thread: the Lua VM, its faces, and the way of its calls to the host and back. */
-import { type FaultData, isFault, toFaultData } from "@atoll-run/core";
+import { type FaultData, isFault } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
 import { loadMoved, modulesOf } from "../lua/moving.ts";
@@ -8,12 +8,12 @@ import { LuaJson } from "../lua/json.ts";
 import { Kept } from "../lua/kept.ts";
 import { OutOfMemory, type Terminate } from "../lua/vm-errors.ts";
 import type { Task } from "../lua/tasks.ts";
-import { sizeOf } from "../lua/values.ts";
 import { LuaVm } from "../lua/vm.ts";
 import { Calls, type Push } from "./calls.ts";
 import { FileBuffers } from "./file-buffers.ts";
 import { Output } from "./output.ts";
-import { CONTROL, type FromThread, type IsleEvent, type IsleSetup, type MovedFunction, type Outcome, type ToThread } from "./protocol.ts";
+import { CONTROL, type FromThread, type IsleSetup, type MovedFunction, type ToThread } from "./protocol.ts";
+import { outcomeOf, type Work, Works } from "./works.ts";
 
 export interface ThreadParts {
   readonly module: WebAssembly.Module;
@@ -43,7 +43,7 @@ export class Tenant {
   readonly kept: Kept;
   readonly reader: ArgReader;
   readonly #calls: Calls;
-  readonly #callbacks = new Map<number, Task>();
+  readonly #works: Works;
   /** Lua function that runs a handler or callback: see faces/runner. */
   runner = 0;
   /** Names every isle has before a script adds its own. */
@@ -54,8 +54,6 @@ export class Tenant {
   requirer = 0;
   /** What was written to files and pipes and is not with the host yet. */
   readonly files = new FileBuffers((op, args, done) => this.send(op, args, done));
-  /** What handler and callback tasks are to call, and what they gave. */
-  readonly work = new Map<Task, Work>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #closed: (() => void) | null = null;
 
@@ -78,6 +76,9 @@ export class Tenant {
     this.kept = new Kept(state, isle);
     this.reader = { state, json: this.json, kept: this.kept };
     this.#calls = new Calls({ isle, vm: this.vm, json: this.json, kept: this.kept, post: (message) => this.post(message) });
+    this.#works = new Works({
+      isle, vm: this.vm, json: this.json, kept: this.kept, files: this.files, runner: () => this.runner, post: (message) => this.post(message),
+    });
     parts.install(this);
   }
 
@@ -113,6 +114,11 @@ export class Tenant {
     this.#calls.send(op, args, done);
   }
 
+  /** What the current task, a handler or a callback, is to call. */
+  get work(): Work {
+    return this.#works.of(this.vm.current as Task);
+  }
+
   // ---- from the host
 
   hear(message: ToThread): void {
@@ -122,14 +128,10 @@ export class Tenant {
       case "json":
       case "fault": this.#calls.answer(message); return;
       case "run": this.vm.enter(() => this.#run(message.source, message.chunk, message.args)); return;
-      case "event": this.#event(message.event); return;
+      case "event": this.#works.event(message.event); return;
       case "install": this.vm.enter(() => this.#install(message.call, message.fn)); return;
-      case "callback": this.#callback(message); return;
-      case "abortCallback": {
-        const task = this.#callbacks.get(message.call);
-        if (task !== undefined) this.vm.abortTask(task);
-        return;
-      }
+      case "callback": this.#works.callback(message); return;
+      case "abortCallback": this.#works.abortCallback(message.call); return;
       case "release": this.kept.release(message.ref); return;
       case "room": this.output.room(); return;
       case "abortEvent": this.vm.abortEvent(message.seq); return;
@@ -152,7 +154,7 @@ export class Tenant {
     task.firstArgs = args.length;
     task.onEnd.push(() => {
       if (this.#dying()) return;
-      const outcome = this.#outcome(task, (T) => this.#value(T));
+      const outcome = outcomeOf(this.vm, task, (T) => this.#value(T));
       this.files.settle(() => this.post({ t: "ran", isle: this.isle, outcome }));
     });
   }
@@ -171,117 +173,6 @@ export class Tenant {
   /** The death of the isle will answer everything that is open, with its reason. */
   #dying(): boolean {
     return this.vm.ending !== null;
-  }
-
-  #outcome(task: Task, read: (T: number) => { text: string; warning?: string }): Outcome {
-    if (task.end?.how === "returned") return { ok: true, ...read(task.thread) };
-    if (task.end?.how === "aborted") return { ok: false, text: "task aborted", traceback: "" };
-    const { text, traceback, fault, value } = this.vm.raised(task);
-    return { ok: false, text, traceback, ...(fault === undefined ? {} : { fault }), ...(value === undefined ? {} : { value }) };
-  }
-
-  /** Runs `fn(event)` as a task: the runner takes both inside the coroutine, so that a full memory is a Lua error there. */
-  #event(event: IsleEvent): void {
-    const { x } = this.vm.state;
-    const known = this.kept.borrow(event.ref);
-    const deadlineAt = this.vm.host.monotonic() + (event.leftMs ?? Infinity);
-    const off = event.leftMs === undefined ? undefined : this.vm.alarms.set(event.leftMs, () => this.vm.abortEvent(event.seq));
-    const work: Work = {
-      bytes: event.payload.length + event.meta.length,
-      take: (L) => {
-        if (!known) throw blockError("isle.crashed", "runtime error: isle crashed: the handler is gone");
-        this.kept.push(L, event.ref);
-        this.#pushEvent(L, event);
-        return 2;
-      },
-      reply: "null",
-      read: (L) => (x.lua_gettop(L) === 0 ? "null" : this.json.encodeReply(L, 1, "reply encode")),
-    };
-    this.#perform("handler", work, {
-      begun: (task) => {
-        task.eventSeq = event.seq;
-        task.deadlineAt = deadlineAt;
-        // its time may have ended while another task kept the VM
-        if (this.vm.host.monotonic() >= deadlineAt || this.vm.host.abortRequested() === event.seq) this.vm.abortTask(task);
-      },
-      ended: (task) => {
-        off?.();
-        if (known) this.kept.giveBack(event.ref);
-        const late = task.end?.how === "aborted" && this.vm.host.monotonic() >= deadlineAt;
-        const outcome = late ? handlerLate(event.kind) : this.#outcome(task, () => ({ text: work.reply as string }));
-        this.files.settle(() => this.post({ t: "handled", isle: this.isle, seq: event.seq, outcome }));
-      },
-    });
-  }
-
-  #pushEvent(L: number, event: IsleEvent): void {
-    const { state } = this.vm;
-    state.x.lua_createtable(L, 0, 4);
-    for (const key of ["kind", "id"] as const) {
-      state.pushText(L, key);
-      state.pushText(L, event[key]);
-      state.x.lua_rawset(L, -3);
-    }
-    for (const key of ["payload", "meta"] as const) {
-      state.pushText(L, key);
-      this.json.decodeText(L, event[key], "S", `${key} decode`);
-      state.x.lua_rawset(L, -3);
-    }
-  }
-
-  #callback(message: ToThread & { t: "callback" }): void {
-    const { state } = this.vm;
-    const known = this.kept.borrow(message.ref);
-    const work: Work = {
-      bytes: message.args.reduce((sum, arg) => sum + ("j" in arg ? arg.j.length : sizeOf(arg.v)), 0),
-      take: (L) => {
-        if (!known) throw blockError("run.cancelled", "cancelled");
-        this.kept.push(L, message.ref);
-        state.room(L, message.args.length + 4);
-        for (const arg of message.args) {
-          if ("j" in arg) this.json.decodeText(L, arg.j, "J", "callback");
-          else state.push(L, arg.v);
-        }
-        return message.args.length + 1;
-      },
-      reply: undefined,
-      read: (L) => state.get(L, 1),
-    };
-    this.#perform("callback", work, {
-      begun: (task) => this.#callbacks.set(message.call, task),
-      ended: (task) => {
-        this.#callbacks.delete(message.call);
-        if (known) this.kept.giveBack(message.ref);
-        const outcome = this.#outcome(task, () => ({ text: "" }));
-        const told = outcome.ok ? { ok: true as const, value: work.reply } : outcome;
-        this.post({ t: "called", isle: this.isle, call: message.call, outcome: told });
-      },
-    });
-  }
-
-  /** A task that does some work of the host's. What the host gave for it counts until the task has ended. */
-  #perform(kind: "handler" | "callback", work: Work, o: { begun(task: Task): void; ended(task: Task): void }): void {
-    const { state } = this.vm;
-    const fits = work.bytes <= state.bytesLeft;
-    if (fits) state.hold(work.bytes);
-    this.vm.enter(() => {
-      state.pushRef(state.main, this.runner);
-      const task = this.vm.spawn(state.main, kind);
-      this.work.set(task, {
-        ...work,
-        take: (L) => {
-          if (!fits) throw new OutOfMemory();
-          return work.take(L);
-        },
-        read: (L) => (work.reply = work.read(L)),
-      });
-      o.begun(task);
-      task.onEnd.push(() => {
-        this.work.delete(task);
-        if (fits) state.letGo(work.bytes);
-        if (!this.#dying()) o.ended(task);
-      });
-    });
   }
 
   /** Modules that the function captured are required first, in a task of their own, since the host reads them. */
@@ -319,7 +210,7 @@ export class Tenant {
     task.firstArgs = modules.length;
     task.onEnd.push(() => {
       if (this.#dying()) return;
-      const outcome = this.#outcome(task, () => ({ text: "" }));
+      const outcome = outcomeOf(this.vm, task, () => ({ text: "" }));
       answer(() => {
         if (!outcome.ok) throw blockError("bus.register", outcome.text);
         return load();
@@ -366,23 +257,8 @@ export class Tenant {
   }
 }
 
-function handlerLate(kind: string): Outcome {
-  const fault = toFaultData(blockError("bus.timeout", "handler timeout", { facts: { kind } }));
-  return { ok: false, text: fault.text, traceback: "", fault };
-}
-
 /** CPU milliseconds of this thread. */
 function cpu(): number {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
-}
-
-export interface Work {
-  /** Bytes that are held for it here. */
-  readonly bytes: number;
-  /** Pushes the function and its arguments; gives their number. */
-  take(L: number): number;
-  /** First result of the function, read inside the coroutine. */
-  read(L: number): Value;
-  reply: Value;
 }
