@@ -85,6 +85,7 @@ export function serveMesh(mesh: Mesh, to: MeshServing): Disposable {
 function replyText(error: unknown): string {
   if (!isFault(error)) return error instanceof Error ? error.message : String(error);
   if (error.code === "bus.closed") return "bus channel closed";
+  if (error.code === "isle.crashed") return "ack dropped";
   return error.code === "bus.timeout" ? "handler timeout" : error.message;
 }
 

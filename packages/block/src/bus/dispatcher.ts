@@ -41,12 +41,19 @@ export interface BusParts {
   readonly received: (event: BusEvent) => void;
   readonly handled: (event: BusEvent, ms: number) => void;
   readonly failed: (event: BusEvent, fault: unknown) => void;
+  /** The queue is full, or has room again: told once for each edge. */
+  readonly full: (isFull: boolean) => void;
 }
 
-interface Queued {
-  readonly event: BusEvent;
+export interface Answer {
   settle(reply: string): void;
   fail(fault: unknown): void;
+}
+
+interface Queued extends Answer {
+  readonly event: BusEvent;
+  /** Whoever asked does not want the answer any more. */
+  readonly unwanted?: AbortSignal;
 }
 
 interface Waiting {
@@ -67,6 +74,7 @@ export class Bus {
   readonly #limits: BusLimits;
   #phase: "idle" | "reading" | "draining" | "closed" = "idle";
   #intake = true;
+  #full = false;
   #busy: { abort: AbortController; done: Promise<void> } | null = null;
   #quiet: (() => void)[] = [];
   #nextSeq = 1;
@@ -91,13 +99,13 @@ export class Bus {
     return replaced;
   }
 
-  /** Queues an event; settles when it is in the queue. The answer goes to `settle` and `fail`. */
-  async put(
-    e: Omit<BusEvent, "seq">,
-    answer: { settle(reply: string): void; fail(fault: unknown): void }, o: { what: string; signal?: AbortSignal },
-  ): Promise<void> {
+  /**
+   * Queues an event; settles when it is in the queue. The answer goes to `settle` and `fail`. `signal` ends the wait for
+   * room; `unwanted` also the event itself: its handler is cancelled, and one that has not begun is not called.
+   */
+  async put(e: Omit<BusEvent, "seq">, answer: Answer, o: { what: string; signal?: AbortSignal; unwanted?: AbortSignal }): Promise<void> {
     if (!this.#intake) throw blockError("bus.closed", `${o.what}: bus channel closed: the run has ended or is ending`);
-    const queued: Queued = { event: { ...e, seq: this.#nextSeq++ }, ...answer };
+    const queued: Queued = { event: { ...e, seq: this.#nextSeq++ }, ...answer, ...(o.unwanted === undefined ? {} : { unwanted: o.unwanted }) };
     if (this.#queue.length >= this.#limits.busEventsMax) await this.#waitForRoom(queued, o);
     else this.#admit(queued);
   }
@@ -116,6 +124,7 @@ export class Bus {
     // one turn of the scheduler: a reader may just be starting
     await new Promise<void>((resolve) => setImmediate(resolve));
     if (this.#queue.length < this.#limits.busEventsMax && this.#intake) return this.#admit(queued);
+    this.#edge(true);
     if (this.#phase !== "reading") throw full("no reader; call bus.serve() or use autoServe");
     await new Promise<void>((resolve, reject) => {
       const leave = (): void => {
@@ -142,6 +151,12 @@ export class Bus {
     });
   }
 
+  #edge(isFull: boolean): void {
+    if (this.#full === isFull) return;
+    this.#full = isFull;
+    this.#parts.full(isFull);
+  }
+
   /** Begins to hand out events, one at a time. */
   read(): void {
     if (this.#phase !== "idle") return;
@@ -157,9 +172,8 @@ export class Bus {
       return;
     }
     const waiting = this.#waiting[0];
-    if (waiting !== undefined) {
-      this.#admitWaiting(waiting);
-    }
+    if (waiting !== undefined) this.#admitWaiting(waiting);
+    if (this.#queue.length <= this.#limits.busEventsMax / 2) this.#edge(false);
     const abort = new AbortController();
     const busy = { abort, done: Promise.resolve() };
     this.#busy = busy;
@@ -177,9 +191,12 @@ export class Bus {
   }
 
   async #run(queued: Queued, abort: AbortController): Promise<void> {
-    const { event } = queued;
+    const { event, unwanted } = queued;
     const begun = this.#parts.clock.monotonic();
+    const cancel = (): void => abort.abort(blockError("run.cancelled", "cancelled"));
+    unwanted?.addEventListener("abort", cancel, { once: true });
     try {
+      if (unwanted?.aborted === true) throw blockError("run.cancelled", "cancelled");
       const handler = this.#handlers.get(event.kind) ?? this.#handlers.get(ANY_KIND);
       if (handler === undefined) {
         this.#parts.warn("bus: no handler for event; nacking");
@@ -192,6 +209,8 @@ export class Bus {
       this.counts.failed++;
       queued.fail(fault);
       this.#parts.failed(event, fault);
+    } finally {
+      unwanted?.removeEventListener("abort", cancel);
     }
   }
 

@@ -109,7 +109,7 @@ export class Run implements BlockRun {
       clock, warn: (text) => this.#log("warn", "bus", text),
       received: (event) => this.#events.emit("bus:received", { kind: event.kind, id: event.id }),
       handled: (event, ms) => this.#events.emit("bus:handled", { kind: event.kind, id: event.id, duration_ms: ms }),
-      failed: (event, fault) => this.#failed(event, fault),
+      failed: (event, fault) => this.#failed(event, fault), full: (isFull) => this.#busFull(isFull, prepared.limits.busEventsMax),
     }, prepared.limits);
     this.#bus = bus;
     for (const [kind, handler] of Object.entries(this.#config.hostHandlers ?? {})) bus.register(kind, { handle: hostHandle(handler) });
@@ -181,6 +181,12 @@ export class Run implements BlockRun {
     this.#graceTimer ??= this.#parts.clock.after(graceMs, () => this.cancel(this.#stopped?.reason));
   }
 
+  #busFull(isFull: boolean, limit: number): void {
+    const text = isFull ? `bus: queue full (${limit})` : "bus: queue has room again";
+    if (isFull) this.#emit("limit", { limit: "bus.overloaded", text });
+    this.#log(isFull ? "warn" : "info", "bus", text);
+  }
+
   #failed(event: { kind: string; id: string }, fault: unknown): void {
     const { code, message } = isFault(fault) ? fault : { code: "bus.handler_failed", message: String(fault) };
     this.#emit("bus:failed", { kind: event.kind, id: event.id, code, text: message });
@@ -196,7 +202,7 @@ export class Run implements BlockRun {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const deadlineAt = o.deadlineMs === undefined ? {} : { deadlineAt: this.#parts.clock.monotonic() + o.deadlineMs };
     bus.put({ ...e, id: e.id ?? this.#parts.ids.uuid4(), ...deadlineAt },
-      { settle: resolve, fail: reject }, { what, ...(o.signal === undefined ? {} : { signal: o.signal }) }).catch(reject);
+      { settle: resolve, fail: reject }, { what, ...(o.signal === undefined ? {} : { signal: o.signal, unwanted: o.signal }) }).catch(reject);
     return bounded(promise, this.#parts.clock, { ...o, kind: e.kind });
   }
 

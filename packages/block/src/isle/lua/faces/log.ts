@@ -1,4 +1,4 @@
-/** `log`, and what a script may know of its block: `std.env.agent_id()`, `std.env.project_root()`. */
+/** `log`, and what a script may know of its block: `mesh.agent_id()`, `std.env.agent_id()`, `std.env.project_root()`. */
 import { isFault } from "@atoll-run/core";
 import type { Tenant } from "../../thread/tenant.ts";
 import { TYPE } from "../exports.ts";
@@ -25,8 +25,9 @@ export function installLog(isle: Tenant): void {
     return 0;
   }]);
   const { agentId, projectRoot } = isle.setup;
-  for (const [name, value] of [["agent_id", agentId], ["project_root", projectRoot]] as const) {
-    define(isle, `std.env.${name}`, (L) => {
+  const known = [["mesh.agent_id", agentId], ["std.env.agent_id", agentId], ["std.env.project_root", projectRoot]] as const;
+  for (const [name, value] of known) {
+    define(isle, name, (L) => {
       state.push(L, value);
       return 1;
     });
