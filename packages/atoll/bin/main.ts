@@ -6,17 +6,21 @@ import { enableCompileCache } from "node:module";
 import type { Threads } from "./program/threads.ts";
 
 enableCompileCache();
+process.on("uncaughtException", async (error) => process.exit(await reportBug(error)));
 process.exit(await main(process.argv.slice(2)));
 
 async function main(args: readonly string[]): Promise<number> {
   try {
     return await command(args);
   } catch (error) {
-    const { bugText } = await import("./output/terminal.ts");
-    process.exitCode = 70;
-    await bugText(error);
-    return 70;
+    return await reportBug(error);
   }
+}
+
+async function reportBug(error: unknown): Promise<number> {
+  const { bugText } = await import("./output/terminal.ts");
+  await bugText(error);
+  return 70;
 }
 
 async function command([name, ...args]: readonly string[]): Promise<number> {

@@ -15,6 +15,7 @@ export class ChildWatcher implements ChildWatch {
   readonly #groups = new Set<number>();
   readonly #warn: (text: string) => void;
   #process: ChildProcess | undefined;
+  #over = false;
 
   constructor(warn: (text: string) => void) {
     this.#warn = warn;
@@ -49,6 +50,7 @@ export class ChildWatcher implements ChildWatch {
 
   /** The run is over and has ended its children: the watcher may go. */
   bye(): void {
+    this.#over = true;
     if (this.#groups.size === 0) this.#say("bye");
   }
 
@@ -59,6 +61,7 @@ export class ChildWatcher implements ChildWatch {
       stdio: ["pipe", "ignore", "ignore"],
     });
     started.on("error", (error) => this.#warn(`children are not watched: ${error.message}`));
+    started.on("exit", () => this.#over || this.#warn("children are not watched: the watcher has ended"));
     started.stdin?.on("error", () => undefined);
     started.unref();
     return started;

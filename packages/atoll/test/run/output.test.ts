@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { place, runScript } from "../support/cli.ts";
+import { until } from "@atoll-run/testkit";
+import { place, runScript, startAtoll } from "../support/cli.ts";
 
 const CHATTER = "print('one') log.info('two', {n = 2}) print('three') log.warn('four')";
 
@@ -25,31 +26,31 @@ test("what the script prints goes to stdout byte for byte", async (t) => {
     Buffer.concat([Buffer.from([0, 255, 13, 10]), Buffer.from("no line end"), Buffer.alloc(300_000, "x")]));
 });
 
-test("--log-to stdout keeps lines whole, in program order, across prints and logs of both isles",
-  async (t) => {
-  const source = `
-    bus.on("k", function(ev) for i = 1,
-      50 do io.write("h", "andler ") print(i) log.info("handler log " .. i) end end)
-    std.task.spawn(function()
-      for i = 1, 50 do io.write("m", "ain ") log.info("main log " .. i) print(i) std.task.sleep(0) end
+test("--log-to stdout keeps whole lines and program order across prints and logs of both isles", async (t) => {
+  const at = place(t);
+  const { child, stdout, end } = startAtoll(at, ["run", "--log-to", "stdout", at.file("both.lua", `
+    bus.on("k", function()
+      for i = 1, 50 do io.write("hand", "ler ") log.info("handler log " .. i) print(i) std.task.sleep(0) end
     end)
     bus.emit("k")
-    sh.exec("true")
-    bus.serve()`;
-  const at = place(t);
-  const path = at.file("both.lua", source.replace("bus.serve()", "std.task.sleep(200)"));
-  assert.ok(path);
-  const { stdout, stderr } = await runScript(
-    at, source.replace("bus.serve()", "pcall(sh.exec, 'true')"), ["--log-to", "stdout"]);
-  assert.equal(stderr, "");
-  const lines = stdout.split("\n").slice(0, -1);
-  for (const line of lines) assert.match(
-    line, /^(main \\d+|handler \\d+|\S+Z  (INFO|WARN) \w+: .*)$|^(main|handler) \d+$/);
-  const numbers = (pattern: RegExp): number[] => lines
-    .flatMap((line) => (pattern.exec(line) === null ? [] : [Number(pattern.exec(line)?.[1])]));
-  const upTo50 = Array.from({ length: 50 }, (_, i) => i + 1);
-  assert.deepEqual(numbers(/^main (\d+)$/), upTo50);
-  assert.deepEqual(numbers(/main log (\d+)/), upTo50);
+    std.task.spawn(function()
+      for i = 1, 50 do io.write("ma", "in ") log.info("main log " .. i) print(i) std.task.sleep(0) end
+    end)
+    bus.serve()`)]);
+  await until(() => stdout().includes("main 50\n") && stdout().includes("handler 50\n"), { withinMs: 30_000 });
+  child.kill("SIGTERM");
+  const { code, stdout: all, stderr } = await end;
+  assert.deepEqual([code, stderr], [0, ""]);
+  const lines = all.split("\n").slice(0, -1);
+  for (const line of lines) assert.match(line, /^(main|handler) \d+$|^\S+Z  INFO lua: \w+ log \d+ /);
+  for (const isle of ["main", "handler"]) {
+    const own = lines.flatMap((line) => {
+      const [, log, number] = new RegExp(`(?:^|INFO lua: )${isle} (log )?(\\d+)`).exec(line) ?? [];
+      return number === undefined ? [] : [`${log === undefined ? "print" : "log"} ${number}`];
+    });
+    // The line was begun before the log spoke, and finished after it: it is printed when it is whole.
+    assert.deepEqual(own, Array.from({ length: 50 }, (_, n) => [`log ${n + 1}`, `print ${n + 1}`]).flat());
+  }
 });
 
 test("an unfinished last line is printed at the end, also between logs", async (t) => {
@@ -138,4 +139,30 @@ test("values of secret variables and of .env are masked in logs and errors", asy
 test("there are no colours where no terminal is", async (t) => {
   const { stderr } = await runScript(place(t), "log.error('x') error('y')");
   assert.ok(!stderr.includes("\u001b"));
+});
+
+test("a slow reader holds the script back: what waits for it is bounded, and nothing is lost", {
+  skip: process.platform === "linux" ? false : "reads the memory of a process from /proc",
+}, async (t) => {
+  const at = place(t);
+  const lines = 400_000;
+  const { child, end } = startAtoll(at, [
+    "run", at.file("flood.lua", `local line = ("x"):rep(199) for i = 1, ${lines} do print(line) end`),
+  ]);
+  child.stdout.pause();
+  const resident = (): number =>
+    Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) / 1_024;
+  // 80 MB are to be printed; the script stands still long before.
+  let before = -1;
+  await until(() => {
+    const now = Math.round(resident());
+    const still = now === before && now > 60;
+    before = now;
+    return still;
+  }, { withinMs: 30_000, everyMs: 300 });
+  const highest = resident();
+  child.stdout.resume();
+  const { code, bytes } = await end;
+  assert.deepEqual([code, bytes.length], [0, lines * 200]);
+  assert.ok(highest < 220, `${highest} MiB`);
 });

@@ -1,6 +1,6 @@
 /**
  * The program as its users run it: a real process, an environment of its own, an empty home and project. The
- * source is run, so that no build has to be there.
+ * source is run, so that no build has to be there, or with ATOLL_TEST_BUILT=1 the built program.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +9,9 @@ import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 
-export const PROGRAM = fileURLToPath(new URL("../../bin/main.ts", import.meta.url));
+const SOURCE = new URL("../../bin/main.ts", import.meta.url);
+const BUILT = new URL("../../../../build/node_modules/@atoll-run/atoll/bin/atoll.js", import.meta.url);
+export const PROGRAM = fileURLToPath(process.env["ATOLL_TEST_BUILT"] === "1" ? BUILT : SOURCE);
 /** Far above what any test needs on a busy machine: a hanging one is ended, not waited for. */
 const RUN_MS_MAX = 60_000;
 /** One for all tests of a process, so that Lua is rewritten once. */
