@@ -29,7 +29,9 @@ export function storeOps(parts: StoreParts, limits: StoreLimits): Ops {
       return undefined;
     },
     "std.kv.delete": ([ns, key], call) => parts.kv().delete(String(ns), String(key), store(call)),
-    "std.kv.list": ([ns, prefix], call) => parts.kv().list(String(ns), prefix === undefined ? "" : String(prefix), store(call)),
+    // as text, so that an empty list stays a list
+    "std.kv.list": async ([ns, prefix], call) =>
+      new JsonText(JSON.stringify(await parts.kv().list(String(ns), prefix === undefined ? "" : String(prefix), store(call)))),
     "std.ts.append": async ([series, value, tags, at], call) => {
       const atMs = at === undefined ? parts.now() : Number(at);
       await parts.series().append(String(series), String(value), toTags(tags), atMs, store(call));
