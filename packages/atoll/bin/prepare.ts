@@ -4,7 +4,7 @@
 import { type IsleSetup, loadLuaModule, ownThreads } from "@atoll-run/block/internal";
 
 const setup: IsleSetup = {
-  role: "main", shared: false, control: new SharedArrayBuffer(8), globals: {}, packagePath: "",
+  role: "main", shared: false, control: new SharedArrayBuffer(16), spent: new SharedArrayBuffer(8), globals: {}, packagePath: "",
   projectRoot: "/",
   // As plain numbers: an import of their table would cut the program into more files.
   limits: {

@@ -13,7 +13,7 @@ import {
 
 export interface IslesParts {
   readonly placing: IslePlacing;
-  setup(role: Role, control: SharedArrayBuffer, shared: boolean): IsleSetup;
+  setup(role: Role, control: SharedArrayBuffer, shared: boolean): Omit<IsleSetup, "spent">;
   readonly ops: () => Ops;
   readonly trace: TraceContext;
   readonly callsMax: number;
@@ -45,6 +45,8 @@ let nextIsle = 1;
 export class RunIsles {
   readonly #parts: IslesParts;
   readonly #open = new Map<Role, Open>();
+  /** CPU time that all isles of this run have spent, those that were restarted included. */
+  readonly #spent = new SharedArrayBuffer(8);
   #nextCall = 1;
 
   constructor(parts: IslesParts) {
@@ -65,7 +67,7 @@ export class RunIsles {
     const control = new SharedArrayBuffer(CONTROL.words * 4);
     const id = nextIsle++;
     const hear = (message: FromThread): void => this.#hear(isle, message);
-    const handle = thread.open(id, this.#parts.setup(role, control, shared), hear);
+    const handle = thread.open(id, { ...this.#parts.setup(role, control, shared), spent: this.#spent }, hear);
     const isle: Open = {
       role, handle, calls: new Map(), queue: [], traces: new Map(), handled: new Map(), called: new Map(), installed: new Map(), ran: null, idle: null, gone: null,
     };

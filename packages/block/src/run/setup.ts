@@ -11,7 +11,7 @@ const DRIVERS = new Set(["async_fn", "async", "coroutine"]);
 
 export function isleSetup(
   config: BlockConfig, p: Prepared, o: { parts: Pick<KitParts, "programBlocksDir">; role: Role; control: SharedArrayBuffer; shared: boolean; agentId: string },
-): IsleSetup {
+): Omit<IsleSetup, "spent"> {
   const restricted = p.grants !== "all";
   const grace = p.env["ATOLL_TASK_GRACE_MS"] ?? p.env["AGENT_BLOCK_TASK_GRACE_MS"] ?? "";
   const driver = p.env["ATOLL_TASK_DRIVER"] ?? p.env["AGENT_BLOCK_TASK_DRIVER"] ?? "";

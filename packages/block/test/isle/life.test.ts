@@ -125,6 +125,16 @@ describe("limits", () => {
     assert.match(error.message, /^limit error: CPU time over 100 ms/);
   });
 
+  test("CPU time of a run is that of all its isles together, restarted ones included", async () => {
+    const { run, end } = startLua(`
+      bus.on("work", function() local t0 = os.clock() while os.clock() - t0 < 0.06 do end return true end)
+      bus.on("own", function() local t0 = os.clock() while os.clock() - t0 < 0.06 do end return true end, {isle = "main"})
+      bus.serve()`, { limits: { cpuMsMax: 220 } });
+    for (const kind of ["work", "own", "work"]) assert.equal(await run.request(kind, null), true);
+    await assert.rejects(run.request("own", null), { code: "isle.timeout" });
+    assert.equal((await end).error?.code, "isle.timeout");
+  });
+
   test("wall time is over although everything waits", async () => {
     const { error } = await runLua(`std.task.sleep(60000)`, { limits: { wallMsMax: 50 } });
     assert.equal(error?.code, "isle.timeout");

@@ -39,6 +39,8 @@ export interface Metered {
 export class Meter {
   readonly #vm: Metered;
   #cpuMs = 0;
+  /** What all isles of the run had spent when this one began to run. */
+  #runMs = 0;
   /** Wall and thread time at which this isle last began to run; wall time at which the current task did. */
   #runAt = 0;
   #cpuAt = 0;
@@ -72,11 +74,14 @@ export class Meter {
     this.#runAt = this.#vm.host.monotonic();
     this.#sliceAt = this.#runAt;
     this.#cpuAt = this.#vm.host.cpu();
+    this.#runMs = this.#vm.host.spent(0);
   }
 
   pause(): void {
     if (!this.#runs) return;
-    this.#cpuMs += this.#vm.host.cpu() - this.#cpuAt;
+    const ms = this.#vm.host.cpu() - this.#cpuAt;
+    this.#cpuMs += ms;
+    this.#runMs = this.#vm.host.spent(ms);
     this.#runs = false;
   }
 
@@ -137,8 +142,9 @@ export class Meter {
   #spent(now: number): void {
     if (!this.#runs || this.#vm.current === null) return;
     const { host, limits } = this.#vm;
-    if (this.#cpuMs + now - this.#runAt > limits.cpuMsMax && this.cpuMs > limits.cpuMsMax) {
-      this.end(new Terminate("timeout", `limit error: CPU time over ${limits.cpuMsMax} ms`));
+    const { cpuMsMax } = limits;
+    if (this.#runMs + now - this.#runAt > cpuMsMax && host.spent(0) + host.cpu() - this.#cpuAt > cpuMsMax) {
+      this.end(new Terminate("timeout", `limit error: CPU time over ${cpuMsMax} ms`));
       return;
     }
     const max = this.#vm.shared ? limits.sliceSharedMsMax : limits.sliceMsMax;

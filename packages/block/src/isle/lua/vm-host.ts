@@ -4,7 +4,7 @@ import type { Terminate } from "./vm-errors.ts";
 /** Milliseconds where the name says Ms; `Infinity` = none. */
 export interface VmLimits {
   readonly bytesMax: number;
-  /** CPU and wall time of the whole run. */
+  /** CPU time of the whole run, all its isles together, and its wall time. */
   readonly cpuMsMax: number;
   readonly wallMsMax: number;
   /** CPU time without giving way: in a thread of its own, and in a shared one where it cannot be suspended. */
@@ -30,6 +30,8 @@ export interface VmHost {
   now(): number;
   /** CPU milliseconds of this thread. */
   cpu(): number;
+  /** Adds CPU milliseconds of this isle to those of its run; gives what all isles of the run have spent. */
+  spent(ms: number): number;
   /** Bytes for stdout (1) or a line of Lua's own warnings (2). */
   write(descriptor: number, bytes: Uint8Array): void;
   /** Last thing a host function does that printed or logged: its task waits while the host is far behind. */

@@ -30,6 +30,8 @@ export interface IsleSetup {
   readonly shared: boolean;
   readonly limits: VmLimits;
   readonly control: SharedArrayBuffer;
+  /** Microseconds of CPU that all isles of the run have spent, as a 64-bit integer. */
+  readonly spent: SharedArrayBuffer;
   /** Global names and their JSON text (rules J); `undefined` text stays nil. */
   readonly globals: Readonly<Record<string, string>>;
   readonly packagePath: string;

@@ -65,7 +65,7 @@ export class Tenant {
     this.vm = new LuaVm(parts.module, {
       killRequested: () => Atomics.load(control, CONTROL.kill) !== 0,
       abortRequested: () => Atomics.load(control, CONTROL.abortEvent),
-      monotonic: () => performance.now(), now: () => Date.now(), cpu,
+      monotonic: () => performance.now(), now: () => Date.now(), cpu, spent: spending(setup.spent),
       write: (fd, bytes) => (fd === 2 ? this.note("warn", "lua", new TextDecoder().decode(bytes)) : this.output.write(bytes)),
       caughtUp: (L) => this.caughtUp(L), pump: (ms) => parts.pump(ms), messageWaits: () => parts.messageWaits(),
       polled: (now) => this.output.polled(now), died: (why) => this.#died(why),
@@ -255,6 +255,15 @@ export class Tenant {
     if (this.vm.state.dead !== null || this.vm.ending === null) last();
     else this.#closed = last;
   }
+}
+
+/** The account of the run's CPU time: adds milliseconds, gives the total. */
+function spending(shared: SharedArrayBuffer): (ms: number) => number {
+  const account = new BigInt64Array(shared);
+  return (ms) => {
+    const us = BigInt(Math.max(0, Math.round(ms * 1000)));
+    return Number(Atomics.add(account, 0, us) + us) / 1000;
+  };
 }
 
 /** CPU milliseconds of this thread. */

@@ -2,6 +2,7 @@
 import { isFault } from "@atoll-run/core";
 import type { Tenant } from "../../thread/tenant.ts";
 import { TYPE } from "../exports.ts";
+import { OutOfMemory } from "../vm-errors.ts";
 import { define, runLua } from "./face.ts";
 
 const SOURCE = String.raw`
@@ -46,7 +47,7 @@ function readFields(isle: Tenant, L: number, index: number): Record<string, unkn
     if (!Array.isArray(read)) return { ...(read as object) };
     return Object.fromEntries(read.map((value, i) => [String(i + 1), value]));
   } catch (error) {
-    if (!isFault(error)) throw error;
+    if (!isFault(error) && !(error instanceof OutOfMemory)) throw error;
     return { fields: error.message };
   }
 }
