@@ -4,6 +4,7 @@
  * that no child outlives it; refuses wrong flags and settings, all at once; never decides what a script may
  * do.
  */
+import { randomUUID } from "node:crypto";
 import { blockError } from "@atoll-run/block";
 import type { Problem, Redactor } from "@atoll-run/core";
 import { problemText } from "@atoll-run/core";
@@ -163,5 +164,5 @@ function openLog(plan: RunPlan, redactor: Redactor): RunOutput {
 }
 
 function traceOf(plan: RunPlan): { trace_id: string; run_id: string; agent_id: string; agent_name: string } {
-  return { ...plan.trace, agent_id: plan.trace.agent_id ?? crypto.randomUUID() };
+  return { ...plan.trace, agent_id: plan.trace.agent_id ?? randomUUID() };
 }
