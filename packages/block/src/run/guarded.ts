@@ -1,60 +1,128 @@
 /** The guard of a host: asked after the grants and before the call; it may allow, refuse, answer or park it. */
-import type { Json } from "@atoll-run/core";
+import { isFault, type Json } from "@atoll-run/core";
 import { type Op, type OpCall, type Ops, JsonText, type Value } from "../bridges/op.ts";
 import type { Guard } from "../config.ts";
 import { blockError } from "../errors.ts";
+import type { GrantGate } from "../grants/gate.ts";
 import { toText } from "./prepare.ts";
 
-/** The grant an op needs, from its arguments; ops without one are always allowed. */
-const NEEDS: Readonly<Record<string, (args: readonly Value[]) => string>> = {
-  "sh.exec": () => "run:sh", "os.execute": () => "run:sh", "io.popen.open": () => "run:sh",
-  "http.request": ([url]) => `net:${hostOf(url)}`,
-  ...Object.fromEntries(["write", "write_binary", "append", "mkdir", "remove"].map((fn) => [`std.fs.${fn}`, writes])),
-  ...Object.fromEntries(["read", "read_binary", "walk", "glob", "list", "stat", "metadata"].map((fn) => [`std.fs.${fn}`, reads])),
-  "std.json.read_file": reads, "std.json.write_file": writes, "os.remove": writes, "os.rename": writes,
-  "io.open": ([path, mode]) => (mode === undefined || mode === "r" || mode === "rb" ? `fs.read:${String(path)}` : `fs.write:${String(path)}`),
-  "mesh.send": ([to]) => `mesh:${String(to)}`, "mesh.request": ([to]) => `mesh:${String(to)}`,
-  "tool.host": ([name]) => `tool:${String(name)}`,
+type Gate = Pick<GrantGate, "run" | "path" | "url" | "mesh">;
+
+/** Passes the gate as the op itself will, and gives the grant that this took; throws its refusal. */
+type Need = (gate: Gate) => Promise<string> | string;
+
+/** What an op needs, from its arguments; arguments that are none need nothing, since the op refuses them. */
+type Needs = (args: readonly Value[]) => readonly Need[];
+
+const path = (verb: "read" | "write", value: Value): Need[] => {
+  const text = toPlainText(value);
+  return text === undefined ? [] : [async (gate) => `fs.${verb}:${await gate.path(verb, text)}`];
+};
+const reads: Needs = ([value]) => path("read", value);
+const writes: Needs = ([value]) => path("write", value);
+const moves: Needs = ([from, to]) => [...path("write", from), ...path("write", to)];
+/** Patterns and modules are judged file by file, while they are looked for. */
+const looks: Needs = ([value]) => {
+  const text = toPlainText(value);
+  return text === undefined ? [] : [() => `fs.read:${text}`];
+};
+const shell: Needs = () => [runs(null, false)];
+const asks: Needs = ([to]) => [(gate) => {
+  gate.mesh(String(to));
+  return `mesh:${String(to)}`;
+}];
+
+function runs(program: string | null, detach: boolean): Need {
+  return (gate) => {
+    gate.run(program, detach);
+    return `run:${program ?? "sh"}`;
+  };
+}
+
+function executes([command, opts]: readonly Value[]): readonly Need[] {
+  const text = toPlainText(command);
+  if (text === undefined) return [];
+  const { args, detach } = (opts ?? {}) as { readonly [key: string]: Value };
+  // a path of a program is resolved by the op, which then asks the gate for it
+  if (args !== undefined && text.includes("/") && !text.startsWith("/")) return [() => `run:${text}`];
+  return [runs(args === undefined ? null : text, detach === true)];
+}
+
+function requests([url]: readonly Value[]): readonly Need[] {
+  const parsed = URL.parse(toPlainText(url) ?? "");
+  if (parsed === null) return [];
+  return [(gate) => {
+    gate.url(parsed);
+    return `net:${parsed.host}`;
+  }];
+}
+
+function opens(args: readonly Value[]): readonly Need[] {
+  const mode = args[1] ?? "r";
+  return mode === "r" || mode === "rb" ? reads(args) : writes(args);
+}
+
+const NEEDS: Readonly<Record<string, Needs>> = {
+  "sh.exec": executes, "os.execute": shell, "io.popen.open": shell, "http.request": requests, "io.open": opens,
+  ...named("std.fs", ["read", "read_binary", "walk", "list", "stat", "metadata", "exists", "is_dir", "is_file"], reads),
+  ...named("std.fs", ["write", "write_binary", "append", "mkdir", "remove"], writes),
+  "std.fs.copy": ([from, to]) => [...path("read", from), ...path("write", to)], "std.fs.rename": moves, "os.rename": moves,
+  "std.fs.glob": looks, "module.read": looks, "std.path.absolute": reads, "std.json.read_file": reads, "std.json.write_file": writes,
+  "os.remove": writes, "mesh.send": asks, "mesh.request": asks, "tool.host": ([name]) => [() => `tool:${String(name)}`],
 };
 
-function reads([path]: readonly Value[]): string {
-  return `fs.read:${String(path)}`;
+function named(module: string, fns: readonly string[], needs: Needs): Record<string, Needs> {
+  return Object.fromEntries(fns.map((fn) => [`${module}.${fn}`, needs]));
 }
 
-function writes([path]: readonly Value[]): string {
-  return `fs.write:${String(path)}`;
-}
-
-function hostOf(url: Value): string {
-  return URL.parse(String(url))?.host ?? String(url);
-}
-
-/** The same ops with the guard before those that need a grant. */
-export function guarded(ops: Ops, guard: Guard | undefined): Ops {
+/** The same ops with the guard between the grants and those that need one. */
+export function guarded(ops: Ops, guard: Guard | undefined, gate: Gate): Ops {
   if (guard === undefined) return ops;
   const wrap = (name: string, op: Op): Op => {
-    const need = NEEDS[name];
-    return need === undefined ? op : (args, call) => ask(guard, { name, grant: need(args), op }, args, call);
+    const needs = NEEDS[name];
+    if (needs === undefined) return op;
+    const asked: Op = async (args, call) => await ask(guard, gate, { name, needs: needs(args) }, args, call) ?? await op(args, call);
+    return name === "sh.exec" ? neverRaising(asked) : asked;
   };
   return Object.fromEntries(Object.entries(ops).map(([name, op]) => [name, wrap(name, op)]));
 }
 
-async function ask(
-  guard: Guard, o: { name: string; grant: string; op: Op }, args: readonly Value[], call: OpCall,
-): Promise<Value | JsonText> {
-  const tool = o.name === "tool.host" ? { tool: String(args[0]) } : {};
-  const verdict = await guard({ grant: o.grant, ...tool, args: plain(args), signal: call.signal });
-  if (verdict === "allow") return o.op(args, call);
-  if ("answer" in verdict) return new JsonText(toText(verdict.answer, "guard answer"));
-  if ("park" in verdict) {
-    throw blockError("grant.denied", `denied: ${o.name} waits for ${verdict.park}`, { facts: { grant: o.grant, park: verdict.park } });
-  }
-  throw blockError("grant.denied", `denied: ${o.name} (${verdict.deny}); refused by the host's guard`, {
-    facts: { grant: o.grant, reason: verdict.deny },
-  });
+/** A refusal of `sh.exec` is its result. */
+function neverRaising(op: Op): Op {
+  return async (args, call) => {
+    try {
+      return await op(args, call);
+    } catch (error) {
+      if (!isFault(error) || error.code !== "grant.denied") throw error;
+      return { ok: false, error: error.message, code: error.code };
+    }
+  };
 }
 
-/** Arguments as the guard may see them: bytes as text. */
+/** The guard's own answer, or undefined when the call may go on. Throws `grant.denied`. */
+async function ask(
+  guard: Guard, gate: Gate, o: { name: string; needs: readonly Need[] }, args: readonly Value[], call: OpCall,
+): Promise<JsonText | undefined> {
+  const tool = o.name === "tool.host" ? { tool: String(args[0]) } : {};
+  for (const need of o.needs) {
+    const grant = await need(gate);
+    const verdict = await guard({ grant, ...tool, args: plain(args), signal: call.signal });
+    if (verdict === "allow") continue;
+    if ("answer" in verdict) return new JsonText(toText(verdict.answer, "guard answer"));
+    if ("park" in verdict) {
+      throw blockError("grant.denied", `denied: ${o.name} waits for ${verdict.park}`, { facts: { grant, park: verdict.park } });
+    }
+    throw blockError("grant.denied", `denied: ${o.name} (${verdict.deny}); refused by the host's guard`, { facts: { grant, reason: verdict.deny } });
+  }
+  return undefined;
+}
+
+/** Arguments as the guard may see them: bytes as text, without what was left out at the end. */
 function plain(args: readonly Value[]): Json {
-  return args.map((arg) => (arg instanceof Uint8Array ? Buffer.from(arg).toString() : (arg ?? null) as Json));
+  const given = args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1);
+  return given.map((arg) => (arg instanceof Uint8Array ? Buffer.from(arg).toString() : (arg ?? null) as Json));
+}
+
+function toPlainText(value: Value): string | undefined {
+  return value instanceof Uint8Array ? Buffer.from(value).toString() : typeof value === "string" ? value : undefined;
 }

@@ -82,7 +82,12 @@ export interface Kit {
 export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, links: KitLinks): Kit {
   const gate = createGate({
     grants: p.grants, projectRoot: p.projectRoot, cwd: p.projectRoot, secrets: config.secrets ?? [],
-    onDenied: (denial) => links.emit("denied", { text: deniedError(denial).message, grant: denial.grant ?? "" }),
+    onDenied: (denial) => {
+      const text = deniedError(denial).message;
+      links.emit("denied", { text, grant: denial.grant ?? "" });
+      // all others raise; a variable just reads as nil
+      if (denial.verb === "env") links.log("warn", "block", text);
+    },
   });
   const env = new ScriptEnv(p.env, gate);
   const sinks = new Sinks({ stdout: config.stdout, stderr: config.stderr }, parts.inherit);
@@ -111,7 +116,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     ask: (e, o) => links.ask(e, "mesh", o), log: (msg) => links.log("warn", "mesh", msg), ackMsMax: p.limits.ackMsMax,
   });
   return {
-    ops: guarded(ops, config.guard), agentId: config.mesh?.id ?? "", stdout: sinks.stdout,
+    ops: guarded(ops, config.guard, gate), agentId: config.mesh?.id ?? "", stdout: sinks.stdout,
     note: (role, note) => {
       links.log(note.level, note.target, note.msg, { ...note.fields, isle: role });
       const called = calledTool(note);
