@@ -1,6 +1,6 @@
 /**
- * The one file that knows where Lua comes from: the official Lua 5.4 module inside the npm package `wasmoon`, rewritten in
- * memory (wasm/rewrite.ts). The package's own JavaScript is not used.
+ * The one file that knows where Lua comes from: the official Lua 5.4 module inside the npm package `wasmoon`,
+ * rewritten in memory (wasm/rewrite.ts). The package's own JavaScript is not used.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -18,12 +18,13 @@ export interface LuaModule {
 }
 
 /**
- * Compiled Lua, ready for `new WebAssembly.Instance`; may be shared with worker threads.
- * `cacheFile`: where the rewritten bytes may be kept (rewriting costs some 100 ms in a fresh process, reading 2 ms). A cache
+ * Compiled Lua, ready for `new WebAssembly.Instance`; may be shared with worker threads. `cacheFile`: where
+ * the rewritten bytes may be kept (rewriting costs some 100 ms in a fresh process, reading 2 ms). A cache
  * that cannot be read, written or trusted is passed over in silence.
  */
 export function loadLuaModule(options: { cacheFile?: string } = {}): LuaModule {
-  const bytes = (options.cacheFile === undefined ? undefined : readCache(options.cacheFile)) ?? fresh(options.cacheFile);
+  const bytes = (options.cacheFile === undefined ? undefined : readCache(options.cacheFile))
+    ?? fresh(options.cacheFile);
   return { module: new WebAssembly.Module(bytes) };
 }
 
@@ -37,7 +38,8 @@ export function stockLuaBytes(): Uint8Array {
 export function checkStock(bytes: Uint8Array, path: string): Uint8Array {
   const hash = sha256(bytes);
   if (hash === SOURCE_SHA256) return bytes;
-  throw new Error(`${path} is not the Lua build this version was made for (sha256 ${hash}); install wasmoon 1.16.0 exactly`);
+  const known = "the Lua build this version was made for";
+  throw new Error(`${path} is not ${known} (sha256 ${hash}); install wasmoon 1.16.0 exactly`);
 }
 
 export function sha256(bytes: Uint8Array): string {

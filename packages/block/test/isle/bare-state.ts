@@ -27,7 +27,8 @@ export function bareState(o: { bytesMax?: number; ticks?: number } = {}): Bare {
       polls++;
       return o.ticks ?? POLL_TICKS;
     },
-    call: () => 0, worked: () => undefined, resumed: () => 0, hook: () => undefined, write: () => undefined, now: () => 0,
+    call: () => 0, worked: () => undefined, resumed: () => 0, hook: () => undefined, write: () => undefined,
+    now: () => 0,
   }, o.bytesMax ?? 256 << 20);
   return { state, json: new LuaJson(state), polls: () => polls };
 }

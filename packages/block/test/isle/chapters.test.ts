@@ -1,4 +1,6 @@
-/** Lua passes the chapters of any script engine: on a thread for each isle, and on threads that isles share. */
+/**
+ * Lua passes the chapters of any script engine: on a thread for each isle, and on threads that isles share.
+ */
 import { isleChapters, type IsleScripts } from "@atoll-run/testkit";
 import { createIslePool } from "../../src/isle/host/pool.ts";
 import { ownThreads } from "../../src/isle/host/threads.ts";
@@ -9,7 +11,8 @@ const begun = `tool.call("begun")\n`;
 
 const scripts: IsleScripts = {
   seven: "return 7", nothing: "", passOn: `return tool.call("take", tool.call("give"))`,
-  caught: `local _, e = pcall(tool.call, "refuse") return {e.code, tostring(e)}`, uncaught: `tool.call("refuse")`,
+  caught: `local _, e = pcall(tool.call, "refuse") return {e.code, tostring(e)}`,
+  uncaught: `tool.call("refuse")`,
   nested: `
     local answers = {}
     local function ask(n) answers[#answers + 1] = tool.call("ask", n) return n end
@@ -35,17 +38,22 @@ const scripts: IsleScripts = {
     "match a pattern": `${begun} while true do (("a"):rep(40)):find(("a*"):rep(20) .. "b") end`,
     "close variables": `${begun} while true do pcall(function()
       local x <close> = setmetatable({}, {__close = function() while true do end end}) error("x") end) end`,
-    "collect garbage": `${begun} for i = 1, math.huge do setmetatable({}, {__gc = function() while true do end end}) end`,
+    "collect garbage": `${begun} for i = 1, math.huge do setmetatable({}, {__gc = function() while true do
+      end end}) end`,
     "start tasks": `${begun} while true do std.task.spawn(function() end):join() end`,
-    "encode JSON": `${begun} local t = {} for i = 1, 1e5 do t[i] = i end while true do std.json.encode(t) end`,
+    "encode JSON": `${begun} local t = {} for i = 1, 1e5 do t[i] = i end while true do
+      std.json.encode(t) end`,
   },
   hungry: {
-    "doubling a string": `local s = "x" while true do s = s .. s end`, "a growing table": "local t = {} for i = 1, math.huge do t[i] = i end",
+    "doubling a string": `local s = "x" while true do s = s .. s end`,
+    "a growing table": "local t = {} for i = 1, math.huge do t[i] = i end",
     "closures": "local f for i = 1, math.huge do local g = f f = function() return g end end",
     "coroutines": "local t = {} for i = 1, math.huge do t[i] = coroutine.create(print) end",
   },
-  sated: `local ok, e = pcall(function() local s = "x" while true do s = s .. s end end) return not ok and e == "not enough memory" and "caught"`,
+  sated: `local ok, e = pcall(function() local s = "x" while true do s = s .. s end end)
+    return not ok and e == "not enough memory" and "caught"`,
 };
 
 isleChapters({ name: "Lua, a thread for each isle", scripts, open: () => luaEngine(ownThreads(luaModule)) });
-isleChapters({ name: "Lua, isles on shared threads", scripts, open: () => luaEngine(createIslePool(luaModule(), { max: 2 })) });
+isleChapters({ name: "Lua, isles on shared threads", scripts,
+  open: () => luaEngine(createIslePool(luaModule(), { max: 2 })) });

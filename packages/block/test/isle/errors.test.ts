@@ -1,9 +1,12 @@
-/** Errors between host and script: objects with a code, plain texts, and what a failed script tells (spec: block 2.4). */
+/**
+ * Errors between host and script: objects with a code, plain texts, and what a failed script tells (spec:
+ * block 2.4).
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { HostTool } from "../../src/config.ts";
 import { blockError } from "../../src/errors.ts";
-import { runLua, startLua, valueOf } from "../support/run-script.ts";
+import { runLua, type ScriptEnd, startLua, valueOf } from "../support/run-script.ts";
 
 const refuse: HostTool = {
   name: "refuse", description: "", input_schema: {},
@@ -18,7 +21,8 @@ describe("a bridge error in Lua", () => {
     const value = await valueOf(`
       local ok, e = pcall(tool.call, "refuse")
       return {ok, type(e), tostring(e), e .. "!", "<" .. e, e.code, e.retry, e.retry_after_ms, e.facts.limit, getmetatable(e), e.message}`, o);
-    assert.deepEqual(value, [false, "table", "not now", "not now!", "<not now", "bus.overloaded", "later", 250, 64, "error", "not now"]);
+    assert.deepEqual(value, [false, "table", "not now", "not now!", "<not now", "bus.overloaded", "later",
+      250, 64, "error", "not now"]);
   });
 
   test("passes through pcall, error, coroutines and tasks as it is", async () => {
@@ -43,24 +47,27 @@ describe("a bridge error in Lua", () => {
     assert.deepEqual(value, [
       "sh.exec: argument #1 must be a string, got nil", "sh.exec: argument #1 must be a string, got table",
       "sh.exec: argument #2 must be a table, got number", "bus.on: argument #2 must be a function, got nil",
-      "tool.call: argument #1 must be a string, got nil", "kv.get: argument #2 must be a string, got function", "script.argument", "1\n",
+      "tool.call: argument #1 must be a string, got nil",
+      "kv.get: argument #2 must be a string, got function", "script.argument", "1\n",
     ]);
   });
 });
 
 describe("a script that fails", () => {
-  const failed = async (source: string): Promise<{ code: string; message: string; facts: Record<string, unknown> }> => {
+  const failed = async (source: string): Promise<NonNullable<ScriptEnd["error"]>> => {
     const { error } = await runLua(source, o);
     assert.ok(error !== undefined);
     return error;
   };
 
   test("tells the text of its error, and where it was raised", async () => {
-    const { code, message, facts } = await failed(`local function deep() error("boom") end\nlocal function run() deep() end\nrun()`);
+    const source = `local function deep() error("boom") end\nlocal function run() deep() end\nrun()`;
+    const { code, message, facts } = await failed(source);
     assert.equal(code, "script.failed");
     assert.equal(facts["text"], "test.lua:1: boom");
     assert.equal(message, [
-      "script error: test.lua:1: boom", "stack traceback:", "\t[C]: in function 'error'", "\ttest.lua:1: in upvalue 'deep'",
+      "script error: test.lua:1: boom", "stack traceback:", "\t[C]: in function 'error'",
+      "\ttest.lua:1: in upvalue 'deep'",
       "\ttest.lua:2: in local 'run'", "\ttest.lua:3: in main chunk",
     ].join("\n"));
   });
@@ -73,24 +80,31 @@ describe("a script that fails", () => {
   });
 
   test("by a table gives the table; __tostring says it in words, a deep or cyclic one has none", async () => {
-    assert.deepEqual((await failed(`error({code = "mine", list = {1, 2}})`)).facts["value"], { code: "mine", list: [1, 2] });
+    assert.deepEqual((await failed(`error({code = "mine", list = {1, 2}})`)).facts["value"],
+      { code: "mine", list: [1, 2] });
     assert.match((await failed(`error({1})`)).message, /^script error: \(error object is a table value\)/);
-    assert.match((await failed(`error(setmetatable({}, {__tostring = function() return "in words" end}))`)).message, /^script error: in words/);
-    assert.match((await failed(`error(setmetatable({}, {__tostring = function() error("x") end}))`)).message, /\(error object is a table value\)/);
+    assert.match((await failed(
+      `error(setmetatable({}, {__tostring = function() return "in words" end}))`)).message,
+      /^script error: in words/);
+    assert.match((await failed(`error(setmetatable({}, {__tostring = function() error("x") end}))`)).message,
+      /\(error object is a table value\)/);
     const cyclic = await failed(`local t = {} t.t = t error(t)`);
     assert.equal(cyclic.facts["value"], undefined);
   });
 
-  for (const [raised, text] of [["nil", "nil"], ["true", "boolean"], ["print", "function"], ["coroutine.create(print)", "thread"]] as const) {
+  for (const [raised, text] of [["nil", "nil"], ["true", "boolean"], ["print", "function"],
+    ["coroutine.create(print)", "thread"]] as const) {
     test(`by ${raised} says its type`, async () => {
       assert.equal((await failed(`error(${raised})`)).facts["text"], `(error object is a ${text} value)`);
     });
   }
 
-  test("by a number says the number", async () => assert.equal((await failed("error(42, 0)")).facts["text"], "42"));
+  test("by a number says the number",
+    async () => assert.equal((await failed("error(42, 0)")).facts["text"], "42"));
 
   test("by an error of ours that it changed is still an error with a text", async () => {
-    for (const change of ["e.message = {}", "e.code = nil", "e.retry = 7", "e.facts = print", "e.message = ('x'):rep(1e6)", "e.x = e"]) {
+    for (const change of ["e.message = {}", "e.code = nil", "e.retry = 7", "e.facts = print",
+      "e.message = ('x'):rep(1e6)", "e.x = e"]) {
       const { code, message } = await failed(`local _, e = pcall(tool.call, "refuse") ${change} error(e)`);
       assert.equal(code, "script.failed", change);
       assert.match(message, /^script error: /, change);
@@ -118,8 +132,10 @@ describe("a handler that fails", () => {
       bus.serve()`, o);
     await assert.rejects(run.request("text", null), { code: "bus.handler_failed", message: "told" });
     await assert.rejects(run.request("fault", null), { code: "bus.overloaded", message: "not now" });
-    await assert.rejects(run.request("table", null), { code: "bus.handler_failed", facts: { value: { code: "mine" } } });
-    await assert.rejects(run.request("reply", null), { code: "json.encode", message: "reply encode: unsupported type for JSON conversion" });
+    await assert.rejects(run.request("table", null),
+      { code: "bus.handler_failed", facts: { value: { code: "mine" } } });
+    await assert.rejects(run.request("reply", null),
+      { code: "json.encode", message: "reply encode: unsupported type for JSON conversion" });
     await run.stop();
     await end;
   });

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Json, luaFloat, parseJson, stringifyJson } from "@atoll-run/core";
+import { type Json, LuaFloat, luaFloat, parseJson, stringifyJson } from "@atoll-run/core";
 import fc from "fast-check";
 import { bareState, evaluate } from "./bare-state.ts";
 
@@ -33,10 +33,13 @@ function encoded(expression: string, rules: "S" | "J" = "S"): string {
 }
 
 const number = fc.oneof(
-  fc.integer(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((n) => (Number.isSafeInteger(Number(n)) ? Number(n) : n)),
-  fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => (Number.isInteger(n) ? luaFloat(n) : n)), fc.constant(luaFloat(3)),
+  fc.integer(), fc.bigInt({ min: -(2n ** 63n),
+    max: 2n ** 63n - 1n }).map((n) => (Number.isSafeInteger(Number(n)) ? Number(n) : n)),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => (Number.isInteger(n) ? luaFloat(n) : n)),
+  fc.constant(luaFloat(3)),
 );
-const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }).filter((s) => s.isWellFormed()), fc.constant("\u0000\"\\\u001f/é🌊"));
+const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }).filter((s) => s.isWellFormed()),
+  fc.constant("\u0000\"\\\u001f/é🌊"));
 const leaf = fc.oneof(fc.boolean(), number, text, fc.constant(null));
 const tree = fc.letrec((tie) => ({
   value: fc.oneof({ depthSize: "small", withCrossShrink: true }, leaf, tie("list"), tie("object")),
@@ -51,18 +54,20 @@ const written = (value: unknown): string => {
 
 /** What S keeps of a value: null is nil, so members go, and lists end at their last element. */
 function withoutNulls(value: Json): Json {
-  if (typeof value !== "object" || value === null || "value" in value && Object.getPrototypeOf(value) !== Object.prototype) return value;
+  if (typeof value !== "object" || value === null || value instanceof LuaFloat) return value;
   if (Array.isArray(value)) {
     const list = (value as Json[]).map(withoutNulls);
     while (list.length > 0 && list.at(-1) === null) list.pop();
     return list;
   }
-  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== null).map(([k, v]) => [k, withoutNulls(v)]));
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== null).map(([k, v]) => [k,
+    withoutNulls(v)]));
 }
 
 describe("JSON through Lua", () => {
   test("any JSON value comes back by rules J as the same text: integers, floats, nulls, empty lists and objects", () => {
-    fc.assert(fc.property(tree, (value) => assert.equal(roundTrip(written(value), "J"), written(value))), { numRuns: 500 });
+    fc.assert(fc.property(tree, (value) => assert.equal(roundTrip(written(value), "J"), written(value))),
+      { numRuns: 500 });
   });
 
   test("by rules S the same, save that null is nil: members go, holes of lists stay", () => {
@@ -88,16 +93,20 @@ describe("JSON through Lua", () => {
   });
 
   test("bytes that are no UTF-8 have no JSON form, and the error says so", () => {
-    assert.throws(() => encoded(`{a="\\xff"}`), { code: "json.encode", message: /^json\.encode: a string is not valid UTF-8/ });
+    assert.throws(() => encoded(`{a="\\xff"}`),
+      { code: "json.encode", message: /^json\.encode: a string is not valid UTF-8/ });
     assert.equal(encoded(`"a\\0\\u{FFFF}"`), JSON.stringify("a\0\uffff"));
   });
 });
 
 describe("Lua tables as JSON", () => {
   const rows: readonly (readonly [expression: string, text: string])[] = [
-    ["{}", "{}"], ["{1,2,3}", "[1,2,3]"], ["{1,nil,3}", "[1,null,3]"], ["{1,2,n=2}", "[1,2]"], ["table.pack(1,nil,3)", "[1,null,3]"],
-    ["{a=1,B=2}", '{"B":2,"a":1}'], ["{[10]=1}", '{"10":1}'], ["{[1.5]=1}", '{"1.5":1}'], ["3.0", "3.0"], ["3", "3"], ["1e15", "1e15"],
-    ["2^53", "9007199254740992.0"], ["-0.0", "-0.0"], ["1e100", "1e+100"], ["nil", "null"], ["{{},{{}}}", "[{},[{}]]"],
+    ["{}", "{}"], ["{1,2,3}", "[1,2,3]"], ["{1,nil,3}", "[1,null,3]"], ["{1,2,n=2}", "[1,2]"],
+    ["table.pack(1,nil,3)", "[1,null,3]"],
+    ["{a=1,B=2}", '{"B":2,"a":1}'], ["{[10]=1}", '{"10":1}'], ["{[1.5]=1}", '{"1.5":1}'], ["3.0", "3.0"],
+    ["3", "3"], ["1e15", "1e15"],
+    ["2^53", "9007199254740992.0"], ["-0.0", "-0.0"], ["1e100", "1e+100"], ["nil", "null"],
+    ["{{},{{}}}", "[{},[{}]]"],
   ];
   for (const [expression, expected] of rows) {
     const shown = expected === "1e15" ? "1000000000000000.0" : expected;
@@ -111,17 +120,24 @@ describe("Lua tables as JSON", () => {
     assert.equal(encoded(`{1,2,colour="red"}`), '{"1":1,"2":2,"colour":"red"}');
     const refused = { code: "json.encode", message: "bus.emit: mixed table: array part and key 'colour'" };
     assert.throws(() => encoded(`{1,2,colour="red"}`, "J"), refused);
-    assert.throws(() => encoded("{1,2,n=3}", "J"), { message: "bus.emit: mixed table: array part and key 'n'" });
-    assert.throws(() => encoded("{1,2,[1.5]=3}", "J"), { message: "bus.emit: mixed table: array part and key '1.5'" });
+    assert.throws(() => encoded("{1,2,n=3}", "J"),
+      { message: "bus.emit: mixed table: array part and key 'n'" });
+    assert.throws(() => encoded("{1,2,[1.5]=3}", "J"),
+      { message: "bus.emit: mixed table: array part and key '1.5'" });
   });
 
   test("what has no JSON form is refused by its type", () => {
-    assert.throws(() => encoded("print"), { code: "json.encode", message: "json.encode: unsupported type for JSON conversion" });
-    assert.throws(() => encoded("{print}", "J"), { message: "bus.emit: unsupported type for JSON conversion: function" });
-    assert.throws(() => encoded("{[{}]=1}"), { message: "json.encode: unsupported table key type for JSON: table" });
-    assert.throws(() => encoded("{[true]=1}", "J"), { message: "bus.emit: unsupported table key type for JSON: boolean" });
+    assert.throws(() => encoded("print"),
+      { code: "json.encode", message: "json.encode: unsupported type for JSON conversion" });
+    assert.throws(() => encoded("{print}", "J"),
+      { message: "bus.emit: unsupported type for JSON conversion: function" });
+    assert.throws(() => encoded("{[{}]=1}"),
+      { message: "json.encode: unsupported table key type for JSON: table" });
+    assert.throws(() => encoded("{[true]=1}", "J"),
+      { message: "bus.emit: unsupported table key type for JSON: boolean" });
     for (const [n, shown] of [["0/0", "NaN"], ["1/0", "inf"], ["-1/0", "-inf"]] as const) {
-      assert.throws(() => encoded(`{${n}}`), { message: `json.encode: cannot convert ${shown} to JSON number` });
+      assert.throws(() => encoded(`{${n}}`),
+        { message: `json.encode: cannot convert ${shown} to JSON number` });
     }
   });
 
@@ -131,9 +147,11 @@ describe("Lua tables as JSON", () => {
   });
 
   test("128 levels pass both ways, 129 do not", () => {
-    const nested = (n: number): string => `(function() local t = {} for i = 2, ${n} do t = {t} end return t end)()`;
+    const nested = (n: number): string =>
+      `(function() local t = {} for i = 2, ${n} do t = {t} end return t end)()`;
     assert.equal(encoded(nested(128)), `${"[".repeat(127)}{}${"]".repeat(127)}`);
-    const deep = { code: "json.depth", message: "json.encode: Lua table nesting too deep for JSON (limit: 128)" };
+    const deep = { code: "json.depth",
+      message: "json.encode: Lua table nesting too deep for JSON (limit: 128)" };
     assert.throws(() => encoded(nested(129)), deep);
     assert.throws(() => encoded("(function() local t = {} t[1] = t return t end)()"), deep);
     assert.equal(roundTrip("[".repeat(128) + "]".repeat(128), "J"), "[".repeat(128) + "]".repeat(128));
@@ -141,7 +159,8 @@ describe("Lua tables as JSON", () => {
     assert.throws(() => roundTrip("[".repeat(129) + "]".repeat(129), "J"), read);
   });
 
-  test("a table that holds one long string many times is bounded by the isle's memory, not by the host's", () => {
+  test("a table that holds one long string many times is bounded by the isle's memory, not by the host's",
+    () => {
     const small = bareState({ bytesMax: 8 << 20 });
     for (const source of [
       `local s = ("x"):rep(1e6) local t = {} for i = 1, 1e5 do t[i] = s end return t`,
@@ -161,22 +180,26 @@ describe("Lua tables as JSON", () => {
 
 describe("JSON text that is none", () => {
   const texts = [
-    "", " ", "nul", "tru", "[1,]", "{\"a\":1,}", "{a:1}", "[1 2]", "01", "1.", "1e", "-", "+1", ".5", "'x'", "\"a", "\"\\x\"", "\"\\u12\"",
+    "", " ", "nul", "tru", "[1,]", "{\"a\":1,}", "{a:1}", "[1 2]", "01", "1.", "1e", "-", "+1", ".5", "'x'",
+    "\"a", "\"\\x\"", "\"\\u12\"",
     "\"\\ud800\"", "\"\t\"", "[", "{", "{\"a\"", "{\"a\":", "[1]]", "NaN", "1e999", "// x\n1", "\u00a01",
   ];
   for (const bad of texts) {
     test(`${JSON.stringify(bad)} is refused with its place`, () => {
       assert.equal(parseJson(bad).ok && bad.isWellFormed() && !bad.includes("ud800"), false);
-      assert.throws(() => roundTrip(bad, "S"), { code: "json.decode", message: /^test: .+ at line \d+ column \d+$/ });
+      assert.throws(() => roundTrip(bad, "S"),
+        { code: "json.decode", message: /^test: .+ at line \d+ column \d+$/ });
     });
   }
 
   test("any text is read like core reads it, or refused by both", () => {
-    const near = fc.oneof(fc.json(), fc.string(), fc.json().chain((s) => fc.nat(s.length).map((at) => s.slice(0, at))));
+    const near = fc.oneof(fc.json(), fc.string(),
+      fc.json().chain((s) => fc.nat(s.length).map((at) => s.slice(0, at))));
     fc.assert(fc.property(near, (some) => {
       const parsed = parseJson(some);
       if (!parsed.ok) assert.throws(() => roundTrip(some, "J"));
-      else assert.equal(roundTrip(some, "J").replaceAll(".0", ""), written(parsed.value).replaceAll(".0", ""));
+      else assert.equal(roundTrip(some, "J").replaceAll(".0", ""),
+        written(parsed.value).replaceAll(".0", ""));
     }), { numRuns: 500 });
   });
 });

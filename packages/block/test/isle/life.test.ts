@@ -7,7 +7,8 @@ import { createIslePool } from "../../src/isle/host/pool.ts";
 import { runLua, startLua, valueOf } from "../support/run-script.ts";
 import { luaModule } from "./bare-state.ts";
 
-const tool = (name: string, handler: HostTool["handler"]): HostTool => ({ name, description: "", input_schema: {}, handler });
+const tool = (name: string, handler: HostTool["handler"]): HostTool => ({ name, description: "",
+  input_schema: {}, handler });
 
 /** Starts a script that calls `begun`, cancels it then, and gives how long its end took. */
 async function cancelled(source: string, o: Parameters<typeof startLua>[1] = {}): Promise<number> {
@@ -26,7 +27,8 @@ describe("a cancel", () => {
     const abort = new AbortController();
     const begun = tool("begun", () => abort.abort());
     const { end } = startLua(`
-      std.task.spawn(function() coroutine.wrap(function() tool.call("begun") while true do pcall(function() while true do end end) end end)() end):join()`,
+      std.task.spawn(function() coroutine.wrap(function() tool.call("begun") while true do
+        pcall(function() while true do end end) end end)() end):join()`,
     { signal: abort.signal, hostTools: [begun] });
     assert.equal((await end).error?.code, "run.cancelled");
   });
@@ -39,7 +41,8 @@ describe("a cancel", () => {
       const { run, end } = startLua(`
       local function closing(n) return setmetatable({}, {__close = function() print(n) end}) end
       local a <close> = closing("script")
-      coroutine.wrap(function() local b <close> = closing("coroutine") tool.call("begun") while true do end end)()`,
+      coroutine.wrap(function() local b <close> = closing("coroutine") tool.call("begun") while true do
+        end end)()`,
     { hostTools: [tool("begun", () => void setTimeout(() => run.cancel(), 10))] });
     assert.equal((await end).stdout, "coroutine\nscript\n");
   });
@@ -53,15 +56,18 @@ describe("a cancel", () => {
   });
 
   test("that is caught again and again ends the isle all the same", async () => {
-    await cancelled(`while true do xpcall(function() while true do end end, function() while true do end end) end`);
-    await cancelled(`local function again() local x <close> = setmetatable({}, {__close = again}) while true do end end again()`);
+    await cancelled(`while true do xpcall(function() while true do end end, function() while true do end
+      end) end`);
+    await cancelled(`local function again() local x <close> = setmetatable({}, {__close = again})
+      while true do end end again()`);
   });
 });
 
 describe("a handler isle", () => {
   test("I5 given one killed by a fault, when the next event comes, then it is handled and the earlier one was nacked", async () => {
     const { run, end, log } = startLua(`
-      bus.on("die", function() local function f() local x <close> = setmetatable({}, {__close = f}) while true do end end f() end, {timeout_ms = 50})
+      bus.on("die", function() local function f()
+        local x <close> = setmetatable({}, {__close = f}) while true do end end f() end, {timeout_ms = 50})
       bus.on("live", function() return "alive" end)
       bus.serve()`);
     assert.equal(await run.request("live", null), "alive");
@@ -104,7 +110,8 @@ describe("a task that is aborted", () => {
   test("and does not end in time takes its isle along", async () => {
     const { error } = await runLua(`
       local function again() local x <close> = setmetatable({}, {__close = again}) while true do end end
-      local t = std.task.spawn(function() local x <close> = setmetatable({}, {__close = again}) std.task.sleep(60000) end)
+      local t = std.task.spawn(function()
+        local x <close> = setmetatable({}, {__close = again}) std.task.sleep(60000) end)
       std.task.yield()
       t:abort()
       while true do std.task.yield() end`, { limits: { taskAbortMsMax: 100 } });
@@ -115,12 +122,14 @@ describe("a task that is aborted", () => {
 
 describe("limits", () => {
   test("CPU time counts, waiting does not", async () => {
-    const value = await valueOf(`for i = 1, 20 do std.task.sleep(10) end return os.clock() < 0.1`, { limits: { cpuMsMax: 150 } });
+    const value = await valueOf(`for i = 1, 20 do std.task.sleep(10) end return os.clock() < 0.1`,
+      { limits: { cpuMsMax: 150 } });
     assert.equal(value, true);
   });
 
   test("CPU time of many short turns is counted together", async () => {
-    const { error } = await runLua(`while true do for i = 1, 1e4 do end std.task.yield() end`, { limits: { cpuMsMax: 100 } });
+    const { error } = await runLua(`while true do for i = 1, 1e4 do end std.task.yield() end`,
+      { limits: { cpuMsMax: 100 } });
     assert.equal(error?.code, "isle.timeout");
     assert.match(error.message, /^limit error: CPU time over 100 ms/);
   });
@@ -128,7 +137,8 @@ describe("limits", () => {
   test("CPU time of a run is that of all its isles together, restarted ones included", async () => {
     const { run, end } = startLua(`
       bus.on("work", function() local t0 = os.clock() while os.clock() - t0 < 0.06 do end return true end)
-      bus.on("own", function() local t0 = os.clock() while os.clock() - t0 < 0.06 do end return true end, {isle = "main"})
+      bus.on("own", function() local t0 = os.clock() while os.clock() - t0 < 0.06 do end
+        return true end, {isle = "main"})
       bus.serve()`, { limits: { cpuMsMax: 220 } });
     for (const kind of ["work", "own", "work"]) assert.equal(await run.request(kind, null), true);
     await assert.rejects(run.request("own", null), { code: "isle.timeout" });
@@ -141,11 +151,13 @@ describe("limits", () => {
     assert.match(error.message, /^limit error: wall time over 50 ms/);
   });
 
-  test("a slice without giving way is bounded in a thread of its own, and giving way begins a new one", async () => {
+  test("a slice without giving way is bounded in a thread of its own, and giving way begins a new one",
+    async () => {
     const { error } = await runLua(`while true do end`, { limits: { sliceMsMax: 60 } });
     assert.equal(error?.code, "isle.timeout");
     assert.match(error.message, /60 ms of CPU without giving way/);
-    const loop = `for i = 1, 10 do local t0 = os.clock() while os.clock() - t0 < 0.02 do end std.task.yield() end return "done"`;
+    const loop = `for i = 1, 10 do local t0 = os.clock() while os.clock() - t0 < 0.02 do end
+      std.task.yield() end return "done"`;
     assert.equal(await valueOf(loop, { limits: { sliceMsMax: 100 } }), "done");
   });
 });
@@ -171,7 +183,8 @@ describe("a shared thread", () => {
       end)
       bus.serve()
       return work:join()`, { placing: pool });
-    const answers = await Promise.all(Array.from({ length: 60 }, (_, i) => run.request("x", "y".repeat(i * 100))));
+    const answers = await Promise.all(Array.from({ length: 60 },
+      (_, i) => run.request("x", "y".repeat(i * 100))));
     assert.deepEqual(answers, Array.from({ length: 60 }, (_, i) => [i + 1, i * 100]));
     await run.stop();
     assert.equal((await end).result?.value, 60 * 3 * (9 * 2 + 90 * 3 + 900 * 4 + 2001 * 5));
@@ -180,15 +193,18 @@ describe("a shared thread", () => {
   test("busy isles share it: all of them end, and none is over its slice", async () => {
     await using pool = createIslePool(luaModule(), { max: 2 });
     const busy = `local s = 0 for i = 1, 3e6 do s = s + i % 7 end return s`;
-    const values = await Promise.all(Array.from({ length: 6 }, () => valueOf(busy, { placing: pool, limits: { sliceMsMax: 100 } })));
+    const values = await Promise.all(Array.from({ length: 6 },
+      () => valueOf(busy, { placing: pool, limits: { sliceMsMax: 100 } })));
     assert.equal(new Set(values).size, 1);
   });
 
   test("an isle that dies there leaves the others alone", async () => {
     await using pool = createIslePool(luaModule(), { max: 2 });
-    const { run, end } = startLua(`bus.on("x", function() return 1 end, {isle = "main"}) bus.serve()`, { placing: pool });
+    const { run, end } = startLua(`bus.on("x", function() return 1 end, {isle = "main"}) bus.serve()`,
+      { placing: pool });
     assert.equal(await run.request("x", null), 1);
-    for (const source of [`while true do end`, `local t = {} for i = 1, 1e9 do t[i] = i end`, `error("x")`, `os.exit(3)`]) {
+    for (const source of [`while true do end`, `local t = {} for i = 1, 1e9 do t[i] = i end`, `error("x")`,
+      `os.exit(3)`]) {
       await runLua(source, { placing: pool, limits: { cpuMsMax: 100, isleBytesMax: 16 << 20 } });
       assert.equal(await run.request("x", null), 1, source);
     }

@@ -19,8 +19,10 @@ export function luaEngine(placing: IslePlacing): ScriptEngine {
     start(source, { name, host, caps }): ScriptIsle {
       const run = block.start({
         script: { source, name }, stdout: (bytes) => host.print(bytes),
-        limits: { isleBytesMax: caps.bytesMax, cpuMsMax: caps.cpuMsMax, wallMsMax: caps.wallMsMax, graceMs: 100 },
-        hostTools: Object.entries(host.tools).map(([tool, handler]) => ({ name: tool, description: "", input_schema: {}, handler })),
+        limits: { isleBytesMax: caps.bytesMax, cpuMsMax: caps.cpuMsMax, wallMsMax: caps.wallMsMax,
+          graceMs: 100 },
+        hostTools: Object.entries(host.tools).map(([tool, handler]) => ({ name: tool, description: "",
+          input_schema: {}, handler })),
       });
       const ended = run.result.then((result) => result.value);
       return {

@@ -1,4 +1,6 @@
-/** The memory cap of an isle: what Lua takes, and what the host holds for it (spec: block 4, "memory, time"). */
+/**
+ * The memory cap of an isle: what Lua takes, and what the host holds for it (spec: block 4, "memory, time").
+ */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Json } from "@atoll-run/core";
@@ -7,7 +9,8 @@ import { runLua, startLua, valueOf } from "../support/run-script.ts";
 
 const MIB = 1 << 20;
 const limits = { isleBytesMax: 32 * MIB };
-const tool = (name: string, handler: HostTool["handler"]): HostTool => ({ name, description: "", input_schema: {}, handler });
+const tool = (name: string, handler: HostTool["handler"]): HostTool => ({ name, description: "",
+  input_schema: {}, handler });
 
 describe("the memory cap", () => {
   test("I1 given a 32 MiB cap, when a string doubles for ever, then isle.memory and the process grew by less than 96 MiB", async () => {
@@ -16,18 +19,25 @@ describe("the memory cap", () => {
     const { error } = await runLua(`local s = "x" while true do s = s .. s end`, { limits });
     assert.equal(error?.code, "isle.memory");
     assert.match(error.message, /^limit error: not enough memory/);
-    assert.ok(process.memoryUsage().rss - before < 96 * MIB, `${Math.round((process.memoryUsage().rss - before) / MIB)} MiB`);
+    assert.ok(process.memoryUsage().rss - before < 96 * MIB,
+      `${Math.round((process.memoryUsage().rss - before) / MIB)} MiB`);
   });
 
   const hogs: readonly (readonly [what: string, source: string])[] = [
-    ["string.rep", `("x"):rep(1 << 30)`], ["string.format", `("%s"):rep(1e6):format(table.unpack({}, 1, 1e6))`],
+    ["string.rep", `("x"):rep(1 << 30)`],
+    ["string.format", `("%s"):rep(1e6):format(table.unpack({}, 1, 1e6))`],
     ["table.concat", `local t = {} for i = 1, 1000 do t[i] = ("x"):rep(1e5) end return table.concat(t)`],
-    ["a table", `local t = {} for i = 1, 1e9 do t[i] = i end`], ["gsub", `(("x"):rep(1e6)):gsub(".", ("y"):rep(1e3))`],
-    ["string.pack", `local s = ("x"):rep(1e7) return ("s8s8s8s8"):pack(s, s, s, s)`], ["utf8.char", `utf8.char(table.unpack({}, 1, 1e8))`],
-    ["json.encode", `local s, t = ("x"):rep(1e6), {} for i = 1, 100 do t[i] = s end return std.json.encode(t)`],
+    ["a table", `local t = {} for i = 1, 1e9 do t[i] = i end`],
+    ["gsub", `(("x"):rep(1e6)):gsub(".", ("y"):rep(1e3))`],
+    ["string.pack", `local s = ("x"):rep(1e7) return ("s8s8s8s8"):pack(s, s, s, s)`],
+    ["utf8.char", `utf8.char(table.unpack({}, 1, 1e8))`],
+    ["json.encode", `local s, t = ("x"):rep(1e6), {} for i = 1, 100 do t[i] = s end
+      return std.json.encode(t)`],
     ["json.decode", `std.json.decode("[" .. ("[],"):rep(2e6) .. "1]")`],
-    ["an argument of a bridge", `local s, t = ("x"):rep(1e6), {} for i = 1, 100 do t[i] = s end bus.emit("x", t)`],
-    ["std.string.pad_start", `std.string.pad_start("x", 1 << 30)`], ["std.string.split", `std.string.split(("a"):rep(5e6), "a")`],
+    ["an argument of a bridge",
+      `local s, t = ("x"):rep(1e6), {} for i = 1, 100 do t[i] = s end bus.emit("x", t)`],
+    ["std.string.pad_start", `std.string.pad_start("x", 1 << 30)`],
+    ["std.string.split", `std.string.split(("a"):rep(5e6), "a")`],
     ["std.string.replace_all", `std.string.replace_all(("a"):rep(1e6), "a", ("b"):rep(1e3))`],
     ["std.string.chars", `std.string.chars(("a"):rep(5e6))`],
   ];
@@ -53,14 +63,16 @@ describe("the memory cap", () => {
     const value = await valueOf(`
       local s = ("x"):rep(4 << 20)
       local failed, tasks = 0, {}
-      for i = 1, 20 do tasks[i] = std.task.spawn(function() local ok, e = pcall(tool.call, "slow", s) if not ok then failed = failed + 1 end end) end
+      for i = 1, 20 do tasks[i] = std.task.spawn(function() local ok, e = pcall(tool.call, "slow", s)
+        if not ok then failed = failed + 1 end end) end
       for i = 1, 20 do tasks[i]:join() end
       return failed`, { limits, hostTools: [slow] });
     assert.ok((value as number) >= 13, `${String(value)} were refused`);
     assert.ok(open <= 7, `${open} were let through`);
   });
 
-  test("counts an answer before it is taken: one that does not fit is an error, the next one comes", async () => {
+  test("counts an answer before it is taken: one that does not fit is an error, the next one comes",
+    async () => {
     const give = tool("give", (n) => "x".repeat(n as number));
     const value = await valueOf(`
       local ok, e = pcall(tool.call, "give", 40 << 20)
@@ -77,7 +89,8 @@ describe("the memory cap", () => {
   });
 
   test("globals that do not fit end the run with isle.memory before it begins", async () => {
-    const { error } = await runLua("return 1", { limits, globals: { BIG: Array.from({ length: 3e6 }, () => []) as unknown as Json } });
+    const { error } = await runLua("return 1",
+      { limits, globals: { BIG: Array.from({ length: 3e6 }, () => []) as unknown as Json } });
     assert.equal(error?.code, "isle.memory");
   });
 
@@ -91,7 +104,8 @@ describe("the memory cap", () => {
   });
 
   test("a cap that is hit again and again in a loop ends with the CPU limit, not with the host", async () => {
-    const { error } = await runLua(`while true do pcall(string.rep, "x", 1 << 30) pcall(function() local t = {} for i = 1, 1e9 do t[i] = i end end) end`,
+    const { error } = await runLua(`while true do pcall(string.rep, "x", 1 << 30) pcall(function()
+      local t = {} for i = 1, 1e9 do t[i] = i end end) end`,
       { limits: { ...limits, cpuMsMax: 300 } });
     assert.equal(error?.code, "isle.timeout");
   });
@@ -112,7 +126,8 @@ describe("ended tasks", () => {
 
   test("nor do 10,000 handled events, callbacks and failed calls", async () => {
     const { run, end } = startLua(`
-      bus.on("x", function(ev) pcall(http.request, "bad", {on_data = function() end}) pcall(sh.exec) return 1 end)
+      bus.on("x", function(ev) pcall(http.request, "bad", {on_data = function() end})
+        pcall(sh.exec) return 1 end)
       bus.on("count", function() collectgarbage() collectgarbage() return collectgarbage("count") end)
       bus.serve()`);
     for (let i = 0; i < 200; i++) await run.request("x", i);
@@ -127,7 +142,8 @@ describe("ended tasks", () => {
   test("nor do handlers that were replaced", async () => {
     const { run, end } = startLua(`
       local function many(n)
-        for i = 1, n do bus.on("x", function() return i end) bus.on("y", function() return i end, {isle = "main"}) end
+        for i = 1, n do bus.on("x", function() return i end) bus.on("y", function()
+          return i end, {isle = "main"}) end
         collectgarbage() collectgarbage()
         return collectgarbage("count")
       end

@@ -1,13 +1,15 @@
 /**
  * Goal: nothing that loops in the rewritten Lua escapes its polls, and no other build is ever rewritten.
- * Method: the stock module is rewritten afresh; loops run with the smallest budget, so that every second tick is a poll.
+ * Method: the stock module is rewritten afresh; loops run with the smallest budget, so that every second tick
+ * is a poll.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { checkStock, loadLuaModule, REWRITTEN_SHA256, sha256, stockLuaBytes } from "../../src/isle/lua-module.ts";
+import { checkStock, loadLuaModule, REWRITTEN_SHA256, sha256,
+  stockLuaBytes } from "../../src/isle/lua-module.ts";
 import { SLOT } from "../../src/isle/lua/machine.ts";
 import { rewrite } from "../../src/isle/wasm/rewrite.ts";
 import { bareState, evaluate } from "./bare-state.ts";
@@ -26,16 +28,19 @@ describe("the rewritten module", () => {
   test("is made of one build only: any other one is refused with its hash", () => {
     const other = Uint8Array.from(stock);
     other[other.length - 1] = (other.at(-1) as number) ^ 1;
-    assert.throws(() => checkStock(other, "/x/glue.wasm"), /\/x\/glue\.wasm is not the Lua build .+ \(sha256 [0-9a-f]{64}\)/);
+    assert.throws(() => checkStock(other, "/x/glue.wasm"),
+      /\/x\/glue\.wasm is not the Lua build .+ \(sha256 [0-9a-f]{64}\)/);
     assert.equal(checkStock(stock, "x"), stock);
   });
 
-  const cut: readonly (readonly [what: string, problem: RegExp, change: (bytes: Uint8Array) => Uint8Array])[] = [
+  const cut: readonly (readonly [what: string, problem: RegExp,
+    change: (bytes: Uint8Array) => Uint8Array])[] = [
     ["an empty module", /no section/, () => Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)],
     ["a module without its code", /no section/, (bytes) => bytes.subarray(0, 2000)],
   ];
   for (const [what, problem, change] of cut) {
-    test(`${what} is refused by the rewriter itself`, () => assert.throws(() => rewrite(change(stock)), problem));
+    test(`${what} is refused by the rewriter itself`,
+      () => assert.throws(() => rewrite(change(stock)), problem));
   }
 });
 
@@ -70,17 +75,22 @@ describe("polls", () => {
     ["repeat until equal to a variable", `local i, n = 0, ${N} repeat i = i + 1 until i == n`],
     ["repeat until greater than a variable", `local i, n = 0, ${N} repeat i = i + 1 until i > n`],
     ["while not of a variable", `local x, i = false, 0 while not x do i = i + 1 x = i == ${N} end`],
-    ["while and-or of variables", `local x, i = nil, 0 while (x or true) do i = i + 1 if i == ${N} then break end end`],
+    ["while and-or of variables",
+      `local x, i = nil, 0 while (x or true) do i = i + 1 if i == ${N} then break end end`],
     ["goto", `local i = ${N} ::a:: i = i - 1 if i > 0 then goto a end`],
     ["a generic for with pairs", `local t = {} for i = 1, ${N} do t[i] = i end for _ in pairs(t) do end`],
-    ["a generic for with a Lua iterator", `for i in (function(n, i) i = i + 1 if i < n then return i end end), ${N}, 0 do end`],
+    ["a generic for with a Lua iterator",
+      `for i in (function(n, i) i = i + 1 if i < n then return i end end), ${N}, 0 do end`],
     ["calls", `local function f() end for i = 1, ${N} do f() end`],
     ["tail calls", `local function f(n) if n == 0 then return end return f(n - 1) end f(${N})`],
     ["deep recursion", `local function f(n) if n > 0 then f(n - 1) end end f(${N / 10})`],
-    ["__index functions", `local n = 0 local t = setmetatable({}, {__index = function(t, k) n = n + 1 if n < 100 then return t[n] end end})
+    ["__index functions", `local n = 0 local t = setmetatable({}, {__index = function(t, k) n = n + 1
+      if n < 100 then return t[n] end end})
       for i = 1, ${N / 100} do n = 0 local x = t[i] end`],
-    ["__eq, __lt and __concat", `local mt = {} mt.__eq = function() return false end mt.__lt = mt.__eq mt.__concat = function() return "" end
-      local a, b = setmetatable({}, mt), setmetatable({}, mt) for i = 1, ${N} do local x = a == b, a < b, a .. b end`],
+    ["__eq, __lt and __concat", `local mt = {} mt.__eq = function() return false end
+      mt.__lt = mt.__eq mt.__concat = function() return "" end
+      local a, b = setmetatable({}, mt), setmetatable({}, mt) for i = 1, ${N} do
+        local x = a == b, a < b, a .. b end`],
   ];
   for (const [what, source] of loops) {
     test(`come with each turn of ${what}`, () => {
@@ -111,8 +121,10 @@ describe("polls", () => {
     ["utf8.len", `local x = utf8.len(("x"):rep(1e5))`],
     ["load", `local x = load(("x = 1 "):rep(1e4))`],
     ["tostring of numbers", `for i = 1, 1e4 do local x = tostring(i + 0.5) end`],
-    ["next over removed keys", `local t = {} for i = 1, 1e5 do t[i] = i end for i = 1, 1e5 do t[i] = nil end local x = next(t)`],
-    ["the length of a table", `local t = {} for i = 1, 16 do t[i] = i end for i = 1, 1e4 do local x = #t end`],
+    ["next over removed keys",
+      `local t = {} for i = 1, 1e5 do t[i] = i end for i = 1, 1e5 do t[i] = nil end local x = next(t)`],
+    ["the length of a table",
+      `local t = {} for i = 1, 16 do t[i] = i end for i = 1, 1e4 do local x = #t end`],
     ["collectgarbage", `local t = {} for i = 1, 1e4 do t[i] = {} end collectgarbage()`],
   ];
   for (const [what, source] of library) {

@@ -1,11 +1,11 @@
 /**
- * Port of a script engine: scripts of one language in isles that share nothing with each other and reach nothing of
- * the host but what they are given. Conformance: `isleChapters` in testkit.
+ * Port of a script engine: scripts of one language in isles that share nothing with each other and reach
+ * nothing of the host but what they are given. Conformance: `isleChapters` in testkit.
  *
- * Promises: whatever a script does, it is over shortly after its cancel or its limit, holds no more memory than its cap,
- * and no other isle notices; every promise given out settles; nothing is left running after dispose.
- * Faults: `script.syntax`, `script.failed` (the script's own errors), `isle.memory`, `isle.timeout`, `run.cancelled`,
- * `isle.crashed`.
+ * Promises: whatever a script does, it is over shortly after its cancel or its limit, holds no more memory
+ * than its cap, and no other isle notices; every promise given out settles; nothing is left running after
+ * dispose. Faults: `script.syntax`, `script.failed` (the script's own errors), `isle.memory`, `isle.timeout`,
+ * `run.cancelled`, `isle.crashed`.
  */
 import type { Json } from "../json.ts";
 
@@ -20,7 +20,10 @@ export interface IsleCaps {
 
 /** What a script can reach. Integers, floats and text cross unchanged both ways. */
 export interface IsleHost {
-  /** Functions of the host by name. A rejection is an error in the script: text, `code` and `retry` of a fault. */
+  /**
+   * Functions of the host by name. A rejection is an error in the script: text, `code` and `retry` of a
+   * fault.
+   */
   readonly tools: Readonly<Record<string, (input: Json, o: { signal: AbortSignal }) => Json | Promise<Json>>>;
   /** Bytes the script printed, in order. A promise holds the script back. */
   print(bytes: Uint8Array): void | Promise<void>;
@@ -35,7 +38,13 @@ export interface ScriptIsle extends AsyncDisposable {
   cancel(): void;
 }
 
+export interface IsleStart {
+  readonly name: string;
+  readonly host: IsleHost;
+  readonly caps: IsleCaps;
+}
+
 export interface ScriptEngine extends AsyncDisposable {
   /** Starts a script; `name` is how its errors call it. */
-  start(source: string, o: { readonly name: string; readonly host: IsleHost; readonly caps: IsleCaps }): ScriptIsle;
+  start(source: string, o: IsleStart): ScriptIsle;
 }

@@ -25,7 +25,8 @@ export function endChapter(start: Start, scripts: IsleScripts): void {
 
   test("a cancel ends a script that waits, and the host learns that nobody waits any more", async () => {
     let told = false;
-    const ask = (_: unknown, { signal }: { signal: AbortSignal }): Promise<never> => new Promise((_resolve, reject) => {
+    const ask = (_: unknown, o: { signal: AbortSignal }): Promise<never> => new Promise((_resolve, reject) => {
+      const { signal } = o;
       signal.addEventListener("abort", () => {
         told = true;
         reject(signal.reason as Error);
@@ -38,15 +39,17 @@ export function endChapter(start: Start, scripts: IsleScripts): void {
   });
 
   test("wall time ends a script that only waits", async () => {
-    const isle = start(scripts.wait, { tools: { ask: () => new Promise<never>(() => undefined) }, caps: { wallMsMax: 50 } });
+    const isle = start(scripts.wait,
+      { tools: { ask: () => new Promise<never>(() => undefined) }, caps: { wallMsMax: 50 } });
     await over(assert.rejects(isle.ended, { code: "isle.timeout" }));
   });
 
   for (const [how, source] of Object.entries(scripts.hungry)) {
-    test(`a script that takes memory for ever by ${how} is isle.memory, and another one goes on`, async () => {
+    test(`taking memory for ever by ${how} is isle.memory, and another isle goes on`, async () => {
       const other = start(scripts.serve);
       await other.handle("add", null);
-      await over(assert.rejects(start(source, { caps: { bytesMax: 32 << 20 } }).ended, { code: "isle.memory" }));
+      const hungry = start(source, { caps: { bytesMax: 32 << 20 } });
+      await over(assert.rejects(hungry.ended, { code: "isle.memory" }));
       assert.equal(await other.handle("add", null), 2);
     });
   }
@@ -59,7 +62,8 @@ export function endChapter(start: Start, scripts: IsleScripts): void {
     let begun = false;
     const other = start(scripts.serve);
     await other.handle("echo", 0);
-    const busy = start(Object.values(scripts.endless)[0] as string, { tools: { begun: () => (begun = true) } });
+    const busy = start(Object.values(scripts.endless)[0] as string,
+      { tools: { begun: () => (begun = true) } });
     await until(() => begun);
     for (let i = 0; i < 20; i++) assert.equal(await over(other.handle("echo", i)), i);
     busy.cancel();

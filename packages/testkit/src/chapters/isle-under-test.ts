@@ -13,7 +13,10 @@ export interface IsleScripts {
   readonly caught: string;
   /** Calls tool `refuse` and lets the error go. */
   readonly uncaught: string;
-  /** Calls tool `ask` with 0, 1 and 2 and gives the list of answers; each call where the language makes waiting hardest. */
+  /**
+   * Calls tool `ask` with 0, 1 and 2 and gives the list of answers; each call where the language makes
+   * waiting hardest.
+   */
   readonly nested: string;
   /** Is not a program. */
   readonly broken: string;
@@ -23,7 +26,10 @@ export interface IsleScripts {
   readonly count: string;
   /** Prints `a`, calls tool `ask` with null, prints `b`; each with a line break. */
   readonly print: string;
-  /** Handles `echo` with its payload, `fail` with an error `no`, and `add` with a counter; then serves for ever. */
+  /**
+   * Handles `echo` with its payload, `fail` with an error `no`, and `add` with a counter; then serves for
+   * ever.
+   */
   readonly serve: string;
   /** Calls tool `ask` with null and waits. */
   readonly wait: string;

@@ -1,6 +1,7 @@
 /**
- * Conformance of `ScriptEngine`: values, calls of the host, events, isolation, and the end of scripts that do not want to
- * end. The scripts are the engine's own: each engine says how its language does what `IsleScripts` asks for.
+ * Conformance of `ScriptEngine`: values, calls of the host, events, isolation, and the end of scripts that do
+ * not want to end. The scripts are the engine's own: each engine says how its language does what
+ * `IsleScripts` asks for.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -22,7 +23,8 @@ export function isleChapters(under: IsleUnderTest): void {
       await engine[Symbol.asyncDispose]();
     });
     const start: Start = (source, { tools = {}, caps = {}, print = () => undefined } = {}) => {
-      const isle = engine.start(source, { name: "test", host: { tools, print }, caps: { ...NO_CAPS, ...caps } });
+      const isle = engine.start(source,
+        { name: "test", host: { tools, print }, caps: { ...NO_CAPS, ...caps } });
       isle.ended.catch(() => undefined);
       open.add(isle);
       return isle;
@@ -42,7 +44,8 @@ function valueChapter(start: Start, scripts: IsleScripts): void {
 
   test("integers beyond 2^53, floats and text pass through a script unchanged", async () => {
     const values: Json[] = [
-      9007199254740993n, -(2n ** 63n), 2n ** 63n - 1n, 0.1, luaFloat(3) as unknown as Json, "\u0000é🌊", [], {}, [[], { a: null }],
+      9007199254740993n, -(2n ** 63n), 2n ** 63n - 1n, 0.1, luaFloat(3) as unknown as Json, "\u0000é🌊", [],
+      {}, [[], { a: null }],
     ];
     let taken: Json = null;
     const tools = { give: () => values, take: (input: Json) => (taken = input) };
@@ -50,7 +53,7 @@ function valueChapter(start: Start, scripts: IsleScripts): void {
     assert.deepEqual(JSON.stringify(taken, big), JSON.stringify(values, big));
   });
 
-  test("a text that is no program is script.syntax with its place, an error in it script.failed with its text", async () => {
+  test("what is no program is script.syntax with its place, an error script.failed with its text", async () => {
     await assert.rejects(start(scripts.broken).ended, (e: { code: string; message: string }) => {
       assert.equal(e.code, "script.syntax");
       assert.match(e.message, /test:\d/);
@@ -80,11 +83,13 @@ function hostChapter(start: Start, scripts: IsleScripts): void {
 
   test("an error of the host is an error of the script, with its code", async () => {
     assert.deepEqual(await start(scripts.caught, { tools: { refuse } }).ended, ["test.refused", "not now"]);
-    await assert.rejects(start(scripts.uncaught, { tools: { refuse } }).ended, { code: "script.failed", message: /not now/ });
+    await assert.rejects(start(scripts.uncaught, { tools: { refuse } }).ended,
+      { code: "script.failed", message: /not now/ });
   });
 
   test("a script may wait for the host wherever its language lets it call a function", async () => {
-    const ask = (n: Json): Promise<Json> => new Promise((resolve) => setImmediate(() => resolve(Number(n) * 10)));
+    const ask = (n: Json): Promise<Json> =>
+      new Promise((resolve) => setImmediate(() => resolve(Number(n) * 10)));
     assert.deepEqual(await start(scripts.nested, { tools: { ask } }).ended, [0, 10, 20]);
   });
 
@@ -115,7 +120,7 @@ function hostChapter(start: Start, scripts: IsleScripts): void {
 }
 
 function eventChapter(start: Start, scripts: IsleScripts): void {
-  test("a handler answers event after event, in order, and one that fails does not end the rest", async () => {
+  test("a handler answers event after event in order, and one that fails does not end the rest", async () => {
     const isle = start(scripts.serve);
     assert.deepEqual(await isle.handle("echo", { a: [1, "x"] }), { a: [1, "x"] });
     await assert.rejects(isle.handle("fail", null), { message: /no/ });

@@ -1,6 +1,6 @@
 /**
- * A pool of threads that many blocks share. Main and handler isle of one block never share a thread; a VM serves one block,
- * only the thread is used again.
+ * A pool of threads that many blocks share. Main and handler isle of one block never share a thread; a VM
+ * serves one block, only the thread is used again.
  */
 import { cpus } from "node:os";
 import { type IslePlacing, IsleThread } from "./threads.ts";
@@ -16,7 +16,9 @@ export interface IslePool extends IslePlacing, AsyncDisposable {
   readonly threads: number;
 }
 
-/** `module`: compiled Lua, see loadLuaModule. Isles of a pool give way to each other every few milliseconds. */
+/**
+ * `module`: compiled Lua, see loadLuaModule. Isles of a pool give way to each other every few milliseconds.
+ */
 export function createIslePool(module: WebAssembly.Module, o: IslePoolOptions = {}): IslePool {
   const max = Math.max(2, o.max ?? cpus().length);
   const threads: IsleThread[] = [];

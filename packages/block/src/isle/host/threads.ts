@@ -1,12 +1,13 @@
 /**
  * Worker threads that carry isles, seen from the host.
- * takes setups; gives handles of isles; promises that an isle that does not end by itself is ended with its thread; refuses
- * when closed; never starts a thread nobody asked for.
+ * takes setups; gives handles of isles; promises that an isle that does not end by itself is ended with its
+ * thread; refuses when closed; never starts a thread nobody asked for.
  */
 import { getCompileCacheDir } from "node:module";
 import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import { BELL, CONTROL, type FromThread, type IsleSetup, type ThreadData, type ToThread } from "../thread/protocol.ts";
+import { BELL, CONTROL, type FromThread, type IsleSetup, type ThreadData,
+  type ToThread } from "../thread/protocol.ts";
 
 /** An isle has this long to end by itself before its thread is ended, in milliseconds. */
 const KILL_MS = 250;
@@ -56,7 +57,8 @@ export class IsleThread implements IsleCarrier {
     this.#bell = new Int32Array(bell);
     const cache = getCompileCacheDir();
     const data: ThreadData = {
-      bell, ...(cache === undefined ? {} : { codeCache: dirname(cache) }), ...(o.saveCode === undefined ? {} : { saveCode: o.saveCode }),
+      bell, ...(cache === undefined ? {} : { codeCache: dirname(cache) }),
+      ...(o.saveCode === undefined ? {} : { saveCode: o.saveCode }),
     };
     // an empty environment: nothing of the host's is in reach of the thread
     this.#worker = new Worker(entry, { workerData: data, env: {}, execArgv: [], trackUnmanagedFds: false });
@@ -161,11 +163,13 @@ export interface IslePlacing {
 }
 
 /**
- * A thread for each isle, ended with it: the way of `atoll run`. `module` may be a function, which is called for the first
- * isle; `warm` threads are started at once. `saveCode`: folder for the bytecode of the isles' own Lua code.
+ * A thread for each isle, ended with it: the way of `atoll run`. `module` may be a function, which is called
+ * for the first isle; `warm` threads are started at once. `saveCode`: folder for the bytecode of the isles'
+ * own Lua code.
  */
 export function ownThreads(
-  module: WebAssembly.Module | (() => WebAssembly.Module), o: { readonly warm?: number; readonly saveCode?: string } = {},
+  module: WebAssembly.Module | (() => WebAssembly.Module),
+  o: { readonly warm?: number; readonly saveCode?: string } = {},
 ): IslePlacing {
   const threads = new Set<IsleCarrier>();
   const start = (): IsleThread => {

@@ -31,8 +31,13 @@ export interface ArgReader {
   readonly kept: Kept;
 }
 
-/** Arguments of a call of the host, and the numbers of the functions among them, to be released when it is over. */
-export function readCall(r: ArgReader, L: number, fn: string, args: readonly Arg[]): { args: Value[]; functions: readonly number[] } {
+/**
+ * Arguments of a call of the host, and the numbers of the functions among them, to be released when it is
+ * over.
+ */
+export function readCall(
+  r: ArgReader, L: number, fn: string, args: readonly Arg[],
+): { args: Value[]; functions: readonly number[] } {
   const functions: number[] = [];
   const keep: Keep = (T, index) => {
     const id = r.kept.keep(T, index);
@@ -50,7 +55,10 @@ export function readCall(r: ArgReader, L: number, fn: string, args: readonly Arg
 type Keep = (L: number, index: number) => number;
 type Reading = Pick<ArgReader, "state" | "json"> & { readonly keep?: Keep };
 
-/** All arguments of a call in order; throws the general text when one has the wrong type. Functions count as absent. */
+/**
+ * All arguments of a call in order; throws the general text when one has the wrong type. Functions count as
+ * absent.
+ */
 export function readArgs(r: Reading, L: number, fn: string, args: readonly Arg[]): Value[] {
   const values = args.filter((arg) => !arg.rest).map((arg, i) => readArg(r, L, { fn, arg, index: i + 1 }));
   const rest = args.at(-1);
@@ -65,7 +73,9 @@ function readArg(r: Reading, L: number, a: { fn: string; arg: Arg; index: number
   const { x } = r.state;
   const type = x.lua_type(L, a.index);
   const { arg } = a;
-  if (arg.type === "json") return type <= TYPE.nil ? (arg.optional ? undefined : "null") : r.json.encodeText(L, a.index, a.fn);
+  if (arg.type === "json") {
+    return type <= TYPE.nil ? (arg.optional ? undefined : "null") : r.json.encodeText(L, a.index, a.fn);
+  }
   if (type <= TYPE.nil && (arg.optional || arg.type === "any")) return undefined;
   switch (arg.type) {
     case "string":

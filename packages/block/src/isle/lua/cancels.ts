@@ -1,6 +1,7 @@
 /**
- * How a task is ended from outside: a soft cancel is an error at each place where the task waits, an abort is one that our
- * `pcall` and coroutines pass on. Nothing here enters the VM: it may be called in the middle of an instruction.
+ * How a task is ended from outside: a soft cancel is an error at each place where the task waits, an abort is
+ * one that our `pcall` and coroutines pass on. Nothing here enters the VM: it may be called in the middle of
+ * an instruction.
  */
 import type { Alarms } from "./alarms.ts";
 import { LuaRaise } from "./errors.ts";
@@ -47,15 +48,21 @@ export class Cancels {
 
   /** The time of an event is over: its handler, and what runs under the handler's name, is aborted. */
   abortEvent(seq: number): void {
-    for (const task of this.#vm.tasks.live) if (task.identity.kind === "handler" && task.eventSeq === seq) this.abort(task);
+    for (const task of this.#vm.tasks.live) {
+      if (task.identity.kind === "handler" && task.eventSeq === seq) this.abort(task);
+    }
   }
 
   /** The isle is ending: whoever waits is told. */
   interruptAll(): void {
-    for (const task of this.#vm.tasks.live) this.#interrupt(task, this.#raise(() => new LuaRaise("cancelled")));
+    for (const task of this.#vm.tasks.live) {
+      this.#interrupt(task, this.#raise(() => new LuaRaise("cancelled")));
+    }
   }
 
-  /** A task that has just begun to wait learns at once what happened before. True when there was something. */
+  /**
+   * A task that has just begun to wait learns at once what happened before. True when there was something.
+   */
   tellWaiting(task: Task): boolean {
     if (this.#vm.meter.ending !== null) this.#interrupt(task, this.#raise(() => new LuaRaise("cancelled")));
     else if (task.aborting) this.#abortWait(task);

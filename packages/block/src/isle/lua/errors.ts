@@ -1,6 +1,6 @@
 /**
- * Faults inside Lua: an object whose `tostring` and `..` give the text, with fields code, retry, retry_after_ms. And back:
- * whatever a script raised, as plain data for the host.
+ * Faults inside Lua: an object whose `tostring` and `..` give the text, with fields code, retry,
+ * retry_after_ms. And back: whatever a script raised, as plain data for the host.
  */
 import { type FaultData, isFault } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
@@ -11,7 +11,10 @@ import { OutOfMemory } from "./vm-errors.ts";
 /** A plain Lua error: the string as it is, no object. */
 export class LuaRaise extends Error {}
 
-/** What ended a task. `fault` is set when a bridge error object was raised, `value` when the script raised a table. */
+/**
+ * What ended a task. `fault` is set when a bridge error object was raised, `value` when the script raised a
+ * table.
+ */
 export interface Raised {
   readonly text: string;
   readonly traceback: string;
@@ -72,7 +75,10 @@ export class LuaErrors {
     }
   }
 
-  /** Where a message handler was called from, without levels of our own: the two under each task, and coroutine functions. */
+  /**
+   * Where a message handler was called from, without levels of our own: the two under each task, and
+   * coroutine functions.
+   */
   traceback(T: number): string {
     const { x, main } = this.#state;
     x.lua_checkstack(main, 8);
@@ -94,8 +100,9 @@ export class LuaErrors {
     const { message, code, retry, retry_after_ms, facts } = (value ?? {}) as Record<string, Value>;
     // a script may have changed it: then it is one of its own errors
     if (typeof message !== "string" || typeof code !== "string" || !isRetry(retry)) return undefined;
+    const known = typeof facts === "object" && facts !== null ? facts as FaultData["facts"] : {};
     return {
-      code, text: message, retry, facts: (typeof facts === "object" && facts !== null ? facts : {}) as FaultData["facts"],
+      code, text: message, retry, facts: known,
       ...(typeof retry_after_ms === "number" ? { retry_after_ms } : {}),
     };
   }
@@ -107,5 +114,6 @@ function isRetry(value: Value): value is FaultData["retry"] {
 
 /** Facts without what a script cannot hold. */
 function plain(facts: Readonly<Record<string, unknown>>): Value {
-  return JSON.parse(JSON.stringify(facts, (_, v: unknown) => (typeof v === "bigint" ? Number(v) : v))) as Value;
+  const text = JSON.stringify(facts, (_, v: unknown) => (typeof v === "bigint" ? Number(v) : v));
+  return JSON.parse(text) as Value;
 }

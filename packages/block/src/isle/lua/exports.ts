@@ -1,10 +1,14 @@
-/** The functions of the rewritten Lua module that we call. Pointers and states are numbers; `L` is a lua_State. */
+/**
+ * The functions of the rewritten Lua module that we call. Pointers and states are numbers; `L` is a
+ * lua_State.
+ */
 
 type Fn0 = () => number;
 type Fn1 = (a: number) => number;
 type Fn2 = (a: number, b: number) => number;
 type Fn3 = (a: number, b: number, c: number) => number;
 type Fn4 = (a: number, b: number, c: number, d: number) => number;
+type Fn6 = (a: number, b: number, c: number, d: number, e: number, f: number) => number;
 
 export interface LuaExports {
   readonly memory: WebAssembly.Memory;
@@ -34,7 +38,7 @@ export interface LuaExports {
   readonly lua_newthread: Fn1;
   readonly lua_newuserdatauv: Fn3;
   readonly lua_next: Fn2;
-  readonly lua_pcallk: (L: number, args: number, results: number, handler: number, ctx: number, k: number) => number;
+  readonly lua_pcallk: Fn6;
   readonly lua_pushboolean: (L: number, value: number) => void;
   readonly lua_pushcclosure: (L: number, slot: number, upvalues: number) => void;
   readonly lua_pushinteger: (L: number, value: bigint) => void;
@@ -68,9 +72,11 @@ export interface LuaExports {
 
 /** Type numbers of Lua 5.4 (lua.h). */
 export const TYPE = {
-  none: -1, nil: 0, boolean: 1, lightuserdata: 2, number: 3, string: 4, table: 5, function: 6, userdata: 7, thread: 8,
+  none: -1, nil: 0, boolean: 1, lightuserdata: 2, number: 3, string: 4, table: 5, function: 6, userdata: 7,
+  thread: 8,
 } as const;
-const TYPE_NAMES = ["nil", "boolean", "userdata", "number", "string", "table", "function", "userdata", "thread"];
+const TYPE_NAMES = ["nil", "boolean", "userdata", "number", "string", "table", "function", "userdata",
+  "thread"];
 
 /** Name of a type as Lua's own `type` gives it; an absent argument is "nil" to a person. */
 export function typeName(type: number): string {

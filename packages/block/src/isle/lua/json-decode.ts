@@ -1,6 +1,6 @@
 /**
- * JSON text straight onto the Lua stack: strings are taken from the VM's memory without a detour through JavaScript, so
- * integers, floats and bytes stay exact. RFC 8259; nesting up to 128.
+ * JSON text straight onto the Lua stack: strings are taken from the VM's memory without a detour through
+ * JavaScript, so integers, floats and bytes stay exact. RFC 8259; nesting up to 128.
  */
 import { INT64_MAX, INT64_MIN, JSON_DEPTH_MAX } from "@atoll-run/core";
 import type { LuaState } from "./state.ts";
@@ -24,10 +24,12 @@ export class JsonProblem extends Error {
 }
 
 /**
- * Pushes the value of the `size` bytes of UTF-8 at `p`, which must stay where they are. On a problem the stack is left
- * dirty: the caller is a host function that raises.
+ * Pushes the value of the `size` bytes of UTF-8 at `p`, which must stay where they are. On a problem the
+ * stack is left dirty: the caller is a host function that raises.
  */
-export function decodeJson(state: LuaState, L: number, rules: DecodeRules, text: { p: number; size: number }): void {
+export function decodeJson(
+  state: LuaState, L: number, rules: DecodeRules, text: { p: number; size: number },
+): void {
   new Decoder(state, L, rules, text).decode();
 }
 

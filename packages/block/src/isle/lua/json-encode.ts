@@ -1,6 +1,6 @@
 /**
- * Lua values to JSON text: compact or indented, keys sorted by bytes at every level, integers and floats kept apart
- * (42 and 42.0). Raw access only: metatables are not asked.
+ * Lua values to JSON text: compact or indented, keys sorted by bytes at every level, integers and floats kept
+ * apart (42 and 42.0). Raw access only: metatables are not asked.
  */
 import { floatText, JSON_DEPTH_MAX } from "@atoll-run/core";
 import { TYPE, typeName } from "./exports.ts";
@@ -27,7 +27,8 @@ export class EncodeProblem extends Error {
 
 const encoder = new TextEncoder();
 const ESCAPED: readonly (Uint8Array | undefined)[] = Array.from({ length: 128 }, (_, c) =>
-  c < 32 || c === 34 || c === 92 ? encoder.encode(JSON.stringify(String.fromCharCode(c)).slice(1, -1)) : undefined);
+  c < 32 || c === 34 || c === 92 ? encoder.encode(JSON.stringify(String.fromCharCode(c)).slice(1, -1))
+    : undefined);
 const NULL = encoder.encode("null");
 const TRUE = encoder.encode("true");
 const FALSE = encoder.encode("false");
@@ -36,7 +37,9 @@ const INSERTED_MAX = 16;
 /** A buffer that grew beyond this is let go after use. */
 const KEPT_BYTES = 1 << 20;
 
-/** A member of an object as it was written: where its key stands in `#keys`, and where it stands in `#out`. */
+/**
+ * A member of an object as it was written: where its key stands in `#keys`, and where it stands in `#out`.
+ */
 interface Member {
   readonly key: number;
   readonly keyEnd: number;
@@ -62,8 +65,9 @@ export class JsonEncoder {
   }
 
   /**
-   * Gives the JSON of the value at a stack index to `use`: UTF-8 where the strings were, good only until it returns or
-   * enters Lua code. Throws EncodeProblem, or OutOfMemory when the text would not fit the isle's cap.
+   * Gives the JSON of the value at a stack index to `use`: UTF-8 where the strings were, good only until it
+   * returns or enters Lua code. Throws EncodeProblem, or OutOfMemory when the text would not fit the isle's
+   * cap.
    */
   encode<T>(L: number, index: number, use: (text: Uint8Array) => T): T {
     this.#L = L;
@@ -131,7 +135,8 @@ export class JsonEncoder {
   }
 
   #unsupported(type: number): never {
-    throw new EncodeProblem(`unsupported type for JSON conversion${this.#rules.nameType ? `: ${typeName(type)}` : ""}`);
+    throw new EncodeProblem(
+      `unsupported type for JSON conversion${this.#rules.nameType ? `: ${typeName(type)}` : ""}`);
   }
 
   #number(index: number): void {
@@ -224,7 +229,8 @@ export class JsonEncoder {
     }
     if (type !== TYPE.string) return typeName(type);
     const key = this.#state.lossyText(this.#L, -2);
-    const countsItself = key === "n" && x.lua_isinteger(this.#L, -1) !== 0 && this.#state.number(this.#L, -1) === length;
+    const countsItself = key === "n" && x.lua_isinteger(this.#L, -1) !== 0
+      && this.#state.number(this.#L, -1) === length;
     return countsItself ? undefined : key;
   }
 
@@ -285,7 +291,10 @@ export class JsonEncoder {
     }
   }
 
-  /** Sorts the list itself; false when it was in order. Most objects have a handful of members, for which this is cheapest. */
+  /**
+   * Sorts the list itself; false when it was in order. Most objects have a handful of members, for which this
+   * is cheapest.
+   */
   #reorder(members: Member[]): boolean {
     const compare = (a: Member, b: Member): number => {
       this.#state.worked(1);
@@ -295,7 +304,9 @@ export class JsonEncoder {
     for (let i = 1; i < members.length; i++) {
       const member = members[i] as Member;
       let at = i;
-      for (; at > 0 && compare(members[at - 1] as Member, member) > 0; at--) members[at] = members[at - 1] as Member;
+      for (; at > 0 && compare(members[at - 1] as Member, member) > 0; at--) {
+        members[at] = members[at - 1] as Member;
+      }
       members[at] = member;
       moved ||= at < i;
       if (moved && members.length > INSERTED_MAX) {
@@ -323,7 +334,9 @@ export class JsonEncoder {
       this.#keepKey(index);
       return;
     }
-    if (type !== TYPE.number) throw new EncodeProblem(`unsupported table key type for JSON: ${typeName(type)}`);
+    if (type !== TYPE.number) {
+      throw new EncodeProblem(`unsupported table key type for JSON: ${typeName(type)}`);
+    }
     const value = this.#state.number(this.#L, index);
     const integer = this.#state.x.lua_isinteger(this.#L, index) !== 0;
     const from = this.#length + 1;
@@ -349,7 +362,9 @@ export class JsonEncoder {
 }
 
 /** For the few bytes of a usual member, a loop costs less than making a view of them. */
-function copy(source: Uint8Array, from: number, target: Uint8Array, to: { readonly at: number; readonly size: number }): void {
+function copy(
+  source: Uint8Array, from: number, target: Uint8Array, to: { readonly at: number; readonly size: number },
+): void {
   const { at, size } = to;
   if (size > 256) target.set(source.subarray(from, from + size), at);
   else for (let i = 0; i < size; i++) target[at + i] = source[from + i] as number;

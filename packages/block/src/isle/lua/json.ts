@@ -83,7 +83,9 @@ export class LuaJson {
     }
   }
 
-  #encode<T>(o: { by: JsonEncoder; what: string }, L: number, index: number, use: (text: Uint8Array) => T): T {
+  #encode<T>(
+    o: { by: JsonEncoder; what: string }, L: number, index: number, use: (text: Uint8Array) => T,
+  ): T {
     return this.#guard(() => o.by.encode(L, index, (text) => {
       if (isUtf8(text)) return use(text);
       throw new EncodeProblem("a string is not valid UTF-8; encode bytes as text (base64, hex) first");

@@ -1,6 +1,6 @@
 /**
- * Functions of a script that the host may call: kept under numbers that never come twice, so that a late call finds
- * nothing rather than another function.
+ * Functions of a script that the host may call: kept under numbers that never come twice, so that a late call
+ * finds nothing rather than another function.
  */
 import type { LuaState } from "./state.ts";
 
@@ -32,7 +32,9 @@ export class Kept {
     return this.#last;
   }
 
-  /** The value stays until `giveBack`, even if it is released meanwhile; false when it was released before. */
+  /**
+   * The value stays until `giveBack`, even if it is released meanwhile; false when it was released before.
+   */
   borrow(id: number): boolean {
     const entry = this.#entries.get(id);
     if (entry === undefined || entry.released) return false;

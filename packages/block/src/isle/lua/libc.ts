@@ -29,16 +29,21 @@ export function libcImports(host: LibcHost): WebAssembly.Imports {
   return {
     env: {
       abort: ended, exit: ended, system: () => 0, invoke_vii: ended, _emscripten_throw_longjmp: ended,
-      strftime: (p: number, max: number, format: number, tm: number) => strftime(host.memory, { p, max, format, tm }),
+      strftime: (p: number, max: number, format: number, tm: number) =>
+        strftime(host.memory, { p, max, format, tm }),
       emscripten_date_now: () => host.now(), _emscripten_get_now_is_monotonic: () => 1,
-      __syscall_openat: refuse(NO_ENTRY), __syscall_fcntl64: refuse(NOT_SUPPORTED), __syscall_ioctl: refuse(NOT_SUPPORTED),
-      __syscall_dup3: refuse(NOT_SUPPORTED), __syscall_unlinkat: refuse(NO_ENTRY), __syscall_rmdir: refuse(NO_ENTRY),
+      __syscall_openat: refuse(NO_ENTRY), __syscall_fcntl64: refuse(NOT_SUPPORTED),
+      __syscall_ioctl: refuse(NOT_SUPPORTED),
+      __syscall_dup3: refuse(NOT_SUPPORTED), __syscall_unlinkat: refuse(NO_ENTRY),
+      __syscall_rmdir: refuse(NO_ENTRY),
       __syscall_renameat: refuse(NO_ENTRY), __syscall_readlinkat: refuse(NO_ENTRY),
-      _mktime_js: (tm: number) => mktime(host.memory, tm), _localtime_js: gmtime, _gmtime_js: gmtime, _tzset_js: () => undefined,
+      _mktime_js: (tm: number) => mktime(host.memory, tm), _localtime_js: gmtime, _gmtime_js: gmtime,
+      _tzset_js: () => undefined,
       emscripten_resize_heap: (need: number) => host.grow(need >>> 0),
     },
     wasi_snapshot_preview1: {
-      fd_write: (fd: number, vectors: number, count: number, written: number) => writeVectors(host, { fd, vectors, count, written }),
+      fd_write: (fd: number, vectors: number, count: number, written: number) =>
+        writeVectors(host, { fd, vectors, count, written }),
       fd_read: () => BAD_DESCRIPTOR, fd_close: () => BAD_DESCRIPTOR, fd_seek: () => BAD_DESCRIPTOR,
       environ_sizes_get: (count: number, size: number) => {
         host.memory.words[count >> 2] = 0;
@@ -50,7 +55,9 @@ export function libcImports(host: LibcHost): WebAssembly.Imports {
   };
 }
 
-function writeVectors(host: LibcHost, w: { fd: number; vectors: number; count: number; written: number }): number {
+function writeVectors(
+  host: LibcHost, w: { fd: number; vectors: number; count: number; written: number },
+): number {
   let total = 0;
   for (let i = 0; i < w.count; i++) {
     const p = host.memory.words[(w.vectors >> 2) + i * 2] as number;

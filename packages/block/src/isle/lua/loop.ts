@@ -1,7 +1,8 @@
 /**
  * Runs the tasks of one VM, one at a time.
- * takes tasks that may go on; gives each its turn; promises that nobody enters the VM while a task is on its stack, running
- * or suspended; refuses work once the isle is ending; never lets an exception out, since it runs on its own.
+ * takes tasks that may go on; gives each its turn; promises that nobody enters the VM while a task is on its
+ * stack, running or suspended; refuses work once the isle is ending; never lets an exception out, since it
+ * runs on its own.
  */
 import type { Cancels } from "./cancels.ts";
 import { STATUS } from "./exports.ts";
@@ -101,7 +102,9 @@ export class Loop {
       state.strict = true;
       meter.turn();
       const status = this.#vm.resume(task);
-      if (typeof status !== "number") return status.then((s) => this.#after(task, s)).catch((error: unknown) => this.#vm.die(error));
+      if (typeof status !== "number") {
+        return status.then((s) => this.#after(task, s)).catch((error: unknown) => this.#vm.die(error));
+      }
       this.#after(task, status);
     } catch (error) {
       this.#vm.die(error);

@@ -1,6 +1,6 @@
 /**
- * One Lua state in one WebAssembly instance: its memory with its cap, and strings, numbers, functions and references on its
- * stack. Knows no bridges and no tasks.
+ * One Lua state in one WebAssembly instance: its memory with its cap, and strings, numbers, functions and
+ * references on its stack. Knows no bridges and no tasks.
  */
 import { REGISTRY } from "../wasm/shims.ts";
 import type { LuaExports } from "./exports.ts";
@@ -64,7 +64,8 @@ export class LuaMachine {
     this.bytesMax = Math.min(bytesMax, 2 ** 31);
     this.memory = { bytes: new Uint8Array(0), words: new Int32Array(0) };
     const libc = libcImports({
-      memory: this.memory, now: () => host.now(), grow: (need) => this.#grow(need), write: (fd, bytes) => this.#written(fd, bytes),
+      memory: this.memory, now: () => host.now(), grow: (need) => this.#grow(need),
+      write: (fd, bytes) => this.#written(fd, bytes),
       abort: () => {
         this.dead = this.#panic.includes("not enough memory") ? new Terminate("memory", "not enough memory")
           : new Terminate("crashed", this.#panic === "" ? "the Lua VM aborted" : this.#panic.trim());
@@ -73,15 +74,18 @@ export class LuaMachine {
     });
     const suspending = host.suspending;
     const isle = {
-      host_poll: () => host.poll(), host_call: (L: number, fn: number) => host.call(L, fn), host_hook: (L: number) => host.hook(L),
+      host_poll: () => host.poll(), host_call: (L: number, fn: number) => host.call(L, fn),
+      host_hook: (L: number) => host.hook(L),
       host_write: (p: number, size: number) => {
         this.dumped.push(this.memory.bytes.slice(p, p + size));
         return 0;
       },
-      host_yield: suspending === undefined ? () => POLL_TICKS : new WebAssembly.Suspending(() => suspending.call(host)),
+      host_yield: suspending === undefined ? () => POLL_TICKS
+        : new WebAssembly.Suspending(() => suspending.call(host)),
       host_resume: (L: number) => host.resumed(L),
     };
-    this.x = new WebAssembly.Instance(module, { ...libc, isle } as WebAssembly.Imports).exports as unknown as LuaExports;
+    const imports = { ...libc, isle } as WebAssembly.Imports;
+    this.x = new WebAssembly.Instance(module, imports).exports as unknown as LuaExports;
     this.#view();
     this.x.__wasm_call_ctors();
     this.main = this.x.luaL_newstate();
@@ -130,7 +134,10 @@ export class LuaMachine {
     return Math.max(this.bytesMax - this.memory.bytes.length, RESERVE_BYTES) - this.heldBytes;
   }
 
-  /** Counts bytes that the host holds for this isle. Throws OutOfMemory, and counts nothing, when the cap forbids. */
+  /**
+   * Counts bytes that the host holds for this isle. Throws OutOfMemory, and counts nothing, when the cap
+   * forbids.
+   */
   hold(bytes: number): void {
     if (bytes > this.bytesLeft) throw new OutOfMemory();
     this.heldBytes += bytes;
@@ -141,8 +148,8 @@ export class LuaMachine {
   }
 
   /**
-   * To be called by every loop in JavaScript whose length a script decides, with the number of small steps done: a kill, a
-   * limit or a cancel ends it.
+   * To be called by every loop in JavaScript whose length a script decides, with the number of small steps
+   * done: a kill, a limit or a cancel ends it.
    */
   worked(units: number): void {
     this.#work += units;
@@ -188,7 +195,8 @@ export class LuaMachine {
   /** For messages to people: broken UTF-8 is shown as U+FFFD. */
   lossyText(L: number, index: number): string {
     const p = this.x.lua_tolstring(L, index, this.scratch);
-    return p === 0 ? "" : lossy.decode(this.memory.bytes.subarray(p, p + (this.memory.words[this.scratch >> 2] as number)));
+    if (p === 0) return "";
+    return lossy.decode(this.memory.bytes.subarray(p, p + (this.memory.words[this.scratch >> 2] as number)));
   }
 
   cstring(p: number): string {
@@ -201,7 +209,8 @@ export class LuaMachine {
       this.pushBytes(L, encoder.encode(text));
       return;
     }
-    const { written } = encoder.encodeInto(text, this.memory.bytes.subarray(this.scratch, this.scratch + SCRATCH_BYTES));
+    const { written } = encoder.encodeInto(text,
+      this.memory.bytes.subarray(this.scratch, this.scratch + SCRATCH_BYTES));
     this.x.lua_pushlstring(L, this.scratch, written);
   }
 
@@ -218,7 +227,10 @@ export class LuaMachine {
     if (this.dead === null) this.x.free(p);
   }
 
-  /** Bytes in the VM's heap; the caller frees them. Raises Lua's own memory error as a value when there is no room. */
+  /**
+   * Bytes in the VM's heap; the caller frees them. Raises Lua's own memory error as a value when there is no
+   * room.
+   */
   copyIn(bytes: Uint8Array): number {
     const p = this.x.malloc(bytes.length || 1);
     if (p === 0) throw new OutOfMemory();
@@ -231,7 +243,8 @@ export class LuaMachine {
   /** Integers as number or bigint, floats as number. */
   number(L: number, index: number): number | bigint {
     const value = this.x.lua_tonumberx(L, index, 0);
-    return Number.isSafeInteger(value) || this.x.lua_isinteger(L, index) === 0 ? value : this.x.lua_tointegerx(L, index, 0);
+    return Number.isSafeInteger(value) || this.x.lua_isinteger(L, index) === 0 ? value
+      : this.x.lua_tointegerx(L, index, 0);
   }
 
   /** Length of a table or string without asking its metatable. */

@@ -1,8 +1,8 @@
 /**
  * What an isle may spend, and its end.
- * takes the limits of a VM; gives the answer to each of its polls; promises that code over a limit meets an error it may
- * clean up after, then one that nothing in Lua can catch; refuses nothing; never enters the VM, since a poll may come in
- * the middle of an allocation.
+ * takes the limits of a VM; gives the answer to each of its polls; promises that code over a limit meets an
+ * error it may clean up after, then one that nothing in Lua can catch; refuses nothing; never enters the VM,
+ * since a poll may come in the middle of an allocation.
  */
 import type { Alarms } from "./alarms.ts";
 import { LuaRaise } from "./errors.ts";
@@ -53,7 +53,8 @@ export class Meter {
     this.#vm = vm;
     const { wallMsMax } = vm.limits;
     if (wallMsMax === Infinity) return;
-    vm.alarms.set(wallMsMax, () => this.end(new Terminate("timeout", `limit error: wall time over ${wallMsMax} ms`)));
+    vm.alarms.set(wallMsMax,
+      () => this.end(new Terminate("timeout", `limit error: wall time over ${wallMsMax} ms`)));
   }
 
   /** Why the isle is being ended; null while it is not. */
@@ -138,7 +139,9 @@ export class Meter {
     return now;
   }
 
-  /** Wall time says when to look at the CPU clock, which is what counts: a busy machine must not end an isle. */
+  /**
+   * Wall time says when to look at the CPU clock, which is what counts: a busy machine must not end an isle.
+   */
   #spent(now: number): void {
     if (!this.#runs || this.#vm.current === null) return;
     const { host, limits } = this.#vm;

@@ -1,6 +1,6 @@
 /**
- * A Lua function leaves its isle: bytecode plus what it captured, found by name (spec: block 4.1). What cannot move is
- * refused with the name of the variable.
+ * A Lua function leaves its isle: bytecode plus what it captured, found by name (spec: block 4.1). What
+ * cannot move is refused with the name of the variable.
  */
 import { JSON_DEPTH_MAX } from "@atoll-run/core";
 import { blockError } from "../../errors.ts";
@@ -25,14 +25,19 @@ interface Known {
 
 const PATH_DEPTH_MAX = 3;
 
-/** Takes the function at an index apart. `what` begins the error texts, e.g. `bus.on`; `kind` is what it is registered for. */
-export function moveFunction(m: Mover, L: number, index: number, o: { what: string; kind: string; chunk: string }): MovedFunction {
+/**
+ * Takes the function at an index apart. `what` begins the error texts, e.g. `bus.on`; `kind` is what it is
+ * registered for.
+ */
+export function moveFunction(
+  m: Mover, L: number, index: number, o: { what: string; kind: string; chunk: string },
+): MovedFunction {
   const { state } = m.vm;
   const { x } = state;
   const fn = x.lua_absindex(L, index);
   if (x.lua_iscfunction(L, fn) !== 0 || isOurs(m, L, fn)) {
-    const text = "handler must be a pure Lua function (C functions and Rust-bound callbacks are not supported)";
-    throw blockError("bus.register", `${o.what}: ${text}`);
+    const kinds = "C functions and Rust-bound callbacks are not supported";
+    throw blockError("bus.register", `${o.what}: handler must be a pure Lua function (${kinds})`);
   }
   const known = knownValues(m, L);
   const budget = { left: state.bytesLeft };
@@ -43,9 +48,10 @@ export function moveFunction(m: Mover, L: number, index: number, o: { what: stri
     if (name === 0) break;
     const variable = state.cstring(name);
     const refuse = (type: number): never => {
-      const text = `${o.what}: handler for '${o.kind}' captures '${variable}' (${typeName(type)}), which cannot move to the handler isle;`
-        + " capture plain data, or pass {isle=\"main\"}";
-      throw blockError("bus.register", text, { facts: { kind: o.kind, name: variable, type: typeName(type) } });
+      const text = `${o.what}: handler for '${o.kind}' captures '${variable}' (${typeName(type)}), which cannot`
+        + " move to the handler isle; capture plain data, or pass {isle=\"main\"}";
+      throw blockError("bus.register", text,
+        { facts: { kind: o.kind, name: variable, type: typeName(type) } });
     };
     captures.push(capture({ m, L, known, refuse, budget, seen: [] }, x.lua_gettop(L)));
     state.pop(L);
@@ -108,7 +114,9 @@ function captureTable(c: Capturing, index: number): Capture {
   if (known !== undefined) return { is: "path", ...known };
   const array = c.m.json.isArray(c.L, index);
   if (!array && x.lua_getmetatable(c.L, index) !== 0) c.refuse(TYPE.table);
-  if (c.seen.includes(pointer) || c.seen.length >= JSON_DEPTH_MAX || x.lua_checkstack(c.L, 8) === 0) c.refuse(TYPE.table);
+  if (c.seen.includes(pointer) || c.seen.length >= JSON_DEPTH_MAX || x.lua_checkstack(c.L, 8) === 0) {
+    c.refuse(TYPE.table);
+  }
   const inner = { ...c, seen: [...c.seen, pointer] };
   const pairs: [Capture, Capture][] = [];
   x.lua_pushnil(c.L);
@@ -129,7 +137,10 @@ function isGlobals(m: Mover, L: number, pointer: number): boolean {
   return same;
 }
 
-/** Functions and tables both isles have: libraries, bridges, loaded modules. Looked up afresh, since scripts may replace them. */
+/**
+ * Functions and tables both isles have: libraries, bridges, loaded modules. Looked up afresh, since scripts
+ * may replace them.
+ */
 function knownValues(m: Mover, L: number): Map<number, Known> {
   const { state } = m.vm;
   const known = new Map<number, Known>();
@@ -175,14 +186,17 @@ function note(m: Mover, L: number, known: Map<number, Known>, at: Known): void {
   state.worked(1);
   if (type !== TYPE.table && type !== TYPE.function) return;
   // a function that the script put into a library is its own: the other isle has another one there
-  if (type === TYPE.function && at.module === undefined && state.x.lua_iscfunction(L, -1) === 0 && !isOurs(m, L, -1)) return;
+  if (type === TYPE.function && at.module === undefined && state.x.lua_iscfunction(L, -1) === 0
+    && !isOurs(m, L, -1)) return;
   const pointer = state.x.lua_topointer(L, -1);
   if (known.has(pointer)) return;
   known.set(pointer, at);
   if (type !== TYPE.table || at.path.length >= PATH_DEPTH_MAX) return;
   state.x.lua_pushnil(L);
   while (state.x.lua_next(L, -2) !== 0) {
-    if (state.x.lua_type(L, -2) === TYPE.string) note(m, L, known, { ...at, path: [...at.path, state.lossyText(L, -2)] });
+    if (state.x.lua_type(L, -2) === TYPE.string) {
+      note(m, L, known, { ...at, path: [...at.path, state.lossyText(L, -2)] });
+    }
     state.pop(L);
   }
 }
@@ -199,8 +213,8 @@ export function modulesOf(captures: readonly Capture[]): string[] {
 }
 
 /**
- * Puts a moved function together and leaves it on top of the main stack. Throws when a name it captured is not here. The
- * modules it needs have been required before.
+ * Puts a moved function together and leaves it on top of the main stack. Throws when a name it captured is
+ * not here. The modules it needs have been required before.
  */
 export function loadMoved(m: Mover, moved: MovedFunction): void {
   const { state } = m.vm;
@@ -239,7 +253,8 @@ function release(m: Mover, L: number, value: Capture): void {
 
 function releasePath(m: Mover, L: number, value: Capture & { is: "path" }): void {
   const { state } = m.vm;
-  const absent = (): Error => blockError("bus.register", `${[value.module ?? [], value.path].flat().join(".")} is not in the handler isle`);
+  const name = [value.module ?? [], value.path].flat().join(".");
+  const absent = (): Error => blockError("bus.register", `${name} is not in the handler isle`);
   const step = (key: string): void => {
     if (state.x.lua_type(L, -1) !== TYPE.table) throw absent();
     state.pushText(L, key);

@@ -1,6 +1,6 @@
 /**
- * The Lua part of every isle: coroutines that pass a host wait through, pcall that lets a cancel through, print, error
- * objects. Compiled once in a thread, then loaded as bytecode.
+ * The Lua part of every isle: coroutines that pass a host wait through, pcall that lets a cancel through,
+ * print, error objects. Compiled once in a thread, then loaded as bytecode.
  */
 import { LuaErrors } from "./errors.ts";
 import { STATUS, TYPE } from "./exports.ts";
@@ -13,8 +13,10 @@ import { AWAIT } from "./waits.ts";
 
 const SOURCE = String.raw`
 local AWAIT, cancelling, write, trace, inner, pause = ...
-local pcall, xpcall, error, select, type, rawequal, tostring = pcall, xpcall, error, select, type, rawequal, tostring
-local resume, yield, create, close, status = coroutine.resume, coroutine.yield, coroutine.create, coroutine.close, coroutine.status
+local pcall, xpcall, error, select, type = pcall, xpcall, error, select, type
+local rawequal, tostring, coroutine = rawequal, tostring, coroutine
+local resume, yield, create = coroutine.resume, coroutine.yield, coroutine.create
+local close, status = coroutine.close, coroutine.status
 local pack, concat, load, setmetatable = table.pack, table.concat, load, setmetatable
 
 -- what Lua's own functions say of a wrong argument, at the place of the caller of ours
@@ -67,7 +69,8 @@ function coroutine.wrap(f)
   end
 end
 
--- outside of coroutines of the script itself, a yield gives way to other tasks; with a number it sleeps that many milliseconds
+-- outside of coroutines of the script itself, a yield gives way to other tasks; with a number it sleeps
+-- that many milliseconds
 function coroutine.yield(...)
   if inner() then return yield(...) end
   return pause((...))

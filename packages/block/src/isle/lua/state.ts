@@ -20,7 +20,9 @@ export class LuaState extends LuaMachine {
   // ---- code
 
   /** Compiles; on failure the error text is returned and nothing is left on the stack. */
-  load(L: number, code: string | Uint8Array, chunk: string, mode: "t" | "b" | "bt" = "bt"): string | undefined {
+  load(
+    L: number, code: string | Uint8Array, chunk: string, mode: "t" | "b" | "bt" = "bt",
+  ): string | undefined {
     const bytes = typeof code === "string" ? encoder.encode(code) : code;
     const p = this.copyIn(bytes);
     const names = encoder.encode(`${chunk}\0${mode}\0`);

@@ -1,6 +1,6 @@
 /**
- * Cooperative tasks of one isle: the script, std.task tasks, bus handlers and callbacks are coroutines that wait for the
- * host or for each other. The scheduler decides which may go on; the VM resumes it.
+ * Cooperative tasks of one isle: the script, std.task tasks, bus handlers and callbacks are coroutines that
+ * wait for the host or for each other. The scheduler decides which may go on; the VM resumes it.
  */
 
 /** Pushes what a task waited for; gives the number of results, or −1 with an error on top. */

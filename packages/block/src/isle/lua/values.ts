@@ -1,4 +1,7 @@
-/** Plain values between JavaScript and the Lua stack: for arguments, options and results; JSON has its own way. */
+/**
+ * Plain values between JavaScript and the Lua stack: for arguments, options and results; JSON has its own
+ * way.
+ */
 import { JSON_DEPTH_MAX } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
@@ -54,7 +57,9 @@ class Reader {
     }
   }
 
-  /** A script may put one long string into a table a million times: what it costs here is bounded by its cap. */
+  /**
+   * A script may put one long string into a table a million times: what it costs here is bounded by its cap.
+   */
   #spend(bytes: number): void {
     this.#state.worked(1 + (bytes >> 6));
     this.#left -= bytes;
@@ -97,7 +102,9 @@ class Reader {
     return false;
   }
 
-  /** Key and value are on top of the stack. A field `n` that equals the length counts as none (table.pack). */
+  /**
+   * Key and value are on top of the stack. A field `n` that equals the length counts as none (table.pack).
+   */
   #isOther(length: number): boolean {
     const { x } = this.#state;
     if (x.lua_isinteger(this.#L, -2) !== 0) {

@@ -7,14 +7,18 @@ export interface VmLimits {
   /** CPU time of the whole run, all its isles together, and its wall time. */
   readonly cpuMsMax: number;
   readonly wallMsMax: number;
-  /** CPU time without giving way: in a thread of its own, and in a shared one where it cannot be suspended. */
+  /**
+   * CPU time without giving way: in a thread of its own, and in a shared one where it cannot be suspended.
+   */
   readonly sliceMsMax: number;
   readonly sliceSharedMsMax: number;
   /** CPU time after which an isle of a shared thread gives way. */
   readonly giveWayMs: number;
   /** A synchronous wait in a shared thread: it holds up the others. */
   readonly syncWaitMsMax: number;
-  /** What catchable errors get before the isle is ended, and between two of them for what has to be closed. */
+  /**
+   * What catchable errors get before the isle is ended, and between two of them for what has to be closed.
+   */
   readonly softStopMs: number;
   /** What the abort of a task may take. */
   readonly taskAbortMsMax: number;
@@ -51,5 +55,8 @@ export interface VmHost {
   polled(now: number): void;
 }
 
-/** Takes its arguments from the stack and pushes results; gives their number. Errors are thrown: see `LuaVm.raise`. */
+/**
+ * Takes its arguments from the stack and pushes results; gives their number. Errors are thrown: see
+ * `LuaVm.raise`.
+ */
 export type HostFunction = (L: number) => number;

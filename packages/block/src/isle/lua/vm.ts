@@ -1,7 +1,8 @@
 /**
  * The Lua VM of one isle.
- * takes compiled Lua, limits and a port to the host; gives tasks that run scripts; promises that no script outlives a kill,
- * a budget or its memory cap; refuses work once dead; never lets a host exception be caught by Lua, save typed faults.
+ * takes compiled Lua, limits and a port to the host; gives tasks that run scripts; promises that no script
+ * outlives a kill, a budget or its memory cap; refuses work once dead; never lets a host exception be caught
+ * by Lua, save typed faults.
  */
 import { isFault, toFaultData } from "@atoll-run/core";
 import { blockError } from "../../errors.ts";
@@ -46,7 +47,8 @@ export class LuaVm implements Metered {
     this.alarms = new Alarms(() => host.monotonic());
     this.state = new LuaState(module, {
       poll: () => this.meter.poll(), worked: () => this.meter.worked(),
-      call: (L, fn) => this.#inHost(L, this.#functions[fn] as HostFunction), resumed: (L) => this.#inHost(L, (T) => this.#resumed(T)),
+      call: (L, fn) => this.#inHost(L, this.#functions[fn] as HostFunction),
+      resumed: (L) => this.#inHost(L, (T) => this.#resumed(T)),
       hook: (L) => this.#hook(L), write: (fd, bytes) => host.write(fd, bytes), now: () => host.now(),
       ...(options.shared ? { suspending: () => this.meter.giveWay() } : {}),
     }, options.limits.bytesMax);
@@ -61,7 +63,8 @@ export class LuaVm implements Metered {
       // the function to call is the first argument of the one under every task
       const args = task.begun ? 0 : task.firstArgs + 1;
       task.begun = true;
-      return promised === undefined ? x.lua_resume(task.thread, 0, args, scratch) : promised(task.thread, 0, args, scratch);
+      return promised === undefined ? x.lua_resume(task.thread, 0, args, scratch)
+        : promised(task.thread, 0, args, scratch);
     };
     const { errors, base } = bootPrelude(this);
     this.errors = errors;
@@ -103,8 +106,9 @@ export class LuaVm implements Metered {
 
   /** Pushes an error for Lua; what is not meant for scripts goes on and ends the isle. */
   raise(L: number, error: unknown): number {
-    if (error instanceof LuaRaise || error instanceof OutOfMemory || error instanceof StackFull) this.state.pushText(L, error.message);
-    else if (isFault(error)) this.errors.push(L, toFaultData(error));
+    if (error instanceof LuaRaise || error instanceof OutOfMemory || error instanceof StackFull) {
+      this.state.pushText(L, error.message);
+    } else if (isFault(error)) this.errors.push(L, toFaultData(error));
     else if (isTooLarge(error)) this.state.pushText(L, "not enough memory");
     else throw error;
     return -1;
@@ -113,8 +117,9 @@ export class LuaVm implements Metered {
   // ---- waiting
 
   /**
-   * Suspends the current task until `settle` is called. `start` begins the work and says how to give it up. In places that
-   * cannot yield the whole isle waits instead. `shielded`: a soft cancel does not end this wait.
+   * Suspends the current task until `settle` is called. `start` begins the work and says how to give it up.
+   * In places that cannot yield the whole isle waits instead. `shielded`: a soft cancel does not end this
+   * wait.
    */
   wait(L: number, start: Start, shielded = false): number {
     return this.waits.wait(L, start, shielded);
@@ -136,13 +141,14 @@ export class LuaVm implements Metered {
   // ---- tasks
 
   /**
-   * A coroutine whose function is on top of `from`; it is taken. Starts at its turn. `from` is the caller's coroutine in a
-   * host function, else the main state inside `enter`.
+   * A coroutine whose function is on top of `from`; it is taken. Starts at its turn. `from` is the caller's
+   * coroutine in a host function, else the main state inside `enter`.
    */
   spawn(from: number, kind: TaskKind): Task {
     const { liveTasksMax } = this.limits;
     if (kind === "task" && this.tasks.live.size >= liveTasksMax) {
-      throw blockError("script.argument", `limit error: too many live tasks (limit: ${liveTasksMax})`, { facts: { limit: liveTasksMax } });
+      throw blockError("script.argument", `limit error: too many live tasks (limit: ${liveTasksMax})`,
+        { facts: { limit: liveTasksMax } });
     }
     const { x } = this.state;
     const thread = x.lua_newthread(from);
@@ -160,7 +166,10 @@ export class LuaVm implements Metered {
     this.#cancels.cancel(task);
   }
 
-  /** Ends a task whatever its code does; what does not end in time takes the isle along. Does not enter the VM. */
+  /**
+   * Ends a task whatever its code does; what does not end in time takes the isle along. Does not enter the
+   * VM.
+   */
   abortTask(task: Task): void {
     this.#cancels.abort(task);
   }
@@ -177,8 +186,9 @@ export class LuaVm implements Metered {
   // ---- running
 
   /**
-   * Runs `work`, which uses the VM from outside of its tasks: at once, or as soon as no task is on the stack. A suspended
-   * task may be in the middle of an allocation. Dropped when the isle is ending: its death answers what is open.
+   * Runs `work`, which uses the VM from outside of its tasks: at once, or as soon as no task is on the stack.
+   * A suspended task may be in the middle of an allocation. Dropped when the isle is ending: its death
+   * answers what is open.
    */
   enter(work: () => void): void {
     this.#loop.enter(work);
@@ -249,7 +259,10 @@ export class LuaVm implements Metered {
 
   // ---- failures of tasks
 
-  /** Message handler under every task: keeps where its error was raised, and the text of an error that is a table. */
+  /**
+   * Message handler under every task: keeps where its error was raised, and the text of an error that is a
+   * table.
+   */
   failing(L: number): number {
     const { state, current } = this;
     const { strict } = state;
@@ -271,7 +284,8 @@ export class LuaVm implements Metered {
 
 /** Text or a buffer beyond what the JavaScript engine can hold. */
 function isTooLarge(error: unknown): boolean {
-  return error instanceof RangeError && /string length|allocation failed|array (buffer )?length/i.test(error.message);
+  return error instanceof RangeError
+    && /string length|allocation failed|array (buffer )?length/i.test(error.message);
 }
 
 /** Why the instance cannot go on. */

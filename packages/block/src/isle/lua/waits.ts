@@ -1,6 +1,7 @@
 /**
- * How Lua code waits: its task is suspended until what it waits for is settled. Where a coroutine cannot yield (a `sort`
- * comparator, a `gsub` callback, a metamethod, a finalizer) the whole thread waits, and cancel and deadlines stay live.
+ * How Lua code waits: its task is suspended until what it waits for is settled. Where a coroutine cannot
+ * yield (a `sort` comparator, a `gsub` callback, a metamethod, a finalizer) the whole thread waits, and
+ * cancel and deadlines stay live.
  */
 import { blockError } from "../../errors.ts";
 import { after } from "./alarms.ts";
@@ -104,7 +105,9 @@ export class Waits {
           wait.cancel();
           return 0;
         }
-        if (now >= until) throw wouldBlock(`a wait that cannot yield takes at most ${this.#vm.limits.syncWaitMsMax} ms here`);
+        if (now >= until) {
+          throw wouldBlock(`a wait that cannot yield takes at most ${this.#vm.limits.syncWaitMsMax} ms here`);
+        }
         const ms = Math.min((wait.dueAt ?? Infinity) - now, until - now, PUMP_MS);
         if (!host.pump(Math.ceil(ms))) throw wouldBlock("this wait must be where a coroutine can yield");
       }

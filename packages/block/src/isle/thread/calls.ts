@@ -1,7 +1,7 @@
 /**
  * Calls of ops of the host, from the question to the answer.
- * takes arguments that left the VM; gives the answer to the task that waits; promises that what is held for a call counts
- * against the memory of its isle; refuses a call that does not fit; never enters the VM itself.
+ * takes arguments that left the VM; gives the answer to the task that waits; promises that what is held for a
+ * call counts against the memory of its isle; refuses a call that does not fit; never enters the VM itself.
  */
 import { type FaultData, toFault } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
@@ -30,7 +30,9 @@ interface Open {
   readonly push: Push | undefined;
   /** Bytes held for its arguments. */
   readonly bytes: number;
-  /** Functions among its arguments, which live as long as the call; with `keeps`, as long as the host wants. */
+  /**
+   * Functions among its arguments, which live as long as the call; with `keeps`, as long as the host wants.
+   */
   readonly functions: readonly number[];
   readonly keeps: boolean;
 }
@@ -67,7 +69,8 @@ export class Calls {
         this.#open.set(call, { settle, push: o.push, bytes, functions: o.functions, keeps: o.keeps });
         const left = task.deadlineAt - vm.host.monotonic();
         this.#parts.post({
-          t: "call", isle, call, op: o.op, args: o.args, task: task.identity.id, ...(left === Infinity ? {} : { leftMs: left }),
+          t: "call", isle, call, op: o.op, args: o.args, task: task.identity.id,
+          ...(left === Infinity ? {} : { leftMs: left }),
           ...(task.eventSeq === 0 ? {} : { event: task.eventSeq }),
         });
         return {
@@ -105,7 +108,10 @@ export class Calls {
     if (open !== undefined) open.settle(this.#deliver(message, open.push));
   }
 
-  /** The answer is held until the task takes it. One that does not fit beside what the isle has is an error there. */
+  /**
+   * The answer is held until the task takes it. One that does not fit beside what the isle has is an error
+   * there.
+   */
   #deliver(message: Answer, push: Push | undefined): Deliver {
     const { vm, json } = this.#parts;
     if (message.t === "fault") return (L) => vm.raise(L, toFault(message.fault));

@@ -1,8 +1,8 @@
 /**
  * What the scripts of one isle wrote to files and pipes and the host does not have yet.
- * takes bytes per open file; gives them to the host in order, in pieces worth a message; promises that nothing
- * stays here once the isle has nothing to do, and that a failed write is told at the next one; refuses nothing:
- * whoever writes faster than the host is told to wait.
+ * takes bytes per open file; gives them to the host in order, in pieces worth a message; promises that
+ * nothing stays here once the isle has nothing to do, and that a failed write is told at the next one;
+ * refuses nothing: whoever writes faster than the host is told to wait.
  */
 import type { FaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";

@@ -1,7 +1,7 @@
 /**
  * The main loop of a worker thread that carries isles.
- * takes messages of protocol.ts; gives answers; promises that a waiting isle still sees its cancel; refuses nothing it was
- * sent; never runs script code outside a VM.
+ * takes messages of protocol.ts; gives answers; promises that a waiting isle still sees its cancel; refuses
+ * nothing it was sent; never runs script code outside a VM.
  */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { writeOwnCode } from "../lua/own-code.ts";
@@ -50,7 +50,8 @@ function hear(message: ToThread): void {
 function open({ isle, setup }: ToThread & { t: "open" }): void {
   try {
     tenants.set(isle, new Tenant(isle, setup, {
-      module: module as WebAssembly.Module, post, pump, messageWaits: () => Atomics.load(bell, BELL.rings) !== heard, soon,
+      module: module as WebAssembly.Module, post, pump,
+      messageWaits: () => Atomics.load(bell, BELL.rings) !== heard, soon,
       install: installFaces,
     }));
     if (data.saveCode !== undefined) writeOwnCode(data.saveCode);
@@ -61,19 +62,21 @@ function open({ isle, setup }: ToThread & { t: "open" }): void {
   }
 }
 
+function receive(): { message: ToThread } | undefined {
+  return receiveMessageOnPort(port as NonNullable<typeof port>) as { message: ToThread } | undefined;
+}
+
 /** Blocks the thread until a message came or `ms` passed. The host rings after each message it sends. */
 function pump(ms: number): boolean {
   const seen = Atomics.load(bell, BELL.rings);
-  let got = receiveMessageOnPort(port as NonNullable<typeof port>) as { message: ToThread } | undefined;
+  let got = receive();
   if (got === undefined && ms > 0) {
     Atomics.store(bell, BELL.waiting, 1);
     Atomics.wait(bell, BELL.rings, seen, ms);
     Atomics.store(bell, BELL.waiting, 0);
-    got = receiveMessageOnPort(port as NonNullable<typeof port>) as { message: ToThread } | undefined;
+    got = receive();
   }
-  for (; got !== undefined; got = receiveMessageOnPort(port as NonNullable<typeof port>) as { message: ToThread } | undefined) {
-    hear(got.message);
-  }
+  for (; got !== undefined; got = receive()) hear(got.message);
   return true;
 }
 

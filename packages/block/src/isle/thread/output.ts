@@ -1,7 +1,7 @@
 /**
  * What an isle prints and logs, on its way to the host.
- * takes bytes and notes; gives messages in program order; promises that the host is never far behind: whoever writes
- * faster waits; refuses nothing; never keeps anything once the isle has nothing to do.
+ * takes bytes and notes; gives messages in program order; promises that the host is never far behind: whoever
+ * writes faster waits; refuses nothing; never keeps anything once the isle has nothing to do.
  */
 import type { LuaVm } from "../lua/vm.ts";
 import { concat } from "./bytes.ts";
@@ -15,7 +15,7 @@ const AHEAD_BYTES = 1 << 20;
 /** What a note costs beside its text. */
 const NOTE_BYTES = 256;
 
-type Note = FromThread & { t: "note" };
+export type Note = FromThread & { t: "note" };
 
 export interface OutputParts {
   readonly isle: number;
@@ -100,6 +100,8 @@ export class Output {
 
 function textOf(fields: Readonly<Record<string, unknown>>): number {
   let bytes = 0;
-  for (const [key, value] of Object.entries(fields)) bytes += key.length + (typeof value === "string" ? value.length : 16);
+  for (const [key, value] of Object.entries(fields)) {
+    bytes += key.length + (typeof value === "string" ? value.length : 16);
+  }
   return bytes;
 }

@@ -1,4 +1,7 @@
-/** Messages between the host and a worker thread that carries isles. Plain data; text payloads pass through untouched. */
+/**
+ * Messages between the host and a worker thread that carries isles. Plain data; text payloads pass through
+ * untouched.
+ */
 import type { FaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import type { VmLimits } from "../lua/vm-host.ts";
@@ -18,8 +21,8 @@ export interface ThreadData {
 /** Words of the thread's shared memory. */
 export const BELL = { rings: 0, waiting: 1, words: 2 } as const;
 /**
- * Words of an isle's shared memory: the host wants its end; the event whose handler is to stop; bytes of output and notes
- * the host has worked off (modulo 2^32); the isle waits for that.
+ * Words of an isle's shared memory: the host wants its end; the event whose handler is to stop; bytes of
+ * output and notes the host has worked off (modulo 2^32); the isle waits for that.
  */
 export const CONTROL = { kill: 0, abortEvent: 1, outputAcked: 2, outputWaits: 3, words: 4 } as const;
 
@@ -61,14 +64,18 @@ export interface MovedFunction {
   readonly captures: readonly Capture[];
 }
 
-/** A captured value. Integers and floats stay apart; `path` names a library value that the other isle has itself. */
+/**
+ * A captured value. Integers and floats stay apart; `path` names a library value that the other isle has
+ * itself.
+ */
 export type Capture =
   | { readonly is: "globals" | "nil" | "null" }
   | { readonly is: "boolean"; readonly value: boolean }
   | { readonly is: "integer"; readonly value: bigint }
   | { readonly is: "float"; readonly value: number }
   | { readonly is: "string"; readonly bytes: Uint8Array }
-  | { readonly is: "table"; readonly array: boolean; readonly pairs: readonly (readonly [Capture, Capture])[] }
+  | { readonly is: "table"; readonly array: boolean; readonly pairs: readonly (readonly [Capture,
+    Capture])[] }
   | { readonly is: "path"; readonly module?: string; readonly path: readonly string[] };
 
 export interface IsleEvent {
@@ -82,16 +89,18 @@ export interface IsleEvent {
   readonly leftMs?: number;
 }
 
+type To<T extends string, F> = { readonly t: T; readonly isle: number } & Readonly<F>;
+
 export type ToThread =
   /** Comes once, before the first isle. */
   | { readonly t: "module"; readonly module: WebAssembly.Module }
   | { readonly t: "open"; readonly isle: number; readonly setup: IsleSetup }
-  | { readonly t: "run"; readonly isle: number; readonly source: string | Uint8Array; readonly chunk: string; readonly args: readonly string[] }
+  | To<"run", { source: string | Uint8Array; chunk: string; args: readonly string[] }>
   | { readonly t: "install"; readonly isle: number; readonly call: number; readonly fn: MovedFunction }
   | { readonly t: "event"; readonly isle: number; readonly event: IsleEvent }
   /** The time of an event is over: also told through shared memory, which a busy isle sees. */
   | { readonly t: "abortEvent"; readonly isle: number; readonly seq: number }
-  | { readonly t: "callback"; readonly isle: number; readonly call: number; readonly ref: number; readonly args: readonly Arg[] }
+  | To<"callback", { call: number; ref: number; args: readonly Arg[] }>
   | { readonly t: "abortCallback"; readonly isle: number; readonly call: number }
   | { readonly t: "reply"; readonly isle: number; readonly call: number; readonly value: Value }
   | { readonly t: "json"; readonly isle: number; readonly call: number; readonly text: string }
@@ -110,18 +119,32 @@ export type Arg = { readonly v: Value } | { readonly j: string };
 /** What a task gave back: JSON text by the rules of its place, or what it raised. */
 export type Outcome =
   | { readonly ok: true; readonly text: string; readonly warning?: string }
-  | { readonly ok: false; readonly text: string; readonly traceback: string; readonly fault?: FaultData; readonly value?: Value };
+  | {
+    readonly ok: false; readonly text: string; readonly traceback: string;
+    readonly fault?: FaultData; readonly value?: Value;
+  };
+
+/** How a callback ended. */
+export type Called = { readonly ok: true; readonly value: Value } | (Outcome & { readonly ok: false });
+
+type NoteLevel = "debug" | "info" | "warn" | "error";
+type Death = "cancelled" | "timeout" | "memory" | "crashed" | "output" | "cotenant";
 
 export type FromThread =
-  | { readonly t: "opened"; readonly isle: number }
-  | { readonly t: "out"; readonly isle: number; readonly bytes: Uint8Array }
-  | { readonly t: "call"; readonly isle: number; readonly call: number; readonly op: string; readonly args: readonly Value[]; readonly task: number; readonly leftMs?: number; readonly event?: number }
-  | { readonly t: "cancelCall"; readonly isle: number; readonly call: number }
-  | { readonly t: "ran"; readonly isle: number; readonly outcome: Outcome }
-  | { readonly t: "installed"; readonly isle: number; readonly call: number; readonly ref: number; readonly problem?: string }
-  | { readonly t: "handled"; readonly isle: number; readonly seq: number; readonly outcome: Outcome }
-  | { readonly t: "called"; readonly isle: number; readonly call: number; readonly outcome: { readonly ok: true; readonly value: Value } | (Outcome & { readonly ok: false }) }
-  | { readonly t: "idle"; readonly isle: number }
-  | { readonly t: "note"; readonly isle: number; readonly bytes: number; readonly level: "debug" | "info" | "warn" | "error"; readonly target: string; readonly msg: string; readonly fields?: Readonly<Record<string, unknown>> }
-  | { readonly t: "died"; readonly isle: number; readonly why: "cancelled" | "timeout" | "memory" | "crashed" | "output" | "cotenant"; readonly text: string }
-  | { readonly t: "closed"; readonly isle: number };
+  | To<"opened", object>
+  | To<"out", { bytes: Uint8Array }>
+  | To<"call", {
+    call: number; op: string; args: readonly Value[]; task: number; leftMs?: number; event?: number;
+  }>
+  | To<"cancelCall", { call: number }>
+  | To<"ran", { outcome: Outcome }>
+  | To<"installed", { call: number; ref: number; problem?: string }>
+  | To<"handled", { seq: number; outcome: Outcome }>
+  | To<"called", { call: number; outcome: Called }>
+  | To<"idle", object>
+  /** `bytes`: what it counts for until the host has worked it off. */
+  | To<"note", {
+    bytes: number; level: NoteLevel; target: string; msg: string; fields?: Readonly<Record<string, unknown>>;
+  }>
+  | To<"died", { why: Death; text: string }>
+  | To<"closed", object>;

@@ -11,7 +11,7 @@ import type { Task } from "../lua/tasks.ts";
 import { LuaVm } from "../lua/vm.ts";
 import { Calls, type Push } from "./calls.ts";
 import { FileBuffers } from "./file-buffers.ts";
-import { Output } from "./output.ts";
+import { type Note, Output } from "./output.ts";
 import { CONTROL, type FromThread, type IsleSetup, type MovedFunction, type ToThread } from "./protocol.ts";
 import { outcomeOf, type Work, Works } from "./works.ts";
 
@@ -28,7 +28,9 @@ export interface ThreadParts {
 export interface CallOptions {
   /** Shapes the answer; else it is pushed as it is. */
   readonly push?: Push;
-  /** Numbers of functions of the script among the arguments, which the host may call until it has answered. */
+  /**
+   * Numbers of functions of the script among the arguments, which the host may call until it has answered.
+   */
   readonly functions?: readonly number[];
   /** After a good answer the host may call them until it releases them. */
   readonly keeps?: boolean;
@@ -66,19 +68,24 @@ export class Tenant {
       killRequested: () => Atomics.load(control, CONTROL.kill) !== 0,
       abortRequested: () => Atomics.load(control, CONTROL.abortEvent),
       monotonic: () => performance.now(), now: () => Date.now(), cpu, spent: spending(setup.spent),
-      write: (fd, bytes) => (fd === 2 ? this.note("warn", "lua", new TextDecoder().decode(bytes)) : this.output.write(bytes)),
-      caughtUp: (L) => this.caughtUp(L), pump: (ms) => parts.pump(ms), messageWaits: () => parts.messageWaits(),
+      write: (fd, bytes) => {
+        if (fd === 2) this.note("warn", "lua", new TextDecoder().decode(bytes));
+        else this.output.write(bytes);
+      },
+      caughtUp: (L) => this.caughtUp(L), pump: (ms) => parts.pump(ms),
+      messageWaits: () => parts.messageWaits(),
       polled: (now) => this.output.polled(now), died: (why) => this.#died(why),
-      later: (work) => setImmediate(work), soon: (work) => parts.soon(work), warn: (text) => this.note("warn", "lua", text),
+      later: (work) => setImmediate(work), soon: (work) => parts.soon(work),
+      warn: (text) => this.note("warn", "lua", text),
     }, { limits: setup.limits, shared: setup.shared });
     const { state } = this.vm;
     this.json = new LuaJson(state);
     this.kept = new Kept(state, isle);
     this.reader = { state, json: this.json, kept: this.kept };
-    this.#calls = new Calls({ isle, vm: this.vm, json: this.json, kept: this.kept, post: (message) => this.post(message) });
-    this.#works = new Works({
-      isle, vm: this.vm, json: this.json, kept: this.kept, files: this.files, runner: () => this.runner, post: (message) => this.post(message),
-    });
+    const post = (message: FromThread): void => this.post(message);
+    const common = { isle, vm: this.vm, json: this.json, kept: this.kept, post };
+    this.#calls = new Calls(common);
+    this.#works = new Works({ ...common, files: this.files, runner: () => this.runner });
     parts.install(this);
   }
 
@@ -89,7 +96,7 @@ export class Tenant {
     this.output.post(message);
   }
 
-  note(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Readonly<Record<string, unknown>>): void {
+  note(level: Note["level"], target: string, msg: string, fields?: Note["fields"]): void {
     this.output.note({ level, target, msg, ...(fields === undefined ? {} : { fields }) });
   }
 
@@ -175,7 +182,9 @@ export class Tenant {
     return this.vm.ending !== null;
   }
 
-  /** Modules that the function captured are required first, in a task of their own, since the host reads them. */
+  /**
+   * Modules that the function captured are required first, in a task of their own, since the host reads them.
+   */
   #install(call: number, fn: MovedFunction): void {
     const { state } = this.vm;
     const answer = (work: () => number): void => {
@@ -187,7 +196,8 @@ export class Tenant {
         if (!isFault(error) && !(error instanceof OutOfMemory)) throw error;
         problem = error.message;
       }
-      this.post({ t: "installed", isle: this.isle, call, ref, ...(problem === undefined ? {} : { problem }) });
+      this.post({ t: "installed", isle: this.isle, call, ref,
+        ...(problem === undefined ? {} : { problem }) });
     };
     const load = (): number => {
       const top = state.x.lua_gettop(state.main);
@@ -228,7 +238,8 @@ export class Tenant {
     };
     const timer = setInterval(() => {
       const names = left().map((task) => task.name);
-      this.note("warn", "block", `waiting for ${names.length} tasks nobody joined: ${names.slice(0, 10).join(", ")}`);
+      this.note("warn", "block",
+        `waiting for ${names.length} tasks nobody joined: ${names.slice(0, 10).join(", ")}`);
     }, everyMs);
     this.#timers.add(timer);
     this.vm.tasks.onIdle = done;

@@ -1,7 +1,7 @@
 /**
  * What an isle does for the host: it handles events and is called back.
- * takes messages; gives outcomes; promises one for each, unless the isle dies, which answers all; what the host gave counts
- * against the isle's memory until the work is over; refuses a function that was released.
+ * takes messages; gives outcomes; promises one for each, unless the isle dies, which answers all; what the
+ * host gave counts against the isle's memory until the work is over; refuses a function that was released.
  */
 import { toFaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
@@ -61,7 +61,8 @@ export class Works {
     const { host, alarms, state } = vm;
     const known = kept.borrow(event.ref);
     const deadlineAt = host.monotonic() + (event.leftMs ?? Infinity);
-    const off = event.leftMs === undefined ? undefined : alarms.set(event.leftMs, () => vm.abortEvent(event.seq));
+    const off = event.leftMs === undefined ? undefined
+      : alarms.set(event.leftMs, () => vm.abortEvent(event.seq));
     const work: Work = {
       bytes: event.payload.length + event.meta.length,
       take: (L) => {
@@ -84,7 +85,8 @@ export class Works {
         off?.();
         if (known) kept.giveBack(event.ref);
         const late = task.end?.how === "aborted" && host.monotonic() >= deadlineAt;
-        const outcome = late ? handlerLate(event.kind) : outcomeOf(vm, task, () => ({ text: work.reply as string }));
+        const outcome = late ? handlerLate(event.kind)
+          : outcomeOf(vm, task, () => ({ text: work.reply as string }));
         files.settle(() => post({ t: "handled", isle, seq: event.seq, outcome }));
       },
     });
@@ -141,7 +143,9 @@ export class Works {
     if (task !== undefined) this.#parts.vm.abortTask(task);
   }
 
-  /** The runner takes function and arguments inside the coroutine, so that a full memory is a Lua error there. */
+  /**
+   * The runner takes function and arguments inside the coroutine, so that a full memory is a Lua error there.
+   */
   #perform(kind: "handler" | "callback", work: Work, o: Moments): void {
     const { vm } = this.#parts;
     const { state } = vm;
@@ -169,11 +173,14 @@ export class Works {
 }
 
 /** How a task ended; `read` gives what it returned. */
-export function outcomeOf(vm: LuaVm, task: Task, read: (T: number) => { text: string; warning?: string }): Outcome {
+export function outcomeOf(
+  vm: LuaVm, task: Task, read: (T: number) => { text: string; warning?: string },
+): Outcome {
   if (task.end?.how === "returned") return { ok: true, ...read(task.thread) };
   if (task.end?.how === "aborted") return { ok: false, text: "task aborted", traceback: "" };
   const { text, traceback, fault, value } = vm.raised(task);
-  return { ok: false, text, traceback, ...(fault === undefined ? {} : { fault }), ...(value === undefined ? {} : { value }) };
+  const more = { ...(fault === undefined ? {} : { fault }), ...(value === undefined ? {} : { value }) };
+  return { ok: false, text, traceback, ...more };
 }
 
 function handlerLate(kind: string): Outcome {

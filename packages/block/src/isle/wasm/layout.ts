@@ -2,8 +2,12 @@
 import { ByteReader, F64, I32, unsigned } from "./bytes.ts";
 import type { ModuleParts } from "./module.ts";
 
-/** Imports we add, in order; they come right after the module's own, so each defined function moves by their number. */
-export const ADDED_IMPORTS = ["host_poll", "host_call", "host_hook", "host_write", "host_yield", "host_resume"] as const;
+/**
+ * Imports we add, in order; they come right after the module's own, so each defined function moves by their
+ * number.
+ */
+export const ADDED_IMPORTS = ["host_poll", "host_call", "host_hook", "host_write", "host_yield",
+  "host_resume"] as const;
 
 const SIGNATURES = {
   none: [[], []], int: [[I32], []], int2: [[I32, I32], []], int3: [[I32, I32, I32], []],
@@ -25,7 +29,9 @@ export interface Layout {
   readonly type: Readonly<Record<Signature, number>>;
   readonly added: Readonly<Record<AddedFunction, number>>;
   readonly slots: Slots;
-  /** Globals: ticks left until the next poll; the running lua_State; the module's own shadow stack pointer. */
+  /**
+   * Globals: ticks left until the next poll; the running lua_State; the module's own shadow stack pointer.
+   */
   readonly budget: number;
   readonly running: number;
   readonly stackPointer: number;
@@ -64,7 +70,10 @@ export function createLayout(parts: ModuleParts): Layout {
 
 /** The body of `stackSave` is `global.get <stack pointer>`. */
 function stackPointer(parts: ModuleParts): number {
-  const [from] = parts.bodies[(parts.exported["stackSave"] as number) - parts.imports.length] as readonly [number, number];
-  if (parts.code[from] !== 0 || parts.code[from + 1] !== 0x23) throw new Error("stackSave does not have the known shape");
+  const defined = (parts.exported["stackSave"] as number) - parts.imports.length;
+  const [from] = parts.bodies[defined] as readonly [number, number];
+  if (parts.code[from] !== 0 || parts.code[from + 1] !== 0x23) {
+    throw new Error("stackSave does not have the known shape");
+  }
   return new ByteReader(parts.code, from + 2).unsigned();
 }

@@ -44,7 +44,8 @@ export function readModule(source: Uint8Array): ModuleParts {
   return {
     header: source.subarray(0, 8), sections, imports: readImports(body(2)), exports,
     exported: Object.fromEntries(exports.filter((e) => e.kind === 0).map((e) => [e.name, e.index])),
-    typeCount: count(body(1)), definedCount: count(body(3)), globalCount: count(body(6)), tableMin: table.unsigned(),
+    typeCount: count(body(1)), definedCount: count(body(3)), globalCount: count(body(6)),
+    tableMin: table.unsigned(),
     code, bodies: readBodies(code), dataInt32: dataReader(body(11)),
   };
 }
@@ -101,7 +102,9 @@ function dataReader(body: Uint8Array): (address: number) => number {
   const reader = new ByteReader(body);
   const segments: { at: number; bytes: Uint8Array }[] = [];
   for (let left = reader.unsigned(); left > 0; left--) {
-    if (reader.unsigned() !== 0 || reader.byte() !== 0x41) throw new Error("the Lua module has an unknown kind of data segment");
+    if (reader.unsigned() !== 0 || reader.byte() !== 0x41) {
+      throw new Error("the Lua module has an unknown kind of data segment");
+    }
     const at = reader.unsigned();
     reader.byte();
     const length = reader.unsigned();
@@ -112,5 +115,5 @@ function dataReader(body: Uint8Array): (address: number) => number {
     const segment = segments.find(({ at, bytes }) => address >= at && address < at + bytes.length);
     return segment === undefined ? 0 : (segment.bytes[address - segment.at] as number);
   };
-  return (address) => byteAt(address) | (byteAt(address + 1) << 8) | (byteAt(address + 2) << 16) | (byteAt(address + 3) << 24);
+  return (address) => [0, 1, 2, 3].reduce((word, i) => word | (byteAt(address + i) << (8 * i)), 0);
 }

@@ -40,7 +40,9 @@ export function rewrite(source: Uint8Array): Rewritten {
   return { bytes: out.done().slice(), slots: layout.slots, ticks };
 }
 
-function rewriteCode(parts: ModuleParts, layout: Layout, added: readonly Shim[]): { code: Uint8Array; ticks: number } {
+function rewriteCode(
+  parts: ModuleParts, layout: Layout, added: readonly Shim[],
+): { code: Uint8Array; ticks: number } {
   const interpreter = findInterpreter(parts);
   const copier = new BodyCopier(parts, layout);
   // Lua's own leaf functions (hash chains) are short and get no ticks; leaves of libc (strcmp, memchr) do
@@ -70,13 +72,18 @@ function rewriteSection(id: number, body: Uint8Array, r: Rewriting): [number, Ar
   const { parts, layout, added } = r;
   switch (id) {
     case 0: return [];
-    case 1: return [[id, [...unsigned(parts.typeCount + signatureBytes().length), ...withoutCount(body), ...signatureBytes().flat()]]];
-    case 2: return [[id, [...unsigned(parts.imports.length + ADDED_IMPORTS.length), ...withoutCount(body), ...importBytes(layout)]]];
-    case 3: return [[id, [...unsigned(parts.definedCount + added.length), ...withoutCount(body), ...added.flatMap((s) => unsigned(s.type))]]];
+    case 1: return [[id, [...unsigned(parts.typeCount + signatureBytes().length), ...withoutCount(body),
+      ...signatureBytes().flat()]]];
+    case 2: return [[id, [...unsigned(parts.imports.length + ADDED_IMPORTS.length), ...withoutCount(body),
+      ...importBytes(layout)]]];
+    case 3: return [[id, [...unsigned(parts.definedCount + added.length), ...withoutCount(body),
+      ...added.flatMap((s) => unsigned(s.type))]]];
     case 4: return [[id, [1, 0x70, 0, ...unsigned(parts.tableMin + SLOTS.length)]]];
     // the tag section comes right after the memory section
-    case 5: return [[id, [1, 1, ...unsigned(FIRST_PAGES), ...unsigned(MOST_PAGES)]], [13, [1, 0, ...unsigned(layout.type.none)]]];
-    case 6: return [[id, [...unsigned(parts.globalCount + 2), ...withoutCount(body), ...mutableInt(BUDGET_AT_START), ...mutableInt(0)]]];
+    case 5: return [[id, [1, 1, ...unsigned(FIRST_PAGES), ...unsigned(MOST_PAGES)]],
+      [13, [1, 0, ...unsigned(layout.type.none)]]];
+    case 6: return [[id, [...unsigned(parts.globalCount + 2), ...withoutCount(body),
+      ...mutableInt(BUDGET_AT_START), ...mutableInt(0)]]];
     case 7: return [[id, exportBytes(parts, layout)]];
     case 9: return [[id, elementBytes(body, parts, layout)]];
     case 10: return [[id, r.code]];
@@ -97,16 +104,19 @@ function mutableInt(value: number): number[] {
 function importBytes(layout: Layout): number[] {
   const { toInt, int2ToInt, int, int3ToInt, intToInt } = layout.type;
   const types = [toInt, int2ToInt, int, int3ToInt, toInt, intToInt];
-  return ADDED_IMPORTS.flatMap((key, i) => [...name("isle"), ...name(key), 0, ...unsigned(types[i] as number)]);
+  return ADDED_IMPORTS.flatMap((key, i) => [...name("isle"), ...name(key), 0,
+    ...unsigned(types[i] as number)]);
 }
 
 function exportBytes(parts: ModuleParts, layout: Layout): number[] {
   const extra = [
     [...name("budget"), 3, ...unsigned(layout.budget)], [...name("running"), 3, ...unsigned(layout.running)],
-    [...name("stack_pointer"), 3, ...unsigned(layout.stackPointer)], [...name("push_integer"), 0, ...unsigned(layout.added.pushInteger)],
+    [...name("stack_pointer"), 3, ...unsigned(layout.stackPointer)],
+    [...name("push_integer"), 0, ...unsigned(layout.added.pushInteger)],
   ];
   const kept = parts.exports.filter((e) => isKept(e.name));
-  const own = kept.flatMap((e) => [...name(e.name), e.kind, ...unsigned(e.kind === 0 ? layout.moved(e.index) : e.index)]);
+  const own = kept.flatMap((e) => [...name(e.name), e.kind,
+    ...unsigned(e.kind === 0 ? layout.moved(e.index) : e.index)]);
   return [...unsigned(kept.length + extra.length), ...own, ...extra.flat()];
 }
 
@@ -116,7 +126,9 @@ function elementBytes(body: Uint8Array, parts: ModuleParts, layout: Layout): num
   const segments = reader.unsigned();
   const out = [...unsigned(segments + 1)];
   for (let i = 0; i < segments; i++) {
-    if (reader.unsigned() !== 0 || reader.byte() !== 0x41) throw new Error("the Lua module has an unknown kind of element segment");
+    if (reader.unsigned() !== 0 || reader.byte() !== 0x41) {
+      throw new Error("the Lua module has an unknown kind of element segment");
+    }
     const offset = reader.unsigned();
     reader.byte();
     out.push(0, 0x41, ...signed(offset), 0x0b);
@@ -124,6 +136,7 @@ function elementBytes(body: Uint8Array, parts: ModuleParts, layout: Layout): num
     out.push(...unsigned(functions));
     for (let k = 0; k < functions; k++) out.push(...unsigned(layout.moved(reader.unsigned())));
   }
-  out.push(0, 0x41, ...signed(parts.tableMin), 0x0b, SLOTS.length, ...SLOTS.flatMap((slot) => unsigned(layout.added[slot])));
+  out.push(0, 0x41, ...signed(parts.tableMin), 0x0b, SLOTS.length,
+    ...SLOTS.flatMap((slot) => unsigned(layout.added[slot])));
   return out;
 }

@@ -1,12 +1,15 @@
 /**
- * Metering: copies a function body, moves its calls and puts a tick where a loop closes or a call begins. A tick takes one
- * from the budget and polls the host when nothing is left.
+ * Metering: copies a function body, moves its calls and puts a tick where a loop closes or a call begins. A
+ * tick takes one from the budget and polls the host when nothing is left.
  */
 import { ByteReader, ByteWriter, unsigned } from "./bytes.ts";
 import type { Layout } from "./layout.ts";
 import type { ModuleParts } from "./module.ts";
 
-/** Lua 5.4 opcodes that can close a loop or call: JMP, the conditional jumps, CALL, TAILCALL, FORLOOP, TFORCALL. */
+/**
+ * Lua 5.4 opcodes that can close a loop or call: JMP, the conditional jumps, CALL, TAILCALL, FORLOOP,
+ * TFORCALL.
+ */
 const LOOP_OPCODES = [56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 73, 76];
 /** Lua 5.4 has 83 opcodes: the interpreter is the one big function that switches over that many. */
 const LAST_OPCODE = 82;
@@ -21,14 +24,17 @@ export function findInterpreter(parts: ModuleParts): number {
     for (let at = from; at < to - 1; at++) if (code[at] === 0x0e && code[at + 1] === LAST_OPCODE) return [i];
     return [];
   });
-  if (found.length !== 1) throw new Error(`the interpreter loop was not found exactly once: ${found.join(", ")}`);
+  if (found.length !== 1) {
+    throw new Error(`the interpreter loop was not found exactly once: ${found.join(", ")}`);
+  }
   return found[0] as number;
 }
 
 function tick(layout: Layout): Uint8Array {
   const budget = unsigned(layout.budget);
   return Uint8Array.from([
-    0x23, ...budget, 0x41, 1, 0x6b, 0x24, ...budget, 0x23, ...budget, 0x41, 0, 0x48, 0x04, 0x40, 0x10, ...unsigned(layout.added.poll), 0x0b,
+    0x23, ...budget, 0x41, 1, 0x6b, 0x24, ...budget, 0x23, ...budget, 0x41, 0, 0x48, 0x04, 0x40, 0x10,
+    ...unsigned(layout.added.poll), 0x0b,
   ]);
 }
 
@@ -126,14 +132,16 @@ export class BodyCopier {
     else if (op === 0x44) reader.at += 8;
     else if (op === 0xfc) skipBulk(reader);
     else if (op === 0x1c) for (let left = reader.unsigned(); left > 0; left--) reader.at++;
-    else if (!(op <= 0x01 || op === 0x05 || op === 0x0f || op === 0x1a || op === 0x1b || (op >= 0x45 && op <= 0xc4))) {
+    else if (!(op <= 0x01 || op === 0x05 || op === 0x0f || op === 0x1a || op === 0x1b
+      || (op >= 0x45 && op <= 0xc4))) {
       throw new Error(`the Lua module has an unknown instruction 0x${op.toString(16)} at ${at}`);
     }
   }
 
   /**
-   * The interpreter's switch is `br_table` over `disptab[opcode] − first`, with disptab in a data segment (so its order is
-   * not the order of opcodes). A case begins right after the end of the block that its label names.
+   * The interpreter's switch is `br_table` over `disptab[opcode] − first`, with disptab in a data segment (so
+   * its order is not the order of opcodes). A case begins right after the end of the block that its label
+   * names.
    */
   #branchTable(reader: ByteReader, mode: Ticks): void {
     const last = reader.unsigned();

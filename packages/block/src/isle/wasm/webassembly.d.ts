@@ -1,4 +1,6 @@
-/** The part of the WebAssembly JavaScript interface that we use; Node's own types leave it to the DOM library. */
+/**
+ * The part of the WebAssembly JavaScript interface that we use; Node's own types leave it to the DOM library.
+ */
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
@@ -24,5 +26,7 @@ declare namespace WebAssembly {
     constructor(fn: () => Promise<number>);
   }
   /** JavaScript Promise Integration: an export whose call may be suspended. */
-  function promising<A extends readonly unknown[]>(fn: (...args: A) => number): (...args: A) => Promise<number>;
+  function promising<A extends readonly unknown[]>(
+    fn: (...args: A) => number,
+  ): (...args: A) => Promise<number>;
 }

@@ -13,7 +13,9 @@ export const ANY = "__on_any";
 export function installBus(isle: Tenant): void {
   define(isle, "bus.on", (L) => {
     const type = isle.vm.state.x.lua_type(L, 1);
-    if (type !== TYPE.string && type !== TYPE.number) throw badArgument("bus.on", 1, "string", typeName(type));
+    if (type !== TYPE.string && type !== TYPE.number) {
+      throw badArgument("bus.on", 1, "string", typeName(type));
+    }
     return register(isle, L, { what: "bus.on", kind: isle.vm.state.lossyText(L, 1), fn: 2 });
   });
   define(isle, "bus.on_any", (L) => register(isle, L, { what: "bus.on_any", kind: ANY, fn: 1 }));

@@ -18,7 +18,8 @@ export function installDeclared(isle: Tenant): void {
       pushTable(isle, entry.table.split("."));
       open = entry.table;
     }
-    vm.setFunction(L, entry.key, entry.pure === undefined ? hostCall(isle, entry) : pureCall(isle, entry, entry.pure));
+    const fn = entry.pure === undefined ? hostCall(isle, entry) : pureCall(isle, entry, entry.pure);
+    vm.setFunction(L, entry.key, fn);
   }
   if (open !== "") vm.state.pop(L);
 }
@@ -34,8 +35,12 @@ interface Prepared {
 
 const PREPARED: readonly Prepared[] = [
   ...API.map((f) => ({ name: f.name, args: toArgs(f.args), mainOnly: f.isle === "main" })),
-  ...Object.entries(pureFns).map(([name, pure]) => ({ name, args: toArgs(pureArgs[name] ?? []), mainOnly: false, pure })),
-].map((f) => ({ ...f, table: f.name.slice(0, f.name.lastIndexOf(".")), key: f.name.slice(f.name.lastIndexOf(".") + 1) }))
+  ...Object.entries(pureFns).map(([name, pure]) =>
+    ({ name, args: toArgs(pureArgs[name] ?? []), mainOnly: false, pure })),
+].map((f) => {
+  const dot = f.name.lastIndexOf(".");
+  return { ...f, table: f.name.slice(0, dot), key: f.name.slice(dot + 1) };
+})
   .sort((a, b) => (a.table < b.table ? -1 : a.table > b.table ? 1 : 0));
 
 function hostCall(isle: Tenant, entry: Prepared): HostFunction {
@@ -46,7 +51,9 @@ function hostCall(isle: Tenant, entry: Prepared): HostFunction {
   };
 }
 
-function pureCall(isle: Tenant, entry: Prepared, call: (args: readonly Value[]) => Value | JsonText): HostFunction {
+function pureCall(
+  isle: Tenant, entry: Prepared, call: (args: readonly Value[]) => Value | JsonText,
+): HostFunction {
   const short = entry.name.replace(/^std\./, "");
   return (L) => {
     const result = call(readArgs(isle.reader, L, short, entry.args));

@@ -34,7 +34,9 @@ export function define(isle: Tenant, name: string, fn: HostFunction): void {
 }
 
 /** Runs Lua code of ours with host functions as its arguments; compiled once in a thread. */
-export function runLua(isle: Tenant, chunk: string, source: string, args: readonly (HostFunction | Value)[]): void {
+export function runLua(
+  isle: Tenant, chunk: string, source: string, args: readonly (HostFunction | Value)[],
+): void {
   const { vm } = isle;
   loadOwn(vm, `=[atoll ${chunk}]`, source);
   for (const arg of args) {

@@ -16,7 +16,9 @@ export function installJson(isle: Tenant): void {
   }
   define(isle, "std.json.decode", (L) => {
     const type = state.x.lua_type(L, 1);
-    if (type !== TYPE.string && type !== TYPE.number) throw badArgument("json.decode", 1, "string", typeName(type));
+    if (type !== TYPE.string && type !== TYPE.number) {
+      throw badArgument("json.decode", 1, "string", typeName(type));
+    }
     json.decodeS(L, 1);
     return 1;
   });

@@ -1,4 +1,6 @@
-/** The Lua function under every handler and callback: it takes function and arguments inside the coroutine. */
+/**
+ * The Lua function under every handler and callback: it takes function and arguments inside the coroutine.
+ */
 import type { Tenant } from "../../thread/tenant.ts";
 import { runLua } from "./face.ts";
 

@@ -6,7 +6,7 @@ import { runLua } from "./face.ts";
 
 const SOURCE = String.raw`
 local hosttools, hostcall, note, missing, bad = ...
-local type, pairs, pcall, error, remove, tostring, select = type, pairs, pcall, error, table.remove, tostring, select
+local type, pairs, pcall, error, tostring, remove = type, pairs, pcall, error, tostring, table.remove
 local order, registry = {}, {}
 _TOOL_REGISTRY = registry
 tool = {}
@@ -20,7 +20,8 @@ end
 
 for i = 1, #hosttools do
   local t = hosttools[i]
-  put(t.name, {description = t.description, input_schema = t.input_schema}, function(input) return hostcall(t.name, input) end, t.group)
+  local function call(input) return hostcall(t.name, input) end
+  put(t.name, {description = t.description, input_schema = t.input_schema}, call, t.group)
 end
 
 function tool.register(name, schema, handler, meta)
@@ -67,7 +68,10 @@ function tool.schema()
   for i, name in ipairs(names()) do
     local entry = registry[name]
     local schema = entry.schema or {}
-    out[i] = {name = name, description = schema.description or "", input_schema = schema.input_schema or {}, group = entry.group}
+    out[i] = {
+      name = name, description = schema.description or "", input_schema = schema.input_schema or {},
+      group = entry.group,
+    }
   end
   return out
 end
@@ -83,7 +87,8 @@ end
 export function installTool(isle: Tenant): void {
   const { state } = isle.vm;
   const tools = isle.setup.hostTools.map((t) => ({
-    name: t.name, description: t.description, input_schema: JSON.parse(t.input_schema) as Value, ...(t.group === undefined ? {} : { group: t.group }),
+    name: t.name, description: t.description, input_schema: JSON.parse(t.input_schema) as Value,
+    ...(t.group === undefined ? {} : { group: t.group }),
   }));
   runLua(isle, "tool", SOURCE, [
     tools,
@@ -94,19 +99,23 @@ export function installTool(isle: Tenant): void {
     (L) => {
       const event = state.lossyText(L, 1);
       const name = state.lossyText(L, 2);
-      if (event === "again") isle.note("warn", "tool", `tool.register: '${name}' is already registered; replacing it`);
-      else {
-        const fields = { prefix: "ab.obs", event, tool: name, ...(event === "tool_result" ? { ok: state.x.lua_toboolean(L, 3) !== 0 } : {}) };
+      if (event === "again") {
+        isle.note("warn", "tool", `tool.register: '${name}' is already registered; replacing it`);
+      } else {
+        const result = event === "tool_result" ? { ok: state.x.lua_toboolean(L, 3) !== 0 } : {};
+        const fields = { prefix: "ab.obs", event, tool: name, ...result };
         isle.note("info", "lua", event, fields);
       }
       return isle.caughtUp(L);
     },
     (L) => {
-      throw blockError("tool.not_found", `tool not found: ${state.lossyText(L, 1)}`, { facts: { name: state.lossyText(L, 1) } });
+      throw blockError("tool.not_found", `tool not found: ${state.lossyText(L, 1)}`,
+        { facts: { name: state.lossyText(L, 1) } });
     },
     (L) => {
-      const [fn, index, wanted, got] = [1, 2, 3, 4].map((i) => state.lossyText(L, i)) as [string, string, string, string];
-      throw blockError("script.argument", `${fn}: argument #${index} must be a ${wanted}, got ${got}`, { facts: { fn, index: Number(index), wanted, got } });
+      const [fn = "", index = "", wanted = "", got = ""] = [1, 2, 3, 4].map((i) => state.lossyText(L, i));
+      throw blockError("script.argument", `${fn}: argument #${index} must be a ${wanted}, got ${got}`,
+        { facts: { fn, index: Number(index), wanted, got } });
     },
   ]);
 }
