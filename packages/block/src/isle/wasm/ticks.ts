@@ -103,7 +103,8 @@ export class BodyCopier {
     } else if (op === 0x02 || op === 0x03 || op === 0x04) {
       reader.skipLeb();
       this.#tickAfterEnd.push(false);
-      if (op === 0x03 && mode === "loops") this.#putTick(reader.at);
+      // before its switch the interpreter has only the loop over instructions; after it, those that copy values
+      if (op === 0x03 && (mode === "loops" || this.#switchSeen)) this.#putTick(reader.at);
     } else if (op === 0x0b) {
       if (this.#tickAfterEnd.pop() === true) this.#putTick(reader.at);
     } else if (op === 0x0c || op === 0x0d) reader.skipLeb();
