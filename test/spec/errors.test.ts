@@ -2,13 +2,12 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, test } from "node:test";
-import type { RunConfig } from "@atoll-run/atoll";
 import { createLocalMesh } from "@atoll-run/atoll/block";
-import { emptyFolder, faultOf, serving, stopped, valueOf } from "./support.ts";
+import { type Config, emptyFolder, faultOf, serving, stopped, valueOf } from "./support.ts";
 
 // ---- what a run fails with
 
-const RUN_FAILS: readonly (readonly [title: string, source: string, config: Partial<RunConfig>, code: string, text: RegExp])[] = [
+const RUN_FAILS: readonly (readonly [title: string, source: string, config: Config, code: string, text: RegExp])[] = [
   ["config.invalid is `config error: …`", "", { globals: { bus: 1 } }, "config.invalid", /^config error: /],
   ["script.not_found is `script error: <path>: <reason>`", "", { script: { path: "/no.lua" } }, "script.not_found", /^script error: \/no\.lua: No such file or directory$/],
   ["script.syntax is the Lua text with its place", "x = = 1", {}, "script.syntax", /^script error: test\.lua:1: unexpected symbol near '='/],

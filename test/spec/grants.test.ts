@@ -4,10 +4,9 @@ import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import type { RunConfig } from "@atoll-run/atoll";
 import { createLocalMesh } from "@atoll-run/atoll/block";
 import type { Json } from "@atoll-run/core";
-import { emptyFolder, faultOf, serving, start, stopped, valueOf } from "./support.ts";
+import { type Config, emptyFolder, faultOf, serving, start, stopped, valueOf } from "./support.ts";
 
 const server = createServer((_, response) => response.end("ok"));
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -29,7 +28,7 @@ mesh.join("friend").serve(() => Promise.resolve("hello"));
 let nextPeer = 0;
 
 /** What a call gives: `true`, or the text of its refusal. */
-async function outcome(code: string, grants: readonly string[], config: Partial<RunConfig> = {}): Promise<unknown> {
+async function outcome(code: string, grants: readonly string[], config: Config = {}): Promise<unknown> {
   return await valueOf(`local ok, e = pcall(function() ${code} end)
     if ok then return true end
     return type(e) == "table" and e.code == "grant.denied" and tostring(e) or "?" .. tostring(e)`,

@@ -1,10 +1,10 @@
 // Block 4: what a script may rely on in its isles, and a host of its run.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { createPool, type RunConfig } from "@atoll-run/atoll";
+import { createPool } from "@atoll-run/atoll";
 import { createLocalMesh } from "@atoll-run/atoll/block";
 import { until } from "@atoll-run/testkit";
-import { resultOf, serving, start, stopped, valueOf } from "./support.ts";
+import { type Config, resultOf, serving, start, stopped, valueOf } from "./support.ts";
 
 const pool = createPool({ max: 2 });
 after(() => pool.close());
@@ -28,7 +28,7 @@ test("main and handler isle each have their own heap", async () => {
   assert.equal((await stopped(s)).value, 12 << 20);
 });
 
-for (const [place, config] of [["on threads of their own", {}], ["on a pool", { pool }]] as readonly (readonly [string, Partial<RunConfig>])[]) {
+for (const [place, config] of [["on threads of their own", { ownThreads: true }], ["on a pool", { pool }]] as readonly (readonly [string, Config])[]) {
   test(`a busy handler blocks neither script, signals nor grace timers (${place})`, async () => {
     const s = start(`
       bus.on("busy", function() print("busy") while true do end end)

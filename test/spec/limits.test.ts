@@ -69,7 +69,7 @@ test("handlerMsMax: the handler is cancelled, nack handler timeout", async () =>
 });
 
 test("sliceMsMax: isle.timeout for CPU without giving way", async () => {
-  assert.equal((await faultOf("while true do end", { limits: { sliceMsMax: 100 } })).code, "isle.timeout");
+  assert.equal((await faultOf("while true do end", { limits: { sliceMsMax: 100 }, ownThreads: true })).code, "isle.timeout");
 });
 
 test("handlerRestartsMax: one death more fails the run", async () => {

@@ -1,6 +1,7 @@
 /** Starts Lua source as a program would: the composed library, real stores in a home of its own, every wait bounded. */
 import { join } from "node:path";
-import { type BlockResult, type RunConfig, type StartedBlock, startBlock } from "@atoll-run/atoll";
+import { after } from "node:test";
+import { type BlockResult, createPool, type IslePool, type RunConfig, type StartedBlock, startBlock } from "@atoll-run/atoll";
 import { type Fault, isFault, type Json, type LogEvent } from "@atoll-run/core";
 import { until } from "@atoll-run/testkit";
 import { emptyFolder } from "../acceptance/support.ts";
@@ -9,6 +10,12 @@ export { emptyFolder } from "../acceptance/support.ts";
 
 /** No script of a test may run longer; then it is cancelled. */
 const RUN_MS_MAX = 25_000;
+
+/** The config of a run; threads are shared by all runs of a test file unless it says otherwise. */
+export type Config = Partial<RunConfig> & { readonly ownThreads?: true };
+
+let shared: IslePool | undefined;
+after(() => shared?.close());
 
 /** Either `result` or `error` is there. */
 export interface Ended {
@@ -27,16 +34,16 @@ export interface Started {
 }
 
 /** Starts `source` in an empty folder that is its project and its home, unless `config` says otherwise. */
-export function start(source: string, config: Partial<RunConfig> = {}): Started {
+export function start(source: string, config: Config = {}): Started {
   const home = config.projectRoot ?? emptyFolder();
   const logs: LogEvent[] = [];
   let stdout = "";
-  const { env, signal, ...rest } = config;
+  const { env, signal, ownThreads, ...rest } = config;
   const bound = AbortSignal.timeout(RUN_MS_MAX);
   const run = startBlock({
     projectRoot: home, script: { source, name: "test.lua" }, stderr: "ignore",
     stdout: (bytes) => void (stdout += Buffer.from(bytes).toString()), log: { write: (event) => void logs.push(event) },
-    ...rest, env: { PATH: process.env["PATH"] ?? "", HOME: home, ATOLL_HOME: join(home, ".atoll"), ...env },
+    ...(ownThreads === true ? {} : { pool: shared ??= createPool({ max: 2, warm: 2 }) }), ...rest, env: { PATH: process.env["PATH"] ?? "", HOME: home, ATOLL_HOME: join(home, ".atoll"), ...env },
     signal: signal === undefined ? bound : AbortSignal.any([bound, signal]),
   });
   const end = run.result.then((result): Ended => ({ result }), (error: unknown): Ended => {
@@ -51,26 +58,26 @@ export function start(source: string, config: Partial<RunConfig> = {}): Started 
 }
 
 /** Starts a script and waits until it serves. */
-export async function serving(source: string, config: Partial<RunConfig> = {}): Promise<Started> {
+export async function serving(source: string, config: Config = {}): Promise<Started> {
   const started = start(source, config);
   await Promise.race([until(() => started.run.serving, { withinMs: RUN_MS_MAX }), started.run.result]);
   return started;
 }
 
 /** The result of a script that must return. */
-export async function resultOf(source: string, config: Partial<RunConfig> = {}): Promise<BlockResult> {
+export async function resultOf(source: string, config: Config = {}): Promise<BlockResult> {
   const { result, error } = await start(source, config).end;
   if (result === undefined) throw error;
   return result;
 }
 
 /** The value of a script that must return. */
-export async function valueOf(source: string, config: Partial<RunConfig> = {}): Promise<Json> {
+export async function valueOf(source: string, config: Config = {}): Promise<Json> {
   return (await resultOf(source, config)).value;
 }
 
 /** The fault of a script that must fail. */
-export async function faultOf(source: string, config: Partial<RunConfig> = {}): Promise<Fault> {
+export async function faultOf(source: string, config: Config = {}): Promise<Fault> {
   const { error } = await start(source, config).end;
   if (error === undefined) throw new Error("the script did not fail");
   return error;
