@@ -24,7 +24,7 @@ writeFileSync(join(root, "top.txt"), "top");
 symlinkSync("/etc/hosts", join(root, "data", "away"));
 
 const mesh = createLocalMesh();
-mesh.join("friend").serve(() => Promise.resolve("hello"));
+mesh.join("friend").serve(async () => "hello");
 let nextPeer = 0;
 
 /** What a call gives: `true`, or the text of its refusal. */
@@ -171,9 +171,9 @@ test("tasks and callbacks are under the same grants", async () => {
 
 test("the guard is asked after the grants: what they deny never reaches it", async () => {
   const asked: string[] = [];
-  const guard = (call: { grant: string }): Promise<"allow"> => {
+  const guard = async (call: { grant: string }): Promise<"allow"> => {
     asked.push(call.grant);
-    return Promise.resolve("allow");
+    return "allow";
   };
   await valueOf(`pcall(std.fs.read, "/etc/hosts") std.fs.read("top.txt")`, { projectRoot: root, grants: ["fs.read:."], guard });
   assert.deepEqual(asked, [`fs.read:${root}/top.txt`]);
@@ -181,9 +181,9 @@ test("the guard is asked after the grants: what they deny never reaches it", asy
 
 test("the guard sees grant, tool, arguments and a signal", async () => {
   const seen: unknown[] = [];
-  const guard = (call: { grant: string; tool?: string; args: Json; signal: AbortSignal }): Promise<"allow"> => {
+  const guard = async (call: { grant: string; tool?: string; args: Json; signal: AbortSignal }): Promise<"allow"> => {
     seen.push([call.grant, call.tool ?? null, call.args, call.signal instanceof AbortSignal]);
-    return Promise.resolve("allow");
+    return "allow";
   };
   await valueOf(`sh.exec("true") tool.call("h", {a = 1})`, { guard, hostTools: [{ name: "h", description: "", input_schema: {}, handler: () => 1 }] });
   assert.deepEqual(seen, [["run:sh", null, ["true"], true], ["tool:h", "h", ["h", `{"a":1}`], true]]);
@@ -205,9 +205,9 @@ test("a guard's refusal of sh.exec is its result", async () => {
 
 test("the guard is asked for both paths of a copy, and for the program that runs", async () => {
   const asked: string[] = [];
-  const guard = (call: { grant: string }): Promise<"allow"> => {
+  const guard = async (call: { grant: string }): Promise<"allow"> => {
     asked.push(call.grant);
-    return Promise.resolve("allow");
+    return "allow";
   };
   await valueOf(`std.fs.copy("top.txt", "out/copy") sh.exec("echo", {args = {"x"}})`, { projectRoot: root, guard });
   assert.deepEqual(asked, [`fs.read:${root}/top.txt`, `fs.write:${root}/out/copy`, "run:echo"]);

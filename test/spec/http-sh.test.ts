@@ -173,6 +173,7 @@ test("the end of a task ends its child and what that started", async () => {
 
 test("io.popen and os.execute use the same runner: their children end with the run", async () => {
   const s = start(`local p = io.popen("echo $$; sleep 60") local pid = p:read("l") os.execute("sleep 60 & echo $! > pid") return {pid, std.fs.read("pid")}`);
-  const pids = ((await s.end).result?.value as string[]).map((pid) => pid.trim());
+  const { result } = await s.end;
+  const pids = ((result as { value: unknown }).value as string[]).map((pid) => pid.trim());
   await until(() => pids.every((pid) => !existsSync(`/proc/${pid}`)));
 });

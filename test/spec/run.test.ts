@@ -342,6 +342,13 @@ test("events is bounded: a slow reader gets lost with the count of what it misse
   assert.ok(got.length <= 5 && lost >= 45, `${got.length} events, ${lost} lost`);
 });
 
+test("only the CLI installs signal handlers: a run installs none", async () => {
+  const before = ["SIGINT", "SIGTERM", "SIGHUP"].map((name) => process.listenerCount(name));
+  const s = await serving("bus.serve()");
+  assert.deepEqual(["SIGINT", "SIGTERM", "SIGHUP"].map((name) => process.listenerCount(name)), before);
+  await stopped(s);
+});
+
 // ---- events
 
 async function heard(source: string, names: readonly string[], config: Parameters<typeof start>[1] = {}): Promise<Record<string, unknown>[]> {

@@ -81,7 +81,7 @@ export function guarded(ops: Ops, guard: Guard | undefined, gate: Gate): Ops {
   const wrap = (name: string, op: Op): Op => {
     const needs = NEEDS[name];
     if (needs === undefined) return op;
-    const asked: Op = async (args, call) => await ask(guard, gate, { name, needs: needs(args) }, args, call) ?? await op(args, call);
+    const asked: Op = async (args, call) => await ask({ guard, gate, name, needs: needs(args) }, args, call) ?? await op(args, call);
     return name === "sh.exec" ? neverRaising(asked) : asked;
   };
   return Object.fromEntries(Object.entries(ops).map(([name, op]) => [name, wrap(name, op)]));
@@ -101,18 +101,21 @@ function neverRaising(op: Op): Op {
 
 /** The guard's own answer, or undefined when the call may go on. Throws `grant.denied`. */
 async function ask(
-  guard: Guard, gate: Gate, o: { name: string; needs: readonly Need[] }, args: readonly Value[], call: OpCall,
+  { guard, gate, name, needs }: { guard: Guard; gate: Gate; name: string; needs: readonly Need[] },
+  args: readonly Value[], call: OpCall,
 ): Promise<JsonText | undefined> {
-  const tool = o.name === "tool.host" ? { tool: String(args[0]) } : {};
-  for (const need of o.needs) {
+  const tool = name === "tool.host" ? { tool: String(args[0]) } : {};
+  for (const need of needs) {
     const grant = await need(gate);
     const verdict = await guard({ grant, ...tool, args: plain(args), signal: call.signal });
     if (verdict === "allow") continue;
     if ("answer" in verdict) return new JsonText(toText(verdict.answer, "guard answer"));
     if ("park" in verdict) {
-      throw blockError("grant.denied", `denied: ${o.name} waits for ${verdict.park}`, { facts: { grant, park: verdict.park } });
+      throw blockError("grant.denied", `denied: ${name} waits for ${verdict.park}`, { facts: { grant, park: verdict.park } });
     }
-    throw blockError("grant.denied", `denied: ${o.name} (${verdict.deny}); refused by the host's guard`, { facts: { grant, reason: verdict.deny } });
+    throw blockError("grant.denied", `denied: ${name} (${verdict.deny}); refused by the host's guard`, {
+      facts: { grant, reason: verdict.deny },
+    });
   }
   return undefined;
 }
