@@ -125,10 +125,6 @@ export class LuaMachine {
     return 1;
   }
 
-  get bytesUsed(): number {
-    return this.memory.bytes.length;
-  }
-
   /** What the host may still hold for this isle; never less than what small calls need. */
   get bytesLeft(): number {
     return Math.max(this.bytesMax - this.memory.bytes.length, RESERVE_BYTES) - this.heldBytes;

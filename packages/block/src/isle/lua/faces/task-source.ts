@@ -152,7 +152,7 @@ end
 
 function task.current()
   local n, name, cancelled = current()
-  if n ~= nil then return {id = "t" .. n, name = name, cancelled = cancelled} end
+  return n and {id = "t" .. n, name = name, cancelled = cancelled} or nil
 end
 
 -- ---- tokens
