@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { after, test } from "node:test";
+import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
+import type { HttpClient } from "@atoll-run/atoll/block";
 import { until } from "@atoll-run/testkit";
 import { start, valueOf } from "./support.ts";
 
@@ -127,6 +129,20 @@ test("other tasks run while a request waits", async () => {
 test("a task cancel ends a request", async () => {
   const value = await valueOf(at(`local t = std.task.spawn(function() http.request(at .. "/slow") end) std.task.sleep(30) t:abort() return tostring(select(2, pcall(t.join, t)))`));
   assert.equal(value, "task aborted");
+});
+
+test("http of the config is what requests are sent with; it stays the host's", async () => {
+  const sent: string[] = [];
+  let closed = false;
+  const http: HttpClient = {
+    async send(request) {
+      sent.push(`${request.method} ${request.url.href}`);
+      return { status: 200, headers: [["x-from", "host"]], body: Readable.from([Buffer.from("mine")]), close: () => undefined };
+    },
+    [Symbol.asyncDispose]: async () => void (closed = true),
+  };
+  assert.deepEqual(await valueOf(`local r = http.request("http://any.example/x") return {r.body, r.headers["x-from"]}`, { http }), ["mine", "host"]);
+  assert.deepEqual([sent, closed], [["GET http://any.example/x"], false]);
 });
 
 // ---- sh

@@ -1,4 +1,5 @@
 /** What a host gives to start a block, and what it gets back (spec: block 2.1). Options are camelCase, results snake_case. */
+import type { HttpClient } from "./bridges/http/client.ts";
 import type { BlockLimits, CallOpts, Clock, Ids, Json, Log, Mesh, TraceContext } from "@atoll-run/core";
 
 /** Text, or a file that is read once at start. */
@@ -54,6 +55,8 @@ export interface BlockConfig {
   readonly hostTools?: readonly HostTool[];
   /** Hand out events beside the script; only with at least one host handler. Default false. */
   readonly autoServe?: boolean;
+  /** What requests of the block are sent with; stays the host's. Default: a client that checks every address it connects to. */
+  readonly http?: HttpClient;
   /** Paths of the stores; ":memory:" is private to the run. */
   readonly sqlPath?: string;
   readonly kvPath?: string;

@@ -7,3 +7,4 @@ export { loadLuaModule, type LuaModule } from "./isle/lua-module.ts";
 export { createIslePool, type IslePool, type IslePoolOptions } from "./isle/host/pool.ts";
 export { createLocalMesh, type LocalMesh } from "./mesh/local.ts";
 export { toWorkload } from "./workload.ts";
+export type { HeaderList, HttpClient, HttpReply, HttpSend } from "./bridges/http/client.ts";

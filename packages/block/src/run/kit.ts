@@ -99,7 +99,10 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
   const handles = new Handles(256);
   const closing: Promise<void>[] = [];
   const stores = lazyStores(parts, config, p);
-  const http = lazyHttp({ gate, clock: parts.clock, ids: parts.ids, ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }) }, p.limits);
+  const http = lazyHttp({
+    gate, clock: parts.clock, ids: parts.ids, ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
+    ...(config.http === undefined ? {} : { client: config.http }),
+  }, p.limits);
   const ops: Ops = {
     ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, { queryTimeoutMs: p.limits.sqlMs }),
     ...meshOps({ mesh: config.mesh, gate }, p.limits),

@@ -9,6 +9,8 @@ export interface LazyHttpParts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly resolver?: Resolver;
+  /** The host's own client, in place of one of this run; the host closes it. */
+  readonly client?: HttpClient;
 }
 
 export interface LazyHttp {
@@ -21,7 +23,7 @@ export function lazyHttp(parts: LazyHttpParts, limits: BlockLimits): LazyHttp {
   const load = async (): Promise<{ readonly op: Op; readonly client: HttpClient }> => {
     const [{ httpOps }, { createHttpClient }] = await Promise.all([import("../bridges/http.ts"), import("../bridges/http/client.ts")]);
     const { gate, clock, ids, resolver } = parts;
-    const client = createHttpClient({ gate, ...(resolver === undefined ? {} : { resolver }) }, limits);
+    const client = parts.client ?? createHttpClient({ gate, ...(resolver === undefined ? {} : { resolver }) }, limits);
     return { op: httpOps({ gate, client, clock, ids }, limits)["http.request"] as Op, client };
   };
   return {
@@ -32,7 +34,7 @@ export function lazyHttp(parts: LazyHttpParts, limits: BlockLimits): LazyHttp {
       },
     },
     close: async () => {
-      if (loading !== undefined) await (await loading).client[Symbol.asyncDispose]();
+      if (loading !== undefined && parts.client === undefined) await (await loading).client[Symbol.asyncDispose]();
     },
   };
 }
