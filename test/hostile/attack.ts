@@ -8,42 +8,57 @@ import { type Ending, type Hostile, HOSTILE_LIMITS } from "./script.ts";
 
 /** Whatever a script does: it is over by then. */
 const ATTACK_MS_MAX = 20_000;
+/** Tells the host that the script begins; while it sleeps that is sent. */
+const BEGIN = 'print("go") std.task.sleep(2) ';
 
 export interface Attacked {
   readonly end: Ending | "none";
   readonly text: string;
-  /** From the script's first instruction, as nearly as the host can see it, to the end of the run. */
+  /** Milliseconds from the first line of the script until the host heard of the limit, or saw the run end. */
   readonly ms: number;
-  /** Until the host heard of the limit; undefined when none fired. */
-  readonly limitMs?: number;
+  /** CPU time of the whole process meanwhile: the isle had no more than this. */
+  readonly cpuMs: number;
 }
 
-/** A folder per process: a home with the stores of one attack is thrown away after it. */
-export async function attack(row: Hostile, o: { readonly home: string; readonly pool?: IslePool | undefined }): Promise<Attacked> {
-  const folder = mkdtempSync(join(o.home, "attack-"));
+export interface AttackPlace {
+  /** Where compiled Lua is kept; folders of single attacks are in it, and go with their end. */
+  readonly home: string;
+  /** Absent: threads of its own. */
+  readonly pool?: IslePool | undefined;
+}
+
+/** The script begins with a sign of life, on its first line. */
+export async function attack(row: Hostile, { home, pool }: AttackPlace): Promise<Attacked> {
+  const folder = mkdtempSync(join(home, "attack-"));
   const signal = AbortSignal.timeout(ATTACK_MS_MAX);
-  const { limits, grants } = row;
-  let begun = performance.now();
-  let limitMs: number | undefined;
+  const { grants } = row;
+  let begunAt = performance.now();
+  let cpuAt = process.cpuUsage();
+  let limit: Pick<Attacked, "ms" | "cpuMs"> | undefined;
+  const taken = (): Pick<Attacked, "ms" | "cpuMs"> => {
+    const { user, system } = process.cpuUsage(cpuAt);
+    return { ms: performance.now() - begunAt, cpuMs: (user + system) / 1000 };
+  };
+  let begun = false;
   const run: StartedBlock = startBlock({
-    projectRoot: folder, script: { source: row.source, name: "hostile.lua" }, stderr: "ignore", signal,
+    script: { source: BEGIN + row.source, name: "hostile.lua" }, projectRoot: folder, stderr: "ignore", signal,
     sqlPath: join(folder, "sql.db"), kvPath: join(folder, "kv.db"), tsPath: join(folder, "ts.db"),
-    limits: { ...HOSTILE_LIMITS, ...limits }, env: { PATH: process.env["PATH"] ?? "", HOME: folder, ATOLL_HOME: o.home },
+    limits: { ...HOSTILE_LIMITS, ...row.limits }, env: { PATH: process.env["PATH"] ?? "", HOME: folder, ATOLL_HOME: home },
     stdout: () => {
+      if (begun) return;
+      begun = true;
+      begunAt = performance.now();
+      cpuAt = process.cpuUsage();
       if (row.cancelled === true) run.cancel();
     },
-    ...(grants === undefined ? {} : { grants }), ...(o.pool === undefined ? {} : { pool: o.pool }),
+    ...(grants === undefined ? {} : { grants }), ...(pool === undefined ? {} : { pool }),
   });
-  run.on("started", () => {
-    begun = performance.now();
-  });
-  run.on("limit", () => {
-    limitMs ??= performance.now() - begun;
+  run.on("limit", (fact) => {
+    if (fact.limit === "isle.timeout") limit ??= taken();
   });
   try {
-    const [end, text] = await run.result.then((result): [Ending, string] => ["returned", JSON.stringify(result.value, plain).slice(0, 200)], toEnd);
-    const ms = performance.now() - begun;
-    return { end: signal.aborted ? "none" : end, text, ms, ...(limitMs === undefined ? {} : { limitMs }) };
+    const [end, text] = await run.result.then((): [Ending, string] => ["returned", ""], toEnd);
+    return { end: signal.aborted ? "none" : end, text, ...limit ?? taken() };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -54,38 +69,41 @@ function toEnd(error: unknown): [Ending, string] {
   return [(error as BlockError).code, error.message.slice(0, 400)];
 }
 
-function plain(_: string, value: unknown): unknown {
-  return typeof value === "bigint" ? String(value) : value;
-}
+const NEIGHBOUR = `
+  local function answer(ev) return ev.payload end
+  bus.on("main", answer, {isle = "main"}) bus.on("handler", answer) bus.serve()`;
+const ANSWER_MS_MAX = 10_000;
 
-/** An isle that minds its own business. */
+/** A block that minds its own business, and answers in both of its isles. */
 export class Neighbour implements AsyncDisposable {
   readonly #run: StartedBlock;
   readonly #home: string;
+  #asked = 0;
 
   private constructor(run: StartedBlock, home: string) {
     this.#run = run;
     this.#home = home;
   }
 
-  static async start(pool?: IslePool): Promise<Neighbour> {
-    const home = mkdtempSync(join(tmpdir(), "atoll-neighbour-"));
+  static async start({ home, pool }: AttackPlace): Promise<Neighbour> {
+    const folder = mkdtempSync(join(tmpdir(), "atoll-neighbour-"));
     const run = startBlock({
-      projectRoot: home, stderr: "ignore", env: { HOME: home }, ...(pool === undefined ? {} : { pool }),
-      script: { source: 'bus.on("ping", function(ev) return ev.payload end) bus.serve() return true', name: "neighbour.lua" },
+      projectRoot: folder, stderr: "ignore", env: { HOME: folder, ATOLL_HOME: home }, ...(pool === undefined ? {} : { pool }),
+      script: { source: NEIGHBOUR, name: "neighbour.lua" },
     });
     run.result.catch(() => undefined);
-    const neighbour = new Neighbour(run, home);
+    const neighbour = new Neighbour(run, folder);
     await run.ready;
-    await neighbour.ask();
+    await neighbour.ask("handler");
+    await neighbour.ask("main");
     return neighbour;
   }
 
-  /** Milliseconds until it has answered. */
-  async ask(): Promise<number> {
+  /** Milliseconds until an isle has answered. Throws when it does not, or wrongly. */
+  async ask(isle: "main" | "handler"): Promise<number> {
     const begun = performance.now();
-    const n = Math.floor(begun);
-    const answer = await this.#run.request("ping", n, { deadlineMs: 10_000 });
+    const n = this.#asked++;
+    const answer = await this.#run.request(isle, n, { deadlineMs: ANSWER_MS_MAX });
     if (answer !== n) throw new Error(`the neighbour said ${String(answer)} to ${n}`);
     return performance.now() - begun;
   }

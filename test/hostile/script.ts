@@ -11,10 +11,12 @@ export interface Hostile {
   readonly limits?: RunConfig["limits"];
   /** Absent: all, since a script that may do everything has most ways to do harm. */
   readonly grants?: readonly string[];
-  /** Cancelled once it has printed "go". */
+  /** Cancelled once it has begun. */
   readonly cancelled?: true;
   /** Also run beside its neighbour on one thread. */
   readonly shared?: true;
+  /** Never waits, so that its CPU time is its time. */
+  readonly busy?: true;
 }
 
 /** Small, so that each attack is short; a script that is over its time in any of them is ended. */
@@ -24,7 +26,7 @@ type More = Partial<Omit<Hostile, "name" | "source">>;
 
 /** Burns CPU until its budget is over. */
 export function burns(name: string, source: string, more: More = {}): Hostile {
-  return { name, source, ends: ["isle.timeout"], shared: true, ...more };
+  return { name, source, ends: ["isle.timeout"], shared: true, busy: true, ...more };
 }
 
 /** Takes memory until its cap, or the time of taking it, is over. */
