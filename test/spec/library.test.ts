@@ -4,34 +4,8 @@ import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { runBlock } from "@atoll-run/atoll";
+import { type Row, rowTests } from "./rows.ts";
 import { emptyFolder, resultOf, serving, start, stopped, valueOf } from "./support.ts";
-
-type Row = readonly [title: string, code: string, text: string];
-
-/** What each row prints: its values, tab between them, or `!` and the error. */
-async function runRows(rows: readonly Row[], projectRoot: string): Promise<string[]> {
-  const functions = rows.map(([, code]) => `function() ${/\breturn\b/.test(code) ? code : `return ${code}`} end`).join(",\n");
-  return await valueOf(`
-    local function show(ok, ...)
-      if not ok then return "!" .. tostring((...)) end
-      local t = table.pack(...)
-      for i = 1, t.n do t[i] = type(t[i]) == "table" and std.json.encode(t[i]) or tostring(t[i]) end
-      return table.concat(t, "\\t")
-    end
-    local out = {}
-    for i, f in ipairs{${functions}} do out[i] = show(pcall(f)) end
-    return out`, { projectRoot, env: { HOME: "/home/me", SET: "yes" } }) as string[];
-}
-
-function rowTests(module: string, rows: readonly Row[], projectRoot: string): void {
-  let ran: Promise<string[]> | undefined;
-  for (const [index, [title, code, text]] of rows.entries()) {
-    test(`${module}: ${title}`, async () => {
-      ran ??= runRows(rows, projectRoot);
-      assert.equal((await ran)[index], text, code);
-    });
-  }
-}
 
 const root = realpathSync(emptyFolder());
 mkdirSync(join(root, "dir", "sub"), { recursive: true });
@@ -39,11 +13,13 @@ writeFileSync(join(root, "dir", "a.txt"), "a");
 writeFileSync(join(root, "dir", "sub", "b.txt"), "bb");
 symlinkSync("dir/a.txt", join(root, "link"));
 
+const LIBRARY = { projectRoot: root, env: { HOME: "/home/me", SET: "yes" } };
+
 rowTests("std.json", [
   ["write_file gives true and writes pretty", `return std.json.write_file("j.json", {a = 1}), std.fs.read("j.json")`, `true\t{\n  "a": 1\n}`],
   ["read_file reads it", `std.json.read_file("j.json")`, `{"a":1}`],
   ["read_file of a file that is not there raises", `return (pcall(std.json.read_file, "none"))`, "false"],
-], root);
+], { config: LIBRARY });
 
 rowTests("std.env", [
   ["get gives a string or nil", `return std.env.get("SET"), std.env.get("UNSET")`, "yes\tnil"],
@@ -52,7 +28,7 @@ rowTests("std.env", [
   ["set is seen by get, os.getenv and children", `std.env.set("NEW", "n") return std.env.get("NEW"), os.getenv("NEW"), sh.exec("echo $NEW").stdout`, "n\tn\tn\n"],
   ["project_root is absolute", `return std.env.project_root()`, root],
   ["agent_id is empty without a mesh", `return #std.env.agent_id()`, "0"],
-], root);
+], { config: LIBRARY });
 
 rowTests("std.path", [
   ["join joins", `std.path.join("a", "b", "c.txt")`, "a/b/c.txt"], ["an absolute part restarts", `std.path.join("a", "/b", "c")`, "/b/c"],
@@ -62,7 +38,7 @@ rowTests("std.path", [
   ["absolute resolves links", `std.path.absolute("link")`, join(root, "dir", "a.txt")],
   ["absolute needs the file to exist", `return (pcall(std.path.absolute, "none"))`, "false"],
   ["is_absolute", `return std.path.is_absolute("/a"), std.path.is_absolute("a")`, "true\tfalse"],
-], root);
+], { config: LIBRARY });
 
 rowTests("std.time", [
   ["now is a float of seconds", `math.type(std.time.now())`, "float"], ["millis is an integer", `math.type(std.time.millis())`, "integer"],
@@ -72,7 +48,7 @@ rowTests("std.time", [
   ["sleep refuses infinity", `std.time.sleep(1/0)`, "!sleep duration must be a finite non-negative number, got inf"],
   ["sleep is a day at most", `std.time.sleep(86401)`, "!sleep duration must not exceed 86400 seconds"],
   ["sleep of 0 comes back", `return std.time.sleep(0) == nil`, "true"],
-], root);
+], { config: LIBRARY });
 
 rowTests("std.string", [
   ["trim", `return std.string.trim(" a "), std.string.trim_start(" a "), std.string.trim_end(" a ")`, "a\ta \t a"],
@@ -86,7 +62,7 @@ rowTests("std.string", [
   ["chars, char_count, reverse", `return std.string.chars("añ"), std.string.char_count("añ"), std.string.reverse("añ")`, `["a","ñ"]\t2\tña`],
   ["a wrong argument is named", `std.string.trim({})`, "!string.trim: argument #1 must be a string, got table"],
   ["numeric strings count as numbers, and numbers as strings", `return std.string.pad_start("a", "2"), std.string.trim(5)`, " a\t5"],
-], root);
+], { config: LIBRARY });
 
 rowTests("std.validate.check", [
   ["gives true and nil", `return std.validate.check({a = 1}, {a = "integer"})`, "true\tnil"],
@@ -101,7 +77,7 @@ rowTests("std.validate.check", [
     `return (std.validate.check({v = ${({ string: `"x"`, number: "1.5", integer: "1", boolean: "true", table: "{}", function: "print", any: "print" } as Record<string, string>)[type]}}, {v = "${type}"}))`,
     "true",
   ]),
-], root);
+], { config: LIBRARY });
 
 rowTests("std.fs", [
   ["writers return true", `return std.fs.write("w", "1"), std.fs.write_binary("x", "\\0\\255"), std.fs.append("w", "2"), std.fs.mkdir("m/n/o"), std.fs.copy("w", "m/c"), std.fs.rename("m/c", "m/d"), std.fs.remove("m")`,
@@ -113,7 +89,7 @@ rowTests("std.fs", [
   ["list is {name, type, size} sorted by bytes", `local t = std.fs.list("dir") return #t, t[1].name, t[1].type, t[1].size, t[2].name, t[2].type`, "2\ta.txt\tfile\t1\tsub\tdir"],
   ["metadata is {size, modified, is_dir, is_file}", `local m = std.fs.metadata("dir/a.txt") return m.size, m.is_dir, m.is_file, math.abs(m.modified - std.time.now()) < 600`, "1\tfalse\ttrue\ttrue"],
   ["mkdir of what is there is fine", `return std.fs.mkdir("dir/sub")`, "true"],
-], root);
+], { config: LIBRARY });
 
 rowTests("tool", [
   ["register gives nil", `return tool.register("t", {description = "d", input_schema = {type = "object"}}, function(i) return i.x, 2 end, {group = "g"})`, ""],
@@ -124,7 +100,7 @@ rowTests("tool", [
   ["an unknown tool raises tool not found: <name>", `tool.call("t")`, "!tool not found: t"],
   ["handler errors pass through", `tool.register("e", {}, function() error({mine = true}) end) local ok, e = pcall(tool.call, "e") return e.mine`, "true"],
   ["a wrong handler is named", `tool.register("x", {}, 1)`, "!tool.register: argument #3 must be a function, got number"],
-], root);
+], { config: LIBRARY });
 
 test("a repeated tool name replaces in place and warns", async () => {
   const s = start(`for _, n in ipairs{"a", "b", "a"} do tool.register(n, {}, function() return n .. #tool.list() end) end return {tool.list(), tool.call("a")}`);

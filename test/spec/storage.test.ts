@@ -1,34 +1,10 @@
 // Block 5.9: std.sql, std.kv and std.ts through Lua, row by row. All rows of a table run in one script.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type Row, rowTests } from "./rows.ts";
 import { faultOf, serving, stopped, valueOf } from "./support.ts";
 
-type Row = readonly [title: string, code: string, text: string];
-
-function rowTests(module: string, before: string, rows: readonly Row[]): void {
-  let ran: Promise<string[]> | undefined;
-  const functions = rows.map(([, code]) => `function() ${/\breturn\b/.test(code) ? code : `return ${code}`} end`).join(",\n");
-  const source = `${before}
-    local function show(ok, ...)
-      if not ok then return "!" .. tostring((...)) end
-      local t = table.pack(...)
-      for i = 1, t.n do t[i] = type(t[i]) == "table" and std.json.encode(t[i]) or tostring(t[i]) end
-      return table.concat(t, "\\t")
-    end
-    local out = {}
-    for i, f in ipairs{${functions}} do out[i] = show(pcall(f)) end
-    return out`;
-  for (const [index, [title, code, text]] of rows.entries()) {
-    test(`${module}: ${title}`, async () => {
-      ran ??= valueOf(source) as Promise<string[]>;
-      const got = (await ran)[index] as string;
-      if (text.endsWith("…")) assert.ok(got.startsWith(text.slice(0, -1)), `${code}: ${got}`);
-      else assert.equal(got, text, code);
-    });
-  }
-}
-
-rowTests("std.sql", `local sql = std.sql sql.exec("create table t(id integer primary key, i, f, s, n)")`, [
+rowTests("std.sql", [
   ["exec gives {affected, last_id}", `sql.exec("insert into t(i, f, s, n) values (?, ?, ?, ?)", {1, 1.0, "x", std.sql.null})`, `{"affected":1,"last_id":1}`],
   ["INTEGER is an integer, REAL a float", `local r = sql.query("select i, f from t")[1] return math.type(r.i), math.type(r.f)`, "integer\tfloat"],
   ["NULL is std.sql.null, key kept", `local r = sql.query("select n from t")[1] return r.n == std.sql.null, next(r)`, "true\tn\tuserdata: …"],
@@ -43,9 +19,9 @@ rowTests("std.sql", `local sql = std.sql sql.exec("create table t(id integer pri
   ["no rows are an empty list", `std.json.encode(sql.query("select 1 where 0"))`, "[]"],
   ["a transaction spans calls", `sql.exec("BEGIN") sql.exec("insert into t(i) values (2)") sql.exec("ROLLBACK") return sql.query("select count(*) as n from t")[1].n`, "1"],
   ["the statement is text", `sql.query({})`, "!sql.query: argument #1 must be a string, got table"],
-]);
+], { before: `sql = std.sql sql.exec("create table t(id integer primary key, i, f, s, n)")` });
 
-rowTests("std.kv", "local kv = std.kv", [
+rowTests("std.kv", [
   ["set gives nil", `return kv.set("n", "k", {a = {1, 2.0}}) == nil`, "true"],
   ["get gives the value by J", `kv.get("n", "k")`, `{"a":[1,2.0]}`],
   ["get of a key that is not there is nil", `kv.get("n", "none")`, "nil"],
@@ -57,11 +33,9 @@ rowTests("std.kv", "local kv = std.kv", [
   ...["", "a/b", "a\\\\b", "a\\0b", "a..b", ".."].map((ns): Row => [
     `the namespace ${JSON.stringify(ns)} is invalid`, `kv.get("${ns}", "k")`, "!Invalid namespace: '…",
   ]),
-]);
+], { before: "kv = std.kv" });
 
-rowTests("std.ts", `local ts = std.ts
-  for i = 1, 6 do ts.append("s", i, {host = i % 2 == 0 and "b" or "a", n = i % 2}, i * 1000) end
-  ts.append("mixed", "text", nil, 1000) ts.append("mixed", 4, nil, 2000)`, [
+rowTests("std.ts", [
   ["append gives nil", `return ts.append("x", 1) == nil`, "true"],
   ["last gives the row", `ts.last("s")`, `{"tags":{"host":"b","n":0},"ts":6000,"value":6}`],
   ["last by tags", `ts.last("s", {host = "a"}).value`, "5"],
@@ -82,9 +56,11 @@ rowTests("std.ts", `local ts = std.ts
   ["limit is not negative", `ts.query("s", {limit = -1})`, "!ts opts.limit must be >= 0…"],
   ["offset is not negative", `ts.query("s", {offset = -1})`, "!ts opts.offset must be >= 0…"],
   ["an aggregate is a known one", `ts.query("s", {agg = "median"})`, "!unknown agg: median…"],
-]);
+], { before: `ts = std.ts
+  for i = 1, 6 do ts.append("s", i, {host = i % 2 == 0 and "b" or "a", n = i % 2}, i * 1000) end
+  ts.append("mixed", "text", nil, 1000) ts.append("mixed", 4, nil, 2000)` });
 
-rowTests("register_tools", `std.sql.exec("create table t(x)")`, [
+rowTests("register_tools", [
   ["gives the names", `return std.sql.register_tools(), std.kv.register_tools(), std.ts.register_tools()`, `["sql_query","sql_exec"]\t["kv_get","kv_set","kv_delete","kv_list"]\t["ts_append","ts_query","ts_last"]`],
   ["sql_exec gives {affected, last_id}", `tool.call("sql_exec", {sql = "insert into t values (?)", params = {5}})`, `{"affected":1,"last_id":1}`],
   ["sql_query gives {rows}", `tool.call("sql_query", {sql = "select x from t"})`, `{"rows":[{"x":5}]}`],
@@ -101,7 +77,7 @@ rowTests("register_tools", `std.sql.exec("create table t(x)")`, [
     for _, t in ipairs(tool.schema()) do if t.name == "l_set" then return t.input_schema.properties.ns, t.input_schema.required, std.kv.get("own", "k"), std.kv.get("other", "k") end end`,
   `nil\t["key","value"]\t1\tnil`],
   ["there is no empty required", `for _, t in ipairs(tool.schema()) do if t.name == "l_list" then return t.input_schema.required end end`, "nil"],
-]);
+], { before: `std.sql.exec("create table t(x)")` });
 
 test("a query timeout applies to sql, kv and ts alike", async () => {
   const spin = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n";
