@@ -175,7 +175,7 @@ test("the handler isle has bus.emit, bus.on, bus.on_any, host tools and mesh.on"
 });
 
 test("an event of a handler with timeout_ms is nacked handler timeout, and the next one is handled", async () => {
-  const s = await serving(`bus.on("x", function(ev) if ev.payload then std.time.sleep(60) end return 1 end, {timeout_ms = 50}) bus.serve()`);
+  const s = await serving(`bus.on("x", function(ev) if ev.payload then std.time.sleep(60) end return 1 end, {timeout_ms = 500}) bus.serve()`);
   await assert.rejects(s.run.request("x", true), { code: "bus.timeout", message: "handler timeout" });
   assert.equal(await s.run.request("x", false), 1);
   await stopped(s);

@@ -65,7 +65,7 @@ const RAISED: readonly (readonly [source: string, code: string, retry: string, t
   [`std.json.decode(("["):rep(200) .. ("]"):rep(200))`, "json.depth", "never", /^json\.decode: JSON nesting too deep \(limit: 128\)$/],
   [`tool.call("none")`, "tool.not_found", "never", /^tool not found: none$/],
   [`std.sql.query("nonsense")`, "sql.failed", "never", /^sql error: /],
-  [`std.sql.query("${SPIN}")`, "sql.timeout", "later", /^sql\.query timeout \(300ms\)$/],
+  [`std.sql.query("${SPIN}")`, "sql.timeout", "later", /^sql\.query timeout \(2000ms\)$/],
   [`std.sql.exec("select ?", {1/0})`, "sql.param", "never", /^SQL param #1 is non-finite \(.*\); /],
   [`std.sql.exec("select ?", {{}})`, "sql.param", "never", /^unsupported SQL param type: table$/],
   [`std.kv.get("", "k")`, "kv.namespace", "never", /^Invalid namespace: ''$/],
@@ -91,7 +91,7 @@ end\n`;
 let shown: Promise<Shown[]> | undefined;
 const showAll = (): Promise<Shown[]> => valueOf(
   `${GUARD}return {${RAISED.map(([source]) => `show(function() ${source} end)`).join(",\n")}}`,
-  { mesh: mesh.join("me"), limits: { sqlMs: 300 } },
+  { mesh: mesh.join("me"), limits: { sqlMs: 2_000 } },
 ) as unknown as Promise<Shown[]>;
 
 for (const [index, [source, code, retry, text]] of RAISED.entries()) {
@@ -144,7 +144,7 @@ test("sql.aborted is retried later, when the transaction of the caller was rolle
     while not BEGUN do std.task.sleep(5) end
     pcall(std.sql.query, "${SPIN}")
     ENDED = true
-    return holder:join()`, { limits: { sqlMs: 300 } });
+    return holder:join()`, { limits: { sqlMs: 2_000 } });
   assert.deepEqual((value as unknown[]).slice(0, 3), [false, "sql.aborted", "later"]);
   assert.match((value as string[])[3] as string, /^sql aborted: /);
 });

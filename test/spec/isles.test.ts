@@ -203,7 +203,7 @@ test("the cap is for each isle: the handler isle has its own", async () => {
 
 test("a handler over its time is aborted, and its isle is killed when that does not end it", async () => {
   const s = await serving(`
-    bus.on("stuck", function() ${STUCK} stuck() end, {timeout_ms = 50})
+    bus.on("stuck", function() ${STUCK} stuck() end, {timeout_ms = 300})
     bus.on("x", function() return 1 end) bus.serve()`);
   const restarted: string[] = [];
   s.run.on("isle:restarted", ({ isle }) => restarted.push(isle));
