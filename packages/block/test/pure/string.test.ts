@@ -93,7 +93,7 @@ test("a text that no isle could hold ends with not enough memory before it is bu
 test("every pure function declares its arguments", () => {
   assert.deepEqual(pureArgs["std.string.pad_end"], ["s:string", "w:integer", "fill:string?"]);
   for (const args of Object.values(pureArgs)) {
-    for (const arg of args) assert.match(arg, /^[a-z_]+:(string|integer)(\?|\.\.\.)?$/);
+    for (const arg of args) assert.match(arg, /^[a-z_]+:(string|integer|any)(\?|\.\.\.)?$/);
   }
 });
 
