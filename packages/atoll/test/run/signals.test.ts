@@ -16,7 +16,9 @@ async function ready(t: TestContext, source: string, at: Place = place(t)): Prom
 
 const NUMBERS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 const SIGNALS = Object.keys(NUMBERS) as (keyof typeof NUMBERS)[];
-const SERVES = "bus.on('k', function() end) print('ready') bus.serve() print('served') os.exit(5)";
+/** Says `ready` out of a handler: only then does `bus.serve()` surely run. */
+const READY_WHEN_SERVING = "bus.on('k', function() print('ready') end) bus.emit('k', {}) bus.serve() ";
+const SERVES = `${READY_WHEN_SERVING} print('served') os.exit(5)`;
 
 for (const signal of SIGNALS) {
   test(`the first ${signal} is a graceful stop while bus.serve() runs: it returns, the script goes on, its own exit code`, async (t) => {
@@ -36,7 +38,7 @@ for (const signal of SIGNALS) {
 }
 
 test("C3: given SIGTERM during `bus.serve`, then the next statement runs and exit is 0", async (t) => {
-  const { child, end } = await ready(t, "print('ready') bus.serve() print('next')");
+  const { child, end } = await ready(t, `${READY_WHEN_SERVING} print('next')`);
   child.kill("SIGTERM");
   const { code, stdout } = await end;
   assert.deepEqual([code, stdout], [0, "ready\nnext\n"]);
@@ -70,9 +72,7 @@ test("the second signal kills all process groups and exits 128+n at once", async
     std.task.spawn(function() sh.exec(
       "trap '' TERM INT; sleep 1000 & echo $! $$ > pids; while :; do wait; done") end)
     while not std.fs.exists("pids") or std.fs.read("pids") == "" do std.task.sleep(5) end
-    bus.on("k", function() end)
-    print("ready")
-    bus.serve()
+    ${READY_WHEN_SERVING}
     print("served")
     while true do std.task.sleep(10) end`;
   const { child, end, stdout } = await ready(t, source, at);
