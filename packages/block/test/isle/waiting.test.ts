@@ -153,6 +153,19 @@ describe("coroutines", () => {
     assert.deepEqual(value, [7, 5]);
   });
 
+  test("an answer that comes while its task gives way on its way out of coroutines is not lost", async () => {
+    const now = tool("now", (n) => n);
+    const value = await shared((o) => valueOf(`
+      local function nest(n, i)
+        if n == 0 then return tool.call("now", i) end
+        return coroutine.wrap(function() return nest(n - 1, i) end)()
+      end
+      local lost = 0
+      for i = 1, 300 do if nest(60, i) ~= i then lost = lost + 1 end end
+      return lost`, { ...o, hostTools: [now] }));
+    assert.equal(value, 0);
+  });
+
   test("generators and waits go together, in any order", async () => {
     const value = await valueOf(`
       local function numbers(n) return coroutine.wrap(function() for i = 1, n do

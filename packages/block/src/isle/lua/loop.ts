@@ -126,6 +126,8 @@ export class Loop {
   #yielded(task: Task, count: number): void {
     const { state, tasks } = this.#vm;
     state.pop(task.thread, count);
+    // answered while it gave way to others on its way out of nested coroutines: it is queued already
+    if (task.state === "ready") return;
     task.state = "waiting";
     if (this.#cancels.tellWaiting(task)) return;
     if (task.wait === null || task.wait.turn === true) tasks.ready(task, null);
