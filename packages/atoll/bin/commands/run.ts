@@ -131,7 +131,7 @@ interface Telling extends Ended {
 
 /** Says how the run ended, in the words of people and of programs; gives the exit code. */
 async function tell({ ending, brokenPipe, signals, redactor, write }: Telling): Promise<number> {
-  const code = codeOf(ending, { brokenPipe, signal: signals.cancelledBy });
+  const code = codeOf(ending, { brokenPipe, signals });
   // A reader that has gone is told nothing.
   if ("error" in ending && !brokenPipe) await complain(faultText(ending.error, redactor));
   write(ending, code);
@@ -140,11 +140,12 @@ async function tell({ ending, brokenPipe, signals, redactor, write }: Telling): 
 
 /** A signal that cut off what still ran behind a script that had returned counts too. */
 function codeOf(
-  ending: Ending, by: { readonly brokenPipe: boolean; readonly signal: number | undefined },
+  ending: Ending, by: { readonly brokenPipe: boolean; readonly signals: RunSignals },
 ): number {
   if (by.brokenPipe) return EXIT.brokenPipe;
-  if ("error" in ending) return toExitCode(ending.error, by);
-  return by.signal === undefined ? ending.result.exit_code : EXIT.signal + by.signal;
+  const { first, cancelledBy } = by.signals;
+  if ("error" in ending) return toExitCode(ending.error, { signal: first });
+  return cancelledBy === undefined ? ending.result.exit_code : EXIT.signal + cancelledBy;
 }
 
 function checkKey(plan: RunPlan, redactor: Redactor): void {

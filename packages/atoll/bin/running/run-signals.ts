@@ -10,7 +10,9 @@ export class RunSignals implements Disposable {
   readonly #killNow: () => void;
   readonly #hearing: Disposable;
   #block: StartedBlock | undefined;
-  /** Number of the signal that cancelled the run, when one did. */
+  /** Number of the first signal: when the run ends cancelled, by that one, at once or after its grace. */
+  first: number | undefined;
+  /** Number of the signal that cancelled the run at once, when one did. */
   cancelledBy: number | undefined;
 
   constructor(killNow: () => void) {
@@ -28,6 +30,7 @@ export class RunSignals implements Disposable {
       this.#killNow();
       process.exit(EXIT.signal + number);
     }
+    this.first = number;
     if (this.#block.serving) {
       this.#block.stop(name).catch(() => undefined);
       return;

@@ -37,6 +37,15 @@ for (const signal of SIGNALS) {
   });
 }
 
+for (const signal of SIGNALS) {
+  test(`a graceful stop that overruns its grace is a cancel by that signal: ${signal}, exit ${NUMBERS[signal]}`, async (t) => {
+    const { child, end } = await ready(t, `${READY_WHEN_SERVING} while true do std.task.sleep(5) end`);
+    child.kill(signal);
+    const { code, stderr } = await end;
+    assert.deepEqual([code, stderr], [NUMBERS[signal], "atoll: cancelled\n"]);
+  });
+}
+
 test("C3: given SIGTERM during `bus.serve`, then the next statement runs and exit is 0", async (t) => {
   const { child, end } = await ready(t, `${READY_WHEN_SERVING} print('next')`);
   child.kill("SIGTERM");
