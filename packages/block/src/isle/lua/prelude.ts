@@ -180,20 +180,21 @@ export function bootPrelude(vm: Booting): Prelude {
   return { errors, base: state.ref(L) };
 }
 
-/** Loads a chunk of ours onto the main stack; compiled once in a thread. A fault in it is our own bug. */
-export function loadOwn(vm: Loading, chunk: string, source: string): void {
+/** Loads a chunk of ours onto a stack; compiled once in a thread. A fault in it is our own bug. */
+export function loadOwn(vm: Loading, chunk: string, source: string, L = vm.state.main): void {
   let code = ownCode().get(chunk);
   if (code === undefined) {
-    loadOrThrow(vm, source, chunk);
-    code = vm.state.dump(vm.state.main);
-    vm.state.pop(vm.state.main);
+    loadOrThrow(vm, source, chunk, L);
+    code = vm.state.dump(L);
+    vm.state.pop(L);
     ownCode().set(chunk, code);
   }
-  loadOrThrow(vm, code, chunk);
+  loadOrThrow(vm, code, chunk, L);
 }
 
-function loadOrThrow(vm: Loading, code: string | Uint8Array, chunk: string): void {
-  const problem = vm.state.load(vm.state.main, code, chunk);
+function loadOrThrow(vm: Loading, code: string | Uint8Array, chunk: string, L: number): void {
+  const problem = vm.state.load(L, code, chunk);
+  if (problem === "not enough memory") throw new OutOfMemory();
   if (problem !== undefined) throw new Error(`${chunk}: ${problem}`);
 }
 

@@ -52,6 +52,9 @@ export class Tenant {
   bootGlobals: readonly string[] = [];
   /** Called when the isle is let go of, before the last of its messages; must not enter the VM. */
   readonly onClose: (() => void)[] = [];
+  /** References that faces/later keeps: what makes late functions, and the globals of late code. */
+  later = 0;
+  lateGlobals = 0;
   /** Lua function that requires each of its arguments: see faces/require. */
   requirer = 0;
   /** What was written to files and pipes and is not with the host yet. */

@@ -6,6 +6,7 @@ import { installDeclared } from "./declared.ts";
 import { installGlobals } from "./globals.ts";
 import { installIo } from "./io.ts";
 import { installJson } from "./json.ts";
+import { installLater } from "./later.ts";
 import { installLog } from "./log.ts";
 import { installOs } from "./os.ts";
 import { installRequire } from "./require.ts";
@@ -18,6 +19,7 @@ import { installTool } from "./tool.ts";
 import { installValidate } from "./validate.ts";
 
 export function installFaces(isle: Tenant): void {
+  installLater(isle);
   installRunner(isle);
   installDeclared(isle);
   installJson(isle);

@@ -6,16 +6,30 @@
 import { toFault } from "@atoll-run/core";
 import type { Tenant } from "../../thread/tenant.ts";
 import type { HostFunction } from "../vm.ts";
-import { runLua } from "./face.ts";
 import { askHost } from "./host-call.ts";
-import { FILES } from "./io/files.ts";
+import { FILES, STREAMS } from "./io/files.ts";
 import { LIBRARY } from "./io/library.ts";
 import { READING } from "./io/reading.ts";
 import { WRITING } from "./io/writing.ts";
+import { runLazily } from "./later.ts";
 
 const SOURCE = FILES + READING + WRITING + LIBRARY;
 
 export function installIo(isle: Tenant): void {
+  const { state } = isle.vm;
+  /** A userdata of its own for each file: the script can tell it by its type, and cannot make one. */
+  const userdata: HostFunction = (L) => {
+    state.x.lua_newuserdatauv(L, 0, 0);
+    state.x.lua_pushvalue(L, 1);
+    state.x.lua_setmetatable(L, -2);
+    return 1;
+  };
+  isle.onClose.push(() => isle.files.close());
+  runLazily(isle, "io", { source: STREAMS, args: [userdata] },
+    { source: SOURCE, args: () => hostFunctions(isle, userdata) });
+}
+
+function hostFunctions(isle: Tenant, userdata: HostFunction): HostFunction[] {
   const { vm, files } = isle;
   const { state } = vm;
   const { x } = state;
@@ -35,13 +49,6 @@ export function installIo(isle: Tenant): void {
     else files.drop(id(L));
     return 0;
   };
-  /** A userdata of its own for each file: the script can tell it by its type, and cannot make one. */
-  const userdata: HostFunction = (L) => {
-    x.lua_newuserdatauv(L, 0, 0);
-    x.lua_pushvalue(L, 1);
-    x.lua_setmetatable(L, -2);
-    return 1;
-  };
   const print: HostFunction = (L) => {
     vm.host.write(1, state.bytesAt(L, 1));
     return isle.caughtUp(L);
@@ -60,6 +67,5 @@ export function installIo(isle: Tenant): void {
     };
     return files.pending(file) ? isle.call(L, files.writeOp(file), [file, files.take(file)], check) : check();
   };
-  isle.onClose.push(() => files.close());
-  runLua(isle, "io", SOURCE, [askHost(isle), opened, put, drain, drop, userdata, print, flushPrint]);
+  return [askHost(isle), opened, put, drain, drop, userdata, print, flushPrint];
 }

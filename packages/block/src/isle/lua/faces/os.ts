@@ -4,13 +4,19 @@
  */
 import type { Tenant } from "../../thread/tenant.ts";
 import type { HostFunction } from "../vm.ts";
-import { runLua } from "./face.ts";
 import { askHost } from "./host-call.ts";
+import { runLazily } from "./later.ts";
+
+const FIRST = String.raw`
+local later, _, clock = ...
+for _, name in ipairs{"execute", "exit", "getenv", "remove", "rename", "tmpname"} do os[name] = later(name) end
+os.clock = clock
+`;
 
 const SOURCE = String.raw`
-local ask, exit, clock = ...
+local _, ask, exit = ...
 local type, error, pcall, select, tostring, tonumber = type, error, pcall, select, tostring, tonumber
-local tointeger = math.tointeger
+local tointeger, os = math.tointeger, {}
 
 local function bad(at, what, problem)
   error("bad argument #" .. at .. " to '" .. what .. "' (" .. problem .. ")", 4)
@@ -76,7 +82,7 @@ function os.tmpname()
   error("unable to generate a unique filename", 2)
 end
 
-os.clock = clock
+return os
 `;
 
 export function installOs(isle: Tenant): void {
@@ -94,5 +100,6 @@ export function installOs(isle: Tenant): void {
     vm.state.x.lua_pushnumber(L, vm.cpuMsNow / 1000);
     return 1;
   };
-  runLua(isle, "os", SOURCE, [askHost(isle), exit, clock]);
+  runLazily(isle, "os", { source: FIRST, args: [clock] },
+    { source: SOURCE, args: () => [askHost(isle), exit] });
 }

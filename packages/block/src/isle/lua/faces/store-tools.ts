@@ -1,20 +1,26 @@
 /** `std.sql.register_tools`, `std.kv.register_tools`, `std.ts.register_tools`: the stores as tools for a model. */
 import type { Tenant } from "../../thread/tenant.ts";
-import { runLua } from "./face.ts";
+import { runLazily } from "./later.ts";
+
+const FIRST = String.raw`
+local later = ...
+for _, name in ipairs{"sql", "kv", "ts"} do std[name].register_tools = later(name) end
+`;
 
 const SOURCE = String.raw`
-local ipairs, type, error, sql, kv, ts = ipairs, type, error, std.sql, std.kv, std.ts
+local std, G = _G.std, _G
+local sql, kv, ts, lib = std.sql, std.kv, std.ts, {}
 local text, object, list = {type = "string"}, {type = "object"}, {type = "array"}
 local any = {}
 
 local SETS = {
-  {module = sql, name = "sql", prefix = "sql_", tools = {
+  {name = "sql", prefix = "sql_", tools = {
     {"query", "Run a SQL query and return its rows.", {"sql"}, {sql = text, params = list},
       function(i) return {rows = sql.query(i.sql, i.params)} end},
     {"exec", "Run a SQL statement that changes data.", {"sql"}, {sql = text, params = list},
       function(i) return sql.exec(i.sql, i.params) end},
   }},
-  {module = kv, name = "kv", prefix = "kv_", tools = {
+  {name = "kv", prefix = "kv_", tools = {
     {"get", "Read a value by key.", {"ns", "key"}, {ns = text, key = text},
       function(i) return {value = kv.get(i.ns, i.key)} end},
     {"set", "Store a value under a key.", {"ns", "key", "value"}, {ns = text, key = text, value = any},
@@ -24,7 +30,7 @@ local SETS = {
     {"list", "List keys, optionally by prefix.", {"ns"}, {ns = text, prefix = text},
       function(i) return {keys = kv.list(i.ns, i.prefix)} end},
   }},
-  {module = ts, name = "ts", prefix = "ts_", tools = {
+  {name = "ts", prefix = "ts_", tools = {
     {"append", "Append a value to a time series.", {"series", "value"}, {series = text, value = any, tags = object, at_ms = {type = "integer"}},
       function(i) ts.append(i.series, i.value, i.tags, i.at_ms) return {ok = true} end},
     {"query", "Query a time series.", {"series"}, {series = text, opts = object},
@@ -47,7 +53,7 @@ local function without(names, locked)
 end
 
 for _, set in ipairs(SETS) do
-  set.module.register_tools = function(opts)
+  lib[set.name] = function(opts)
     opts = opts or {}
     if type(opts) ~= "table" then error(set.name .. ".register_tools: argument #1 must be a table, got " .. type(opts), 0) end
     local names, lock = {}, set.name == "kv" and opts.ns_lock or nil
@@ -59,7 +65,7 @@ for _, set in ipairs(SETS) do
         local schema = {type = "object", properties = properties}
         local required = without(t[3], lock)
         if #required > 0 then schema.required = required end
-        tool.register(name, {description = t[2], input_schema = schema}, function(input)
+        G.tool.register(name, {description = t[2], input_schema = schema}, function(input)
           local i = {}
           for key, value in pairs(input or {}) do i[key] = value end
           if lock then i.ns = lock end
@@ -71,8 +77,9 @@ for _, set in ipairs(SETS) do
     return names
   end
 end
+return lib
 `;
 
 export function installStoreTools(isle: Tenant): void {
-  runLua(isle, "store-tools", SOURCE, []);
+  runLazily(isle, "store-tools", { source: FIRST }, { source: SOURCE, args: () => [] });
 }

@@ -3,12 +3,20 @@
  * handle or its coroutine: nothing is kept for tasks nobody can ask about. Host functions are those of
  * task.ts, by their names there.
  */
+export const TASK_FIRST = String.raw`
+local later = ...
+local task = {}
+for name in string.gmatch("spawn sleep yield checkpoint current cancel_token scope with_timeout", "%S+") do
+  task[name] = later(name)
+end
+std.task = task
+`;
+
 export const TASK_SOURCE = String.raw`
 local type, error, pcall, next, tostring, tonumber, setmetatable, rawget, format =
   type, error, pcall, next, tostring, tonumber, setmetatable, rawget, string.format
 local BAD = "script.argument"
 local task = {}
-std.task = task
 
 local function weak() return setmetatable({}, {__mode = "k"}) end
 local handles, scopes, tokens = weak(), weak(), weak()
@@ -257,4 +265,5 @@ function task.with_timeout(limit, fn, opts)
   check()
   return rec.value
 end
+return task
 `;

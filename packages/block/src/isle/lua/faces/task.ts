@@ -8,10 +8,10 @@ import { badArgument } from "../arguments.ts";
 import { TYPE } from "../exports.ts";
 import type { Task } from "../tasks.ts";
 import type { HostFunction, LuaVm } from "../vm.ts";
-import { runLua } from "./face.ts";
+import { runLazily } from "./later.ts";
 import { Failures } from "./task-failures.ts";
 import { Scope } from "./task-scopes.ts";
-import { TASK_SOURCE } from "./task-source.ts";
+import { TASK_FIRST, TASK_SOURCE } from "./task-source.ts";
 
 interface Entry {
   readonly n: number;
@@ -20,12 +20,20 @@ interface Entry {
   readonly scope: number | undefined;
 }
 
+/** Names of the host functions, in order; `installTask` gives them. */
+const HOST = [
+  "start", "running", "abort", "aborting", "current", "failed", "taken", "lost", "clock", "pause", "check", "await", "open_scope",
+  "close_scope", "cancel_scope", "scope_cancelled", "expired", "drain", "run_body", "await_body", "fail", "bad",
+] as const;
+const SOURCE = `local _, ${HOST.join(", ")}, default_grace = ...\n${TASK_SOURCE}`;
+
 export function installTask(isle: Tenant): void {
-  const face = new TaskFace(isle);
-  const functions = { ...face.tasks(), ...face.waits(), ...face.scopes(), ...face.errors() };
-  const names = [...Object.keys(functions), "default_grace"].join(", ");
-  const source = `local ${names} = ...\n${TASK_SOURCE}`;
-  runLua(isle, "task", source, [...Object.values(functions), isle.setup.taskGraceMs]);
+  const args = (): (HostFunction | number)[] => {
+    const face = new TaskFace(isle);
+    const functions = { ...face.tasks(), ...face.waits(), ...face.scopes(), ...face.errors() };
+    return [...HOST.map((name) => functions[name] as HostFunction), isle.setup.taskGraceMs];
+  };
+  runLazily(isle, "task", { source: TASK_FIRST }, { source: SOURCE, args });
 }
 
 class TaskFace {

@@ -1,6 +1,25 @@
-/** Lua source of `io`, first part: what is known of a file, and errors in the shapes of Lua 5.4. */
+/** Lua source of `io`: what every isle has of it, and the first part of the rest. */
+
+/** The standard streams are values, so they are there from the start. */
+export const STREAMS = String.raw`
+local later, shared, userdata = ...
+local methods = {}
+for name in string.gmatch("close flush lines read seek setvbuf write", "%a+") do
+  methods[name] = later("file:" .. name)
+end
+local meta = {__name = "FILE*", __index = methods, __tostring = later("file:tostring")}
+local stdin, stdout, stderr = userdata(meta), userdata(meta), userdata(meta)
+shared.meta, shared.stdin, shared.stdout, shared.stderr = meta, stdin, stdout, stderr
+io = {stdin = stdin, stdout = stdout, stderr = stderr}
+for name in string.gmatch("close flush input lines open output popen read tmpfile type write", "%a+") do
+  io[name] = later(name)
+end
+package.loaded.io = io
+`;
+
+/** What is known of a file, and errors in the shapes of Lua 5.4. */
 export const FILES = String.raw`
-local ask, opened, put, drain, drop, userdata, print, flushprint = ...
+local shared, ask, opened, put, drain, drop, userdata, print, flushprint = ...
 local CHUNK, WHOLE = 65536, 1048576
 local type, error, pcall, select, tostring, tonumber = type, error, pcall, select, tostring, tonumber
 local find, sub, byte, format = string.find, string.sub, string.byte, string.format
@@ -11,14 +30,13 @@ local setmetatable, collectgarbage = setmetatable, collectgarbage
 -- what is known of a file: id, op (front of the names of its host ops), r and w (may be read, written),
 -- seeks, buf and pos (read ahead), dirty (something waits to be written), mode (setvbuf), std (in, out or err)
 local states = setmetatable({}, {__mode = "k"})
-local meta = {__name = "FILE*"}
+local meta = shared.meta
 local methods = {}
-meta.__index = methods
 
-local function newfile(state)
+local function newfile(state, stream)
   state.buf, state.pos = "", 1
   if state.id then opened(state.id, state.op) end
-  local f = userdata(meta)
+  local f = stream or userdata(meta)
   -- whoever works with the state keeps the file from being collected
   state.file = f
   states[f] = state

@@ -31,13 +31,10 @@ end
 
 -- ---- the library
 
-local stdin = newfile{std = "in", r = true}
-local stdout = newfile{std = "out", w = true}
-local stderr = newfile{std = "err", w = true}
-local input, output = stdin, stdout
-
-io = {stdin = stdin, stdout = stdout, stderr = stderr}
-package.loaded.io = io
+local input = newfile({std = "in", r = true}, shared.stdin)
+local output = newfile({std = "out", w = true}, shared.stdout)
+newfile({std = "err", w = true}, shared.stderr)
+local io = {}
 
 local function state(id, op, mode)
   local both = find(mode, "+", 1, true) ~= nil
@@ -155,4 +152,7 @@ function io.type(...)
   if not s then return nil end
   return s.closed and "closed file" or "file"
 end
+
+for name, method in next, methods do io["file:" .. name] = method end
+return io
 `;

@@ -148,7 +148,7 @@ function meta.__close(f)
   if s and not s.closed and not s.std then pcall(close, s) end
 end
 
-function meta.__tostring(f)
+function methods.tostring(f)
   local s = states[f]
   if s == nil then bad(1, "tostring", "FILE* expected, got " .. type(f), 2) end
   return s.closed and "file (closed)" or format("file (%p)", f)

@@ -1,0 +1,98 @@
+/**
+ * Code of ours that an isle gets only when it is used: most scripts use few bridges, and each costs time and
+ * memory in every isle. What a script sees from the start is small functions that pass their calls on.
+ */
+import type { Value } from "../../../bridges/op.ts";
+import type { Tenant } from "../../thread/tenant.ts";
+import { callOrThrow, loadOwn } from "../prelude.ts";
+import type { HostFunction } from "../vm.ts";
+import { runLua } from "./face.ts";
+
+/**
+ * Late code sees Lua's own functions as they were before the script could replace them, and the globals as
+ * `_G`. A function keeps its identity, and its errors name the caller's place: the call is a tail call.
+ */
+const SOURCE = String.raw`
+local keep = ...
+local next, type, setmetatable = next, type, setmetatable
+local env = {_G = _G}
+for name, value in next, _G do if type(value) == "function" then env[name] = value end end
+for _, name in next, {"string", "table", "coroutine"} do
+  local copy = {}
+  for key, value in next, _G[name] do copy[key] = value end
+  env[name] = copy
+end
+env.math = {tointeger = math.tointeger, type = math.type}
+
+local function load(lib, make, ...)
+  for name, value in next, make(...) do lib[name] = value end
+  setmetatable(lib, nil)
+end
+keep(env, function(need)
+  local lib = setmetatable({}, {__index = function(lib, name)
+    load(lib, need())
+    return lib[name]
+  end})
+  return function(name)
+    return function(...) return lib[name](...) end
+  end
+end)
+`;
+
+/** Late code of a bridge: a chunk that gives its functions in a table, by the names that `later` is given. */
+export interface LateCode {
+  readonly source: string;
+  /** Arguments of the chunk, after `shared`. */
+  readonly args: () => Args;
+}
+
+type Args = readonly (HostFunction | Value)[];
+
+/** To be installed before any face that has late code. */
+export function installLater(isle: Tenant): void {
+  const { state } = isle.vm;
+  runLua(isle, "later", SOURCE, [(L) => {
+    isle.later = state.ref(L);
+    isle.lateGlobals = state.ref(L);
+    return 0;
+  }]);
+}
+
+/**
+ * Runs `first`, small Lua code of ours, with `later`, `shared` and `args`. `later(name)` gives a function that
+ * calls `name` of the late code, which runs when the first of them is called; `shared` is a table of both.
+ */
+export function runLazily(
+  isle: Tenant, chunk: string, first: { source: string; args?: Args }, late: LateCode,
+): void {
+  const { vm } = isle;
+  const { state } = vm;
+  const L = state.main;
+  state.x.lua_createtable(L, 0, 0);
+  const shared = state.ref(L);
+  const need: HostFunction = (T) => {
+    loadOwn(vm, `=[atoll late ${chunk}]`, late.source, T);
+    state.pushRef(T, isle.lateGlobals);
+    state.x.lua_setupvalue(T, -2, 1);
+    const args = late.args();
+    state.room(T, args.length + 1);
+    state.pushRef(T, shared);
+    push(isle, T, args);
+    return args.length + 2;
+  };
+  state.pushRef(L, isle.later);
+  state.pushFunction(L, vm.define(need));
+  callOrThrow(vm, 1, 1);
+  loadOwn(vm, `=[atoll ${chunk}]`, first.source);
+  state.x.lua_rotate(L, -2, 1);
+  state.pushRef(L, shared);
+  push(isle, L, first.args ?? []);
+  callOrThrow(vm, (first.args?.length ?? 0) + 2, 0);
+}
+
+function push(isle: Tenant, L: number, args: Args): void {
+  for (const arg of args) {
+    if (typeof arg === "function") isle.vm.state.pushFunction(L, isle.vm.define(arg));
+    else isle.vm.state.push(L, arg);
+  }
+}
