@@ -2,12 +2,10 @@
  * One statement on its way: waiting, running, settled. It watches its own time and signal and says when
  * either ends it.
  */
-import type { Fault, SqlCall, SqlValue } from "@atoll-run/core";
+import { type Fault, LIMITS, type SqlCall, type SqlValue } from "@atoll-run/core";
 import { sqlCancelled, sqlTimeout, type SqlKind } from "./sql-faults.ts";
 import type { RunAnswer } from "./sql-protocol.ts";
 
-/** Longest wait for its turn. */
-export const WAIT_MS_MAX = 30_000;
 /** Longer timers fire at once in Node. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -20,7 +18,6 @@ export class Statement {
   readonly #settle: { resolve(answer: RunAnswer): void; reject(fault: unknown): void };
   readonly #call: SqlCall;
   readonly #stop: (statement: Statement, fault: Fault) => void;
-  readonly #bornAt = performance.now();
   readonly #onAbort = (): void => this.#stop(this, sqlCancelled(this.kind, this.running));
   #timer: NodeJS.Timeout | undefined;
   running = false;
@@ -45,13 +42,13 @@ export class Statement {
   /** Begins to wait for its turn. */
   wait(): void {
     this.#call.signal?.addEventListener("abort", this.#onAbort, { once: true });
-    this.#arm(Math.min(this.#leftMs(), WAIT_MS_MAX));
+    this.#arm(this.#call.queueMs ?? LIMITS.sqlQueueMsMax.default);
   }
 
-  /** Its turn has come. */
+  /** Its turn has come: only now does its own time run. */
   run(): void {
     this.running = true;
-    this.#arm(this.#leftMs());
+    this.#arm(this.#call.timeoutMs ?? Infinity);
   }
 
   resolve(answer: RunAnswer): void {
@@ -64,19 +61,10 @@ export class Statement {
     this.#settle.reject(fault);
   }
 
-  #leftMs(): number {
-    const { timeoutMs = Infinity } = this.#call;
-    return timeoutMs - (performance.now() - this.#bornAt);
-  }
-
   #arm(ms: number): void {
     clearTimeout(this.#timer);
     if (ms > TIMER_MS_MAX) return;
-    this.#timer = setTimeout(() => {
-      const { timeoutMs = Infinity } = this.#call;
-      const boundMs = this.running ? timeoutMs : Math.min(timeoutMs, WAIT_MS_MAX);
-      this.#stop(this, sqlTimeout(this.kind, boundMs, this.running));
-    }, Math.max(0, ms));
+    this.#timer = setTimeout(() => this.#stop(this, sqlTimeout(this.kind, ms, this.running)), ms);
   }
 
   #end(): void {

@@ -74,12 +74,12 @@ test("a transaction that nobody goes on with is rolled back when others wait for
   assert.equal(await one.query("SELECT count(*) AS n FROM t", [], CALL), '[{"n":0}]');
 });
 
-test("a database that waits longer than its time for a child fails with sql.timeout", async () => {
+test("a database that waits longer for a child than it may wait for its turn fails with sql.timeout", async () => {
   await using pool = createSqlPool({ children: 1 });
   const one = open(pool);
   const two = open(pool);
   await one.exec("BEGIN", [], CALL);
-  await assert.rejects(two.query("SELECT 1", [], { ...CALL, timeoutMs: 100 }), { code: "sql.timeout", message: "sql.query timeout (100ms)" });
+  await assert.rejects(two.query("SELECT 1", [], { ...CALL, queueMs: 100 }), { code: "sql.timeout", message: "sql.query timeout (100ms)" });
 });
 
 test("an unknown journal mode is refused when the database is opened", async () => {

@@ -1,5 +1,5 @@
 /** Host half of `std.sql`, `std.kv` and `std.ts`: each store is opened at its first use. */
-import type { KvStore, SeriesQuery, SeriesStore, SqlDatabase, SqlValue, TagValue } from "@atoll-run/core";
+import type { KvStore, SeriesQuery, SeriesStore, SqlCall, SqlDatabase, SqlValue, TagValue } from "@atoll-run/core";
 import { isFault, toFaultData } from "@atoll-run/core";
 import { BlockError, type BlockCode, blockError } from "../errors.ts";
 import { JsonText, type OpCall, type Ops, type Value } from "./op.ts";
@@ -11,18 +11,20 @@ export interface StoreParts {
   now(): number;
 }
 
-/** Milliseconds a statement may take; 0 = no bound. */
 export interface StoreLimits {
-  readonly queryTimeoutMs: number;
+  /** Milliseconds a statement may run; 0 = no bound. */
+  readonly sqlMs: number;
+  /** Milliseconds a statement of `std.sql` may wait for its turn. */
+  readonly sqlQueueMsMax: number;
 }
 
 export function storeOps(parts: StoreParts, limits: StoreLimits): Ops {
-  const bound = limits.queryTimeoutMs > 0 ? { timeoutMs: limits.queryTimeoutMs } : {};
+  const bound = limits.sqlMs > 0 ? { timeoutMs: limits.sqlMs } : {};
   const store = (call: OpCall): { timeoutMs?: number; signal: AbortSignal } => ({ ...bound, signal: call.signal });
+  const statement = (call: OpCall): SqlCall => ({ ...store(call), owner: call.owner, queueMs: limits.sqlQueueMsMax });
   return own({
-    "std.sql.query": async ([sql, params], call) =>
-      new JsonText(await parts.sql().query(String(sql), toParams(params), { ...store(call), owner: call.owner })),
-    "std.sql.exec": async ([sql, params], call) => ({ ...(await parts.sql().exec(String(sql), toParams(params), { ...store(call), owner: call.owner })) }),
+    "std.sql.query": async ([sql, params], call) => new JsonText(await parts.sql().query(String(sql), toParams(params), statement(call))),
+    "std.sql.exec": async ([sql, params], call) => ({ ...(await parts.sql().exec(String(sql), toParams(params), statement(call))) }),
     "std.kv.get": async ([ns, key], call) => toJson(await parts.kv().get(String(ns), String(key), store(call))),
     "std.kv.set": async ([ns, key, value], call) => {
       await parts.kv().set(String(ns), String(key), String(value), store(call));

@@ -104,7 +104,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     ...(config.http === undefined ? {} : { client: config.http }),
   }, p.limits);
   const ops: Ops = {
-    ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, { queryTimeoutMs: p.limits.sqlMs }),
+    ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, p.limits),
     ...meshOps({ mesh: config.mesh, gate }, p.limits),
     ...shOps({ gate, runner, clock: parts.clock, handles, projectRoot: p.projectRoot,
       write: (stream, bytes) => sinks[stream](bytes, "child") }, p.limits),

@@ -14,8 +14,10 @@ export type SqlValue = null | bigint | number | string;
 export interface SqlCall {
   /** Who asks: isle and task. A transaction opened by BEGIN belongs to its owner. */
   readonly owner: string;
-  /** Milliseconds for queueing and running; absent = no bound. */
+  /** Milliseconds for running, counted from its turn on: neighbours take nothing of it. Absent = no bound. */
   readonly timeoutMs?: number;
+  /** Milliseconds to wait for its turn; absent = the default of `sqlQueueMsMax`. */
+  readonly queueMs?: number;
   readonly signal?: AbortSignal;
 }
 

@@ -41,6 +41,16 @@ export function cancelChapter(open: () => SqlDatabase): void {
     assert.equal(await db.query("SELECT count(*) AS n FROM t", [], B), '[{"n":20}]');
   });
 
+  test("only the caller's statement times out: those that wait go on in a new child, each with its whole time", async () => {
+    const db = open();
+    await db.exec("CREATE TABLE t(a)", [], A);
+    const slow = db.query(ENDLESS, [], { ...A, timeoutMs: 2_000 });
+    // were the wait counted, this one would be over before its turn
+    const waiting = db.exec("INSERT INTO t VALUES (1)", [], { ...B, timeoutMs: 1_900 });
+    await assert.rejects(slow, { code: "sql.timeout", message: "sql.query timeout (2000ms)" });
+    assert.deepEqual(await waiting, { affected: 1n, last_id: 1n });
+  });
+
   test("a neighbour's open BEGIN fails with sql.aborted and its changes are gone", async () => {
     const db = open();
     await db.exec("CREATE TABLE t(a)", [], A);
@@ -67,7 +77,7 @@ export function cancelChapter(open: () => SqlDatabase): void {
     await db.query("SELECT 1", [], A);
     const stop = new AbortController();
     const running = db.query(ENDLESS, [], { ...A, signal: stop.signal });
-    const waiting = db.query("SELECT 1", [], { ...B, timeoutMs: 50 });
+    const waiting = db.query("SELECT 1", [], { ...B, queueMs: 50 });
     await assert.rejects(waiting, { code: "sql.timeout", message: "sql.query timeout (50ms)" });
     const cancel = new AbortController();
     const second = db.exec("SELECT 1", [], { ...B, signal: cancel.signal });
