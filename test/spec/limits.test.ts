@@ -31,7 +31,7 @@ for (const [name, usual, restricted] of [
   ["busEventsMax", 64, 64], ["emitMsMax", 30_000, 30_000], ["ackMsMax", 30_000, 30_000], ["graceMs", 1_000, 1_000], ["hardStopMs", 500, 500], ["endMsMax", 5_000, 5_000],
   ["lingerMs", Infinity, 5_000], ["lingerWarnMs", 30_000, 30_000], ["isleQueueMax", 256, 256], ["liveTasksMax", 10_000, 1_000],
   ["httpBodyBytesMax", 10 * MIB, 10 * MIB], ["sseEventBytesMax", MIB, MIB], ["httpOpenMax", 256, 32], ["childOutputBytesMax", 10 * MIB, MIB], ["childrenLiveMax", 128, 16],
-  ["meshPayloadBytesMax", 4 * MIB, 4 * MIB], ["jsonDepthMax", 128, 128], ["walkDepthMax", 256, 256], ["walkEntriesMax", 10_000, 10_000],
+  ["meshPayloadBytesMax", 4 * MIB, 4 * MIB], ["walkDepthMax", 256, 256], ["walkEntriesMax", 10_000, 10_000],
 ] as const) {
   test(`${name} is ${usual} by default and ${restricted} in restricted mode`, () => {
     assert.deepEqual([blockLimits(false)[name], blockLimits(true)[name], LIMITS[name].default], [usual, restricted, usual]);
@@ -176,6 +176,24 @@ for (const [limit, call, limits, code] of [
 ] as const) {
   test(`${limit}: raises ${code}`, async () => assert.equal((await valueOf(raised(call), { limits }) as string[])[0], code));
 }
+
+test("sqlBusyMs: how long SQLite waits for a lock, before the setting of the environment", async () => {
+  const asked = `return std.sql.query("PRAGMA busy_timeout")[1].timeout`;
+  assert.equal(await valueOf(asked, { limits: { sqlBusyMs: 77 }, env: { ATOLL_SQL_BUSY_TIMEOUT_MS: "66" } }), 77);
+  assert.equal(await valueOf(asked, { env: { ATOLL_SQL_BUSY_TIMEOUT_MS: "66" } }), 66);
+});
+
+test("sqlQueueMsMax: a statement that waits longer for its turn fails; a neighbour's time is not taken from it", async () => {
+  const spin = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n";
+  const script = `std.sql.query("select 1")
+    local slow = std.task.spawn(function() return std.sql.query("${spin}") end)
+    std.task.yield()
+    local ok, e = pcall(std.sql.query, "select 1 as one")
+    pcall(slow.join, slow)
+    return ok and e[1].one or tostring(e)`;
+  assert.equal(await valueOf(script, { limits: { sqlMs: 1_500, sqlQueueMsMax: 50 } }), "sql.query timeout (50ms)");
+  assert.equal(await valueOf(script, { limits: { sqlMs: 1_500 } }), 1);
+});
 
 test("httpOpenMax: the next request waits", async () => {
   const s = start(`local at = "http://127.0.0.1:${port}" local t = {} for i = 1, 4 do t[i] = std.task.spawn(function() return http.request(at .. "/hold").body end) end

@@ -1,10 +1,11 @@
 /** What a table offers to the file it lives in. */
 import type { DatabaseSync } from "node:sqlite";
+import { FIXED_LIMITS } from "@atoll-run/core";
 
 /** UTF-16 units of one answer; larger ones are refused, never cut. */
 export const ANSWER_CHARS_MAX = 64 * 1024 * 1024;
 /** Rows read between two looks at the deadline and at other requests. */
-export const SLICE_ROWS = 1_000;
+export const SLICE_ROWS = FIXED_LIMITS.storeSliceRowsMax.default;
 
 export type Operation =
   /** Changes rows: part of the next commit, answered after it. */

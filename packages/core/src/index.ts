@@ -10,7 +10,7 @@ export * from "./ids.ts";
 export * from "./queue.ts";
 export * from "./channel.ts";
 export * from "./limits.ts";
-export type * from "./limit-table.ts";
+export { FIXED_LIMITS, type Limit, type LimitUnit } from "./limit-table.ts";
 export * from "./config.ts";
 export * from "./secret.ts";
 export * from "./secrets.ts";

@@ -2,6 +2,8 @@
  * Every limit of a block, with its unit and its reason (spec: block 10, and the waits named in 4 and 5).
  * `docs/limits.md` is printed from this table. `Infinity` = none.
  */
+import { JSON_DEPTH_MAX } from "./json.ts";
+
 export type LimitUnit = "bytes" | "ms" | "count" | "levels";
 
 export interface Limit {
@@ -51,8 +53,6 @@ export const LIMIT_GROUPS = {
     syncWaitMsMax: limit("ms", 1_000,
       "A wait inside a C call in a shared worker: it holds up the other isles.",
       ["isle.would_block", "raises"]),
-    sleepMsMax: limit("ms", 86_400_000, "One `std.time.sleep`; a longer one is a mistake in units.",
-      ["script.argument", "raises"]),
   },
   "Isle: ending": {
     softStopMs: limit("ms", 100, "What a catchable abort gets before the uncatchable one.",
@@ -126,8 +126,6 @@ export const LIMIT_GROUPS = {
       [null, "`unfinished`"]),
   },
   "Data and files": {
-    jsonDepthMax: limit("levels", 128, "Nesting of JSON; also of values that move with a handler.",
-      ["json.depth", "`JSON nesting too deep (limit: 128)`"]),
     walkDepthMax: limit("levels", 256, "Folders below each other in `std.fs.walk`.", ["fs.limit", "raises"]),
     walkEntriesMax: limit("count", 10_000, "Entries of one `std.fs.walk`.", ["fs.limit", "raises"]),
     sqlMs: limit("ms", 5_000, "One statement of `std.sql`, `std.kv`, `std.ts`.", ["sql.timeout", "raises"]),
@@ -135,8 +133,15 @@ export const LIMIT_GROUPS = {
       ["sql.failed", "raises"]),
     sqlQueueMsMax: limit("ms", 30_000, "How long a statement waits for those before it.",
       ["sql.timeout", "raises"]),
-    storeSliceRowsMax: limit("count", 1_000,
-      "Rows between two looks at the deadline in `std.kv` and `std.ts`.",
-      [null, "the next slice"]),
   },
 } as const satisfies Record<string, Record<string, Limit>>;
+
+/** Limits that no host changes: scripts may depend on them and on their texts, or nothing would be gained. */
+export const FIXED_LIMITS = {
+  jsonDepthMax: limit("levels", JSON_DEPTH_MAX, "Nesting of JSON; also of values that move with a handler.",
+    ["json.depth", "`JSON nesting too deep (limit: 128)`"]),
+  sleepMsMax: limit("ms", 86_400_000, "One `std.time.sleep`; a longer one is a mistake in units.",
+    ["script.argument", "raises"]),
+  storeSliceRowsMax: limit("count", 1_000, "Rows between two looks at the deadline in `std.kv` and `std.ts`.",
+    [null, "the next slice"]),
+} as const satisfies Record<string, Limit>;

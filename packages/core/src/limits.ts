@@ -3,7 +3,7 @@
  * them all.
  */
 import { rangeText, type Problem } from "./config.ts";
-import { LIMIT_GROUPS, type Limit, type LimitUnit } from "./limit-table.ts";
+import { FIXED_LIMITS, LIMIT_GROUPS, type Limit, type LimitUnit } from "./limit-table.ts";
 import { Bug } from "./must.ts";
 
 type Groups = typeof LIMIT_GROUPS;
@@ -24,7 +24,8 @@ export function limitProblems(overrides: Readonly<Record<string, unknown>>, at =
   for (const [name, value] of Object.entries(overrides)) {
     if (value === undefined) continue;
     const limit = Object.hasOwn(LIMITS, name) ? LIMITS[name as LimitName] : undefined;
-    const problem = limit === undefined ? "there is no such limit" : limitProblem(limit, value);
+    const missing = Object.hasOwn(FIXED_LIMITS, name) ? "this limit is fixed" : "there is no such limit";
+    const problem = limit === undefined ? missing : limitProblem(limit, value);
     if (problem !== undefined) problems.push({ where: { name: `${at}.${name}` }, problem });
   }
   return problems;
@@ -73,11 +74,11 @@ export function renderLimits(): string {
     "Everything has a limit, and every limit has a unit, a reason and an answer. This page is printed from",
     "`packages/core/src/limit-table.ts` by `node packages/core/test/write-docs.ts`; a test compares the two.",
     "",
-    "The names are keys of `BlockConfig.limits`. *Default* is what `atoll run` and `runBlock` use,",
+    "The names are keys of `BlockConfig.limits`, but those under *Fixed*. *Default* is what `atoll run` and `runBlock` use,",
     "*restricted* what runs with grants and members of a mob get. The code is that of the fault; where there",
     "is none, nothing fails.",
   ];
-  for (const [title, group] of Object.entries(LIMIT_GROUPS)) {
+  for (const [title, group] of Object.entries({ ...LIMIT_GROUPS, "Fixed": FIXED_LIMITS })) {
     lines.push("", `## ${title}`, "");
     lines.push("| limit | default | restricted | why | over the limit |", "|---|---|---|---|---|");
     for (const [name, limit] of Object.entries<Limit>(group)) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { blockLimits, Bug, LIMITS, limitProblems, limitText, renderLimits,
+import { blockLimits, Bug, FIXED_LIMITS, JSON_DEPTH_MAX, LIMITS, limitProblems, limitText, renderLimits,
   type BlockLimits } from "@atoll-run/core";
 
 const MIB = 1_048_576;
@@ -16,7 +16,7 @@ const SPEC: { readonly [N in keyof BlockLimits]?: readonly [number, number] } = 
   isleQueueMax: [256, 256], mcpNotificationsMax: [128, 128], liveTasksMax: [10_000, 1_000],
   httpBodyBytesMax: [10 * MIB, 10 * MIB], sseEventBytesMax: [MIB, MIB], httpOpenMax: [256, 32],
   childOutputBytesMax: [10 * MIB, MIB], childrenLiveMax: [128, 16],
-  meshPayloadBytesMax: [4 * MIB, 4 * MIB], jsonDepthMax: [128, 128], walkDepthMax: [256, 256],
+  meshPayloadBytesMax: [4 * MIB, 4 * MIB], walkDepthMax: [256, 256],
     walkEntriesMax: [10_000, 10_000],
 };
 
@@ -51,8 +51,18 @@ test("all wrong overrides are named at once", () => {
   assert.throws(() => blockLimits(false, { busEventsMax: 0 }), Bug);
 });
 
+test("a limit that is fixed is on the page, and no override moves it", () => {
+  assert.equal(FIXED_LIMITS.jsonDepthMax.default, 128);
+  assert.equal(FIXED_LIMITS.jsonDepthMax.default, JSON_DEPTH_MAX);
+  for (const name of Object.keys(FIXED_LIMITS)) {
+    const problems = limitProblems({ [name]: 5 });
+    assert.deepEqual(problems, [{ where: { name: `limits.${name}` }, problem: "this limit is fixed" }]);
+    assert.match(renderLimits().split("## Fixed")[1] ?? "", new RegExp(name));
+  }
+});
+
 test("every limit has a unit in its name, a reason and an answer", () => {
-  for (const [name, limit] of Object.entries(LIMITS)) {
+  for (const [name, limit] of Object.entries({ ...LIMITS, ...FIXED_LIMITS })) {
     assert.equal(/Bytes/.test(name), limit.unit === "bytes", name);
     assert.equal(/Ms(Max)?$/.test(name), limit.unit === "ms", name);
     assert.match(limit.why, /\.$/, name);

@@ -1,11 +1,12 @@
 /** The stores of a block on SQLite: where their files are, and how they are opened. */
-import { LIMITS, type KvStore, type Log, type SeriesStore } from "@atoll-run/core";
+import { type BlockLimits, LIMITS, type KvStore, type Log, type SeriesStore } from "@atoll-run/core";
 import type { StoreOpeners } from "@atoll-run/block";
 import { openSqlDatabase, openStores, type Stores } from "@atoll-run/sqlite";
 import { countSetting, type Env, envSetting, storePath } from "./settings.ts";
 
-/** Paths that win over the environment. */
-export interface StorePaths {
+/** What wins over the environment. */
+export interface StoreSettings {
+  readonly limits?: Partial<BlockLimits> | undefined;
   readonly sqlPath?: string | undefined;
   readonly kvPath?: string | undefined;
   readonly tsPath?: string | undefined;
@@ -15,18 +16,22 @@ export interface StorePaths {
  * Openers for one run; nothing is opened before its first use. `std.kv` and `std.ts` share one worker thread.
  * Each throws `config.invalid` when no home is set, or the journal mode is unknown.
  */
-export function storeOpeners(paths: StorePaths, log: Log | undefined): StoreOpeners {
+export function storeOpeners(given: StoreSettings, log: Log | undefined): StoreOpeners {
   let shared: Stores | undefined;
   const both = (env: Env): Stores => shared ??= openStores({
     // The path that is not asked for may be missing: its own opener says so.
     kvPath: pathOr(":memory:", () => kvPath(env)), tsPath: pathOr(":memory:", () => tsPath(env)),
-    ...opening(env, log),
+    ...opening(env),
   });
-  const kvPath = (env: Env): string => paths.kvPath ?? storePath(env, "KV_PATH", "kv.sqlite");
-  const tsPath = (env: Env): string => paths.tsPath ?? storePath(env, "TS_PATH", "ts.sqlite");
+  const opening = (env: Env): { busyTimeoutMs: number; journalMode: string; log?: Log } => ({
+    busyTimeoutMs: given.limits?.sqlBusyMs ?? countSetting(env, "SQL_BUSY_TIMEOUT_MS", LIMITS.sqlBusyMs.default),
+    journalMode: envSetting(env, "SQL_JOURNAL_MODE")?.text ?? "WAL", ...(log === undefined ? {} : { log }),
+  });
+  const kvPath = (env: Env): string => given.kvPath ?? storePath(env, "KV_PATH", "kv.sqlite");
+  const tsPath = (env: Env): string => given.tsPath ?? storePath(env, "TS_PATH", "ts.sqlite");
   return {
     sql: ({ restricted, env }) => openSqlDatabase({
-      path: paths.sqlPath ?? storePath(env, "SQL_PATH", "db.sqlite"), restricted, ...opening(env, log),
+      path: given.sqlPath ?? storePath(env, "SQL_PATH", "db.sqlite"), restricted, ...opening(env),
     }),
     kv: ({ env }): KvStore => {
       kvPath(env);
@@ -36,13 +41,6 @@ export function storeOpeners(paths: StorePaths, log: Log | undefined): StoreOpen
       tsPath(env);
       return both(env).series;
     },
-  };
-}
-
-function opening(env: Env, log: Log | undefined): { busyTimeoutMs: number; journalMode: string; log?: Log } {
-  return {
-    busyTimeoutMs: countSetting(env, "SQL_BUSY_TIMEOUT_MS", LIMITS.sqlBusyMs.default),
-    journalMode: envSetting(env, "SQL_JOURNAL_MODE")?.text ?? "WAL", ...(log === undefined ? {} : { log }),
   };
 }
 

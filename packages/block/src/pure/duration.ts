@@ -1,8 +1,9 @@
 /** Durations as scripts give them and as texts show them. */
+import { FIXED_LIMITS } from "@atoll-run/core";
 import { argumentError } from "./pure-fn.ts";
 
 /** Seconds in a day: the longest sleep. */
-const SLEEP_SECONDS_MAX = 86_400;
+const SLEEP_SECONDS_MAX = FIXED_LIMITS.sleepMsMax.default / 1000;
 
 /**
  * Milliseconds of a `std.time.sleep`, from its seconds. Throws `script.argument` for what is not finite,
