@@ -67,6 +67,20 @@ test("mesh.request gives the reply by J", async () => {
     { mesh: bareMesh(() => Promise.resolve({ null_: null, n: 7 })) }), [true, "integer"]);
 });
 
+test("a float stays a float and an integer an integer on the way to a peer and back", async () => {
+  const mesh = createLocalMesh();
+  const peer = await serving(`mesh.on(function(ev) return {ev.payload, math.type(ev.payload[1]), math.type(ev.payload[2])} end) bus.serve()`,
+    { mesh: mesh.join("peer") });
+  const value = await valueOf(`local function types(v) return {math.type(v[1]), math.type(v[2]), math.type(v[3]), v[4] == 2^53, v[5]} end
+    local r = mesh.request("peer", {42.0, 42, 1e300, 2^53, 9007199254740993})
+    return {types(r[1]), r[2], r[3]}`, { mesh: mesh.join("asker") });
+  assert.deepEqual(value, [["float", "integer", "float", true, 9007199254740993n], "float", "integer"]);
+  const host = createLocalMesh();
+  host.join("echo").serve((_, payload) => Promise.resolve(payload));
+  assert.equal(await valueOf(`return math.type(mesh.request("echo", 5.0))`, { mesh: host.join("asker") }), "float");
+  await stopped(peer);
+});
+
 test("mesh.agent_id and std.env.agent_id are the address on the mesh, or empty", async () => {
   assert.deepEqual(await valueOf("return {mesh.agent_id(), std.env.agent_id()}", { mesh: bareMesh() }), ["me", "me"]);
   assert.deepEqual(await valueOf("return {mesh.agent_id(), std.env.agent_id()}"), ["", ""]);

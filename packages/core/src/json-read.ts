@@ -1,5 +1,5 @@
 /** JSON text to values, strictly by RFC 8259, keeping 64-bit integers. */
-import { INT64_MAX, INT64_MIN, JSON_DEPTH_MAX, type Json } from "./json.ts";
+import { INT64_MAX, INT64_MIN, JSON_DEPTH_MAX, type Json, LuaFloat } from "./json.ts";
 import { scanJson, stringEnd } from "./json-scan.ts";
 import { assert } from "./must.ts";
 
@@ -8,6 +8,8 @@ export interface ParseOptions {
   readonly depthMax?: number;
   /** Integers beyond ±(2^53−1) become bigint (default); false: the nearest number. */
   readonly bigint?: boolean;
+  /** Whole numbers written with a point or an exponent become `LuaFloat`, so that they stay floats when written again. */
+  readonly floats?: boolean;
 }
 
 /** What is wrong with a JSON text and where: `at` counts UTF-16 units from 0. */
@@ -23,12 +25,12 @@ export type ParsedJson = { readonly ok: true; readonly value: Json } | JsonProbl
 /**
  * Reads a JSON text. Integers within int64 that a number cannot hold become bigint, larger ones the nearest
  * float. A number says nothing of how it was written: `7` and `7.0` both give 7; who must tell them apart
- * keeps the text. Duplicate keys: the last wins. Numbers beyond the range of a double are refused.
+ * keeps the text, or asks for `floats`. Duplicate keys: the last wins. Numbers beyond the range of a double are refused.
  */
 export function parseJson(text: string, o: ParseOptions = {}): ParsedJson {
-  const { depthMax = JSON_DEPTH_MAX, bigint = true } = o;
+  const { depthMax = JSON_DEPTH_MAX, bigint = true, floats = false } = o;
   assert(depthMax >= 0 && depthMax <= 1_000, `no JSON depth limit: ${depthMax}`);
-  if (scanJson(text, depthMax, bigint) === "plain") {
+  if (scanJson(text, { depthMax, bigint, floats }) === "plain") {
     try {
       return { ok: true, value: JSON.parse(text) as Json };
     } catch {
@@ -36,7 +38,7 @@ export function parseJson(text: string, o: ParseOptions = {}): ParsedJson {
     }
   }
   try {
-    return { ok: true, value: new Reader(text, depthMax, bigint).whole() };
+    return { ok: true, value: new Reader(text, { depthMax, bigint, floats }).whole() };
   } catch (error) {
     if (error instanceof Stop) return { ok: false, kind: error.kind, problem: error.message, at: error.at };
     throw error;
@@ -61,15 +63,13 @@ const WORDS: Readonly<Record<string, readonly [string, Json]>> = {
 
 class Reader {
   readonly #text: string;
-  readonly #depthMax: number;
-  readonly #bigint: boolean;
+  readonly #o: Required<ParseOptions>;
   #at = 0;
   #depth = 0;
 
-  constructor(text: string, depthMax: number, bigint: boolean) {
+  constructor(text: string, o: Required<ParseOptions>) {
     this.#text = text;
-    this.#depthMax = depthMax;
-    this.#bigint = bigint;
+    this.#o = o;
   }
 
   whole(): Json {
@@ -145,14 +145,16 @@ class Reader {
     if (!Number.isFinite(value)) throw new Stop("range", "a number beyond the range of a double", this.#at);
     this.#at += digits.length;
     const whole = fraction === undefined && exponent === undefined;
-    if (!whole || !this.#bigint || Number.isSafeInteger(value)) return value;
+    // what JSON is says no type of it; whoever writes it again does
+    if (!whole && this.#o.floats && Number.isInteger(value)) return new LuaFloat(value) as unknown as Json;
+    if (!whole || !this.#o.bigint || Number.isSafeInteger(value)) return value;
     const exact = BigInt(digits);
     return exact >= INT64_MIN && exact <= INT64_MAX ? exact : value;
   }
 
   #open(): void {
-    if (++this.#depth > this.#depthMax) {
-      throw new Stop("depth", `JSON nesting too deep (limit: ${this.#depthMax})`, this.#at);
+    if (++this.#depth > this.#o.depthMax) {
+      throw new Stop("depth", `JSON nesting too deep (limit: ${this.#o.depthMax})`, this.#at);
     }
     this.#at++;
     this.#space();

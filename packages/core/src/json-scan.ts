@@ -2,9 +2,12 @@
 
 /**
  * `plain`: JSON.parse gives what `parseJson` promises. `exact`: it may not (long integers, huge exponents,
- * deeper than `depthMax`). Text that is not JSON gets either answer.
+ * floats that must stay such, deeper than `depthMax`). Text that is not JSON gets either answer.
  */
-export function scanJson(text: string, depthMax: number, bigint: boolean): "plain" | "exact" {
+export function scanJson(
+  text: string, o: { readonly depthMax: number; readonly bigint: boolean; readonly floats: boolean },
+): "plain" | "exact" {
+  const { depthMax, bigint, floats } = o;
   const end = text.length;
   let depth = 0;
   for (let at = 0; at < end; at++) {
@@ -20,8 +23,10 @@ export function scanJson(text: string, depthMax: number, bigint: boolean): "plai
       const start = at;
       at = digitsEnd(text, at);
       if (bigint && at - start > 15) return "exact";
+      const whole = at;
       at = fractionEnd(text, at);
       const e = text.charCodeAt(at) | 0x20;
+      if (floats && (at > whole || e === 0x65)) return "exact";
       // Two digits of exponent cannot leave the range of a double.
       if (e === 0x65 && digitsEnd(text, at + 2) - at > 3) return "exact";
       if (at - start > 200) return "exact";

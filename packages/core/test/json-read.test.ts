@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Bug, parseJson, type Json } from "@atoll-run/core";
+import { Bug, parseJson, stringifyJson, type Json } from "@atoll-run/core";
 import fc from "fast-check";
 
 function value(text: string, o?: Parameters<typeof parseJson>[1]): Json {
@@ -25,6 +25,15 @@ const NUMBERS: readonly (readonly [string, Json])[] = [
     ["1e-400", 0],
   ["1234567890123456e3", 1234567890123456e3],
 ];
+
+test("with `floats` what is written as a float stays one", () => {
+  for (const text of ["42.0", "-0.0", "1e+21", "[1,1.0,2.5,{\"a\":300.0}]", "9007199254740992.0"]) {
+    const written = stringifyJson(value(text, { floats: true }));
+    assert.equal(written.ok && written.text, text);
+  }
+  assert.equal(value("2.5", { floats: true }), 2.5);
+  assert.equal(value("42", { floats: true }), 42);
+});
 
 for (const [text, expected] of NUMBERS) {
   test(`${text} is read as ${typeof expected} ${String(expected)}`, () => {

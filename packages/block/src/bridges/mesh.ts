@@ -1,5 +1,5 @@
 /** Host half of `mesh`: asking peers. What peers ask arrives as events of kind `mesh`. */
-import { type CallOpts, isFault, type Json, type Mesh, parseJson, stringifyJson, type TraceContext } from "@atoll-run/core";
+import { type CallOpts, isFault, type Json, LuaFloat, type Mesh, parseJson, stringifyJson, type TraceContext } from "@atoll-run/core";
 import { blockError } from "../errors.ts";
 import type { GrantGate } from "../grants/gate.ts";
 import { JsonText, type OpCall, type Ops, type Value } from "./op.ts";
@@ -44,7 +44,7 @@ export function meshOps(parts: MeshParts, limits: MeshLimits): Ops {
 }
 
 function parse(text: string): Json {
-  const parsed = parseJson(text);
+  const parsed = parseJson(text, { floats: true });
   if (!parsed.ok) throw blockError("json.decode", `mesh error: ${parsed.problem}`);
   return parsed.value;
 }
@@ -54,7 +54,7 @@ function withTrace(payload: Json, trace: TraceContext): Json {
   const { trace_id, run_id, agent_id, agent_name } = trace;
   const obs = { trace_id, run_id, agent_id, agent_name };
   if (payload === null) return { __ab_obs: obs };
-  if (typeof payload !== "object" || Array.isArray(payload)) return payload;
+  if (typeof payload !== "object" || Array.isArray(payload) || (payload as object) instanceof LuaFloat) return payload;
   return { ...payload, __ab_obs: obs };
 }
 

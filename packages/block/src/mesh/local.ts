@@ -54,7 +54,7 @@ async function within(serve: Serve, call: { id: string; to: string; payload: Jso
 function copy(payload: Json): Json {
   const written = stringifyJson(payload);
   if (!written.ok) throw blockError("json.encode", `mesh error: ${written.problem}`);
-  const parsed = parseJson(written.text);
+  const parsed = parseJson(written.text, { floats: true });
   if (!parsed.ok) throw blockError("json.decode", `mesh error: ${parsed.problem}`);
   return parsed.value;
 }

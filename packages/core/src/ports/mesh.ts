@@ -1,4 +1,7 @@
-/** Port through which a block speaks with peers. */
+/**
+ * Port through which a block speaks with peers. Payloads and replies tell floats from integers: a whole float is
+ * given and taken as `LuaFloat`, which `stringifyJson` writes as one and `parseJson` reads with `floats`.
+ */
 import type { Json } from "../json.ts";
 
 export interface CallOpts {
