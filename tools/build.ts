@@ -9,6 +9,8 @@ import { compile } from "./build/compile.ts";
 import { toPublished } from "./build/manifest.ts";
 import { buildProgram } from "./build/program.ts";
 import { markBuilt } from "./build/stamp.ts";
+import { prepare } from "./build/prepare.ts";
+import { bundleThreads } from "./build/threads.ts";
 import { formatMs } from "./progress.ts";
 import { readWorkspaces, type Workspace } from "./workspaces.ts";
 
@@ -27,7 +29,12 @@ export async function build(root: string): Promise<readonly string[]> {
   const target = (workspace: Workspace): string => join(modules, workspace.manifest.name);
   try {
     await compile({ root, workspaces: all, scratch, target });
-    for (const workspace of all) await finish({ root, workspace, all, target: target(workspace) });
+    const sisters = all.map(({ manifest }) => manifest.name);
+    for (const workspace of all) {
+      await bundleThreads({ source: join(root, workspace.dir), dist: join(target(workspace), "dist"), sisters });
+      await finish({ root, workspace, all, target: target(workspace) });
+    }
+    for (const workspace of all) await prepare(join(target(workspace), "dist"));
     putIntoPlace(modules, join(root, "build", "node_modules"), join(scratch, "old"));
     markBuilt(root, began);
   } finally {

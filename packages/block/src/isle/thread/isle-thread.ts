@@ -6,6 +6,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { writeOwnCode } from "../lua/own-code.ts";
 import { installFaces } from "../lua/faces/all.ts";
+import { compileLate } from "../lua/faces/later.ts";
 import { toTerminate } from "../lua/vm.ts";
 import { BELL, type FromThread, type ThreadData, type ToThread } from "./protocol.ts";
 import { Tenant } from "./tenant.ts";
@@ -49,12 +50,16 @@ function hear(message: ToThread): void {
 /** An isle that cannot even begin (its globals do not fit its memory) dies as one that ran. */
 function open({ isle, setup }: ToThread & { t: "open" }): void {
   try {
-    tenants.set(isle, new Tenant(isle, setup, {
+    const tenant = new Tenant(isle, setup, {
       module: module as WebAssembly.Module, post, pump,
       messageWaits: () => Atomics.load(bell, BELL.rings) !== heard, soon,
       install: installFaces,
-    }));
-    if (data.saveCode !== undefined) writeOwnCode(data.saveCode);
+    });
+    tenants.set(isle, tenant);
+    if (data.saveCode !== undefined) {
+      compileLate(tenant);
+      writeOwnCode(data.saveCode);
+    }
     post({ t: "opened", isle });
   } catch (error) {
     const why = toTerminate(error);

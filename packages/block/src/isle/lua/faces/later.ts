@@ -48,6 +48,17 @@ export interface LateCode {
 
 type Args = readonly (HostFunction | Value)[];
 
+/** Sources of all late code of this thread, by chunk name. */
+const known = new Map<string, string>();
+
+/** Compiles what no script has asked for yet: for the build. */
+export function compileLate(isle: Tenant): void {
+  for (const [chunk, source] of known) {
+    loadOwn(isle.vm, chunk, source);
+    isle.vm.state.pop(isle.vm.state.main);
+  }
+}
+
 /** To be installed before any face that has late code. */
 export function installLater(isle: Tenant): void {
   const { state } = isle.vm;
@@ -70,8 +81,10 @@ export function runLazily(
   const L = state.main;
   state.x.lua_createtable(L, 0, 0);
   const shared = state.ref(L);
+  const name = `=[atoll late ${chunk}]`;
+  known.set(name, late.source);
   const need: HostFunction = (T) => {
-    loadOwn(vm, `=[atoll late ${chunk}]`, late.source, T);
+    loadOwn(vm, name, late.source, T);
     state.pushRef(T, isle.lateGlobals);
     state.x.lua_setupvalue(T, -2, 1);
     const args = late.args();
