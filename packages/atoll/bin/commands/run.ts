@@ -21,7 +21,7 @@ import { readArguments } from "../program/arguments.ts";
 import { commandHelp, usageLine } from "../program/help.ts";
 import { type Command, commandOf } from "../program/table.ts";
 import type { Threads } from "../program/threads.ts";
-import { readDotenv, readGrantsSetting, readStandardInput, readText } from "../running/inputs.ts";
+import { programBlocks, readDotenv, readGrantsSetting, readStandardInput, readText } from "../running/inputs.ts";
 import { openOutput, type RunOutput } from "../running/output.ts";
 import { type Ending, openResult } from "../running/result-file.ts";
 import { RunSignals } from "../running/run-signals.ts";
@@ -83,6 +83,7 @@ async function runPlan(parts: Parts): Promise<number> {
   const warn = (target: string, msg: string): void => output.log.write({ level: "warn", target, msg });
   for (const warning of parts.warnings) warn("block", problemText(warning));
   parts.threads?.provide(() => luaModule(homeOf(env)));
+  const blocks = programBlocks(process.argv[1]);
   const watcher = new ChildWatcher((text) => warn("sh", text));
   using signals = new RunSignals(() => watcher.killNow());
   const begun = performance.now();
@@ -91,7 +92,7 @@ async function runPlan(parts: Parts): Promise<number> {
     mcpTimeoutMs: plan.mcpTimeoutMs,
     ...(prompt === undefined ? {} : { prompt }), ...(context === undefined ? {} : { context }),
     grants: plan.grants, secrets: plan.secrets ?? parts.secrets, limits: plan.limits, trace: traceOf(plan),
-    parts: { childWatch: watcher,
+    parts: { childWatch: watcher, ...(blocks === undefined ? {} : { programBlocksDir: blocks }),
       ...(parts.threads === undefined ? {} : { placing: parts.threads.placing }) },
   });
   block.on("child:up", ({ pid }) => watcher.up(pid));

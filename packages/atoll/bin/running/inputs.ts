@@ -1,8 +1,8 @@
 /**
  * What a run reads before it starts: grants, prompt, context, script from standard input, `.env` for masking.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Problem, Setting } from "@atoll-run/core";
 import { blockError } from "@atoll-run/block";
 import type { PlacedGrant } from "../config/file.ts";
@@ -55,6 +55,17 @@ export async function readStandardInput(): Promise<string> {
     throw blockError("script.not_found", `script error: standard input: ${reason(cause)}`, { cause });
   }
   return Buffer.concat(parts).toString("utf8");
+}
+
+/** The folder `blocks/` beside the program, when there is one: its modules are found after those of the project. */
+export function programBlocks(program: string | undefined): string | undefined {
+  if (program === undefined) return undefined;
+  try {
+    const folder = join(dirname(realpathSync(program)), "blocks");
+    return statSync(folder).isDirectory() ? folder : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The project's `.env`, empty when there is none: what cannot be read is told by the block. */

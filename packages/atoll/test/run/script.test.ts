@@ -1,7 +1,7 @@
 /** Which script `atoll run` runs, and what it is given (spec: block 3, first table). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { atoll, place, runScript } from "../support/cli.ts";
+import { atoll, place, PROGRAM, runScript } from "../support/cli.ts";
 
 test("the script is named by -s, by --script, or stands alone", async (t) => {
   const at = place(t);
@@ -142,4 +142,14 @@ test("an unreadable file tells `failed to read --prompt-file '<p>'`, exit 1", as
     assert.match(stderr, new RegExp(
       `^atoll: failed to read --${name}-file 'gone\\.txt': No such file or directory`));
   }
+});
+
+test("modules are also found in `blocks/` beside the program, after those of the project", async (t) => {
+  const at = place(t);
+  const program = at.file("opt/start.mjs", `await import(${JSON.stringify(PROGRAM)});`);
+  at.file("opt/blocks/shared.lua", "return 'of the program'");
+  at.file("opt/blocks/own/init.lua", "return 'of the program'");
+  at.file("blocks/own.lua", "return 'of the project'");
+  const ended = await runScript(at, "print(require('shared'), (require('own')))", [], { program });
+  assert.deepEqual([ended.stdout, ended.stderr], ["of the program\tof the project\n", ""]);
 });

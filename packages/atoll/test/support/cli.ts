@@ -59,6 +59,8 @@ export interface CallOptions {
   /** Variables beside PATH, HOME and ATOLL_HOME; undefined takes one away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly stdin?: string | Uint8Array;
+  /** A program that starts atoll in a way of its own; default: atoll itself. */
+  readonly program?: string;
 }
 
 export interface Ended {
@@ -85,7 +87,7 @@ export function atoll(at: Place, args: readonly string[], o: CallOptions = {}): 
 
 export function startAtoll(at: Place, args: readonly string[], o: CallOptions = {}): Started {
   const env = { PATH: process.env["PATH"] ?? "", HOME: at.home, ATOLL_HOME: at.home, ...o.env };
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const child = spawn(process.execPath, [o.program ?? PROGRAM, ...args], {
     cwd: at.cwd, stdio: "pipe",
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
   });
