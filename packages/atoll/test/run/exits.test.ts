@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { until } from "@atoll-run/testkit";
-import { atoll, isAlive, place, runScript, startAtoll } from "../support/cli.ts";
+import { atoll, isAlive, place, PROGRAM, runScript, startAtoll } from "../support/cli.ts";
 
 test("0 = returned, also for `return false`", async (t) => {
   const at = place(t);
@@ -43,6 +43,21 @@ test("2 = usage or config", async (t) => {
   assert.equal((await runScript(at, "", ["--no-such-flag"])).code, 2);
   assert.equal((await runScript(at, "", ["--grant", "fly"])).code, 2);
   assert.equal((await runScript(at, "", [], { env: { ATOLL_SQL_JOURNAL_MODE: "horse" } })).code, 2);
+});
+
+test("70 = isle crash", async (t) => {
+  const at = place(t);
+  // ends the thread of the isle as a bug of the engine would, when its script is sent
+  const program = at.file("crash.mjs", `
+    import { Worker } from "node:worker_threads";
+    const { postMessage } = Worker.prototype;
+    Worker.prototype.postMessage = function (message, ...rest) {
+      if (message.t === "run") this.terminate();
+      else postMessage.call(this, message, ...rest);
+    };
+    await import(${JSON.stringify(PROGRAM)});`);
+  const { code, stderr } = await runScript(at, "print('not reached')", [], { program });
+  assert.deepEqual([code, stderr], [70, "atoll: runtime error: isle crashed: the isle thread ended\n"]);
 });
 
 test("--result writes `BlockResult` as JSON: to a file, or behind the prints with `-`", async (t) => {

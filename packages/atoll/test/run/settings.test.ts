@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 import { place, runScript } from "../support/cli.ts";
 
@@ -80,6 +81,20 @@ test("_SQL_QUERY_TIMEOUT_MS bounds a query; 0 = off", async (t) => {
     at, `print(std.sql.query([[${count(3e5)}]])[1].n)`, [],
     { env: { ATOLL_SQL_PATH: ":memory:", ATOLL_SQL_QUERY_TIMEOUT_MS: "0" } });
   assert.equal(off.stdout, "300000\n", off.stderr);
+});
+
+test("_SQL_BUSY_TIMEOUT_MS is how long SQLite waits for a lock of another program", async (t) => {
+  const at = place(t);
+  const waits = async (env: Record<string, string>): Promise<string> => (await runScript(
+    at, "print(std.sql.query('pragma busy_timeout')[1].timeout)", [],
+    { env: { ATOLL_SQL_PATH: at.path("db.sqlite"), ...env } })).stdout;
+  assert.equal(await waits({}), "5000\n");
+  assert.equal(await waits({ AGENT_BLOCK_SQL_BUSY_TIMEOUT_MS: "123" }), "123\n");
+  using holder = new DatabaseSync(at.path("db.sqlite"));
+  holder.exec("CREATE TABLE t(a); BEGIN EXCLUSIVE");
+  const { stdout } = await runScript(at, "print(select(2, pcall(std.sql.exec, 'insert into t values (1)')))", [],
+    { env: { ATOLL_SQL_PATH: at.path("db.sqlite"), ATOLL_SQL_BUSY_TIMEOUT_MS: "1" } });
+  assert.match(stdout, /^sql error: database is locked/);
 });
 
 test("_TRACE_ID, _RUN_ID, _AGENT_ID and _AGENT_NAME are in the log; the agent id is else one uuid4; _TASK_ID warns as the old name of a trace id", async (t) => {

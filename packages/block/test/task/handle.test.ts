@@ -223,3 +223,14 @@ test("tasks run in the handler isle too", async () => {
   await run.stop();
   await end;
 });
+
+test("a task whose coroutine was closed behind its back has panicked", async () => {
+  const script = `
+    local own
+    local h = std.task.spawn(function() own = coroutine.running() std.task.sleep(20) return 1 end)
+    std.task.yield()
+    coroutine.close(own)
+    local ok, e = pcall(h.join, h)
+    return {ok, tostring(e), e.code}`;
+  assert.deepEqual(await valueOf(script), [false, "task panicked", "runtime.failed"]);
+});
