@@ -108,6 +108,10 @@ export interface BlockEvents {
   "bus:handled": { readonly kind: string; readonly id: string; readonly duration_ms: number };
   "bus:failed": { readonly kind: string; readonly id: string; readonly code: string; readonly text: string };
   "tool:called": { readonly tool: string; readonly ok: boolean };
+  "model:called": {
+    readonly provider: string; readonly model: string; readonly turn: number; readonly ok: boolean;
+    readonly stop_reason?: string; readonly input_tokens?: number; readonly output_tokens?: number; readonly error_code?: string;
+  };
   "child:up": { readonly pid: number };
   "child:down": { readonly pid: number };
   "denied": { readonly text: string; readonly grant: string };

@@ -11,6 +11,7 @@ export type BlockCode =
   | "json.encode" | "json.decode" | "json.depth" | "tool.not_found"
   | "sql.failed" | "sql.timeout" | "sql.cancelled" | "sql.param" | "sql.aborted"
   | "kv.namespace" | "kv.failed" | "kv.timeout" | "kv.cancelled" | "ts.invalid" | "ts.failed" | "ts.timeout"
+  | "agent.invalid" | "model.no_key" | "model.api" | "model.reply" | "model.refused"
   | "task.cancelled" | "task.aborted" | "task.timeout" | "task.joined" | "io.failed" | "runtime.failed";
 
 /** Codes that a later try may cure, without a word from the caller. */

@@ -28,8 +28,11 @@ export interface OpCall {
   readonly trace: TraceContext;
   /** Milliseconds left of the event being handled, if one is. */
   readonly deadlineMs?: number;
-  /** Calls a function that the script passed (a callback); resolves with its first result. */
-  callback(ref: number, args: readonly (Value | JsonText)[]): Promise<Value>;
+  /**
+   * Calls a function that the script passed (a callback); resolves with its first result. The signal aborts
+   * its task, and the wait with its reason.
+   */
+  callback(ref: number, args: readonly (Value | JsonText)[], o?: { readonly signal?: AbortSignal }): Promise<Value>;
   log(level: LogLevel, target: string, msg: string, fields?: Record<string, unknown>): void;
 }
 

@@ -14,7 +14,8 @@ import type { OpCall, Ops, Value } from "../bridges/op.ts";
 import type { GrantGate } from "../grants/gate.ts";
 import { openGranted } from "../grants/held.ts";
 import { realOf } from "../grants/paths.ts";
-import { moduleDirs, type SearchDirs } from "./search.ts";
+import { EMBEDDED_BLOCKS } from "../stdlib/embedded.ts";
+import { embeddedChunkName, moduleDirs, type SearchDirs } from "./search.ts";
 import { withoutShebang } from "./source.ts";
 
 type PathGate = Pick<GrantGate, "restricted" | "path">;
@@ -28,7 +29,10 @@ export interface ModuleParts {
 /** A module may be as large as its isle. */
 export type ModuleLimits = Pick<BlockLimits, "isleBytesMax">;
 
-/** `module.find(files, with_source)` → `{at, source}` or nil; `module.read(file)` → bytes. */
+/**
+ * `module.find(files, with_source)` → `{at, source}` or nil; `module.read(file)` → bytes;
+ * `module.embedded(name)` → `{source, chunk}` or nil.
+ */
 export function moduleOps(parts: ModuleParts, limits: ModuleLimits): Ops {
   const reader: Reader = { ...parts, gate: moduleGate(parts), bytesMax: limits.isleBytesMax };
   return {
@@ -37,6 +41,11 @@ export function moduleOps(parts: ModuleParts, limits: ModuleLimits): Ops {
     "module.read": ([value], call) => {
       const path = readPath("loadfile", value);
       return named(undefined, path, () => read(reader, path, call));
+    },
+    "module.embedded": async ([name]) => {
+      const load = Object.hasOwn(EMBEDDED_BLOCKS, String(name)) ? EMBEDDED_BLOCKS[String(name)] : undefined;
+      if (load === undefined) return undefined;
+      return { source: (await load()).source, chunk: embeddedChunkName(String(name)) };
     },
   };
 }

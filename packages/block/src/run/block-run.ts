@@ -117,6 +117,7 @@ export class Run implements BlockRun {
     const kit = createKit(this.#parts, this.#config, prepared, {
       log: (level, target, msg, fields) => this.#log(level, target, msg, fields),
       emit: (name, fact) => this.#emit(name, fact), exit: (code) => this.#end({ how: "exited", code }),
+      secret: (value) => this.#masking.add(value),
       bus: {
         owned: () => this.#reader, register: (kind, handler, timeoutMs) => this.#register(kind, handler, timeoutMs),
         serve: () => this.#serve(),

@@ -3,7 +3,7 @@
  * takes messages of their threads; gives outcomes of scripts, handlers and callbacks; promises an answer to every call of
  * an op; refuses calls of an isle that is gone; never runs script code itself.
  */
-import { isFault, toFault, toFaultData, type TraceContext } from "@atoll-run/core";
+import { isFault, onAbort, toFault, toFaultData, type TraceContext } from "@atoll-run/core";
 import { JsonText, type OpCall, type Ops, type Value } from "../bridges/op.ts";
 import { type BlockError, blockError } from "../errors.ts";
 import type { IsleHandle, IslePlacing } from "../isle/host/threads.ts";
@@ -128,12 +128,20 @@ export class RunIsles {
     throw isle.gone ?? toHandlerFault(outcome);
   }
 
-  callback(role: Role, ref: number, args: readonly (Value | JsonText)[]): Promise<Value> {
+  callback(
+    role: Role, ref: number, args: readonly (Value | JsonText)[], o: { readonly signal?: AbortSignal } = {},
+  ): Promise<Value> {
     const isle = this.#must(role);
     const call = this.#nextCall++;
     const plain: Arg[] = args.map((arg) => (arg instanceof JsonText ? { j: arg.text } : { v: arg }));
+    if (o.signal?.aborted === true) return Promise.reject(o.signal.reason);
     return new Promise((resolve, reject) => {
+      const listening = onAbort(o.signal, (reason) => {
+        isle.handle.send({ t: "abortCallback", isle: isle.handle.id, call });
+        reject(reason);
+      });
       isle.called.set(call, (outcome) => {
+        listening[Symbol.dispose]();
         if (outcome.ok) resolve(outcome.value);
         else reject(isle.gone ?? (outcome.fault === undefined ? blockError("script.failed", outcome.text) : toFault(outcome.fault)));
       });
@@ -224,7 +232,7 @@ export class RunIsles {
       isle: role, owner: `${role}:${message.task}`, signal,
       trace: isle.traces.get(message.event ?? 0) ?? this.#parts.trace,
       ...(message.leftMs === undefined ? {} : { deadlineMs: message.leftMs }),
-      callback: (ref, args) => this.callback(role, ref, args),
+      callback: (ref, args, o) => this.callback(role, ref, args, o),
       log: (level, target, msg, fields) => {
         if (level === "trace") return;
         this.#parts.note(role, { t: "note", isle: isle.handle.id, bytes: 0, level, target, msg, ...(fields === undefined ? {} : { fields }) });

@@ -18,6 +18,8 @@ import type { BlockConfig, BlockEvents, OutputSource } from "../config.ts";
 import { blockError } from "../errors.ts";
 import { deniedError } from "../grants/denied.ts";
 import { guarded } from "./guarded.ts";
+import type { ModelFact } from "../agent/observe.ts";
+import { lazyAgent } from "./lazy-agent.ts";
 import { lazyHttp } from "./lazy-http.ts";
 import type { Resolver } from "../bridges/http/client.ts";
 import { createGate } from "../grants/create-gate.ts";
@@ -61,6 +63,8 @@ export interface KitLinks {
   log(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>): void;
   emit<N extends keyof BlockEvents>(name: N, fact: BlockEvents[N]): void;
   exit(code: number): void;
+  /** A value that must not be seen in logs, events and errors from now on. */
+  secret(value: string): void;
   readonly bus: BusOpParts;
   ask(e: Omit<BusEvent, "seq" | "id" | "deadlineAt"> & { readonly id?: string }, what: string, o: { deadlineMs?: number; signal?: AbortSignal | undefined }): Promise<string>;
 }
@@ -103,12 +107,17 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     gate, clock: parts.clock, ids: parts.ids, ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
     ...(config.http === undefined ? {} : { client: config.http }),
   }, p.limits);
+  const agent = lazyAgent({
+    gate, grants: p.grants, clock: parts.clock, ids: parts.ids, configured: p.env, env: (name) => env.get(name), kv: stores.kv,
+    ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }), ...(config.http === undefined ? {} : { client: config.http }),
+    secret: (value) => links.secret(value), observe: (fact) => modelCalled(fact, links),
+  }, p.limits);
   const ops: Ops = {
     ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, p.limits),
     ...meshOps({ mesh: config.mesh, gate }, p.limits),
     ...shOps({ gate, runner, clock: parts.clock, handles, projectRoot: p.projectRoot,
       write: (stream, bytes) => sinks[stream](bytes, "child") }, p.limits),
-    ...http.ops, ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
+    ...http.ops, ...agent.ops, ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
     ...stdioOps({ stderr: (bytes) => sinks.stderr(bytes, "main") }), ...moduleOps({ gate, clock: parts.clock, dirs: searchDirs(parts, p) }, p.limits),
     "os.exit": ([code]) => {
       links.exit(Number(code ?? 0));
@@ -131,7 +140,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     },
     closeNetwork: async () => {
       serving?.[Symbol.dispose]();
-      await http.close();
+      await Promise.all([http.close(), agent.close()]);
     },
     flush: () => sinks.flush(),
   };
@@ -147,6 +156,15 @@ export function searchDirs(parts: Pick<KitParts, "programBlocksDir">, p: Prepare
 function calledTool({ target, fields }: FromThread & { t: "note" }): BlockEvents["tool:called"] | undefined {
   if (target !== "lua" || fields?.["prefix"] !== "ab.obs" || fields["event"] !== "tool_result") return undefined;
   return { tool: String(fields["tool"]), ok: fields["ok"] === true };
+}
+
+/** Tells how a call of a model ended. */
+function modelCalled(fact: ModelFact, links: Pick<KitLinks, "emit">): void {
+  if (fact.what !== "summary" && fact.what !== "failed") return;
+  const { provider, model, turn } = fact;
+  const more = fact.what === "failed" ? { error_code: fact.error_code }
+    : { stop_reason: fact.stop_reason, input_tokens: fact.usage_in, output_tokens: fact.usage_out };
+  links.emit("model:called", { provider, model, turn, ok: fact.what === "summary", ...more });
 }
 
 function toolOps(config: BlockConfig): Ops {

@@ -10,6 +10,10 @@ export class Masking {
     for (const [name, value] of Object.entries(env)) if (isSecretName(name)) this.#redactor.add(value);
   }
 
+  add(secret: string): void {
+    this.#redactor.add(secret);
+  }
+
   text(text: string): string {
     return this.#redactor.text(text);
   }

@@ -55,6 +55,8 @@ export class Task {
   deadlineAt = Infinity;
   /** Number of the event being handled, 0 outside a handler. */
   eventSeq = 0;
+  /** What a task hands on to those it starts: see faces/own-doors. */
+  context = 0;
   startedAt = 0;
   endedAt: number | null = null;
   end: TaskEnd | null = null;

@@ -157,6 +157,7 @@ export class LuaVm implements Metered {
     x.lua_xmove(from, thread, 1);
     const task = this.tasks.create(kind, { thread, ref });
     task.startedAt = this.host.monotonic();
+    task.context = this.current?.context ?? 0;
     this.tasks.ready(task, null);
     return task;
   }

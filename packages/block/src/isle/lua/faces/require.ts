@@ -3,20 +3,19 @@
  * modules may wait for the host while they load. Behaves as Lua 5.4 does, texts included; there are no C
  * modules, and the last searcher knows the embedded blocks.
  */
-import { embeddedChunkName } from "../../../modules/search.ts";
-import { embeddedBlocks } from "../../../stdlib/embedded.ts";
 import type { Tenant } from "../../thread/tenant.ts";
 import { runLua } from "./face.ts";
 import { askHost } from "./host-call.ts";
 import { Loading } from "./loading.ts";
+import { ownDoors } from "./own-doors.ts";
 
 const SOURCE = String.raw`
-local ask, embedded, enter, leave, path, textonly, keep = ...
+local ask, doors, enter, leave, path, textonly, keep = ...
 -- as deep as the C stack of Lua lets modules be nested
 local DEPTH_MAX = 193
 local package, loaded, preload = package, package.loaded, package.preload
 local load, pcall, error, type, tostring, select = load, pcall, error, type, tostring, select
-local gsub, gmatch, find, concat = string.gsub, string.gmatch, string.find, table.concat
+local gsub, gmatch, find, sub, concat = string.gsub, string.gmatch, string.find, string.sub, table.concat
 local rawget, setmetatable, running, stdin = rawget, setmetatable, coroutine.running, io.stdin
 
 local function bad(at, what, problem)
@@ -95,6 +94,9 @@ local function broken(name, file, problem)
   error("error loading module '" .. name .. "' from file '" .. file .. "':\n\t" .. tostring(problem), 0)
 end
 
+-- doors to the host that only our own blocks get, made when the first of them is required
+local own
+
 package.searchers = {
   function(name)
     local loader = preload[name]
@@ -114,9 +116,12 @@ package.searchers = {
     return loader, file
   end,
   function(name)
-    local text, chunk = embedded(name)
-    if not text then return "no embedded block '" .. name .. "'" end
-    return load(text, chunk), chunk:sub(2)
+    local found = ask("module.embedded", name)
+    if not found then return "no embedded block '" .. name .. "'" end
+    local block, problem = load(found.source, found.chunk)
+    if not block then error(problem, 0) end
+    own = own or doors()
+    return function(name, data) return block(name, data, own) end, sub(found.chunk, 2)
   end,
 }
 package.path = path
@@ -173,15 +178,7 @@ export function installRequire(isle: Tenant): void {
   const { state } = isle.vm;
   const loading = new Loading(isle.vm);
   runLua(isle, "require", SOURCE, [
-    askHost(isle),
-    (L) => {
-      const name = state.lossyText(L, 1);
-      const text = embeddedBlocks.get(name);
-      if (text === undefined) return 0;
-      state.push(L, text);
-      state.push(L, embeddedChunkName(name));
-      return 2;
-    },
+    askHost(isle), ownDoors(isle),
     loading.enter, loading.leave, isle.setup.packagePath, isle.setup.textOnly,
     (L) => {
       isle.requirer = state.ref(L);

@@ -1,0 +1,67 @@
+/** The agent loop of one run, loaded with its first use: most runs never ask a model. */
+import type { BlockLimits, Clock, Ids, KvStore } from "@atoll-run/core";
+import type { HttpClient, Resolver } from "../bridges/http/client.ts";
+import type { Ops } from "../bridges/op.ts";
+import type { GrantGate } from "../grants/gate.ts";
+import type { Grants } from "../grants/parse.ts";
+import type { Observe } from "../agent/observe.ts";
+
+export interface LazyAgentParts {
+  readonly gate: GrantGate;
+  readonly grants: "all" | Grants;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** The environment as the host gave it, and a variable as the script sees it. */
+  readonly configured: Readonly<Record<string, string>>;
+  readonly env: (name: string) => string | undefined;
+  readonly kv: () => KvStore;
+  readonly resolver?: Resolver;
+  /** The host's own client; stays the host's. */
+  readonly client?: HttpClient;
+  readonly observe: Observe;
+  readonly secret: (key: string) => void;
+}
+
+export interface LazyAgent {
+  readonly ops: Ops;
+  close(): Promise<void>;
+}
+
+const NAMES = ["agent.run", "agent.tools", "model.call"];
+
+export function lazyAgent(parts: LazyAgentParts, limits: BlockLimits): LazyAgent {
+  const open: AsyncDisposable[] = [];
+  let loading: Promise<Ops> | undefined;
+  const load = async (): Promise<Ops> => {
+    const [{ agentOps }, { createModels }, { createSessions }, { createHttpClient }] = await Promise.all([
+      import("../agent/ops.ts"), import("../agent/models.ts"), import("../agent/session.ts"), import("../bridges/http/client.ts"),
+    ]);
+    const { clock, ids, resolver } = parts;
+    const models = createModels({
+      gate: parts.gate, granted: isGranted(parts.grants), configured: parts.configured, env: parts.env, clock, ids,
+      observe: parts.observe, secret: parts.secret,
+      client: (gate) => {
+        if (parts.client !== undefined) return parts.client;
+        const made = createHttpClient({ gate, ...(resolver === undefined ? {} : { resolver }) }, limits);
+        open.push(made);
+        return made;
+      },
+    }, limits);
+    return agentOps({ models, clock, observe: parts.observe, sessions: createSessions(parts.kv, { timeoutMs: limits.sqlMs }) });
+  };
+  return {
+    ops: Object.fromEntries(NAMES.map((name) => [name, async (args, call) => {
+      loading ??= load();
+      const op = (await loading)[name];
+      return await op?.(args, call);
+    }])),
+    close: async () => {
+      await Promise.all(open.map((one) => one[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+/** Every list of grants on the way up must allow it. */
+function isGranted(grants: "all" | Grants): boolean {
+  return grants === "all" || (grants.model && (grants.within === undefined || isGranted(grants.within)));
+}
