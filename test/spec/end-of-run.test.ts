@@ -175,6 +175,16 @@ test("a failure in the end of a run never replaces the error of the script", asy
   assert.match(error.message, /mine/);
 });
 
+for (const [where, opts] of [["", ""], [" of the main isle", ", {isle = 'main'}"]] as const) {
+  test(`os.exit in a handler${where} ends the run at once with its code, whatever the grace`, async () => {
+    const s = await serving(`bus.on("x", function() os.exit(9) end${opts}) bus.serve() print("not reached")`, { limits: { graceMs: 1e9 } });
+    const asked = Promise.allSettled([s.run.request("x", 1), s.run.request("x", 2)]);
+    const { result } = await s.end;
+    assert.partialDeepStrictEqual(result, { outcome: "exited", exit_code: 9, unfinished: [], bus: { handled: 0 } });
+    assert.deepEqual([s.printed(), (await asked).map(({ status }) => status)], ["", ["rejected", "rejected"]]);
+  });
+}
+
 test("os.exit runs the end-of-run order", async () => {
   const s = start(`local p = io.popen("echo $$; sleep 100") print(p:read("l")) std.kv.set("n", "k", 1) os.exit(3)`);
   const { result } = await s.end;

@@ -242,13 +242,13 @@ export class Bus {
   }
 
   /**
-   * Lets the queue run empty for at most the grace time, then cancels the handler and nacks the rest with `bus stopped`.
+   * Lets the queue run empty for at most `graceMs` (default: of the limits), then cancels the handler and nacks the rest with `bus stopped`.
    * False when it had to.
    */
-  async drain(): Promise<boolean> {
+  async drain(graceMs: number = this.#limits.graceMs): Promise<boolean> {
     if (this.#phase === "closed") return true;
     if (this.#phase === "reading") this.#phase = "draining";
-    const inTime = await this.#within(this.#drained(), this.#limits.graceMs);
+    const inTime = await this.#within(this.#drained(), graceMs);
     if (!inTime) {
       this.#stopQueued();
       this.#busy?.abort.abort(blockError("bus.closed", "bus stopped"));

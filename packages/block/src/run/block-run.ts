@@ -30,7 +30,7 @@ export interface RunParts extends KitParts {
 /** How the script ended, before the end-of-run order. */
 type Ending =
   | { readonly how: "returned"; readonly value: string; readonly warning?: string }
-  | { readonly how: "exited"; readonly code: number }
+  | { readonly how: "exited"; readonly code: number; readonly from: Role }
   | { readonly how: "failed"; readonly fault: Error };
 
 type Ask = Parameters<KitLinks["ask"]>[0];
@@ -91,7 +91,7 @@ export class Run implements BlockRun {
       begun();
       const ending = await this.#ended;
       this.#phase = "stopping";
-      const unfinished = await this.#finish(prepared, ending.how);
+      const unfinished = await this.#finish(prepared, ending);
       return this.#settle(ending, unfinished);
     } finally {
       signal?.removeEventListener("abort", cancel);
@@ -116,7 +116,7 @@ export class Run implements BlockRun {
     if (this.#config.anyHandler !== undefined) bus.register(ANY_KIND, { handle: hostHandle(this.#config.anyHandler) });
     const kit = createKit(this.#parts, this.#config, prepared, {
       log: (level, target, msg, fields) => this.#log(level, target, msg, fields),
-      emit: (name, fact) => this.#emit(name, fact), exit: (code) => this.#end({ how: "exited", code }),
+      emit: (name, fact) => this.#emit(name, fact), exit: (code, from) => this.#end({ how: "exited", code, from }),
       secret: (value) => this.#masking.add(value),
       bus: {
         owned: () => this.#reader, register: (kind, handler, timeoutMs) => this.#register(kind, handler, timeoutMs),
@@ -229,10 +229,11 @@ export class Run implements BlockRun {
 
   // ---- end
 
-  async #finish(prepared: Prepared, how: Ending["how"]): Promise<string[]> {
+  async #finish(prepared: Prepared, ending: Ending): Promise<string[]> {
+    const { how } = ending;
     const { unfinished, warnings } = await finish({
       clock: this.#parts.clock, bus: this.#bus as Bus, isles: this.#isles as RunIsles, kit: this.#kit as Kit,
-      linger: how === "returned", cancelled: this.#cancelled.promise, killMain: how !== "returned", limits: prepared.limits, owned: this.#reader !== null,
+      linger: how === "returned", cancelled: this.#cancelled.promise, killMain: how !== "returned", atOnce: how === "exited" && ending.from === "handler", limits: prepared.limits, owned: this.#reader !== null,
     });
     for (const warning of warnings) this.#warn(warning);
     return unfinished;

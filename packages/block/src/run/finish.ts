@@ -18,6 +18,8 @@ export interface Finishing {
   /** Settles when the run is cancelled while it ends: then nobody waits for tasks. */
   readonly cancelled: Promise<void>;
   readonly killMain: boolean;
+  /** A handler asked for the end: it is not waited for. */
+  readonly atOnce: boolean;
   readonly owned: boolean;
   readonly limits: BlockLimits;
 }
@@ -44,7 +46,8 @@ export async function finish(f: Finishing): Promise<Finished> {
   f.bus.closeIntake();
   endsAt = f.clock.monotonic() + f.limits.graceMs + f.limits.endMsMax;
   await step("bus", f.limits.graceMs + f.limits.hardStopMs + 100, async () => {
-    if (!(await f.bus.drain())) report.unfinished.push("bus handler");
+    const drained = await f.bus.drain(f.atOnce ? 0 : f.limits.graceMs);
+    if (!drained && !f.atOnce) report.unfinished.push("bus handler");
     f.bus.close();
   });
   await step("children", 2_500, () => f.kit.endChildren());

@@ -62,7 +62,8 @@ export interface ChildWatch {
 export interface KitLinks {
   log(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>): void;
   emit<N extends keyof BlockEvents>(name: N, fact: BlockEvents[N]): void;
-  exit(code: number): void;
+  /** A script asked for the end; `from`: where. */
+  exit(code: number, from: Role): void;
   /** A value that must not be seen in logs, events and errors from now on. */
   secret(value: string): void;
   readonly bus: BusOpParts;
@@ -119,8 +120,8 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
       write: (stream, bytes) => sinks[stream](bytes, "child") }, p.limits),
     ...http.ops, ...agent.ops, ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
     ...stdioOps({ stderr: (bytes) => sinks.stderr(bytes, "main") }), ...moduleOps({ gate, clock: parts.clock, dirs: searchDirs(parts, p) }, p.limits),
-    "os.exit": ([code]) => {
-      links.exit(Number(code ?? 0));
+    "os.exit": ([code], call) => {
+      links.exit(Number(code ?? 0), call.isle);
       return new Promise(() => undefined);
     },
   };
