@@ -63,10 +63,8 @@ function toTool(tool: ToolDefinition): Fields {
 function toMessages(request: ModelRequest): Json {
   return sendable(request.messages).map(({ role, content }) => ({
     role,
-    content: typeof content === "string" ? content : content.map((block) => {
-      const { is_error_hint: _, ...rest } = block as Fields;
-      return rest;
-    }),
+    content: typeof content === "string" ? content
+      : content.map((block) => ("is_error_hint" in block ? without({ ...(block as Fields), is_error_hint: undefined }) : block as Fields)),
   }));
 }
 

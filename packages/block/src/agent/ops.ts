@@ -17,7 +17,7 @@ import { closed, readMessages } from "./history.ts";
 import { textOf, type ToolDefinition } from "./model-port.ts";
 import { type AgentOptions, invalid, readOptions } from "./options.ts";
 import { type Fields, fieldsOf, listOf, textField } from "./provider.ts";
-import { type AgentEnv, failedResult, runAgent } from "./run-agent.ts";
+import { type AgentEnv, failedResult, runAgent, totalOf } from "./run-agent.ts";
 import { type AgentTool, collectTools, ToolAnswer } from "./tools.ts";
 
 export type OpEnv = Omit<AgentEnv, "log" | "trace">;
@@ -129,9 +129,8 @@ async function callModel(given: Fields, env: OpEnv, call: OpCall): Promise<Json>
     extraBody: options.extraBody, cacheControl: options.cacheControl ?? false, contextManagement: options.contextManagementConfig,
   };
   const reply = await port.call(request, { signal: call.signal });
-  const { cache_beside_input: _, ...usage } = reply.usage;
   return {
     ok: true, content: textOf(reply.content), blocks: reply.content as Json, stop_reason: reply.stop, model: port.model,
-    provider: port.provider, usage: { ...usage, total_tokens: usage.input_tokens + usage.output_tokens },
+    provider: port.provider, usage: totalOf(reply.usage) as unknown as Json,
   };
 }

@@ -278,8 +278,9 @@ function sum(a: ModelUsage, b: ModelUsage): ModelUsage {
   };
 }
 
-function totalOf({ cache_beside_input: _, ...usage }: ModelUsage): Usage {
-  return { ...usage, total_tokens: usage.input_tokens + usage.output_tokens };
+export function totalOf(usage: ModelUsage): Usage {
+  const { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens } = usage;
+  return { input_tokens, output_tokens, total_tokens: input_tokens + output_tokens, cache_read_tokens, cache_write_tokens };
 }
 
 function summaryOf(reply: ModelReply): Omit<Extract<Parameters<Observe>[0], { what: "summary" }>, "what" | "provider" | "model" | "turn" | "iteration" | "latency_ms"> {

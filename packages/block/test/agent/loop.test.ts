@@ -45,3 +45,328 @@ test("a tool that the model asks for runs in the isle and its result goes back",
     role: "user", content: [{ type: "tool_result", tool_use_id: "t1", content: "3" }],
   });
 });
+
+// ---- stops
+
+test("A2: open tool calls at max_iterations get `not run: max_iterations reached`, so the messages can be sent again", async (t) => {
+  const p = await open(t);
+  p.script(calls([["look", {}]]), calls([["look", {}], ["look", {}]], {}, 1), says("done"));
+  const r = await run(p, `
+    tool.register("look", {description = "looks"}, function() return "seen" end)
+    local r = agent.run{prompt = "go", max_iterations = 1}
+    return {r, agent.run{prompt = "again", history = r.messages}}`);
+  assert.equal(r[0].ok, true);
+  assert.equal(r[0].stopped_by, "max_iterations");
+  assert.equal(r[0].num_turns, 2);
+  assert.deepEqual(r[0].messages.at(-1), {
+    role: "user",
+    content: ["t2", "t3"].map((id) => ({ type: "tool_result", tool_use_id: id, content: "not run: max_iterations reached", is_error: true })),
+  });
+  assertStrict(p.asked.at(-1)?.body.messages);
+  assert.equal(r[1].content, "done");
+});
+
+for (const [name, option, bound] of [
+  ["max_tokens_budget counts input and output tokens", "max_tokens_budget = 15", "budget"],
+  ["budget_counts all adds cache tokens", `max_tokens_budget = 100, budget_counts = "all"`, "budget"],
+  ["max_wall_ms bounds the run", "max_wall_ms = 0", "wall"],
+] as const) {
+  test(`${name}: the run stops with ok before the next round, and warns`, async (t) => {
+    const p = await open(t);
+    const usage = { input_tokens: 10, output_tokens: 5, cache_read_input_tokens: 90, cache_creation_input_tokens: 7 };
+    p.script(calls([["look", {}]], { usage }));
+    const r = await run(p, `
+      local ran = 0
+      tool.register("look", {}, function() ran = ran + 1 return "seen" end)
+      local r = agent.run{prompt = "go", ${option}}
+      r.ran = ran
+      return r`);
+    assert.deepEqual([r.ok, r.stopped_by, r.ran, r.num_turns], [true, bound, 0, 1]);
+    assert.equal(r.messages.at(-1).content[0].content, `not run: ${bound} reached`);
+    assert.deepEqual(r.usage, {
+      input_tokens: 10, output_tokens: 5, total_tokens: 15, cache_read_tokens: 90, cache_write_tokens: 7,
+    });
+  });
+}
+
+test("a budget of input and output tokens does not count cache tokens", async (t) => {
+  const p = await open(t);
+  const usage = { input_tokens: 10, output_tokens: 5, cache_read_input_tokens: 9000 };
+  p.script(calls([["look", {}]], { usage }), says("done", { usage }));
+  const r = await run(p, `
+    tool.register("look", {}, function() return "seen" end)
+    return agent.run{prompt = "go", max_tokens_budget = 100}`);
+  assert.deepEqual([r.stopped_by, r.content], ["end_turn", "done"]);
+});
+
+for (const [stop_reason, stopped] of [["max_tokens", "max_tokens"], ["end_turn", "end_turn"]] as const) {
+  test(`${stop_reason} with an open tool call stops and closes the call`, async (t) => {
+    const p = await open(t);
+    p.script(calls([["look", {}]], { stop_reason }));
+    const r = await run(p, `
+      tool.register("look", {}, function() error("must not run") end)
+      return agent.run{prompt = "go"}`);
+    assert.deepEqual([r.ok, r.stopped_by], [true, stopped]);
+    assert.equal(r.messages.at(-1).content[0].content, `not run: ${stopped} reached`);
+  });
+}
+
+test("refusal stops the run, and is no success", async (t) => {
+  const p = await open(t);
+  p.script(says("I cannot", { stop_reason: "refusal" }));
+  const r = await run(p, `return agent.run{prompt = "go"}`);
+  assert.deepEqual([r.ok, r.stopped_by, r.error, r.content], [false, "refusal", "the model refused to answer", "I cannot"]);
+});
+
+test("pause_turn continues with the same history", async (t) => {
+  const p = await open(t);
+  p.script(says("wait", { stop_reason: "pause_turn" }), says("done"));
+  const r = await run(p, `return agent.run{prompt = "go"}`);
+  assert.deepEqual([r.content, r.num_turns], ["done", 2]);
+  assert.deepEqual(p.asked[1]?.body.messages.at(-1), { role: "assistant", content: [{ type: "text", text: "wait" }] });
+});
+
+test("a soft cancel ends the run with stopped_by cancelled and a valid history", async (t) => {
+  const p = await open(t);
+  p.script(calls([["wait", {}], ["wait", {}]]));
+  const r = await run(p, `
+    local cancel
+    tool.register("wait", {}, function() cancel() std.task.sleep(60000) end)
+    local r
+    pcall(std.task.scope, function(scope)
+      cancel = function() scope:cancel() end
+      scope:spawn(function() r = agent.run{prompt = "go"} end)
+    end)
+    return r`);
+  assert.deepEqual([r.ok, r.stopped_by, r.error_code], [false, "cancelled", "run.cancelled"]);
+  assertStrict(r.messages);
+  assert.deepEqual(r.messages.at(-1).content.map((one: Loose) => one.content), ["tool error: cancelled", "not run: cancelled"]);
+});
+
+// ---- tools
+
+test("A1: two slow tools with parallel_tools run together, and results keep the order of the calls", async (t) => {
+  const p = await open(t);
+  p.script(calls([["slow", { n: 1 }], ["slow", { n: 2 }]]), says("done"));
+  const r = await run(p, `
+    local running, most = 0, 0
+    tool.register("slow", {}, function(i)
+      running = running + 1
+      most = math.max(most, running)
+      while most < 2 do std.task.sleep(1) end
+      if i.n == 1 then std.task.sleep(20) end
+      running = running - 1
+      return "slow " .. i.n
+    end)
+    local r = agent.run{prompt = "go", parallel_tools = true}
+    r.most = most
+    return r`);
+  assert.equal(r.most, 2);
+  assert.deepEqual(p.asked[1]?.body.messages.at(-1).content.map((one: Loose) => [one.tool_use_id, one.content]),
+    [["t1", "slow 1"], ["t2", "slow 2"]]);
+});
+
+test("without parallel_tools one tool runs after the other", async (t) => {
+  const p = await open(t);
+  p.script(calls([["slow", {}], ["slow", {}], ["slow", {}]]), says("done"));
+  const r = await run(p, `
+    local running, most = 0, 0
+    tool.register("slow", {}, function(i)
+      running = running + 1
+      most = math.max(most, running)
+      std.task.sleep(2)
+      running = running - 1
+    end)
+    agent.run{prompt = "go"}
+    return most`);
+  assert.equal(r, 1);
+});
+
+test("results: text as it is, tables as JSON, others by tostring, failures as `tool error: …`", async (t) => {
+  const p = await open(t);
+  p.script(calls([["give", { what: "text" }], ["give", { what: "table" }], ["give", { what: "number" }], ["give", { what: "nothing" }],
+    ["give", { what: "error" }], ["give", { what: "object" }], ["unknown", {}]]), says("done"));
+  await run(p, `
+    local give = {text = "plain", table = {b = 1, a = {1, 2}}, number = 2.5}
+    tool.register("give", {}, function(i)
+      if i.what == "error" then error("no luck", 0) end
+      if i.what == "object" then sh.exec() end
+      return give[i.what]
+    end)
+    agent.run{prompt = "go"}`);
+  const results = p.asked[1]?.body.messages.at(-1).content;
+  assert.deepEqual(results.map((one: Loose) => [one.content, one.is_error]), [
+    ["plain", undefined], [`{"a":[1,2],"b":1}`, undefined], ["2.5", undefined], ["nil", undefined],
+    ["tool error: no luck", true], ["tool error: sh.exec: argument #1 must be a string, got nil", true],
+    ["tool error: tool not found: unknown", true],
+  ]);
+});
+
+test("tool_timeout ends a tool with an error result", async (t) => {
+  const p = await open(t);
+  p.script(calls([["hang", {}]]), says("done"));
+  const r = await run(p, `
+    local closed = false
+    tool.register("hang", {}, function()
+      local guard <close> = setmetatable({}, {__close = function() closed = true end})
+      std.task.sleep(600000)
+    end)
+    local r = agent.run{prompt = "go", tool_timeout = 0.05}
+    while not closed do std.task.sleep(1) end
+    return r`);
+  assert.equal(r.content, "done");
+  const [result] = p.asked[1]?.body.messages.at(-1).content;
+  assert.deepEqual([result.content, result.is_error], ["tool error: timeout after 0.05s", true]);
+});
+
+test("max_tool_result_chars cuts a result with a note", async (t) => {
+  const p = await open(t);
+  p.script(calls([["long", {}]]), says("done"));
+  await run(p, `
+    tool.register("long", {}, function() return ("x"):rep(500) end)
+    agent.run{prompt = "go", max_tool_result_chars = 100}`);
+  const [result] = p.asked[1]?.body.messages.at(-1).content;
+  assert.equal(result.content, `${"x".repeat(100)}\n[cut: 100 of 500 characters]`);
+});
+
+test("tools: registry in its order, then extras; the first of a name wins; the bytes are the same every time", async (t) => {
+  const p = await open(t);
+  p.script(says("ok"));
+  const source = `
+    for _, name in ipairs{"zeta", "alpha", "mid"} do tool.register(name, {description = name, input_schema = {required = {"x"}}}, print) end
+    local extra = {
+      {name = "alpha", description = "not this one", input_schema = {}},
+      {name = "beta", schema = {description = "b", input_schema = {type = "object"}}, handler = function() end},
+    }
+    return agent.run{prompt = "go", extra_tools = extra}`;
+  for (let i = 0; i < 3; i++) await run(p, source);
+  const tools = p.asked[0]?.body.tools;
+  assert.deepEqual(tools.map((tool: Loose) => tool.name), ["zeta", "alpha", "mid", "beta"]);
+  assert.equal(tools[1].description, "alpha");
+  assert.equal(new Set(p.asked.map((one) => one.text)).size, 1);
+});
+
+test("extra tools run their own handler, or the registered tool of their name", async (t) => {
+  const p = await open(t);
+  p.script(calls([["own", { n: 1 }], ["plain", {}]]), says("done"));
+  await run(p, `
+    tool.register("plain", {}, function() return "registered" end, {group = "hidden"})
+    agent.run{prompt = "go", tool_groups = {"default"}, extra_tools = {
+      {name = "own", schema = {description = "o"}, handler = function(i) return "own " .. i.n end},
+      {name = "plain", description = "p", input_schema = {}},
+    }}`);
+  assert.deepEqual(p.asked[1]?.body.messages.at(-1).content.map((one: Loose) => one.content), ["own 1", "registered"]);
+});
+
+test("tool_groups: only the tools of these groups; without a group a tool is of `default`", async (t) => {
+  const p = await open(t);
+  p.script(says("ok"));
+  await run(p, `
+    tool.register("a", {}, print)
+    tool.register("b", {}, print, {group = "files"})
+    tool.register("c", {}, print, {group = "net"})
+    agent.run{prompt = "go", tool_groups = {"default", "files"}}
+    agent.run{prompt = "go", tool_groups = {"none"}}`);
+  assert.deepEqual(p.asked.map((one) => one.body.tools?.map((tool: Loose) => tool.name)), [["a", "b"], undefined]);
+});
+
+test("_build_tools gives registry, MCP by server, extras; _resolve_mcp_group the group of a tool or its server", async (t) => {
+  const p = await open(t);
+  const r = await run(p, `
+    tool.register("own", {description = "d"}, print)
+    local mcp = {files = {{name = "read", description = "r", inputSchema = {type = "object"}}, {name = "x", _meta = {group = "g"}}}}
+    local names = function(list) local n = {} for i, t in ipairs(list) do n[i] = t.name end return n end
+    return {
+      names(agent._build_tools(mcp, {{name = "extra"}}, nil)), names(agent._build_tools(mcp, nil, {"files"})),
+      agent._resolve_mcp_group({_meta = {group = "g"}}, "s"), agent._resolve_mcp_group({}, "s"),
+    }`);
+  assert.deepEqual(r, [["own", "files__read", "files__x", "extra"], ["files__read"], "g", "s"]);
+});
+
+// ---- callbacks and context
+
+test("on_turn hears every turn; its errors only warn", async (t) => {
+  const p = await open(t);
+  p.script(calls([["look", { at: 1 }]]), says("done", { context_management: { applied_edits: [{ type: "x" }] } }));
+  const r = await run(p, `
+    tool.register("look", {}, function() return "seen" end)
+    local turns = {}
+    local r = agent.run{prompt = "go", on_turn = function(info) turns[#turns + 1] = info error("ignored") end}
+    return {turns, r.ok}`);
+  assert.equal(r[1], true);
+  const usage = { input_tokens: 10, output_tokens: 5, total_tokens: 15, cache_read_tokens: 0, cache_write_tokens: 0 };
+  assert.deepEqual(r[0], [
+    { turn_number: 1, content: "", tool_calls: [{ id: "t1", name: "look", input: { at: 1 } }], usage },
+    { turn_number: 2, content: "done", tool_calls: [], usage, context_management: { applied_edits: [{ type: "x" }] } },
+  ]);
+});
+
+test("A4: of two runs in parallel tasks each child tool sees its own model, in tasks it starts too", async (t) => {
+  const p = await open(t);
+  p.script((response, asked) => {
+    const isFirst = asked.body.messages.length === 1;
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify(isFirst ? calls([["who", {}]]) : says(asked.body.messages.at(-1).content[0].content)));
+  });
+  const r = await run(p, `
+    local function model() local top = agent._llm_ctx_top() return top and top.model end
+    tool.register("who", {}, function()
+      local first = model()
+      std.task.sleep(5)
+      local inner = std.task.spawn(function() return model() end):join()
+      return tostring(first) .. " " .. tostring(model()) .. " " .. tostring(inner) .. " " .. coroutine.wrap(model)()
+    end)
+    local a = std.task.spawn(function() return agent.run{prompt = "go", model = "m-a"}.content end)
+    local b = std.task.spawn(function() return agent.run{prompt = "go", model = "m-b"}.content end)
+    return {a:join(), b:join(), tostring(agent._llm_ctx_top())}`);
+  assert.deepEqual(r, ["m-a m-a m-a m-a", "m-b m-b m-b m-b", "nil"]);
+});
+
+// ---- histories
+
+test("history precedes the prompt; calls that nobody answered are closed", async (t) => {
+  const p = await open(t);
+  p.script(says("ok"));
+  await run(p, `agent.run{prompt = "go on", history = {
+    {role = "user", content = "hi"},
+    {role = "assistant", content = {{type = "tool_use", id = "a", name = "look", input = {}}, {type = "tool_use", id = "b", name = "look", input = {}}}},
+    {role = "user", content = {{type = "tool_result", tool_use_id = "b", content = "seen"}}},
+  }}`);
+  const messages = p.asked[0]?.body.messages;
+  assertStrict(messages);
+  assert.deepEqual(messages.at(-1).content.map((one: Loose) => one.content ?? one.text), ["seen", "not run: interrupted", "go on"]);
+});
+
+test("history that is no list of messages is refused before anything is asked", async (t) => {
+  const p = await open(t);
+  const r = await run(p, `return {agent.run{prompt = "x", history = "no"}, agent.run{prompt = "x", history = {{role = "robot"}}}}`);
+  for (const one of r) assert.deepEqual([one.ok, one.error], [false, "history must be a table (messages array)"]);
+  assert.equal(p.asked.length, 0);
+});
+
+test("without a prompt the result says `prompt is required`", async (t) => {
+  const p = await open(t);
+  const r = await run(p, `return {agent.run{}, agent.run(), agent.run{prompt = ""}}`);
+  for (const one of r) assert.deepEqual([one.ok, one.error, one.stopped_by, one.num_turns], [false, "prompt is required", "error", 0]);
+});
+
+test("an option of the wrong type is an error in the result that names it", async (t) => {
+  const p = await open(t);
+  const r = await run(p, `return {agent.run{prompt = "x", max_tokens = "many"}, agent.run{prompt = "x", provider = "nobody"}}`);
+  assert.deepEqual(r.map((one: Loose) => [one.error, one.error_code]), [
+    ["agent.run: opts.max_tokens must be a non-negative number, got string", "agent.invalid"],
+    ["unknown provider 'nobody' (expected 'anthropic' or 'openai')", "agent.invalid"],
+  ]);
+});
+
+/** What a strict model checks: roles take turns, every call is answered by the next message and by nothing else. */
+function assertStrict(messages: Loose): void {
+  let calls: string[] = [];
+  for (const [at, { role, content }] of messages.entries()) {
+    assert.equal(role, at % 2 === 0 ? "user" : "assistant", `role of message ${at}`);
+    const blocks = typeof content === "string" ? [] : content;
+    const answered = blocks.filter((block: Loose) => block.type === "tool_result").map((block: Loose) => block.tool_use_id);
+    assert.deepEqual(answered.toSorted(), calls.toSorted(), `results in message ${at}`);
+    calls = blocks.filter((block: Loose) => block.type === "tool_use").map((block: Loose) => block.id);
+  }
+}

@@ -43,6 +43,8 @@ export interface CallOrder {
   readonly functions: readonly number[];
   readonly keeps: boolean;
   readonly push: Push | undefined;
+  /** A soft cancel of the task does not end the wait: the host is told, and answers with what it has. */
+  readonly patient: boolean;
 }
 
 export type Answer = ToThread & { t: "reply" | "json" | "fault" };
@@ -73,20 +75,38 @@ export class Calls {
           ...(left === Infinity ? {} : { leftMs: left }),
           ...(task.eventSeq === 0 ? {} : { event: task.eventSeq }),
         });
+        const tell = (): void => this.#parts.post({ t: "cancelCall", isle, call });
+        if (o.patient) this.#tellOfCancel(task, call, tell);
         return {
           cancel: () => {
             this.#close(call);
-            this.#parts.post({ t: "cancelCall", isle, call });
+            tell();
           },
           cancelled: () => cancelledError(o.op),
           // what the host calls back would have to run here
           local: o.functions.length > 0 && !o.keeps,
         };
-      });
+      }, o.patient);
     } catch (error) {
       for (const id of o.functions) this.#parts.kept.release(id);
       throw error;
     }
+  }
+
+  #tellOfCancel(task: Task, call: number, tell: () => void): void {
+    const open = this.#open.get(call) as Open;
+    const hear = (how: "cancel" | "abort"): void => {
+      if (how === "cancel") tell();
+    };
+    task.onCancel.add(hear);
+    this.#open.set(call, {
+      ...open,
+      settle: (deliver) => {
+        task.onCancel.delete(hear);
+        open.settle(deliver);
+      },
+    });
+    if (task.cancelled) tell();
   }
 
   /** Asks for an op that no task waits for. */

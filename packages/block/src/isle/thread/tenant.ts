@@ -34,6 +34,8 @@ export interface CallOptions {
   readonly functions?: readonly number[];
   /** After a good answer the host may call them until it releases them. */
   readonly keeps?: boolean;
+  /** A soft cancel is told to the host, and its answer awaited. */
+  readonly patient?: boolean;
 }
 
 export class Tenant {
@@ -115,8 +117,8 @@ export class Tenant {
   /** Asks the host for an op; the calling task waits. */
   call(L: number, op: string, args: readonly Value[], o: Push | CallOptions = {}): number {
     this.files.flush();
-    const { push, functions = [], keeps = false } = typeof o === "function" ? { push: o } : o;
-    return this.#calls.call(L, { op, args, functions, keeps, push });
+    const { push, functions = [], keeps = false, patient = false } = typeof o === "function" ? { push: o } : o;
+    return this.#calls.call(L, { op, args, functions, keeps, push, patient });
   }
 
   /** Asks the host for an op that no task waits for. */

@@ -68,7 +68,7 @@ local function run(opts)
     if ok then return value end
     return {error = tostring(value)}
   end
-  return own.call("agent.run", own.json(data), functions)
+  return own.settle("agent.run", own.json(data), functions)
 end
 
 function M.run(opts)

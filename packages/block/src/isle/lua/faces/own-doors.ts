@@ -3,6 +3,7 @@
  * by scripts, who could name any op.
  *
  * - `own.call(op, ...)`: asks the host; functions among the arguments can be called back until it answers.
+ * - `own.settle(op, ...)`: the same, but a soft cancel of the task is told to the host, whose answer is awaited.
  * - `own.json(value)`: JSON text by rules J.
  * - `own.context()`, `own.enter(number)`: a number that a task hands on to the tasks it starts; 0 = none.
  */
@@ -18,11 +19,13 @@ export function ownDoors(isle: Tenant): HostFunction {
   const { vm } = isle;
   const { state } = vm;
   return (L) => {
-    state.x.lua_createtable(L, 0, 4);
-    vm.setFunction(L, "call", (T) => {
-      const { args: [op, ...args], functions } = readCall(isle.reader, T, "own.call", ARGS);
-      return isle.call(T, String(op), args, { functions });
-    });
+    state.x.lua_createtable(L, 0, 5);
+    for (const [name, patient] of [["call", false], ["settle", true]] as const) {
+      vm.setFunction(L, name, (T) => {
+        const { args: [op, ...args], functions } = readCall(isle.reader, T, name, ARGS);
+        return isle.call(T, String(op), args, { functions, patient });
+      });
+    }
     vm.setFunction(L, "json", (T) => {
       state.pushText(T, isle.json.encodeText(T, 1, "json.encode"));
       return 1;
