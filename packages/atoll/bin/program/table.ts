@@ -94,6 +94,19 @@ const RUN_FLAGS: readonly Flag[] = [
   HELP,
 ];
 
+const MOCK_FLAGS: readonly Flag[] = [
+  { name: "port", value: "N", default: "a free one", what: "Port to listen on; always on 127.0.0.1." },
+  { name: "record", value: "FILE", complete: "file",
+    what: "Pass requests on to --upstream and write them and the answers to a new file, without keys." },
+  { name: "upstream", value: "URL",
+    what: "Base URL of the real provider: https://api.anthropic.com, https://api.openai.com." },
+  { name: "match", value: "HOW", default: "body", complete: ["body", "order"],
+    what: "How a recording is replayed: to a request with the same body, or in its order." },
+  { name: "lenient", what: "Take what the real services refuse with 400 or 401." },
+  { name: "json", what: "Print events as JSON, one a line: listening, request, ended." },
+  HELP,
+];
+
 const RUN_VARIABLES: readonly Variable[] = [
   { name: "HOME", default: "$HOME/.atoll", what: "Folder of the stores and caches." },
   { name: "KV_PATH", default: "{home}/kv.sqlite", what: "File of std.kv; `:memory:` is private to the run." },
@@ -156,6 +169,21 @@ export const COMMANDS: readonly Command[] = [
       ["atoll doctor --grants grants.toml --json", "with a grants file, for a program to read"],
     ],
     exits: [["0", "nothing is missing"], ["1", "something is missing or broken"], ["2", "wrong flags"]],
+  },
+  {
+    name: "mock-model", usage: "[FLAGS] FILE", complete: "file",
+    what: "Answer as a model would: Anthropic Messages and OpenAI Chat Completions, scripted.",
+    flags: MOCK_FLAGS,
+    examples: [
+      ["atoll mock-model turns.json --port 4010", "answer from a script; docs/mock-model.md describes it"],
+      ["ANTHROPIC_BASE_URL=http://127.0.0.1:4010 ANTHROPIC_API_KEY=x atoll run agent.lua",
+        "an agent that asks it, in another terminal"],
+      ["atoll mock-model --record run.jsonl --upstream https://api.anthropic.com",
+        "stand before a real provider and record; keys are not written"],
+      ["atoll mock-model run.jsonl", "replay the recording"],
+    ],
+    exits: [["0", "ended by SIGINT, SIGTERM or SIGHUP"], ["1", "the port is taken, or a file cannot be used"],
+      ["2", "wrong flags, script or recording"]],
   },
   {
     name: "completion", usage: "bash|zsh|fish", what: "Print a completion script for a shell.",

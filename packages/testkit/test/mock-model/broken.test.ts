@@ -86,7 +86,7 @@ test("a script file is read with every mistake named", () => {
     'turns[1].times: expected a whole number from 1, or "any"', "turns[2].reply.tool_calls[0].name: is missing",
     `turns[2].broken: expected ${MOCK_BREAKS.join(", ")}`, "turns[0]: needs one of reply, error, broken, raw",
   ] });
-  assert.deepEqual(readMockScript('{"turns": [\n oops]}'), { ok: false, problems: ["line 2: unexpected 'o'"] });
+  assert.deepEqual(readMockScript('{"turns": [\n oops]}'), { ok: false, problems: ['line 2: expected a value, found "o"'] });
   assert.equal(readMockScript('{"turns": [{"reply": {"text": "hi"}}]}').ok, true);
 });
 
