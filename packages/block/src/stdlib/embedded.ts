@@ -16,6 +16,12 @@ function file(path: string): EmbeddedBlock {
 
 export const EMBEDDED_BLOCKS: Readonly<Record<string, EmbeddedBlock>> = {
   "agent": file("agent.lua"),
+  "coding_agent": file("coding_agent.lua"),
+  "compile_loop": file("compile_loop/init.lua"),
+  "compile_loop.edits": file("compile_loop/edits.lua"),
+  "compile_loop.files": file("compile_loop/files.lua"),
+  "compile_loop.model": file("compile_loop/model.lua"),
+  "compile_loop.prompts": file("compile_loop/prompts.lua"),
   "lshape": file("lshape/init.lua"),
   "lshape.check": file("lshape/check.lua"),
   "lshape.luacats": file("lshape/luacats.lua"),
