@@ -101,7 +101,7 @@ export interface BlockStats {
 /** What can be heard of a run; a sentence each in docs/events.md. */
 export interface BlockEvents {
   "started": { readonly script: string };
-  "ended": { readonly outcome: string; readonly duration_ms: number };
+  "ended": { readonly outcome: string; readonly duration_ms: number; readonly unfinished: readonly string[] };
   "log": { readonly level: string; readonly target: string; readonly msg: string; readonly fields?: Readonly<Record<string, unknown>> };
   "print": { readonly bytes: Uint8Array; readonly isle: "main" | "handler" };
   "bus:received": { readonly kind: string; readonly id: string };
@@ -112,6 +112,7 @@ export interface BlockEvents {
     readonly provider: string; readonly model: string; readonly turn: number; readonly ok: boolean;
     readonly stop_reason?: string; readonly input_tokens?: number; readonly output_tokens?: number; readonly error_code?: string;
   };
+  "mcp:state": { readonly server: string; readonly state: "up" | "down" };
   "child:up": { readonly pid: number };
   "child:down": { readonly pid: number };
   "denied": { readonly text: string; readonly grant: string };

@@ -5,6 +5,7 @@ export type BlockCode =
   | "config.invalid" | "script.not_found" | "script.syntax" | "script.failed" | "script.argument" | "run.cancelled"
   | "isle.memory" | "isle.timeout" | "isle.output" | "isle.would_block" | "isle.crashed" | "grant.denied"
   | "bus.no_handler" | "bus.handler_failed" | "bus.timeout" | "bus.closed" | "bus.overloaded" | "bus.register"
+  | "mcp.spawn_failed" | "mcp.handshake" | "mcp.rpc" | "mcp.unknown_server" | "mcp.server_exited" | "mcp.timeout"
   | "mesh.not_connected" | "mesh.connect_failed" | "mesh.timeout" | "mesh.rejected"
   | "http.invalid" | "http.timeout" | "http.connect" | "http.request" | "http.body" | "http.too_large"
   | "sh.exec" | "sh.timeout" | "fs.not_found" | "fs.denied" | "fs.limit" | "fs.failed"
@@ -16,7 +17,7 @@ export type BlockCode =
 
 /** Codes that a later try may cure, without a word from the caller. */
 const LATER: ReadonlySet<BlockCode> = new Set<BlockCode>([
-  "isle.crashed", "bus.overloaded", "bus.timeout", "mesh.timeout", "http.timeout", "http.connect", "sh.timeout",
+  "isle.crashed", "bus.overloaded", "bus.timeout", "mesh.timeout", "mcp.server_exited", "mcp.timeout", "http.timeout", "http.connect", "sh.timeout",
   "sql.timeout", "sql.aborted", "kv.timeout", "ts.timeout", "task.timeout",
 ]);
 

@@ -25,8 +25,13 @@ export interface GateParts {
 
 /** The gate as the whole block sees it; bridges take the parts of `GrantGate`. */
 export interface Gate extends GrantGate {
-  /** May this tool of this server be called? `!sampling` and `!elicitation` ask for what a server may do. */
+  /**
+   * May this tool of this server be called? `""` asks whether anything of it may be used, `*` for what is not
+   * one tool: resources, prompts. Throws grant.denied.
+   */
   mcp(server: string, tool: string): void;
+  /** True when the grants keep a server from asking for this. */
+  mcpWithholds(server: string, what: string): boolean;
 }
 
 /** One list of grants, ready to be asked. */
@@ -60,6 +65,7 @@ function openGate(parts: GateParts): Gate {
     env: () => true,
     mesh: () => undefined,
     mcp: () => undefined,
+    mcpWithholds: () => false,
     secret: (name) => parts.secrets?.includes(name) ?? false,
   };
 }
@@ -102,9 +108,11 @@ function restrictedGate(parts: GateParts, layers: readonly Layer[]): Gate {
     },
     mcp(server, tool) {
       if (layers.every(({ grants }) => allowsMcp(grants, server, tool))) return;
-      const object = `${server}/${tool}`;
-      refuse({ verb: "mcp", object, reason: "tool not granted", grant: `mcp:${object}` });
+      const object = `${server}/${tool === "" ? "*" : tool}`;
+      const reason = tool === "" ? "server not granted" : "tool not granted";
+      refuse({ verb: "mcp", object, reason, grant: `mcp:${object}` });
     },
+    mcpWithholds: (server, what) => layers.some(({ grants }) => withholds(grants, server, what)),
     secret: (name) =>
       layers.every(({ grants }) => grants.secret.some((one) => one === undefined || one === name)),
   };
@@ -118,11 +126,14 @@ function fitsName(pattern: string | undefined, name: string): boolean {
   return pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
-/** `!sampling` withholds: it is granted unless the list names it for that server. */
 function allowsMcp(grants: Grants, server: string, tool: string): boolean {
-  const ofServer = grants.mcp.filter((one) => one.server === "*" || one.server === server);
-  if (tool.startsWith("!")) return ofServer.length > 0 && !ofServer.some((one) => one.tool === tool);
-  return ofServer.some((one) => one.tool === "*" || one.tool === tool);
+  const granted = grants.mcp.filter((one) =>
+    (one.server === "*" || one.server === server) && !one.tool.startsWith("!"));
+  return tool === "" ? granted.length > 0 : granted.some((one) => one.tool === "*" || one.tool === tool);
+}
+
+function withholds(grants: Grants, server: string, what: string): boolean {
+  return grants.mcp.some((one) => (one.server === "*" || one.server === server) && one.tool === `!${what}`);
 }
 
 function judgeRun(layers: readonly Layer[], program: string | null, detach: boolean): Denied | undefined {

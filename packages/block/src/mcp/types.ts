@@ -109,8 +109,8 @@ export interface Mcp {
   disconnect(server: string): Promise<void>;
   has(server: string): boolean;
   /**
-   * Calls a tool. `args`: a JSON object (bigint allowed), or `{json}` = its JSON text, which keeps every
-   * number as it is written. `onId` hears the request id that `cancel` takes.
+   * Calls a tool. `args`: a JSON object (bigint allowed), or `JsonText`, which keeps every number as it is
+   * written. `onId` hears the request id that `cancel` takes.
    */
   callTool(
     server: string, tool: string, args: unknown,

@@ -117,7 +117,7 @@ export class Run implements BlockRun {
     const kit = createKit(this.#parts, this.#config, prepared, {
       log: (level, target, msg, fields) => this.#log(level, target, msg, fields),
       emit: (name, fact) => this.#emit(name, fact), exit: (code, from) => this.#end({ how: "exited", code, from }),
-      secret: (value) => this.#masking.add(value),
+      secret: (value) => this.#masking.add(value), release: (role, ref) => this.#isles?.release(role, ref),
       bus: {
         owned: () => this.#reader, register: (kind, handler, timeoutMs) => this.#register(kind, handler, timeoutMs),
         serve: () => this.#serve(),
@@ -241,7 +241,7 @@ export class Run implements BlockRun {
 
   #settle(ending: Ending, unfinished: string[]): BlockResult {
     const duration_ms = this.#parts.clock.monotonic() - this.#begun;
-    this.#events.emit("ended", { outcome: ending.how, duration_ms });
+    this.#events.emit("ended", { outcome: ending.how, duration_ms, unfinished });
     if (ending.how === "failed") throw ending.fault;
     if (ending.how === "returned" && ending.warning !== undefined) this.#warn(ending.warning);
     const value = ending.how === "returned" ? readValue(ending.value) : null;

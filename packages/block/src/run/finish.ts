@@ -31,6 +31,8 @@ export interface Finished {
 
 /** Even when the time of the end is used up, each step gets this long, in milliseconds. */
 const STEP_MS_MIN = 20;
+/** What the end of an MCP server takes that had to be killed, in milliseconds. */
+const MCP_KILL_MS = 500;
 /** What the end of a thread takes whose isle did not end by itself, in milliseconds. */
 const THREAD_END_MS = 250;
 
@@ -49,6 +51,9 @@ export async function finish(f: Finishing): Promise<Finished> {
     const drained = await f.bus.drain(f.atOnce ? 0 : f.limits.graceMs);
     if (!drained && !f.atOnce) report.unfinished.push("bus handler");
     f.bus.close();
+  });
+  await step("mcp servers", f.limits.mcpStopMs * 2 + MCP_KILL_MS, async () => {
+    report.unfinished.push(...(await f.kit.closeMcp()).map((server) => `mcp server '${server}'`));
   });
   await step("children", 2_500, () => f.kit.endChildren());
   await step("isles", f.limits.isleEndMsMax + THREAD_END_MS, () => f.isles.close());

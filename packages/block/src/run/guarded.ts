@@ -62,13 +62,16 @@ function opens(args: readonly Value[]): readonly Need[] {
   return mode === "r" || mode === "rb" ? reads(args) : writes(args);
 }
 
+/** Whom the model may be asked for is judged by its gate. */
+const models: Needs = () => [() => "model"];
+
 const NEEDS: Readonly<Record<string, Needs>> = {
   "sh.exec": executes, "os.execute": shell, "io.popen.open": shell, "http.request": requests, "io.open": opens,
   ...named("std.fs", ["read", "read_binary", "walk", "list", "stat", "metadata", "exists", "is_dir", "is_file"], reads),
   ...named("std.fs", ["write", "write_binary", "append", "mkdir", "remove"], writes),
   "std.fs.copy": ([from, to]) => [...path("read", from), ...path("write", to)], "std.fs.rename": moves, "os.rename": moves,
   "std.fs.glob": looks, "module.read": looks, "std.path.absolute": reads, "std.json.read_file": reads, "std.json.write_file": writes,
-  "os.remove": writes, "mesh.send": asks, "mesh.request": asks, "tool.host": ([name]) => [() => `tool:${String(name)}`],
+  "os.remove": writes, "mesh.send": asks, "mesh.request": asks, "agent.run": models, "model.call": models, "tool.host": ([name]) => [() => `tool:${String(name)}`],
 };
 
 function named(module: string, fns: readonly string[], needs: Needs): Record<string, Needs> {
@@ -107,17 +110,26 @@ async function ask(
   const tool = name === "tool.host" ? { tool: String(args[0]) } : {};
   for (const need of needs) {
     const grant = await need(gate);
-    const verdict = await guard({ grant, ...tool, args: plain(args), signal: call.signal });
-    if (verdict === "allow") continue;
-    if ("answer" in verdict) return new JsonText(toText(verdict.answer, "guard answer"));
-    if ("park" in verdict) {
-      throw blockError("grant.denied", `denied: ${name} waits for ${verdict.park}`, { facts: { grant, park: verdict.park } });
-    }
-    throw blockError("grant.denied", `denied: ${name} (${verdict.deny}); refused by the host's guard`, {
-      facts: { grant, reason: verdict.deny },
-    });
+    const answer = await askGuard(guard, { grant, ...tool, what: name, args: plain(args), signal: call.signal });
+    if (answer !== undefined) return new JsonText(toText(answer, "guard answer"));
   }
   return undefined;
+}
+
+/** What the guard answers in place of the call; undefined lets it go on. Throws `grant.denied`. */
+export async function askGuard(
+  guard: Guard, { what, ...asked }: Parameters<Guard>[0] & { readonly what: string },
+): Promise<Json | undefined> {
+  const verdict = await guard(asked);
+  if (verdict === "allow") return undefined;
+  if ("answer" in verdict) return verdict.answer;
+  const { grant } = asked;
+  if ("park" in verdict) {
+    throw blockError("grant.denied", `denied: ${what} waits for ${verdict.park}`, { facts: { grant, park: verdict.park } });
+  }
+  throw blockError("grant.denied", `denied: ${what} (${verdict.deny}); refused by the host's guard`, {
+    facts: { grant, reason: verdict.deny },
+  });
 }
 
 /** Arguments as the guard may see them: bytes as text, without what was left out at the end. */

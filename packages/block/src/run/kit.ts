@@ -15,12 +15,16 @@ import { storeOps } from "../bridges/stores.ts";
 import { ChildRunner } from "../children/runner.ts";
 import type { BusEvent } from "../bus/dispatcher.ts";
 import type { BlockConfig, BlockEvents, OutputSource } from "../config.ts";
+import manifest from "../../package.json" with { type: "json" };
 import { blockError } from "../errors.ts";
+import type { GrantGate } from "../grants/gate.ts";
 import { deniedError } from "../grants/denied.ts";
-import { guarded } from "./guarded.ts";
+import { askGuard, guarded } from "./guarded.ts";
 import type { ModelFact } from "../agent/observe.ts";
-import { lazyAgent } from "./lazy-agent.ts";
+import { type LazyAgent, lazyAgent } from "./lazy-agent.ts";
 import { lazyHttp } from "./lazy-http.ts";
+import { type LazyMcp, lazyMcp } from "./lazy-mcp.ts";
+import type { McpParts } from "../mcp/servers.ts";
 import type { Resolver } from "../bridges/http/client.ts";
 import { createGate } from "../grants/create-gate.ts";
 import type { FromThread, Role } from "../isle/thread/protocol.ts";
@@ -64,6 +68,8 @@ export interface KitLinks {
   emit<N extends keyof BlockEvents>(name: N, fact: BlockEvents[N]): void;
   /** A script asked for the end; `from`: where. */
   exit(code: number, from: Role): void;
+  /** The host will not call this function of an isle again. */
+  release(role: Role, ref: number): void;
   /** A value that must not be seen in logs, events and errors from now on. */
   secret(value: string): void;
   readonly bus: BusOpParts;
@@ -77,6 +83,8 @@ export interface Kit {
   note(role: Role, note: FromThread & { t: "note" }): void;
   /** Lets go of what an isle that is gone had open. */
   isleGone(role: Role): void;
+  /** Names of MCP servers that had to be killed. */
+  closeMcp(): Promise<readonly string[]>;
   endChildren(): Promise<void>;
   /** Files that scripts left open, and the databases. */
   closeStores(): Promise<void>;
@@ -108,17 +116,14 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     gate, clock: parts.clock, ids: parts.ids, ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
     ...(config.http === undefined ? {} : { client: config.http }),
   }, p.limits);
-  const agent = lazyAgent({
-    gate, grants: p.grants, clock: parts.clock, ids: parts.ids, configured: p.env, env: (name) => env.get(name), kv: stores.kv,
-    ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }), ...(config.http === undefined ? {} : { client: config.http }),
-    secret: (value) => links.secret(value), observe: (fact) => modelCalled(fact, links),
-  }, p.limits);
+  const mcp = openMcp({ gate, runner, client: http.client, clock: parts.clock, ids: parts.ids }, config, p, links);
+  const agent = agentOf(parts, config, p, { gate, env, kv: stores.kv, links });
   const ops: Ops = {
     ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, p.limits),
     ...meshOps({ mesh: config.mesh, gate }, p.limits),
     ...shOps({ gate, runner, clock: parts.clock, handles, projectRoot: p.projectRoot,
       write: (stream, bytes) => sinks[stream](bytes, "child") }, p.limits),
-    ...http.ops, ...agent.ops, ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
+    ...http.ops, ...mcp.ops, ...agent.ops, ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
     ...stdioOps({ stderr: (bytes) => sinks.stderr(bytes, "main") }), ...moduleOps({ gate, clock: parts.clock, dirs: searchDirs(parts, p) }, p.limits),
     "os.exit": ([code], call) => {
       links.exit(Number(code ?? 0), call.isle);
@@ -135,7 +140,11 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
       const called = calledTool(note);
       if (called !== undefined) links.emit("tool:called", called);
     },
-    isleGone: (role) => void closing.push(handles.closeIsle(role)),
+    isleGone: (role) => {
+      mcp.isleGone(role);
+      closing.push(handles.closeIsle(role));
+    },
+    closeMcp: async () => (await mcp.close()).killed,
     endChildren: () => runner.killAll(), closeStores: async () => {
       await Promise.all([...closing, handles.closeAll(), stores.close()]);
     },
@@ -145,6 +154,19 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     },
     flush: () => sinks.flush(),
   };
+}
+
+function openMcp(
+  parts: Pick<McpParts, "gate" | "runner" | "client" | "clock" | "ids">, config: BlockConfig, p: Prepared, links: KitLinks,
+): LazyMcp {
+  const { guard } = config;
+  return lazyMcp({
+    ...parts, projectRoot: p.projectRoot, version: manifest.version,
+    ...(guard === undefined ? {} : { guard: (asked) => askGuard(guard, asked) }),
+    log: (level, target, msg, fields) => links.log(level === "trace" ? "debug" : level, target, msg, fields),
+    secret: (value) => links.secret(value), state: (fact) => links.emit("mcp:state", fact),
+    release: (role, ref) => links.release(role, ref),
+  }, { ...p.limits, mcpMs: config.mcpTimeoutMs ?? p.limits.mcpMs });
 }
 
 /** Where modules are looked for: in the folders of the run, then in that of the program. */
@@ -157,6 +179,18 @@ export function searchDirs(parts: Pick<KitParts, "programBlocksDir">, p: Prepare
 function calledTool({ target, fields }: FromThread & { t: "note" }): BlockEvents["tool:called"] | undefined {
   if (target !== "lua" || fields?.["prefix"] !== "ab.obs" || fields["event"] !== "tool_result") return undefined;
   return { tool: String(fields["tool"]), ok: fields["ok"] === true };
+}
+
+function agentOf(
+  parts: KitParts, config: BlockConfig, p: Prepared,
+  { gate, env, kv, links }: { gate: GrantGate; env: ScriptEnv; kv: () => KvStore; links: KitLinks },
+): LazyAgent {
+  return lazyAgent({
+    gate, grants: p.grants, clock: parts.clock, ids: parts.ids, configured: p.env, env: (name) => env.get(name), kv,
+    ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
+    ...(config.http === undefined ? {} : { client: config.http }),
+    secret: (value) => links.secret(value), observe: (fact) => modelCalled(fact, links),
+  }, p.limits);
 }
 
 /** Tells how a call of a model ended. */

@@ -15,6 +15,7 @@ export interface LazyHttpParts {
 
 export interface LazyHttp {
   readonly ops: Ops;
+  client(): Promise<HttpClient>;
   close(): Promise<void>;
 }
 
@@ -33,6 +34,7 @@ export function lazyHttp(parts: LazyHttpParts, limits: BlockLimits): LazyHttp {
         return (await loading).op(args, call);
       },
     },
+    client: async () => (await (loading ??= load())).client,
     close: async () => {
       if (loading !== undefined && parts.client === undefined) await (await loading).client[Symbol.asyncDispose]();
     },

@@ -8,6 +8,7 @@ import { installIo } from "./io.ts";
 import { installJson } from "./json.ts";
 import { installLater } from "./later.ts";
 import { installLog } from "./log.ts";
+import { installMcp } from "./mcp.ts";
 import { installOs } from "./os.ts";
 import { installRequire } from "./require.ts";
 import { installRunner } from "./runner.ts";
@@ -25,6 +26,7 @@ export function installFaces(isle: Tenant): void {
   installJson(isle);
   installBus(isle);
   installTool(isle);
+  installMcp(isle);
   installSql(isle);
   installStoreTools(isle);
   installIo(isle);

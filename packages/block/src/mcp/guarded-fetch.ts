@@ -1,0 +1,117 @@
+/**
+ * `fetch` for the HTTP transports of the SDK, over the block's own HTTP client: takes what the SDK asks;
+ * promises that grants are asked for every request, that no answer grows without bound, and that a request is
+ * let go of with its call; refuses nothing by itself and follows no redirect.
+ */
+import { isFault, SseDecoder } from "@atoll-run/core";
+import type { HeaderList, HttpClient, HttpReply } from "../bridges/http/client.ts";
+import { headerOf } from "../bridges/http/decode.ts";
+import type { GrantGate } from "../grants/gate.ts";
+import type { Wire } from "./wire.ts";
+
+export interface FetchParts {
+  readonly gate: Pick<GrantGate, "url">;
+  readonly client: () => Promise<HttpClient>;
+  readonly wire: Wire;
+  /** Bytes of one message. */
+  readonly messageBytesMax: number;
+  /** Hears why a request failed, in our own words: the SDK wraps errors. */
+  readonly failed: (error: unknown) => void;
+  /** The one stream that carries all answers has ended: the older SSE transport. */
+  readonly streamEnded: () => void;
+  /** True when answers come only by the stream of a GET. */
+  readonly oneStream: boolean;
+}
+
+export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
+
+const EMPTY_STATUS: ReadonlySet<number> = new Set([101, 204, 205, 304]);
+
+export function guardedFetch(parts: FetchParts): Fetch {
+  return async (input, init = {}) => {
+    const url = new URL(input);
+    const method = init.method ?? "GET";
+    const body = typeof init.body === "string" ? init.body : undefined;
+    const id = body === undefined ? undefined : requestId(body);
+    const own = id === undefined ? undefined : parts.wire.signalOf(id);
+    try {
+      parts.gate.url(url);
+      const client = await parts.client();
+      const signal = AbortSignal.any([init.signal, own].filter((one) => one !== undefined && one !== null));
+      const headers = [...new Headers(init.headers)] as HeaderList;
+      const reply = await client.send({ method, url, headers, body }, { signal });
+      return toResponse(parts, reply, { id, method });
+    } catch (error) {
+      if (isFault(error) || own?.aborted !== true) parts.failed(error);
+      throw error;
+    }
+  };
+}
+
+/** The id of a request as the SDK writes it: the last key. */
+function requestId(body: string): number | undefined {
+  const id = /"jsonrpc":"2\.0","id":(\d+)\}$/.exec(body)?.[1];
+  return id === undefined ? undefined : Number(id);
+}
+
+interface Asked {
+  readonly id: number | undefined;
+  readonly method: string;
+}
+
+function toResponse(parts: FetchParts, reply: HttpReply, asked: Asked): Response {
+  const { status } = reply;
+  const headers = new Headers(reply.headers.map(([name, value]) => [name, value] as [string, string]));
+  if (EMPTY_STATUS.has(status) || status < 200) {
+    reply.close();
+    return new Response(null, { status: Math.max(200, status), headers });
+  }
+  const isStream = /^\s*text\/event-stream\b/i.test(headerOf(reply.headers, "content-type") ?? "");
+  const body = isStream ? events(parts, reply, asked) : whole(parts, reply);
+  return new Response(ReadableStream.from(body), { status, headers });
+}
+
+/** A body of one piece: the text is heard before the SDK reads it. */
+async function* whole(parts: FetchParts, reply: HttpReply): AsyncGenerator<Uint8Array> {
+  try {
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of reply.body) {
+      bytes += chunk.length;
+      if (bytes > parts.messageBytesMax) {
+        throw new Error(`message too large: ${bytes} bytes (max ${parts.messageBytesMax})`);
+      }
+      chunks.push(chunk);
+    }
+    const all = Buffer.concat(chunks);
+    parts.wire.heardText(all.toString());
+    yield new Uint8Array(all);
+  } finally {
+    reply.close();
+  }
+}
+
+/** A stream of events passes through as it is, but not further than an event that is too large. */
+async function* events(parts: FetchParts, reply: HttpReply, { id, method }: Asked): AsyncGenerator<Uint8Array> {
+  const decoder = new SseDecoder(parts.messageBytesMax);
+  let why = "the connection ended before the answer";
+  let answered = false;
+  let resumable = false;
+  try {
+    for await (const chunk of reply.body) {
+      for (const event of decoder.push(chunk)) {
+        parts.wire.heardText(event.data);
+        resumable ||= event.id !== undefined;
+        answered ||= id !== undefined && new RegExp(`"id":\\s*${id}\\b`).test(event.data);
+      }
+      yield Uint8Array.from(chunk);
+    }
+  } catch (error) {
+    why = error instanceof Error ? error.message : String(error);
+    throw error;
+  } finally {
+    reply.close();
+    if (id !== undefined && !answered && !resumable) parts.wire.fail(id, why);
+    if (method === "GET" && parts.oneStream) parts.streamEnded();
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The one door to the MCP SDK; loaded with the first connection. takes a wire and what is asked; gives answers
+ * as the server sent them, after the SDK has checked their shape; promises that every wait ends with its
+ * signal and leaves nothing behind.
+ */
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import {
+  CallToolResultSchema, type ClientCapabilities, CompleteResultSchema, EmptyResultSchema, ErrorCode,
+  GetPromptResultSchema, ListPromptsResultSchema, ListResourcesResultSchema, ListResourceTemplatesResultSchema,
+  ListToolsResultSchema, McpError, ReadResourceResultSchema,
+} from "@modelcontextprotocol/sdk/types.js";
+import type { Fetch } from "./guarded-fetch.ts";
+import type { Message, Pipe } from "./pipe.ts";
+import type { Wire } from "./wire.ts";
+
+const RESULTS = {
+  "tools/call": CallToolResultSchema, "tools/list": ListToolsResultSchema,
+  "resources/list": ListResourcesResultSchema, "resources/templates/list": ListResourceTemplatesResultSchema,
+  "resources/read": ReadResourceResultSchema, "resources/subscribe": EmptyResultSchema,
+  "resources/unsubscribe": EmptyResultSchema, "prompts/list": ListPromptsResultSchema,
+  "prompts/get": GetPromptResultSchema, "completion/complete": CompleteResultSchema, ping: EmptyResultSchema,
+} as const;
+export type Method = keyof typeof RESULTS;
+
+/** What went wrong with a request, in data: the SDK's own classes stay in here. */
+export class RequestProblem extends Error {
+  /** `closed`: there is no connection (any more); `rpc`: the server said so; `invalid`: an answer that is none. */
+  readonly kind: "closed" | "rpc" | "invalid" | "other";
+  readonly rpcCode: number | undefined;
+
+  constructor(kind: RequestProblem["kind"], message: string, o: { cause: unknown; rpcCode?: number }) {
+    super(message, { cause: o.cause });
+    this.kind = kind;
+    this.rpcCode = o.rpcCode;
+  }
+}
+
+/** What a handler of a server's request throws to answer with an error of JSON-RPC. */
+export class RequestRefused extends Error {
+  readonly code: number;
+
+  constructor(why: "method not found" | "internal", message: string) {
+    super(message);
+    this.code = why === "internal" ? ErrorCode.InternalError : ErrorCode.MethodNotFound;
+  }
+}
+
+export interface SessionParts {
+  readonly wire: Wire;
+  readonly capabilities: Message;
+  readonly version: string;
+  /** Answers a request of the server; throws `RequestRefused`. */
+  readonly asked: (method: string, params: Message, signal: AbortSignal) => Promise<Message>;
+  readonly noticed: (method: string, params: Message) => void;
+  readonly closed: () => void;
+  readonly error: (error: Error) => void;
+}
+
+/** Longest wait of the SDK's own timer; ours is shorter. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+export class Session {
+  readonly #client: Client;
+  readonly #wire: Wire;
+  /** The answer to `initialize`. */
+  initialized: Message = {};
+
+  constructor(parts: SessionParts) {
+    this.#wire = parts.wire;
+    this.#client = new Client({ name: "atoll", version: parts.version }, {
+      capabilities: parts.capabilities as ClientCapabilities,
+      // structured content is the script's to judge: no code is made from the schemas of a server
+      jsonSchemaValidator: { getValidator: () => (data) => ({ valid: true, data: data as never, errorMessage: undefined }) },
+    });
+    this.#client.removeNotificationHandler("notifications/progress");
+    this.#client.fallbackNotificationHandler = async ({ method, params }) => parts.noticed(method, params ?? {});
+    this.#client.fallbackRequestHandler = async ({ method, params }, { signal }) =>
+      await parts.asked(method, (params ?? {}) as Message, signal) as Record<string, unknown>;
+    Object.assign(this.#client, { onclose: parts.closed, onerror: parts.error });
+  }
+
+  /** Shakes hands. The signal also ends the wait. */
+  async connect(signal: AbortSignal): Promise<void> {
+    let id: number | undefined;
+    const hear = (sent: number): void => {
+      id ??= sent;
+    };
+    try {
+      // the first message is sent only after the way is open
+      await this.#wire.namingFirst(hear, () => this.#client.connect(this.#wire as unknown as Transport, {
+        signal, timeout: TIMER_MS_MAX,
+      }));
+      this.initialized = (id === undefined ? {} : this.#wire.answer(id)) as Message;
+    } catch (error) {
+      throw toProblem(error);
+    } finally {
+      if (id !== undefined) this.#wire.forget(id);
+    }
+  }
+
+  /** The result as the server sent it. Aborting the signal sends `notifications/cancelled` with the id. */
+  async request(
+    method: Method, params: Message, o: { signal: AbortSignal; onId?: ((id: number) => void) | undefined },
+  ): Promise<Message> {
+    let id: number | undefined;
+    try {
+      const asked = this.#wire.naming((sent) => {
+        id = sent;
+        o.onId?.(sent);
+      }, () => this.#client.request({ method, params }, RESULTS[method] as typeof EmptyResultSchema, {
+        signal: o.signal, timeout: TIMER_MS_MAX,
+        // asks for progress under the request's own id; who hears it is told by `noticed`
+        ...(method === "tools/call" ? { onprogress: () => undefined } : {}),
+      }));
+      await asked;
+      return this.#wire.answer(id as number) as Message;
+    } catch (error) {
+      throw toProblem(error);
+    } finally {
+      if (id !== undefined) this.#wire.forget(id);
+    }
+  }
+
+  notify(method: "notifications/roots/list_changed"): Promise<void> {
+    return this.#client.notification({ method });
+  }
+}
+
+function toProblem(error: unknown): RequestProblem {
+  if (error instanceof McpError) {
+    const { code } = error;
+    const text = error.message.replace(/^MCP error -?\d+: /, "");
+    const kind = code === ErrorCode.ConnectionClosed ? "closed" : "rpc";
+    return new RequestProblem(kind, text, { cause: error, rpcCode: code });
+  }
+  const { message, issues } = error as { message?: string; issues?: readonly { path: unknown[]; message: string }[] };
+  if (issues !== undefined) {
+    const [first] = issues;
+    const text = `invalid answer: ${first?.path.join(".") ?? ""}: ${first?.message ?? ""}`;
+    return new RequestProblem("invalid", text, { cause: error });
+  }
+  const text = message ?? String(error);
+  return new RequestProblem(text === "Not connected" ? "closed" : "other", text, { cause: error });
+}
+
+export interface HttpWay {
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly transport: "http" | "sse";
+  readonly fetch: Fetch;
+}
+
+export interface HttpPipe extends Pipe {
+  /** Tells the server that the session is over, where there is one. */
+  terminate(): Promise<void>;
+}
+
+/** The SDK's own transports, over our fetch. */
+export function httpPipe({ url, headers, transport, fetch }: HttpWay): HttpPipe {
+  const options = { requestInit: { headers: { ...headers } }, fetch };
+  if (transport === "sse") {
+    return Object.assign(new SSEClientTransport(url, options), { terminate: () => Promise.resolve() }) as unknown as HttpPipe;
+  }
+  const pipe = new StreamableHTTPClientTransport(url, options);
+  return Object.assign(pipe, { terminate: () => pipe.terminateSession() }) as unknown as HttpPipe;
+}

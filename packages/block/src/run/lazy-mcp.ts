@@ -1,0 +1,40 @@
+/** MCP of one run, loaded when it is first used: most runs have no server. */
+import type { McpOps } from "../bridges/mcp.ts";
+import type { OpCall, Ops } from "../bridges/op.ts";
+import type { McpLimits, McpParts } from "../mcp/servers.ts";
+import type { Mcp, McpClosed } from "../mcp/types.ts";
+
+export interface LazyMcp {
+  readonly ops: Ops;
+  /** The servers of the run, for the agent loop. */
+  servers(): Promise<Mcp>;
+  isleGone(isle: OpCall["isle"]): void;
+  close(): Promise<McpClosed>;
+}
+
+const NAMES = [
+  "connect", "connect_http", "disconnect", "call", "cancel", "list_tools", "list_resources", "list_resource_templates",
+  "list_prompts", "read_resource", "subscribe_resource", "unsubscribe_resource", "get_prompt", "complete", "ping",
+  "server_info", "notify_roots_list_changed", "listen",
+].map((name) => `mcp.${name}`);
+
+export function lazyMcp(
+  parts: McpParts & { release(isle: OpCall["isle"], ref: number): void }, limits: McpLimits,
+): LazyMcp {
+  let loading: Promise<{ readonly servers: Mcp; readonly bridge: McpOps }> | undefined;
+  const load = async (): Promise<{ readonly servers: Mcp; readonly bridge: McpOps }> => {
+    const [{ McpServers }, { mcpOps }] = await Promise.all([import("../mcp/servers.ts"), import("../bridges/mcp.ts")]);
+    const servers = new McpServers(parts, limits);
+    return { servers, bridge: mcpOps({ servers, release: (isle, ref) => parts.release(isle, ref) }) };
+  };
+  const loaded = (): Promise<{ readonly servers: Mcp; readonly bridge: McpOps }> => (loading ??= load());
+  return {
+    ops: Object.fromEntries(NAMES.map((name) => [name, async (args, call) => {
+      const { bridge } = await loaded();
+      return await bridge.ops[name]?.(args, call);
+    }])),
+    servers: async () => (await loaded()).servers,
+    isleGone: (isle) => void loading?.then(({ bridge }) => bridge.isleGone(isle)),
+    close: async () => (loading === undefined ? { killed: [] } : await (await loading).servers.close()),
+  };
+}
