@@ -4,7 +4,7 @@ import { AnthropicStream } from "./anthropic-stream.ts";
 import { replyError } from "./failures.ts";
 import { sendable } from "./history.ts";
 import type { Block, ModelReply, ModelRequest, ModelUsage, StopReason, ToolDefinition } from "./model-port.ts";
-import { countOf, type Fields, fieldsOf, type Provider, textField } from "./provider.ts";
+import { countOf, type Fields, fieldsOf, type Provider, schemaOf, textField } from "./provider.ts";
 
 const VERSION = "2023-06-01";
 const CONTEXT_BETA = "context-management-2025-06-27";
@@ -52,11 +52,7 @@ function body(model: string, request: ModelRequest, stream: boolean): { [key: st
 
 function toTool(tool: ToolDefinition): Fields {
   if (tool.raw !== undefined) return fieldsOf(tool.raw);
-  const schema = fieldsOf(tool.input_schema);
-  return {
-    name: tool.name, ...(tool.description === undefined ? {} : { description: tool.description }),
-    input_schema: { type: "object", ...schema },
-  };
+  return without({ name: tool.name, description: tool.description, input_schema: schemaOf(tool.input_schema) });
 }
 
 /** Fields of ours that the API does not know are left out. */

@@ -8,7 +8,7 @@ import {
   type ToolUse, textOf,
 } from "./model-port.ts";
 import { OpenAiStream } from "./openai-stream.ts";
-import { countOf, type Fields, fieldsOf, listOf, type Provider, textField } from "./provider.ts";
+import { countOf, type Fields, fieldsOf, listOf, type Provider, schemaOf, textField } from "./provider.ts";
 
 export const openai: Provider = {
   id: "openai",
@@ -35,7 +35,7 @@ function body(model: string, request: ModelRequest, stream: boolean): { [key: st
     tools: tools.length === 0 ? undefined : tools.map((tool) => tool.raw ?? {
       type: "function",
       function: without({
-        name: tool.name, description: tool.description, parameters: { type: "object", ...fieldsOf(tool.input_schema) },
+        name: tool.name, description: tool.description, parameters: schemaOf(tool.input_schema),
       }),
     }),
     tool_choice: tools.length === 0 ? undefined : toChoice(request.toolChoice),

@@ -50,3 +50,9 @@ export function countOf(value: Json | undefined): number {
   const count = typeof value === "bigint" ? Number(value) : value;
   return typeof count === "number" && count > 0 ? Math.floor(count) : 0;
 }
+
+/** The schema of a tool as providers take it; an empty Lua table that was to be a list is left out. */
+export function schemaOf(schema: Json | undefined): Fields {
+  const { required, ...rest } = fieldsOf(schema);
+  return { type: "object", ...rest, ...(Array.isArray(required) ? { required } : {}) };
+}
