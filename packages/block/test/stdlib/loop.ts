@@ -16,8 +16,10 @@ export interface LoopOrder {
   readonly conf?: string;
   /** Lua: fields of the input beside `spec`; default `target_file = "out.lua"`. */
   readonly input?: string;
-  /** Lua: more fields of `llm`. */
+  /** Lua: more fields of `llm`; the later of a name wins. */
   readonly llm?: string;
+  /** Refuse what the real services refuse. */
+  readonly strict?: boolean;
   readonly env?: Record<string, string>;
 }
 
@@ -49,10 +51,10 @@ const PASSES = `
   return {ok = ok, stdout = "", stderr = ok and "" or "no PASS in " .. text, exit_code = ok and 0 or 1}
 `;
 
-export async function model(t: TestContext, says: LoopOrder["says"]): Promise<MockModel> {
+export async function model(t: TestContext, says: LoopOrder["says"], strict = false): Promise<MockModel> {
   const script = typeof says === "function" ? says
     : { turns: says.map((one) => (typeof one === "string" ? { reply: { text: one } } : one)) };
-  const started = await startMockModel({ script, strict: false });
+  const started = await startMockModel({ script, strict });
   t.after(() => started.close());
   return started;
 }
@@ -60,7 +62,7 @@ export async function model(t: TestContext, says: LoopOrder["says"]): Promise<Mo
 /** Fails when the script does; what the loop gave up with is in `result`. */
 export async function loop(t: TestContext, order: LoopOrder): Promise<LoopEnd> {
   const root = await project(t, order.files ?? {});
-  const mock = await model(t, order.says);
+  const mock = await model(t, order.says, order.strict);
   const end = await runLua(`
     local made = require("compile_loop").make{
       runner = function(path) ${order.runner ?? PASSES} end,

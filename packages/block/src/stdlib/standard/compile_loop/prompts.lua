@@ -6,14 +6,15 @@ local ROLE = "You are a careful programmer. You write %s code that fulfils a spe
 
 local FULL = "Answer with the complete content of the file in one fenced block (```%s), and no other fenced block."
 
-local DIFF = [[
-Answer with edits in this form, as many as needed:
-<<<<<<< SEARCH
-lines as they are in the file, enough of them to be found once
-=======
-lines that take their place; none to delete
->>>>>>> REPLACE
-All edits of an answer are applied, or none when one of them does not fit.]]
+local DIFF = table.concat({
+  "Answer with edits in this form, as many as needed:",
+  "<<<<<<< SEARCH",
+  "lines as they are in the file, enough of them to be found once",
+  "=======",
+  "lines that take their place; none to delete",
+  ">>>>>>> REPLACE",
+  "All edits of an answer are applied, or none when one of them does not fit.",
+}, "\n")
 
 local MANY = [[
 Put a line <<< path=/absolute/path >>> before the edits of each file. Only the listed files may be edited; an empty SEARCH
