@@ -14,7 +14,7 @@ export function realSetup(): Promise<Setup> {
         resolve(setup);
         setImmediate(() => hear({ t: "died", isle: id, why: "cancelled", text: "cancelled" }));
         const gone = async (): Promise<void> => undefined;
-        return { id, thread: carrier, send: () => undefined, abortEvent: () => undefined, kill: gone, close: gone, outputWritten: () => undefined };
+        return { id, thread: carrier, send: () => undefined, abortEvent: () => undefined, kill: gone, close: gone, outputWritten: () => undefined, bytes: 0 };
       },
     };
     const placing: IslePlacing = { place: () => ({ thread: carrier, shared: true }), left: () => undefined, close: async () => undefined };

@@ -241,6 +241,18 @@ test("stats tells phase, queue depth, isles and open calls", async () => {
   assert.equal(s.run.stats().phase, "ended");
 });
 
+test("stats tells the memory of each isle", async () => {
+  const s = start(`local big bus.on("x", function() big = ("x"):rep(40 << 20) end, {isle = "main"}) bus.on("y", function() end) bus.serve()`);
+  const bytes = (role: string): number => s.run.stats().isles.find((isle) => isle.role === role)?.bytes ?? 0;
+  await s.run.request("y", null);
+  const [before, handler] = [bytes("main"), bytes("handler")];
+  assert.ok(before > 1 << 16 && before < 8 << 20 && handler > 1 << 16 && handler < 8 << 20, `${before} ${handler}`);
+  await s.run.request("x", null);
+  assert.ok(bytes("main") > 40 << 20, String(bytes("main")));
+  assert.ok(bytes("handler") < 8 << 20, String(bytes("handler")));
+  await stopped(s);
+});
+
 test("emit delivers an event and settles when it is in the queue", async () => {
   const s = start(`bus.on("x", function(ev) print(ev.id, ev.payload) end) bus.serve()`);
   await s.run.emit("x", "a", { id: "one" });

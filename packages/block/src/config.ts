@@ -94,7 +94,7 @@ export interface BlockResult {
 export interface BlockStats {
   readonly phase: "starting" | "running" | "stopping" | "ended";
   readonly bus_depth: number;
-  readonly isles: readonly { readonly role: "main" | "handler"; readonly bytes?: number }[];
+  readonly isles: readonly { readonly role: "main" | "handler"; readonly bytes: number }[];
   readonly open_calls: number;
 }
 

@@ -278,7 +278,7 @@ export class Run implements BlockRun {
   }
 
   stats(): BlockStats {
-    const isles = (["main", "handler"] as const).filter((role) => this.#isles?.isOpen(role) === true).map((role) => ({ role }));
+    const isles = (["main", "handler"] as const).filter((role) => this.#isles?.isOpen(role) === true).map((role) => ({ role, bytes: this.#isles?.bytes(role) ?? 0 }));
     return { phase: this.#phase, bus_depth: this.#bus?.depth ?? 0, isles, open_calls: this.#isles?.openCalls ?? 0 };
   }
 

@@ -57,6 +57,11 @@ export class RunIsles {
     return this.#open.has(role);
   }
 
+  /** Bytes of the isle's memory, what the host holds for it included; 0 before it is there. */
+  bytes(role: Role): number {
+    return this.#open.get(role)?.handle.bytes ?? 0;
+  }
+
   get openCalls(): number {
     return [...this.#open.values()].reduce((sum, isle) => sum + isle.calls.size, 0);
   }

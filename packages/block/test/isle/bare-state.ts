@@ -28,7 +28,7 @@ export function bareState(o: { bytesMax?: number; ticks?: number } = {}): Bare {
       return o.ticks ?? POLL_TICKS;
     },
     call: () => 0, worked: () => undefined, resumed: () => 0, hook: () => undefined, write: () => undefined,
-    now: () => 0,
+    now: () => 0, sized: () => undefined,
   }, o.bytesMax ?? 256 << 20);
   return { state, json: new LuaJson(state), polls: () => polls };
 }

@@ -8,9 +8,14 @@ import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { BELL, CONTROL, type FromThread, type IsleSetup, type ThreadData,
   type ToThread } from "../thread/protocol.ts";
+import { StuckWatch } from "./stuck-watch.ts";
 
 /** An isle has this long to end by itself before its thread is ended, in milliseconds. */
 const KILL_MS = 250;
+/** The same where others are on the thread, which goes on: a busy machine must not cost them their lives. */
+const KILL_BESIDE_MS = 5_000;
+/** CPU milliseconds that a thread may burn without a beat while it should end an isle. */
+const STUCK_MS = 100;
 const entry = new URL(`../thread/entry${extname(import.meta.url)}`, import.meta.url);
 
 type Died = FromThread & { t: "died" };
@@ -27,6 +32,8 @@ export interface IsleHandle {
   close(): Promise<void>;
   /** The host has worked off that many bytes of the isle's output and notes. */
   outputWritten(bytes: number): void;
+  /** Bytes of its memory, what the host holds for it included. */
+  readonly bytes: number;
   readonly thread: IsleCarrier;
 }
 
@@ -40,12 +47,26 @@ export interface IsleCarrier {
   terminate(): Promise<void>;
 }
 
+/** An isle on the thread. */
+interface Carried {
+  readonly handle: IsleHandle;
+  readonly setup: IsleSetup;
+  readonly openedAt: number;
+  /** It has been asked to end. */
+  ending: boolean;
+  /** The handler of one of its events has been asked to end, at some time. */
+  aborting: boolean;
+  hear(message: FromThread): void;
+  gone(): void;
+}
+
 export class IsleThread implements IsleCarrier {
   readonly #worker: Worker;
   readonly #bell: Int32Array;
   /** Isles whose kill ended, or will end, the thread; the others are only beside them. */
   readonly #killed = new Set<number>();
-  readonly #isles = new Map<number, { hear(message: FromThread): void; gone(): void; handle: IsleHandle }>();
+  readonly #isles = new Map<number, Carried>();
+  readonly #watch: StuckWatch;
   #ended = false;
   #exit: Promise<number> | undefined;
   /** Taken when the first isle is opened: until then a starting thread and the compiler work side by side. */
@@ -62,6 +83,10 @@ export class IsleThread implements IsleCarrier {
     };
     // an empty environment: nothing of the host's is in reach of the thread
     this.#worker = new Worker(entry, { workerData: data, env: {}, execArgv: [], trackUnmanagedFds: false });
+    this.#watch = new StuckWatch({
+      bell: this.#bell, still: (isle, cpuMs) => this.#still(isle, cpuMs),
+      cpuMs: () => this.#worker.cpuUsage().then(({ user, system }) => (user + system) / 1000),
+    });
     this.#worker.on("message", (message: FromThread) => this.#isles.get(message.isle)?.hear(message));
     this.#worker.on("error", (error) => this.#lost(`${error.name}: ${error.message}`));
     this.#worker.on("exit", () => this.#lost("the isle thread ended"));
@@ -92,19 +117,30 @@ export class IsleThread implements IsleCarrier {
     });
     const leave = (): void => {
       this.#isles.delete(id);
+      if (![...this.#isles.values()].some(isBounded)) this.#watch.stop();
       settle();
     };
+    let timer: NodeJS.Timeout | undefined;
+    gone.then(() => clearTimeout(timer), () => undefined);
     const endThread = (ms: number): void => {
-      const timer = setTimeout(() => {
-        this.#killed.add(id);
-        void this.terminate();
+      carried.ending = true;
+      this.#watch.start();
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        const alone = [...this.#isles.values()].every(({ ending }) => ending);
+        if (!alone && ms < KILL_BESIDE_MS) endThread(KILL_BESIDE_MS);
+        else this.#end(id);
       }, ms);
-      gone.then(() => clearTimeout(timer), () => undefined);
     };
     const handle: IsleHandle = {
-      id, thread: this, send: (message) => this.post(message),
+      id, thread: this, get bytes() {
+        return Atomics.load(control, CONTROL.bytes) >>> 0;
+      },
+      send: (message) => this.post(message),
       abortEvent: (seq) => {
         Atomics.store(control, CONTROL.abortEvent, seq);
+        carried.aborting = true;
+        this.#watch.start();
         this.post({ t: "abortEvent", isle: id, seq });
       },
       kill: () => {
@@ -124,13 +160,15 @@ export class IsleThread implements IsleCarrier {
         if (Atomics.exchange(control, CONTROL.outputWaits, 0) !== 0) this.post({ t: "room", isle: id });
       },
     };
-    this.#isles.set(id, {
-      handle, gone: leave,
+    const carried: Carried = {
+      handle, setup, gone: leave, openedAt: performance.now(), ending: false, aborting: false,
       hear: (message) => {
         hear(message);
         if (message.t === "closed") leave();
       },
-    });
+    };
+    this.#isles.set(id, carried);
+    if (isBounded(carried)) this.#watch.start();
     this.post({ t: "open", isle: id, setup });
     return handle;
   }
@@ -141,9 +179,30 @@ export class IsleThread implements IsleCarrier {
     await this.#exit;
   }
 
+  /** Ends the thread because of this isle. */
+  #end(isle: number): void {
+    this.#killed.add(isle);
+    void this.terminate();
+  }
+
+  /** An isle goes on without a beat: is something due that needs one? */
+  #still(isle: number, cpuMs: number): boolean {
+    const carried = this.#isles.get(isle);
+    const kills = [...this.#isles].filter(([, { ending }]) => ending);
+    if (kills.length > 0 && cpuMs >= STUCK_MS) for (const [killed] of kills) this.#end(killed);
+    else if (carried === undefined || !isOverdue(carried, cpuMs)) return false;
+    if (carried?.ending === false) {
+      const text = `limit error: ${Math.round(cpuMs)} ms of CPU without a look at the limits`;
+      carried.hear({ t: "died", isle, why: "timeout", text });
+      this.#end(isle);
+    }
+    return true;
+  }
+
   #lost(text: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#watch.stop();
     for (const [isle, { hear, gone }] of [...this.#isles]) {
       const beside = this.#killed.size > 0 && !this.#killed.has(isle);
       const died: Died = { t: "died", isle, why: beside ? "cotenant" : "crashed", text };
@@ -151,6 +210,19 @@ export class IsleThread implements IsleCarrier {
       gone();
     }
   }
+}
+
+/** May this isle run into its end without being asked for one? */
+function isBounded({ setup: { limits, shared }, ending, aborting }: Carried): boolean {
+  return ending || aborting || shared || Math.min(limits.sliceMsMax, limits.cpuMsMax, limits.wallMsMax) < Infinity;
+}
+
+/** Is a limit over that the isle itself has not seen for so much CPU time? */
+function isOverdue({ setup: { limits, shared, spent }, aborting, openedAt }: Carried, cpuMs: number): boolean {
+  const spentMs = Number(Atomics.load(new BigInt64Array(spent), 0)) / 1000;
+  const late = cpuMs - STUCK_MS;
+  return late >= (shared ? limits.sliceSharedMsMax : limits.sliceMsMax) || late >= limits.cpuMsMax - spentMs
+    || (late >= 0 && performance.now() - openedAt > limits.wallMsMax) || (aborting && late >= limits.taskAbortMsMax);
 }
 
 /** Where isles are placed. */

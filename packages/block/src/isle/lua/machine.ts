@@ -29,6 +29,8 @@ export interface StateHost {
   /** Bytes written by C code: descriptor 1 or 2. */
   write(descriptor: number, bytes: Uint8Array): void;
   now(): number;
+  /** Bytes of memory now, what the host holds included. */
+  sized(bytes: number): void;
   /** Called now and then by work done here on behalf of a script; throws when that is to end. */
   worked(): void;
   /** Resolves with the next budget once the VM may go on; absent = this VM is never suspended. */
@@ -111,6 +113,11 @@ export class LuaMachine {
   #view(): void {
     this.memory.bytes = new Uint8Array(this.x.memory.buffer);
     this.memory.words = new Int32Array(this.x.memory.buffer);
+    this.#sized();
+  }
+
+  #sized(): void {
+    this.#host.sized(this.memory.bytes.length + this.heldBytes);
   }
 
   #grow(need: number): number {
@@ -137,10 +144,12 @@ export class LuaMachine {
   hold(bytes: number): void {
     if (bytes > this.bytesLeft) throw new OutOfMemory();
     this.heldBytes += bytes;
+    this.#sized();
   }
 
   letGo(bytes: number): void {
     this.heldBytes -= bytes;
+    this.#sized();
   }
 
   /**

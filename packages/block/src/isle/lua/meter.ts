@@ -76,9 +76,11 @@ export class Meter {
     this.#sliceAt = this.#runAt;
     this.#cpuAt = this.#vm.host.cpu();
     this.#runMs = this.#vm.host.spent(0);
+    this.#vm.host.beat();
   }
 
   pause(): void {
+    this.#vm.host.rests();
     if (!this.#runs) return;
     const ms = this.#vm.host.cpu() - this.#cpuAt;
     this.#cpuMs += ms;
@@ -124,6 +126,7 @@ export class Meter {
   check(): number {
     const { host, alarms } = this.#vm;
     const now = host.monotonic();
+    host.beat();
     if (this.#ending === null) {
       if (host.killRequested()) this.end(new Terminate("cancelled", "cancelled"));
       else {

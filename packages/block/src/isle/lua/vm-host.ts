@@ -51,6 +51,12 @@ export interface VmHost {
   warn(text: string): void;
   /** A message for this thread has not been looked at: a shared isle gives way for it. */
   messageWaits(): boolean;
+  /** Called at each poll and turn: the thread is not stuck. */
+  beat(): void;
+  /** Called after the last turn: nothing runs. */
+  rests(): void;
+  /** Bytes of the isle's memory now, what the host holds for it included. */
+  sized(bytes: number): void;
   /** Called at each poll: a chance to send what waits. */
   polled(now: number): void;
 }

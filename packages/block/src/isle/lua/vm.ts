@@ -50,6 +50,7 @@ export class LuaVm implements Metered {
       call: (L, fn) => this.#inHost(L, this.#functions[fn] as HostFunction),
       resumed: (L) => this.#inHost(L, (T) => this.#resumed(T)),
       hook: (L) => this.#hook(L), write: (fd, bytes) => host.write(fd, bytes), now: () => host.now(),
+      sized: (bytes) => host.sized(bytes),
       ...(options.shared ? { suspending: () => this.meter.giveWay() } : {}),
     }, options.limits.bytesMax);
     this.tasks = new Scheduler(() => this.#loop.wake());

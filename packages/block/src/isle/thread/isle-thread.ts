@@ -41,10 +41,24 @@ function hear(message: ToThread): void {
     if (message.t === "close") post({ t: "closed", isle: message.isle });
     return;
   }
+  const before = Atomics.load(bell, BELL.isle);
+  beat(message.isle);
   if (message.t === "close") {
     tenants.delete(message.isle);
     tenant.close(() => post({ t: "closed", isle: message.isle }));
   } else tenant.hear(message);
+  workFor(before);
+}
+
+/** For the host to see: the thread works for this isle; 0 = it rests. */
+function workFor(isle: number): void {
+  Atomics.store(bell, BELL.isle, isle);
+}
+
+/** For the host to see: the thread goes on. */
+function beat(isle: number): void {
+  workFor(isle);
+  Atomics.add(bell, BELL.beats, 1);
 }
 
 /** An isle that cannot even begin (its globals do not fit its memory) dies as one that ran. */
@@ -53,7 +67,7 @@ function open({ isle, setup }: ToThread & { t: "open" }): void {
     const tenant = new Tenant(isle, setup, {
       module: module as WebAssembly.Module, post, pump,
       messageWaits: () => Atomics.load(bell, BELL.rings) !== heard, soon,
-      install: installFaces,
+      beat: () => beat(isle), rests: () => workFor(0), install: installFaces,
     });
     tenants.set(isle, tenant);
     if (data.saveCode !== undefined) {

@@ -18,13 +18,16 @@ export interface ThreadData {
   readonly saveCode?: string;
 }
 
-/** Words of the thread's shared memory. */
-export const BELL = { rings: 0, waiting: 1, words: 2 } as const;
+/**
+ * Words of the thread's shared memory: messages sent; it waits for one; its beats, one at each poll and message;
+ * the isle it works for, 0 while it rests.
+ */
+export const BELL = { rings: 0, waiting: 1, beats: 2, isle: 3, words: 4 } as const;
 /**
  * Words of an isle's shared memory: the host wants its end; the event whose handler is to stop; bytes of
- * output and notes the host has worked off (modulo 2^32); the isle waits for that.
+ * output and notes the host has worked off (modulo 2^32); the isle waits for that; bytes of its memory.
  */
-export const CONTROL = { kill: 0, abortEvent: 1, outputAcked: 2, outputWaits: 3, words: 4 } as const;
+export const CONTROL = { kill: 0, abortEvent: 1, outputAcked: 2, outputWaits: 3, bytes: 4, words: 5 } as const;
 
 /** Everything an isle needs before its first line of script. */
 export interface IsleSetup {

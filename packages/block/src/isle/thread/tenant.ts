@@ -20,6 +20,9 @@ export interface ThreadParts {
   post(message: FromThread, move?: Uint8Array): void;
   pump(ms: number): boolean;
   messageWaits(): boolean;
+  /** The isle is at work and goes on; it rests. */
+  beat(): void;
+  rests(): void;
   soon(work: () => void): void;
   /** Puts the bridges into the fresh isle. */
   install(isle: Tenant): void;
@@ -78,7 +81,8 @@ export class Tenant {
         else this.output.write(bytes);
       },
       caughtUp: (L) => this.caughtUp(L), pump: (ms) => parts.pump(ms),
-      messageWaits: () => parts.messageWaits(),
+      messageWaits: () => parts.messageWaits(), beat: () => parts.beat(), rests: () => parts.rests(),
+      sized: (bytes) => Atomics.store(control, CONTROL.bytes, bytes),
       polled: (now) => this.output.polled(now), died: (why) => this.#died(why),
       later: (work) => setImmediate(work), soon: (work) => parts.soon(work),
       warn: (text) => this.note("warn", "lua", text),
