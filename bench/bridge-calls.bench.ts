@@ -10,7 +10,8 @@ import { type Figures, ratioRow, rounds, takeTurns } from "./support/figures.ts"
 import { onOneCore } from "./support/one-core.ts";
 import { pingPong } from "./support/workers.ts";
 
-const CALLS = 200;
+/** Enough for the code to be compiled, as in a block that lives long. */
+const CALLS = 1000;
 /** About 10 KiB: what an agent gets from a tool. */
 const RECORDS = JSON.stringify(Array.from({ length: 90 }, (_, i) => ({
   id: i, name: `record ${i}`, price: i * 1.25, tags: ["alpha", "beta"], open: i % 2 === 0, note: "a plain sentence, neither short nor long",

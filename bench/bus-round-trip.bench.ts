@@ -7,7 +7,8 @@ import { ratioRow, rounds, takeTurns } from "./support/figures.ts";
 import { onAllCores, onOneCore } from "./support/one-core.ts";
 import { pingPong } from "./support/workers.ts";
 
-const TRIPS = 200;
+/** Enough for the code to be compiled, as in a block that lives long. */
+const TRIPS = 1000;
 const KIB = "x".repeat(1024);
 const ECHOES = `
 bus.on("handler isle", function(ev) return ev.payload end)

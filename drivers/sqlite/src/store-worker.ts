@@ -18,6 +18,8 @@ class StoreWorker {
   readonly #files: Readonly<Record<StoreName, StoreFile>>;
   #answers: StoreAnswer[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #lastTurnAt = 0;
   #immediate: NodeJS.Immediate | undefined;
 
   constructor(port: MessagePort, data: StoreWorkerData) {
@@ -47,8 +49,9 @@ class StoreWorker {
   }
 
   #turn(): void {
-    clearTimeout(this.#timer);
-    clearImmediate(this.#immediate);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#immediate !== undefined) clearImmediate(this.#immediate);
+    this.#timer = this.#immediate = undefined;
     for (let more = receiveMessageOnPort(this.#port); more; more = receiveMessageOnPort(this.#port)) {
       this.#take(more.message as StoreRequest[]);
     }
@@ -61,7 +64,15 @@ class StoreWorker {
     const waitMs = Math.min(...this.#all().map((file) => file.waitMs(now)));
     if (waitMs === 0) this.#immediate = setImmediate(() => this.#turn());
     else if (waitMs < Infinity) this.#timer = setTimeout(() => this.#turn(), waitMs);
-    else this.#timer = setTimeout(() => this.#all().forEach((file) => file.checkpoint()), IDLE_MS);
+    this.#lastTurnAt = now;
+    if (this.#idle === undefined) this.#idle = setTimeout(() => this.#rest(), IDLE_MS);
+  }
+
+  /** One timer for many turns, since one for each would cost as much as a read. */
+  #rest(): void {
+    const left = this.#lastTurnAt + IDLE_MS - performance.now();
+    this.#idle = left > 0 ? setTimeout(() => this.#rest(), left) : undefined;
+    if (left <= 0) this.#all().forEach((file) => file.checkpoint());
   }
 
   #all(): readonly StoreFile[] {

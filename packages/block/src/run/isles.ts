@@ -10,6 +10,7 @@ import type { IsleHandle, IslePlacing } from "../isle/host/threads.ts";
 import {
   type Arg, CONTROL, type FromThread, type IsleEvent, type IsleSetup, type MovedFunction, type Outcome, type Role,
 } from "../isle/thread/protocol.ts";
+import { LateAbort } from "./late-abort.ts";
 
 export interface IslesParts {
   readonly placing: IslePlacing;
@@ -28,7 +29,7 @@ type Died = (FromThread & { t: "died" })["why"];
 interface Open {
   readonly role: Role;
   readonly handle: IsleHandle;
-  readonly calls: Map<number, AbortController>;
+  readonly calls: Map<number, LateAbort>;
   readonly queue: (FromThread & { t: "call" })[];
   /** Whose trace the handler of an event goes on with. */
   readonly traces: Map<number, TraceContext>;
@@ -202,7 +203,7 @@ export class RunIsles {
       isle.queue.push(message);
       return;
     }
-    const abort = new AbortController();
+    const abort = new LateAbort();
     isle.calls.set(message.call, abort);
     const done = (): void => {
       isle.calls.delete(message.call);
@@ -223,7 +224,7 @@ export class RunIsles {
     try {
       const op = this.#parts.ops()[message.op];
       if (op === undefined) throw blockError("runtime.failed", `runtime error: ${message.op} is not available`);
-      const value = op(message.args, this.#opCall(isle, message, abort.signal));
+      const value = op(message.args, this.#opCall(isle, message, abort));
       if (value instanceof Promise) value.then(reply, fail);
       else reply(value);
     } catch (error) {
@@ -231,10 +232,13 @@ export class RunIsles {
     }
   }
 
-  #opCall(isle: Open, message: FromThread & { t: "call" }, signal: AbortSignal): OpCall {
+  #opCall(isle: Open, message: FromThread & { t: "call" }, abort: LateAbort): OpCall {
     const { role } = isle;
     return {
-      isle: role, owner: `${role}:${message.task}`, signal,
+      get signal() {
+        return abort.signal;
+      },
+      isle: role, owner: `${role}:${message.task}`,
       trace: isle.traces.get(message.event ?? 0) ?? this.#parts.trace,
       ...(message.leftMs === undefined ? {} : { deadlineMs: message.leftMs }),
       callback: (ref, args, o) => this.callback(role, ref, args, o),

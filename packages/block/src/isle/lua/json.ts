@@ -5,7 +5,6 @@ import { type DecodeRules, decodeJson, JsonProblem } from "./json-decode.ts";
 import { EncodeProblem, JsonEncoder } from "./json-encode.ts";
 import type { LuaState } from "./state.ts";
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class LuaJson {
@@ -73,13 +72,11 @@ export class LuaJson {
 
   /** Pushes the value of a text that came from the host. */
   decodeText(L: number, text: string, rules: "S" | "J", what: string): void {
-    const bytes = encoder.encode(text);
-    const p = this.#state.copyIn(bytes);
+    const at = this.#state.copyTextIn(text);
     try {
-      const at = { p, size: bytes.length };
       this.#guard(() => decodeJson(this.#state, L, this.#decode[rules], at), "json.decode", what);
     } finally {
-      this.#state.free(p);
+      this.#state.free(at.p);
     }
   }
 

@@ -243,6 +243,18 @@ export class LuaMachine {
     return p;
   }
 
+  /** A text as UTF-8 in the VM's heap; see `copyIn`. */
+  copyTextIn(text: string): { p: number; size: number } {
+    if (text.length > SCRATCH_UNITS) {
+      const bytes = encoder.encode(text);
+      return { p: this.copyIn(bytes), size: bytes.length };
+    }
+    const room = text.length * 3 + 1;
+    const p = this.x.malloc(room);
+    if (p === 0) throw new OutOfMemory();
+    return { p, size: encoder.encodeInto(text, this.memory.bytes.subarray(p, p + room)).written };
+  }
+
   // ---- numbers
 
   /** Integers as number or bigint, floats as number. */
