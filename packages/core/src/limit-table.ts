@@ -57,7 +57,7 @@ export const LIMIT_GROUPS = {
   "Isle: ending": {
     softStopMs: limit("ms", 100, "What a catchable abort gets before the uncatchable one.",
       [null, "isle kill"]),
-    taskAbortMsMax: limit("ms", 500, "What the abort of a running task may take.", [null, "isle kill"]),
+    taskAbortMsMax: limit("ms", 500, "What the abort of a running task may take, in CPU time of its isle.", [null, "isle kill"]),
     isleEndMsMax: limit("ms", 250, "Closing of the isles at the end of a run.", [null, "`unfinished`"]),
     handlerRestartsMax: limit("count", 3, "Restarts of a handler isle within `handlerRestartWindowMs`.",
       ["isle.crashed", "the run fails"]),
