@@ -178,8 +178,9 @@ test("an error nobody can join any more is told while the script goes on", async
     std.task.spawn(function() error("lost", 0) end)
     std.task.yield()
     collectgarbage() collectgarbage()
+    bus.on("x", function() end)
     bus.serve()`);
-  await run.ready;
+  await run.request("x", null);
   await until(() => warnings(log).length === 1);
   await run.stop();
   assert.deepEqual(warnings((await end).log), ["task t1 failed and nobody joined it: lost"]);
