@@ -7,6 +7,7 @@
  *   text, or `{error = text}`; `on_turn(info)`, `on_delta(event)`, `on_progress`, `on_log`, `sampling`.
  * - `agent.tools(json)` → the list of tools that a run with these lists and groups would have.
  * - `model.call(request)` → one call of a model: see model-port.ts.
+ * - `model.provider(base_url?)` → the provider whose key can be used there, `openai` when both can or none.
  *
  * None of them raises: what is wrong is in the result.
  */
@@ -42,6 +43,10 @@ export function agentOps(env: OpEnv): Ops {
       return toJson(collectTools(lists, groups).map(({ name, description = "", input_schema = {}, raw }) =>
         raw ?? { name, description, input_schema }));
     },
+    "model.provider": ([baseUrl]) => {
+      const choice = typeof baseUrl === "string" ? { baseUrl } : {};
+      return ["openai", "anthropic"].find((provider) => hasKey(env, { ...choice, provider })) ?? "openai";
+    },
     "model.call": async ([text], call) => {
       try {
         return toJson(await callModel(fieldsOf(readJson(text)), env, call));
@@ -50,6 +55,15 @@ export function agentOps(env: OpEnv): Ops {
       }
     },
   };
+}
+
+function hasKey({ models }: OpEnv, choice: Parameters<OpEnv["models"]>[0]): boolean {
+  try {
+    models(choice);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function readJson(text: Value | undefined): Json {

@@ -27,7 +27,7 @@ export interface LazyAgent {
   close(): Promise<void>;
 }
 
-const NAMES = ["agent.run", "agent.tools", "model.call"];
+const NAMES = ["agent.run", "agent.tools", "model.call", "model.provider"];
 
 export function lazyAgent(parts: LazyAgentParts, limits: BlockLimits): LazyAgent {
   const open: AsyncDisposable[] = [];

@@ -1,6 +1,6 @@
 -- `require("agent")`: a thin face of the agent loop in TypeScript (spec: block 6.1).
 local _, _, own = ...
-local type, pairs, ipairs, pcall, tostring, setmetatable = type, pairs, ipairs, pcall, tostring, setmetatable
+local type, pairs, ipairs, next, pcall, tostring, setmetatable = type, pairs, ipairs, next, pcall, tostring, setmetatable
 local M = {}
 
 -- what is plain data goes over as it is; functions and tools have their own way
@@ -30,6 +30,19 @@ local function extras(given)
   return defs, handlers
 end
 
+-- servers without their functions, and the functions by the name of the server
+local function servers(given)
+  if type(given) ~= "table" then return given, {} end
+  local specs, samplers = {}, {}
+  for i, one in ipairs(given) do
+    local spec = {}
+    for key, value in pairs(one) do if type(value) ~= "function" then spec[key] = value end end
+    if type(one.sampling) == "function" then spec.sampling, samplers[one.name] = true, one.sampling end
+    specs[i] = spec
+  end
+  return specs, samplers
+end
+
 local function answer(value)
   if type(value) == "table" then return own.json(value) end
   return tostring(value)
@@ -41,6 +54,9 @@ local function run(opts)
     if not SPECIAL[key] and type(value) ~= "function" then data[key] = value end
   end
   data.tools = tool.schema()
+  if opts.sampling == true then data.sampling = true end
+  local samplers
+  data.mcp_servers, samplers = servers(opts.mcp_servers)
   local handlers
   data.extra_tools, handlers = extras(opts.extra_tools)
   last = last + 1
@@ -50,8 +66,16 @@ local function run(opts)
     api_key_env = opts.api_key_env, max_tokens = opts.max_tokens, temperature = opts.temperature, timeout = opts.timeout,
   }
   local guard <close> = setmetatable({id}, ENDED)
+  local sampling = opts.sampling
+  if next(samplers) then
+    functions.sampling = function(server, params)
+      own.enter(id)
+      local fn = samplers[server] or type(sampling) == "function" and sampling
+      return fn and fn(server, params)
+    end
+  end
   for _, name in ipairs(CALLBACKS) do
-    local fn = opts[name]
+    local fn = not functions[name] and opts[name]
     if type(fn) == "function" then
       functions[name] = function(...)
         own.enter(id)

@@ -8,11 +8,6 @@ local M = {MAX_ITERS = 5, STAGNATION = 3, TOOL_CALLS_PER_ITER = 8}
 
 -- ---- what is told while it runs
 
-local function dumping()
-  local level = std.env.get("ATOLL_LLM_DUMP") or std.env.get("AGENT_BLOCK_LLM_DUMP")
-  return level == "meta" or level == "full"
-end
-
 local function note(job, event, fields)
   if not job.dumps then return end
   local line = {prefix = "ab.obs", event = event, component = "compile_loop", tool = job.name}
@@ -282,9 +277,9 @@ local function run(conf, input)
   local diff = conf.edit_mode == "diff"
   if many and not diff then error("multi-file mode requires edit_mode=diff", 0) end
   need(type(input.spec) == "string" and input.spec ~= "", "spec (string) is required")
-  local settings = model.settings(conf.llm or {})
+  local settings, dumps = model.settings(conf.llm or {})
   local job = {
-    name = conf.name, runner = conf.runner, on_iter = conf.on_iter, max_iters = conf.max_iters, dumps = dumping(),
+    name = conf.name, runner = conf.runner, on_iter = conf.on_iter, max_iters = conf.max_iters, dumps = dumps,
     lang = type(input.lang) == "string" and input.lang or conf.lang, spec = input.spec, many = many, diff = diff,
     settings = settings, files = files.open(paths, settings), messages = {}, tools = {},
   }

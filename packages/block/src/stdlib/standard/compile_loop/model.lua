@@ -15,16 +15,11 @@ local function running()
   return type(context) == "table" and context or {}
 end
 
-local function has_key(name)
-  local key = std.env.get(name)
-  return key ~= nil and key ~= ""
-end
-
 local function provider(llm, context)
   if is_set(llm.provider) then return llm.provider end
   if is_set(context.provider) then return context.provider end
-  if is_set(llm.api_key) or is_set(llm.api_key_env) or has_key("OPENAI_API_KEY") then return "openai" end
-  return has_key("ANTHROPIC_API_KEY") and "anthropic" or "openai"
+  if is_set(llm.api_key) or is_set(llm.api_key_env) then return "openai" end
+  return own.call("model.provider", is_set(llm.base_url) and llm.base_url or nil)
 end
 
 -- how each provider is told not to think
@@ -33,8 +28,9 @@ local NO_THINKING = {
   openai = {chat_template_kwargs = {enable_thinking = false}},
 }
 
---- Settings of a model call: what `llm` leaves open comes from the running agent.run.
+--- Settings of a model call: what `llm` leaves open comes from the running agent.run. And whether to tell each step.
 function M.settings(llm)
+  local program = own.call("compile_loop.settings")
   local context = running()
   local s = {provider = provider(llm, context)}
   -- hosts, models and keys of another provider are of no use
@@ -47,9 +43,9 @@ function M.settings(llm)
   local keys = (is_set(llm.api_key) or is_set(llm.api_key_env)) and llm or context
   s.api_key = is_set(keys.api_key) and keys.api_key or nil
   s.api_key_env = is_set(keys.api_key_env) and keys.api_key_env or nil
-  s.temperature = s.temperature or tonumber(std.env.get("COMPILE_LOOP_LLM_TEMPERATURE") or "") or 0.0
+  s.temperature = s.temperature or program.temperature or 0.0
   if llm.disable_thinking == true then s.extra_body = NO_THINKING[s.provider] end
-  return s
+  return s, program.dumps
 end
 
 local function why(reply)
