@@ -13,8 +13,8 @@ export interface Pipe {
   setProtocolVersion?(version: string): void;
 }
 
-/** Code of an error answer that no server sent. */
-export const LOCAL_ERROR = -32_000;
+/** Code of an error answer that no server sent; not the -32000 with which the SDK says that it is closed. */
+export const LOCAL_ERROR = -32_098;
 
 /** An answer in place of the one that will not come. */
 export function failure(id: number, message: string): Message {

@@ -133,7 +133,8 @@ function toProblem(error: unknown): RequestProblem {
   if (error instanceof McpError) {
     const { code } = error;
     const text = error.message.replace(/^MCP error -?\d+: /, "");
-    const kind = code === ErrorCode.ConnectionClosed ? "closed" : "rpc";
+    // servers use this code for anything
+    const kind = code === ErrorCode.ConnectionClosed && text === "Connection closed" ? "closed" : "rpc";
     return new RequestProblem(kind, text, { cause: error, rpcCode: code });
   }
   const { message, issues } = error as { message?: string; issues?: readonly { path: unknown[]; message: string }[] };

@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 const modules = `${ROOT}node_modules/@modelcontextprotocol`;
 
 /** Globals that every script here gets. */
-const PLACES = {
+export const PLACES = {
   NODE: process.execPath, RAW: fileURLToPath(new URL("fixtures/raw-server.ts", import.meta.url)),
   EVERYTHING: `${modules}/server-everything/dist/index.js`, FILES: `${modules}/server-filesystem/dist/index.js`,
   MEMORY: `${modules}/server-memory/dist/index.js`,
