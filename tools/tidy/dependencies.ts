@@ -14,6 +14,12 @@ const MANY_DOORS: Readonly<Record<string, string>> = {
   "fast-check": "arbitraries of the testkit",
 };
 
+/** Package → a second door of its own, and why. */
+const SECOND_DOORS: Readonly<Record<string, string>> = {
+  // A client is a bridge of the block, a server is a command of the program: neither loads the other's half.
+  "@modelcontextprotocol/sdk": "packages/atoll/src/mcp/sdk-server.ts",
+};
+
 export function checkDependencies(tree: Tree): readonly Finding[] {
   return [...checkDoorsOfDependencies(tree), ...checkUnused(tree)];
 }
@@ -25,7 +31,7 @@ function checkDoorsOfDependencies(tree: Tree): readonly Finding[] {
     if (file.isTest) continue;
     for (const { specifier, line } of file.facts?.imports ?? []) {
       const name = packageName(specifier);
-      if (!isThirdParty(tree, specifier) || name in MANY_DOORS) continue;
+      if (!isThirdParty(tree, specifier) || name in MANY_DOORS || SECOND_DOORS[name] === file.path) continue;
       const door = doors.get(name) ?? file;
       doors.set(name, door);
       if (door === file) continue;

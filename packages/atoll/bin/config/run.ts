@@ -67,8 +67,8 @@ export function decideRun(sources: RunSources): Decided<RunPlan> {
       script: script(d, sources.given), project: d.path(s.flag("project"), "."), args: sources.given.rest,
       ...(prompt === undefined ? {} : { prompt }), ...(context === undefined ? {} : { context }),
       mcpTimeoutMs: 1_000 * d.number(s.flag("mcp-timeout-secs"), { min: 1, max: 2_147_483 }, 30),
-      ...grants(d, s, sources.grants), ...(secretKey === undefined ? {} : { secretKey }),
-      log: log(d, s, sources.rustLog), limits: limits(d, s), trace: trace(d, s),
+      ...decideGrants(d, s, sources.grants), ...(secretKey === undefined ? {} : { secretKey }),
+      log: decideLog(d, s, sources.rustLog), limits: decideLimits(d, s), trace: trace(d, s),
       ...(result === undefined ? {} : { result }),
       ...checkOthers(d, s),
     };
@@ -76,7 +76,7 @@ export function decideRun(sources: RunSources): Decided<RunPlan> {
 }
 
 /** Flags, and the variables behind them. */
-class Sources {
+export class Sources {
   readonly #from: RunSources;
 
   constructor(from: RunSources) {
@@ -132,9 +132,9 @@ const ALLOW = [
   ["allow-env", "env"], ["allow-mcp", "mcp"],
 ] as const;
 
-type GrantPlan = Pick<RunPlan, "grants" | "secrets">;
+export type GrantPlan = Pick<RunPlan, "grants" | "secrets">;
 
-function grants(d: Decision, s: Sources, listed: readonly PlacedGrant[]): GrantPlan {
+export function decideGrants(d: Decision, s: Sources, listed: readonly PlacedGrant[]): GrantPlan {
   const all: PlacedGrant[] =
     [...listed, ...s.all("grant").map(({ where, text }) => ({ where, text: text.trim() }))];
   for (const [flag, verb] of ALLOW) {
@@ -157,7 +157,7 @@ function grants(d: Decision, s: Sources, listed: readonly PlacedGrant[]): GrantP
     secrets: named.includes(undefined) ? undefined : named.filter((name) => name !== undefined) };
 }
 
-function log(d: Decision, s: Sources, rustLog: string | undefined): LogPlan {
+export function decideLog(d: Decision, s: Sources, rustLog: string | undefined): LogPlan {
   const level = s.either("log", "LOG");
   const fallback = (parseLogFilter("info") as { filter: LogFilter }).filter;
   const filter = (): LogFilter => {
@@ -178,7 +178,7 @@ function log(d: Decision, s: Sources, rustLog: string | undefined): LogPlan {
 
 const MIB = 1_048_576;
 
-function limits(d: Decision, s: Sources): Partial<BlockLimits> {
+export function decideLimits(d: Decision, s: Sources): Partial<BlockLimits> {
   const seconds = d.take(s.flag("timeout"), (text) => {
     const read = readNumber(text, { min: 0, max: 1e9, fraction: true });
     return read.ok && read.value === 0 ? { ok: false, problem: "0 is not above 0" } : read;

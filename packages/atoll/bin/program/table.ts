@@ -94,6 +94,27 @@ const RUN_FLAGS: readonly Flag[] = [
   HELP,
 ];
 
+/** Flags of `run` that mean the same elsewhere. */
+function ofRun(...names: readonly string[]): Flag[] {
+  return RUN_FLAGS.filter(({ name }) => names.includes(name));
+}
+
+const MCP_FLAGS: readonly Flag[] = [
+  { name: "script", short: "s", value: "PATH", repeat: true, complete: "file",
+    what: "Also serve the tools that this script registers, under its name." },
+  { name: "http", value: "[HOST:]PORT", default: "stdio",
+    what: "Serve over HTTP at /mcp; the host is 127.0.0.1 unless it is named. Port 0 takes a free one." },
+  { name: "token", value: "TEXT", setting: "MCP_TOKEN", default: "a random one, printed",
+    what: "What clients send as Authorization: Bearer. Better as a variable: flags are visible in process lists." },
+  { name: "no-token", what: "Ask for no token; only on this machine: any local program may then call the tools." },
+  ...ofRun("grant", "grants", "allow-net", "allow-run", "allow-read", "allow-write", "allow-env", "allow-mcp",
+    "log", "log-format"),
+  { name: "log-to", value: "WHERE", setting: "LOG_TO", default: "stderr", complete: "file",
+    what: "stderr, none, or a file to append to." },
+  ...ofRun("memory"),
+  HELP,
+];
+
 const MOCK_FLAGS: readonly Flag[] = [
   { name: "port", value: "N", default: "a free one", what: "Port to listen on; always on 127.0.0.1." },
   { name: "record", value: "FILE", complete: "file",
@@ -169,6 +190,18 @@ export const COMMANDS: readonly Command[] = [
       ["atoll doctor --grants grants.toml --json", "with a grants file, for a program to read"],
     ],
     exits: [["0", "nothing is missing"], ["1", "something is missing or broken"], ["2", "wrong flags"]],
+  },
+  {
+    name: "mcp", usage: "[FLAGS] [DIR]", complete: "folder",
+    what: "Serve the tools of a project's blocks, and its docs, to MCP clients.",
+    flags: MCP_FLAGS,
+    examples: [
+      ["atoll mcp ~/project", "over standard input and output, as a client starts it"],
+      ["atoll mcp -s tools.lua --allow-net=api.example.com", "the tools of a script, which may reach one host"],
+      ["ATOLL_MCP_TOKEN=… atoll mcp --http 8080 ~/project", "over HTTP, for clients on this machine"],
+    ],
+    exits: [["0", "the client went away, or SIGINT, SIGTERM, SIGHUP"], ["1", "it could not start"],
+      ["2", "wrong flags or settings"]],
   },
   {
     name: "mock-model", usage: "[FLAGS] FILE", complete: "file",
