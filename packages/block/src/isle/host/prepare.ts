@@ -1,6 +1,6 @@
 /** Run once by the build, in the built code: compiles what each thread would have to compile at its start. */
 import { join } from "node:path";
-import type { FromThread, IsleSetup } from "../thread/protocol.ts";
+import { CONTROL, type FromThread, type IsleSetup } from "../thread/protocol.ts";
 import { loadLuaModule } from "../lua-module.ts";
 import { ownThreads } from "./threads.ts";
 

@@ -4,19 +4,33 @@
  * modules, and the last searcher knows the embedded blocks.
  */
 import type { Tenant } from "../../thread/tenant.ts";
-import { runLua } from "./face.ts";
 import { askHost } from "./host-call.ts";
+import { runLazily } from "./later.ts";
 import { Loading } from "./loading.ts";
 import { ownDoors } from "./own-doors.ts";
+import type { HostFunction } from "../vm.ts";
+
+const FIRST = String.raw`
+local later, shared, path, textonly, keep = ...
+local package = package
+shared.package, shared.loaded, shared.preload, shared.stdin = package, package.loaded, package.preload, io.stdin
+require, loadfile, dofile = later("require"), later("loadfile"), later("dofile")
+if textonly then load = later("load") end
+package.searchpath = later("searchpath")
+package.searchers = {later("preloaded"), later("found"), later("standard")}
+package.path = path
+keep(later("requireall"))
+`;
 
 const SOURCE = String.raw`
-local ask, doors, enter, leave, path, textonly, keep = ...
+local shared, ask, doors, enter, leave, textonly = ...
 -- as deep as the C stack of Lua lets modules be nested
 local DEPTH_MAX = 193
-local package, loaded, preload = package, package.loaded, package.preload
+local package, loaded, preload, stdin = shared.package, shared.loaded, shared.preload, shared.stdin
+local lib = {}
 local load, pcall, error, type, tostring, select = load, pcall, error, type, tostring, select
 local gsub, gmatch, find, sub, concat = string.gsub, string.gmatch, string.find, string.sub, table.concat
-local rawget, setmetatable, running, stdin = rawget, setmetatable, coroutine.running, io.stdin
+local rawget, setmetatable, running = rawget, setmetatable, coroutine.running
 
 local function bad(at, what, problem)
   error("bad argument #" .. at .. " to '" .. what .. "' (" .. problem .. ")", 3)
@@ -34,9 +48,9 @@ if textonly then
     if f then return nil, "attempt to load a text chunk (mode is '" .. mode .. "')" end
     return nil, problem
   end
-  _G.load = loadtext
+  lib.load = loadtext
 end
-local load = _G.load
+local load = lib.load or load
 
 local function system(what, name, e)
   local facts = type(e) == "table" and e.facts
@@ -52,14 +66,14 @@ local function source(name)
   return nil, system(isfolder and "cannot read" or "cannot open", name, text)
 end
 
-function loadfile(name, mode, ...)
+function lib.loadfile(name, mode, ...)
   if name ~= nil and not isstring(name) then bad(1, "loadfile", "string expected, got " .. type(name)) end
   local text, chunk = source(name)
   if not text then return nil, chunk end
   return load(text, chunk, mode, ...)
 end
 
-function dofile(name)
+function lib.dofile(name)
   if name ~= nil and not isstring(name) then bad(1, "dofile", "string expected, got " .. type(name)) end
   local text, chunk = source(name)
   local f, problem
@@ -77,7 +91,7 @@ local function candidates(name, path, sep, rep)
 end
 local function miss(files) return "no file '" .. concat(files, "'\n\tno file '") .. "'" end
 
-function package.searchpath(...)
+function lib.searchpath(...)
   local name, path, sep, rep = ...
   local n = select("#", ...)
   if not isstring(name) then bad(1, "searchpath", "string expected, got " .. got(n, 1, name)) end
@@ -97,34 +111,33 @@ end
 -- doors to the host that only our own blocks get, made when the first of them is required
 local own
 
-package.searchers = {
-  function(name)
-    local loader = preload[name]
-    if loader ~= nil then return loader, ":preload:" end
-    return "no field package.preload['" .. name .. "']"
-  end,
-  function(name)
-    local path = package.path
-    if not isstring(path) then error("'package.path' must be a string", 0) end
-    local files = candidates(name, tostring(path), ".", "/")
-    local found = ask("module.find", files, true)
-    if not found then return miss(files) end
-    local file = files[found.at]
-    if (depth[running()] or 0) > DEPTH_MAX then broken(name, file, "C stack overflow") end
-    local loader, problem = load(found.source, "@" .. file)
-    if not loader then broken(name, file, problem) end
-    return loader, file
-  end,
-  function(name)
-    local found = ask("module.embedded", name)
-    if not found then return "no embedded block '" .. name .. "'" end
-    local block, problem = load(found.source, found.chunk)
-    if not block then error(problem, 0) end
-    own = own or doors()
-    return function(name, data) return block(name, data, own) end, sub(found.chunk, 2)
-  end,
-}
-package.path = path
+function lib.preloaded(name)
+  local loader = preload[name]
+  if loader ~= nil then return loader, ":preload:" end
+  return "no field package.preload['" .. name .. "']"
+end
+
+function lib.found(name)
+  local path = package.path
+  if not isstring(path) then error("'package.path' must be a string", 0) end
+  local files = candidates(name, tostring(path), ".", "/")
+  local found = ask("module.find", files, true)
+  if not found then return miss(files) end
+  local file = files[found.at]
+  if (depth[running()] or 0) > DEPTH_MAX then broken(name, file, "C stack overflow") end
+  local loader, problem = load(found.source, "@" .. file)
+  if not loader then broken(name, file, problem) end
+  return loader, file
+end
+
+function lib.standard(name)
+  local found = ask("module.embedded", name)
+  if not found then return "no embedded block '" .. name .. "'" end
+  local block, problem = load(found.source, found.chunk)
+  if not block then error(problem, 0) end
+  own = own or doors()
+  return function(name, data) return block(name, data, own) end, sub(found.chunk, 2)
+end
 
 local function findloader(name)
   local searchers, told = package.searchers, {}
@@ -148,7 +161,7 @@ function guard.__close(g)
   if g.owns then leave(g.name) end
 end
 
-function require(...)
+function lib.require(...)
   local name = ...
   if not isstring(name) then bad(1, "require", "string expected, got " .. got(select("#", ...), 1, name)) end
   name = tostring(name)
@@ -168,21 +181,25 @@ function require(...)
   return loaded[name], data
 end
 
-local require = require
-keep(function(...)
-  for i = 1, select("#", ...) do require((select(i, ...))) end
-end)
+function lib.requireall(...)
+  for i = 1, select("#", ...) do lib.require((select(i, ...))) end
+end
+
+return lib
 `;
 
 export function installRequire(isle: Tenant): void {
   const { state } = isle.vm;
-  const loading = new Loading(isle.vm);
-  runLua(isle, "require", SOURCE, [
-    askHost(isle), ownDoors(isle),
-    loading.enter, loading.leave, isle.setup.packagePath, isle.setup.textOnly,
-    (L) => {
-      isle.requirer = state.ref(L);
-      return 0;
+  const { packagePath, textOnly } = isle.setup;
+  const keep: HostFunction = (L) => {
+    isle.requirer = state.ref(L);
+    return 0;
+  };
+  runLazily(isle, "require", { source: FIRST, args: [packagePath, textOnly, keep] }, {
+    source: SOURCE,
+    args: () => {
+      const loading = new Loading(isle.vm);
+      return [askHost(isle), ownDoors(isle), loading.enter, loading.leave, textOnly];
     },
-  ]);
+  });
 }
