@@ -94,7 +94,7 @@ function toOptions(given: Fields, refs: Refs, call: OpCall): AgentOptions {
   const hooks = {
     onTurn: back("on_turn"), onDelta: back("on_delta"), onProgress: back("on_progress"), onLog: back("on_log"),
     sampling: sampling === undefined ? undefined
-      : async (server: string, params: string) => await call.callback(sampling, [server, params], { signal: call.signal }) as Json,
+      : (server: string, params: string, o: { signal: AbortSignal }) => call.callback(sampling, [server, params], o),
   };
   const present = Object.fromEntries(Object.entries(hooks).filter(([, hook]) => hook !== undefined)) as Partial<AgentOptions>;
   return {

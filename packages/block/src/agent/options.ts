@@ -68,8 +68,8 @@ export interface AgentOptions {
   readonly onTurn?: (turn: Turn) => void | Promise<void>;
   readonly onProgress?: (event: Json) => void | Promise<void>;
   readonly onLog?: (event: Json) => void | Promise<void>;
-  /** Answers what a server asks of a model; gives what `mcp.set_sampling_handler` takes. */
-  readonly sampling?: (server: string, params: string) => Promise<Json>;
+  /** Answers servers that ask for a model: true = with that of the run, or as `mcp.set_sampling_handler` has it. */
+  readonly sampling?: true | ((server: string, params: string, o: { readonly signal: AbortSignal }) => Promise<unknown>);
   readonly logMeta?: Partial<TraceContext>;
   readonly signal?: AbortSignal;
 }
@@ -111,7 +111,7 @@ export function readOptions(given: Json): AgentOptions {
     toolTimeoutMs: seconds("tool_timeout"), maxToolResultChars: read.number("max_tool_result_chars"),
     mcpServers: listOf(fieldsOf(given)["mcp_servers"]).map(fieldsOf), enableResources: read.flag("enable_resources"),
     enablePrompts: read.flag("enable_prompts"), progressToLog: read.flag("progress_to_log"), logToStderr: read.flag("log_to_stderr"),
-    stream: read.flag("stream"), logMeta: readMeta(read.fields("log_meta")),
+    sampling: fieldsOf(given)["sampling"] === true ? true : undefined, stream: read.flag("stream"), logMeta: readMeta(read.fields("log_meta")),
   };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as AgentOptions;
 }

@@ -29,8 +29,17 @@ export interface AgentEnv {
   readonly observe?: Observe;
 }
 
+/** What the servers of a run know of it. */
+export interface McpContext {
+  readonly signal: AbortSignal;
+  /** Answers servers that ask for one. */
+  readonly model: ModelPort;
+  readonly trace: TraceContext | undefined;
+  readonly log: AgentEnv["log"];
+}
+
 /** Opens the servers of a run, all or none; they are closed with what it gives. */
-export type OpenMcpServers = (options: AgentOptions, signal: AbortSignal) =>
+export type OpenMcpServers = (options: AgentOptions, context: McpContext) =>
   Promise<AsyncDisposable & { readonly tools: readonly AgentTool[] }>;
 
 export type StoppedBy =
@@ -103,8 +112,10 @@ class AgentRun {
     const goesOn = isInterrupted(stored, prompt);
     const before = closed(stored.length > 0 ? stored : history, "interrupted", { keepLast: goesOn });
     this.#messages = goesOn ? before : withPrompt(before, prompt);
-    const model = this.#env.models({ ...this.#o, trace: { ...this.#env.trace, ...this.#o.logMeta } });
-    await using servers = mcpServers.length === 0 ? undefined : await this.#env.mcp?.(this.#o, this.#signal);
+    const { trace } = this.#env;
+    const model = this.#env.models({ ...this.#o, trace: { ...trace, ...this.#o.logMeta } });
+    const context = { signal: this.#signal, model, trace, log: this.#env.log };
+    await using servers = mcpServers.length === 0 ? undefined : await this.#env.mcp?.(this.#o, context);
     const lists = [this.#o.tools ?? [], servers?.tools ?? [], this.#o.extraTools ?? []];
     this.#tools = new Map(collectTools(lists, this.#o.toolGroups).map((tool) => [tool.name, tool]));
     return await this.#loop(model);

@@ -17,11 +17,10 @@ import type { BusEvent } from "../bus/dispatcher.ts";
 import type { BlockConfig, BlockEvents, OutputSource } from "../config.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { blockError } from "../errors.ts";
-import type { GrantGate } from "../grants/gate.ts";
 import { deniedError } from "../grants/denied.ts";
 import { askGuard, guarded } from "./guarded.ts";
 import type { ModelFact } from "../agent/observe.ts";
-import { type LazyAgent, lazyAgent } from "./lazy-agent.ts";
+import { type LazyAgent, lazyAgent, type LazyAgentParts } from "./lazy-agent.ts";
 import { lazyHttp } from "./lazy-http.ts";
 import { type LazyMcp, lazyMcp } from "./lazy-mcp.ts";
 import type { McpParts } from "../mcp/servers.ts";
@@ -118,7 +117,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     ...(config.http === undefined ? {} : { client: config.http }),
   }, p.limits);
   const mcp = openMcp({ gate, runner, client: http.client, clock: parts.clock, ids: parts.ids }, config, p, links);
-  const agent = agentOf(parts, config, p, { gate, env, kv: stores.kv, links });
+  const agent = agentOf(parts, config, p, { gate, env, kv: stores.kv, mcp: () => mcp.servers(), links });
   const ops: Ops = {
     ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, p.limits),
     ...meshOps({ mesh: config.mesh, gate }, p.limits),
@@ -185,13 +184,14 @@ function calledTool({ target, fields }: FromThread & { t: "note" }): BlockEvents
 
 function agentOf(
   parts: KitParts, config: BlockConfig, p: Prepared,
-  { gate, env, kv, links }: { gate: GrantGate; env: ScriptEnv; kv: () => KvStore; links: KitLinks },
+  o: Pick<LazyAgentParts, "gate" | "kv" | "mcp"> & { readonly env: ScriptEnv; readonly links: KitLinks },
 ): LazyAgent {
   return lazyAgent({
-    gate, grants: p.grants, clock: parts.clock, ids: parts.ids, configured: p.env, env: (name) => env.get(name), kv,
+    gate: o.gate, kv: o.kv, mcp: o.mcp, grants: p.grants, clock: parts.clock, ids: parts.ids, configured: p.env,
+    env: (name) => o.env.get(name),
     ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
     ...(config.http === undefined ? {} : { client: config.http }),
-    secret: (value) => links.secret(value), observe: (fact) => modelCalled(fact, links),
+    secret: (value) => o.links.secret(value), observe: (fact) => modelCalled(fact, o.links),
   }, p.limits);
 }
 

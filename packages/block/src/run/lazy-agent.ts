@@ -4,6 +4,7 @@ import type { HttpClient, Resolver } from "../bridges/http/client.ts";
 import type { Ops } from "../bridges/op.ts";
 import type { GrantGate } from "../grants/gate.ts";
 import type { Grants } from "../grants/parse.ts";
+import type { Mcp } from "../mcp/types.ts";
 import type { Observe } from "../agent/observe.ts";
 
 export interface LazyAgentParts {
@@ -15,6 +16,7 @@ export interface LazyAgentParts {
   readonly configured: Readonly<Record<string, string>>;
   readonly env: (name: string) => string | undefined;
   readonly kv: () => KvStore;
+  readonly mcp: () => Promise<Mcp>;
   readonly resolver?: Resolver;
   /** The host's own client; stays the host's. */
   readonly client?: HttpClient;
@@ -33,8 +35,9 @@ export function lazyAgent(parts: LazyAgentParts, limits: BlockLimits): LazyAgent
   const open: AsyncDisposable[] = [];
   let loading: Promise<Ops> | undefined;
   const load = async (): Promise<Ops> => {
-    const [{ agentOps }, { createModels }, { createSessions }, { createHttpClient }] = await Promise.all([
-      import("../agent/ops.ts"), import("../agent/models.ts"), import("../agent/session.ts"), import("../bridges/http/client.ts"),
+    const [{ agentOps }, { createModels }, { createSessions }, { openServers }, { createHttpClient }] = await Promise.all([
+      import("../agent/ops.ts"), import("../agent/models.ts"), import("../agent/session.ts"), import("../agent/mcp-servers.ts"),
+      import("../bridges/http/client.ts"),
     ]);
     const { clock, ids, resolver } = parts;
     const models = createModels({
@@ -47,7 +50,8 @@ export function lazyAgent(parts: LazyAgentParts, limits: BlockLimits): LazyAgent
         return made;
       },
     }, limits);
-    return agentOps({ models, clock, observe: parts.observe, sessions: createSessions(parts.kv, { timeoutMs: limits.sqlMs }) });
+    const sessions = createSessions(parts.kv, { timeoutMs: limits.sqlMs });
+    return agentOps({ models, clock, observe: parts.observe, sessions, mcp: openServers(parts.mcp) });
   };
   return {
     ops: Object.fromEntries(NAMES.map((name) => [name, async (args, call) => {

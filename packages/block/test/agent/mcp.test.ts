@@ -1,0 +1,139 @@
+/** MCP servers of `agent.run`: their tools, what they may ask, and that they end with the run (block 6.1). */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { ScriptOptions } from "../support/run-script.ts";
+import { type Loose, run as runPlain } from "./lua.ts";
+import { everythingOver } from "../mcp/support.ts";
+import { calls, provider as open, type Provider, says } from "./provider.ts";
+
+const EVERYTHING = fileURLToPath(new URL("../../../../node_modules/@modelcontextprotocol/server-everything/dist/index.js", import.meta.url));
+const RAW = fileURLToPath(new URL("../mcp/fixtures/raw-server.ts", import.meta.url));
+const HEAD = `
+local everything = {name = "e", command = NODE, args = {EVERYTHING, "stdio"}}
+local function raw(name) return {name = name, command = NODE, args = {RAW}} end
+`;
+
+function run(p: Provider, source: string, o: ScriptOptions = {}): Promise<Loose> {
+  return runPlain(p, HEAD + source, { ...o, globals: { NODE: process.execPath, EVERYTHING, RAW } });
+}
+
+test("tools of servers are server__tool, between registry and extras; their text is the result", async (t) => {
+  const p = await open(t);
+  p.script(calls([["e__echo", { message: "hi" }], ["e__get-sum", { a: 2, b: 3 }], ["e__get-tiny-image", {}], ["e__echo", {}]]), says("done"));
+  const r = await run(p, `
+    tool.register("own", {}, print)
+    local r = agent.run{prompt = "go", mcp_servers = {everything}, extra_tools = {{name = "extra"}}}
+    return {r.ok, r.error or "", #require("agent")._build_tools({}, nil, nil)}`);
+  assert.deepEqual(r, [true, "", 1]);
+  const names = p.asked[0]?.body.tools.map((tool: Loose) => tool.name);
+  assert.equal(names[0], "own");
+  assert.equal(names.at(-1), "extra");
+  assert.ok(names.includes("e__echo"));
+  assert.ok(!names.some((name: string) => name.includes("mcp_") || name.includes("sampling")));
+  const results = p.asked[1]?.body.messages.at(-1).content;
+  assert.equal(results[0].content, "Echo: hi");
+  assert.match(results[1].content, /5/);
+  assert.ok(Array.isArray(JSON.parse(results[2].content)), "several blocks are JSON");
+  assert.equal(results[3].is_error, true);
+});
+
+test("the group of a tool of a server is its _meta.group, else the server", async (t) => {
+  const p = await open(t);
+  p.script(says("ok"));
+  await run(p, `
+    tool.register("own", {}, print)
+    agent.run{prompt = "go", mcp_servers = {everything, raw("r")}, tool_groups = {"g"}}
+    agent.run{prompt = "go", mcp_servers = {everything, raw("r")}, tool_groups = {"default"}}
+    agent.run{prompt = "go", mcp_servers = {everything, raw("r")}, tool_groups = {"e"}}`);
+  const [first, second, third] = p.asked.map((one) => one.body.tools.map((tool: Loose) => tool.name));
+  assert.deepEqual(first, ["r__t0", "r__t1", "r__t2", "r__t3", "r__t4"]);
+  assert.deepEqual(second, ["own"]);
+  assert.ok(third.length > 0 && third.every((name: string) => name.startsWith("e__")), String(third));
+});
+
+test("servers of a run are its own, and closed at its end on every path", async (t) => {
+  const p = await open(t);
+  p.script(says("ok"), calls([["r__t0", {}]]), says("ok"));
+  const events: Loose[] = [];
+  const { startLua } = await import("../support/run-script.ts");
+  const started = startLua(`local agent = require("agent") ${HEAD.replaceAll("\n", " ")}
+    local seen = {}
+    agent.run{prompt = "go", mcp_servers = {raw("r")}, on_turn = function() seen[1] = mcp.ping("r").ok end}
+    agent.run{prompt = "go", mcp_servers = {raw("r")}, tool_timeout = 0.1}
+    local failed = agent.run{prompt = "go", mcp_servers = {raw("r"), {name = "bad", command = "no-such-program"}}}
+    return {seen[1], failed.error, failed.error_code}`, {
+    globals: { NODE: process.execPath, EVERYTHING, RAW }, env: { ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: p.url, PATH: process.env["PATH"] ?? "" },
+  });
+  for (const name of ["child:up", "child:down"] as const) started.run.on(name, ({ pid }) => events.push([name, pid]));
+  const { result, error } = await started.end;
+  assert.equal(error, undefined);
+  const [shared, text, code] = result?.value as Loose;
+  assert.deepEqual([shared, code], [false, "mcp.spawn_failed"]);
+  assert.match(text, /^mcp connect failed for 'bad': MCP error: spawn 'no-such-program': /);
+  const up = events.filter(([name]) => name === "child:up").length;
+  assert.equal(up, 3);
+  assert.equal(events.filter(([name]) => name === "child:down").length, up);
+  assert.equal(p.asked[2]?.body.messages.at(-1).content[0].content, "tool error: timeout after 0.1s");
+});
+
+test("enable_resources and enable_prompts add tools for servers that can", async (t) => {
+  const p = await open(t);
+  p.script(calls([["e__mcp_list_resources", {}], ["e__mcp_list_prompts", {}], ["e__mcp_get_prompt", { name: "simple-prompt" }], ["e__mcp_read_resource", { uri: "demo://nowhere" }]]), says("done"));
+  await run(p, `agent.run{prompt = "go", mcp_servers = {everything, raw("r")}, enable_resources = true, enable_prompts = true}`);
+  const names: string[] = p.asked[0]?.body.tools.map((tool: Loose) => tool.name);
+  assert.deepEqual(names.filter((name) => name.includes("__mcp_")), ["list_resources", "read_resource", "list_prompts", "get_prompt"].map((name) => `e__mcp_${name}`));
+  const results = p.asked[1]?.body.messages.at(-1).content;
+  assert.ok(JSON.parse(results[0].content).length > 0);
+  assert.ok(JSON.parse(results[1].content).some((one: Loose) => one.name === "simple-prompt"));
+  assert.ok(JSON.parse(results[2].content).messages.length > 0);
+  assert.equal(results[3].is_error, true);
+});
+
+test("sampling: a function of the script answers, or true for the model of the run", async (t) => {
+  const p = await open(t);
+  p.script(calls([["e__trigger-sampling-request", { prompt: "why", maxTokens: 7 }]]), says("done"),
+    calls([["e__trigger-sampling-request", { prompt: "why", maxTokens: 7 }]]), says("because"), says("done"));
+  const r = await run(p, `
+    local asked
+    agent.run{prompt = "go", mcp_servers = {everything}, sampling = function(server, params)
+      asked = {server, std.json.decode(params).maxTokens}
+      return {model = "own", role = "assistant", content = {type = "text", text = "my answer"}}
+    end}
+    agent.run{prompt = "go", mcp_servers = {everything}, sampling = true}
+    return asked`);
+  assert.deepEqual(r, ["e", 7]);
+  assert.match(p.asked[1]?.body.messages.at(-1).content[0].content, /my answer/);
+  const sampled = p.asked[3]?.body;
+  assert.deepEqual([sampled.max_tokens, sampled.tools], [7, undefined]);
+  assert.match(p.asked[4]?.body.messages.at(-1).content[0].content, /because/);
+});
+
+test("on_progress hears of tools under way", async (t) => {
+  const p = await open(t);
+  p.script(calls([["e__trigger-long-running-operation", { duration: 0.4, steps: 4 }]]), says("done"));
+  const r = await run(p, `
+    local heard = {}
+    agent.run{prompt = "go", mcp_servers = {everything}, on_progress = function(ev) heard[#heard + 1] = ev end}
+    return heard`);
+  assert.ok(r.length >= 2, `${r.length} heard`);
+  assert.deepEqual([r[0].type, r[0].server, r[0].progress, r[0].total], ["progress", "e", 1, 4]);
+});
+
+test("in restricted mode a tool of a server needs its mcp grant", async (t) => {
+  const p = await open(t);
+  p.script(calls([["e__echo", { message: "a" }], ["e__get-env", {}]]), says("done"));
+  const grants = ["model", `run:${process.execPath}`, "mcp:e/echo"];
+  await run(p, `agent.run{prompt = "go", mcp_servers = {everything}}`, { grants });
+  const results = p.asked[1]?.body.messages.at(-1).content;
+  assert.equal(results?.[0].content, "Echo: a");
+  assert.match(results?.[1].content, /^tool error: denied: mcp call e\/get-env/);
+});
+
+test("a server over HTTP is reached by its url", async (t) => {
+  const p = await open(t);
+  p.script(calls([["w__echo", { message: "over http" }]]), says("done"));
+  await using server = await everythingOver("streamableHttp");
+  await run(p, `agent.run{prompt = "go", mcp_servers = {{name = "w", url = "${server.url}", transport_opts = {headers = {["x-a"] = "b"}}}}}`);
+  assert.equal(p.asked[1]?.body.messages.at(-1).content[0].content, "Echo: over http");
+});
