@@ -1,8 +1,9 @@
 /**
  * `npm run build`: the packages as they are published, in `build/node_modules/@atoll-run/*`. Each has
- * compiled code and types in `dist`; the one with `bin/main.ts` has the bundled program in `bin`.
+ * compiled code and types in `dist`, stubs for editors in `stubs` when it has some; the one with
+ * `bin/main.ts` has the bundled program in `bin`.
  */
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compile } from "./build/compile.ts";
@@ -59,6 +60,8 @@ async function finish({ root, workspace, all, target }: FinishOrder): Promise<vo
   const published = toPublished({ workspace, all, ...bin ? { bin } : {} });
   writeFileSync(join(target, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
   for (const licence of LICENCES) copyFileSync(join(root, licence), join(target, licence));
+  const stubs = join(source, "stubs");
+  if (existsSync(stubs)) cpSync(stubs, join(target, "stubs"), { recursive: true });
   const readme = join(source, "README.md");
   if (existsSync(readme)) copyFileSync(readme, join(target, "README.md"));
   else writeFileSync(join(target, "README.md"),

@@ -1,0 +1,4 @@
+---@meta
+
+---The standard library.
+std = {}
