@@ -13,8 +13,10 @@ export interface ValueView<V> {
   typeOf(value: V): ValidType;
   /** The field of a table, raw; a value of type nil where there is none. */
   get(table: V, key: string): V;
-  /** Keys and values of a table, in any order. */
-  entries(table: V): Iterable<readonly [key: V, value: V]>;
+  /** Keys and values of a table, in any order; those of other keys than `wants` may be left out. */
+  entries(table: V, wants?: (key: V) => boolean): Iterable<readonly [key: V, value: V]>;
+  /** Called now and then with the number of small steps done; throws when the check is to end. */
+  worked?(steps: number): void;
   /** What `#` gives: bytes of a string, border of a table. */
   length(value: V): number;
   toNumber(value: V): number | bigint;
@@ -35,13 +37,22 @@ interface Measured {
   readonly what: string;
 }
 
+/** Steps that the comparison of two names, and the check of one field, count for. */
+const COMPARING_STEPS = 10;
+const FIELD_STEPS = 20;
+
 /** Every problem found; an empty list means the data fits. */
 export function checkData<V>(data: V, schema: V, view: ValueView<V>): readonly string[] {
   const fields = Array.from(view.entries(schema), ([key, field]) => ({ key, name: view.toText(key), field }));
-  fields.sort((a, b) => compareBytes(a.name, b.name));
+  fields.sort((a, b) => {
+    view.worked?.(COMPARING_STEPS);
+    return compareBytes(a.name, b.name);
+  });
+  const wanted = new Set(fields.map(({ key }) => keyOf(key, view)));
   const found = new Map<string, V>();
-  for (const [key, value] of view.entries(data)) found.set(keyOf(key, view), value);
+  for (const [key, value] of view.entries(data, (one) => wanted.has(keyOf(one, view)))) found.set(keyOf(key, view), value);
   return fields.flatMap(({ key, name, field }) => {
+    view.worked?.(FIELD_STEPS);
     const value = found.get(keyOf(key, view));
     return checkField(value, field, view).map((what) => `${name}: ${what}`);
   });
@@ -99,9 +110,13 @@ function checkOneOf<V>(value: V, field: V, view: ValueView<V>): readonly string[
   if (view.typeOf(list) !== "table") return [];
   const choices = Array.from(view.entries(list))
     .filter(([key]) => view.typeOf(key) === "integer")
-    .sort(([a], [b]) => Number(view.toNumber(a)) - Number(view.toNumber(b)))
+    .sort(([a], [b]) => {
+      view.worked?.(1);
+      return Number(view.toNumber(a)) - Number(view.toNumber(b));
+    })
     .map(([, choice]) => choice);
   if (choices.some((choice) => view.isEqual(choice, value))) return [];
+  view.worked?.(choices.length);
   const names = choices.map((choice) => view.toText(choice)).join(", ");
   return [`must be one of [${names}], got ${view.toText(value)}`];
 }

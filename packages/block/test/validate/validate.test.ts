@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { valueOf } from "../support/run-script.ts";
+import { runLua, valueOf } from "../support/run-script.ts";
 
 const ROWS: readonly (readonly [data: string, schema: string, problems: readonly string[]])[] = [
   [`{name = "x", age = 3}`, `{name = "string", age = "number"}`, []],
@@ -81,3 +81,21 @@ test("a schema field must be a type name or a table, an argument a table", async
     "validate.check: argument #2 must be a table, got nil",
   ]);
 });
+
+for (const [what, data, schema] of [
+  ["data", "big", "{a = 'string'}"], ["a schema", "{}", "big"], ["a list of choices", "{a = 1}", "{a = {one_of = big}}"],
+] as const) {
+  test(`a check with ${what} of a million entries ends when its isle does`, async () => {
+    const { stdout, error } = await runLua(`
+      local big = {}
+      for i = 1, 1e6 do
+        big[i] = "any"
+        if i % 1e5 == 0 then std.task.yield() end
+      end
+      print("in")
+      pcall(std.validate.check, ${data}, ${schema})
+      print("out")`, { limits: { sliceMsMax: 100 } });
+    assert.deepEqual([stdout, error?.code], ["in\n", "isle.timeout"]);
+    assert.match(error?.message ?? "", /^limit error: 100 ms of CPU without giving way/);
+  });
+}

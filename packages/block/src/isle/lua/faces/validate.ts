@@ -7,6 +7,9 @@ import type { LuaState } from "../state.ts";
 import { OutOfMemory } from "../vm-errors.ts";
 import { define } from "./face.ts";
 
+/** Steps that a look at one entry counts for. */
+const ENTRY_STEPS = 10;
+
 export function installValidate(isle: Tenant): void {
   const { state } = isle.vm;
   define(isle, "std.validate.check", (L) => {
@@ -65,13 +68,19 @@ function viewOf(state: LuaState, L: number): ValueView<Seen> & { at(index: numbe
       else state.pop(L);
       return seen;
     },
-    entries(table) {
+    worked: (steps) => state.worked(steps),
+    entries(table, wants) {
       const parent = place(table);
       if (x.lua_checkstack(L, 4) === 0) throw new OutOfMemory();
       const pairs: [Seen, Seen][] = [];
       x.lua_pushnil(L);
       while (x.lua_next(L, parent) !== 0) {
+        state.worked(ENTRY_STEPS);
         const key = look(state, L, -2);
+        if (wants?.(key) === false) {
+          state.pop(L);
+          continue;
+        }
         const value = look(state, L, -1);
         if (value.type === "table" && key.value === undefined) {
           // a key that cannot be said again: the value stays where it is, below the key
