@@ -137,8 +137,10 @@ function readMode(value: Value): OpenHow {
 function openFile(parts: FsParts, path: string, how: OpenHow, call: OpCall): Promise<number> {
   return named(undefined, path, () => parts.handles.open("file", path, call, async () => {
     const { handle } = await openGranted(parts.gate, path, how);
-    const seekable = await handle.stat().then((stats) => stats.isFile(), () => false);
-    return new OpenFile(handle, { append: how.append === true, seekable });
+    const stats = await handle.stat().catch(() => undefined);
+    return new OpenFile(handle, {
+      append: how.append === true, seekable: stats?.isFile() === true, pipe: stats?.isFIFO() === true,
+    });
   }));
 }
 

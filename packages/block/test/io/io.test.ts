@@ -278,3 +278,19 @@ test("a file that a handler captured is refused by name and type; with isle main
   );
   await script.run.stop();
 });
+
+test("a read of a pipe with a name waits for its writer, and ends when that is gone", async (t) => {
+  const root = await folder(t);
+  const script = `
+    os.execute("mkfifo pipe")
+    local function write(text) return std.task.spawn(function() sh.exec("sleep 0.1; printf '" .. text .. "' > pipe") end) end
+    local writer = write("a\\nb")
+    local f = io.open("pipe")
+    local lines = {f:read("l"), f:read("l"), tostring(f:read("l"))}
+    f:close() writer:join()
+    writer = write("whole")
+    local whole = std.fs.read("pipe")
+    writer:join()
+    return {lines, whole}`;
+  assert.deepEqual(await valueOf(script, { projectRoot: root }), [["a", "b", "nil"], "whole"]);
+});

@@ -29,6 +29,26 @@ export async function whenReady<T>(act: () => Promise<T>, o: Patience): Promise<
   }
 }
 
+/** Reads once; gives the number of bytes, 0 at the end. `position` null = where the file stands. */
+export type Reading = (chunk: Uint8Array, position: number | null, o: Patience) => Promise<number>;
+
+/**
+ * Reads an open file. Opened as they are, pipes with a name are at their end before a writer came, so there the end is
+ * one only after a sign of a writer: bytes, or a wait for them.
+ */
+export function readingOf(handle: FileHandle, isPipe: boolean): Reading {
+  let met = !isPipe;
+  return (chunk, position, o) => whenReady(async () => {
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, position).catch((error: unknown) => {
+      met = true;
+      throw error;
+    });
+    if (bytesRead === 0 && !met) throw systemError("EAGAIN");
+    met = true;
+    return bytesRead;
+  }, o);
+}
+
 const CHUNK_BYTES = 262_144;
 
 /** Everything from the present position. Throws `fs.limit` beyond `max` bytes. */
@@ -39,12 +59,13 @@ export async function readAll(
   if (stats.isDirectory()) throw systemError("EISDIR");
   if (stats.isFile() && stats.size > max) throw tooLarge(path, stats.size, max);
   const chunks: Uint8Array[] = [];
+  const read = readingOf(handle, stats.isFIFO());
   let total = 0;
   // One byte more than the file has: a short read then says that this was the end.
   let size = stats.isFile() && stats.size > 0 ? stats.size + 1 : CHUNK_BYTES;
   for (;;) {
     const chunk = new Uint8Array(size);
-    const { bytesRead } = await whenReady(() => handle.read(chunk, 0, size, null), o);
+    const bytesRead = await read(chunk, null, o);
     total += bytesRead;
     if (total > max) throw tooLarge(path, total, max);
     const isEnd = bytesRead === 0 || (stats.isFile() && stats.size > 0 && bytesRead < size);

@@ -1,7 +1,7 @@
 /** An open file of `io.open`: the host half. Lines, numbers and buffers are the business of the isle. */
 import type { FileHandle } from "node:fs/promises";
 import type { Opened } from "../handles.ts";
-import { type Patience, whenReady, writeAll } from "./bytes.ts";
+import { type Patience, type Reading, readingOf, writeAll } from "./bytes.ts";
 import { systemError } from "./errors.ts";
 
 /** Bytes of one read at most. */
@@ -12,12 +12,15 @@ export interface FileOptions {
   readonly append: boolean;
   /** Regular files have positions; pipes and devices do not. */
   readonly seekable: boolean;
+  /** A pipe with a name: a writer may come later. */
+  readonly pipe: boolean;
 }
 
 /** Operations on one file run one after the other, in the order they were asked for. */
 export class OpenFile implements Opened {
   readonly #handle: FileHandle;
   readonly #options: FileOptions;
+  readonly #read: Reading;
   /** `end` = where the file ends, after a write that appended. */
   #position: number | "end" = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -25,6 +28,7 @@ export class OpenFile implements Opened {
   constructor(handle: FileHandle, options: FileOptions) {
     this.#handle = handle;
     this.#options = options;
+    this.#read = readingOf(handle, options.pipe);
   }
 
   /** At least one byte and at most `bytes`; undefined at the end. */
@@ -32,7 +36,7 @@ export class OpenFile implements Opened {
     return this.#inOrder(async () => {
       const chunk = new Uint8Array(Math.max(1, Math.min(bytes, READ_BYTES_MAX)));
       const position = this.#options.seekable ? await this.#at() : null;
-      const { bytesRead } = await whenReady(() => this.#handle.read(chunk, 0, chunk.length, position), o);
+      const bytesRead = await this.#read(chunk, position, o);
       if (position !== null) this.#position = position + bytesRead;
       return bytesRead === 0 ? undefined : chunk.slice(0, bytesRead);
     });
