@@ -20,6 +20,7 @@ export const EMBEDDED_BLOCKS: Readonly<Record<string, EmbeddedBlock>> = {
   "compile_loop": file("compile_loop/init.lua"),
   "compile_loop.edits": file("compile_loop/edits.lua"),
   "compile_loop.files": file("compile_loop/files.lua"),
+  "compile_loop.loop": file("compile_loop/loop.lua"),
   "compile_loop.model": file("compile_loop/model.lua"),
   "compile_loop.prompts": file("compile_loop/prompts.lua"),
   "lshape": file("lshape/init.lua"),
