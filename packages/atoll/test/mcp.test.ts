@@ -85,7 +85,7 @@ test("every tool of blocks/*/init.lua is served under the name of its block, wit
   assert.deepEqual(tools[0], { name: "calc__add", description: "Adds.",
     inputSchema: { type: "object", properties: { a: { type: "number" } } } });
   assert.deepEqual(tools[1]?.inputSchema, { type: "object" });
-  await until(() => /block 'broken' cannot be loaded: .*broken/.test(stderr()));
+  await until(() => /block 'broken' cannot be served: .*broken/.test(stderr()));
   assert.match(stderr(), /^loading$/m);
 });
 
@@ -159,6 +159,17 @@ test("a script's tools are served too, and a block that dies is started again", 
   assert.equal(died.isError, true);
   assert.match(died.content[0]?.text ?? "", /memory/);
   assert.equal((await call(client, "extra__live")).content[0]?.text, "alive");
+});
+
+test("with plain names tools keep theirs; of two blocks with one name the first is served", async (t) => {
+  const at = place(t);
+  for (const name of ["a", "b"]) {
+    at.file(`blocks/${name}/init.lua`, `tool.register("who", {}, function() return "${name}" end)`);
+  }
+  const { client, stderr } = await connect(t, at, ["--plain-names"]);
+  assert.deepEqual((await client.listTools()).tools.map(({ name }) => name), ["who"]);
+  assert.equal((await call(client, "who")).content[0]?.text, "a");
+  await until(() => /block 'b' cannot be served: its tool 'who' is already one of a/.test(stderr()));
 });
 
 test("the program ends when its client goes", async (t) => {

@@ -62,6 +62,7 @@ async function serve(plan: McpPlan, env: Env, warnings: readonly Problem[]): Pro
   const watcher = new ChildWatcher((text) => output.log.write({ level: "warn", target: "sh", msg: text }));
   const serving: McpServing = {
     project, blocks: findBlocks(project, plan.scripts), version: version(), log: output.log,
+    plainNames: plan.plainNames,
     config: {
       projectRoot: project, env: withoutToken(env), grants: plan.grants, limits: plan.limits, log: output.log,
       // The protocol has standard output: what scripts print is told beside it.

@@ -5,6 +5,7 @@ import { decideGrants, decideLimits, decideLog, type LogPlan, type RunSources, S
 export interface McpPlan {
   readonly project: string;
   readonly scripts: readonly string[];
+  readonly plainNames: boolean;
   readonly grants: readonly string[];
   readonly limits: Partial<BlockLimits>;
   readonly log: LogPlan;
@@ -36,6 +37,7 @@ export function decideMcp(sources: RunSources): Decided<McpPlan> {
     if (log.to === "stdout") d.refuse({ name: "--log-to" }, "standard output belongs to the protocol", "use stderr");
     return {
       project: dir ?? ".", scripts: s.all("script").map(({ text }) => text), log,
+      plainNames: s.flag("plain-names") !== undefined,
       // What no grant names is denied: whoever calls the tools is a model.
       grants: grants === "all" ? [] : grants, limits: decideLimits(d, s), ...(http === undefined ? {} : { http }),
     };

@@ -102,6 +102,7 @@ function ofRun(...names: readonly string[]): Flag[] {
 const MCP_FLAGS: readonly Flag[] = [
   { name: "script", short: "s", value: "PATH", repeat: true, complete: "file",
     what: "Also serve the tools that this script registers, under its name." },
+  { name: "plain-names", what: "Serve tools under the names they were registered with, without that of their block." },
   { name: "http", value: "[HOST:]PORT", default: "stdio",
     what: "Serve over HTTP at /mcp; the host is 127.0.0.1 unless it is named. Port 0 takes a free one." },
   { name: "token", value: "TEXT", setting: "MCP_TOKEN", default: "a random one, printed",

@@ -16,7 +16,7 @@ local function door(name)
   return call
 end
 local next_message, tell, ask = door("${DOORS.next}"), door("${DOORS.tell}"), door("${DOORS.ask}")
-local blocks = ${BLOCKS_GLOBAL}
+local blocks, plain = ${BLOCKS_GLOBAL}.blocks, ${BLOCKS_GLOBAL}.plain_names
 ${BLOCKS_GLOBAL} = nil
 
 local handlers, tools, owner = {}, {}, nil
@@ -27,9 +27,13 @@ for _, block in ipairs(blocks) do is_block[block.name] = block.source == nil end
 local register, load_module = tool.register, require
 function tool.register(name, schema, handler, meta)
   register(name, schema, handler, meta)
-  local full = owner .. "__" .. name
-  if not handlers[full] then tools[#tools + 1] = full end
-  handlers[full] = {handler = handler, schema = schema}
+  local full = plain and name or owner .. "__" .. name
+  local entry = handlers[full]
+  if entry and entry.owner ~= owner then
+    return tell{kind = "broken", block = owner, problem = "its tool '" .. name .. "' is already one of " .. entry.owner}
+  end
+  if not entry then tools[#tools + 1] = full end
+  handlers[full] = {handler = handler, schema = schema, owner = owner}
 end
 local function back(before, ...)
   owner = before

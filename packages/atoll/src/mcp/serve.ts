@@ -14,6 +14,8 @@ import { ToolHost } from "./tool-host.ts";
 export interface McpServing {
   readonly project: string;
   readonly blocks: readonly BlockSource[];
+  /** Tools keep the names they were registered with: `now` instead of `weather__now`. */
+  readonly plainNames: boolean;
   readonly version: string;
   readonly log: Log;
   /** What every block gets; restricted unless it says otherwise. */
@@ -25,8 +27,8 @@ const LOAD_MS_MAX = 60_000;
 
 /** A client's own block, started before it asks. */
 function openServed(o: McpServing, documents: Documents): { served: Served; close: () => Promise<void> } {
-  const host = new ToolHost({ blocks: o.blocks, config: o.config, log: o.log, loadMsMax: LOAD_MS_MAX,
-    onRun: o.onRun });
+  const host = new ToolHost({ blocks: o.blocks, plainNames: o.plainNames, config: o.config, log: o.log,
+    loadMsMax: LOAD_MS_MAX, onRun: o.onRun });
   // Asked for early, so that the client does not wait; whoever asks later hears of a failure.
   host.tools().catch(() => undefined);
   return {

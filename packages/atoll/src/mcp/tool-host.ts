@@ -36,6 +36,8 @@ export type CallEnd = { readonly ok: true; readonly value: Json } | { readonly o
 
 export interface ToolHostParts {
   readonly blocks: readonly BlockSource[];
+  /** Tools keep the names they were registered with. */
+  readonly plainNames: boolean;
   /** Everything of the block but its script and its tools. */
   readonly config: Omit<RunConfig, "script" | "hostTools" | "globals">;
   readonly log: Log;
@@ -105,7 +107,7 @@ class Session {
     this.tools.catch(() => undefined);
     this.#run = startBlock({
       ...parts.config, script: { source: RUNNER, name: "atoll-mcp" },
-      globals: { [BLOCKS_GLOBAL]: parts.blocks as unknown as Json },
+      globals: { [BLOCKS_GLOBAL]: { blocks: parts.blocks, plain_names: parts.plainNames } as unknown as Json },
       hostTools: [
         this.#door(DOORS.next, (_input, signal) => this.#next(signal)),
         this.#door(DOORS.tell, (input) => this.#hear(input)),
@@ -168,7 +170,7 @@ class Session {
     switch (fact["kind"]) {
       case "tools": this.#told.resolve(list(fact["tools"]) as unknown as ServedTool[]); break;
       case "broken": this.#parts.log.write({ level: "error", target: "mcp",
-        msg: `block '${String(fact["block"])}' cannot be loaded: ${String(fact["problem"])}` }); break;
+        msg: `block '${String(fact["block"])}' cannot be served: ${String(fact["problem"])}` }); break;
       case "progress": call?.hooks.progress(fact as unknown as Parameters<CallHooks["progress"]>[0]); break;
       case "log": call?.hooks.log(fact as unknown as Parameters<CallHooks["log"]>[0]); break;
       case "done": call?.end(fact["ok"] === true ? { ok: true, value: fact["value"] ?? null }
