@@ -6,13 +6,15 @@
 import type { Message } from "./pipe.ts";
 import type { McpCapability, McpHandlers } from "./types.ts";
 
+/** Makes an error of JSON-RPC. */
+export type Refuse = (why: "method not found" | "internal", message: string) => Error;
+
 export interface AskParts {
   readonly server: string;
   /** What was advertised to this server. */
   readonly advertised: ReadonlySet<McpCapability>;
   handler<K extends keyof McpHandlers>(what: K): McpHandlers[K] | undefined;
-  /** Makes an error of JSON-RPC. */
-  refuse(why: "method not found" | "internal", message: string): Error;
+  readonly refuse: Refuse;
   warn(msg: string): void;
 }
 

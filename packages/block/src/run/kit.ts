@@ -23,7 +23,7 @@ import type { ModelFact } from "../agent/observe.ts";
 import { type LazyAgent, lazyAgent, type LazyAgentParts } from "./lazy-agent.ts";
 import { lazyHttp } from "./lazy-http.ts";
 import { type LazyMcp, lazyMcp } from "./lazy-mcp.ts";
-import type { McpParts } from "../mcp/servers.ts";
+import type { McpParts } from "../mcp/parts.ts";
 import type { Resolver } from "../bridges/http/client.ts";
 import { createGate } from "../grants/create-gate.ts";
 import type { FromThread, Role } from "../isle/thread/protocol.ts";

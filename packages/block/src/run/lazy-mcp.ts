@@ -1,7 +1,7 @@
 /** MCP of one run, loaded when it is first used: most runs have no server. */
 import type { McpOps } from "../bridges/mcp.ts";
 import type { OpCall, Ops } from "../bridges/op.ts";
-import type { McpLimits, McpParts } from "../mcp/servers.ts";
+import type { McpLimits, McpParts } from "../mcp/parts.ts";
 import type { Mcp, McpClosed } from "../mcp/types.ts";
 
 export interface LazyMcp {
