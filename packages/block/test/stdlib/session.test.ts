@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { memoryKv } from "@atoll-run/testkit";
 import { project } from "../require/project.ts";
 import { startLua, valueOf } from "../support/run-script.ts";
+import { model } from "./loop.ts";
 
 test("a saved session is loaded by its id in a later run, one that nobody saved is empty", async () => {
   const kv = memoryKv();
@@ -28,6 +29,19 @@ test("clear says whether there was a session, and forgets it", async () => {
     session.save("a", {})
     return {session.clear("a"), session.clear("a"), #session.load("a")}
   `, { stores: { kv: memoryKv } }), [true, false, 0]);
+});
+
+test("agent.run with a session and the block session share one place, also an empty one", async (t) => {
+  const { url } = await model(t, ["Noted."]);
+  assert.deepEqual(await valueOf(`
+    local session = require("session")
+    session.save("a", {})
+    local answer = require("agent").run{
+      session = "a", prompt = "Bread.", provider = "openai", base_url = "${url}", api_key = "k",
+    }
+    local kept = session.load("a")
+    return {answer.content, answer.error, #kept, kept[1].content, kept[2].role}
+  `, { stores: { kv: memoryKv } }), ["Noted.", null, 2, "Bread.", "assistant"]);
 });
 
 test("a session needs an id and messages, and says which is wrong", async () => {

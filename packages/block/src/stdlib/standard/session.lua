@@ -1,4 +1,5 @@
--- Conversations that outlive a run: the messages of an agent, kept in std.kv by an id of the script's choice.
+-- Conversations that outlive a run: the messages of an agent, kept in std.kv by an id of the script's choice. It is the
+-- place where agent.run{session = id} keeps its own.
 local M = {NS = "_agent_block_session"}
 
 local function key(id)
@@ -16,7 +17,8 @@ end
 function M.save(id, messages)
   key(id)
   if type(messages) ~= "table" then error("session: save: messages must be a table", 0) end
-  std.kv.set(M.NS, id, messages)
+  -- no messages are an empty list, not an empty object
+  std.kv.set(M.NS, id, next(messages) == nil and std.json.array({}) or messages)
 end
 
 --- Whether there was something to forget.
