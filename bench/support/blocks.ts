@@ -8,7 +8,7 @@ import { block } from "./built.ts";
 /** Where the rewritten Lua is kept from one process to the next, as in the home of a user. */
 export const LUA_CACHE = join(tmpdir(), "atoll-bench", "lua.wasm");
 
-const clock = {
+export const clock = {
   now: () => Date.now(), monotonic: () => performance.now(),
   after: (ms: number, then: () => void): Disposable => {
     const timer = setTimeout(then, ms);

@@ -8,3 +8,10 @@ export { createIslePool, type IslePool, type IslePoolOptions } from "./isle/host
 export { createLocalMesh, type LocalMesh } from "./mesh/local.ts";
 export { toWorkload } from "./workload.ts";
 export type { HeaderList, HttpClient, HttpReply, HttpSend } from "./bridges/http/client.ts";
+export { type Agents, type AgentsParts, createAgents } from "./agents.ts";
+export type { AgentOptions, Turn, Usage } from "./agent/options.ts";
+export type { AgentResult, StoppedBy } from "./agent/run-agent.ts";
+export type { AgentTool, ToolValue } from "./agent/tools.ts";
+export type { Block as MessageBlock, Delta, Message, ModelPort, ModelReply, ModelRequest } from "./agent/model-port.ts";
+export type { ModelFact, Observe } from "./agent/observe.ts";
+export type { ModelChoice, Models } from "./agent/models.ts";
