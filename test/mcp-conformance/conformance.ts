@@ -47,14 +47,16 @@ export async function conformance(args: readonly string[], ms: number): Promise<
 export async function scenarios(kind: "server" | "client"): Promise<string[]> {
   const { text } = await conformance(["list"], 60_000);
   const [server = "", client = ""] = text.split("Client scenarios");
-  return [...(kind === "server" ? server : client).matchAll(/^ {2}- (\S+)/gm)].map(([, name]) => name as string);
+  return [...(kind === "server" ? server : client).matchAll(/^ {2}- (\S+)/gm)].map(([, name]) =>
+    name as string);
 }
 
 /** `atoll mcp` over HTTP with the fixture project; gives the URL. Ended with the test. */
 export async function serveFixture(t: TestContext): Promise<string> {
   const home = mkdtempSync(join(tmpdir(), "atoll-conformance-"));
   const project = fileURLToPath(new URL("project", import.meta.url));
-  const child = spawn(process.execPath, [ATOLL, "mcp", "--http", "0", "--no-token", "--plain-names", project], {
+  const child = spawn(process.execPath, [ATOLL, "mcp", "--http", "0", "--no-token", "--plain-names",
+    project], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { PATH: process.env["PATH"] ?? "", HOME: home, ATOLL_HOME: home },
   });

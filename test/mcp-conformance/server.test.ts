@@ -1,6 +1,7 @@
 // Goal: `atoll mcp` is an MCP server by the word of the protocol's makers.
 // Invariant: every server scenario passes, or is skipped for a reason that is written here and still true.
-// Method: their program against ours over HTTP, with a project whose block has the tools they ask for by name.
+// Method: their program against ours over HTTP, with a project whose block has the tools they ask for by
+// name.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { conformance, scenarios, serveFixture } from "./conformance.ts";
@@ -23,7 +24,8 @@ test("the conformance program, server side", async (t) => {
   const url = await serveFixture(t);
   const names = await scenarios("server");
   assert.ok(names.length >= 32, names.join(" "));
-  for (const name of Object.keys(SKIPPED)) assert.ok(names.includes(name), `${name} is skipped and does not exist`);
+  for (const name of Object.keys(SKIPPED)) assert.ok(names.includes(name),
+    `${name} is skipped and does not exist`);
   const { text } = await conformance(["server", "--url", url, "--suite", "all"], 150_000);
   for (const name of names) {
     const reason = SKIPPED[name];

@@ -10,7 +10,8 @@ interface Served extends Started {
 
 async function serve(at: Place, args: readonly string[], env: Record<string, string> = {}): Promise<Served> {
   const started = startAtoll(at, ["mock-model", ...args], { env });
-  const [url = ""] = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(started.stdout()), { withinMs: 50_000 });
+  const [url = ""] = await until(() => /http:\/\/127\.0\.0\.1:\d+/.exec(started.stdout()),
+    { withinMs: 50_000 });
   return { ...started, url };
 }
 
@@ -45,7 +46,8 @@ test("mock-model --json prints events for a program", async (t) => {
   const events = (await served.end).stdout.trim().split("\n").map((line) => JSON.parse(line));
   assert.deepEqual(events, [
     { event: "listening", url: served.url },
-    { event: "request", api: "anthropic", path: "/v1/messages", status: 200, request_id: "req_mock000001", model: "m",
+    { event: "request", api: "anthropic", path: "/v1/messages", status: 200, request_id: "req_mock000001",
+      model: "m",
       stream: false, messages: 1 },
     { event: "ended", requests: 1, left: 1 },
   ]);
@@ -54,7 +56,8 @@ test("mock-model --json prints events for a program", async (t) => {
 test("mock-model records what a provider says, without secrets, and replays it", async (t) => {
   const at = place(t);
   await using provider = await startMockModel({ script: { turns: [{ reply: { text: "it was env-secret-77" } }] } });
-  const served = await serve(at, ["--record", "run.jsonl", "--upstream", provider.url], { MY_TOKEN: "env-secret-77" });
+  const served = await serve(at, ["--record", "run.jsonl", "--upstream", provider.url],
+    { MY_TOKEN: "env-secret-77" });
   const real = await (await ask(served.url)).text();
   served.child.kill("SIGTERM");
   assert.equal((await served.end).code, 0);
@@ -62,7 +65,8 @@ test("mock-model records what a provider says, without secrets, and replays it",
   assert.doesNotMatch(recording, /sk-key-1234|env-secret-77/);
   assert.equal(statSync(at.path("run.jsonl")).mode & 0o777, 0o600);
   const again = await serve(at, ["run.jsonl"]);
-  assert.equal(await (await ask(again.url, "another-key")).text(), real.replace("env-secret-77", "[REDACTED]"));
+  assert.equal(await (await ask(again.url, "another-key")).text(), real.replace("env-secret-77",
+    "[REDACTED]"));
   again.child.kill("SIGTERM");
   assert.equal((await again.end).code, 0);
   const twice = await atoll(at, ["mock-model", "--record", "run.jsonl", "--upstream", provider.url]);
@@ -75,7 +79,8 @@ test("mock-model refuses wrong flags and scripts with everything that is wrong",
   at.file("bad.json", JSON.stringify({ turns: [{ reply: 1 }, {}] }));
   const bad = await atoll(at, ["mock-model", "bad.json", "--port", "99999", "--match", "x"]);
   assert.equal(bad.code, 2);
-  for (const part of [/--port: 99999 is not in 0\.\.=65535/, /--match: body or order/, /bad\.json: turns\[0\]\.reply: expected an obj/,
+  for (const part of [/--port: 99999 is not in 0\.\.=65535/, /--match: body or order/,
+    /bad\.json: turns\[0\]\.reply: expected an obj/,
     /bad\.json: turns\[1\]: needs one of/, /Usage: atoll mock-model/]) assert.match(bad.stderr, part);
   assert.match((await atoll(at, ["mock-model"])).stderr, /FILE: name a script or a recording/);
   assert.match((await atoll(at, ["mock-model", "--record", "x"])).stderr, /--record: goes with --upstream/);

@@ -1,7 +1,7 @@
 /**
  * `atoll mcp`: the tools of a project's blocks for MCP clients, over stdio or HTTP.
- * takes arguments; gives an exit code when the client is gone or a signal came; promises that standard output has
- * nothing but the protocol, and that no child outlives it; refuses wrong flags, all at once.
+ * takes arguments; gives an exit code when the client is gone or a signal came; promises that standard output
+ * has nothing but the protocol, and that no child outlives it; refuses wrong flags, all at once.
  */
 import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
@@ -58,7 +58,8 @@ async function serve(plan: McpPlan, env: Env, warnings: readonly Problem[]): Pro
   const redactor = toRedactor(toSecrets(env, readDotenv(project)).values());
   if (token !== "none") redactor.add(token);
   const output = openOutput(plan.log, redactor);
-  for (const warning of warnings) output.log.write({ level: "warn", target: "block", msg: problemText(warning) });
+  for (const warning of warnings) output.log.write({ level: "warn", target: "block",
+    msg: problemText(warning) });
   const watcher = new ChildWatcher((text) => output.log.write({ level: "warn", target: "sh", msg: text }));
   const serving: McpServing = {
     project, blocks: findBlocks(project, plan.scripts), version: version(), log: output.log,

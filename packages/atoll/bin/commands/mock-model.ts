@@ -1,13 +1,14 @@
 /**
  * `atoll mock-model`: a model on this machine, from a script, a recording, or before a real provider.
- * takes arguments; gives an exit code once a signal came; promises one line of output for each request and that no key
- * is printed or written; refuses wrong flags and scripts with everything that is wrong; never listens beyond this
- * machine.
+ * takes arguments; gives an exit code once a signal came; promises one line of output for each request and
+ * that no key is printed or written; refuses wrong flags and scripts with everything that is wrong; never
+ * listens beyond this machine.
  */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { type Problem, readNumber, type Setting } from "@atoll-run/core";
 import {
-  isRecording, type MockModel, type MockModelOptions, type MockRequest, readMockScript, readRecording, RECORDING_HEAD,
+  isRecording, type MockModel, type MockModelOptions, type MockRequest, readMockScript, readRecording,
+    RECORDING_HEAD,
   type ReplayMatch, startMockModel,
 } from "@atoll-run/testkit/internal";
 import { toSecrets } from "../config/secrets.ts";
@@ -60,16 +61,19 @@ interface Given {
 
 function decide({ last, positionals, problems }: Given): Plan {
   const refuse = (name: string, problem: string): void => void problems.push({ where: { name }, problem });
-  const [record, upstream, match, port] = ["record", "upstream", "match", "port"].map((name) => last(name)?.text);
+  const [record, upstream, match, port] = ["record", "upstream", "match", "port"].map((name) =>
+    last(name)?.text);
   const [file] = positionals;
   const number = port === undefined ? undefined : readNumber(port, { min: 0, max: PORT_MAX });
   if (number?.ok === false) refuse("--port", number.problem);
   if (match !== undefined && match !== "body" && match !== "order") refuse("--match", "body or order");
   if (positionals.length > 1) refuse(positionals[1] as string, "one file is enough");
   if ((record === undefined) !== (upstream === undefined)) refuse("--record", "goes with --upstream");
-  else if (record !== undefined && file !== undefined) refuse(file, "a recording is written or read, not both");
+  else if (record !== undefined && file !== undefined) refuse(file,
+    "a recording is written or read, not both");
   else if (record === undefined && file === undefined) refuse("FILE", "name a script or a recording");
-  if (upstream !== undefined && !isBase(upstream)) refuse("--upstream", "an http: or https: URL without user and query");
+  if (upstream !== undefined && !isBase(upstream)) refuse("--upstream",
+    "an http: or https: URL without user and query");
   const source = file === undefined ? {} : readSource(file, (match ?? "body") as ReplayMatch, refuse);
   return {
     port: number?.ok === true ? number.value : 0, json: last("json") !== undefined,
@@ -107,7 +111,8 @@ function readSource(
 }
 
 async function serve({ port, json, record, source }: Plan): Promise<number> {
-  const write = async (event: object, text: string): Promise<void> => await say(json ? JSON.stringify(event) : text);
+  const write = async (event: object, text: string): Promise<void> => await say(json ? JSON.stringify(event)
+    : text);
   const recording = record === undefined ? undefined : openRecording(record.file);
   const secrets = [...toSecrets(process.env, readDotenv(".")).values()].map((secret) => secret.reveal());
   // Said one behind the other; the last is waited for before the end.

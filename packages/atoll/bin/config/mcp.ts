@@ -1,4 +1,6 @@
-/** The settings of `atoll mcp`: flags win over variables. Gives a frozen plan, or all problems at once. Pure. */
+/**
+ * The settings of `atoll mcp`: flags win over variables. Gives a frozen plan, or all problems at once. Pure.
+ */
 import { type BlockLimits, decide, type Decided, type Decision, readNumber } from "@atoll-run/core";
 import { decideGrants, decideLimits, decideLog, type LogPlan, type RunSources, Sources } from "./run.ts";
 
@@ -34,12 +36,14 @@ export function decideMcp(sources: RunSources): Decided<McpPlan> {
     const { grants } = decideGrants(d, s, sources.grants);
     const http = decideHttp(d, s);
     const log = decideLog(d, s, sources.rustLog);
-    if (log.to === "stdout") d.refuse({ name: "--log-to" }, "standard output belongs to the protocol", "use stderr");
+    if (log.to === "stdout") d.refuse({ name: "--log-to" }, "standard output belongs to the protocol",
+      "use stderr");
     return {
       project: dir ?? ".", scripts: s.all("script").map(({ text }) => text), log,
       plainNames: s.flag("plain-names") !== undefined,
       // What no grant names is denied: whoever calls the tools is a model.
-      grants: grants === "all" ? [] : grants, limits: decideLimits(d, s), ...(http === undefined ? {} : { http }),
+      grants: grants === "all" ? [] : grants, limits: decideLimits(d, s), ...(http === undefined ? {}
+        : { http }),
     };
   });
 }
@@ -49,15 +53,18 @@ function decideHttp(d: Decision, s: Sources): HttpPlan | undefined {
   const open = s.flag("no-token");
   const token = s.either("token", "MCP_TOKEN");
   if (at === undefined) {
-    for (const flag of [open, s.flag("token")]) if (flag !== undefined) d.refuse(flag.where, "goes with --http");
+    for (const flag of [open, s.flag("token")]) if (flag !== undefined) d.refuse(flag.where,
+      "goes with --http");
     return undefined;
   }
   const [, named = "127.0.0.1", digits = ""] = /^(?:(.+):)?([^:]*)$/.exec(at.text) ?? [];
   const host = named.replace(/^\[(.*)\]$/, "$1");
   const port = readNumber(digits, { min: 0, max: PORT_MAX });
   if (!port.ok) d.refuse(at.where, `port ${port.problem}`);
-  if (open !== undefined && !LOOPBACK.test(host)) d.refuse(open.where, "only on this machine", "name a loopback host");
-  if (open !== undefined && token !== undefined) d.refuse(open.where, `cannot be used with ${token.where.name}`);
+  if (open !== undefined && !LOOPBACK.test(host)) d.refuse(open.where, "only on this machine",
+    "name a loopback host");
+  if (open !== undefined && token !== undefined) d.refuse(open.where,
+    `cannot be used with ${token.where.name}`);
   if (s.flag("token") !== undefined) {
     d.warn({ name: "--token" }, "flags are visible in process lists", "use ATOLL_MCP_TOKEN");
   }

@@ -14,8 +14,9 @@ export interface ToolAnswer {
 }
 
 /**
- * A text is one block of text, nil none; a table with `content` is a whole result (`is_error`, `structured_content`); any
- * other table is its JSON, as text and, when it has keys, as structured content. An error is a result that says so.
+ * A text is one block of text, nil none; a table with `content` is a whole result (`is_error`,
+ * `structured_content`); any other table is its JSON, as text and, when it has keys, as structured content.
+ * An error is a result that says so.
  */
 export function toAnswer(end: CallEnd): ToolAnswer {
   if (!end.ok) return { content: [text(end.text)], isError: true };
@@ -25,10 +26,11 @@ export function toAnswer(end: CallEnd): ToolAnswer {
   if (isObject(value) && Array.isArray(value["content"])) {
     const isError = value["is_error"] ?? value["isError"];
     const structured = value["structured_content"] ?? value["structuredContent"];
-    return { content: near(value["content"]) as readonly JsonObject[], ...(isError === true ? { isError } : {}),
-      ...(isObject(structured) ? { structuredContent: near(structured) as JsonObject } : {}) };
+    return { content: near(value["content"]) as readonly JsonObject[],
+      ...(isError === true ? { isError } : {}), ...(isObject(structured) ? { structuredContent: near(structured) as JsonObject } : {}) };
   }
-  return { content: [text(plain(value))], ...(isObject(value) ? { structuredContent: near(value) as JsonObject } : {}) };
+  return { content: [text(plain(value))],
+    ...(isObject(value) ? { structuredContent: near(value) as JsonObject } : {}) };
 }
 
 /** The protocol's library writes no integers beyond 2^53: there they become the nearest number. */
@@ -48,7 +50,9 @@ function plain(value: Json): string {
   return written.ok ? written.text : written.problem;
 }
 
-/** A tool as a client sees it. An empty table of Lua is a list; where a schema wants an object it becomes one. */
+/**
+ * A tool as a client sees it. An empty table of Lua is a list; where a schema wants an object it becomes one.
+ */
 export function toListed(tool: ServedTool): JsonObject {
   const input = isObject(tool.input_schema) ? mended(tool.input_schema) as JsonObject : {};
   return {
@@ -59,7 +63,8 @@ export function toListed(tool: ServedTool): JsonObject {
   };
 }
 
-const OBJECTS = new Set(["properties", "$defs", "definitions", "patternProperties", "items", "additionalProperties"]);
+const OBJECTS = new Set(["properties", "$defs", "definitions", "patternProperties", "items",
+  "additionalProperties"]);
 
 function mended(value: Json): Json {
   if (Array.isArray(value)) return (value as readonly Json[]).map(mended);

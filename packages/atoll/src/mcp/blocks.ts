@@ -1,4 +1,6 @@
-/** Which blocks of a project are served: folders of `blocks/` with an `init.lua`, and scripts that are named. */
+/**
+ * Which blocks of a project are served: folders of `blocks/` with an `init.lua`, and scripts that are named.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 
@@ -17,6 +19,7 @@ export function findBlocks(project: string, scripts: readonly string[]): BlockSo
     ? readdirSync(folder).filter((name) => existsSync(join(folder, name, "init.lua"))).sort() : [];
   return [
     ...names.map((name) => ({ name, path: join(folder, name, "init.lua") })),
-    ...scripts.map((path) => ({ name: basename(path, extname(path)), path, source: readFileSync(path, "utf8") })),
+    ...scripts.map((path) => ({ name: basename(path, extname(path)), path, source: readFileSync(path,
+      "utf8") })),
   ];
 }

@@ -24,7 +24,8 @@ export class Documents {
 
   constructor(project: string) {
     const own = OWN.find((folder) => existsSync(join(folder, "cli.md")));
-    this.#folders = [["project", join(project, "docs")], ...(own === undefined ? [] : [["atoll", own] as const])];
+    this.#folders = [["project", join(project, "docs")], ...(own === undefined ? []
+      : [["atoll", own] as const])];
   }
 
   /** Read anew each time: a page may be written while it is served. */

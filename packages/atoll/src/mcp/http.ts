@@ -1,7 +1,8 @@
 /**
  * The HTTP side of `atoll mcp`: who may come in, which session a request belongs to, and how many there are.
- * takes HTTP requests at /mcp; gives each client a session of its own; promises that no web page of another origin gets in;
- * refuses what has no token, a foreign host or origin, or no session; never holds a session that is not used.
+ * takes HTTP requests at /mcp; gives each client a session of its own; promises that no web page of another
+ * origin gets in; refuses what has no token, a foreign host or origin, or no session; never holds a session
+ * that is not used.
  */
 import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -82,7 +83,9 @@ interface Doing {
   readonly sessions: Map<string, Held>;
 }
 
-async function serve(request: IncomingMessage, response: ServerResponse, { parts, sessions }: Doing): Promise<void> {
+async function serve(
+  request: IncomingMessage, response: ServerResponse, { parts, sessions }: Doing,
+): Promise<void> {
   const wrong = refusalOf(request, parts);
   if (wrong !== undefined) return refuse(response, ...wrong);
   const id = request.headers["mcp-session-id"];
@@ -92,7 +95,9 @@ async function serve(request: IncomingMessage, response: ServerResponse, { parts
     return await answer(held, request, response);
   }
   if (request.method !== "POST") return refuse(response, 400, "header Mcp-Session-Id is missing");
-  if (sessions.size >= HTTP_SESSIONS_MAX) return refuse(response, 503, `more than ${HTTP_SESSIONS_MAX} sessions are open`);
+  if (sessions.size >= HTTP_SESSIONS_MAX) {
+    return refuse(response, 503, `more than ${HTTP_SESSIONS_MAX} sessions are open`);
+  }
   const session = await parts.open({ id: randomUUID, opened: (made) => {
     sessions.set(made, held);
     session.closed.then(() => sessions.delete(made), () => undefined);
@@ -112,7 +117,9 @@ async function answer(held: Held, request: IncomingMessage, response: ServerResp
   await held.session.handle(request, response);
 }
 
-function refusalOf({ url, headers }: IncomingMessage, { token, host }: HttpParts): [status: number, problem: string] | undefined {
+type Refusal = [status: number, problem: string];
+
+function refusalOf({ url, headers }: IncomingMessage, { token, host }: HttpParts): Refusal | undefined {
   if ((url ?? "").replace(/\?.*$/, "") !== "/mcp") return [404, "serves /mcp only"];
   // A page that made its own name point here would send that name (DNS rebinding).
   if (isLoopback(host) && !isLoopback(hostOf(headers.host))) return [403, "foreign Host"];

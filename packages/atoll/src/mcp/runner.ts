@@ -1,7 +1,7 @@
 /**
- * The script that serves the tools of blocks. It loads them, tells what they registered, and runs each call as a task of
- * its own, so that calls do not wait for each other. Host tools are its only way out, and are taken off the registry
- * before a block can see them.
+ * The script that serves the tools of blocks. It loads them, tells what they registered, and runs each call
+ * as a task of its own, so that calls do not wait for each other. Host tools are its only way out, and are
+ * taken off the registry before a block can see them.
  */
 
 /** Names of the host tools that the script takes for itself. */

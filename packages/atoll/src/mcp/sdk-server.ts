@@ -1,5 +1,6 @@
 /**
- * The server's door to the MCP SDK; loaded when something is served. Knows the protocol and nothing of blocks.
+ * The server's door to the MCP SDK; loaded when something is served. Knows the protocol and nothing of
+ * blocks.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
@@ -38,8 +39,10 @@ const MARKDOWN = "text/markdown";
 const ASK_MS_MAX = 600_000;
 
 function createServer(served: Served, version: string): Server {
-  const server = new Server({ name: "atoll", version }, { capabilities: { tools: {}, resources: {}, logging: {} } });
-  server.setRequestHandler(ListToolsRequestSchema, async () => ({ tools: await served.tools() }) as ServerResult);
+  const server = new Server({ name: "atoll", version },
+    { capabilities: { tools: {}, resources: {}, logging: {} } });
+  server.setRequestHandler(ListToolsRequestSchema, async () =>
+    ({ tools: await served.tools() }) as ServerResult);
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const token = params._meta?.progressToken;
     const quiet = (sent: Promise<void>): void => void sent.catch(() => undefined);
@@ -47,8 +50,9 @@ function createServer(served: Served, version: string): Server {
       signal: extra.signal,
       progress: ({ progress, total, message }) => {
         if (token === undefined) return;
-        quiet(extra.sendNotification({ method: "notifications/progress", params: { progressToken: token, progress,
-          ...(total === undefined ? {} : { total }), ...(message === undefined ? {} : { message }) } }));
+        const params = { progressToken: token, progress, ...(total === undefined ? {} : { total }),
+          ...(message === undefined ? {} : { message }) };
+        quiet(extra.sendNotification({ method: "notifications/progress", params }));
       },
       log: ({ level, data, logger }) => {
         const params = { level: LEVELS.has(level) ? level as "info" : "info" as const, data,
@@ -91,7 +95,8 @@ export async function serveStdio(
 ): Promise<OpenServer> {
   const server = await open(createServer(served, o.version), new StdioServerTransport(o.input, o.output));
   // Nothing more can come: the client is gone.
-  for (const event of ["end", "close", "error"]) o.input.once(event, () => void server.close().catch(() => undefined));
+  const end = (): void => void server.close().catch(() => undefined);
+  for (const event of ["end", "close", "error"]) o.input.once(event, end);
   return server;
 }
 
@@ -102,7 +107,8 @@ export interface HttpSession extends OpenServer {
 
 /** Serves one client over HTTP; `id` is known when the client has said hello. */
 export async function serveHttp(
-  served: Served, o: { version: string; id: () => string; bodyBytesMax: number; opened: (id: string) => void },
+  served: Served,
+  o: { version: string; id: () => string; bodyBytesMax: number; opened: (id: string) => void },
 ): Promise<HttpSession> {
   const transport = new StreamableHTTPServerTransport({
     sessionIdGenerator: o.id, maxRequestBodySize: o.bodyBytesMax, onsessioninitialized: o.opened,

@@ -1,6 +1,7 @@
 /**
  * `atoll mcp` as a library: the blocks of a project as MCP tools, its documents as resources.
- * takes a project and what its blocks may do; gives a server over stdio or HTTP; promises one block for each client.
+ * takes a project and what its blocks may do; gives a server over stdio or HTTP; promises one block for each
+ * client.
  */
 import type { Json, Log } from "@atoll-run/core";
 import type { RunConfig, StartedBlock } from "../compose/run-block.ts";
@@ -25,14 +26,20 @@ export interface McpServing {
 
 const LOAD_MS_MAX = 60_000;
 
-/** A client's own block, started before it asks. */
-function openServed(o: McpServing, documents: Documents): { served: Served; close: () => Promise<void> } {
+interface Opened {
+  readonly served: Served;
+  /** Loads the blocks ahead, so that the client does not wait; whoever asks later hears of a failure. */
+  warm(): void;
+  close(): Promise<void>;
+}
+
+/** A client's own block. */
+function openServed(o: McpServing, documents: Documents): Opened {
   const host = new ToolHost({ blocks: o.blocks, plainNames: o.plainNames, config: o.config, log: o.log,
     loadMsMax: LOAD_MS_MAX, onRun: o.onRun });
-  // Asked for early, so that the client does not wait; whoever asks later hears of a failure.
-  host.tools().catch(() => undefined);
   return {
     close: () => host[Symbol.asyncDispose](),
+    warm: () => void host.tools().catch(() => undefined),
     served: {
       tools: async () => (await host.tools()).map(toListed),
       call: async (name, input: Json, hooks) => toAnswer(await host.call(name, input, hooks)),
@@ -45,7 +52,8 @@ function openServed(o: McpServing, documents: Documents): { served: Served; clos
 export async function serveMcpStdio(
   o: McpServing, streams: { input: NodeJS.ReadStream; output: NodeJS.WriteStream },
 ): Promise<OpenServer> {
-  const { served, close } = openServed(o, new Documents(o.project));
+  const { served, warm, close } = openServed(o, new Documents(o.project));
+  warm();
   const server = await serveStdio(served, { version: o.version, ...streams });
   const closed = server.closed.then(close);
   return { closed, close: async () => {
@@ -60,9 +68,13 @@ export async function serveMcpHttp(
 ): Promise<HttpDoor> {
   const documents = new Documents(o.project);
   const closing = new Set<Promise<void>>();
-  const door = await openHttp({ ...at, open: async (session) => {
-    const { served, close } = openServed(o, documents);
-    const opened = await serveHttp(served, { version: o.version, bodyBytesMax: HTTP_BODY_BYTES_MAX, ...session });
+  const door = await openHttp({ ...at, open: async ({ id, opened: hello }) => {
+    const { served, warm, close } = openServed(o, documents);
+    const opened = await serveHttp(served, { version: o.version, bodyBytesMax: HTTP_BODY_BYTES_MAX, id,
+      opened: (made) => {
+        warm();
+        hello(made);
+      } });
     const over = opened.closed.then(close);
     closing.add(over);
     over.finally(() => closing.delete(over)).catch(() => undefined);

@@ -1,8 +1,8 @@
 /**
  * One block that serves the tools of a project to one client.
- * takes calls; gives what the handlers return; promises that calls run beside each other and that a cancelled one ends;
- * refuses a tool that nobody registered; never outlives its client. A block that dies fails its open calls, and the next
- * call starts another.
+ * takes calls; gives what the handlers return; promises that calls run beside each other and that a cancelled
+ * one ends; refuses a tool that nobody registered; never outlives its client. A block that dies fails its
+ * open calls, and the next call starts another.
  */
 import type { BlockResult } from "@atoll-run/block";
 import { type Json, type Log, must } from "@atoll-run/core";
@@ -107,7 +107,8 @@ class Session {
     this.tools.catch(() => undefined);
     this.#run = startBlock({
       ...parts.config, script: { source: RUNNER, name: "atoll-mcp" },
-      globals: { [BLOCKS_GLOBAL]: { blocks: parts.blocks, plain_names: parts.plainNames } as unknown as Json },
+      globals: { [BLOCKS_GLOBAL]: { blocks: parts.blocks,
+        plain_names: parts.plainNames } as unknown as Json },
       hostTools: [
         this.#door(DOORS.next, (_input, signal) => this.#next(signal)),
         this.#door(DOORS.tell, (input) => this.#hear(input)),
@@ -122,7 +123,9 @@ class Session {
 
   call(name: string, input: Json, hooks: CallHooks): Promise<CallEnd> {
     if (this.over) return Promise.resolve({ ok: false, text: "the block has ended" });
-    if (this.#calls.size >= CALLS_MAX) return Promise.resolve({ ok: false, text: `more than ${CALLS_MAX} calls are open` });
+    if (this.#calls.size >= CALLS_MAX) {
+      return Promise.resolve({ ok: false, text: `more than ${CALLS_MAX} calls are open` });
+    }
     const id = ++this.#lastId;
     return new Promise((resolve) => {
       const cancel = (): void => {
@@ -146,7 +149,8 @@ class Session {
 
   #door(name: string, handler: (input: JsonObject, signal: AbortSignal) => Promise<Json> | Json) {
     return { name, description: "", input_schema: {},
-      handler: (input: Json, { signal }: { signal: AbortSignal }) => handler((input ?? {}) as JsonObject, signal) };
+      handler: (input: Json, { signal }: { signal: AbortSignal }) => handler((input ?? {}) as JsonObject,
+        signal) };
   }
 
   #send(message: JsonObject): void {

@@ -57,13 +57,15 @@ function replyAnswer(reply: MockReply, { dialect, ask, id, requestId }: AnswerPa
     return { ...whole, headers: { ...whole.headers, ...head } };
   }
   return {
-    status: 200, parts: dialect.frames(reply, ask, id), partDelayMs: reply.piece_delay_ms ?? 0, ending: "end", head: true,
+    status: 200, parts: dialect.frames(reply, ask, id), partDelayMs: reply.piece_delay_ms ?? 0,
+      ending: "end", head: true,
     headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", ...head },
   };
 }
 
 function json(body: string): Answer {
-  return { status: 200, headers: { "content-type": "application/json" }, parts: [body], partDelayMs: 0, ending: "end",
+  return { status: 200, headers: { "content-type": "application/json" }, parts: [body], partDelayMs: 0,
+    ending: "end",
     head: true };
 }
 

@@ -1,14 +1,16 @@
 /**
- * What Anthropic Messages refuse with 400, in the words of the API: so that a history which the mock takes is one that
- * the real service takes. The first thing wrong is told, as there.
+ * What Anthropic Messages refuse with 400, in the words of the API: so that a history which the mock takes is
+ * one that the real service takes. The first thing wrong is told, as there.
  */
 import type { Json } from "@atoll-run/core";
 import { isObject, type JsonObject, listOf, type MockAsk, objects, textOf } from "./dialect.ts";
 import type { MockFailure } from "./script.ts";
 
 const FIELDS = new Set([
-  "model", "messages", "max_tokens", "system", "metadata", "stop_sequences", "stream", "temperature", "top_k", "top_p",
-  "tools", "tool_choice", "thinking", "service_tier", "container", "mcp_servers", "output_config", "output_format",
+  "model", "messages", "max_tokens", "system", "metadata", "stop_sequences", "stream", "temperature",
+    "top_k", "top_p",
+  "tools", "tool_choice", "thinking", "service_tier", "container", "mcp_servers", "output_config",
+    "output_format",
   "cache_control", "inference_geo",
 ]);
 const CONTEXT_BETA = "context-management-2025-06-27";
@@ -21,7 +23,9 @@ export function checkAnthropic(ask: MockAsk): MockFailure | undefined {
 
 function checkHead({ headers, body }: MockAsk): string | undefined {
   if (headers["anthropic-version"] === undefined) return "anthropic-version: header is required";
-  for (const name of ["model", "max_tokens", "messages"]) if (!(name in body)) return `${name}: Field required`;
+  for (const name of ["model", "max_tokens", "messages"]) {
+    if (!(name in body)) return `${name}: Field required`;
+  }
   const betas = headers["anthropic-beta"] ?? "";
   for (const name of Object.keys(body)) {
     const known = FIELDS.has(name) || (name === "context_management" && betas.includes(CONTEXT_BETA));
@@ -132,7 +136,8 @@ function checkBlock(block: Json, where: string, role: string): string | undefine
     case "text": {
       if (typeof block["text"] !== "string") return `${where}.text.text: Input should be a valid string`;
       return block["text"] === "" ? "messages: text content blocks must be non-empty"
-        : block["text"].trim() === "" ? "messages: text content blocks must contain non-whitespace text" : undefined;
+        : block["text"].trim() === "" ? "messages: text content blocks must contain non-whitespace text"
+          : undefined;
     }
     case "tool_use": return role === "assistant" ? checkToolUse(block, `${where}.tool_use`)
       : `${where}: \`tool_use\` blocks can only be in \`assistant\` messages`;
@@ -201,5 +206,6 @@ function checkMarks(body: JsonObject): string | undefined {
     ...objects(body["messages"]).flatMap(({ content }) => objects(content))];
   const marks = blocks.filter((block) => isObject(block["cache_control"])).length;
   return marks > CACHE_MARKS_MAX
-    ? `A maximum of ${CACHE_MARKS_MAX} blocks with cache_control may be provided. Found ${marks}.` : undefined;
+    ? `A maximum of ${CACHE_MARKS_MAX} blocks with cache_control may be provided. Found ${marks}.`
+      : undefined;
 }

@@ -2,12 +2,15 @@
 import type { Json } from "@atoll-run/core";
 import { checkAnthropic } from "./anthropic-rules.ts";
 import {
-  contentText, type Dialect, inputText, type JsonObject, jsonText, listOf, type MockAsk, type NextId, objects, piecesOf,
+  contentText, type Dialect, inputText, type JsonObject, jsonText, listOf, type MockAsk, type NextId,
+    objects, piecesOf,
   textOf, tokensOf,
 } from "./dialect.ts";
 import type { MockFailure, MockReply } from "./script.ts";
 
-const TYPES: Readonly<Record<number, readonly [type: string, message: string]>> = {
+type Words = readonly [type: string, message: string];
+
+const TYPES: Readonly<Record<number, Words>> = {
   400: ["invalid_request_error", "Bad request"], 401: ["authentication_error", "invalid x-api-key"],
   403: ["permission_error", "Your API key does not have permission to use the specified resource."],
   404: ["not_found_error", "Not Found"], 413: ["request_too_large", "Request exceeds the maximum size"],
@@ -22,7 +25,8 @@ export const anthropic: Dialect = {
   view(body) {
     const messages = objects(body["messages"]);
     const since = messages.slice(messages.findLastIndex(({ role }) => role === "assistant") + 1);
-    const results = since.flatMap(({ content }) => objects(content)).filter(({ type }) => type === "tool_result");
+    const results = since.flatMap(({ content }) => objects(content)).filter(({ type }) =>
+      type === "tool_result");
     return {
       messages: listOf(body["messages"]), system: contentText(body["system"]),
       lastText: contentText(messages.findLast(({ role }) => role === "user")?.["content"]),
@@ -41,7 +45,8 @@ export const anthropic: Dialect = {
     return {
       id: id("msg"), type: "message", role: "assistant", model: ask.model, content: blocksOf(reply, id),
       stop_reason: stopOf(reply), stop_sequence: null,
-      usage: { input_tokens: input, cache_creation_input_tokens: cacheWrite, cache_read_input_tokens: cacheRead,
+      usage: { input_tokens: input, cache_creation_input_tokens: cacheWrite,
+        cache_read_input_tokens: cacheRead,
         output_tokens: output, service_tier: "standard" },
     };
   },
@@ -51,7 +56,7 @@ export const anthropic: Dialect = {
 };
 
 function errorOf(failure: MockFailure): JsonObject {
-  const [type, message] = TYPES[failure.status] ?? (failure.status < 500 ? TYPES[400] : TYPES[500]) ?? ["", ""];
+  const [type, message] = TYPES[failure.status] ?? TYPES[failure.status < 500 ? 400 : 500] as Words;
   return { type: failure.type ?? type, message: failure.message ?? message };
 }
 
@@ -85,7 +90,8 @@ function blocks(reply: MockReply, id: NextId): Block[] {
     });
   }
   for (const call of reply.tool_calls ?? []) {
-    const tool = { type: "tool_use", ...(call.id === null ? {} : { id: call.id ?? id("toolu") }), name: call.name };
+    const tool = { type: "tool_use", ...(call.id === null ? {} : { id: call.id ?? id("toolu") }),
+      name: call.name };
     found.push({
       whole: { ...tool, input: call.input ?? {} }, start: { ...tool, input: {} },
       deltas: ["", ...piecesOf(inputText(call), reply)].map(
@@ -115,7 +121,8 @@ function frames(reply: MockReply, ask: MockAsk, id: NextId): string[] {
   ]);
   return [
     frame("message_start", { type: "message_start", message }), ...body,
-    frame("message_delta", { type: "message_delta", delta: { stop_reason: stopOf(reply), stop_sequence: null },
+    frame("message_delta", { type: "message_delta", delta: { stop_reason: stopOf(reply),
+      stop_sequence: null },
       usage: { output_tokens: output } }),
     frame("message_stop", { type: "message_stop" }),
   ];

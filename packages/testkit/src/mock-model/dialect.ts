@@ -1,4 +1,7 @@
-/** What the two APIs have in common for the mock: a request as a script sees it, and how answers are put into words. */
+/**
+ * What the two APIs have in common for the mock: a request as a script sees it, and how answers are put into
+ * words.
+ */
 import type { Json } from "@atoll-run/core";
 import type { MockApi, MockFailure, MockReply } from "./script.ts";
 
@@ -70,7 +73,8 @@ export function textOf(value: Json | undefined): string {
 /** The text of a content that is a text or a list of blocks. */
 export function contentText(content: Json | undefined): string {
   if (typeof content === "string") return content;
-  return objects(content).filter((block) => block["type"] === "text").map((block) => textOf(block["text"])).join("\n");
+  return objects(content).filter((block) => block["type"] === "text").map((block) =>
+    textOf(block["text"])).join("\n");
 }
 
 /** `text` in pieces of so many characters; no surrogate pair is cut. */
@@ -91,7 +95,8 @@ const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
 
 /** JSON text with the keys in their order, and integers beyond 2^53 exactly. */
 export function jsonText(value: Json): string {
-  return JSON.stringify(value, (_key, item: Json) => (typeof item === "bigint" ? rawJSON(String(item)) : item));
+  return JSON.stringify(value, (_key, item: Json) => (typeof item === "bigint" ? rawJSON(String(item))
+    : item));
 }
 
 export interface Tokens {

@@ -1,13 +1,12 @@
 /**
  * A model on this machine: a local server that speaks Anthropic Messages and OpenAI Chat Completions.
  *
- * takes a script, a function, a recording, or the address of a real provider; gives the answers they say; promises the
- * same bytes for the same requests in the same order; refuses, unless told not to, what the real services refuse, in
- * their words; never keeps a key in a recording.
+ * takes a script, a function, a recording, or the address of a real provider; gives the answers they say;
+ * promises the same bytes for the same requests in the same order; refuses, unless told not to, what the real
+ * services refuse, in their words; never keeps a key in a recording.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseJson } from "@atoll-run/core";
 import { anthropic } from "./anthropic.ts";
 import { type Answer, answerTurn, failureAnswer } from "./answer.ts";
@@ -15,6 +14,7 @@ import { type Dialect, isObject, type MockAsk, textOf } from "./dialect.ts";
 import { openai } from "./openai.ts";
 import { Masker, type MockExchange, Replay, type ReplayMatch } from "./recording.ts";
 import type { MockApi, MockFailure, MockScript, MockTurn } from "./script.ts";
+import { sendAnswer } from "./send.ts";
 import { type MockTurns, scriptTurns } from "./turns.ts";
 import { passOn } from "./upstream.ts";
 
@@ -24,7 +24,8 @@ const BODY_BYTES_MAX = 32 * 1_048_576;
 const KEPT_DEFAULT = 1_000;
 
 /** Answers from code. `count` is 1 for the first request. undefined = no turn fits. */
-export type MockAnswerer = (ask: MockAsk, count: number) => MockTurn | undefined | Promise<MockTurn | undefined>;
+export type MockAnswerer = (ask: MockAsk, count: number) =>
+  MockTurn | undefined | Promise<MockTurn | undefined>;
 
 export interface MockModelOptions {
   /** What it says; exactly one of `script`, `replay`, `record` is given. */
@@ -103,7 +104,8 @@ class Mock implements MockModel {
   constructor(o: MockModelOptions) {
     this.#o = o;
     this.#masker = new Masker(o.secrets);
-    if (o.replay !== undefined) this.#replay = new Replay(o.replay.exchanges, o.replay.match ?? "body", this.#masker);
+    if (o.replay !== undefined) this.#replay = new Replay(o.replay.exchanges, o.replay.match ?? "body",
+      this.#masker);
     this.#turns = typeof o.script === "object" ? scriptTurns(o.script.turns) : undefined;
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch((error: unknown) => {
@@ -147,7 +149,8 @@ class Mock implements MockModel {
     const route = ROUTES.find(([pattern]) => pattern.test(path.replace(/\?.*$/, "")));
     const dialect = route?.[1] ?? (request.headers["anthropic-version"] === undefined ? openai : anthropic);
     const requestId = this.#id("req");
-    const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
+    const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) =>
+      [name, String(value)]));
     const text = await bodyOf(request);
     const ask = askOf(dialect, { path, headers, text: text ?? "" });
     const refuse = (failure: MockFailure): Decision => ({
@@ -157,15 +160,23 @@ class Mock implements MockModel {
     const sends = (decision: Decision): Promise<void> => {
       this.#note({ ask, requestId, status: decision.answer.head ? decision.answer.status : 0,
         ...(decision.refused === undefined ? {} : { refused: decision.refused }) });
-      return this.#send(decision, response);
+      const { answer, delayMs } = decision;
+      return sendAnswer(answer, response, { delayMs, signal: this.#closing.signal });
     };
-    if (route === undefined) return await sends(refuse({ status: 404, message: `mock model: there is no ${path}`, code: "" }));
-    if (request.method !== "POST") return await sends(refuse({ status: 405, message: "Method Not Allowed", code: "" }));
+    if (route === undefined) {
+      return await sends(refuse({ status: 404, message: `mock model: there is no ${path}`, code: "" }));
+    }
+    if (request.method !== "POST") {
+      return await sends(refuse({ status: 405, message: "Method Not Allowed", code: "" }));
+    }
     if (text === undefined) return await sends(refuse({ status: 413 }));
     this.#masker.learn(headers, path);
-    if (this.#o.record !== undefined) return await this.#pass({ ask, requestId, response, request, refuse, sends });
+    if (this.#o.record !== undefined) {
+      return await this.#pass({ ask, requestId, response, request, refuse, sends });
+    }
     const problem = this.#check(dialect, ask);
-    await sends(problem === undefined ? await this.#decide(dialect, ask, requestId, refuse) : refuse(problem));
+    await sends(problem === undefined ? await this.#decide(dialect, ask, requestId, refuse)
+      : refuse(problem));
   }
 
   /** What the service would say before it looks at its model. */
@@ -177,7 +188,8 @@ class Mock implements MockModel {
     if (script?.keys !== undefined && !script.keys.includes(key ?? "")) return dialect.wrongKey;
     const parsed = parseJson(ask.text);
     if (!parsed.ok || !isObject(parsed.value)) {
-      return { status: 400, message: `The request body is not valid JSON: ${parsed.ok ? "no object" : parsed.problem}` };
+      return { status: 400,
+        message: `The request body is not valid JSON: ${parsed.ok ? "no object" : parsed.problem}` };
     }
     const refusal = strict && this.#replay === undefined ? dialect.check(ask) : undefined;
     if (refusal !== undefined) return refusal;
@@ -189,7 +201,8 @@ class Mock implements MockModel {
   ): Promise<Decision> {
     if (this.#replay !== undefined) {
       const found = this.#replay.next(ask.path, ask.body);
-      if ("problem" in found) return refuse({ status: 400, message: `mock model: ${found.problem}`, code: "" });
+      if ("problem" in found) return refuse({ status: 400, message: `mock model: ${found.problem}`,
+        code: "" });
       return { answer: recorded(found.exchange), delayMs: 0 };
     }
     const { script } = this.#o;
@@ -198,7 +211,8 @@ class Mock implements MockModel {
       const message = `mock model: no turn of the script fits request ${this.count + 1} (${ask.messages.length} messages)`;
       return refuse({ status: 400, message, code: "" });
     }
-    return { answer: answerTurn(turn, { dialect, ask, id: this.#id, requestId }), delayMs: turn.delay_ms ?? 0 };
+    return { answer: answerTurn(turn, { dialect, ask, id: this.#id, requestId }),
+      delayMs: turn.delay_ms ?? 0 };
   }
 
   async #pass(parts: {
@@ -218,7 +232,8 @@ class Mock implements MockModel {
     } catch (error) {
       const { cause, message } = error as Error;
       const why = this.#masker.text((cause as Error | undefined)?.message ?? message);
-      return await parts.sends(parts.refuse({ status: 502, message: `mock model: the provider cannot be reached: ${why}` }));
+      return await parts.sends(parts.refuse({ status: 502,
+        message: `mock model: the provider cannot be reached: ${why}` }));
     }
     const { status, headers, body, cut } = passed;
     this.#note({ ask, requestId, status });
@@ -228,7 +243,9 @@ class Mock implements MockModel {
     }));
   }
 
-  #note({ ask, requestId, status, refused }: { ask: MockAsk; requestId: string; status: number; refused?: string }): void {
+  #note(
+    { ask, requestId, status, refused }: { ask: MockAsk; requestId: string; status: number; refused?: string },
+  ): void {
     const { api, path, headers, body, text } = ask;
     const request: MockRequest = { api, path, headers, body, text, status, request_id: requestId,
       ...(refused === undefined ? {} : { refused }) };
@@ -238,48 +255,11 @@ class Mock implements MockModel {
     this.#o.onRequest?.(request);
   }
 
-  async #send({ answer, delayMs }: Decision, response: ServerResponse): Promise<void> {
-    const { signal } = this.#closing;
-    try {
-      if (delayMs > 0) await sleep(delayMs, undefined, { signal });
-      if (answer.head) response.writeHead(answer.status, withLength(answer));
-      for (const [i, part] of answer.parts.entries()) {
-        if (i > 0 && answer.partDelayMs > 0) await sleep(answer.partDelayMs, undefined, { signal });
-        if (response.destroyed) return;
-        if (!response.write(part)) await flushed(response);
-      }
-      if (answer.ending === "end") response.end();
-      else if (answer.ending === "drop" && answer.parts.length === 0) response.destroy();
-      // What was written goes out before the connection is cut.
-      else if (answer.ending === "drop") response.write("", () => response.destroy());
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
-  }
-
   readonly #id = (kind: string): string => {
     const next = (this.#ids.get(kind) ?? 0) + 1;
     this.#ids.set(kind, next);
     return `${kind}_mock${String(next).padStart(6, "0")}`;
   };
-}
-
-/** A clean answer of one part says how long it is, as the real ones do. */
-function withLength({ headers, parts, ending }: Answer): Readonly<Record<string, string>> {
-  if (ending !== "end" || parts.length > 1 || "content-length" in headers) return headers;
-  return { ...headers, "content-length": String(Buffer.byteLength(parts[0] ?? "")) };
-}
-
-function flushed(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      response.off("drain", done);
-      response.off("close", done);
-      resolve();
-    };
-    response.on("drain", done);
-    response.on("close", done);
-  });
 }
 
 /** undefined when it is too large; what is left is thrown away. */

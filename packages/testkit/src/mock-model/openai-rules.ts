@@ -1,5 +1,6 @@
 /**
- * What OpenAI Chat Completions refuse with 400, in the words of the API. The first thing wrong is told, as there.
+ * What OpenAI Chat Completions refuse with 400, in the words of the API. The first thing wrong is told, as
+ * there.
  */
 import type { Json } from "@atoll-run/core";
 import { isObject, type JsonObject, listOf, type MockAsk, objects, textOf } from "./dialect.ts";
@@ -23,7 +24,8 @@ function missing(name: string): OpenaiRefusal {
 }
 
 function wrongType(name: string, wanted: string, value: Json): OpenaiRefusal {
-  return refuse(`Invalid type for '${name}': expected ${wanted}, but got ${kindOf(value)} instead.`, name, "invalid_type");
+  return refuse(`Invalid type for '${name}': expected ${wanted}, but got ${kindOf(value)} instead.`, name,
+    "invalid_type");
 }
 
 function tooShort(name: string): OpenaiRefusal {
@@ -34,7 +36,8 @@ function tooShort(name: string): OpenaiRefusal {
 function kindOf(value: Json): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
-  return { string: "a string", number: "a number", boolean: "a boolean", bigint: "an integer" }[typeof value as string]
+  return { string: "a string", number: "a number", boolean: "a boolean",
+    bigint: "an integer" }[typeof value as string]
     ?? "an object";
 }
 
@@ -45,7 +48,8 @@ function checkHead(body: JsonObject): OpenaiRefusal | undefined {
   if (!Array.isArray(messages)) return wrongType("messages", "an array of objects", messages);
   if (messages.length === 0) return tooShort("messages");
   if (options !== undefined && stream !== true) {
-    return refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options");
+    return refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+      "stream_options");
   }
   if (temperature !== undefined && (typeof temperature !== "number" || temperature < 0 || temperature > 2)) {
     return wrongType("temperature", "a decimal", temperature);
@@ -68,13 +72,15 @@ function checkTools({ tools, tool_choice: choice }: JsonObject): OpenaiRefusal |
     const schema = made["parameters"];
     if (schema === undefined) continue;
     if (!isObject(schema)) return wrongType(`tools[${i}].function.parameters`, "an object", schema);
-    if (schema["type"] !== "object" || (schema["properties"] !== undefined && !isObject(schema["properties"]))) {
+    if (schema["type"] !== "object" || (schema["properties"] !== undefined
+      && !isObject(schema["properties"]))) {
       return refuse(`Invalid schema for function '${textOf(made["name"])}': schema must be a JSON Schema of `
         + `'type: "object"'.`, `tools[${i}].function.parameters`, "invalid_function_parameters");
     }
   }
   return choice !== undefined && listOf(tools).length === 0
-    ? refuse("Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.", "tool_choice")
+    ? refuse("Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.",
+      "tool_choice")
     : undefined;
 }
 
@@ -92,7 +98,8 @@ function checkMessages(given: Json | undefined): OpenaiRefusal | undefined {
         + "'tool', and 'developer'.", `${where}.role`, "invalid_value");
     }
     if (role !== "tool" && open.length > 0) return unanswered(open, i);
-    const problem = checkMessage(message, i) ?? (role === "tool" ? checkAnswer(message, i, asked) : undefined);
+    const problem = checkMessage(message, i) ?? (role === "tool" ? checkAnswer(message, i, asked)
+      : undefined);
     if (problem !== undefined) return problem;
     if (role === "tool") open = open.filter((id) => id !== message["tool_call_id"]);
     else open = asked = objects(message["tool_calls"]).map(({ id }) => textOf(id));

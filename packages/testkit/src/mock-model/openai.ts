@@ -1,7 +1,8 @@
 /** OpenAI Chat Completions as the mock speaks them: whole answers, the chunks of a stream, errors. */
 import type { Json } from "@atoll-run/core";
 import {
-  contentText, type Dialect, inputText, isObject, type JsonObject, jsonText, listOf, type MockAsk, type NextId, objects,
+  contentText, type Dialect, inputText, isObject, type JsonObject, jsonText, listOf, type MockAsk,
+    type NextId, objects,
   piecesOf, textOf, tokensOf,
 } from "./dialect.ts";
 import { checkOpenai } from "./openai-rules.ts";
@@ -15,7 +16,8 @@ type Words = readonly [type: string, message: string, code: string | null];
 const WORDS: Readonly<Record<number, Words>> = {
   400: ["invalid_request_error", "Bad request", null],
   401: ["invalid_request_error", "Incorrect API key provided.", "invalid_api_key"],
-  404: ["invalid_request_error", "The model does not exist or you do not have access to it.", "model_not_found"],
+  404: ["invalid_request_error", "The model does not exist or you do not have access to it.",
+    "model_not_found"],
   413: ["invalid_request_error", "Request too large", "request_too_large"],
   429: ["requests", "Rate limit reached for requests", "rate_limit_exceeded"],
   500: ["server_error", "The server had an error while processing your request. Sorry about that!", null],
@@ -33,11 +35,13 @@ export const openai: Dialect = {
       system: messages.filter(isSystem).map(({ content }) => contentText(content)).join("\n"),
       lastText: contentText(messages.findLast(({ role }) => role === "user")?.["content"]),
       toolResults: since.filter(({ role }) => role === "tool").map(({ content }) => contentText(content)),
-      tools: objects(body["tools"]).map((tool) => (isObject(tool["function"]) ? textOf(tool["function"]["name"]) : "")),
+      tools: objects(body["tools"]).map((tool) => (isObject(tool["function"])
+        ? textOf(tool["function"]["name"]) : "")),
     };
   },
   keyOf: (headers) => /^Bearer (.+)$/i.exec(headers["authorization"] ?? "")?.[1] ?? headers["api-key"],
-  missingKey: { status: 401, code: "", message: "You didn't provide an API key. You need to provide your API key in an "
+  missingKey: { status: 401, code: "",
+    message: "You didn't provide an API key. You need to provide your API key in an "
     + "Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)." },
   wrongKey: { status: 401 },
   noModel: (model) => ({ status: 404,
@@ -59,7 +63,8 @@ export const openai: Dialect = {
   },
   frames,
   errorFrame: (failure) => `data: ${jsonText({ error: errorOf(failure) })}\n\n`,
-  hollow: (ask, id) => ({ id: id("chatcmpl"), object: "chat.completion", created: CREATED, model: ask.model }),
+  hollow: (ask, id) => ({ id: id("chatcmpl"), object: "chat.completion", created: CREATED,
+    model: ask.model }),
 };
 
 function isSystem({ role }: JsonObject): boolean {
@@ -96,11 +101,13 @@ function frames(reply: MockReply, ask: MockAsk, id: NextId): string[] {
   const options = ask.body["stream_options"];
   const withUsage = isObject(options) && options["include_usage"] === true;
   const chunk = (delta: Json, finish: string | null = null): string => frame({
-    ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }], ...(withUsage ? { usage: null } : {}),
+    ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
+      ...(withUsage ? { usage: null } : {}),
   });
   const calls = (reply.tool_calls ?? []).flatMap((call, index) => {
     const first = callOf({ ...call, arguments_text: "" }, id) as JsonObject;
-    const pieces: Json[] = call.arguments_object === true ? [call.input ?? {}] : piecesOf(inputText(call), reply);
+    const pieces: Json[] = call.arguments_object === true ? [call.input ?? {}] : piecesOf(inputText(call),
+      reply);
     return [chunk({ tool_calls: [{ index, ...first, function: { name: call.name, arguments: "" } }] }),
       ...pieces.map((piece) => chunk({ tool_calls: [{ index, function: { arguments: piece } }] }))];
   });

@@ -1,6 +1,6 @@
 /**
- * Recordings: what a real provider answered, kept without secrets, one JSON text a line. The first line says what the
- * file is. Replaying finds an exchange by path and body, or by order.
+ * Recordings: what a real provider answered, kept without secrets, one JSON text a line. The first line says
+ * what the file is. Replaying finds an exchange by path and body, or by order.
  */
 import { isSecretKey, type Json, parseJson, REDACTED, Redactor, stringifyJson } from "@atoll-run/core";
 import { isObject, type JsonObject } from "./dialect.ts";
@@ -133,7 +133,8 @@ export class Replay {
     const masked = this.#masker.json(body);
     const text = canonical(masked);
     const same = ({ request }: MockExchange): boolean => request.path === pathOf(path);
-    const at = this.#left.findIndex((one) => same(one) && (this.#match === "order" || canonical(one.request.body) === text));
+    const at = this.#left.findIndex((one) => same(one) && (this.#match === "order"
+      || canonical(one.request.body) === text));
     const [exchange] = at < 0 ? [] : this.#left.splice(at, 1);
     if (exchange !== undefined) return { exchange };
     const near = this.#left.find(same);

@@ -1,6 +1,6 @@
 /**
- * What a mock model says: a list of turns, each with conditions and a reply, an error or a broken shape. Plain data, read
- * from a JSON file or given by a test. docs/mock-model.md describes every field.
+ * What a mock model says: a list of turns, each with conditions and a reply, an error or a broken shape.
+ * Plain data, read from a JSON file or given by a test. docs/mock-model.md describes every field.
  */
 import { type Json, parseJson } from "@atoll-run/core";
 
@@ -149,10 +149,12 @@ const status = a("a status from 200 to 599", (value) => Number.isInteger(value) 
 
 const TURN = object({
   when: object({
-    api: a("anthropic or openai", (value) => value === "anthropic" || value === "openai"), model: text, stream: flag,
+    api: a("anthropic or openai", (value) => value === "anthropic" || value === "openai"), model: text,
+      stream: flag,
     messages: whole, text, system: text, tool: text, tool_result: text, body: text,
   }),
-  times: a('a whole number from 1, or "any"', (value) => value === "any" || (Number.isInteger(value) && Number(value) > 0)),
+  times: a('a whole number from 1, or "any"', (value) => value === "any" || (Number.isInteger(value)
+    && Number(value) > 0)),
   delay_ms: whole,
   reply: object({
     thinking: text, text, stop_reason: text,

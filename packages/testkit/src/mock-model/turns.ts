@@ -23,7 +23,8 @@ export function scriptTurns(turns: readonly MockTurn[]): MockTurns {
 
 function fits(when: MockWhen, ask: MockAsk): boolean {
   const same = <T>(wanted: T | undefined, found: T): boolean => wanted === undefined || wanted === found;
-  const has = (wanted: string | undefined, found: string): boolean => wanted === undefined || found.includes(wanted);
+  const has = (wanted: string | undefined, found: string): boolean => wanted === undefined
+    || found.includes(wanted);
   return same(when.api, ask.api) && same(when.model, ask.model) && same(when.stream, ask.stream)
     && same(when.messages, ask.messages.length)
     && has(when.text, ask.lastText) && has(when.system, ask.system) && has(when.body, ask.text)

@@ -3,7 +3,8 @@ import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { pathOf } from "./recording.ts";
 
 /** Headers of one connection, which do not go further; the length is set anew. */
-const HOP = new Set(["connection", "keep-alive", "host", "content-length", "transfer-encoding", "upgrade", "te", "trailer",
+const HOP = new Set(["connection", "keep-alive", "host", "content-length", "transfer-encoding", "upgrade",
+  "te", "trailer",
   "proxy-authorization", "proxy-authenticate", "accept-encoding", "content-encoding", "expect"]);
 /** Models think for minutes; nobody waits longer for the next byte of all of it. */
 const ANSWER_MS_MAX = 600_000;

@@ -28,7 +28,8 @@ test("a dropped connection is an error of the connection, before or behind the h
 
 test("a hanging answer hangs until the client gives up or the mock is closed", async (t) => {
   const handles = watchHandles();
-  const model = await mock(t, { turns: [{ broken: "hang", times: 2 }, { broken: "hang_half" }, { delay_ms: 3_600_000 }] });
+  const model = await mock(t, { turns: [{ broken: "hang", times: 2 }, { broken: "hang_half" },
+    { delay_ms: 3_600_000 }] });
   const gone = new AbortController();
   const first = fetch(`${model.url}/v1/messages`, { method: "POST", body: JSON.stringify(anthropicBody()),
     headers: { "x-api-key": "k", "anthropic-version": "2023-06-01" }, signal: gone.signal });
@@ -55,7 +56,8 @@ test("a hanging answer hangs until the client gives up or the mock is closed", a
 test("bad JSON, missing parts, nothing at all, and an error in the middle", async (t) => {
   const { url } = await mock(t, { turns: [
     { broken: "bad_json", times: 2 }, { broken: "missing_choices", times: 2 }, { broken: "empty" },
-    { broken: "error_half", times: 2 }, { raw: { status: 502, body: "<html>", headers: { "content-type": "text/html" } } },
+    { broken: "error_half", times: 2 },
+      { raw: { status: 502, body: "<html>", headers: { "content-type": "text/html" } } },
   ] });
   await assert.rejects(json(askOpenai(url)), SyntaxError);
   assert.match(await (await askOpenai(url, openaiBody(stream))).text(), /\ndata: \{"not": json\n\n$/);
@@ -63,17 +65,21 @@ test("bad JSON, missing parts, nothing at all, and an error in the middle", asyn
   assert.equal("content" in await json(askAnthropic(url)), false);
   assert.equal(await (await askOpenai(url)).text(), "");
   const events = dataOf(await (await askAnthropic(url, anthropicBody(stream))).text());
-  assert.deepEqual(events.at(-1), { type: "error", error: { type: "overloaded_error", message: "Overloaded" } });
+  assert.deepEqual(events.at(-1), { type: "error", error: { type: "overloaded_error",
+    message: "Overloaded" } });
   assert.equal((await askOpenai(url)).status, 500);
   const raw = await askOpenai(url);
-  assert.deepEqual([raw.status, raw.headers.get("content-type"), await raw.text()], [502, "text/html", "<html>"]);
+  assert.deepEqual([raw.status, raw.headers.get("content-type"), await raw.text()],
+    [502, "text/html", "<html>"]);
 });
 
 test("shapes of gateways: object arguments, no id, arguments that are no JSON", async (t) => {
-  const tool_calls = [{ name: "a", id: null, arguments_object: true, input: { x: 1 } }, { name: "b", arguments_text: "{bad" }];
+  const tool_calls = [{ name: "a", id: null, arguments_object: true, input: { x: 1 } },
+    { name: "b", arguments_text: "{bad" }];
   const { url } = await mock(t, { turns: [{ reply: { tool_calls } }] });
   const [{ message }] = (await json(askOpenai(url))).choices;
-  assert.deepEqual(message.tool_calls.map((call: { function: { arguments: unknown } }) => call.function.arguments),
+  assert.deepEqual(message.tool_calls.map((call: { function: { arguments: unknown } }) =>
+    call.function.arguments),
     [{ x: 1 }, "{bad"]);
   assert.deepEqual([message.content, "id" in message.tool_calls[0]], [null, false]);
 });
@@ -83,14 +89,17 @@ test("a script file is read with every mistake named", () => {
     { reply: { tool_calls: [{}] }, broken: "x" }] }));
   assert.deepEqual(wrong, { ok: false, problems: [
     "turn: there is no such field", "turns[1].error.status: expected a status from 200 to 599",
-    'turns[1].times: expected a whole number from 1, or "any"', "turns[2].reply.tool_calls[0].name: is missing",
+    'turns[1].times: expected a whole number from 1, or "any"',
+      "turns[2].reply.tool_calls[0].name: is missing",
     `turns[2].broken: expected ${MOCK_BREAKS.join(", ")}`, "turns[0]: needs one of reply, error, broken, raw",
   ] });
-  assert.deepEqual(readMockScript('{"turns": [\n oops]}'), { ok: false, problems: ['line 2: expected a value, found "o"'] });
+  assert.deepEqual(readMockScript('{"turns": [\n oops]}'),
+    { ok: false, problems: ['line 2: expected a value, found "o"'] });
   assert.equal(readMockScript('{"turns": [{"reply": {"text": "hi"}}]}').ok, true);
 });
 
 test("a port that is taken is an error, and the mock leaves nothing open", async (t) => {
   const { url } = await mock(t, { turns: [] });
-  await assert.rejects(startMockModel({ script: { turns: [] }, port: Number(new URL(url).port) }), { code: "EADDRINUSE" });
+  await assert.rejects(startMockModel({ script: { turns: [] }, port: Number(new URL(url).port) }),
+    { code: "EADDRINUSE" });
 });

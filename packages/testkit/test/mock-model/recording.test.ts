@@ -14,9 +14,11 @@ interface Recorder {
 }
 
 /** A mock that stands between the test and `upstream`. */
-async function recorder(t: TestContext, upstream: string, secrets: readonly string[] = []): Promise<Recorder> {
+async function recorder(t: TestContext, upstream: string,
+  secrets: readonly string[] = []): Promise<Recorder> {
   const lines = [RECORDING_HEAD];
-  const model = await mock(t, { record: { upstream, save: (exchange) => void lines.push(JSON.stringify(exchange)) }, secrets });
+  const model = await mock(t,
+    { record: { upstream, save: (exchange) => void lines.push(JSON.stringify(exchange)) }, secrets });
   return { model, lines, exchanges() {
     const read = readRecording(lines.join("\n"));
     assert.ok(read.ok);
@@ -24,15 +26,19 @@ async function recorder(t: TestContext, upstream: string, secrets: readonly stri
   } };
 }
 
-test("what a provider answered is passed on, recorded and replayed byte for byte, streams and errors too", async (t) => {
-  const provider = await mock(t, { turns: [{ reply: { text: "one" } }, { reply: { text: "two, as a stream" } },
+test("what a provider answered is passed on, recorded and replayed byte for byte, streams and errors too",
+  async (t) => {
+  const provider = await mock(t,
+    { turns: [{ reply: { text: "one" } }, { reply: { text: "two, as a stream" } },
     { error: { status: 429, retry_after: 3 } }] });
   const { model, lines, exchanges } = await recorder(t, provider.url);
   const calls = async (url: string): Promise<unknown[]> => {
     const answers = [];
-    for (const ask of [() => askAnthropic(url), () => askOpenai(url, openaiBody({ stream: true })), () => askOpenai(url)]) {
+    for (const ask of [() => askAnthropic(url), () => askOpenai(url, openaiBody({ stream: true })), () =>
+      askOpenai(url)]) {
       const answer = await ask();
-      answers.push([answer.status, answer.headers.get("content-type"), answer.headers.get("retry-after"), await answer.text()]);
+      answers.push([answer.status, answer.headers.get("content-type"), answer.headers.get("retry-after"),
+        await answer.text()]);
     }
     return answers;
   };
@@ -46,20 +52,25 @@ test("what a provider answered is passed on, recorded and replayed byte for byte
 });
 
 test("no key is in a recording: not in headers, query, bodies or answers", async (t) => {
-  const secrets = { header: "sk-ant-MARK1", query: "MARK2-query", body: "MARK3-body", env: "MARK4-env", cookie: "MARK5-set" };
+  const secrets = { header: "sk-ant-MARK1", query: "MARK2-query", body: "MARK3-body", env: "MARK4-env",
+    cookie: "MARK5-set" };
   const provider = createServer((_request, response) => {
     response.setHeader("set-cookie", secrets.cookie);
     response.end(JSON.stringify({ error: { message: `bad key ${secrets.header}, saw ${secrets.env}` } }));
   });
   await new Promise<void>((resolve) => void provider.listen(0, "127.0.0.1", resolve));
   t.after(() => provider.close());
-  const { model, lines } = await recorder(t, `http://127.0.0.1:${(provider.address() as AddressInfo).port}`, [secrets.env]);
+  const { model, lines } = await recorder(t, `http://127.0.0.1:${(provider.address() as AddressInfo).port}`,
+    [secrets.env]);
   const { mcp_servers: _, ...plain } = anthropicBody({ mcp_servers: 1 });
   const body = { ...plain, mcp_servers: [{ authorization_token: secrets.body }],
     system: `uses ${secrets.query} and ${secrets.env}` };
-  const answer = await fetch(`${model.url}/v1/messages?api-key=${secrets.query}`, { method: "POST", body: JSON.stringify(body),
-    headers: { "x-api-key": secrets.header, "authorization": `Bearer ${secrets.header}`, "cookie": "a=MARK6-cookie",
-      "proxy-authorization": "Basic MARK7", "x-custom-token": "MARK8-token", "x-organization": "MARK9-unknown" } });
+  const answer = await fetch(`${model.url}/v1/messages?api-key=${secrets.query}`,
+    { method: "POST", body: JSON.stringify(body),
+    headers: { "x-api-key": secrets.header, "authorization": `Bearer ${secrets.header}`,
+      "cookie": "a=MARK6-cookie",
+      "proxy-authorization": "Basic MARK7", "x-custom-token": "MARK8-token",
+        "x-organization": "MARK9-unknown" } });
   assert.match(await answer.text(), /MARK1/, "the client gets what the provider said");
   await until(() => lines.length === 2);
   assert.doesNotMatch(lines.join("\n"), /MARK/);
@@ -97,5 +108,6 @@ test("a provider that cannot be reached, or cuts its answer, hurts nobody else",
 
 test("a file that is no recording is refused with its line", () => {
   assert.deepEqual(readRecording("x"), { ok: false, problem: "line 1: this is no recording" });
-  assert.deepEqual(readRecording(`${RECORDING_HEAD}\n{}\n`), { ok: false, problem: "line 2: this is no exchange" });
+  assert.deepEqual(readRecording(`${RECORDING_HEAD}\n{}\n`),
+    { ok: false, problem: "line 2: this is no exchange" });
 });

@@ -23,7 +23,8 @@ export function openaiBody(more: Body = {}): Body {
 export function askAnthropic(
   url: string, body: Body = anthropicBody(), headers: Record<string, string> = {}): Promise<Response> {
   return fetch(`${url}/v1/messages`, { method: "POST", body: JSON.stringify(body), headers: {
-    "content-type": "application/json", "x-api-key": "sk-ant-key", "anthropic-version": "2023-06-01", ...headers } });
+    "content-type": "application/json", "x-api-key": "sk-ant-key", "anthropic-version": "2023-06-01",
+      ...headers } });
 }
 
 export function askOpenai(
