@@ -28,7 +28,7 @@ const raised = (call: string): string => `local at = "http://127.0.0.1:${port}" 
 for (const [name, usual, restricted] of [
   ["isleBytesMax", 256 * MIB, 64 * MIB], ["wallMsMax", Infinity, Infinity], ["cpuMsMax", Infinity, Infinity], ["handlerMsMax", Infinity, Infinity],
   ["sliceMsMax", Infinity, 10_000], ["sliceSharedMsMax", 100, 100], ["printBytesMax", Infinity, 10 * MIB], ["printBytesPerSecondMax", Infinity, MIB],
-  ["busEventsMax", 64, 64], ["emitMsMax", 30_000, 30_000], ["ackMsMax", 30_000, 30_000], ["graceMs", 1_000, 1_000], ["hardStopMs", 500, 500], ["endMsMax", 5_000, 5_000],
+  ["busEventsMax", 64, 64], ["busBytesMax", 256 * MIB, 64 * MIB], ["emitMsMax", 30_000, 30_000], ["ackMsMax", 30_000, 30_000], ["graceMs", 1_000, 1_000], ["hardStopMs", 500, 500], ["endMsMax", 5_000, 5_000],
   ["lingerMs", Infinity, 5_000], ["lingerWarnMs", 30_000, 30_000], ["isleQueueMax", 256, 256], ["liveTasksMax", 10_000, 1_000],
   ["httpBodyBytesMax", 10 * MIB, 10 * MIB], ["sseEventBytesMax", MIB, MIB], ["httpOpenMax", 256, 32], ["childOutputBytesMax", 10 * MIB, MIB], ["childrenLiveMax", 128, 16],
   ["meshPayloadBytesMax", 4 * MIB, 4 * MIB], ["walkDepthMax", 256, 256], ["walkEntriesMax", 10_000, 10_000],
@@ -145,6 +145,36 @@ test("busEventsMax: bus.overloaded with retry hint, both edges reported", async 
   assert.deepEqual(limits, ["bus.overloaded"]);
   assert.ok(s.warned().includes("bus: queue full (2)"));
   await stopped(s);
+});
+
+test("busBytesMax: bus.overloaded for what waits, however few events it is; who waits is not overtaken", async () => {
+  const s = await serving(`bus.serve()`, { limits: { busBytesMax: 10_000, emitMsMax: 20_000 }, hostHandlers: { x: async ({ payload }) => {
+    handled.push(String(payload)[0] as string);
+    await gate.promise;
+  } } });
+  const gate = Promise.withResolvers<void>();
+  const handled: string[] = [];
+  await s.run.emit("x", "a".repeat(9_000));
+  await until(() => handled.length === 1);
+  await s.run.emit("x", "b".repeat(9_000));
+  const late = ["c".repeat(2_000), "d"].map((payload) => s.run.emit("x", payload));
+  await assert.rejects(s.run.emit("x", "e".repeat(10_000)),
+    { code: "bus.overloaded", retry: "later", message: "emit: queue full (10000 bytes), the event alone is larger" });
+  await until(() => s.warned().includes("bus: queue full (10000 bytes)"));
+  assert.equal(s.run.stats().bus_depth, 1);
+  gate.resolve();
+  await Promise.all(late);
+  await stopped(s);
+  assert.deepEqual(handled, ["a", "b", "c", "d"]);
+  assert.ok(s.logs.some(({ msg }) => msg === "bus: queue has room again"));
+});
+
+test("busBytesMax: without a reader bus.emit raises at once", async () => {
+  assert.deepEqual(await valueOf(`for i = 1, 10 do
+      local ok, e = pcall(bus.emit, "x", ("x"):rep(1000))
+      if not ok then return {i, e.code, tostring(e)} end
+    end`, { limits: { busBytesMax: 5_000 } }),
+  [5, "bus.overloaded", "bus.emit: queue full (5000 bytes), no reader; call bus.serve() or use autoServe"]);
 });
 
 test("graceMs and hardStopMs: a handler that does not end is unfinished", async () => {

@@ -76,6 +76,9 @@ export const LIMIT_GROUPS = {
   "Bus and end of a run": {
     busEventsMax: limit("count", 64, "Events that wait for a handler.",
       ["bus.overloaded", "emit waits, then raises with a retry hint; both edges are reported"]),
+    busBytesMax: limit("bytes", [256 * MIB, 64 * MIB],
+      "Payloads of events that wait for a handler: what fits an isle fits the bus.",
+      ["bus.overloaded", "as above; an event that alone is larger is refused at once"]),
     emitMsMax: limit("ms", 30_000, "How long an emit waits for room.", ["bus.overloaded", "raises"]),
     ackMsMax: limit("ms", 30_000, "How long an answer is waited for when the caller's budget is unknown.",
       ["bus.timeout", "nack `handler timeout`"]),

@@ -29,6 +29,8 @@ export interface Handler {
 
 export interface BusLimits {
   readonly busEventsMax: number;
+  /** Of the payloads and metas that wait, a character of their JSON text counting as one. */
+  readonly busBytesMax: number;
   readonly emitMsMax: number;
   readonly graceMs: number;
   readonly hardStopMs: number;
@@ -41,8 +43,8 @@ export interface BusParts {
   readonly received: (event: BusEvent) => void;
   readonly handled: (event: BusEvent, ms: number) => void;
   readonly failed: (event: BusEvent, fault: unknown) => void;
-  /** The queue is full, or has room again: told once for each edge. */
-  readonly full: (isFull: boolean) => void;
+  /** The queue is full, by which limit, or has room again: told once for each edge. */
+  readonly full: (by: "busEventsMax" | "busBytesMax" | undefined) => void;
 }
 
 export interface Answer {
@@ -75,6 +77,10 @@ export class Bus {
   #phase: "idle" | "reading" | "draining" | "closed" = "idle";
   #intake = true;
   #full = false;
+  /** Events that have their one turn before they wait. */
+  #turning = 0;
+  /** What the queue holds. */
+  #bytes = 0;
   #busy: { abort: AbortController; done: Promise<void> } | null = null;
   #quiet: (() => void)[] = [];
   #nextSeq = 1;
@@ -104,27 +110,42 @@ export class Bus {
    * room; `unwanted` also the event itself: its handler is cancelled, and one that has not begun is not called.
    */
   async put(e: Omit<BusEvent, "seq">, answer: Answer, o: { what: string; signal?: AbortSignal; unwanted?: AbortSignal }): Promise<void> {
-    if (!this.#intake) throw blockError("bus.closed", `${o.what}: bus channel closed: the run has ended or is ending`);
+    if (!this.#intake) throw closed(o.what);
     const queued: Queued = { event: { ...e, seq: this.#nextSeq++ }, ...answer, ...(o.unwanted === undefined ? {} : { unwanted: o.unwanted }) };
-    if (this.#queue.length >= this.#limits.busEventsMax) await this.#waitForRoom(queued, o);
+    // nobody overtakes one that waits
+    if (this.#turning + this.#waiting.length > 0 || this.#lacks(queued.event) !== undefined) await this.#waitForRoom(queued, o);
     else this.#admit(queued);
   }
 
   #admit(queued: Queued): void {
-    this.counts.emitted++;
-    this.#queue.push(queued);
-    this.#parts.received(queued.event);
+    this.#push(queued);
     this.#next();
   }
 
+  #push(queued: Queued): void {
+    this.counts.emitted++;
+    this.#bytes += bytesOf(queued.event);
+    this.#queue.push(queued);
+    this.#parts.received(queued.event);
+  }
+
+  /** The limit that has no room for the event; undefined when there is room. */
+  #lacks(event: BusEvent): "busEventsMax" | "busBytesMax" | undefined {
+    if (this.#queue.length >= this.#limits.busEventsMax) return "busEventsMax";
+    return this.#bytes + bytesOf(event) > this.#limits.busBytesMax ? "busBytesMax" : undefined;
+  }
+
   async #waitForRoom(queued: Queued, o: { what: string; signal?: AbortSignal }): Promise<void> {
-    const full = (why: string): BlockError => blockError(
-      "bus.overloaded", `${o.what}: queue full (${this.#limits.busEventsMax}), ${why}`,
-      { facts: { limit: this.#limits.busEventsMax }, retry_after_ms: 100, hint: "Emit less, or serve the bus faster." });
+    const full = (why: string): BlockError => this.#overloaded(queued.event, `${o.what}: queue full`, why);
+    if (bytesOf(queued.event) > this.#limits.busBytesMax) throw full("the event alone is larger");
     // one turn of the scheduler: a reader may just be starting
+    this.#turning++;
     await new Promise<void>((resolve) => setImmediate(resolve));
-    if (this.#queue.length < this.#limits.busEventsMax && this.#intake) return this.#admit(queued);
-    this.#edge(true);
+    this.#turning--;
+    if (!this.#intake) throw closed(o.what);
+    const lacks = this.#lacks(queued.event);
+    if (this.#waiting.length === 0 && lacks === undefined) return this.#admit(queued);
+    if (lacks !== undefined) this.#edge(lacks);
     if (this.#phase !== "reading") throw full("no reader; call bus.serve() or use autoServe");
     await new Promise<void>((resolve, reject) => {
       const leave = (): void => {
@@ -151,10 +172,17 @@ export class Bus {
     });
   }
 
-  #edge(isFull: boolean): void {
-    if (this.#full === isFull) return;
-    this.#full = isFull;
-    this.#parts.full(isFull);
+  #overloaded(event: BusEvent, front: string, why: string): BlockError {
+    const by = this.#lacks(event) ?? "busEventsMax";
+    const limit = this.#limits[by];
+    return blockError("bus.overloaded", `${front} (${limit}${by === "busBytesMax" ? " bytes" : ""}), ${why}`,
+      { facts: { limit }, retry_after_ms: 100, hint: "Emit less, or serve the bus faster." });
+  }
+
+  #edge(by: "busEventsMax" | "busBytesMax" | undefined): void {
+    if (this.#full === (by !== undefined)) return;
+    this.#full = by !== undefined;
+    this.#parts.full(by);
   }
 
   /** Begins to hand out events, one at a time. */
@@ -171,9 +199,13 @@ export class Bus {
       for (const hear of this.#quiet.splice(0)) hear();
       return;
     }
-    const waiting = this.#waiting[0];
-    if (waiting !== undefined) this.#admitWaiting(waiting);
-    if (this.#queue.length <= this.#limits.busEventsMax / 2) this.#edge(false);
+    this.#bytes -= bytesOf(queued.event);
+    for (let next = this.#waiting[0]; next !== undefined && this.#lacks(next.queued.event) === undefined; next = this.#waiting[0]) {
+      this.#push(next.queued);
+      next.admit();
+    }
+    const { busEventsMax, busBytesMax } = this.#limits;
+    if (this.#queue.length <= busEventsMax / 2 && this.#bytes <= busBytesMax / 2) this.#edge(undefined);
     const abort = new AbortController();
     const busy = { abort, done: Promise.resolve() };
     this.#busy = busy;
@@ -181,13 +213,6 @@ export class Bus {
       this.#busy = null;
       this.#next();
     });
-  }
-
-  #admitWaiting(waiting: Waiting): void {
-    this.counts.emitted++;
-    this.#queue.push(waiting.queued);
-    this.#parts.received(waiting.queued.event);
-    waiting.admit();
   }
 
   async #run(queued: Queued, abort: AbortController): Promise<void> {
@@ -264,6 +289,7 @@ export class Bus {
   }
 
   #stopQueued(): void {
+    this.#bytes = 0;
     for (const queued of this.#queue.splice(0)) {
       this.counts.unserved++;
       queued.fail(blockError("bus.closed", "bus stopped"));
@@ -281,4 +307,13 @@ export class Bus {
       timer?.[Symbol.dispose]();
     }
   }
+}
+
+function closed(what: string): BlockError {
+  return blockError("bus.closed", `${what}: bus channel closed: the run has ended or is ending`);
+}
+
+/** What an event counts for while it waits. */
+function bytesOf({ payload, meta }: BusEvent): number {
+  return payload.length + meta.length;
 }

@@ -3,7 +3,7 @@
  * takes a config and parts; gives a result; promises the start order and the end-of-run order of the specification
  * (block 2.2, 2.3); refuses events once it ends; never leaves a thread, child, file or timer behind.
  */
-import { type Clock, Events, type Ids, isFault, type Json, LIMITS, type LogEvent } from "@atoll-run/core";
+import { type BlockLimits, type Clock, Events, type Ids, isFault, type Json, LIMITS, type LogEvent } from "@atoll-run/core";
 import { ANY_KIND, Bus } from "../bus/dispatcher.ts";
 import type { ScriptHandler } from "../bridges/bus.ts";
 import type { Ops } from "../bridges/op.ts";
@@ -109,7 +109,7 @@ export class Run implements BlockRun {
       clock, warn: (text) => this.#log("warn", "bus", text),
       received: (event) => this.#events.emit("bus:received", { kind: event.kind, id: event.id }),
       handled: (event, ms) => this.#events.emit("bus:handled", { kind: event.kind, id: event.id, duration_ms: ms }),
-      failed: (event, fault) => this.#failed(event, fault), full: (isFull) => this.#busFull(isFull, prepared.limits.busEventsMax),
+      failed: (event, fault) => this.#failed(event, fault), full: (by) => this.#busFull(by, prepared.limits),
     }, prepared.limits);
     this.#bus = bus;
     for (const [kind, handler] of Object.entries(this.#config.hostHandlers ?? {})) bus.register(kind, { handle: hostHandle(handler) });
@@ -182,10 +182,11 @@ export class Run implements BlockRun {
     this.#graceTimer ??= this.#parts.clock.after(graceMs, () => this.cancel(this.#stopped?.reason));
   }
 
-  #busFull(isFull: boolean, limit: number): void {
-    const text = isFull ? `bus: queue full (${limit})` : "bus: queue has room again";
-    if (isFull) this.#emit("limit", { limit: "bus.overloaded", text });
-    this.#log(isFull ? "warn" : "info", "bus", text);
+  #busFull(by: "busEventsMax" | "busBytesMax" | undefined, limits: BlockLimits): void {
+    if (by === undefined) return this.#log("info", "bus", "bus: queue has room again");
+    const text = `bus: queue full (${limits[by]}${by === "busBytesMax" ? " bytes" : ""})`;
+    this.#emit("limit", { limit: "bus.overloaded", text });
+    this.#log("warn", "bus", text);
   }
 
   #failed(event: { kind: string; id: string }, fault: unknown): void {
