@@ -20,6 +20,7 @@ export interface Prepared {
   readonly source: Uint8Array;
   readonly name: string;
   readonly chunk: string;
+  readonly engine: "lua" | "js" | "ts";
   readonly scriptDir: string;
   readonly projectRoot: string;
   readonly env: Record<string, string>;
@@ -45,7 +46,7 @@ export async function prepare(config: BlockConfig): Promise<Prepared> {
   const env = await readEnv(config, root, warnings);
   const restricted = parsed !== undefined;
   return {
-    ...script, env, warnings, limits: blockLimits(restricted, config.limits), grants: parsed?.ok === true ? parsed.grants : "all",
+    ...script, engine: engineOf(config.script, script.name), env, warnings, limits: blockLimits(restricted, config.limits), grants: parsed?.ok === true ? parsed.grants : "all",
     projectRoot: await realpath(root).catch(() => root), trace: { ...emptyTrace(), ...config.trace },
     scriptDir: script.scriptDir ?? root, globals: toGlobals(config, { prompt, context, name: script.name }),
   };
@@ -64,6 +65,12 @@ function configProblems(config: BlockConfig, parsed: ReturnType<typeof parseGran
     problems.push({ where: { name: "mcpTimeoutMs" }, problem: `${config.mcpTimeoutMs} is not above 0` });
   }
   return problems;
+}
+
+/** The language that is named, else by the end of the name; anything else is Lua. */
+function engineOf(script: BlockConfig["script"], name: string): Prepared["engine"] {
+  if ("language" in script && script.language !== undefined) return script.language;
+  return /\.m?ts$/.test(name) ? "ts" : /\.m?js$/.test(name) ? "js" : "lua";
 }
 
 async function readScript(config: BlockConfig): Promise<{ source: Uint8Array; name: string; chunk: string; scriptDir?: string }> {

@@ -16,7 +16,7 @@ export function isleSetup(
   const grace = p.env["ATOLL_TASK_GRACE_MS"] ?? p.env["AGENT_BLOCK_TASK_GRACE_MS"] ?? "";
   const driver = p.env["ATOLL_TASK_DRIVER"] ?? p.env["AGENT_BLOCK_TASK_DRIVER"] ?? "";
   return {
-    role: o.role, shared: o.shared, control: o.control,
+    role: o.role, engine: p.engine, shared: o.shared, control: o.control,
     limits: {
       bytesMax: p.limits.isleBytesMax, cpuMsMax: p.limits.cpuMsMax, wallMsMax: p.limits.wallMsMax,
       sliceMsMax: p.limits.sliceMsMax, sliceSharedMsMax: p.limits.sliceSharedMsMax, giveWayMs: p.limits.giveWayMs,
@@ -24,7 +24,7 @@ export function isleSetup(
       liveTasksMax: p.limits.liveTasksMax,
     },
     globals: p.globals, packagePath: packagePath(searchDirs(o.parts, p)),
-    projectRoot: p.projectRoot, agentId: o.agentId, scriptName: p.name, textOnly: restricted,
+    projectRoot: p.projectRoot, agentId: o.agentId, scriptName: p.name, textOnly: restricted, trace: p.trace,
     hostTools: (config.hostTools ?? []).map((tool) => ({
       name: tool.name, description: tool.description, input_schema: toText(tool.input_schema, `hostTools.${tool.name}.input_schema`),
       ...(tool.group === undefined ? {} : { group: tool.group }),

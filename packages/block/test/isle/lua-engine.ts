@@ -10,7 +10,7 @@ const missing = (): never => {
   throw new Error("no stores here");
 };
 
-export function luaEngine(placing: IslePlacing): ScriptEngine {
+export function luaEngine(placing: IslePlacing, language: "lua" | "js" = "lua"): ScriptEngine {
   const block = createBlock({
     clock, placing, ids: { uuid4: randomUUID, uuid7: seededIds(1, clock).uuid7 },
     stores: { sql: missing, kv: missing, series: missing }, searchPath: "", inherit: () => undefined,
@@ -18,7 +18,7 @@ export function luaEngine(placing: IslePlacing): ScriptEngine {
   return {
     start(source, { name, host, caps }): ScriptIsle {
       const run = block.start({
-        script: { source, name }, stdout: (bytes) => host.print(bytes),
+        script: { source, name, language }, stdout: (bytes) => host.print(bytes),
         limits: { isleBytesMax: caps.bytesMax, cpuMsMax: caps.cpuMsMax, wallMsMax: caps.wallMsMax,
           graceMs: 100 },
         hostTools: Object.entries(host.tools).map(([tool, handler]) => ({ name: tool, description: "",

@@ -8,14 +8,15 @@ import { writeOwnCode } from "../lua/own-code.ts";
 import { installFaces } from "../lua/faces/all.ts";
 import { compileLate } from "../lua/faces/later.ts";
 import { toTerminate } from "../lua/vm.ts";
-import { BELL, type FromThread, type ThreadData, type ToThread } from "./protocol.ts";
+import { BELL, type FromThread, type IsleSetup, type ThreadData, type ToThread } from "./protocol.ts";
+import { type IsleTenant, OpeningTenant } from "./isle-tenant.ts";
 import { Tenant } from "./tenant.ts";
 
 const data = workerData as ThreadData;
 const port = parentPort;
 if (port === null) throw new Error("isle-thread is started as a worker only");
 const bell = new Int32Array(data.bell);
-const tenants = new Map<number, Tenant>();
+const tenants = new Map<number, IsleTenant>();
 
 function post(message: FromThread, move?: Uint8Array): void {
   if (move === undefined) port?.postMessage(message);
@@ -63,6 +64,10 @@ function beat(isle: number): void {
 
 /** An isle that cannot even begin (its globals do not fit its memory) dies as one that ran. */
 function open({ isle, setup }: ToThread & { t: "open" }): void {
+  if (setup.engine !== undefined && setup.engine !== "lua") {
+    openJs(isle, setup);
+    return;
+  }
   try {
     const tenant = new Tenant(isle, setup, {
       module: module as WebAssembly.Module, post, pump,
@@ -79,6 +84,19 @@ function open({ isle, setup }: ToThread & { t: "open" }): void {
     const why = toTerminate(error);
     post({ t: "died", isle, why: why.cause_code, text: why.message });
   }
+}
+
+/** The other engine is loaded by the first isle that needs it. */
+function openJs(isle: number, setup: IsleSetup): void {
+  const opening = import("../js/tenant.ts").then(({ JsTenant }) => new JsTenant(isle, setup, {
+    post, pump, messageWaits: () => Atomics.load(bell, BELL.rings) !== heard, soon,
+    beat: () => beat(isle), rests: () => workFor(0),
+  }).open());
+  opening.then(() => post({ t: "opened", isle }), () => undefined);
+  tenants.set(isle, new OpeningTenant(opening, (error) => {
+    const why = toTerminate(error);
+    post({ t: "died", isle, why: why.cause_code, text: why.message });
+  }));
 }
 
 function receive(): { message: ToThread } | undefined {

@@ -77,6 +77,11 @@ export class Output {
     return ((this.#sent - Atomics.load(this.#parts.control, CONTROL.outputAcked)) | 0) + this.#bytes;
   }
 
+  /** The host is too far behind. */
+  get behind(): boolean {
+    return this.#ahead > AHEAD_BYTES;
+  }
+
   /** At the end of a host function that wrote: its task waits while the host is too far behind. */
   caughtUp(vm: LuaVm, L: number): number {
     if (this.#ahead <= AHEAD_BYTES || vm.current === null || vm.cancelling()) return 0;

@@ -2,7 +2,7 @@
  * Messages between the host and a worker thread that carries isles. Plain data; text payloads pass through
  * untouched.
  */
-import type { FaultData } from "@atoll-run/core";
+import type { FaultData, TraceContext } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import type { VmLimits } from "../lua/vm-host.ts";
 
@@ -32,6 +32,8 @@ export const CONTROL = { kill: 0, abortEvent: 1, outputAcked: 2, outputWaits: 3,
 /** Everything an isle needs before its first line of script. */
 export interface IsleSetup {
   readonly role: Role;
+  /** Language of the script, and so of all code in the isle; absent = Lua. */
+  readonly engine?: "lua" | "js" | "ts";
   /** Placed beside other isles: gives way every few milliseconds. */
   readonly shared: boolean;
   readonly limits: VmLimits;
@@ -46,6 +48,7 @@ export interface IsleSetup {
   readonly scriptName: string;
   /** Refuse bytecode in `load`. */
   readonly textOnly: boolean;
+  readonly trace?: TraceContext;
   /** Host tools, in order. */
   readonly hostTools: readonly HostToolData[];
   readonly taskGraceMs: number;
