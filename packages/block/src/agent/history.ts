@@ -89,8 +89,7 @@ export function withResult(messages: readonly Message[], result: ToolResult): Me
 
 /** Reads messages that came from outside; undefined when they are none. */
 export function readMessages(value: Json | undefined): Message[] | undefined {
-  // an empty Lua table is `{}`
-  if (typeof value === "object" && value !== null && !Array.isArray(value) && Object.keys(value).length === 0) return [];
+  if (isEmptyTable(value)) return [];
   if (!Array.isArray(value)) return undefined;
   const messages: Message[] = [];
   for (const item of value as readonly Json[]) {
@@ -98,8 +97,13 @@ export function readMessages(value: Json | undefined): Message[] | undefined {
     if (role !== "user" && role !== "assistant") return undefined;
     if (typeof content === "string") messages.push({ role, content });
     else if (Array.isArray(content)) messages.push({ role, content: content as readonly Block[] });
-    else if (content === undefined || content === null || Object.keys(fieldsOf(content)).length === 0) messages.push({ role, content: [] });
+    else if (content === undefined || isEmptyTable(content)) messages.push({ role, content: [] });
     else return undefined;
   }
   return messages;
+}
+
+/** An empty Lua table, which may have been meant as a list. */
+function isEmptyTable(value: Json | undefined): boolean {
+  return value === null || (typeof value === "object" && !Array.isArray(value) && Object.keys(value).length === 0);
 }

@@ -142,6 +142,7 @@ class AgentRun {
   }
 
   async #ask(model: ModelPort): Promise<ModelReply> {
+    if (this.#signal.aborted) throw this.#signal.reason;
     const begun = this.#env.clock.monotonic();
     const about = { provider: model.provider, model: model.model, turn: this.#turns + 1, iteration: this.#iterations };
     try {

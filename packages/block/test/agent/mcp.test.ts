@@ -68,7 +68,7 @@ test("servers of a run are its own, and closed at its end on every path", async 
   for (const name of ["child:up", "child:down"] as const) started.run.on(name, ({ pid }) => events.push([name, pid]));
   const { result, error } = await started.end;
   assert.equal(error, undefined);
-  const [shared, text, code] = result?.value as Loose;
+  const [shared, text, code] = (result as Loose).value;
   assert.deepEqual([shared, code], [false, "mcp.spawn_failed"]);
   assert.match(text, /^mcp connect failed for 'bad': MCP error: spawn 'no-such-program': /);
   const up = events.filter(([name]) => name === "child:up").length;
@@ -118,6 +118,19 @@ test("on_progress hears of tools under way", async (t) => {
     return heard`);
   assert.ok(r.length >= 2, `${r.length} heard`);
   assert.deepEqual([r[0].type, r[0].server, r[0].progress, r[0].total], ["progress", "e", 1, 4]);
+});
+
+test("progress_to_log writes progress to the log, target mcp", async (t) => {
+  const p = await open(t);
+  p.script(calls([["e__trigger-long-running-operation", { duration: 0.2, steps: 2 }]]), says("done"));
+  const { runLua } = await import("../support/run-script.ts");
+  const { log, error } = await runLua(`${HEAD.replaceAll("\n", " ")} require("agent").run{prompt = "go", mcp_servers = {everything}, progress_to_log = true}`, {
+    globals: { NODE: process.execPath, EVERYTHING, RAW }, env: { ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: p.url, PATH: process.env["PATH"] ?? "" },
+  });
+  assert.equal(error, undefined);
+  const lines = log.filter(({ target, fields }) => target === "mcp" && fields?.["progress"] !== undefined);
+  assert.ok(lines.length >= 1, JSON.stringify(log));
+  assert.equal(lines[0]?.fields?.["server"], "e");
 });
 
 test("in restricted mode a tool of a server needs its mcp grant", async (t) => {
