@@ -34,7 +34,7 @@ export type ModuleLimits = Pick<BlockLimits, "isleBytesMax">;
  * `module.embedded(name)` → `{source, chunk}` or nil.
  */
 export function moduleOps(parts: ModuleParts, limits: ModuleLimits): Ops {
-  const reader: Reader = { ...parts, gate: moduleGate(parts), bytesMax: limits.isleBytesMax };
+  const reader: Reader = { ...parts, gate: moduleGate(parts, isLua), bytesMax: limits.isleBytesMax };
   return {
     "module.find": ([files, withSource], call) =>
       find(reader, files as readonly Value[], { withSource: withSource === true, call }),
@@ -95,14 +95,16 @@ const MISSES: ReadonlySet<unknown> = new Set([
   "grant.denied", "fs.denied",
 ]);
 
-function isMiss(error: unknown): boolean {
+export function isMiss(error: unknown): boolean {
   return MISSES.has(isFault(error) ? error.code : (error as { code?: unknown }).code);
 }
 
-/**
- * The gate of the block, with the script's own modules open: Lua files that really lie in its module folders.
- */
-function moduleGate({ gate, dirs }: ModuleParts): PathGate {
+function isLua(path: string): boolean {
+  return path.endsWith(".lua");
+}
+
+/** The gate of the block, with the script's own modules open: files that really lie in its module folders. */
+export function moduleGate({ gate, dirs }: Pick<ModuleParts, "gate" | "dirs">, isModule: (path: string) => boolean): PathGate {
   if (!gate.restricted) return gate;
   // Made real at the start, so that a link put there later opens nothing.
   const own = moduleDirs(dirs).map((dir) => realDir(resolve(dirs.projectRoot, dir)));
@@ -110,8 +112,7 @@ function moduleGate({ gate, dirs }: ModuleParts): PathGate {
     restricted: true,
     async path(verb, path) {
       const found = await realOf(resolve(dirs.projectRoot, path));
-      const isLua = !found.dangling && found.real.endsWith(".lua");
-      const isOwn = isLua && own.some((dir) => isInside(found.real, dir));
+      const isOwn = !found.dangling && isModule(found.real) && own.some((dir) => isInside(found.real, dir));
       return verb === "read" && isOwn ? found.real : gate.path(verb, path);
     },
   };

@@ -28,6 +28,7 @@ import type { Resolver } from "../bridges/http/client.ts";
 import { createGate } from "../grants/create-gate.ts";
 import type { FromThread, Role } from "../isle/thread/protocol.ts";
 import { moduleOps } from "../modules/ops.ts";
+import { scriptModuleOps } from "../modules/script-modules.ts";
 import type { SearchDirs } from "../modules/search.ts";
 import { stdlibOps } from "../stdlib/ops.ts";
 import { type Prepared, toText } from "./prepare.ts";
@@ -125,6 +126,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
       write: (stream, bytes) => sinks[stream](bytes, "child") }, p.limits),
     ...http.ops, ...mcp.ops, ...agent.ops, ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
     ...stdioOps({ stderr: (bytes) => sinks.stderr(bytes, "main") }), ...moduleOps({ gate, clock: parts.clock, dirs: searchDirs(parts, p) }, p.limits),
+    ...scriptModuleOps({ gate, clock: parts.clock, dirs: searchDirs(parts, p) }, p.limits),
     ...stdlibOps({ variable: (name) => env.all()[name] }),
     "os.exit": ([code], call) => {
       links.exit(Number(code ?? 0), call.isle);

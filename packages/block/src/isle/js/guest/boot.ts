@@ -1,4 +1,5 @@
 /** Puts the parts of our own code together: the source that an isle is booted with. */
+import { agents } from "./agents.ts";
 import { answers } from "./answers.ts";
 import { calls } from "./calls.ts";
 import { errors } from "./errors.ts";
@@ -8,6 +9,7 @@ import { bridges } from "./bridges.ts";
 import { buses } from "./buses.ts";
 import { globals } from "./globals.ts";
 import { library } from "./library.ts";
+import { sessions } from "./sessions.ts";
 import { storeTools } from "./store-tools.ts";
 import { tasks } from "./tasks.ts";
 import { tools } from "./tools.ts";
@@ -23,7 +25,7 @@ export const EXPORTS = ["bus", "mesh", "http", "sh", "tool", "log", "llm", "mcp"
 
 /** In this order: each uses what those before it gave. */
 const PARTS = [
-  packing, errors, calls, answers, aborting, globals, works, bridges, library, buses, tools, storeTools, tasks, waits,
+  packing, errors, calls, answers, aborting, globals, works, bridges, library, buses, tools, storeTools, tasks, waits, sessions, agents,
 ];
 
 /** Where the parts leave the exports until the module below has taken them. */
