@@ -7,6 +7,7 @@ export type Line =
   | { readonly tooLong: number; readonly head: string; readonly tail: string };
 
 const LF = 0x0a;
+const CR = 0x0d;
 /** Bytes of each end of a line that is too long. */
 const END_BYTES = 128;
 
@@ -28,6 +29,12 @@ export class Lines {
   *push(chunk: Uint8Array): Generator<Line> {
     for (let start = 0; start < chunk.length;) {
       const end = chunk.indexOf(LF, start);
+      if (end >= 0 && this.#bytes === 0 && end - start <= this.#bytesMax) {
+        // the usual case: a whole line in one piece
+        yield { text: textOf(chunk.subarray(start, end)) };
+        start = end + 1;
+        continue;
+      }
       this.#keep(chunk.subarray(start, end < 0 ? chunk.length : end));
       if (end < 0) return;
       yield this.#take();
@@ -53,11 +60,16 @@ export class Lines {
 
   #take(): Line {
     const whole = Buffer.concat(this.#parts);
-    const line = this.#bytes <= this.#bytesMax ? { text: whole.toString().replace(/\r$/, "") }
+    const line = this.#bytes <= this.#bytesMax ? { text: textOf(whole) }
       : { tooLong: this.#bytes, head: whole.toString("latin1"), tail: this.#tail.toString("latin1") };
     this.#parts = [];
     this.#bytes = 0;
     this.#tail = Buffer.alloc(0);
     return line;
   }
+}
+
+function textOf(line: Uint8Array): string {
+  const bytes = line.at(-1) === CR ? line.subarray(0, -1) : line;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }

@@ -165,21 +165,20 @@ export class Link {
 
   async request(method: Method, params: Message, o: Asking): Promise<Message> {
     if (this.#down || this.#session === undefined) throw this.#gone(o.what);
+    o.signal.throwIfAborted();
     const cancel = new AbortController();
     let id: number | undefined;
-    const session = this.#session;
+    using _ = onAbort(o.signal, (reason) => cancel.abort(reason));
+    using _late = this.#within(o.timeoutMs, () => cancel.abort(timedOut(o.what, this.spec.name, o.timeoutMs)));
     try {
-      return await withDeadline((late) => {
-        late.addEventListener("abort", () => cancel.abort(late.reason), { once: true });
-        return session.request(method, params, {
-          signal: cancel.signal,
-          onId: (sent) => {
-            id = sent;
-            this.#calls.set(sent, cancel);
-            o.onId?.(sent);
-          },
-        });
-      }, { clock: this.#parts.clock, ms: o.timeoutMs, signal: o.signal });
+      return await this.#session.request(method, params, {
+        signal: cancel.signal,
+        onId: (sent) => {
+          id = sent;
+          this.#calls.set(sent, cancel);
+          o.onId?.(sent);
+        },
+      });
     } catch (error) {
       throw this.#requestFault(error, o, cancel.signal);
     } finally {
@@ -187,11 +186,15 @@ export class Link {
     }
   }
 
+  #within(ms: number, late: () => void): Disposable {
+    return Number.isFinite(ms) ? this.#parts.clock.after(ms, late) : { [Symbol.dispose]: () => undefined };
+  }
+
   #requestFault(error: unknown, o: Asking, cancel: AbortSignal): unknown {
     const { name } = this.spec;
     if (o.signal.aborted) return o.signal.reason;
-    if (isFault(error)) return error.code === "core.timed_out" ? timedOut(o.what, name, o.timeoutMs) : error;
-    if (cancel.aborted) return rpcFailed(o.what, name, { reason: "cancelled" });
+    if (isFault(error)) return error;
+    if (cancel.aborted) return isFault(cancel.reason) ? cancel.reason : rpcFailed(o.what, name, { reason: "cancelled" });
     const { kind, message, rpcCode, cause } = error as RequestProblem;
     if (kind === "closed" || this.#stdio?.ending !== undefined) return this.#gone(o.what);
     if (isFault(cause)) return cause;

@@ -6,7 +6,8 @@ import { isInexact, parseExact } from "./exact.ts";
 import { failure, type Message, type Pipe } from "./pipe.ts";
 
 interface Open {
-  readonly abort: AbortController;
+  /** Made for whoever wants to know when the request is over. */
+  abort?: AbortController;
   answer?: unknown;
   exact?: unknown;
 }
@@ -39,14 +40,14 @@ export class Wire implements Pipe {
 
   send(message: Message, options?: object): Promise<void> {
     if (typeof message["id"] === "number" && "method" in message) {
-      this.#open.set(message["id"], { abort: new AbortController() });
+      this.#open.set(message["id"], {});
       this.#sent?.(message["id"]);
     }
     return (this.#inner as Pipe).send(message, options);
   }
 
   async close(): Promise<void> {
-    for (const { abort } of this.#open.values()) abort.abort(new Error("the connection is closed"));
+    for (const { abort } of this.#open.values()) abort?.abort(new Error("the connection is closed"));
     await this.#inner?.close();
   }
 
@@ -100,14 +101,15 @@ export class Wire implements Pipe {
 
   /** Aborts when nobody waits for this answer any more; undefined for an id that is not under way. */
   signalOf(id: number): AbortSignal | undefined {
-    return this.#open.get(id)?.abort.signal;
+    const open = this.#open.get(id);
+    return open === undefined ? undefined : (open.abort ??= new AbortController()).signal;
   }
 
   /** The request is over, with its answer or without. */
   forget(id: number): void {
     const open = this.#open.get(id);
     this.#open.delete(id);
-    open?.abort.abort(new Error("the request is over"));
+    open?.abort?.abort(new Error("the request is over"));
   }
 
   /** Ends the wait for an answer that cannot come. */
