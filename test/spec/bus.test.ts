@@ -1,8 +1,11 @@
 // Block 5.2: the bus as scripts and hosts see it.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { until } from "@atoll-run/testkit";
-import { resultOf, serving, start, stopped, valueOf } from "./support.ts";
+import { emptyFolder, resultOf, serving, start, stopped, valueOf } from "./support.ts";
 
 const text = (code: string): Promise<unknown> => valueOf(`return tostring(select(2, pcall(function() ${code} end)))`);
 const UUID4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -145,6 +148,41 @@ test("a handler error is a nack, and the loop goes on", async () => {
   await assert.rejects(s.run.request("x", true), { code: "bus.handler_failed", message: "no" });
   assert.equal(await s.run.request("x", false), 1);
   assert.deepEqual((await stopped(s)).bus, { emitted: 2, handled: 1, failed: 1, unserved: 0 });
+});
+
+test("inside the handler isle: no Lua handler for kind `x`, when a restart could not bring it back", async () => {
+  const projectRoot = emptyFolder();
+  writeFileSync(join(projectRoot, "helper.lua"), "return {answer = function() return 7 end}");
+  const s = await serving(`
+    local helper = require("helper")
+    local answer = helper.answer
+    bus.on("x", function() return answer() end)
+    bus.on("die", function() while true do end end)
+    bus.on("break", function() std.fs.write("helper.lua", "error('broken')") end)
+    bus.serve()`, { projectRoot, ownThreads: true, limits: { sliceMsMax: 300 } });
+  assert.equal(await s.run.request("x", null), 7);
+  await s.run.request("break", null);
+  await assert.rejects(s.run.request("die", null), { code: "isle.timeout" });
+  await assert.rejects(s.run.request("x", null), { code: "bus.no_handler", message: "no Lua handler for kind `x`" });
+  await stopped(s);
+});
+
+test("inside the handler isle: payload decode: … and meta decode: … for what is no JSON", async () => {
+  // No way of ours lets such text in: it is put in where the host posts an event to the thread.
+  const { postMessage } = Worker.prototype;
+  Worker.prototype.postMessage = function post(message: { t: string; event?: { kind: string } }) {
+    const { t, event } = message;
+    const bad = t === "event" && event !== undefined && (event.kind === "payload" || event.kind === "meta");
+    postMessage.call(this, bad ? { ...message, event: { ...event, [event.kind]: "{" } } : message);
+  };
+  try {
+    const s = await serving(`bus.on("payload", function() end) bus.on("meta", function() end) bus.serve()`);
+    await assert.rejects(s.run.request("payload", 1), { message: /^payload decode: / });
+    await assert.rejects(s.run.request("meta", 1), { message: /^meta decode: / });
+    await stopped(s);
+  } finally {
+    Worker.prototype.postMessage = postMessage;
+  }
 });
 
 test("an event without handler is a nack: bus error: no handler for kind `x`, and a warning", async () => {

@@ -201,6 +201,8 @@ export class ChildRunner {
   #adopt(started: ChildProcess, pid: number, { mark, owner, place }: Adoption): Child {
     // A child that is gone before it has read its input is no fault of the caller.
     started.stdin?.on("error", () => undefined);
+    // What cannot be read is told to whoever reads, and to nobody else.
+    for (const output of [started.stdout, started.stderr]) output?.on("error", () => undefined);
     const ending = (event: "exit" | "close"): Promise<Exit> =>
       new Promise((done) => started.once(event, (code, signal) => done({ code, signal })));
     const [exited, closed] = [ending("exit"), ending("close")];

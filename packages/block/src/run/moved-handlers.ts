@@ -1,6 +1,7 @@
 /** Handlers of scripts: those that moved are kept as images, so that a restarted handler isle has them again. */
 import type { BusEvent, Handle } from "../bus/dispatcher.ts";
 import type { BlockLimits, TraceContext } from "@atoll-run/core";
+import { blockError } from "../errors.ts";
 import type { ScriptHandler } from "../bridges/bus.ts";
 import type { MovedFunction } from "../isle/thread/protocol.ts";
 import type { RunIsles } from "./isles.ts";
@@ -66,8 +67,11 @@ export class MovedHandlers {
     if (counted) this.#restarts.push(now);
     this.#isles.open("handler");
     for (const image of this.#images.values()) {
-      image.ref = this.#isles.install(image.fn);
-      image.ref.catch((error: unknown) => this.#warn(`handler for '${image.kind}' could not be restored: ${String(error)}`));
+      image.ref = this.#isles.install(image.fn).catch((cause: unknown) => {
+        this.#warn(`handler for '${image.kind}' could not be restored: ${String(cause)}`);
+        throw blockError("bus.no_handler", `no Lua handler for kind \`${image.kind}\``, { facts: { kind: image.kind }, cause });
+      });
+      image.ref.catch(() => undefined);
     }
     return true;
   }

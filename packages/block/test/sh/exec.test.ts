@@ -2,6 +2,7 @@
  * Real shells on a real machine. Whether a process is gone is asked from the system, by its id.
  */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -28,6 +29,20 @@ test("a failing command never raises", async (t) => {
     { ok: false, error: "exec error: no-such-program-here: No such file or directory" });
   const cwd = await run(ops, "sh.exec", ["true", { cwd: "nowhere" }]);
   assert.match(cwd.error, /^exec error: cwd .*nowhere: No such file or directory$/);
+});
+
+test("a command whose output cannot be read is ended: wait error: …", async (t) => {
+  const { ops, runner, root } = await shell(t);
+  const start = runner.start.bind(runner);
+  runner.start = async (...given) => {
+    const child = await start(...given);
+    await until(() => existsSync(join(root, "pid")));
+    // what a failing disk or pipe gives to the stream
+    child.stdout?.destroy(Object.assign(new Error("read EIO"), { code: "EIO", errno: -5 }));
+    return child;
+  };
+  assert.deepEqual(await run(ops, "sh.exec", ["echo $$ > pid; exec sleep 1000"]), { ok: false, error: "wait error: Input/output error" });
+  assert.ok(await isGone(await pidIn(join(root, "pid"))));
 });
 
 test("a signalled command has code -1 and the signal", async (t) => {

@@ -66,7 +66,7 @@ export class Works {
     const work: Work = {
       bytes: event.payload.length + event.meta.length,
       take: (L) => {
-        if (!known) throw blockError("isle.crashed", "runtime error: isle crashed: the handler is gone");
+        if (!known) throw noHandler(event.kind);
         kept.push(L, event.ref);
         this.#pushEvent(L, event);
         return 2;
@@ -181,6 +181,11 @@ export function outcomeOf(
   const { text, traceback, fault, value } = vm.raised(task);
   const more = { ...(fault === undefined ? {} : { fault }), ...(value === undefined ? {} : { value }) };
   return { ok: false, text, traceback, ...more };
+}
+
+/** The function that should handle the event is not in this isle. */
+function noHandler(kind: string): Error {
+  return blockError("bus.no_handler", `no Lua handler for kind \`${kind}\``, { facts: { kind } });
 }
 
 function handlerLate(kind: string): Outcome {
