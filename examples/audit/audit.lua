@@ -1,10 +1,12 @@
 -- Audits the packages installed in a folder: versions, licences, install scripts, native binaries, sizes.
 -- usage: atoll run -s examples/audit/audit.lua [-- FOLDER [OUTPUT_FOLDER]]
--- Writes report.md and report.json. The same input gives the same bytes.
+-- Writes report.md and report.json. The same input gives the same bytes. With a model key in the environment a model
+-- writes report-summary.md too.
 local find_packages = require("packages").find
 local store = require("store")
 local report = require("report")
 local progress = require("progress")
+local summary = require("summary")
 
 local folder = arg[1] or "."
 local output = arg[2] or "."
@@ -43,4 +45,20 @@ print(facts.totals.packages .. " packages, " .. report.bytes(facts.totals.bytes)
   .. " with several versions, " .. #facts.install_scripts .. " install scripts, " .. #facts.broken .. " broken")
 print("report: " .. std.path.absolute(md_path))
 print("data:   " .. std.path.absolute(json_path))
+
+-- An old one would speak of another report.
+local summary_path = std.path.join(output, "report-summary.md")
+if std.fs.is_file(summary_path) then os.remove(summary_path) end
+local provider = summary.provider()
+if not provider then
+  print("no summary in prose: with ANTHROPIC_API_KEY or OPENAI_API_KEY in the environment a model writes one")
+else
+  local text, problem = summary.write(facts, provider)
+  if text then
+    std.fs.write(summary_path, text)
+    print("summary: " .. std.path.absolute(summary_path))
+  else
+    print("no summary in prose: " .. problem)
+  end
+end
 return { packages = facts.totals.packages, bytes = facts.totals.bytes, report = md_path }

@@ -1,38 +1,15 @@
 // The audit agent on a folder made for the test: every kind of finding, the same bytes twice, clear errors.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { chmodSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { makeProject } from "./fixture.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "atoll-audit-"));
+const folder = makeProject();
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-function write(path: string, content: string | Buffer): void {
-  mkdirSync(dirname(join(folder, path)), { recursive: true });
-  writeFileSync(join(folder, path), content);
-}
-
-function pack(path: string, manifest: object): void {
-  write(`project/node_modules/${path}/package.json`, JSON.stringify(manifest));
-}
-
-pack("plain", { name: "plain", version: "1.0.0", license: "MIT" });
-pack("@scope/inner", { name: "@scope/inner", version: "2.0.0", license: "(MIT OR GPL-3.0)" });
-pack("nest/node_modules/plain", { name: "plain", version: "0.9.0", licenses: [{ type: "ISC" }] });
-pack("nest", { name: "nest", version: "1.0.0", license: "MIT", scripts: { postinstall: "node setup.js --all" } });
-write("project/node_modules/nest/setup.js", "// set up");
-pack("strict", { name: "strict", version: "3.1.4", license: "SSPL-1.0" });
-pack("unlicensed", { name: "unlicensed", version: "0.0.1" });
-write("project/node_modules/broken/package.json", "{ \"name\": \"broken\", ");
-write("project/node_modules/native/lib.node", Buffer.alloc(3000));
-pack("native", { name: "native", version: "1.0.0", license: "Apache-2.0" });
-write("project/node_modules/native/bin/program", Buffer.concat([Buffer.from("\x7fELF"), Buffer.alloc(5000)]));
-write("project/node_modules/.bin/ignored/package.json", "{}");
-symlinkSync("plain", join(folder, "project/node_modules/linked"));
 
 function audit(args: readonly string[]): { code: number | null; out: string; err: string } {
   const home = join(folder, "home");
@@ -55,6 +32,7 @@ test("the audit finds versions, licences, install scripts, native binaries and b
   const { code, out, err } = audit(["project", "out"]);
   assert.equal(code, 0, err);
   assert.match(out, /report: .*out\/report\.md/);
+  assert.match(out, /^no summary in prose: with ANTHROPIC_API_KEY or OPENAI_API_KEY in the environment a model writes one$/m);
   const report = JSON.parse(readFileSync(join(folder, "out/report.json"), "utf8")) as Report;
   assert.deepEqual(report.totals.packages, 8);
   assert.deepEqual(report.duplicates.map((d) => [d.name, d.versions]), [["plain", "0.9.0, 1.0.0"]]);

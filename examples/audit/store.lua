@@ -29,6 +29,17 @@ function M.add(p)
   std.ts.append(SERIES, p.bytes, { run = run, name = p.name }, count)
 end
 
+-- What is known about one package; nil when there is none.
+function M.package(path)
+  local found = query("SELECT * FROM audit_packages WHERE path = ?", { path })[1]
+  if not found then return nil end
+  for name, value in pairs(found) do if value == std.sql.null then found[name] = nil end end
+  local native = query("SELECT file, bytes FROM audit_native WHERE path = ? ORDER BY file", { path })
+  local scripts = query("SELECT hook, command, file FROM audit_scripts WHERE path = ? ORDER BY hook", { path })
+  found.native, found.scripts = #native > 0 and native or nil, #scripts > 0 and scripts or nil
+  return found
+end
+
 -- Every list the report shows, in a fixed order.
 function M.facts()
   exec("COMMIT")
