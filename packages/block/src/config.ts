@@ -12,7 +12,9 @@ export type Reply = Json | void | Promise<Json | void>;
 
 export type BlockScript =
   | { readonly path: string }
-  | { readonly source: string; readonly name: string; readonly language?: "lua" | "js" | "ts" };
+  | { readonly source: string; readonly name: string; readonly language?: "lua" | "js" | "ts" }
+  /** An agent that answers the prompt, with the context as its system prompt; its result is the value, and event `_`. */
+  | { readonly defaultAgent: true };
 
 export interface HostEvent {
   readonly kind: string;

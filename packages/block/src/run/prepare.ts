@@ -73,8 +73,15 @@ function engineOf(script: BlockConfig["script"], name: string): Prepared["engine
   return /\.m?ts$/.test(name) ? "ts" : /\.m?js$/.test(name) ? "js" : "lua";
 }
 
+const DEFAULT_AGENT = {
+  name: "default_agent_invoker.lua",
+  source: `local result = require("agent").run{prompt = _PROMPT, system = _CONTEXT}
+bus.emit("_", result)
+return result`,
+};
+
 async function readScript(config: BlockConfig): Promise<{ source: Uint8Array; name: string; chunk: string; scriptDir?: string }> {
-  const { script } = config;
+  const script = "defaultAgent" in config.script ? DEFAULT_AGENT : config.script;
   if ("source" in script) {
     return { source: withoutShebang(new TextEncoder().encode(script.source)), name: script.name, chunk: `@${script.name}` };
   }

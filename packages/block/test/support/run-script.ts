@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Ids, LogEvent } from "@atoll-run/core";
 import { seededIds } from "@atoll-run/testkit";
-import { createBlock } from "../../src/block.ts";
+import { type BlockParts, createBlock } from "../../src/block.ts";
 import type { BlockConfig, BlockResult, BlockRun } from "../../src/config.ts";
 import type { BlockError } from "../../src/errors.ts";
 import { type IslePlacing, ownThreads } from "../../src/isle/host/threads.ts";
@@ -55,10 +55,7 @@ export function startLua(source: string, options: ScriptOptions = {}): StartedSc
   const log: LogEvent[] = [];
   const decoder = new TextDecoder();
   let stdout = "";
-  const block = createBlock({
-    clock, ids, placing: placing ?? threads(),
-    stores: { ...NO_STORES, ...stores }, searchPath: process.env["PATH"] ?? "", inherit: () => undefined,
-  });
+  const block = createBlock(parts({ ...(placing === undefined ? {} : { placing }), ...(stores === undefined ? {} : { stores }) }));
   const late = AbortSignal.timeout(RUN_MS_MAX);
   const run = block.start({
     projectRoot: folder(), env: { PATH: process.env["PATH"] ?? "" }, ...config,
@@ -71,6 +68,14 @@ export function startLua(source: string, options: ScriptOptions = {}): StartedSc
     (error: unknown): ScriptEnd => ({ stdout, error: error as BlockError, log }),
   );
   return { run, log, printed: () => stdout, end };
+}
+
+/** What every block of a test is made of. */
+export function parts({ stores, placing }: Pick<ScriptOptions, "stores" | "placing"> = {}): BlockParts {
+  return {
+    clock, ids, placing: placing ?? threads(),
+    stores: { ...NO_STORES, ...stores }, searchPath: process.env["PATH"] ?? "", inherit: () => undefined,
+  };
 }
 
 /** The value of a script that must return; fails the test with the error of one that does not. */
