@@ -1,7 +1,7 @@
 /**
  * `npm run build`: the packages as they are published, in `build/node_modules/@atoll-run/*`. Each has
  * compiled code and types in `dist`, stubs for editors in `stubs` when it has some; the one with
- * `bin/main.ts` has the bundled program in `bin`.
+ * `bin/main.ts` has the bundled program in `bin`, and the pages in `docs`.
  */
 import { copyFileSync, cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -62,6 +62,8 @@ async function finish({ root, workspace, all, target }: FinishOrder): Promise<vo
   for (const licence of LICENCES) copyFileSync(join(root, licence), join(target, licence));
   const stubs = join(source, "stubs");
   if (existsSync(stubs)) cpSync(stubs, join(target, "stubs"), { recursive: true });
+  // The program serves its own pages: atoll mcp.
+  if (bin && existsSync(join(root, "docs"))) cpSync(join(root, "docs"), join(target, "docs"), { recursive: true });
   const readme = join(source, "README.md");
   if (existsSync(readme)) copyFileSync(readme, join(target, "README.md"));
   else writeFileSync(join(target, "README.md"),

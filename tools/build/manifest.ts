@@ -21,7 +21,7 @@ export function toPublished({ workspace, all, bin }: PublishOrder): Record<strin
   if (bin) published["bin"] = bin;
   const dependencies = bin ? dependenciesOfProgram(workspace, all) : workspace.manifest.dependencies ?? {};
   published["dependencies"] = toRealVersions(dependencies, all);
-  published["files"] = ["dist", ...bin ? ["bin", "stubs"] : [], "LICENSE-MIT", "LICENSE-APACHE"];
+  published["files"] = ["dist", ...bin ? ["bin", "docs", "stubs"] : [], "LICENSE-MIT", "LICENSE-APACHE"];
   return published;
 }
 

@@ -281,6 +281,7 @@ test("wrong flags are refused, all at once", async (t) => {
     /--log-to: standard output belongs/,
     /--grant: .*fly/]) assert.match(wrong.stderr, part);
   assert.match((await atoll(at, ["mcp", "--no-token"])).stderr, /--no-token: goes with --http/);
+  assert.match((await atoll(at, ["mcp", "-s", "x.ts"])).stderr, /--script: x\.ts: tools are served of Lua scripts only/);
   assert.match((await atoll(at, ["mcp", "--http", "x"])).stderr, /--http: port/);
   assert.match((await atoll(at, ["mcp", "--http", "0", "--token", "short"])).stderr,
     /--token: needs at least 16 characters/);

@@ -23,6 +23,7 @@ export interface HttpPlan {
 }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
+const OTHER_LANGUAGES = /\.[cm]?[jt]s$/;
 const PORT_MAX = 65_535;
 /** Shorter ones can be guessed. */
 const TOKEN_CHARS_MIN = 16;
@@ -35,11 +36,15 @@ export function decideMcp(sources: RunSources): Decided<McpPlan> {
     if (extra !== undefined) d.refuse({ name: extra }, "one project at a time");
     const { grants } = decideGrants(d, s, sources.grants);
     const http = decideHttp(d, s);
+    const scripts = s.all("script");
+    for (const { where, text } of scripts) {
+      if (OTHER_LANGUAGES.test(text)) d.refuse(where, `${text}: tools are served of Lua scripts only`);
+    }
     const log = decideLog(d, s, sources.rustLog);
     if (log.to === "stdout") d.refuse({ name: "--log-to" }, "standard output belongs to the protocol",
       "use stderr");
     return {
-      project: dir ?? ".", scripts: s.all("script").map(({ text }) => text), log,
+      project: dir ?? ".", scripts: scripts.map(({ text }) => text), log,
       plainNames: s.flag("plain-names") !== undefined,
       // What no grant names is denied: whoever calls the tools is a model.
       grants: grants === "all" ? [] : grants, limits: decideLimits(d, s), ...(http === undefined ? {}

@@ -16,8 +16,8 @@ export interface DocumentInfo {
 const DOCUMENTS_MAX = 1_000;
 const BYTES_MAX = 1_048_576;
 
-/** Pages of the installed package, or of the repository it is run from. */
-const OWN = ["../../docs/", "../../../../docs/"].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+/** Pages of the installed package, seen from its program and from its library, or of the repository. */
+const OWN = ["../docs/", "../../docs/", "../../../../docs/"].map((path) => fileURLToPath(new URL(path, import.meta.url)));
 
 export class Documents {
   readonly #folders: readonly (readonly [host: string, folder: string])[];
