@@ -1,6 +1,6 @@
 /** `atoll mcp` as clients meet it: a process and the SDK's own client, over stdio and HTTP. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { test, type TestContext } from "node:test";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -193,6 +193,20 @@ test("the program ends when its client goes", async (t) => {
   await client.listTools();
   await client.close();
   await until(() => !isAlive(pid), { withinMs: 30_000 });
+});
+
+test("a program that is killed leaves no child of a tool", async (t) => {
+  const at = place(t);
+  at.file("blocks/job/init.lua",
+    'tool.register("run", {}, function() sh.exec("echo $$ > pid; exec sleep 600", {timeout = 600}) end)');
+  const { client, pid } = await connect(t, at, ["--grant", "run:sh"]);
+  call(client, "job__run").catch(() => undefined);
+  const child = await until(() => {
+    const text = existsSync(at.path("pid")) ? readFileSync(at.path("pid"), "utf8") : "";
+    return text.endsWith("\n") ? Number(text) : undefined;
+  }, { withinMs: 50_000 });
+  process.kill(pid, "SIGKILL");
+  await until(() => !isAlive(child), { withinMs: 30_000 });
 });
 
 interface Web extends Started {
