@@ -43,6 +43,7 @@ export function httpOps(parts: HttpParts, limits: HttpLimits): Ops {
       const o = readHttpOptions(
         url, opts, { limits, capped: parts.gate.restricted, trace: call.trace, ids: parts.ids },
       );
+      tell(o, call, "http_request", {});
       return o.onData === undefined ? await whole(parts, o, call) : await streamed(parts, limits, o, call);
     },
   };
@@ -63,11 +64,17 @@ async function whole(parts: HttpParts, o: HttpOptions, call: OpCall): Promise<Va
     return await withDeadline(async (signal) => {
       const reply = await begin(parts, o, signal);
       stage = "body";
+      tell(o, call, "http_response", { status: reply.status });
       return { ...resultOf(reply), body: await readBody(reply, o) };
     }, { clock: parts.clock, ms: o.timeoutMs, signal: call.signal });
   } catch (error) {
     throw faultOf(error, stage, o, call);
   }
+}
+
+function tell(o: HttpOptions, call: OpCall, event: "http_request" | "http_response", more: Record<string, unknown>): void {
+  const { method, url } = o.send;
+  call.log("info", "lua", event, { prefix: "ab.obs", event, component: "http", method, url: url.href, ...more });
 }
 
 async function begin(parts: HttpParts, o: HttpOptions, signal: AbortSignal): Promise<HttpReply> {
@@ -89,6 +96,7 @@ async function streamed(parts: HttpParts, limits: HttpLimits, o: HttpOptions, ca
       return begin(parts, o, life.signal);
     }, bound);
     stage = "stream";
+    tell(o, call, "http_response", { status: reply.status });
     const pieces = reply.body[Symbol.asyncIterator]();
     const unpack = unpacker(reply, limits.sseEventBytesMax);
     for (let ended = false; !ended;) {

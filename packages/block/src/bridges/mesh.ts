@@ -28,7 +28,8 @@ export function meshOps(parts: MeshParts, limits: MeshLimits): Ops {
     const given = (opts as Record<string, Value> | undefined)?.["timeout_ms"];
     const fallback = fn === "send" ? limits.meshSendMs : limits.meshRequestMs;
     const deadlineMs = Math.min(typeof given === "number" ? given : fallback, call.deadlineMs ?? Infinity);
-    call.log("info", "lua", fn === "send" ? "mesh_send" : "mesh_request", { prefix: "ab.obs", target: String(to) });
+    const event = fn === "send" ? "mesh_send" : "mesh_request";
+    call.log("info", "lua", event, { prefix: "ab.obs", event, component: "mesh", target: String(to) });
     const reply = await mesh.request(String(to), withTrace(parse(text), call.trace), { deadlineMs, signal: call.signal });
     const written = stringifyJson(reply);
     if (!written.ok) throw blockError("mesh.rejected", `mesh error: ${written.problem}`);

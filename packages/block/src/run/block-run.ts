@@ -3,14 +3,16 @@
  * takes a config and parts; gives a result; promises the start order and the end-of-run order of the specification
  * (block 2.2, 2.3); refuses events once it ends; never leaves a thread, child, file or timer behind.
  */
-import { type BlockLimits, type Clock, Events, type Ids, isFault, type Json, LIMITS, type LogEvent } from "@atoll-run/core";
-import { ANY_KIND, Bus } from "../bus/dispatcher.ts";
+import { type BlockLimits, type Clock, emptyTrace, Events, type Ids, isFault, type Json, LIMITS, type LogEvent } from "@atoll-run/core";
+import { ANY_KIND, Bus, type Handle } from "../bus/dispatcher.ts";
 import type { ScriptHandler } from "../bridges/bus.ts";
 import type { Ops } from "../bridges/op.ts";
 import type { BlockConfig, BlockEvents, BlockResult, BlockRun, BlockStats } from "../config.ts";
 import { type BlockError, blockError } from "../errors.ts";
 import type { IslePlacing } from "../isle/host/threads.ts";
 import type { Outcome, Role } from "../isle/thread/protocol.ts";
+import { findTelemetry, type Telemetry } from "../observe/telemetry.ts";
+import { readObs, toObsLog } from "../observe/obs-events.ts";
 import { RunIsles } from "./isles.ts";
 import { createKit, type Kit, type KitLinks, type KitParts } from "./kit.ts";
 import { bounded, hostHandle, readValue, scriptFault } from "./answers.ts";
@@ -50,6 +52,8 @@ export class Run implements BlockRun {
   #moved: MovedHandlers | undefined;
   #kit: Kit | undefined;
   #meter: PrintMeter | undefined;
+  #telemetry: Telemetry | undefined;
+  #ending: Ending | undefined;
   #about: Pick<LogEvent, "script" | "trace"> = {};
   #reader: "serve" | "autoServe" | null = null;
   #serving: { stop(): void } | null = null;
@@ -86,16 +90,24 @@ export class Run implements BlockRun {
       const prepared = await prepare(this.#config);
       this.#masking.learn(prepared.env);
       for (const warning of prepared.warnings) this.#warn(warning);
+      this.#telemetry = (await findTelemetry())?.({
+        script: prepared.name, trace: prepared.trace, stats: () => {
+          const { bus_depth, isles } = this.stats();
+          return { queue: bus_depth, isles: isles.map(({ role, bytes = 0 }) => ({ role, bytes })) };
+        },
+      });
       this.#start(prepared);
       if (signal?.aborted === true) cancel();
       begun();
-      const ending = await this.#ended;
+      const ending = this.#ending = await this.#ended;
       this.#phase = "stopping";
       const unfinished = await this.#finish(prepared, ending);
       return this.#settle(ending, unfinished);
     } finally {
       signal?.removeEventListener("abort", cancel);
       this.#graceTimer?.[Symbol.dispose]();
+      const ending = this.#ending;
+      this.#telemetry?.ended(ending?.how ?? "failed", ending?.how === "failed" && isFault(ending.fault) ? ending.fault.code : undefined);
       this.#phase = "ended";
       this.#events.close();
     }
@@ -112,10 +124,10 @@ export class Run implements BlockRun {
       failed: (event, fault) => this.#failed(event, fault), full: (by) => this.#busFull(by, prepared.limits),
     }, prepared.limits);
     this.#bus = bus;
-    for (const [kind, handler] of Object.entries(this.#config.hostHandlers ?? {})) bus.register(kind, { handle: hostHandle(handler) });
-    if (this.#config.anyHandler !== undefined) bus.register(ANY_KIND, { handle: hostHandle(this.#config.anyHandler) });
+    for (const [kind, handler] of Object.entries(this.#config.hostHandlers ?? {})) bus.register(kind, { handle: this.#seen(kind, hostHandle(handler)) });
+    if (this.#config.anyHandler !== undefined) bus.register(ANY_KIND, { handle: this.#seen(ANY_KIND, hostHandle(this.#config.anyHandler)) });
     const kit = createKit(this.#parts, this.#config, prepared, {
-      log: (level, target, msg, fields) => this.#log(level, target, msg, fields),
+      log: (...line) => this.#log(...line), telemetry: this.#telemetry,
       emit: (name, fact) => this.#emit(name, fact), exit: (code, from) => this.#end({ how: "exited", code, from }),
       secret: (value) => this.#masking.add(value), release: (role, ref) => this.#isles?.release(role, ref),
       bus: {
@@ -130,7 +142,7 @@ export class Run implements BlockRun {
       placing: this.#parts.placing, trace: prepared.trace, callsMax: prepared.limits.isleQueueMax,
       setup: (role, control, shared) => isleSetup(this.#config, prepared, { parts: this.#parts, role, control, shared, agentId: kit.agentId }),
       ops: (): Ops => kit.ops, print: (role, bytes) => this.#print(role, bytes),
-      note: (role, note) => kit.note(role, note), died: (role, fault) => this.#died(role, fault),
+      note: (role, note, trace) => kit.note(role, note, trace), died: (role, fault) => this.#died(role, fault),
     });
     this.#about = { script: prepared.name, trace: prepared.trace };
     this.#meter = new PrintMeter(prepared.limits, (text) => {
@@ -159,9 +171,13 @@ export class Run implements BlockRun {
 
   async #register(kind: string, handler: ScriptHandler, timeoutMs: number | undefined): Promise<void> {
     const { handle, placed } = await (this.#moved as MovedHandlers).add(kind, handler);
-    const replaced = this.#bus?.register(kind, { handle, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+    const replaced = this.#bus?.register(kind, { handle: this.#seen(kind, handle), ...(timeoutMs === undefined ? {} : { timeoutMs }) });
     placed();
     if (replaced === true) this.#log("warn", "bus", `bus.on: handler for '${kind}' replaced`);
+  }
+
+  #seen(kind: string, handle: Handle): Handle {
+    return this.#telemetry?.handler(kind, handle) ?? handle;
   }
 
   async #serve(): Promise<void> {
@@ -264,10 +280,13 @@ export class Run implements BlockRun {
     this.#events.emit(name, this.#masking.fields({ ...fact }) as unknown as BlockEvents[N]);
   }
 
-  #log(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>): void {
-    const event = { level, target, msg: this.#masking.text(msg), ...(fields === undefined ? {} : { fields: this.#masking.fields(fields) }) };
+  #log(...[level, target, said, given, trace = this.#about.trace]: Parameters<KitLinks["log"]>): void {
+    const obs = readObs(said, given);
+    const line = obs === undefined ? { msg: said, fields: given } : toObsLog(obs, given ?? {}, trace ?? emptyTrace());
+    const fields = line.fields === undefined ? {} : { fields: this.#masking.fields(line.fields) };
+    const event = { level, target, msg: this.#masking.text(line.msg), ...fields };
     this.#events.emit("log", event);
-    this.#config.log?.write({ ...event, ...this.#about });
+    this.#config.log?.write({ ...event, ...this.#about, ...placeOf(line.fields), ...(trace === undefined ? {} : { trace }) });
   }
 
   // ---- public
@@ -326,6 +345,14 @@ export class Run implements BlockRun {
     this.cancel("disposed");
     await this.result.catch(() => undefined);
   }
+}
+
+/** Where a line comes from, when an isle said it. */
+function placeOf(fields: Readonly<Record<string, unknown>> | undefined): Pick<LogEvent, "isle" | "task"> {
+  const { isle, task } = fields ?? {};
+  return {
+    ...(isle === "main" || isle === "handler" ? { isle } : {}), ...(typeof task === "string" ? { task } : {}),
+  };
 }
 
 const IGNORED = { settle: () => undefined, fail: () => undefined };

@@ -19,7 +19,8 @@ export interface IslesParts {
   readonly trace: TraceContext;
   readonly callsMax: number;
   print(role: Role, bytes: Uint8Array): void | Promise<void>;
-  note(role: Role, note: FromThread & { t: "note" }): void;
+  /** `trace`: of the event that is handled, else of the run. */
+  note(role: Role, note: FromThread & { t: "note" }, trace: TraceContext): void;
   /** The isle is gone by itself; `fault` says why. */
   died(role: Role, fault: BlockError): void;
 }
@@ -178,7 +179,7 @@ export class RunIsles {
       case "called": take(isle.called, message.call)?.(message.outcome); return;
       case "installed": take(isle.installed, message.call)?.(message); return;
       case "note":
-        this.#parts.note(isle.role, message);
+        this.#parts.note(isle.role, message, this.#trace(isle, message.event));
         isle.handle.outputWritten(message.bytes);
         return;
       case "died": this.#gone(isle, deathFault(message.why, message.text)); return;
@@ -234,19 +235,24 @@ export class RunIsles {
 
   #opCall(isle: Open, message: FromThread & { t: "call" }, abort: LateAbort): OpCall {
     const { role } = isle;
+    const trace = this.#trace(isle, message.event);
     return {
       get signal() {
         return abort.signal;
       },
       isle: role, owner: `${role}:${message.task}`,
-      trace: isle.traces.get(message.event ?? 0) ?? this.#parts.trace,
+      trace,
       ...(message.leftMs === undefined ? {} : { deadlineMs: message.leftMs }),
       callback: (ref, args, o) => this.callback(role, ref, args, o),
       log: (level, target, msg, fields) => {
         if (level === "trace") return;
-        this.#parts.note(role, { t: "note", isle: isle.handle.id, bytes: 0, level, target, msg, ...(fields === undefined ? {} : { fields }) });
+        this.#parts.note(role, { t: "note", isle: isle.handle.id, bytes: 0, level, target, msg, ...(fields === undefined ? {} : { fields }) }, trace);
       },
     };
+  }
+
+  #trace(isle: Open, event: number | undefined): TraceContext {
+    return isle.traces.get(event ?? 0) ?? this.#parts.trace;
   }
 
   #gone(isle: Open, fault: BlockError): void {

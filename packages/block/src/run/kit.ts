@@ -2,7 +2,7 @@
  * The tools of one run: gate, children, stores, network, and the ops that scripts call with them. Everything is made when
  * it is first used.
  */
-import { type Clock, type Ids, type Json, type KvStore, parseJson, type SeriesStore, type SqlDatabase } from "@atoll-run/core";
+import { type Clock, type Ids, type Json, type KvStore, parseJson, type SeriesStore, type SqlDatabase, type TraceContext } from "@atoll-run/core";
 import { type BusOpParts, busOps } from "../bridges/bus.ts";
 import { ScriptEnv, envOps } from "../bridges/env.ts";
 import { fsOps } from "../bridges/fs.ts";
@@ -19,7 +19,6 @@ import manifest from "../../package.json" with { type: "json" };
 import { blockError } from "../errors.ts";
 import { deniedError } from "../grants/denied.ts";
 import { askGuard, guarded } from "./guarded.ts";
-import type { ModelFact } from "../agent/observe.ts";
 import { type LazyAgent, lazyAgent, type LazyAgentParts } from "./lazy-agent.ts";
 import { lazyHttp } from "./lazy-http.ts";
 import { type LazyMcp, lazyMcp } from "./lazy-mcp.ts";
@@ -27,6 +26,9 @@ import type { McpParts } from "../mcp/parts.ts";
 import type { Resolver } from "../bridges/http/client.ts";
 import { createGate } from "../grants/create-gate.ts";
 import type { FromThread, Role } from "../isle/thread/protocol.ts";
+import { observeModels } from "../observe/model-calls.ts";
+import { OBS } from "../observe/obs-events.ts";
+import type { Telemetry } from "../observe/telemetry.ts";
 import { moduleOps } from "../modules/ops.ts";
 import { scriptModuleOps } from "../modules/script-modules.ts";
 import type { SearchDirs } from "../modules/search.ts";
@@ -65,7 +67,10 @@ export interface ChildWatch {
 }
 
 export interface KitLinks {
-  log(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>): void;
+  /** Only when somebody takes spans and figures. */
+  readonly telemetry: Telemetry | undefined;
+  /** `trace`: who asks; default the run. */
+  log(...line: [level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>, trace?: TraceContext]): void;
   emit<N extends keyof BlockEvents>(name: N, fact: BlockEvents[N]): void;
   /** A script asked for the end; `from`: where. */
   exit(code: number, from: Role): void;
@@ -81,7 +86,7 @@ export interface Kit {
   readonly ops: Ops;
   readonly agentId: string;
   stdout(bytes: Uint8Array, from: OutputSource): void | Promise<void>;
-  note(role: Role, note: FromThread & { t: "note" }): void;
+  note(role: Role, note: FromThread & { t: "note" }, trace: TraceContext): void;
   /** Lets go of what an isle that is gone had open. */
   isleGone(role: Role): void;
   /** Names of MCP servers that had to be killed. */
@@ -99,6 +104,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     onDenied: (denial) => {
       const text = deniedError(denial).message;
       links.emit("denied", { text, grant: denial.grant ?? "" });
+      links.telemetry?.denied(denial.grant ?? denial.verb);
       // all others raise; a variable just reads as nil
       if (denial.verb === "env") links.log("warn", "block", text);
     },
@@ -137,11 +143,15 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     ask: (e, o) => links.ask(e, "mesh", o), log: (msg) => links.log("warn", "mesh", msg), ackMsMax: p.limits.ackMsMax,
   });
   return {
-    ops: guarded(ops, config.guard, gate), agentId: config.mesh?.id ?? "", stdout: sinks.stdout,
-    note: (role, note) => {
-      links.log(note.level, note.target, note.msg, { ...note.fields, isle: role });
+    ops: links.telemetry?.ops(guarded(ops, config.guard, gate)) ?? guarded(ops, config.guard, gate), agentId: config.mesh?.id ?? "", stdout: sinks.stdout,
+    note: (role, note, trace) => {
+      const task = note.task === undefined ? {} : { task: note.task };
+      links.log(note.level, note.target, note.msg, { ...task, ...note.fields, isle: role }, trace);
       const called = calledTool(note);
-      if (called !== undefined) links.emit("tool:called", called);
+      if (called === undefined) return;
+      const { event, ...tool } = called;
+      if (event === "tool_result") links.emit("tool:called", tool);
+      links.telemetry?.tool(event, { ...tool, place: `${role} ${note.task ?? note.event ?? ""}`, trace });
     },
     isleGone: (role) => {
       mcp.isleGone(role);
@@ -178,10 +188,12 @@ export function searchDirs(parts: Pick<KitParts, "programBlocksDir">, p: Prepare
   return { scriptDir, projectRoot, ...(parts.programBlocksDir === undefined ? {} : { programBlocksDir: parts.programBlocksDir }) };
 }
 
-/** What the line at the end of a tool call tells. */
-function calledTool({ target, fields }: FromThread & { t: "note" }): BlockEvents["tool:called"] | undefined {
-  if (target !== "lua" || fields?.["prefix"] !== "ab.obs" || fields["event"] !== "tool_result") return undefined;
-  return { tool: String(fields["tool"]), ok: fields["ok"] === true };
+/** What the lines around a tool call tell. */
+function calledTool({ target, fields }: FromThread & { t: "note" }):
+  BlockEvents["tool:called"] & { event: "tool_call" | "tool_result" } | undefined {
+  const event = fields?.["event"];
+  if (target !== "lua" || fields?.["prefix"] !== OBS || (event !== "tool_call" && event !== "tool_result")) return undefined;
+  return { event, tool: String(fields["tool"]), ok: fields["ok"] === true };
 }
 
 function agentOf(
@@ -193,17 +205,11 @@ function agentOf(
     env: (name) => o.env.get(name),
     ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
     ...(config.http === undefined ? {} : { client: config.http }),
-    secret: (value) => o.links.secret(value), observe: (fact) => modelCalled(fact, o.links),
+    secret: (value) => o.links.secret(value), observe: observeModels({
+      env: p.env, trace: p.trace, telemetry: o.links.telemetry, log: (...line) => o.links.log(...line),
+      called: (fact) => o.links.emit("model:called", fact),
+    }),
   }, p.limits);
-}
-
-/** Tells how a call of a model ended. */
-function modelCalled(fact: ModelFact, links: Pick<KitLinks, "emit">): void {
-  if (fact.what !== "summary" && fact.what !== "failed") return;
-  const { provider, model, turn } = fact;
-  const more = fact.what === "failed" ? { error_code: fact.error_code }
-    : { stop_reason: fact.stop_reason, input_tokens: fact.usage_in, output_tokens: fact.usage_out };
-  links.emit("model:called", { provider, model, turn, ok: fact.what === "summary", ...more });
 }
 
 function toolOps(config: BlockConfig): Ops {

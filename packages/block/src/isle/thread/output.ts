@@ -41,7 +41,7 @@ export class Output {
     this.#parts.post(message);
   }
 
-  note(note: Pick<Note, "level" | "target" | "msg" | "fields">): void {
+  note(note: Omit<Note, "t" | "isle" | "bytes">): void {
     const bytes = NOTE_BYTES + note.msg.length + (note.fields === undefined ? 0 : textOf(note.fields));
     this.#sent = (this.#sent + bytes) | 0;
     this.post({ t: "note", isle: this.#parts.isle, bytes, ...note });

@@ -151,6 +151,7 @@ export type FromThread =
   /** `bytes`: what it counts for until the host has worked it off. */
   | To<"note", {
     bytes: number; level: NoteLevel; target: string; msg: string; fields?: Readonly<Record<string, unknown>>;
+    task?: string; event?: number;
   }>
   | To<"died", { why: Death; text: string }>
   | To<"closed", object>;

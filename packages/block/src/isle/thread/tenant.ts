@@ -106,7 +106,11 @@ export class Tenant {
   }
 
   note(level: Note["level"], target: string, msg: string, fields?: Note["fields"]): void {
-    this.output.note({ level, target, msg, ...(fields === undefined ? {} : { fields }) });
+    const task = this.vm.current?.identity;
+    this.output.note({
+      level, target, msg, ...(fields === undefined ? {} : { fields }),
+      ...(task?.kind === "task" ? { task: task.name } : {}), ...(task === undefined || task.eventSeq === 0 ? {} : { event: task.eventSeq }),
+    });
   }
 
   /** Last thing a host function does that printed or logged: its task waits while the host is far behind. */

@@ -1,0 +1,118 @@
+/** Spans and figures for an SDK that the host registered (spec: block 9). */
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import { context, metrics, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
+import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import { provider } from "../agent/provider.ts";
+import { runLua, startLua } from "../support/run-script.ts";
+
+const spans = new InMemorySpanExporter();
+const figures = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+const reader = new PeriodicExportingMetricReader({ exporter: figures, exportIntervalMillis: 3_600_000 });
+const meters = new MeterProvider({ readers: [reader] });
+const tracers = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter: spans } as never)] });
+
+before(() => {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  trace.setGlobalTracerProvider(tracers);
+  // the SDK may come with an older copy of the API; what is registered is the same
+  metrics.setGlobalMeterProvider(meters as never);
+});
+beforeEach(() => spans.reset());
+after(async () => {
+  await Promise.all([tracers.shutdown(), meters.shutdown()]);
+});
+
+interface Seen {
+  readonly name: string;
+  readonly parent: string | undefined;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly failed: boolean;
+}
+
+function seen(): Seen[] {
+  const all = spans.getFinishedSpans();
+  const names = new Map(all.map((span) => [span.spanContext().spanId, span.name]));
+  return all.map(({ name, parentSpanContext, attributes, status }) => ({
+    name, parent: parentSpanContext === undefined ? undefined : names.get(parentSpanContext.spanId) ?? parentSpanContext.spanId,
+    attributes, failed: status.code === 2,
+  }));
+}
+
+test("what a script does outside is a span of its run, in the trace that the host names", async (t) => {
+  const { url, script } = await provider(t);
+  script({});
+  const traced = { trace_id: "0af7651916cd43dd8448eb211c80319c", span_id: "b7ad6b7169203331", run_id: "r", agent_id: "", agent_name: "" };
+  await runLua(`
+    http.request("${url}/a?token=hidden", {method = "POST", body = "{}"})
+    sh.exec("exit 3")
+    pcall(http.request, "http://127.0.0.1:1/")
+    tool.register("add", {}, function() sh.exec("true") end)
+    tool.call("add")
+  `, { trace: traced });
+  const all = seen();
+  assert.deepEqual(all.map(({ name, parent, failed }) => [name, parent, failed]), [
+    ["http.client", "block.run", false], ["sh.exec", "block.run", false], ["http.client", "block.run", true],
+    ["sh.exec", "block.run", false], ["tool.call", "block.run", false], ["block.run", traced.span_id, false],
+  ]);
+  assert.ok(spans.getFinishedSpans().every((span) => span.spanContext().traceId === traced.trace_id));
+  assert.deepEqual(all[0]?.attributes, { "http.request.method": "POST", "url.full": `${url}/a`, "http.response.status_code": 200 });
+  assert.equal(all[1]?.attributes["process.exit.code"], 3);
+  assert.equal(all[2]?.attributes["error.type"], "http.connect");
+});
+
+test("an event is a span of its own, and what its handler does is inside of it", async () => {
+  const { run } = startLua(`bus.on("x", function() sh.exec("true") end) bus.on("y", function() error("no") end) bus.serve()`);
+  await run.request("x", null);
+  await assert.rejects(run.request("y", null));
+  await run.stop();
+  assert.deepEqual(seen().map(({ name, parent, failed }) => [name, parent, failed]), [
+    ["sh.exec", "bus.handle", false], ["bus.handle", "block.run", false], ["bus.handle", "block.run", true],
+    ["block.run", undefined, false],
+  ]);
+});
+
+test("an agent run has a span, and each of its model calls one inside of it", async (t) => {
+  const { url, script } = await provider(t);
+  script({
+    id: "m", type: "message", role: "assistant", content: [{ type: "text", text: "hello" }], stop_reason: "end_turn",
+    usage: { input_tokens: 3, output_tokens: 4 },
+  });
+  await runLua(`require("agent").run{prompt = "secret words", model = "m-1", base_url = "${url}", api_key = "k-123456"}`);
+  const all = seen();
+  assert.deepEqual(all.map(({ name, parent }) => [name, parent]), [
+    ["chat m-1", "agent.run"], ["agent.run", "block.run"], ["block.run", undefined],
+  ]);
+  assert.deepEqual(all[0]?.attributes, {
+    "gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "m-1",
+    "gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 4, "gen_ai.response.finish_reasons": ["end_turn"],
+  });
+  assert.doesNotMatch(JSON.stringify(all), /secret words|k-123456/);
+});
+
+test("queue depth, time of handlers, memory of isles, cancels and denials are figures", async () => {
+  const script = startLua(`
+    bus.on("x", function() end)
+    pcall(sh.exec, "true") pcall(http.request, "http://127.0.0.1:1/")
+    bus.serve()
+  `, { grants: ["env:*"] });
+  await script.run.request("x", null);
+  await reader.forceFlush();
+  const during = figures.getMetrics().at(-1)?.scopeMetrics.flatMap((scope) => scope.metrics) ?? [];
+  const of = (name: string): number | undefined => {
+    const value = during.find((one) => one.descriptor.name === name)?.dataPoints[0]?.value;
+    return typeof value === "object" ? (value as { count: number }).count : value as number | undefined;
+  };
+  assert.equal(of("atoll.bus.queue.depth"), 0);
+  assert.ok((of("atoll.isle.memory") ?? 0) > 10_000);
+  assert.ok((of("atoll.bus.handle.duration") ?? 0) >= 1);
+  assert.equal(of("atoll.grants.denials"), 1);
+  script.run.cancel();
+  await script.end;
+  await reader.forceFlush();
+  const later = figures.getMetrics().at(-1)?.scopeMetrics.flatMap((scope) => scope.metrics) ?? [];
+  assert.equal(later.find((one) => one.descriptor.name === "atoll.run.cancels")?.dataPoints[0]?.value, 1);
+  assert.deepEqual(seen().find(({ name }) => name === "block.run")?.attributes["error.type"], "run.cancelled");
+});
