@@ -4,6 +4,8 @@ export {
   type BlockRun,
   createLocalMesh, type Guard, type HostHandler, type HostTool, type IslePool, type Sink, toWorkload,
 } from "@atoll-run/block";
+export type { AgentOptions, AgentResult, Agents, AgentTool } from "@atoll-run/block";
+export { type AgentsConfig, openAgents } from "./compose/agents.ts";
 export { createPool } from "./compose/pool.ts";
 export {
   inspectTools, runBlock, type RunConfig, startBlock, type StartedBlock, type ToolInfo,
