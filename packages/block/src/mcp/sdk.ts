@@ -8,16 +8,17 @@ import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
-  CallToolResultSchema, type ClientCapabilities, CompleteResultSchema, EmptyResultSchema, ErrorCode,
+  type ClientCapabilities, CompleteResultSchema, EmptyResultSchema, ErrorCode,
   GetPromptResultSchema, ListPromptsResultSchema, ListResourcesResultSchema, ListResourceTemplatesResultSchema,
-  ListToolsResultSchema, McpError, ReadResourceResultSchema,
+  ListToolsResultSchema, McpError, ReadResourceResultSchema, ResultSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import type { Fetch } from "./guarded-fetch.ts";
 import type { Message, Pipe } from "./pipe.ts";
 import type { Wire } from "./wire.ts";
 
+/** Answers of tools are looked at by `toolProblem`: they are many, and the SDK's schema of them is slow. */
 const RESULTS = {
-  "tools/call": CallToolResultSchema, "tools/list": ListToolsResultSchema,
+  "tools/call": ResultSchema, "tools/list": ListToolsResultSchema,
   "resources/list": ListResourcesResultSchema, "resources/templates/list": ListResourceTemplatesResultSchema,
   "resources/read": ReadResourceResultSchema, "resources/subscribe": EmptyResultSchema,
   "resources/unsubscribe": EmptyResultSchema, "prompts/list": ListPromptsResultSchema,
@@ -116,7 +117,10 @@ export class Session {
         ...(method === "tools/call" ? { onprogress: () => undefined } : {}),
       }));
       await asked;
-      return this.#wire.answer(id as number) as Message;
+      const answer = this.#wire.answer(id as number) as Message;
+      const problem = method === "tools/call" ? toolProblem(answer) : undefined;
+      if (problem !== undefined) throw new RequestProblem("invalid", `invalid answer: ${problem}`, { cause: undefined });
+      return answer;
     } catch (error) {
       throw toProblem(error);
     } finally {
@@ -129,7 +133,16 @@ export class Session {
   }
 }
 
+/** What is wrong with the answer of a tool; undefined when nothing is. */
+function toolProblem({ content }: Message): string | undefined {
+  if (content === undefined) return undefined;
+  if (!Array.isArray(content)) return "content: expected an array";
+  const at = content.findIndex((block: unknown) => typeof (block as { type?: unknown } | null)?.type !== "string");
+  return at < 0 ? undefined : `content.${at}: expected a block with a type`;
+}
+
 function toProblem(error: unknown): RequestProblem {
+  if (error instanceof RequestProblem) return error;
   if (error instanceof McpError) {
     const { code } = error;
     const text = error.message.replace(/^MCP error -?\d+: /, "");

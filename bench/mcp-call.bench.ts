@@ -1,0 +1,103 @@
+/** Issue B, MCP call: what a call of a tool costs over the bare client of the SDK. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import type { BlockRun } from "@atoll-run/block";
+import type { Bench } from "../tools/bench/bench.ts";
+import { createBenchBlock, LUA_CACHE, script } from "./support/blocks.ts";
+import { block } from "./support/built.ts";
+import { ratioRow, rounds, takeTurns } from "./support/figures.ts";
+import { onOneCore } from "./support/one-core.ts";
+
+const CALLS = 50;
+const SERVER = fileURLToPath(import.meta.resolve("@modelcontextprotocol/server-everything/dist/index.js"));
+const MESSAGE = "x".repeat(1024);
+
+const LUA = `
+mcp.connect("pipes", NODE, {SERVER, "stdio"})
+mcp.connect_http("http", URL)
+for _, server in ipairs{"pipes", "http"} do
+  bus.on(server, function(ev)
+    for _ = 1, ${CALLS} do
+      local r = mcp.call(server, "echo", {message = ev.payload})
+      if not r.ok then error(r.error) end
+    end
+  end, {isle = "main"})
+end
+bus.serve()`;
+
+export const bench: Bench = {
+  name: "MCP call", unit: "×", issue: "B",
+  question: "What does mcp.call from Lua cost, against callTool of the SDK's own client and transports, with 1 KiB to an echo?",
+  bars: [{ name: "over pipes", atMost: 1.3 }, { name: "over HTTP", atMost: 1.3 }],
+  async run({ quick }) {
+    onOneCore();
+    await using http = await httpServer();
+    const pipes = await connected(new StdioClientTransport({
+      command: process.execPath, args: [SERVER, "stdio"], stderr: "ignore",
+    }));
+    const remote = await connected(new StreamableHTTPClientTransport(new URL(http.url)));
+    try {
+      const { module } = block.loadLuaModule({ cacheFile: LUA_CACHE });
+      await using run = createBenchBlock(block.ownThreads(module)).start({
+        ...script(LUA), globals: { NODE: process.execPath, SERVER, URL: http.url },
+      });
+      await run.ready;
+      const times = await takeTurns({
+        barePipes: () => bareCalls(pipes), luaPipes: () => luaCalls(run, "pipes"),
+        bareHttp: () => bareCalls(remote), luaHttp: () => luaCalls(run, "http"),
+      }, rounds(quick));
+      return { rows: [
+        ratioRow("over pipes", times.luaPipes, times.barePipes), ratioRow("over HTTP", times.luaHttp, times.bareHttp),
+      ] };
+    } finally {
+      await pipes.close();
+      await remote.close();
+    }
+  },
+};
+
+async function connected(transport: StdioClientTransport | StreamableHTTPClientTransport): Promise<Client> {
+  const client = new Client({ name: "bench", version: "1" });
+  // the SDK's own types do not agree on optional fields
+  await client.connect(transport as StdioClientTransport);
+  return client;
+}
+
+/** The echo server over HTTP, on a port of its own. */
+async function httpServer(): Promise<AsyncDisposable & { readonly url: string }> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as { port: number };
+  probe.close();
+  const child = spawn(process.execPath, [SERVER, "streamableHttp"], {
+    env: { ...process.env, PORT: String(port) }, stdio: ["ignore", "ignore", "pipe"],
+  });
+  // it says where it listens
+  await once(child.stderr, "data");
+  child.stderr.resume();
+  return {
+    url: `http://127.0.0.1:${port}/mcp`,
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    },
+  };
+}
+
+/** Milliseconds of one call. */
+async function bareCalls(client: Client): Promise<number> {
+  const begun = performance.now();
+  for (let i = 0; i < CALLS; i++) await client.callTool({ name: "echo", arguments: { message: MESSAGE } });
+  return (performance.now() - begun) / CALLS;
+}
+
+async function luaCalls(run: BlockRun, server: string): Promise<number> {
+  const begun = performance.now();
+  await run.request(server, MESSAGE);
+  return (performance.now() - begun) / CALLS;
+}
