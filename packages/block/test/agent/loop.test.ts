@@ -1,7 +1,7 @@
 /** The loop of `agent.run` from a Lua script: where it stops, with which history, and what it tells (block 6.1). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertStrict, type Loose, run } from "./lua.ts";
+import { assertStrict, KEYS, type Loose, run } from "./lua.ts";
 import { calls, provider as open, says } from "./provider.ts";
 
 test("a prompt is answered: content, usage, turns, messages, and why it stopped", async (t) => {
@@ -168,6 +168,28 @@ test("A4: of two runs in parallel tasks each child tool sees its own model, in t
     local b = std.task.spawn(function() return agent.run{prompt = "go", model = "m-b"}.content end)
     return {a:join(), b:join(), tostring(agent._llm_ctx_top())}`);
   assert.deepEqual(r, ["m-a m-a m-a m-a", "m-b m-b m-b m-b", "nil"]);
+});
+
+test("a handler, and a coroutine, can run an agent with tools of their own isle", async (t) => {
+  const p = await open(t);
+  p.script((response, asked) => {
+    const { messages } = asked.body;
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify(messages.length === 1 ? calls([["where", {}]]) : says(messages.at(-1).content[0].content)));
+  });
+  const { startLua } = await import("../support/run-script.ts");
+  const started = startLua(`
+    tool.register("where", {}, function() return "main" end)
+    bus.on("ask", function(ev)
+      tool.register("where", {}, function() std.task.sleep(1) return "handler" end)
+      return require("agent").run{prompt = ev.payload}.content
+    end)
+    local inner = coroutine.wrap(function() coroutine.yield(require("agent").run{prompt = "x"}.content) end)()
+    bus.on("inner", function() return inner end)
+    bus.serve()`, { env: { ...KEYS, ANTHROPIC_BASE_URL: p.url } });
+  assert.equal(await started.run.request("ask", "hi"), "handler");
+  assert.equal(await started.run.request("inner", null), "main");
+  await started.run.stop();
 });
 
 // ---- histories

@@ -77,6 +77,20 @@ test("servers of a run are its own, and closed at its end on every path", async 
   assert.equal(p.asked[2]?.body.messages.at(-1).content[0].content, "tool error: timeout after 0.1s");
 });
 
+test("a server that cannot list its tools ends the run: mcp list_tools failed for 'n'", async (t) => {
+  const p = await open(t);
+  const server = `
+    require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
+      const { id, method } = JSON.parse(line);
+      const result = { protocolVersion: "2025-06-18", capabilities: { tools: {} }, serverInfo: { name: "n", version: "1" } };
+      const error = { code: -32000, message: "no list today" };
+      if (id !== undefined) console.log(JSON.stringify({ jsonrpc: "2.0", id, ...(method === "initialize" ? { result } : { error }) }));
+    });`;
+  const r = await run(p, `return agent.run{prompt = "go", mcp_servers = {{name = "n", command = NODE, args = {"-e", ${JSON.stringify(server)}}}}}`);
+  assert.match(r.error, /^mcp list_tools failed for 'n': .*no list today/);
+  assert.deepEqual([r.ok, r.error_code, p.asked.length], [false, "mcp.rpc", 0]);
+});
+
 test("enable_resources and enable_prompts add tools for servers that can", async (t) => {
   const p = await open(t);
   p.script(calls([["e__mcp_list_resources", {}], ["e__mcp_list_prompts", {}], ["e__mcp_get_prompt", { name: "simple-prompt" }], ["e__mcp_read_resource", { uri: "demo://nowhere" }]]), says("done"));

@@ -1,6 +1,7 @@
 -- `require("agent")`: a thin face of the agent loop in TypeScript (spec: block 6.1).
 local _, _, own = ...
 local type, pairs, ipairs, next, pcall, tostring, setmetatable = type, pairs, ipairs, next, pcall, tostring, setmetatable
+local tool = tool
 local M = {}
 
 -- what is plain data goes over as it is; functions and tools have their own way
