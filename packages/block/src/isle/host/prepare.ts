@@ -6,7 +6,7 @@ import { ownThreads } from "./threads.ts";
 
 /** Plain numbers: an import of their table would cut a bundled program into more files. */
 const SETUP: IsleSetup = {
-  role: "main", shared: false, control: new SharedArrayBuffer(64), spent: new SharedArrayBuffer(8), globals: {},
+  role: "main", shared: false, control: new SharedArrayBuffer(CONTROL.words * 4), spent: new SharedArrayBuffer(8), globals: {},
   packagePath: "", projectRoot: "/", agentId: "", scriptName: "prepare", textOnly: true, hostTools: [],
   limits: {
     bytesMax: 67_108_864, cpuMsMax: 10_000, wallMsMax: 10_000, sliceMsMax: 10_000, liveTasksMax: 1,
