@@ -11,6 +11,9 @@ export { emptyFolder } from "../acceptance/support.ts";
 /** No script of a test may run longer; then it is cancelled. */
 const RUN_MS_MAX = 25_000;
 
+/** What a stopped script may take to return, unless a test is about that: a busy machine must not cancel it. */
+const GRACE_MS = 10_000;
+
 /** The config of a run; threads are shared by all runs of a test file unless it says otherwise. */
 export type Config = Partial<RunConfig> & { readonly ownThreads?: true };
 
@@ -43,7 +46,8 @@ export function start(source: string, config: Config = {}): Started {
   const run = startBlock({
     projectRoot: home, script: { source, name: "test.lua" }, stderr: "ignore",
     stdout: (bytes) => void (stdout += Buffer.from(bytes).toString()), log: { write: (event) => void logs.push(event) },
-    ...(ownThreads === true ? {} : { pool: shared ??= createPool({ max: 2, warm: 2 }) }), ...rest, env: { PATH: process.env["PATH"] ?? "", HOME: home, ATOLL_HOME: join(home, ".atoll"), ...env },
+    ...(ownThreads === true ? {} : { pool: shared ??= createPool({ max: 2, warm: 2 }) }), ...rest,
+    limits: { graceMs: GRACE_MS, ...config.limits }, env: { PATH: process.env["PATH"] ?? "", HOME: home, ATOLL_HOME: join(home, ".atoll"), ...env },
     signal: signal === undefined ? bound : AbortSignal.any([bound, signal]),
   });
   const end = run.result.then((result): Ended => ({ result }), (error: unknown): Ended => {

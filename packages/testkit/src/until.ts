@@ -2,7 +2,7 @@
 
 export interface UntilOptions {
   /**
-   * Milliseconds until the wait fails; default 10,000. Generous: a test must not fail because a machine is
+   * Milliseconds until the wait fails; default 30,000. Generous: a test must not fail because a machine is
    * busy.
    */
   readonly withinMs?: number;
@@ -19,7 +19,7 @@ export interface UntilOptions {
 export async function until<T>(
   condition: () => T | Promise<T>, o: UntilOptions = {},
 ): Promise<NonNullable<T>> {
-  const { withinMs = 10_000, everyMs = 5 } = o;
+  const { withinMs = 30_000, everyMs = 5 } = o;
   const end = performance.now() + withinMs;
   for (;;) {
     const found = await condition();

@@ -122,7 +122,7 @@ test("bus.serve runs once, in the main isle only", async () => {
     bus.serve()`);
   assert.equal(await run.request("x", null), true);
   await run.request("again", null);
-  await until(() => printed() !== "", { withinMs: 10_000 });
+  await until(() => printed() !== "");
   await run.stop();
   assert.equal((await end).stdout, "bus.serve: already running\n");
 });
@@ -133,7 +133,7 @@ test("after bus.serve the main isle may not register any more", async () => {
     bus.on("go", function() GO = true end, {isle = "main"})
     bus.serve()`);
   await run.request("go", null);
-  await until(() => printed() !== "", { withinMs: 10_000 });
+  await until(() => printed() !== "");
   await run.stop();
   assert.equal((await end).stdout, "bus.on: bus.serve() has already taken ownership; register handlers before calling bus.serve()\n");
 });

@@ -19,10 +19,10 @@ test("H1 given a host tool returning them, then Lua sees integer, integer, float
 
 test("H2 given autoServe, a host handler and an empty queue, when the script returns, then the run settles at once", async () => {
   const began = performance.now();
-  const { result } = await runLua("return 1", { autoServe: true, hostHandlers: { x: () => 1 } });
+  const { result } = await runLua("return 1", { autoServe: true, hostHandlers: { x: () => 1 }, limits: { graceMs: 25_000 } });
   assert.equal(result?.outcome, "returned");
-  // the grace time of a second is not waited out; the exact bound is judged by the bench
-  assert.ok(performance.now() - began < 900);
+  // the grace time is not waited out; the exact bound is judged by the bench
+  assert.ok(performance.now() - began < 20_000);
 });
 
 test("H3 given ten queued events and a 20 ms handler, when the script returns, then all ten are handled before the run settles", async () => {
@@ -31,7 +31,7 @@ test("H3 given ten queued events and a 20 ms handler, when the script returns, t
     await sleepMs(20);
     handled++;
   };
-  const { result } = await runLua(`for i = 1, 10 do bus.emit("slow", i) end`, { autoServe: true, hostHandlers: { slow } });
+  const { result } = await runLua(`for i = 1, 10 do bus.emit("slow", i) end`, { autoServe: true, hostHandlers: { slow }, limits: { graceMs: 25_000 } });
   assert.equal(handled, 10);
   assert.deepEqual(result?.bus, { emitted: 10, handled: 10, failed: 0, unserved: 0 });
 });
@@ -111,7 +111,7 @@ test("globals reach both isles, integers exact", async () => {
 
 test("stop lets bus.serve return, the script goes on, and the outcome is stopped", async () => {
   const { run, end, printed } = startLua("bus.on('x', function() end) bus.serve() print('after')");
-  await until(() => run.stats().phase === "running", { withinMs: 5_000 });
+  await until(() => run.stats().phase === "running", { withinMs: 30_000 });
   await run.request("x", null);
   await run.stop();
   assert.equal((await end).result?.outcome, "stopped");

@@ -19,6 +19,9 @@ import { clock } from "../ops.ts";
 /** No script of a test may run longer; then it is cancelled. */
 const RUN_MS_MAX = 30_000;
 
+/** What a stopped script may take to return, unless a test is about that: a busy machine must not cancel it. */
+const GRACE_MS = 10_000;
+
 /** Everything a block can be told, save what the helper itself gives. */
 export interface ScriptOptions extends Omit<Partial<BlockConfig>, "script" | "stdout" | "log"> {
   /** Name of the script in errors; default `test.lua`. */
@@ -59,7 +62,7 @@ export function startLua(source: string, options: ScriptOptions = {}): StartedSc
   const late = AbortSignal.timeout(RUN_MS_MAX);
   const run = block.start({
     projectRoot: folder(), env: { PATH: process.env["PATH"] ?? "" }, ...config,
-    script: { source, name }, log: { write: (event) => void log.push(event) },
+    limits: { graceMs: GRACE_MS, ...config.limits }, script: { source, name }, log: { write: (event) => void log.push(event) },
     stdout: (bytes) => void (stdout += decoder.decode(bytes, { stream: true })),
     signal: config.signal === undefined ? late : AbortSignal.any([late, config.signal]),
   });
