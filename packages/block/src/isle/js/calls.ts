@@ -3,6 +3,7 @@
  * takes arguments that left the VM; gives the answer to the code that waits; promises that what is held for a
  * call counts against the memory of its isle; refuses a call that does not fit; never enters the VM itself.
  */
+import { isUtf8 } from "node:buffer";
 import { toFault } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
@@ -155,8 +156,17 @@ export class JsCalls {
   }
 }
 
-/** Where the name of an op says bytes, there are bytes. */
+/** Bytes that are UTF-8 are text to a script, save where the name of an op says bytes. */
 function shaped(op: string, value: Value): Value {
-  return op === "std.fs.read_binary" && typeof value === "string" ? new TextEncoder().encode(value) : value;
+  if (op !== "std.fs.read_binary") return withText(value);
+  return typeof value === "string" ? new TextEncoder().encode(value) : value;
+}
+
+/** The same, with text in place of bytes that are UTF-8. */
+export function withText(value: Value): Value {
+  if (value instanceof Uint8Array) return isUtf8(value) ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(value) : value;
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return (value as readonly Value[]).map(withText);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withText(item)]));
 }
 

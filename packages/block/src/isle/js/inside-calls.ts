@@ -16,7 +16,7 @@ import type { Output } from "../thread/output.ts";
 import type { JsCalls } from "./calls.ts";
 import { declaredArgs, pureDeclared, shownName } from "./functions.ts";
 import type { HostArgs } from "./machine.ts";
-import { pack, unpack } from "./pack.ts";
+import { pack, unpack, withRefs } from "./pack.ts";
 import { answered, checkArgs, toJsonText, toSqlParams } from "./values.ts";
 import type { JsVm } from "./vm.ts";
 
@@ -66,7 +66,7 @@ function working({ vm, calls, output, caughtUp, done, tasks }: InsideParts): Rec
     call({ id, extra: op, value }) {
       try {
         const given = value() as readonly Value[];
-        calls.call(id, op, toOpArgs(op, given));
+        calls.call(id, op, toOpArgs(op, given).map(withRefs));
         return undefined;
       } catch (error) {
         if (!isFault(error)) throw error;
@@ -108,7 +108,7 @@ const pureAnswers: Record<string, Answers> = {
     return result instanceof JsonText ? parsed(result.text, shownName(name)) : result;
   }),
   encode: ({ extra, value }) => answered(() => {
-    const text = toJsonText(value(), "json.encode");
+    const text = toJsonText(value(), "json.encode", false);
     return extra === "pretty" ? indented(text) : text;
   }),
   decode: ({ value }) => answered(() => {

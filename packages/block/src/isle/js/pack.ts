@@ -42,7 +42,7 @@ export function packJson(text: string): Packed {
   return pack(parsed.value as Value);
 }
 
-/** What the isle packed. A function is its number; what has no form outside is a `NoForm`. */
+/** What the isle packed; what has no form outside is a `NoForm`. */
 export function unpack(text: string, bytes: (index: number) => Uint8Array): Value {
   const [value] = JSON.parse(text.slice(1)) as Value[];
   return text.startsWith("1") ? unmark(value, bytes) : value;
@@ -51,14 +51,25 @@ export function unpack(text: string, bytes: (index: number) => Uint8Array): Valu
 /** A function or symbol where data was wanted; JSON refuses it by this name. */
 export class NoForm {
   readonly type: string;
-  constructor(type: string) {
+  /** Number of a function that the host may call. */
+  readonly ref: number | undefined;
+  constructor(type: string, ref?: number) {
     this.type = type;
+    this.ref = ref;
   }
 
   /** Of the same type, so that whoever writes JSON names it. */
   toJSON(): unknown {
     return this.type === "symbol" ? Symbol() : () => undefined;
   }
+}
+
+/** The same with functions as the numbers that ops know them by. */
+export function withRefs(value: Value): Value {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  if (value instanceof NoForm) return value.ref;
+  if (Array.isArray(value)) return (value as readonly Value[]).map(withRefs);
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withRefs(item)]));
 }
 
 function unmark(value: Value, bytes: (index: number) => Uint8Array): Value {
@@ -82,7 +93,7 @@ function marked(text: string, bytes: (index: number) => Uint8Array): Value {
     case "i": return integer(rest);
     case "n": return Number(rest);
     case "b": return bytes(Number(rest));
-    case "f": return Number(rest);
+    case "f": return new NoForm("function", Number(rest)) as unknown as Value;
     case "x": return new NoForm(rest) as unknown as Value;
     default: return undefined;
   }

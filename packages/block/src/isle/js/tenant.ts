@@ -13,7 +13,7 @@ import type { IsleTenant } from "../thread/isle-tenant.ts";
 import { Output } from "../thread/output.ts";
 import { CONTROL, type FromThread, type IsleEvent, type IsleSetup, type Outcome, type ToThread } from "../thread/protocol.ts";
 import type { ThreadParts } from "../thread/tenant.ts";
-import { JsCalls } from "./calls.ts";
+import { JsCalls, withText } from "./calls.ts";
 import { toGuestSetup } from "./functions.ts";
 import { bootSource } from "./guest/boot.ts";
 import { InsideCalls } from "./inside-calls.ts";
@@ -160,7 +160,7 @@ export class JsTenant implements IsleTenant {
 
   #callback(message: ToThread & { t: "callback" }): void {
     this.#callbacks.add(message.call);
-    const values = message.args.map((arg) => ("j" in arg ? unpackJson(arg.j) : arg.v));
+    const values = message.args.map((arg) => ("j" in arg ? unpackJson(arg.j) : withText(arg.v)));
     this.vm.send("callback", message.call, { ...pack(values), extra: String(message.ref) });
   }
 
@@ -239,9 +239,10 @@ export class JsTenant implements IsleTenant {
   #quiet(): void {
     // it went without a word: there was no room left to say why
     const waits = !this.#calls.idle || this.#callbacks.size > 0;
-    if (this.vm.starved && !waits && (this.#scriptRuns || this.#handling.size > 0)) {
-      this.vm.die(new Terminate("memory", "not enough memory"));
-      return;
+    if (this.vm.starved && !waits) {
+      const starved: Outcome = { ok: false, text: "not enough memory", traceback: "" };
+      if (this.#scriptRuns) this.#ran(starved);
+      for (const seq of [...this.#handling.keys()]) this.#handled(seq, starved);
     }
     if (this.#linger !== null && this.#idle()) this.#linger();
   }

@@ -4,15 +4,15 @@ import { luaType } from "../../bridges/arguments.ts";
 import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
 import { type Arg, badArgument } from "../lua/arguments.ts";
-import { pack } from "./pack.ts";
+import { NoForm, pack } from "./pack.ts";
 
 type Declared = readonly Arg[];
 
-/** JSON text by rules J; `what` begins the error text. */
-export function toJsonText(value: Value, what: string): string {
+/** JSON text; `what` begins the error text, which by rules J names the type that has no form. */
+export function toJsonText(value: Value, what: string, namesType = true): string {
   const written = stringifyJson(value ?? null);
   if (written.ok) return written.text;
-  throw blockError(written.kind === "depth" ? "json.depth" : "json.encode", `${what}: ${written.problem}`);
+  throw blockError(written.kind === "depth" ? "json.depth" : "json.encode", `${what}: ${namesType || written.kind !== "type" ? written.problem : written.problem.replace(/: \w+$/, "")}`);
 }
 
 /** Arguments in the order of their declaration; throws the general text when one has the wrong type. */
@@ -46,14 +46,14 @@ function checkArg({ fn, arg, index }: { fn: string; arg: Declared[number]; index
       if (type === "boolean") return value;
       break;
     case "table":
-      if (luaType(value) === "table") return value;
+      if (luaType(value) === "table" && !(value instanceof NoForm)) return value;
       break;
     case "function":
-      if (type === "number") return value;
+      if (value instanceof NoForm && value.ref !== undefined) return value;
       break;
     default: return value;
   }
-  throw badArgument(fn, index, arg.type, luaType(value));
+  throw badArgument(fn, index, arg.type, value instanceof NoForm ? value.type : luaType(value));
 }
 
 /** Parameters of a statement: integers bind as int64, others as double. */

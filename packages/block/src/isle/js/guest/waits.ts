@@ -6,7 +6,7 @@ export function waits(g: Guest): void {
 
   const duration = (fn: string, ms: Any): number => {
     const given = typeof ms === "bigint" || (typeof ms === "string" && ms.trim() !== "") ? Number(ms) : ms;
-    if (typeof given !== "number") throw g.wrongType(fn, 1, "number", ms);
+    if (typeof given !== "number" || (typeof ms === "string" && given !== given)) throw g.wrongType(fn, 1, "number", ms);
     if (!(given >= 0 && given < Infinity)) throw g.error("script.argument", `${fn}: invalid duration (ms=${ms === Infinity ? "inf" : ms})`);
     if (given > 2 ** 53) throw g.error("script.argument", `${fn}: duration out of range (ms=${ms})`);
     return given;
