@@ -118,6 +118,7 @@ export class Connections {
     return await Link.open(sdk, spec, {
       parts: {
         clock, gate, runner, client, limits: this.#limits, version, warn: (msg) => this.#warn(msg, name),
+        debug: (msg) => this.#parts.log("debug", "mcp", msg, { server: name }),
         asked: this.#hearing.asked(name, {
           advertised, refuse: (why, message) => new sdk.RequestRefused(why, message),
         }),

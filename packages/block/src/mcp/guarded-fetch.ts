@@ -68,7 +68,22 @@ function toResponse(parts: FetchParts, reply: HttpReply, asked: Asked): Response
   }
   const isStream = /^\s*text\/event-stream\b/i.test(headerOf(reply.headers, "content-type") ?? "");
   const body = isStream ? events(parts, reply, asked) : whole(parts, reply);
-  return new Response(ReadableStream.from(body), { status, headers });
+  return new Response(readable(body, () => reply.close()), { status, headers });
+}
+
+/** `ReadableStream.from` would not let go of a body that is cancelled before its first piece was read. */
+function readable(pieces: AsyncGenerator<Uint8Array>, close: () => void): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(to) {
+      const { done, value } = await pieces.next();
+      if (done === true) to.close();
+      else to.enqueue(value);
+    },
+    async cancel() {
+      close();
+      await pieces.return(undefined);
+    },
+  });
 }
 
 /** A body of one piece: the text is heard before the SDK reads it. */

@@ -3,7 +3,7 @@
  * specification; promises that every wait ends with its time, its signal or the server, and that `close`
  * leaves no process and no request; refuses when the server is gone.
  */
-import { type BlockLimits, type Clock, isFault, maskUrl, onAbort, withDeadline } from "@atoll-run/core";
+import { type BlockLimits, type Clock, isFault, isSecretKey, maskUrl, onAbort, Redactor, withDeadline } from "@atoll-run/core";
 import type { HttpClient } from "../bridges/http/client.ts";
 import type { ChildRunner } from "../children/runner.ts";
 import { blockError } from "../errors.ts";
@@ -26,6 +26,8 @@ export interface LinkParts {
   readonly asked: SessionParts["asked"];
   readonly noticed: SessionParts["noticed"];
   readonly warn: (msg: string) => void;
+  /** What goes wrong beside the calls; whatever matters comes back to its caller. */
+  readonly debug: (msg: string) => void;
   /** The server has ended or was closed. */
   readonly down: () => void;
 }
@@ -94,12 +96,11 @@ export class Link {
   }
 
   async #open(capabilities: Message, signal: AbortSignal): Promise<void> {
-    const { version, asked, noticed, warn } = this.#parts;
+    const { version, asked, noticed, debug } = this.#parts;
     const pipe: Pipe = "command" in this.spec ? await this.#startChild(this.spec, signal) : this.#reach(this.spec);
     this.#session = new this.#sdk.Session({
       wire: this.#wire.carry(pipe), capabilities, version, asked, noticed, closed: () => this.#ended(),
-      // what matters comes back to its caller
-      error: (error) => warn(error.message.slice(0, 300)),
+      error: (error) => debug(error.message.slice(0, 300)),
     });
     await this.#session.connect(signal);
   }
@@ -155,7 +156,7 @@ export class Link {
     const ending = this.#stdio?.ending;
     const network = this.#failure instanceof Error ? networkReason(this.#failure) : undefined;
     const reason = ending !== undefined ? `server '${name}' ${ending}` : network ?? (error as Error).message;
-    return handshakeFailed(o.what, name, { reason, cause: error });
+    return handshakeFailed(o.what, name, { reason: this.#unsaid(reason), cause: error });
   }
 
   /** What the server said of itself. */
@@ -199,7 +200,19 @@ export class Link {
     if (kind === "closed" || this.#stdio?.ending !== undefined) return this.#gone(o.what);
     if (isFault(cause)) return cause;
     const reason = kind === "other" && cause instanceof Error ? networkReason(cause) : message;
-    return rpcFailed(o.what, name, { reason, rpcCode: kind === "rpc" ? rpcCode : undefined, cause });
+    return rpcFailed(o.what, name, { reason: this.#unsaid(reason), rpcCode: kind === "rpc" ? rpcCode : undefined, cause });
+  }
+
+  /** A bad server repeats in its errors what it was sent: keys are not told on. */
+  #unsaid(text: string): string {
+    const { spec } = this;
+    if (!("url" in spec)) return text;
+    const redactor = new Redactor();
+    if (spec.authHeader !== undefined) redactor.add(spec.authHeader);
+    for (const [name, value] of Object.entries(spec.headers ?? {})) {
+      if (isSecretKey(name) || /auth/i.test(name)) redactor.add(value);
+    }
+    return redactor.text(text);
   }
 
   #gone(what: string): Error {

@@ -32,7 +32,7 @@ export interface Finished {
 /** Even when the time of the end is used up, each step gets this long, in milliseconds. */
 const STEP_MS_MIN = 20;
 /** What the end of an MCP server takes that had to be killed, in milliseconds. */
-const MCP_KILL_MS = 500;
+const MCP_KILL_MS = 1_000;
 /** What the end of a thread takes whose isle did not end by itself, in milliseconds. */
 const THREAD_END_MS = 250;
 

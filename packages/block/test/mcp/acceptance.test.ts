@@ -152,7 +152,7 @@ test("H4: a script error stays the script's, and a server that ignores close is 
   block.on("ended", (fact) => (unfinished = fact.unfinished));
   const { error } = await end;
   assert.match(error?.message ?? "", /^script error: .*mine/);
-  assert.deepEqual(unfinished, ["mcp server 'stubborn'"]);
+  assert.ok(unfinished.includes("mcp server 'stubborn'"), unfinished.join(", "));
   assert.equal(pids.length, 1);
   assert.equal(lives(pids[0] as number), false);
 });

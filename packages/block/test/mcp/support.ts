@@ -1,6 +1,7 @@
 /** Servers for the tests of `mcp`, and scripts that know where they are. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -92,10 +93,12 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Does a process of this number still run? */
+/** Does a process of this number still run? One that nobody collected counts as gone. */
 export function lives(pid: number): boolean {
   try {
-    return process.kill(pid, 0);
+    process.kill(pid, 0);
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
   } catch {
     return false;
   }
