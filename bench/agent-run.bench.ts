@@ -35,7 +35,9 @@ export const bench: Bench = {
   async run({ quick }) {
     const alone = onOneCore();
     const rows = await measure(quick, alone ? "" : ", cores not chosen");
-    if (!alone) return { rows: rows.map((row) => ({ ...row, name: row.name.replace(", cores not chosen", "") })) };
+    if (!alone) {
+      return { rows: rows.map((row) => ({ ...row, name: row.name.replace(", cores not chosen", "") })) };
+    }
     onAllCores();
     return { rows: [...rows, ...await measure(quick, ", cores not chosen")] };
   },
@@ -51,7 +53,8 @@ async function measure(quick: boolean, how: string): Promise<Row[]> {
     await using run = createBenchBlock(block.ownThreads(module)).start({ ...script(LUA), env });
     await run.ready;
     const times = await takeTurns({
-      bare: () => mean(() => bareLoop(url)), typescript: () => mean(() => agentRun(agents)), lua: () => luaRuns(run),
+      bare: () => mean(() => bareLoop(url)), typescript: () => mean(() => agentRun(agents)),
+      lua: () => luaRuns(run),
     }, rounds(quick));
     return [ratioRow(`from TypeScript${how}`, times.typescript, times.bare), ratioRow(`from Lua${how}`, times.lua, times.bare)];
   } finally {

@@ -1,11 +1,11 @@
 /**
  * One round of the proof that an agent with a session survives kill -9.
  *
- * Goal: whatever is stored when the program dies is kept, and the next run goes on behind it.
- * Invariant: a tool whose result is stored is not run again; the next request begins with the stored messages; in
- * the end every turn of the model is there once, and a strict model has taken every request.
- * Method: a model that asks for steps, a program that is killed at a step or request drawn by lot, once or twice,
- * and the session read from the file in between.
+ * Goal: whatever is stored when the program dies is kept, and the next run goes on behind it. Invariant: a
+ * tool whose result is stored is not run again; the next request begins with the stored messages; in the
+ * end every turn of the model is there once, and a strict model has taken every request. Method: a model
+ * that asks for steps, a program that is killed at a step or request drawn by lot, once or twice, and the
+ * session read from the file in between.
  */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
@@ -43,7 +43,8 @@ export async function openRounds(folder: string): Promise<Rounds> {
     },
   });
   return {
-    run: (round, random) => new Round({ model, folder, session: `r${round}`, random, asked, onAsk: (next) => (hear = next) }).run(),
+    run: (round, random) =>
+      new Round({ model, folder, session: `r${round}`, random, asked, onAsk: (next) => (hear = next) }).run(),
     [Symbol.asyncDispose]: () => model.close(),
   };
 }
@@ -70,7 +71,9 @@ interface RoundParts {
 }
 
 /** Requests and steps of a whole run. */
-const EVENTS = TURNS + 1 + Array.from({ length: TURNS }, (_, turn) => 1 + (turn % 3)).reduce((sum, n) => sum + n, 0);
+const EVENTS = TURNS + 1 + Array.from({ length: TURNS }, (_, turn) => 1 + (turn % 3)).reduce(
+  (sum, n) => sum + n, 0,
+);
 
 class Round {
   readonly #p: RoundParts;
@@ -84,7 +87,9 @@ class Round {
     const { random } = this.#p;
     const kills = random() < 0.4 ? 2 : 1;
     for (let kill = 0; kill < kills; kill++) {
-      const wrong = await this.#once({ afterEvents: 1 + Math.floor(random() * EVENTS), thenMs: random() * 3 });
+      const wrong = await this.#once(
+        { afterEvents: 1 + Math.floor(random() * EVENTS), thenMs: random() * 3 },
+      );
       if (wrong !== undefined) return wrong;
     }
     return await this.#once() ?? this.#judgeEnd();
@@ -102,7 +107,9 @@ class Round {
     const again = ran.find((id) => kept.has(id));
     if (again !== undefined) return `${again} ran again although its result was stored`;
     const [first] = asked;
-    if (first !== undefined && !goesOn(before, first)) return "the first request does not go on from the last stored message";
+    if (first !== undefined && !goesOn(before, first)) {
+      return "the first request does not go on from the last stored message";
+    }
     this.#stored = await this.#read();
     const lost = resultsOf(before).find((id) => !resultsOf(this.#stored).includes(id));
     return lost === undefined ? undefined : `the stored result of ${lost} was lost`;
@@ -110,7 +117,9 @@ class Round {
 
   async #program(kill: { readonly afterEvents: number; readonly thenMs: number } | undefined): Promise<{ ran: string[]; end?: string }> {
     const { folder, session, model } = this.#p;
-    const child = spawn(process.execPath, [PROGRAM, folder, session, model.url], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(
+      process.execPath, [PROGRAM, folder, session, model.url], { stdio: ["ignore", "pipe", "inherit"] },
+    );
     const late = setTimeout(() => child.kill("SIGKILL"), WAIT_MS_MAX);
     let events = 0;
     const heard = (): void => {
@@ -133,17 +142,24 @@ class Round {
 
   async #read(): Promise<readonly Message[]> {
     const { folder, session } = this.#p;
-    await using stores = openStores({ kvPath: join(folder, "kv.sqlite"), tsPath: ":memory:", busyTimeoutMs: 5_000, journalMode: "WAL" });
+    await using stores = openStores(
+      { kvPath: join(folder, "kv.sqlite"), tsPath: ":memory:", busyTimeoutMs: 5_000, journalMode: "WAL" },
+    );
     return JSON.parse(await stores.kv.get(NAMESPACE, session, { timeoutMs: WAIT_MS_MAX }) ?? "[]") as Message[];
   }
 
   #judgeEnd(): string | undefined {
     const said = this.#stored.filter((message) => message.role === "assistant");
-    const isWhole = said.length > TURNS && said.length <= TURNS + 3 && said.slice(TURNS).every((message) => blocksOf(message).length === 1);
+    const isWhole = said.length > TURNS && said.length <= TURNS + 3 && said.slice(TURNS).every(
+      (message) => blocksOf(message).length === 1,
+    );
     if (!isWhole) return `the session holds ${said.length} messages of the model`;
-    const calls = said.flatMap((message) => blocksOf(message)).flatMap((block) => (block.type === "tool_use" ? [block.id ?? ""] : []));
+    const calls = said.flatMap((message) => blocksOf(message)).flatMap(
+      (block) => (block.type === "tool_use" ? [block.id ?? ""] : []),
+    );
     const results = resultsOf(this.#stored);
-    return calls.toSorted().join() === results.toSorted().join() ? undefined : "calls and results of the session do not match";
+    return calls.toSorted().join() === results.toSorted().join() ? undefined
+      : "calls and results of the session do not match";
   }
 }
 
@@ -152,7 +168,9 @@ function blocksOf({ content }: Message): readonly Block[] {
 }
 
 function resultsOf(messages: readonly Message[]): string[] {
-  return messages.flatMap(blocksOf).flatMap((block) => (block.type === "tool_result" ? [block.tool_use_id ?? ""] : []));
+  return messages.flatMap(blocksOf).flatMap(
+    (block) => (block.type === "tool_result" ? [block.tool_use_id ?? ""] : []),
+  );
 }
 
 /** Are these the stored messages, the last of which may have got more results? */

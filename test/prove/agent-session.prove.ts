@@ -1,4 +1,7 @@
-/** SIGKILL at random moments of an agent run with a session; see agent-round.ts for goal, invariant and method. */
+/**
+ * SIGKILL at random moments of an agent run with a session; see agent-round.ts for goal, invariant and
+ * method.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * The agent loop for TypeScript programs, without a block: models, tools of the program, sessions. Everything is loaded
- * with the first run.
+ * The agent loop for TypeScript programs, without a block: models, tools of the program, sessions.
+ * Everything is loaded with the first run.
  */
 import { type BlockLimits, blockLimits, type Clock, type Ids, type KvStore, type Log } from "@atoll-run/core";
 import type { Models } from "./agent/models.ts";
@@ -48,7 +48,8 @@ export function createAgents(parts: AgentsParts): Agents {
   };
 }
 
-const OPEN_GATE: Pick<GrantGate, "url" | "restricted"> = { restricted: false, url: () => ({ address: () => undefined }) };
+const OPEN_GATE: Pick<GrantGate, "url" | "restricted"> =
+  { restricted: false, url: () => ({ address: () => undefined }) };
 
 async function load(parts: AgentsParts): Promise<{
   readonly runAgent: (options: AgentOptions, env: AgentEnv) => Promise<AgentResult>;
@@ -56,7 +57,9 @@ async function load(parts: AgentsParts): Promise<{
   client(): HttpClient | undefined;
 }> {
   const [{ runAgent }, { createModels }, { createSessions }, { createHttpClient }] = await Promise.all([
-    import("./agent/run-agent.ts"), import("./agent/models.ts"), import("./agent/session.ts"), import("./bridges/http/client.ts"),
+    import("./agent/run-agent.ts"), import("./agent/models.ts"), import("./agent/session.ts"), import(
+      "./bridges/http/client.ts",
+    ),
   ]);
   const { clock, ids, kv, log, observe, env = {} } = parts;
   const limits = blockLimits(false, parts.limits);
@@ -69,7 +72,10 @@ async function load(parts: AgentsParts): Promise<{
   return {
     runAgent, client: () => own,
     env: {
-      models, clock, log: (level, target, msg, fields) => log?.write({ level, target, msg, ...(fields === undefined ? {} : { fields }) }),
+      models, clock,
+      log: (level, target, msg, fields) => log?.write(
+        { level, target, msg, ...(fields === undefined ? {} : { fields }) },
+      ),
       ...(kv === undefined ? {} : { sessions: createSessions(kv, { timeoutMs: limits.sqlMs }) }),
       ...(observe === undefined ? {} : { observe }),
     },

@@ -13,14 +13,16 @@ export interface AgentsConfig extends Omit<AgentsParts, "clock" | "ids" | "kv"> 
 }
 
 /**
- * Runs agents until it is disposed. Keys and models of providers are in `env`: the environment of the process is
- * not read. Nothing is opened before it is needed.
+ * Runs agents until it is disposed. Keys and models of providers are in `env`: the environment of the
+ * process is not read. Nothing is opened before it is needed.
  */
 export function openAgents(config: AgentsConfig = {}): Agents {
   const { kvPath, parts, ...rest } = config;
   const env = config.env ?? {};
   let opened: KvStore | undefined;
-  const kv = (): KvStore => opened ??= storeOpeners({ kvPath, limits: config.limits }, config.log).kv({ path: kvPath, env });
+  const kv = (): KvStore => opened ??= storeOpeners({ kvPath, limits: config.limits }, config.log).kv(
+    { path: kvPath, env },
+  );
   const clock = parts?.clock ?? systemClock;
   const agents = createAgents({ ...rest, clock, ids: systemIds(clock), kv, ...parts });
   return {

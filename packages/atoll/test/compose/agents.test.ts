@@ -40,7 +40,9 @@ test("the program of the page runs as it stands", async (t) => {
 });
 
 test("sessions of agents outlive them in the file of the store", async (t) => {
-  const model = await mock(t, [{ reply: { text: "one" } }, { when: { messages: 3 }, reply: { text: "two" } }]);
+  const model = await mock(
+    t, [{ reply: { text: "one" } }, { when: { messages: 3 }, reply: { text: "two" } }],
+  );
   const config = { env: { ANTHROPIC_API_KEY: "key", ANTHROPIC_BASE_URL: model.url }, kvPath: join(await folder(t), "kv.sqlite") };
   for (const [prompt, content] of [["a", "one"], ["b", "two"]] as const) {
     await using agents = openAgents(config);

@@ -53,14 +53,20 @@ export class AnthropicStream implements ReplyStream {
 
   #grow(index: number, delta: Fields): readonly Delta[] {
     const block = this.#blocks[index];
-    if (block === undefined) throw replyError("invalid Anthropic response: a piece of a block that did not begin");
+    if (block === undefined) {
+      throw replyError("invalid Anthropic response: a piece of a block that did not begin");
+    }
     const add = (name: string, text: string): void => {
       block.fields[name] = `${textField(block.fields[name]) ?? ""}${text}`;
     };
     switch (delta["type"]) {
-      case "text_delta": return this.#said(add, { type: "text", name: "text", text: textField(delta["text"]) ?? "", index });
+      case "text_delta": return this.#said(
+        add, { type: "text", name: "text", text: textField(delta["text"]) ?? "", index },
+      );
       case "thinking_delta":
-        return this.#said(add, { type: "thinking", name: "thinking", text: textField(delta["thinking"]) ?? "", index });
+        return this.#said(
+          add, { type: "thinking", name: "thinking", text: textField(delta["thinking"]) ?? "", index },
+        );
       case "signature_delta": add("signature", textField(delta["signature"]) ?? ""); return [];
       case "citations_delta":
         block.fields["citations"] = [...(block.fields["citations"] as readonly Json[] | null ?? []), delta["citation"] ?? null];
@@ -103,6 +109,8 @@ function toBlock({ fields, input }: Open): Block {
   if (input === "") return fields as unknown as Block;
   const parsed = parseJson(input);
   // cut off in the middle, by max_tokens
-  if (!parsed.ok) return { ...fields, input: {}, is_error_hint: "arguments_parse_failed" } as unknown as Block;
+  if (!parsed.ok) {
+    return { ...fields, input: {}, is_error_hint: "arguments_parse_failed" } as unknown as Block;
+  }
   return { ...fields, input: parsed.value } as unknown as Block;
 }

@@ -21,7 +21,8 @@ export const CONTEXT_MANAGEMENT: Json = {
 export const anthropic: Provider = {
   id: "anthropic",
   keyVariable: "ANTHROPIC_API_KEY", modelVariable: "ANTHROPIC_MODEL", baseUrlVariable: "ANTHROPIC_BASE_URL",
-  defaultModel: "claude-haiku-4-5-20251001", defaultBaseUrl: "https://api.anthropic.com", path: "/v1/messages",
+  defaultModel: "claude-haiku-4-5-20251001", defaultBaseUrl: "https://api.anthropic.com",
+  path: "/v1/messages",
   keyMissing: "ANTHROPIC_API_KEY not set", notJson: "Anthropic response JSON decode failed",
   headers: (key, request) => ({
     "x-api-key": key, "anthropic-version": VERSION,
@@ -41,8 +42,10 @@ function body(model: string, request: ModelRequest, stream: boolean): { [key: st
   const mark = cacheControl ? { cache_control: MARK } : {};
   return without({
     model, max_tokens: request.maxTokens, messages: toMessages(request),
-    system: system === undefined || system === "" ? undefined : cacheControl ? [{ type: "text", text: system, ...mark }] : system,
-    tools: tools.length === 0 ? undefined : tools.map((tool, i) => ({ ...toTool(tool), ...(i === tools.length - 1 ? mark : {}) })),
+    system: toSystem(system, mark),
+    tools: tools.length === 0 ? undefined : tools.map(
+      (tool, i) => ({ ...toTool(tool), ...(i === tools.length - 1 ? mark : {}) }),
+    ),
     tool_choice: tools.length === 0 ? undefined : request.toolChoice,
     temperature: request.temperature, top_p: request.topP, stop_sequences: request.stop,
     context_management: contextManagement, stream: stream ? true : undefined,
@@ -50,9 +53,16 @@ function body(model: string, request: ModelRequest, stream: boolean): { [key: st
   });
 }
 
+function toSystem(system: string | undefined, mark: { readonly cache_control?: Json }): Json | undefined {
+  if (system === undefined || system === "") return undefined;
+  return mark.cache_control === undefined ? system : [{ type: "text", text: system, ...mark }];
+}
+
 function toTool(tool: ToolDefinition): Fields {
   if (tool.raw !== undefined) return fieldsOf(tool.raw);
-  return without({ name: tool.name, description: tool.description, input_schema: schemaOf(tool.input_schema) });
+  return without(
+    { name: tool.name, description: tool.description, input_schema: schemaOf(tool.input_schema) },
+  );
 }
 
 /** Fields of ours that the API does not know are left out. */
@@ -60,7 +70,12 @@ function toMessages(request: ModelRequest): Json {
   return sendable(request.messages).map(({ role, content }) => ({
     role,
     content: typeof content === "string" ? content
-      : content.map((block) => ("is_error_hint" in block ? without({ ...(block as Fields), is_error_hint: undefined }) : block as Fields)),
+      : content.map(
+        (block) => (
+          "is_error_hint" in block ? without({ ...(block as Fields), is_error_hint: undefined })
+            : block as Fields
+        ),
+      ),
   }));
 }
 
@@ -90,5 +105,6 @@ function toUsage(usage: Fields): ModelUsage {
 
 /** Without the fields that are undefined. */
 export function without(fields: { readonly [key: string]: Json | undefined }): { [key: string]: Json } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [key: string]: Json };
+  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as { [key: string]: Json };
 }

@@ -52,7 +52,8 @@ export function failureOf(error: unknown): Failure {
   }
   const { code, message, facts } = error;
   if (code !== "model.api") return { error: message, error_code: code };
-  const { status, type, request_id, message: said } = facts as { readonly [K in keyof ErrorDetail]: ErrorDetail[K] };
+  const { status, type, request_id, message: said } =
+    facts as { readonly [K in keyof ErrorDetail]: ErrorDetail[K] };
   const detail = Object.fromEntries(Object.entries({ status, type, request_id, message: said })
     .filter(([, value]) => value !== undefined)) as ErrorDetail;
   return { error: message, error_code: code, error_detail: detail };

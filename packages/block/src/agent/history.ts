@@ -3,7 +3,9 @@
  * first, no message is empty.
  */
 import type { Json } from "@atoll-run/core";
-import { type Block, isToolResult, isToolUse, type Message, type ToolResult, type ToolUse } from "./model-port.ts";
+import {
+  type Block, isToolResult, isToolUse, type Message, type ToolResult, type ToolUse,
+} from "./model-port.ts";
 import { fieldsOf } from "./provider.ts";
 
 /** What stands for a message without content, which no provider takes. */
@@ -24,7 +26,9 @@ export function blocksOf(content: Message["content"]): readonly Block[] {
 
 /** Results of tool calls that were not made. */
 export function notRun(calls: readonly ToolUse[], why: string): ToolResult[] {
-  return calls.map(({ id }) => ({ type: "tool_result", tool_use_id: id, content: `not run: ${why}`, is_error: true }));
+  return calls.map(
+    ({ id }) => ({ type: "tool_result", tool_use_id: id, content: `not run: ${why}`, is_error: true }),
+  );
 }
 
 /** Calls of the last assistant message that have no result yet. */
@@ -84,7 +88,8 @@ export function withResult(messages: readonly Message[], result: ToolResult): Me
   const order = before === undefined ? [] : blocksOf(before.content).filter(isToolUse).map((call) => call.id);
   const place = ({ tool_use_id }: ToolResult): number => order.indexOf(tool_use_id);
   const results = [...blocks.filter(isToolResult), result].sort((a, b) => place(a) - place(b));
-  return [...messages.slice(0, -1), { role: "user", content: [...results, ...blocks.filter((block) => !isToolResult(block))] }];
+  const said = blocks.filter((block) => !isToolResult(block));
+  return [...messages.slice(0, -1), { role: "user", content: [...results, ...said] }];
 }
 
 /** Reads messages that came from outside; undefined when they are none. */
@@ -105,5 +110,7 @@ export function readMessages(value: Json | undefined): Message[] | undefined {
 
 /** An empty Lua table, which may have been meant as a list. */
 function isEmptyTable(value: Json | undefined): boolean {
-  return value === null || (typeof value === "object" && !Array.isArray(value) && Object.keys(value).length === 0);
+  return value === null || (
+    typeof value === "object" && !Array.isArray(value) && Object.keys(value).length === 0
+  );
 }

@@ -1,11 +1,11 @@
 /**
- * A model behind HTTP.
- * takes requests; gives whole replies, or their pieces as they come; promises that timeout covers a call with its
- * retries and that a key is never in an error; refuses with `model.*` and `http.*`; never follows redirects,
- * so that a key goes only to the host that was named.
+ * A model behind HTTP. takes requests; gives whole replies, or their pieces as they come; promises that
+ * timeout covers a call with its retries and that a key is never in an error; refuses with `model.*` and
+ * `http.*`; never follows redirects, so that a key goes only to the host that was named.
  */
 import {
-  type BlockLimits, type Clock, Deadline, isFault, type Json, maskUrl, parseJson, sleep, SseDecoder, stringifyJson, withDeadline,
+  type BlockLimits, type Clock, Deadline, isFault, type Json, maskUrl, parseJson, sleep, SseDecoder,
+  stringifyJson, withDeadline,
 } from "@atoll-run/core";
 import { type HttpClient, type HttpReply, isConnectError } from "../bridges/http/client.ts";
 import { ACCEPT_ENCODING, decoded, headerOf } from "../bridges/http/decode.ts";
@@ -13,7 +13,7 @@ import { type BlockCode, blockError } from "../errors.ts";
 import type { GrantGate } from "../grants/gate.ts";
 import { apiError, replyError, saidIn } from "./failures.ts";
 import type { ModelCall, ModelPort, ModelReply, ModelRequest } from "./model-port.ts";
-import type { Observe } from "./observe.ts";
+import type { Observe, Sending } from "./observe.ts";
 import type { Provider } from "./provider.ts";
 import { mayRetry, retryAfter, retryDelay } from "./retry.ts";
 
@@ -77,12 +77,16 @@ class Calling {
     this.#s = s;
     this.#o = o;
     this.#request = request;
-    const written = stringifyJson(s.provider.body(s.settings.model, request, o.onDelta !== undefined), { depthMax: BODY_DEPTH_MAX });
+    const written = stringifyJson(
+      s.provider.body(s.settings.model, request, o.onDelta !== undefined), { depthMax: BODY_DEPTH_MAX },
+    );
     if (!written.ok) throw blockError("json.encode", `model request: ${written.problem} at ${written.at}`);
     this.#body = written.text;
     this.#headers = Object.entries({
-      "content-type": "application/json", accept: o.onDelta === undefined ? "application/json" : "text/event-stream",
-      "accept-encoding": ACCEPT_ENCODING, "user-agent": "atoll", ...s.settings.headers, ...s.provider.headers(s.settings.key, request),
+      "content-type": "application/json",
+      accept: o.onDelta === undefined ? "application/json" : "text/event-stream",
+      "accept-encoding": ACCEPT_ENCODING, "user-agent": "atoll", ...s.settings.headers,
+      ...s.provider.headers(s.settings.key, request),
     });
   }
 
@@ -90,7 +94,9 @@ class Calling {
     const { settings, parts: { clock } } = this.#s;
     const deadline = new Deadline(clock, settings.timeoutMs);
     try {
-      return await withDeadline((signal) => this.#tries(signal, deadline), { clock, ms: settings.timeoutMs, signal: this.#o.signal });
+      return await withDeadline(
+        (signal) => this.#tries(signal, deadline), { clock, ms: settings.timeoutMs, signal: this.#o.signal },
+      );
     } catch (error) {
       if (this.#o.signal.aborted) throw this.#o.signal.reason;
       throw this.#clean(isFault(error) && error.code === "core.timed_out" ? this.#late(error) : error);
@@ -121,18 +127,22 @@ class Calling {
     let reply: HttpReply | undefined;
     try {
       parts.gate.url(url);
-      reply = decoded(await parts.client.send({ method: "POST", url, headers: this.#headers, body: this.#body }, { signal }), "POST");
+      const send = { method: "POST", url, headers: this.#headers, body: this.#body };
+      reply = decoded(await parts.client.send(send, { signal }), "POST");
       const { status } = reply;
       const latency_ms = Math.round(parts.clock.monotonic() - begun);
       const failed = status < 200 || status > 299;
       stage = "body";
       if (!failed && this.#o.onDelta !== undefined && isEventStream(reply)) {
-        parts.observe?.({ what: "response", ...this.#about(attempt), status, latency_ms, headers: reply.headers, body: undefined });
+        const { headers } = reply;
+        parts.observe?.({ what: "response", ...this.#about(attempt), status, latency_ms, headers, body: undefined });
         stage = "stream";
         return await this.#streamed(reply, limits);
       }
       const text = await readText(reply, limits.httpBodyBytesMax);
-      parts.observe?.({ what: "response", ...this.#about(attempt), status, latency_ms, headers: reply.headers, body: text });
+      parts.observe?.(
+        { what: "response", ...this.#about(attempt), status, latency_ms, headers: reply.headers, body: text },
+      );
       const parsed = parseJson(text, { depthMax: BODY_DEPTH_MAX });
       if (failed) throw this.#refused(reply, parsed.ok ? parsed.value : undefined);
       if (!parsed.ok) throw replyError(provider.notJson, { problem: parsed.problem });
@@ -185,15 +195,19 @@ class Calling {
   #clean(error: unknown): unknown {
     const { key } = this.#s.settings;
     if (!isFault(error) || key.length < 4) return error;
-    const hide = (value: unknown): unknown => (typeof value === "string" ? value.replaceAll(key, "[REDACTED]") : value);
-    if (!Object.values({ ...error.facts, text: error.message }).some((value) => hide(value) !== value)) return error;
+    const hide = (value: unknown): unknown => (
+      typeof value === "string" ? value.replaceAll(key, "[REDACTED]") : value
+    );
+    if (!Object.values({ ...error.facts, text: error.message }).some((value) => hide(value) !== value)) {
+      return error;
+    }
     const facts = Object.fromEntries(Object.entries(error.facts).map(([name, value]) => [name, hide(value)]));
     return blockError(error.code as BlockCode, String(hide(error.message)), { facts, retry: error.retry });
   }
 
-  #about(attempt: number): { provider: string; model: string; url: string; attempt: number; turn: number; iteration: number } {
-    const { provider, settings, url } = this.#s;
-    return { provider: provider.id, model: settings.model, url: url.href, attempt, turn: 1, iteration: 0, ...this.#o.about };
+  #about(attempt: number): Sending {
+    const { provider, settings: { model }, url } = this.#s;
+    return { provider: provider.id, model, url: url.href, attempt, turn: 1, iteration: 0, ...this.#o.about };
   }
 
   #observe(attempt: number): void {
@@ -203,8 +217,10 @@ class Calling {
     const headers = this.#headers.map(([name, value]) =>
       [name, settings.key === "" ? value : value.replaceAll(settings.key, "[REDACTED]")] as const);
     parts.observe({
-      what: "request", ...this.#about(attempt), messages: messages.length, tools: tools.length, max_tokens: maxTokens,
-      timeout_ms: settings.timeoutMs, context_management: contextManagement !== undefined, headers, body: this.#body,
+      what: "request", ...this.#about(attempt), messages: messages.length, tools: tools.length,
+      max_tokens: maxTokens,
+      timeout_ms: settings.timeoutMs, context_management: contextManagement !== undefined, headers,
+      body: this.#body,
     });
   }
 }
@@ -216,18 +232,22 @@ function isEventStream(reply: HttpReply): boolean {
 type Stage = "request" | "body" | "stream";
 
 const STAGES: Readonly<Record<Stage, readonly [BlockCode, string]>> = {
-  request: ["http.request", "http request error"], body: ["http.body", "http read body error"], stream: ["http.body", "http stream read error"],
+  request: ["http.request", "http request error"], body: ["http.body", "http read body error"],
+  stream: ["http.body", "http stream read error"],
 };
 
 function networkError(error: unknown, stage: Stage): unknown {
   if (isFault(error) && error.code === "codec.too_large") {
-    return blockError("http.too_large", `http stream read error: ${error.message}`, { facts: error.facts, cause: error });
+    return blockError(
+      "http.too_large", `http stream read error: ${error.message}`, { facts: error.facts, cause: error },
+    );
   }
   if (isFault(error) && error.code !== "core.overloaded") return error;
   const first: unknown = error instanceof AggregateError ? error.errors[0] ?? error : error;
   const { message, code } = first as { message?: string; code?: string };
   const reason = message !== undefined && message !== "" ? message : code ?? String(first);
-  const [kind, front] = isConnectError(error) ? ["http.connect", "http connection error"] as const : STAGES[stage];
+  const [kind, front] = isConnectError(error) ? ["http.connect", "http connection error"] as const
+    : STAGES[stage];
   return blockError(kind, `${front}: ${reason}`, { facts: { reason }, cause: error });
 }
 
@@ -239,7 +259,9 @@ function againAfter(error: unknown): "never" | number | undefined {
 }
 
 function tooLarge(bytes: number, limit: number): Error {
-  return blockError("http.too_large", `response body too large: ${bytes} bytes (max ${limit})`, { facts: { bytes, limit } });
+  return blockError(
+    "http.too_large", `response body too large: ${bytes} bytes (max ${limit})`, { facts: { bytes, limit } },
+  );
 }
 
 async function readText(reply: HttpReply, limit: number): Promise<string> {

@@ -1,7 +1,7 @@
 /**
- * The MCP servers of one run.
- * takes their specs; gives their tools; promises that they are closed with the run on every path; refuses a run one
- * of whose servers cannot be reached, with its name; never shares a server with the script.
+ * The MCP servers of one run. takes their specs; gives their tools; promises that they are closed with the
+ * run on every path; refuses a run one of whose servers cannot be reached, with its name; never shares a
+ * server with the script.
  */
 import { isFault, type Json, parseJson } from "@atoll-run/core";
 import { BlockError, type BlockCode, blockError } from "../errors.ts";
@@ -27,7 +27,9 @@ export function openServers(mcp: () => Promise<Mcp>): OpenMcpServers {
     try {
       const s: Setting = { ...context, mcp: scope, options };
       const specs = (options.mcpServers ?? []).map(readSpec);
-      const ends = await Promise.allSettled(specs.map((spec, i) => openOne(s, spec, options.mcpServers?.[i] ?? {})));
+      const ends = await Promise.allSettled(
+        specs.map((spec, i) => openOne(s, spec, options.mcpServers?.[i] ?? {})),
+      );
       const failed = ends.find((end) => end.status === "rejected");
       if (failed !== undefined) throw failed.reason;
       const tools = ends.flatMap((end) => (end.status === "fulfilled" ? end.value : []));
@@ -80,10 +82,11 @@ async function openOne(s: Setting, spec: McpServerSpec, given: Fields): Promise<
   const listed = can["tools"] === undefined ? []
     : await named(`mcp list_tools failed for '${name}'`, signal, () => mcp.listTools(name, call));
   const wants = (option: string, all: boolean | undefined): boolean => (given[option] ?? all) === true;
+  const hasResources = wants("enable_resources", options.enableResources) && can["resources"] !== undefined;
+  const hasPrompts = wants("enable_prompts", options.enablePrompts) && can["prompts"] !== undefined;
   return [
     ...listed.map((tool) => toTool(s, name, tool)),
-    ...(wants("enable_resources", options.enableResources) && can["resources"] !== undefined ? resourceTools(s, name) : []),
-    ...(wants("enable_prompts", options.enablePrompts) && can["prompts"] !== undefined ? promptTools(s, name) : []),
+    ...(hasResources ? resourceTools(s, name) : []), ...(hasPrompts ? promptTools(s, name) : []),
   ];
 }
 
@@ -93,7 +96,9 @@ async function named<T>(front: string, signal: AbortSignal, work: () => Promise<
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     const code: BlockCode = isFault(error) && error instanceof BlockError ? error.code : "mcp.handshake";
-    throw blockError(code, `${front}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw blockError(
+      code, `${front}: ${error instanceof Error ? error.message : String(error)}`, { cause: error },
+    );
   }
 }
 
@@ -102,10 +107,12 @@ function listen(s: Setting, server: string, hasLogging: boolean): void {
   const { mcp, options: { onProgress, onLog, progressToLog, logToStderr }, log } = s;
   const line = (notice: McpNotice): void => {
     const level = notice.type !== "log" ? "info" : notice.level === "warning" ? "warn" : notice.level;
-    const said = notice.type === "log" ? notice.data : notice.type === "progress" ? notice.message ?? `progress ${notice.progress}` : "";
+    const said = notice.type === "log" ? notice.data : notice.type === "progress" ? notice.message
+      ?? `progress ${notice.progress}` : "";
     log(level, "mcp", said, { server, ...(notice.type === "progress" ? { progress: notice.progress } : {}) });
   };
-  const hear = (own: AgentOptions["onLog"], flag: boolean | undefined): ((notice: McpNotice) => unknown) | undefined =>
+  const hear =
+    (own: AgentOptions["onLog"], flag: boolean | undefined): ((notice: McpNotice) => unknown) | undefined =>
     own !== undefined ? (notice) => own(notice as unknown as Json) : flag === true ? line : undefined;
   mcp.listen("progress", server, hear(onProgress, progressToLog));
   if (hasLogging) mcp.listen("log", server, hear(onLog, logToStderr));
@@ -115,7 +122,8 @@ function toTool(s: Setting, server: string, tool: McpObject): AgentTool {
   const name = String(tool["name"]);
   const group = textField(fieldsOf(plain(tool["_meta"]))["group"]);
   return {
-    name: `${server}__${name}`, description: textField(plain(tool["description"])) ?? "", input_schema: plain(tool["inputSchema"]),
+    name: `${server}__${name}`, description: textField(plain(tool["description"])) ?? "",
+    input_schema: plain(tool["inputSchema"]),
     group: group ?? server,
     handler: async (input, { signal }) => {
       const { content, isError } = await s.mcp.callTool(server, name, input, { signal, trace: s.trace });
@@ -136,7 +144,10 @@ const TEXT = { type: "string" };
 
 function resourceTools(s: Setting, server: string): AgentTool[] {
   return [
-    meta(server, "mcp_list_resources", `List the resources of ${server}.`, {}, (_, signal) => s.mcp.listResources(server, { signal })),
+    meta(
+      server, "mcp_list_resources", `List the resources of ${server}.`, {},
+      (_, signal) => s.mcp.listResources(server, { signal }),
+    ),
     meta(server, "mcp_read_resource", `Read a resource of ${server} by its URI.`, { properties: { uri: TEXT }, required: ["uri"] },
       (input, signal) => s.mcp.readResource(server, textField(input["uri"]) ?? "", { signal })),
   ];
@@ -145,14 +156,18 @@ function resourceTools(s: Setting, server: string): AgentTool[] {
 function promptTools(s: Setting, server: string): AgentTool[] {
   const schema = { properties: { name: TEXT, arguments: { type: "object" } }, required: ["name"] };
   return [
-    meta(server, "mcp_list_prompts", `List the prompts of ${server}.`, {}, (_, signal) => s.mcp.listPrompts(server, { signal })),
+    meta(
+      server, "mcp_list_prompts", `List the prompts of ${server}.`, {},
+      (_, signal) => s.mcp.listPrompts(server, { signal }),
+    ),
     meta(server, "mcp_get_prompt", `Get a prompt of ${server} by its name.`, schema, (input, signal) =>
       s.mcp.getPrompt(server, textField(input["name"]) ?? "", input["arguments"] ?? {}, { signal })),
   ];
 }
 
 function meta(
-  server: string, name: string, description: string, ...[schema, ask]: [Fields, (input: Fields, signal: AbortSignal) => Promise<unknown>]
+  server: string, name: string, description: string,
+  ...[schema, ask]: [Fields, (input: Fields, signal: AbortSignal) => Promise<unknown>]
 ): AgentTool {
   return {
     name: `${server}__${name}`, description, input_schema: { type: "object", ...schema }, group: server,

@@ -1,13 +1,14 @@
 /**
  * What the agent loop wants of a language model, and the one form in which messages are kept.
  *
- * For standard blocks in Lua (compile_loop): one model call without the loop is
- * `own.call("model.call", own.json{provider=, model=, base_url=, api_key=, api_key_env=, system=, messages=,
- * tools=, tool_choice=, max_tokens=, temperature=, timeout=, retries=, extra_body=, …})`, with `own` the third
- * argument of an embedded chunk. It never raises and gives `{ok, content, blocks, stop_reason, usage}` (`content`
- * is the text, `blocks` the content of the assistant message to append), or `{ok=false, error, error_code,
+ * For standard blocks in Lua (compile_loop): one model call without the loop is `own.call("model.call",
+ * own.json{provider=, model=, base_url=, api_key=, api_key_env=, system=, messages=, tools=, tool_choice=,
+ * max_tokens=, temperature=, timeout=, retries=, extra_body=, …})`, with `own` the third argument of an
+ * embedded chunk. It never raises and gives `{ok, content, blocks, stop_reason, usage}` (`content` is the
+ * text, `blocks` the content of the assistant message to append), or `{ok=false, error, error_code,
  * error_detail?}`. `require("agent")._llm_ctx_top()` gives nil, or `{provider, model, base_url, api_key,
- * api_key_env, max_tokens, temperature, timeout}` of the `agent.run` that this code is a tool or callback of.
+ * api_key_env, max_tokens, temperature, timeout}` of the `agent.run` that this code is a tool or callback
+ * of.
  */
 import type { Json } from "@atoll-run/core";
 
@@ -99,8 +100,8 @@ export interface ModelCall {
 }
 
 /**
- * One model of one provider. `call` throws a `BlockError`: `model.api` with facts `{status, type?, request_id?,
- * message?}`, `model.reply`, `http.*`, `grant.denied`, or the reason of the signal.
+ * One model of one provider. `call` throws a `BlockError`: `model.api` with facts `{status, type?,
+ * request_id?, message?}`, `model.reply`, `http.*`, `grant.denied`, or the reason of the signal.
  */
 export interface ModelPort {
   readonly provider: string;

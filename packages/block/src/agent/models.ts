@@ -1,11 +1,13 @@
 /**
  * Which model a run speaks to: provider, host, key and model from its options, else from the environment.
  *
- * The grant `model` opens the provider's configured host and the provider's own variables to the loop. A base
- * URL that the script names needs a `net:` grant, and the configured key does not go there unless the script may
- * read it itself.
+ * The grant `model` opens the provider's configured host and the provider's own variables to the loop. A
+ * base URL that the script names needs a `net:` grant, and the configured key does not go there unless the
+ * script may read it itself.
  */
-import { type BlockLimits, type Clock, type Ids, newSpanId, traceHeaders, type TraceContext } from "@atoll-run/core";
+import {
+  type BlockLimits, type Clock, emptyTrace, type Ids, newSpanId, traceHeaders, type TraceContext,
+} from "@atoll-run/core";
 import type { HttpClient } from "../bridges/http/client.ts";
 import { blockError } from "../errors.ts";
 import type { GrantGate, NetRule } from "../grants/gate.ts";
@@ -63,7 +65,8 @@ export function createModels(parts: ModelsParts, limits: ModelsLimits): Models {
     // a script of an unrestricted run may set its own
     return nonEmpty(parts.gate.restricted ? value : parts.env(name));
   };
-  const configuredUrl = (provider: Provider): string => variable(provider.baseUrlVariable) ?? provider.defaultBaseUrl;
+  const configuredUrl = (provider: Provider): string => variable(provider.baseUrlVariable)
+    ?? provider.defaultBaseUrl;
   const isConfigured = (url: URL): boolean => parts.granted
     && Object.values(PROVIDERS).some((provider) => URL.parse(configuredUrl(provider))?.origin === url.origin);
   const gate: Pick<GrantGate, "url"> = {
@@ -79,13 +82,16 @@ export function createModels(parts: ModelsParts, limits: ModelsLimits): Models {
     const key = nonEmpty(choice.apiKey) ?? keyOf(provider, choice.apiKeyEnv, trusted ? variable : parts.env);
     parts.secret?.(key);
     client ??= parts.client(gate);
-    const trace = { trace_id: "", run_id: "", agent_id: "", agent_name: "", ...choice.trace, span_id: newSpanId(parts.ids) };
+    const trace = { ...emptyTrace(), ...choice.trace, span_id: newSpanId(parts.ids) };
     return httpModel(provider, {
-      model: nonEmpty(choice.model) ?? variable(provider.modelVariable) ?? provider.defaultModel, baseUrl, key,
-      timeoutMs: choice.timeoutMs ?? MODEL_MS, retries: choice.retries ?? RETRIES, headers: traceHeaders(trace),
+      model: nonEmpty(choice.model) ?? variable(provider.modelVariable) ?? provider.defaultModel, baseUrl,
+      key,
+      timeoutMs: choice.timeoutMs ?? MODEL_MS, retries: choice.retries ?? RETRIES,
+      headers: traceHeaders(trace),
     }, {
       gate, client, clock: parts.clock, observe: parts.observe,
-      random: () => Number.parseInt(parts.ids.uuid4().slice(0, 8), 16) / 2 ** 32, newId: () => `call_${parts.ids.uuid4().replaceAll("-", "")}`,
+      random: () => Number.parseInt(parts.ids.uuid4().slice(0, 8), 16) / 2 ** 32,
+      newId: () => `call_${parts.ids.uuid4().replaceAll("-", "")}`,
     }, limits);
   };
 }
@@ -94,15 +100,22 @@ const ANY_ADDRESS: NetRule = { address: () => undefined };
 
 function unknown(id: string): never {
   const text = `unknown provider '${id}' (expected 'anthropic' or 'openai')`;
-  throw blockError("agent.invalid", text, { facts: { provider: id }, hint: "Use provider=\"openai\" with base_url for compatible servers." });
+  throw blockError(
+    "agent.invalid", text,
+    { facts: { provider: id }, hint: "Use provider=\"openai\" with base_url for compatible servers." },
+  );
 }
 
-function keyOf(provider: Provider, named: string | undefined, variable: (name: string) => string | undefined): string {
+function keyOf(
+  provider: Provider, named: string | undefined, variable: (name: string) => string | undefined,
+): string {
   const name = named ?? provider.keyVariable;
   const key = nonEmpty(variable(name));
   if (key !== undefined) return key;
   const text = named === undefined ? provider.keyMissing : `API key not set: env=${named}`;
-  throw blockError("model.no_key", text, { facts: { variable: name }, hint: `Set ${name}, or give api_key.` });
+  throw blockError(
+    "model.no_key", text, { facts: { variable: name }, hint: `Set ${name}, or give api_key.` },
+  );
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

@@ -50,7 +50,9 @@ export class OpenAiStream implements ReplyStream {
     this.#refusal += textField(delta["refusal"]) ?? "";
     for (const [i, item] of listOf(delta["tool_calls"]).entries()) {
       const piece = fieldsOf(item);
-      const given = this.#call(piece["index"] === undefined ? this.#place(piece, i) : countOf(piece["index"]), piece);
+      const given = this.#call(
+        piece["index"] === undefined ? this.#place(piece, i) : countOf(piece["index"]), piece,
+      );
       if (given !== undefined) deltas.push(given);
     }
     return deltas;
@@ -58,7 +60,8 @@ export class OpenAiStream implements ReplyStream {
 
   /** Servers that number nothing send each call whole. */
   #place(piece: Fields, i: number): number {
-    return textField(piece["id"]) === undefined && this.#calls.length > 0 ? this.#calls.length - 1 : this.#calls.length + i;
+    return textField(piece["id"]) === undefined && this.#calls.length > 0 ? this.#calls.length - 1
+      : this.#calls.length + i;
   }
 
   #call(at: number, piece: Fields): Delta | undefined {
@@ -73,7 +76,8 @@ export class OpenAiStream implements ReplyStream {
       return undefined;
     }
     if (typeof call.arguments === "string") call.arguments += given;
-    return given === "" ? undefined : { type: "tool_input", text: given, index: at + (this.#text === "" ? 0 : 1) };
+    return given === "" ? undefined
+      : { type: "tool_input", text: given, index: at + (this.#text === "" ? 0 : 1) };
   }
 
   end(): ModelReply {

@@ -1,10 +1,14 @@
-/** OpenAI's Chat Completions, as vLLM, llama.cpp, Ollama and gateways speak it too: requests and whole replies. */
+/**
+ * OpenAI's Chat Completions, as vLLM, llama.cpp, Ollama and gateways speak it too: requests and whole
+ * replies.
+ */
 import { type Json, parseJson, stringifyJson } from "@atoll-run/core";
 import { without } from "./anthropic.ts";
 import { replyError } from "./failures.ts";
 import { sendable } from "./history.ts";
 import {
-  type Block, isToolResult, isToolUse, type Message, type ModelReply, type ModelRequest, type ModelUsage, type StopReason,
+  type Block, isToolResult, isToolUse, type Message, type ModelReply, type ModelRequest, type ModelUsage,
+  type StopReason,
   type ToolUse, textOf,
 } from "./model-port.ts";
 import { OpenAiStream } from "./openai-stream.ts";
@@ -75,7 +79,9 @@ function toAssistant(content: readonly Block[]): Json {
   return {
     role: "assistant", content: text === "" && calls.length > 0 ? null : text,
     ...(calls.length === 0 ? {} : {
-      tool_calls: calls.map(({ id, name, input }) => ({ id, type: "function", function: { name, arguments: jsonText(input) } })),
+      tool_calls: calls.map(
+        ({ id, name, input }) => ({ id, type: "function", function: { name, arguments: jsonText(input) } }),
+      ),
     }),
   };
 }
@@ -85,7 +91,8 @@ function toPart(block: Block): Json {
   if (fields["type"] === "text") return { type: "text", text: fields["text"] ?? "" };
   if (fields["type"] !== "image") return fields;
   const source = fieldsOf(fields["source"]);
-  const url = textField(source["url"]) ?? `data:${String(source["media_type"])};base64,${String(source["data"])}`;
+  const url = textField(source["url"])
+    ?? `data:${String(source["media_type"])};base64,${String(source["data"])}`;
   return { type: "image_url", image_url: { url } };
 }
 
@@ -101,7 +108,8 @@ function jsonText(value: Json): string {
 }
 
 const STOPS: Readonly<Record<string, StopReason>> = {
-  stop: "end_turn", tool_calls: "tool_use", function_call: "tool_use", length: "max_tokens", content_filter: "refusal",
+  stop: "end_turn", tool_calls: "tool_use", function_call: "tool_use", length: "max_tokens",
+  content_filter: "refusal",
 };
 
 function toReply(choice: Fields, usage: Fields, newId: () => string): ModelReply {
@@ -119,7 +127,8 @@ function toReply(choice: Fields, usage: Fields, newId: () => string): ModelReply
 function toCall(call: Fields, newId: () => string): ToolUse {
   const called = fieldsOf(call["function"]);
   const id = textField(call["id"]) ?? "";
-  const base = { type: "tool_use" as const, id: id === "" ? newId() : id, name: textField(called["name"]) ?? "" };
+  const base =
+    { type: "tool_use" as const, id: id === "" ? newId() : id, name: textField(called["name"]) ?? "" };
   const given = called["arguments"] ?? "";
   if (isObject(given)) return { ...base, input: given };
   if (given === "") return { ...base, input: {} };

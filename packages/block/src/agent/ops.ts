@@ -3,8 +3,8 @@
  *
  * - `agent.run(options, functions)` → the result; `options` is JSON text (keys of block 6.1; `tools` and
  *   `extra_tools` are lists of `{name, description, input_schema, group?}`), `functions` holds callbacks:
- *   `tool(list, index, input, model)` with `list` `tools` or `extra_tools` and `index` from 1, which gives the
- *   text, or `{error = text}`; `on_turn(info)`, `on_delta(event)`, `on_progress`, `on_log`, `sampling`.
+ *   `tool(list, index, input)` with `list` `tools` or `extra_tools` and `index` from 1, which gives the text,
+ *   or `{error = text}`; `on_turn(info)`, `on_delta(event)`, `on_progress`, `on_log`, `sampling`.
  * - `agent.tools(json)` → the list of tools that a run with these lists and groups would have.
  * - `model.call(request)` → one call of a model: see model-port.ts.
  * - `model.provider(base_url?)` → the provider whose key can be used there, `openai` when both can or none.
@@ -18,8 +18,9 @@ import { closed, readMessages } from "./history.ts";
 import { textOf, type ToolDefinition } from "./model-port.ts";
 import { type AgentOptions, invalid, readOptions } from "./options.ts";
 import { type Fields, fieldsOf, listOf, textField } from "./provider.ts";
-import { type AgentEnv, failedResult, runAgent, totalOf } from "./run-agent.ts";
+import { type AgentEnv, failedResult, runAgent } from "./run-agent.ts";
 import { type AgentTool, collectTools, ToolAnswer } from "./tools.ts";
+import { totalOf } from "./usage.ts";
 
 export type OpEnv = Omit<AgentEnv, "log" | "trace">;
 
@@ -31,7 +32,11 @@ export function agentOps(env: OpEnv): Ops {
     "agent.run": async ([text, functions], call) => {
       try {
         const given = fieldsOf(readJson(text));
-        return toJson(await runAgent(toOptions(given, refsOf(functions), call), { ...env, trace: call.trace, log: call.log }));
+        return toJson(
+          await runAgent(
+            toOptions(given, refsOf(functions), call), { ...env, trace: call.trace, log: call.log },
+          ),
+        );
       } catch (error) {
         return toJson(failedResult(error));
       }
@@ -39,7 +44,8 @@ export function agentOps(env: OpEnv): Ops {
     "agent.tools": ([text]) => {
       const given = fieldsOf(readJson(text));
       const lists = listOf(given["lists"]).map((list) => readTools(list));
-      const groups = given["groups"] === undefined || given["groups"] === null ? undefined : listOf(given["groups"]).map(String);
+      const groups = given["groups"] === undefined || given["groups"] === null ? undefined
+        : listOf(given["groups"]).map(String);
       return toJson(collectTools(lists, groups).map(({ name, description = "", input_schema = {}, raw }) =>
         raw ?? { name, description, input_schema }));
     },
@@ -81,25 +87,33 @@ function toJson(value: unknown): JsonText {
 type Refs = { readonly [name: string]: number };
 
 function refsOf(functions: Value | undefined): Refs {
-  const fields: [string, Value][] = typeof functions === "object" && functions !== null ? Object.entries(functions) : [];
+  const fields: [string, Value][] = typeof functions === "object" && functions !== null
+    ? Object.entries(functions) : [];
   return Object.fromEntries(fields.flatMap(([name, ref]) => (typeof ref === "number" ? [[name, ref]] : [])));
 }
 
 function toOptions(given: Fields, refs: Refs, call: OpCall): AgentOptions {
   const back = (name: string): ((event: unknown) => Promise<void>) | undefined => {
     const ref = refs[name];
-    return ref === undefined ? undefined : async (event) => void await call.callback(ref, [toJson(event)], { signal: call.signal });
+    return ref === undefined ? undefined : async (event) => void await call.callback(
+      ref, [toJson(event)], { signal: call.signal },
+    );
   };
   const { sampling } = refs;
   const hooks = {
-    onTurn: back("on_turn"), onDelta: back("on_delta"), onProgress: back("on_progress"), onLog: back("on_log"),
+    onTurn: back("on_turn"), onDelta: back("on_delta"), onProgress: back("on_progress"),
+    onLog: back("on_log"),
     sampling: sampling === undefined ? undefined
-      : (server: string, params: string, o: { signal: AbortSignal }) => call.callback(sampling, [server, params], o),
+      : (server: string, params: string, o: { signal: AbortSignal }) => call.callback(
+        sampling, [server, params], o,
+      ),
   };
-  const present = Object.fromEntries(Object.entries(hooks).filter(([, hook]) => hook !== undefined)) as Partial<AgentOptions>;
+  const known = Object.entries(hooks).filter(([, hook]) => hook !== undefined);
+  const present = Object.fromEntries(known) as Partial<AgentOptions>;
   return {
     ...readOptions(given), ...present, signal: call.signal,
-    tools: scriptTools("tools", given["tools"], refs, call), extraTools: scriptTools("extra_tools", given["extra_tools"], refs, call),
+    tools: scriptTools("tools", given["tools"], refs, call),
+    extraTools: scriptTools("extra_tools", given["extra_tools"], refs, call),
   };
 }
 
@@ -134,17 +148,23 @@ function readTools(list: Json | undefined): (ToolDefinition & { readonly group?:
 
 async function callModel(given: Fields, env: OpEnv, call: OpCall): Promise<Json> {
   const messages = readMessages(given["messages"]);
-  if (messages === undefined || messages.length === 0) throw invalid("messages must be a table (messages array)");
+  if (messages === undefined || messages.length === 0) {
+    throw invalid("messages must be a table (messages array)");
+  }
   const options = readOptions({ ...given, prompt: "-" });
   const port = env.models({ ...options, trace: { ...call.trace, ...options.logMeta } });
   const request = {
-    system: options.system, messages: closed(messages, "interrupted"), tools: readTools(given["tools"]), toolChoice: options.toolChoice,
-    maxTokens: options.maxTokens ?? 4_096, temperature: options.temperature, topP: options.topP, stop: options.stop,
-    extraBody: options.extraBody, cacheControl: options.cacheControl ?? false, contextManagement: options.contextManagementConfig,
+    system: options.system, messages: closed(messages, "interrupted"), tools: readTools(given["tools"]),
+    toolChoice: options.toolChoice,
+    maxTokens: options.maxTokens ?? 4_096, temperature: options.temperature, topP: options.topP,
+    stop: options.stop,
+    extraBody: options.extraBody, cacheControl: options.cacheControl ?? false,
+    contextManagement: options.contextManagementConfig,
   };
   const reply = await port.call(request, { signal: call.signal });
   return {
-    ok: true, content: textOf(reply.content), blocks: reply.content as Json, stop_reason: reply.stop, model: port.model,
+    ok: true, content: textOf(reply.content), blocks: reply.content as Json, stop_reason: reply.stop,
+    model: port.model,
     provider: port.provider, usage: totalOf(reply.usage) as unknown as Json,
   };
 }

@@ -68,8 +68,13 @@ export interface AgentOptions {
   readonly onTurn?: (turn: Turn) => void | Promise<void>;
   readonly onProgress?: (event: Json) => void | Promise<void>;
   readonly onLog?: (event: Json) => void | Promise<void>;
-  /** Answers servers that ask for a model: true = with that of the run, or as `mcp.set_sampling_handler` has it. */
-  readonly sampling?: true | ((server: string, params: string, o: { readonly signal: AbortSignal }) => Promise<unknown>);
+  /**
+   * Answers servers that ask for a model: true = with that of the run, or as `mcp.set_sampling_handler` has
+   * it.
+   */
+  readonly sampling?: true | (
+    (server: string, params: string, o: { readonly signal: AbortSignal }) => Promise<unknown>
+  );
   readonly logMeta?: Partial<TraceContext>;
   readonly signal?: AbortSignal;
 }
@@ -100,20 +105,32 @@ export function readOptions(given: Json): AgentOptions {
     return value === undefined ? undefined : value * SECOND;
   };
   const options = {
-    prompt: readPrompt(fieldsOf(given)["prompt"]), system: read.text("system"), history: readHistory(fieldsOf(given)["history"]),
-    session: read.text("session"), provider: read.text("provider"), model: read.text("model"), baseUrl: read.text("base_url"),
-    apiKey: read.text("api_key"), apiKeyEnv: read.text("api_key_env"), timeoutMs: seconds("timeout"), retries: read.number("retries"),
-    maxTokens: read.number("max_tokens"), temperature: read.number("temperature"), topP: read.number("top_p"), stop: read.texts("stop"),
-    extraBody: read.fields("extra_body"), cacheControl: read.flag("cache_control"), contextManagement: read.flag("context_management"),
-    contextManagementConfig: read.fields("context_management_config"), toolChoice: readChoice(fieldsOf(given)["tool_choice"]),
-    maxIterations: read.number("max_iterations"), maxTokensBudget: read.number("max_tokens_budget"), budgetCounts: readCounts(read.text("budget_counts")),
-    maxWallMs: read.number("max_wall_ms"), toolGroups: read.texts("tool_groups"), parallelTools: readParallel(fieldsOf(given)["parallel_tools"]),
+    prompt: readPrompt(fieldsOf(given)["prompt"]), system: read.text("system"),
+    history: readHistory(fieldsOf(given)["history"]),
+    session: read.text("session"), provider: read.text("provider"), model: read.text("model"),
+    baseUrl: read.text("base_url"),
+    apiKey: read.text("api_key"), apiKeyEnv: read.text("api_key_env"), timeoutMs: seconds("timeout"),
+    retries: read.number("retries"),
+    maxTokens: read.number("max_tokens"), temperature: read.number("temperature"), topP: read.number("top_p"),
+    stop: read.texts("stop"),
+    extraBody: read.fields("extra_body"), cacheControl: read.flag("cache_control"),
+    contextManagement: read.flag("context_management"),
+    contextManagementConfig: read.fields("context_management_config"),
+    toolChoice: readChoice(fieldsOf(given)["tool_choice"]),
+    maxIterations: read.number("max_iterations"), maxTokensBudget: read.number("max_tokens_budget"),
+    budgetCounts: readCounts(read.text("budget_counts")),
+    maxWallMs: read.number("max_wall_ms"), toolGroups: read.texts("tool_groups"),
+    parallelTools: readParallel(fieldsOf(given)["parallel_tools"]),
     toolTimeoutMs: seconds("tool_timeout"), maxToolResultChars: read.number("max_tool_result_chars"),
-    mcpServers: listOf(fieldsOf(given)["mcp_servers"]).map(fieldsOf), enableResources: read.flag("enable_resources"),
-    enablePrompts: read.flag("enable_prompts"), progressToLog: read.flag("progress_to_log"), logToStderr: read.flag("log_to_stderr"),
-    sampling: fieldsOf(given)["sampling"] === true ? true : undefined, stream: read.flag("stream"), logMeta: readMeta(read.fields("log_meta")),
+    mcpServers: listOf(fieldsOf(given)["mcp_servers"]).map(fieldsOf),
+    enableResources: read.flag("enable_resources"),
+    enablePrompts: read.flag("enable_prompts"), progressToLog: read.flag("progress_to_log"),
+    logToStderr: read.flag("log_to_stderr"),
+    sampling: fieldsOf(given)["sampling"] === true ? true : undefined, stream: read.flag("stream"),
+    logMeta: readMeta(read.fields("log_meta")),
   };
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as unknown as AgentOptions;
+  const present = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as unknown as AgentOptions;
 }
 
 export function invalid(text: string): Error {
@@ -152,7 +169,9 @@ function readParallel(value: Json | undefined): number | undefined {
 function readMeta(meta: Fields | undefined): Partial<TraceContext> | undefined {
   if (meta === undefined) return undefined;
   const names = ["trace_id", "run_id", "agent_id", "agent_name"] as const;
-  return Object.fromEntries(names.flatMap((name) => (typeof meta[name] === "string" ? [[name, meta[name]]] : [])));
+  return Object.fromEntries(
+    names.flatMap((name) => (typeof meta[name] === "string" ? [[name, meta[name]]] : [])),
+  );
 }
 
 /** Fields of one table, with one text for one kind of mistake. An absent one is nil or the null sentinel. */
@@ -188,8 +207,12 @@ class Reader {
   texts(name: string): readonly string[] | undefined {
     return this.#read(name, "list of strings", (value) => {
       if (typeof value === "string") return [value];
-      if (!Array.isArray(value)) return typeof value === "object" && value !== null && Object.keys(value).length === 0 ? [] : undefined;
-      return value.every((item) => typeof item === "string") ? value as unknown as readonly string[] : undefined;
+      if (!Array.isArray(value)) {
+        return typeof value === "object" && value !== null && Object.keys(value).length === 0 ? []
+          : undefined;
+      }
+      return value.every((item) => typeof item === "string") ? value as unknown as readonly string[]
+        : undefined;
     });
   }
 

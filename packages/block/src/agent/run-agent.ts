@@ -1,26 +1,30 @@
 /**
  * The agent loop: one for scripts in every language, for TypeScript programs and for members of a mob.
- * takes a prompt, tools and bounds; gives what the model said and the whole history; promises that the history is
- * valid wherever the run stops, and that it never throws; refuses nothing: what is wrong is in the result; never
- * knows a provider, a script language or a network.
+ * takes a prompt, tools and bounds; gives what the model said and the whole history; promises that the
+ * history is valid wherever the run stops, and that it never throws; refuses nothing: what is wrong is in
+ * the result; never knows a provider, a script language or a network.
  */
-import type { Clock, Json, TraceContext } from "@atoll-run/core";
+import type { Clock, TraceContext } from "@atoll-run/core";
 import { CONTEXT_MANAGEMENT } from "./anthropic.ts";
 import { type ErrorDetail, type Failure, failureOf } from "./failures.ts";
 import { closed, notRun, openCalls, withPrompt, withResult } from "./history.ts";
 import {
-  isToolUse, type Message, type ModelPort, type ModelReply, type ModelRequest, type ModelUsage, textOf, type ToolResult, type ToolUse,
+  isToolUse, type Message, type ModelPort, type ModelReply, type ModelRequest, textOf,
+  type ToolResult, type ToolUse,
 } from "./model-port.ts";
 import type { Models } from "./models.ts";
 import type { Observe } from "./observe.ts";
 import { type AgentOptions, invalid, type Usage } from "./options.ts";
 import { isInterrupted, type Sessions } from "./session.ts";
 import { type AgentTool, callTool, collectTools } from "./tools.ts";
+import { NO_USAGE, sum, summaryOf, totalOf } from "./usage.ts";
 
 export interface AgentEnv {
   readonly models: Models;
   readonly clock: Clock;
-  log(level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>): void;
+  log(
+    level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>,
+  ): void;
   /** For `session`. */
   readonly sessions?: Sessions;
   /** For `mcpServers`. */
@@ -74,12 +78,11 @@ export async function runAgent(options: AgentOptions, env: AgentEnv): Promise<Ag
 
 /** A result for a run that could not begin. */
 export function failedResult(error: unknown): AgentResult {
-  return { ok: false, content: "", usage: totalOf(NO_USAGE), num_turns: 0, messages: [], stopped_by: "error", ...failureOf(error) };
+  return {
+    ok: false, content: "", usage: totalOf(NO_USAGE), num_turns: 0, messages: [], stopped_by: "error",
+    ...failureOf(error),
+  };
 }
-
-const NO_USAGE: ModelUsage = {
-  input_tokens: 0, output_tokens: 0, cache_read_tokens: 0, cache_write_tokens: 0, cache_beside_input: 0,
-};
 
 class AgentRun {
   readonly #o: AgentOptions;
@@ -105,8 +108,12 @@ class AgentRun {
   async toEnd(): Promise<StoppedBy> {
     const { session, history = [], prompt, mcpServers = [] } = this.#o;
     if (prompt === undefined || prompt.length === 0) throw invalid("prompt is required");
-    if (session !== undefined && this.#env.sessions === undefined) throw invalid("session: there is no store");
-    if (mcpServers.length > 0 && this.#env.mcp === undefined) throw invalid("mcp_servers: MCP is not available");
+    if (session !== undefined && this.#env.sessions === undefined) {
+      throw invalid("session: there is no store");
+    }
+    if (mcpServers.length > 0 && this.#env.mcp === undefined) {
+      throw invalid("mcp_servers: MCP is not available");
+    }
     using _held = session === undefined ? undefined : this.#env.sessions?.hold(session);
     const stored = session === undefined ? [] : await this.#env.sessions?.load(session) ?? [];
     const goesOn = isInterrupted(stored, prompt);
@@ -144,12 +151,16 @@ class AgentRun {
   async #ask(model: ModelPort): Promise<ModelReply> {
     if (this.#signal.aborted) throw this.#signal.reason;
     const begun = this.#env.clock.monotonic();
-    const about = { provider: model.provider, model: model.model, turn: this.#turns + 1, iteration: this.#iterations };
+    const about =
+      { provider: model.provider, model: model.model, turn: this.#turns + 1, iteration: this.#iterations };
     try {
-      const reply = await model.call(this.#request(), { signal: this.#signal, onDelta: this.#hearer(), about });
+      const reply = await model.call(
+        this.#request(), { signal: this.#signal, onDelta: this.#hearer(), about },
+      );
       this.#turns++;
       this.#usage = sum(this.#usage, reply.usage);
-      this.#env.observe?.({ what: "summary", ...about, ...summaryOf(reply), latency_ms: Math.round(this.#env.clock.monotonic() - begun) });
+      const latency_ms = Math.round(this.#env.clock.monotonic() - begun);
+      this.#env.observe?.({ what: "summary", ...about, ...summaryOf(reply), latency_ms });
       return reply;
     } catch (error) {
       const { error: text, error_code } = failureOf(error);
@@ -160,11 +171,12 @@ class AgentRun {
 
   #request(): ModelRequest {
     const o = this.#o;
-    const management = o.contextManagementConfig ?? (o.contextManagement === false ? undefined : CONTEXT_MANAGEMENT);
+    const management = o.contextManagementConfig ?? CONTEXT_MANAGEMENT;
     return {
       system: o.system, messages: this.#messages, tools: [...this.#tools.values()], toolChoice: o.toolChoice,
-      maxTokens: o.maxTokens ?? MAX_TOKENS, temperature: o.temperature, topP: o.topP, stop: o.stop, extraBody: o.extraBody,
-      cacheControl: o.cacheControl ?? true, contextManagement: o.contextManagement === false ? undefined : management,
+      maxTokens: o.maxTokens ?? MAX_TOKENS, temperature: o.temperature, topP: o.topP, stop: o.stop,
+      extraBody: o.extraBody, cacheControl: o.cacheControl ?? true,
+      contextManagement: o.contextManagement === false ? undefined : management,
     };
   }
 
@@ -191,7 +203,10 @@ class AgentRun {
   }
 
   #bound(stop: StoppedBy, limit: number): StoppedBy {
-    this.#env.log("warn", "llm", `agent.run: stopped by ${stop} (${limit})`, { turns: this.#turns, total_tokens: totalOf(this.#usage).total_tokens });
+    this.#env.log(
+      "warn", "llm", `agent.run: stopped by ${stop} (${limit})`,
+      { turns: this.#turns, total_tokens: totalOf(this.#usage).total_tokens },
+    );
     return stop;
   }
 
@@ -204,7 +219,8 @@ class AgentRun {
   async #round(calls: readonly ToolUse[]): Promise<"cancelled" | undefined> {
     this.#iterations++;
     const { clock } = this.#env;
-    const parts = { clock, timeoutMs: this.#o.toolTimeoutMs ?? Infinity, charsMax: this.#o.maxToolResultChars ?? RESULT_CHARS };
+    const { toolTimeoutMs: timeoutMs = Infinity, maxToolResultChars: charsMax = RESULT_CHARS } = this.#o;
+    const parts = { clock, timeoutMs, charsMax };
     const waiting = [...calls];
     const results: ToolResult[] = [];
     const worker = async (): Promise<void> => {
@@ -224,10 +240,15 @@ class AgentRun {
   }
 
   #closeOpen(why: string): void {
-    for (const result of notRun(openCalls(this.#messages), why)) this.#messages = withResult(this.#messages, result);
+    for (const result of notRun(openCalls(this.#messages), why)) {
+      this.#messages = withResult(this.#messages, result);
+    }
   }
 
-  /** Durable when it settles; several writes asked for at once follow each other, each with all there is by then. */
+  /**
+   * Durable when it settles; several writes asked for at once follow each other, each with all there is by
+   * then.
+   */
   async #save(): Promise<void> {
     const { session } = this.#o;
     const { sessions } = this.#env;
@@ -253,17 +274,22 @@ class AgentRun {
       await call();
     } catch (error) {
       if (this.#signal.aborted) return;
-      this.#env.log("warn", "llm", `agent.run: ${name} failed: ${error instanceof Error ? error.message : String(error)}`);
+      this.#env.log(
+        "warn", "llm", `agent.run: ${name} failed: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 
   result(stopped_by: StoppedBy, failure: Partial<Failure> = {}): AgentResult {
     const said = this.#messages.findLast((message) => message.role === "assistant");
-    const refused = stopped_by === "refusal" ? { error: "the model refused to answer", error_code: "model.refused" } : {};
+    const refused = stopped_by === "refusal"
+      ? { error: "the model refused to answer", error_code: "model.refused" } : {};
     const cancelled = stopped_by === "cancelled" ? { error: "cancelled", error_code: "run.cancelled" } : {};
     const more = { ...refused, ...cancelled, ...failure };
     return {
-      ok: more.error === undefined, content: this.#turns === 0 || said === undefined ? "" : textOf(said.content), usage: totalOf(this.#usage),
+      ok: more.error === undefined,
+      content: this.#turns === 0 || said === undefined ? "" : textOf(said.content),
+      usage: totalOf(this.#usage),
       num_turns: this.#turns, messages: this.#messages, stopped_by, ...more,
     };
   }
@@ -281,27 +307,3 @@ async function settled(works: readonly Promise<void>[]): Promise<void> {
   const failed = ends.find((end) => end.status === "rejected");
   if (failed !== undefined) throw failed.reason;
 }
-
-function sum(a: ModelUsage, b: ModelUsage): ModelUsage {
-  return {
-    input_tokens: a.input_tokens + b.input_tokens, output_tokens: a.output_tokens + b.output_tokens,
-    cache_read_tokens: a.cache_read_tokens + b.cache_read_tokens, cache_write_tokens: a.cache_write_tokens + b.cache_write_tokens,
-    cache_beside_input: a.cache_beside_input + b.cache_beside_input,
-  };
-}
-
-export function totalOf(usage: ModelUsage): Usage {
-  const { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens } = usage;
-  return { input_tokens, output_tokens, total_tokens: input_tokens + output_tokens, cache_read_tokens, cache_write_tokens };
-}
-
-function summaryOf(reply: ModelReply): Omit<Extract<Parameters<Observe>[0], { what: "summary" }>, "what" | "provider" | "model" | "turn" | "iteration" | "latency_ms"> {
-  const { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens } = reply.usage;
-  const edits = (reply.contextManagement as { readonly applied_edits?: readonly Json[] } | undefined)?.applied_edits;
-  return {
-    stop_reason: reply.stop, blocks: reply.content.length, tool_uses: reply.content.filter(isToolUse).length,
-    text_chars: textOf(reply.content).length, usage_in: input_tokens, usage_out: output_tokens, usage_total: input_tokens + output_tokens,
-    cache_create: cache_write_tokens, cache_read: cache_read_tokens, context_edits: Array.isArray(edits) ? edits.length : 0,
-  };
-}
-

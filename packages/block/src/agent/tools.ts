@@ -46,7 +46,8 @@ export async function callTool(
 ): Promise<ToolResult> {
   const { text, isError } = await answerOf(tools.get(call.name), call, signal, parts);
   return {
-    type: "tool_result", tool_use_id: call.id, content: cut(text, parts.charsMax), ...(isError ? { is_error: true } : {}),
+    type: "tool_result", tool_use_id: call.id, content: cut(text, parts.charsMax),
+    ...(isError ? { is_error: true } : {}),
   };
 }
 
@@ -55,12 +56,15 @@ async function answerOf(
 ): Promise<ToolAnswer> {
   if (tool === undefined) return new ToolAnswer(`tool error: tool not found: ${call.name}`, true);
   try {
-    const value = await withDeadline((own) => tool.handler(call.input, { signal: own }), { clock, ms: timeoutMs, signal });
+    const value = await withDeadline(
+      (own) => tool.handler(call.input, { signal: own }), { clock, ms: timeoutMs, signal },
+    );
     return value instanceof ToolAnswer ? value : new ToolAnswer(toText(value as Json | undefined));
   } catch (error) {
     if (signal.aborted) return new ToolAnswer("tool error: cancelled", true);
     const late = isFault(error) && error.code === "core.timed_out";
-    const why = late ? `timeout after ${timeoutMs / 1_000}s` : error instanceof Error ? error.message : String(error);
+    const why = late ? `timeout after ${timeoutMs / 1_000}s` : error instanceof Error ? error.message
+      : String(error);
     return new ToolAnswer(`tool error: ${why}`, true);
   }
 }

@@ -35,13 +35,17 @@ export function lazyAgent(parts: LazyAgentParts, limits: BlockLimits): LazyAgent
   const open: AsyncDisposable[] = [];
   let loading: Promise<Ops> | undefined;
   const load = async (): Promise<Ops> => {
-    const [{ agentOps }, { createModels }, { createSessions }, { openServers }, { createHttpClient }] = await Promise.all([
-      import("../agent/ops.ts"), import("../agent/models.ts"), import("../agent/session.ts"), import("../agent/mcp-servers.ts"),
+    const [{ agentOps }, { createModels }, { createSessions }, { openServers }, { createHttpClient }] =
+      await Promise.all([
+      import("../agent/ops.ts"), import("../agent/models.ts"), import("../agent/session.ts"), import(
+        "../agent/mcp-servers.ts",
+      ),
       import("../bridges/http/client.ts"),
     ]);
     const { clock, ids, resolver } = parts;
     const models = createModels({
-      gate: parts.gate, granted: isGranted(parts.grants), configured: parts.configured, env: parts.env, clock, ids,
+      gate: parts.gate, granted: isGranted(parts.grants), configured: parts.configured, env: parts.env, clock,
+      ids,
       observe: parts.observe, secret: parts.secret,
       client: (gate) => {
         if (parts.client !== undefined) return parts.client;

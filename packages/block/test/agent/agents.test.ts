@@ -12,7 +12,8 @@ import { assertStrict, type Loose } from "./lua.ts";
 import { calls, provider as open, says } from "./provider.ts";
 
 const ids = { uuid4: randomUUID, uuid7: randomUUID };
-const USAGE = { input_tokens: 1, output_tokens: 1, cache_read_tokens: 0, cache_write_tokens: 0, cache_beside_input: 0 };
+const USAGE =
+  { input_tokens: 1, output_tokens: 1, cache_read_tokens: 0, cache_write_tokens: 0, cache_beside_input: 0 };
 
 function agentsOf(more: Partial<AgentsParts> = {}): ReturnType<typeof createAgents> {
   return createAgents({ clock, ids, ...more });
@@ -32,7 +33,8 @@ function port(replies: readonly ModelReply[], asked: ModelRequest[] = []): Model
 }
 
 const wants = (...names: readonly string[]): ModelReply => ({
-  content: names.map((name, i) => ({ type: "tool_use" as const, id: `t${i}`, name, input: { i } })), stop: "tool_use", usage: USAGE,
+  content: names.map((name, i) => ({ type: "tool_use" as const, id: `t${i}`, name, input: { i } })),
+  stop: "tool_use", usage: USAGE,
 });
 const done: ModelReply = { content: [{ type: "text", text: "done" }], stop: "end_turn", usage: USAGE };
 
@@ -51,16 +53,25 @@ test("a model behind its own port is asked with plain data, and told of tools in
   const asked: ModelRequest[] = [];
   await using agents = agentsOf({ models: () => port([wants("b"), done], asked) });
   const tool = (name: string): AgentTool => ({ name, handler: () => ({ from: name }) });
-  const r = await agents.run({ prompt: "go", tools: [tool("b"), tool("a")], extraTools: [tool("a"), tool("c")] });
+  const r = await agents.run(
+    { prompt: "go", tools: [tool("b"), tool("a")], extraTools: [tool("a"), tool("c")] },
+  );
   assert.equal(r.content, "done");
   assert.deepEqual(asked[0]?.tools.map(({ name }) => name), ["b", "a", "c"]);
-  assert.deepEqual(asked[1]?.messages.at(-1), { role: "user", content: [{ type: "tool_result", tool_use_id: "t0", content: `{"from":"b"}` }] });
+  assert.deepEqual(
+    asked[1]?.messages.at(-1),
+    { role: "user", content: [{ type: "tool_result", tool_use_id: "t0", content: `{"from":"b"}` }] },
+  );
 });
 
 test("run never rejects: what a model or a tool throws is in the result", async () => {
   await using agents = agentsOf({ models: () => port([wants("bad")]) });
-  const r = await agents.run({ prompt: "go", tools: [{ name: "bad", handler: () => Promise.reject(new Error("no luck")) }] });
-  assert.deepEqual([r.ok, r.stopped_by, r.error, r.error_code], [false, "error", "nothing left to say", "runtime.failed"]);
+  const r = await agents.run(
+    { prompt: "go", tools: [{ name: "bad", handler: () => Promise.reject(new Error("no luck")) }] },
+  );
+  assert.deepEqual(
+    [r.ok, r.stopped_by, r.error, r.error_code], [false, "error", "nothing left to say", "runtime.failed"],
+  );
   assert.equal((r.messages.at(-1) as Loose).content[0].content, "tool error: no luck");
   assertStrict(r.messages);
 });
@@ -73,7 +84,8 @@ for (const [what, abortIn] of [["while a model is asked", "model"], ["while tool
       abort.abort(new Error("enough"));
     });
     const model: ModelPort = {
-      provider: "own", model: "own-1", call: (_, { signal }) => (abortIn === "model" ? hang(signal) : Promise.resolve(wants("slow", "slow"))),
+      provider: "own", model: "own-1",
+      call: (_, { signal }) => (abortIn === "model" ? hang(signal) : Promise.resolve(wants("slow", "slow"))),
     };
     await using agents = agentsOf({ models: () => model });
     const r = await agents.run({ prompt: "go", signal: abort.signal, tools: [{ name: "slow", handler: (_, { signal }) => hang(signal) }] });
@@ -91,13 +103,16 @@ test("a run whose signal has aborted asks nothing", async () => {
 
 test("bounds that stop a run, and callbacks that fail, are warnings in the log", async () => {
   const log: LogEvent[] = [];
-  await using agents = agentsOf({ models: () => port([wants("a")]), log: { write: (event) => void log.push(event) } });
+  await using agents = agentsOf(
+    { models: () => port([wants("a")]), log: { write: (event) => void log.push(event) } },
+  );
   const fail = (): never => {
     throw new Error("not mine");
   };
   await agents.run({ prompt: "go", maxIterations: 0, onTurn: fail });
   assert.deepEqual(log.map(({ level, target, msg }) => [level, target, msg]), [
-    ["warn", "llm", "agent.run: stopped by max_iterations (0)"], ["warn", "llm", "agent.run: on_turn failed: not mine"],
+    ["warn", "llm", "agent.run: stopped by max_iterations (0)"],
+    ["warn", "llm", "agent.run: on_turn failed: not mine"],
   ]);
 });
 
@@ -118,7 +133,10 @@ test("observe hears requests, answers and summaries, without keys", async (t) =>
   await agents.run({ prompt: "go", logMeta: { run_id: "r" } });
   assert.deepEqual(facts.map((fact) => fact.what), ["request", "response", "summary"]);
   const [request, response, summary] = facts;
-  assert.deepEqual([request.url, request.turn, request.iteration, request.messages, request.tools], [`${p.url}/v1/messages`, 1, 0, 1, 0]);
+  assert.deepEqual(
+    [request.url, request.turn, request.iteration, request.messages, request.tools],
+    [`${p.url}/v1/messages`, 1, 0, 1, 0],
+  );
   assert.deepEqual([response.status, summary.stop_reason, summary.usage_total], [200, "end_turn", 15]);
   assert.doesNotMatch(JSON.stringify(facts), /secret-key/);
   assert.match(JSON.stringify(request.headers), /REDACTED/);

@@ -14,7 +14,8 @@ test("defaultAgent answers the prompt; its result is event `_` and the value", a
   p.script(says("hello"));
   const heard: Loose[] = [];
   const result = await createBlock(parts()).run({
-    script: { defaultAgent: true }, prompt: "hi", context: "be kind", projectRoot: await folder(t), stdout: "ignore",
+    script: { defaultAgent: true }, prompt: "hi", context: "be kind", projectRoot: await folder(t),
+    stdout: "ignore",
     env: { ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: p.url }, autoServe: true,
     hostHandlers: { _: ({ payload }) => void heard.push(payload) },
   });
@@ -25,7 +26,9 @@ test("defaultAgent answers the prompt; its result is event `_` and the value", a
 });
 
 test("defaultAgent without a prompt says that it is required", async (t) => {
-  const result = await createBlock(parts()).run({ script: { defaultAgent: true }, projectRoot: await folder(t), env: {} });
+  const result = await createBlock(parts()).run(
+    { script: { defaultAgent: true }, projectRoot: await folder(t), env: {} },
+  );
   assert.equal((result.value as Loose).error, "prompt is required");
 });
 

@@ -1,4 +1,7 @@
-/** Histories are valid whatever came before, and waits between tries are as they are said to be: pure functions. */
+/**
+ * Histories are valid whatever came before, and waits between tries are as they are said to be: pure
+ * functions.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -9,13 +12,18 @@ import { collectTools } from "../../src/agent/tools.ts";
 
 /** Conversations with tool calls, of whose results some are missing and some are out of order. */
 const HISTORY = fc.array(fc.record({
-  tools: fc.integer({ min: 0, max: 3 }), answered: fc.uniqueArray(fc.integer({ min: 0, max: 2 })), says: fc.boolean(), silent: fc.boolean(),
+  tools: fc.integer({ min: 0, max: 3 }), answered: fc.uniqueArray(fc.integer({ min: 0, max: 2 })),
+  says: fc.boolean(), silent: fc.boolean(),
 }), { maxLength: 6 }).map((turns) => {
   const messages: Message[] = [{ role: "user", content: "go" }];
   for (const [turn, { tools, answered, says, silent }] of turns.entries()) {
-    const calls: Block[] = Array.from({ length: tools }, (_, i) => ({ type: "tool_use", id: `t${turn}_${i}`, name: "x", input: {} }));
+    const calls: Block[] = Array.from(
+      { length: tools }, (_, i) => ({ type: "tool_use", id: `t${turn}_${i}`, name: "x", input: {} }),
+    );
     messages.push({ role: "assistant", content: [{ type: "text", text: silent ? "" : "hm" }, ...calls] });
-    const results: Block[] = answered.filter((i) => i < tools).map((i) => ({ type: "tool_result", tool_use_id: `t${turn}_${i}`, content: "x" }));
+    const results: Block[] = answered.filter((i) => i < tools).map(
+      (i) => ({ type: "tool_result", tool_use_id: `t${turn}_${i}`, content: "x" }),
+    );
     const said: Block[] = says ? [{ type: "text", text: "and" }] : [];
     if (results.length + said.length > 0) messages.push({ role: "user", content: [...said, ...results] });
   }
@@ -26,7 +34,9 @@ function answeredEverywhere(messages: readonly Message[]): boolean {
   return messages.every((message, at) => {
     const calls = blocksOf(message.content).filter(isToolUse).map(({ id }) => id);
     const next = messages[at + 1];
-    const results = next === undefined ? [] : blocksOf(next.content).filter(isToolResult).map((result) => result.tool_use_id);
+    const results = next === undefined ? [] : blocksOf(next.content).filter(isToolResult).map(
+      (result) => result.tool_use_id,
+    );
     return message.role === "user" || calls.every((id) => results.includes(id));
   });
 }
@@ -35,7 +45,8 @@ test("a closed history answers every call in the next message, and keeps everyth
   fc.assert(fc.property(HISTORY, (messages) => {
     const whole = closed(messages, "interrupted");
     assert.ok(answeredEverywhere(whole));
-    const count = (list: readonly Message[], type: string): number => list.flatMap(({ content }) => blocksOf(content)).filter((block) => block.type === type).length;
+    const count = (list: readonly Message[], type: string): number =>
+      list.flatMap(({ content }) => blocksOf(content)).filter((block) => block.type === type).length;
     for (const type of ["text", "tool_use"]) assert.equal(count(whole, type), count(messages, type));
     assert.ok(answeredEverywhere(withPrompt(whole, "more")));
     assert.equal(withPrompt(whole, "more").at(-1)?.role, "user");
@@ -54,7 +65,10 @@ test("results added one by one, in any order, stand in the order of the calls", 
       messages = withResult(messages, { type: "tool_result", tool_use_id: id, content: id });
     }
     assert.deepEqual(openCalls(messages), []);
-    assert.deepEqual(blocksOf(messages[2]?.content ?? "").map((block) => (block as { content?: unknown }).content), ["a", "b", "c", "d"]);
+    assert.deepEqual(
+      blocksOf(messages[2]?.content ?? "").map((block) => (block as { content?: unknown }).content),
+      ["a", "b", "c", "d"],
+    );
   }));
 });
 
@@ -62,7 +76,11 @@ test("what is sent has no empty text and no empty message", () => {
   fc.assert(fc.property(HISTORY, (messages) => {
     for (const { content } of sendable([...messages, { role: "assistant", content: "" }])) {
       const blocks = blocksOf(content);
-      assert.ok(blocks.length > 0 && blocks.every((block) => block.type !== "text" || (block as { text?: unknown }).text !== ""));
+      assert.ok(
+        blocks.length > 0 && blocks.every(
+          (block) => block.type !== "text" || (block as { text?: unknown }).text !== "",
+        ),
+      );
     }
   }));
 });
@@ -84,7 +102,9 @@ test("tries wait 0.5 s, doubling to 8 s, over the upper half of it; what the ser
 });
 
 test("Retry-After is seconds, fractions of them, or a date; retry-after-ms is more exact", () => {
-  const after = (headers: Record<string, string>): number | undefined => retryAfter((name) => headers[name], Date.parse("2026-01-01T00:00:00Z"));
+  const after = (headers: Record<string, string>): number | undefined => retryAfter(
+    (name) => headers[name], Date.parse("2026-01-01T00:00:00Z"),
+  );
   assert.equal(after({ "retry-after": "1" }), 1_000);
   assert.equal(after({ "retry-after": "0.25" }), 250);
   assert.equal(after({ "retry-after": "Thu, 01 Jan 2026 00:00:07 GMT" }), 7_000);
@@ -95,7 +115,9 @@ test("Retry-After is seconds, fractions of them, or a date; retry-after-ms is mo
 });
 
 test("of tools with one name the first wins, and groups choose before that", () => {
-  const tool = (name: string, group?: string): { name: string; group?: string } => ({ name, ...(group === undefined ? {} : { group }) });
+  const tool = (name: string, group?: string): { name: string; group?: string } => (
+    { name, ...(group === undefined ? {} : { group }) }
+  );
   const lists = [[tool("a", "x"), tool("b")], [tool("a"), tool("c", "y")]];
   assert.deepEqual(collectTools(lists, undefined), [tool("a", "x"), tool("b"), tool("c", "y")]);
   assert.deepEqual(collectTools(lists, ["default"]), [tool("b"), tool("a")]);

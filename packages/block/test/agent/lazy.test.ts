@@ -1,4 +1,6 @@
-/** The agent loop costs nothing until it is used: no file of it is loaded by a run without an agent (issue B). */
+/**
+ * The agent loop costs nothing until it is used: no file of it is loaded by a run without an agent (issue B).
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";

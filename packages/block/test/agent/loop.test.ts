@@ -1,4 +1,7 @@
-/** The loop of `agent.run` from a Lua script: where it stops, with which history, and what it tells (block 6.1). */
+/**
+ * The loop of `agent.run` from a Lua script: where it stops, with which history, and what it tells (block
+ * 6.1).
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertStrict, KEYS, type Loose, run } from "./lua.ts";
@@ -48,7 +51,11 @@ test("A2: open tool calls at max_iterations get `not run: max_iterations reached
   assert.equal(r[0].num_turns, 2);
   assert.deepEqual(r[0].messages.at(-1), {
     role: "user",
-    content: ["t2", "t3"].map((id) => ({ type: "tool_result", tool_use_id: id, content: "not run: max_iterations reached", is_error: true })),
+    content: ["t2", "t3"].map(
+      (id) => (
+        { type: "tool_result", tool_use_id: id, content: "not run: max_iterations reached", is_error: true }
+      ),
+    ),
   });
   assertStrict(p.asked.at(-1)?.body.messages);
   assert.equal(r[1].content, "done");
@@ -61,7 +68,8 @@ for (const [name, option, bound] of [
 ] as const) {
   test(`${name}: the run stops with ok before the next round, and warns`, async (t) => {
     const p = await open(t);
-    const usage = { input_tokens: 10, output_tokens: 5, cache_read_input_tokens: 90, cache_creation_input_tokens: 7 };
+    const usage =
+      { input_tokens: 10, output_tokens: 5, cache_read_input_tokens: 90, cache_creation_input_tokens: 7 };
     p.script(calls([["look", {}]], { usage }));
     const r = await run(p, `
       local ran = 0
@@ -103,7 +111,9 @@ test("refusal stops the run, and is no success", async (t) => {
   const p = await open(t);
   p.script(says("I cannot", { stop_reason: "refusal" }));
   const r = await run(p, `return agent.run{prompt = "go"}`);
-  assert.deepEqual([r.ok, r.stopped_by, r.error, r.content], [false, "refusal", "the model refused to answer", "I cannot"]);
+  assert.deepEqual(
+    [r.ok, r.stopped_by, r.error, r.content], [false, "refusal", "the model refused to answer", "I cannot"],
+  );
 });
 
 test("pause_turn continues with the same history", async (t) => {
@@ -111,7 +121,9 @@ test("pause_turn continues with the same history", async (t) => {
   p.script(says("wait", { stop_reason: "pause_turn" }), says("done"));
   const r = await run(p, `return agent.run{prompt = "go"}`);
   assert.deepEqual([r.content, r.num_turns], ["done", 2]);
-  assert.deepEqual(p.asked[1]?.body.messages.at(-1), { role: "assistant", content: [{ type: "text", text: "wait" }] });
+  assert.deepEqual(
+    p.asked[1]?.body.messages.at(-1), { role: "assistant", content: [{ type: "text", text: "wait" }] },
+  );
 });
 
 test("a soft cancel ends the run with stopped_by cancelled and a valid history", async (t) => {
@@ -128,21 +140,27 @@ test("a soft cancel ends the run with stopped_by cancelled and a valid history",
     return r`);
   assert.deepEqual([r.ok, r.stopped_by, r.error_code], [false, "cancelled", "run.cancelled"]);
   assertStrict(r.messages);
-  assert.deepEqual(r.messages.at(-1).content.map((one: Loose) => one.content), ["tool error: cancelled", "not run: cancelled"]);
+  assert.deepEqual(
+    r.messages.at(-1).content.map((one: Loose) => one.content),
+    ["tool error: cancelled", "not run: cancelled"],
+  );
 });
 
 // ---- callbacks and context
 
 test("on_turn hears every turn; its errors only warn", async (t) => {
   const p = await open(t);
-  p.script(calls([["look", { at: 1 }]]), says("done", { context_management: { applied_edits: [{ type: "x" }] } }));
+  p.script(
+    calls([["look", { at: 1 }]]), says("done", { context_management: { applied_edits: [{ type: "x" }] } }),
+  );
   const r = await run(p, `
     tool.register("look", {}, function() return "seen" end)
     local turns = {}
     local r = agent.run{prompt = "go", on_turn = function(info) turns[#turns + 1] = info error("ignored") end}
     return {turns, r.ok}`);
   assert.equal(r[1], true);
-  const usage = { input_tokens: 10, output_tokens: 5, total_tokens: 15, cache_read_tokens: 0, cache_write_tokens: 0 };
+  const usage =
+    { input_tokens: 10, output_tokens: 5, total_tokens: 15, cache_read_tokens: 0, cache_write_tokens: 0 };
   assert.deepEqual(r[0], [
     { turn_number: 1, content: "", tool_calls: [{ id: "t1", name: "look", input: { at: 1 } }], usage },
     { turn_number: 2, content: "done", tool_calls: [], usage, context_management: { applied_edits: [{ type: "x" }] } },
@@ -154,7 +172,9 @@ test("A4: of two runs in parallel tasks each child tool sees its own model, in t
   p.script((response, asked) => {
     const isFirst = asked.body.messages.length === 1;
     response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify(isFirst ? calls([["who", {}]]) : says(asked.body.messages.at(-1).content[0].content)));
+    response.end(
+      JSON.stringify(isFirst ? calls([["who", {}]]) : says(asked.body.messages.at(-1).content[0].content)),
+    );
   });
   const r = await run(p, `
     local function model() local top = agent._llm_ctx_top() return top and top.model end
@@ -175,7 +195,11 @@ test("a handler, and a coroutine, can run an agent with tools of their own isle"
   p.script((response, asked) => {
     const { messages } = asked.body;
     response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify(messages.length === 1 ? calls([["where", {}]]) : says(messages.at(-1).content[0].content)));
+    response.end(
+      JSON.stringify(
+        messages.length === 1 ? calls([["where", {}]]) : says(messages.at(-1).content[0].content),
+      ),
+    );
   });
   const { startLua } = await import("../support/run-script.ts");
   const started = startLua(`
@@ -204,12 +228,18 @@ test("history precedes the prompt; calls that nobody answered are closed", async
   }}`);
   const messages = p.asked[0]?.body.messages;
   assertStrict(messages);
-  assert.deepEqual(messages.at(-1).content.map((one: Loose) => one.content ?? one.text), ["seen", "not run: interrupted", "go on"]);
+  assert.deepEqual(
+    messages.at(-1).content.map((one: Loose) => one.content ?? one.text),
+    ["seen", "not run: interrupted", "go on"],
+  );
 });
 
 test("history that is no list of messages is refused before anything is asked", async (t) => {
   const p = await open(t);
-  const r = await run(p, `return {agent.run{prompt = "x", history = "no"}, agent.run{prompt = "x", history = {{role = "robot"}}}}`);
+  const r = await run(
+    p,
+    `return {agent.run{prompt = "x", history = "no"}, agent.run{prompt = "x", history = {{role = "robot"}}}}`,
+  );
   for (const one of r) assert.deepEqual([one.ok, one.error], [false, "history must be a table (messages array)"]);
   assert.equal(p.asked.length, 0);
 });
@@ -222,7 +252,9 @@ test("without a prompt the result says `prompt is required`", async (t) => {
 
 test("an option of the wrong type is an error in the result that names it", async (t) => {
   const p = await open(t);
-  const r = await run(p, `return {agent.run{prompt = "x", max_tokens = "many"}, agent.run{prompt = "x", provider = "nobody"}}`);
+  const r = await run(
+    p, `return {agent.run{prompt = "x", max_tokens = "many"}, agent.run{prompt = "x", provider = "nobody"}}`,
+  );
   assert.deepEqual(r.map((one: Loose) => [one.error, one.error_code]), [
     ["agent.run: opts.max_tokens must be a non-negative number, got string", "agent.invalid"],
     ["unknown provider 'nobody' (expected 'anthropic' or 'openai')", "agent.invalid"],

@@ -1,4 +1,7 @@
-/** Runs Lua code with `agent` at hand against a provider of the test; and what a strict model checks of a history. */
+/**
+ * Runs Lua code with `agent` at hand against a provider of the test; and what a strict model checks of a
+ * history.
+ */
 import assert from "node:assert/strict";
 import { type ScriptOptions, valueOf } from "../support/run-script.ts";
 import type { Provider } from "./provider.ts";
@@ -14,13 +17,18 @@ export async function run(p: Provider, source: string, options: ScriptOptions = 
   return await valueOf(`local agent = require("agent")\n${source}`, { ...options, env }) as Loose;
 }
 
-/** What a strict model checks: roles take turns, every call is answered by the next message and by nothing else. */
+/**
+ * What a strict model checks: roles take turns, every call is answered by the next message and by nothing
+ * else.
+ */
 export function assertStrict(messages: Loose): void {
   let calls: string[] = [];
   for (const [at, { role, content }] of messages.entries()) {
     assert.equal(role, at % 2 === 0 ? "user" : "assistant", `role of message ${at}`);
     const blocks = typeof content === "string" ? [] : content;
-    const answered = blocks.filter((block: Loose) => block.type === "tool_result").map((block: Loose) => block.tool_use_id);
+    const answered = blocks.filter((block: Loose) => block.type === "tool_result").map(
+      (block: Loose) => block.tool_use_id,
+    );
     assert.deepEqual(answered.toSorted(), calls.toSorted(), `results in message ${at}`);
     calls = blocks.filter((block: Loose) => block.type === "tool_use").map((block: Loose) => block.id);
   }

@@ -63,7 +63,8 @@ test("servers of a run are its own, and closed at its end on every path", async 
     agent.run{prompt = "go", mcp_servers = {raw("r")}, tool_timeout = 0.1}
     local failed = agent.run{prompt = "go", mcp_servers = {raw("r"), {name = "bad", command = "no-such-program"}}}
     return {seen[1], failed.error, failed.error_code}`, {
-    globals: { NODE: process.execPath, EVERYTHING, RAW }, env: { ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: p.url, PATH: process.env["PATH"] ?? "" },
+    globals: { NODE: process.execPath, EVERYTHING, RAW },
+    env: { ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: p.url, PATH: process.env["PATH"] ?? "" },
   });
   for (const name of ["child:up", "child:down"] as const) started.run.on(name, ({ pid }) => events.push([name, pid]));
   const { result, error } = await started.end;
@@ -96,7 +97,10 @@ test("enable_resources and enable_prompts add tools for servers that can", async
   p.script(calls([["e__mcp_list_resources", {}], ["e__mcp_list_prompts", {}], ["e__mcp_get_prompt", { name: "simple-prompt" }], ["e__mcp_read_resource", { uri: "demo://nowhere" }]]), says("done"));
   await run(p, `agent.run{prompt = "go", mcp_servers = {everything, raw("r")}, enable_resources = true, enable_prompts = true}`);
   const names: string[] = p.asked[0]?.body.tools.map((tool: Loose) => tool.name);
-  assert.deepEqual(names.filter((name) => name.includes("__mcp_")), ["list_resources", "read_resource", "list_prompts", "get_prompt"].map((name) => `e__mcp_${name}`));
+  assert.deepEqual(
+    names.filter((name) => name.includes("__mcp_")),
+    ["list_resources", "read_resource", "list_prompts", "get_prompt"].map((name) => `e__mcp_${name}`),
+  );
   const results = p.asked[1]?.body.messages.at(-1).content;
   assert.ok(JSON.parse(results[0].content).length > 0);
   assert.ok(JSON.parse(results[1].content).some((one: Loose) => one.name === "simple-prompt"));
@@ -139,7 +143,8 @@ test("progress_to_log writes progress to the log, target mcp", async (t) => {
   p.script(calls([["e__trigger-long-running-operation", { duration: 0.2, steps: 2 }]]), says("done"));
   const { runLua } = await import("../support/run-script.ts");
   const { log, error } = await runLua(`${HEAD.replaceAll("\n", " ")} require("agent").run{prompt = "go", mcp_servers = {everything}, progress_to_log = true}`, {
-    globals: { NODE: process.execPath, EVERYTHING, RAW }, env: { ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: p.url, PATH: process.env["PATH"] ?? "" },
+    globals: { NODE: process.execPath, EVERYTHING, RAW },
+    env: { ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: p.url, PATH: process.env["PATH"] ?? "" },
   });
   assert.equal(error, undefined);
   const lines = log.filter(({ target, fields }) => target === "mcp" && fields?.["progress"] !== undefined);

@@ -1,4 +1,7 @@
-/** The loop against the mock model, which refuses what the real services refuse: both APIs, whole and streamed. */
+/**
+ * The loop against the mock model, which refuses what the real services refuse: both APIs, whole and
+ * streamed.
+ */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { MOCK_BREAKS, type MockModel, type MockScript, type MockTurn, startMockModel } from "@atoll-run/testkit";
@@ -29,7 +32,9 @@ for (const provider of ["anthropic", "openai"]) {
 
     test(`A2 (${title}): a strict model takes the history after every stop`, async (t) => {
       const look = (at: number): object => ({ reply: { text: "let me see", tool_calls: [{ name: "look", input: { at } }, { name: "look", input: { at: at + 1 } }] } });
-      const model = await mock(t, [look(1), look(2), look(3), { reply: { text: "done" } }, { reply: { text: "bye" } }]);
+      const model = await mock(
+        t, [look(1), look(2), look(3), { reply: { text: "done" } }, { reply: { text: "bye" } }],
+      );
       const r = await run(model, `${TOOLS}
         local first = agent.run{prompt = "go", max_iterations = 1, parallel_tools = 2, system = "s", ${how}}
         local second = agent.run{prompt = "go on", history = first.messages, parallel_tools = true, ${how}}
@@ -48,12 +53,15 @@ for (const provider of ["anthropic", "openai"]) {
       test(`a broken answer (${title}, ${broken}) is an error in the result, and the history goes on`, async (t) => {
         const model = await mock(t, [
           { reply: { text: "let me see", tool_calls: [{ name: "look", input: { at: 1 } }] } },
-          { reply: { text: "some words that are long enough to be cut" }, broken }, { reply: { text: "done" } },
+          { reply: { text: "some words that are long enough to be cut" }, broken },
+          { reply: { text: "done" } },
         ]);
         const r = await run(model, `${TOOLS}
           local first = agent.run{prompt = "go", retries = 0, ${how}}
           return {first, agent.run{prompt = "again", history = first.messages, ${how}}}`);
-        assert.deepEqual([r[0].ok, r[0].stopped_by, r[0].messages.length], [false, "error", 3], JSON.stringify(r[0]));
+        assert.deepEqual(
+          [r[0].ok, r[0].stopped_by, r[0].messages.length], [false, "error", 3], JSON.stringify(r[0]),
+        );
         assert.match(r[0].error_code, /^(model\.reply|model\.api|http\.(body|request|connect))$/);
         assert.deepEqual([r[1].ok, r[1].content], [true, "done"]);
       });
@@ -79,6 +87,8 @@ test("a session goes from one provider to the other", async (t) => {
 });
 
 test("429 with a Retry-After and overloads of the mock are waited out", async (t) => {
-  const model = await mock(t, [{ error: { status: 529 } }, { error: { status: 429, retry_after: 0 } }, { reply: { text: "ok" } }]);
+  const model = await mock(
+    t, [{ error: { status: 529 } }, { error: { status: 429, retry_after: 0 } }, { reply: { text: "ok" } }],
+  );
   assert.equal(await run(model, `return agent.run{prompt = "go"}.content`), "ok");
 });

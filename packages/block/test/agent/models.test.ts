@@ -1,4 +1,6 @@
-/** What is sent to a provider and what becomes of its answers: requests, keys, retries, errors (block 6.1). */
+/**
+ * What is sent to a provider and what becomes of its answers: requests, keys, retries, errors (block 6.1).
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runLua } from "../support/run-script.ts";
@@ -24,7 +26,8 @@ test("anthropic: the request has the defaults of the specification, cache marker
       { name: "b", description: "B", input_schema: { type: "object", properties: {} }, cache_control: mark },
     ],
     context_management: { edits: [{
-      type: "clear_tool_uses_20250919", trigger: { type: "input_tokens", value: 80000 }, keep: { type: "tool_uses", value: 3 },
+      type: "clear_tool_uses_20250919", trigger: { type: "input_tokens", value: 80000 },
+      keep: { type: "tool_uses", value: 3 },
       clear_at_least: { type: "input_tokens", value: 10000 },
     }] },
   });
@@ -45,7 +48,8 @@ test("anthropic: options reach the body; cache_control and context_management ca
     agent.run{prompt = "go", tool_choice = {type = "tool", name = "a"}, context_management_config = {edits = {{type = "e"}}}}`);
   const { messages: _messages, ...body } = (p.asked[0] as Loose).body;
   assert.deepEqual(body, {
-    model: "m", max_tokens: 8, temperature: 0.5, top_p: 0.25, stop_sequences: ["x"], tool_choice: { type: "any" }, system: "sys",
+    model: "m", max_tokens: 8, temperature: 0.5, top_p: 0.25, stop_sequences: ["x"],
+    tool_choice: { type: "any" }, system: "sys",
     metadata: { user_id: "u" }, tools: [{ name: "a", description: "", input_schema: { type: "object" } }],
   });
   assert.equal(p.asked[0]?.headers["anthropic-beta"], undefined);
@@ -56,9 +60,14 @@ test("anthropic: options reach the body; cache_control and context_management ca
 test("trace headers go along; log_meta names the asker", async (t) => {
   const p = await open(t);
   p.script(says("ok"));
-  await run(p, `agent.run{prompt = "go", log_meta = {run_id = "r9"}}`, { trace: { trace_id: "t9", agent_name: "bob" } });
+  await run(
+    p, `agent.run{prompt = "go", log_meta = {run_id = "r9"}}`,
+    { trace: { trace_id: "t9", agent_name: "bob" } },
+  );
   const { headers } = p.asked[0] as Loose;
-  assert.deepEqual([headers["x-trace-id"], headers["x-run-id"], headers["x-agent-name"]], ["t9", "r9", "bob"]);
+  assert.deepEqual(
+    [headers["x-trace-id"], headers["x-run-id"], headers["x-agent-name"]], ["t9", "r9", "bob"],
+  );
 });
 
 // ---- openai
@@ -76,7 +85,8 @@ test("openai: request and history in the words of Chat Completions, key as beare
   assert.equal(first.path, "/v1/chat/completions");
   assert.equal(first.headers.authorization, "Bearer openai-key");
   assert.deepEqual(first.body, {
-    model: "gpt-4o-mini", max_tokens: 4096, messages: [{ role: "system", content: "sys" }, { role: "user", content: "go" }],
+    model: "gpt-4o-mini", max_tokens: 4096,
+    messages: [{ role: "system", content: "sys" }, { role: "user", content: "go" }],
     tools: [{ type: "function", function: { name: "a", description: "A", parameters: { type: "object", properties: { x: { type: "integer" } } } } }],
     tool_choice: "required", stop: ["s"], seed: 3,
   });
@@ -95,7 +105,10 @@ test("openai: tool_choice as a table becomes the API's form", async (t) => {
     for _, choice in ipairs{{type = "tool", name = "a"}, {type = "none"}, {type = "auto"}} do
       agent.run{provider = "openai", prompt = "go", tool_choice = choice}
     end`);
-  assert.deepEqual(p.asked.map((one) => one.body.tool_choice), [{ type: "function", function: { name: "a" } }, "none", "auto"]);
+  assert.deepEqual(
+    p.asked.map((one) => one.body.tool_choice),
+    [{ type: "function", function: { name: "a" } }, "none", "auto"],
+  );
 });
 
 for (const [finish, stopped, ok] of [["stop", "end_turn", true], ["length", "max_tokens", true], ["content_filter", "refusal", false]] as const) {
@@ -109,9 +122,14 @@ for (const [finish, stopped, ok] of [["stop", "end_turn", true], ["length", "max
 
 test("openai: arguments that are no JSON become an empty input with a hint; objects and missing ids are accepted", async (t) => {
   const p = await open(t);
-  const call = (id: string | undefined, given: unknown): object => ({ ...(id === undefined ? {} : { id }), type: "function", function: { name: "a", arguments: given } });
+  const call = (id: string | undefined, given: unknown): object => (
+    { ...(id === undefined ? {} : { id }), type: "function", function: { name: "a", arguments: given } }
+  );
   p.script(
-    completes({ tool_calls: [call("c1", "{broken"), call("c2", { x: 1 }), call(undefined, ""), call("", "[1]")] }, "tool_calls"),
+    completes(
+      { tool_calls: [call("c1", "{broken"), call("c2", { x: 1 }), call(undefined, ""), call("", "[1]")] },
+      "tool_calls",
+    ),
     completes({ content: "done" }),
   );
   const r = await run(p, `
@@ -122,7 +140,10 @@ test("openai: arguments that are no JSON become an empty input with a hint; obje
     return r`);
   assert.deepEqual(r.seen, [{}, { x: 1 }, {}, {}]);
   const blocks = r.messages[1].content;
-  assert.deepEqual(blocks.map((block: Loose) => block.is_error_hint), ["arguments_parse_failed", undefined, undefined, "arguments_parse_failed"]);
+  assert.deepEqual(
+    blocks.map((block: Loose) => block.is_error_hint),
+    ["arguments_parse_failed", undefined, undefined, "arguments_parse_failed"],
+  );
   const ids = blocks.map((block: Loose) => block.id);
   assert.equal(new Set(ids).size, 4);
   assert.deepEqual(p.asked[1]?.body.messages.filter((one: Loose) => one.role === "tool").map((one: Loose) => one.tool_call_id), ids);
@@ -130,8 +151,14 @@ test("openai: arguments that are no JSON become an empty input with a hint; obje
 
 test("openai: tools that are asked for with finish_reason stop run, as local servers say it", async (t) => {
   const p = await open(t);
-  p.script(completes({ content: "", tool_calls: [{ id: "c", function: { name: "a", arguments: "{}" } }] }), completes({ content: "done" }));
-  const r = await run(p, `tool.register("a", {}, function() return "x" end) return agent.run{provider = "openai", prompt = "go"}`);
+  p.script(
+    completes({ content: "", tool_calls: [{ id: "c", function: { name: "a", arguments: "{}" } }] }),
+    completes({ content: "done" }),
+  );
+  const r = await run(
+    p,
+    `tool.register("a", {}, function() return "x" end) return agent.run{provider = "openai", prompt = "go"}`,
+  );
   assert.deepEqual([r.content, r.num_turns], ["done", 2]);
 });
 
@@ -147,7 +174,9 @@ test("integers beyond 2^53 reach a tool and go back unchanged", async (t) => {
     tool.register("echo", {}, function(i) return {n = i.n, kind = math.type(i.n)} end)
     agent.run{prompt = "go"}`);
   assert.equal(r, null);
-  assert.equal(p.asked[1]?.body.messages.at(-1).content[0].content, `{"kind":"integer","n":9007199254740993}`);
+  assert.equal(
+    p.asked[1]?.body.messages.at(-1).content[0].content, `{"kind":"integer","n":9007199254740993}`,
+  );
   assert.match(p.asked[1]?.text as string, /"input":\{"n":9007199254740993\}/);
 });
 
@@ -160,7 +189,10 @@ test("A3: base_url for anthropic: no other host is contacted, and a redirect is 
     response.end("{}");
   });
   elsewhere.script(says("stolen"));
-  const r = await run(p, `return agent.run{prompt = "go", base_url = "${p.url}/x/", api_key = "k"}`, { env: { ANTHROPIC_BASE_URL: elsewhere.url } });
+  const r = await run(
+    p, `return agent.run{prompt = "go", base_url = "${p.url}/x/", api_key = "k"}`,
+    { env: { ANTHROPIC_BASE_URL: elsewhere.url } },
+  );
   assert.deepEqual([r.error, r.error_detail.status], ["API error 307", 307]);
   assert.equal(p.asked[0]?.path, "/x/v1/messages");
   assert.equal(elsewhere.asked.length, 0);
@@ -179,7 +211,10 @@ test("the key is that of the option, of the named variable, or of the provider's
 test("the model is that of the option or of the provider's variable", async (t) => {
   const p = await open(t);
   p.script(says("ok"));
-  await run(p, `agent.run{prompt = "x"} agent.run{prompt = "x", model = "mine"}`, { env: { ANTHROPIC_MODEL: "of-env" } });
+  await run(
+    p, `agent.run{prompt = "x"} agent.run{prompt = "x", model = "mine"}`,
+    { env: { ANTHROPIC_MODEL: "of-env" } },
+  );
   assert.deepEqual(p.asked.map((one) => one.body.model), ["of-env", "mine"]);
 });
 
@@ -191,7 +226,9 @@ for (const [options, text] of [
   test(`a missing key: ${text}`, async () => {
     const { result } = await runLua(`return require("agent").run${options}`);
     const value = result?.value as Loose;
-    assert.deepEqual([value.ok, value.error, value.error_code, value.stopped_by], [false, text, "model.no_key", "error"]);
+    assert.deepEqual(
+      [value.ok, value.error, value.error_code, value.stopped_by], [false, text, "model.no_key", "error"],
+    );
   });
 }
 
@@ -220,8 +257,12 @@ for (const code of [400, 401, 404, 422]) {
     p.script(status(code, "you are wrong", { "request-id": "req_1" }));
     const r = await run(p, `return agent.run{prompt = "go"}`);
     assert.equal(p.asked.length, 1);
-    assert.deepEqual([r.ok, r.error, r.error_code, r.stopped_by], [false, `API error ${code}`, "model.api", "error"]);
-    assert.deepEqual(r.error_detail, { status: code, type: "some_error", request_id: "req_1", message: "you are wrong" });
+    assert.deepEqual(
+      [r.ok, r.error, r.error_code, r.stopped_by], [false, `API error ${code}`, "model.api", "error"],
+    );
+    assert.deepEqual(
+      r.error_detail, { status: code, type: "some_error", request_id: "req_1", message: "you are wrong" },
+    );
     assert.deepEqual(r.messages, [{ role: "user", content: "go" }]);
   });
 }
@@ -229,7 +270,9 @@ for (const code of [400, 401, 404, 422]) {
 test("retries bounds the tries", async (t) => {
   const p = await open(t);
   p.script(status(500, "no", { "retry-after-ms": "1" }));
-  const r = await run(p, `return {agent.run{prompt = "go"}.error, agent.run{prompt = "go", retries = 0}.error}`);
+  const r = await run(
+    p, `return {agent.run{prompt = "go"}.error, agent.run{prompt = "go", retries = 0}.error}`,
+  );
   assert.deepEqual(r, ["API error 500", "API error 500"]);
   assert.equal(p.asked.length, 4);
 });
@@ -245,7 +288,9 @@ test("timeout covers a call with its retries: http timeout after Ns", async (t) 
   const p = await open(t);
   p.script(() => undefined);
   const r = await run(p, `return agent.run{prompt = "go", timeout = 0.2}`);
-  assert.deepEqual([r.error, r.error_code], [`http timeout after 0.2s: POST ${p.url}/v1/messages`, "http.timeout"]);
+  assert.deepEqual(
+    [r.error, r.error_code], [`http timeout after 0.2s: POST ${p.url}/v1/messages`, "http.timeout"],
+  );
 });
 
 test("a Retry-After beyond what is left of the timeout ends the call with the error at once", async (t) => {
@@ -280,12 +325,18 @@ test("an error in a later turn leaves a history that can be sent again", async (
     local r = agent.run{prompt = "go"}
     return {r.error, #r.messages, agent.run{prompt = "again", history = r.messages}.content}`);
   assert.deepEqual(r, ["API error 400", 3, "better"]);
-  assert.deepEqual(p.asked.at(-1)?.body.messages.map((one: Loose) => one.role), ["user", "assistant", "user"]);
+  assert.deepEqual(
+    p.asked.at(-1)?.body.messages.map((one: Loose) => one.role), ["user", "assistant", "user"],
+  );
 });
 
 test("a key that a provider repeats in its error does not come out; nor does one of the options in logs", async (t) => {
   const p = await open(t);
-  p.script((response, asked) => json(response, 401, { error: { type: "auth", message: `bad key ${String(asked.headers["x-api-key"])}` } }));
+  p.script(
+    (response, asked) => json(
+      response, 401, { error: { type: "auth", message: `bad key ${String(asked.headers["x-api-key"])}` } },
+    ),
+  );
   const end = await runLua(`
     local r = require("agent").run{prompt = "go", base_url = "${p.url}", api_key = "sk-very-secret"}
     log.info("the key is sk-very-secret")
@@ -300,7 +351,10 @@ test("a key that a provider repeats in its error does not come out; nor does one
 test("grant model opens the configured host without a net grant, and its key without an env grant", async (t) => {
   const p = await open(t);
   p.script(says("ok"));
-  const r = await run(p, `return {agent.run{prompt = "go"}.content, tostring(std.env.get("ANTHROPIC_API_KEY"))}`, { grants: ["model"] });
+  const r = await run(
+    p, `return {agent.run{prompt = "go"}.content, tostring(std.env.get("ANTHROPIC_API_KEY"))}`,
+    { grants: ["model"] },
+  );
   assert.deepEqual(r, ["ok", "nil"]);
 });
 
@@ -328,7 +382,10 @@ test("a base_url of the script needs its net grant although model is granted, an
   const denied = await run(p, source, { grants: ["model"] });
   assert.deepEqual(denied.slice(0, 2), ["ok", "ANTHROPIC_API_KEY not set"]);
   assert.match(denied[2], /^denied: net connect to/);
-  const r = await run(p, `return agent.run{prompt = "go", base_url = "${other.url}", api_key = "mine"}.content`, { grants: ["model", `net:${host}`] });
+  const r = await run(
+    p, `return agent.run{prompt = "go", base_url = "${other.url}", api_key = "mine"}.content`,
+    { grants: ["model", `net:${host}`] },
+  );
   assert.equal(r, "other");
   assert.deepEqual(other.asked.map((one) => one.headers["x-api-key"]), ["mine"]);
 });

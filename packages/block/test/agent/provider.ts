@@ -1,6 +1,6 @@
 /**
- * A model provider on loopback for tests of the agent loop: it says what the test tells it to, one reply after the
- * other, and keeps what it was asked.
+ * A model provider on loopback for tests of the agent loop: it says what the test tells it to, one reply
+ * after the other, and keeps what it was asked.
  */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -63,7 +63,9 @@ export function json(response: ServerResponse, code: number, body: unknown, head
 }
 
 export function status(code: number, message = "no", headers: Record<string, string> = {}): (response: ServerResponse) => void {
-  return (response) => json(response, code, { type: "error", error: { type: "some_error", message } }, headers);
+  return (response) => json(
+    response, code, { type: "error", error: { type: "some_error", message } }, headers,
+  );
 }
 
 /** Events, each written on its own. */
@@ -94,7 +96,8 @@ export function calls(list: readonly (readonly [string, unknown])[], more: objec
 /** A whole reply of Chat Completions. */
 export function completes(message: object, finish_reason = "stop", more: object = {}): object {
   return {
-    id: "c", object: "chat.completion", choices: [{ index: 0, message: { role: "assistant", ...message }, finish_reason }],
+    id: "c", object: "chat.completion",
+    choices: [{ index: 0, message: { role: "assistant", ...message }, finish_reason }],
     usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 }, ...more,
   };
 }

@@ -1,4 +1,6 @@
-/** `agent.run{session = id}`: messages outlive the run, and an interrupted run goes on where it was (issue B). */
+/**
+ * `agent.run{session = id}`: messages outlive the run, and an interrupted run goes on where it was (issue B).
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KvStore } from "@atoll-run/core";
@@ -81,7 +83,9 @@ test("an interrupted run with another prompt closes what was open and is told th
   await run(p, `agent.run{prompt = "something else", session = "s"}`, { stores });
   const sent = p.asked[0]?.body.messages;
   assertStrict(sent);
-  assert.deepEqual(sent[2].content.map((one: Loose) => one.content ?? one.text), ["not run: interrupted", "something else"]);
+  assert.deepEqual(
+    sent[2].content.map((one: Loose) => one.content ?? one.text), ["not run: interrupted", "something else"],
+  );
 });
 
 test("a run that failed goes on when it is started again", async (t) => {
@@ -108,7 +112,8 @@ test("one session is one run at a time; its id is a non-empty string; what is no
     agent.run{prompt = "go", session = "s"}
     return {inner.error, agent.run{prompt = "x", session = ""}.error, agent.run{prompt = "x", session = "odd"}.error}`, { stores });
   assert.deepEqual(r, [
-    "session 's' is in use by another run", "session: id must be a non-empty string", "session 'odd' does not hold messages",
+    "session 's' is in use by another run", "session: id must be a non-empty string",
+    "session 'odd' does not hold messages",
   ]);
 });
 

@@ -1,4 +1,7 @@
-/** Streams of both providers: the same result as whole replies, however they are cut, and what is handed out (block 6.1). */
+/**
+ * Streams of both providers: the same result as whole replies, however they are cut, and what is handed out
+ * (block 6.1).
+ */
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { test } from "node:test";
@@ -28,7 +31,9 @@ const CONTENT = fc.record({
 /** JSON text in pieces, so that a stream has something to put together. */
 function pieces(text: string): string[] {
   const at = Math.floor(text.length / 2);
-  return text === "" ? [] : [text.slice(0, at), text.slice(at)].filter((part) => part.isWellFormed()).join("") === text ? [text.slice(0, at), text.slice(at)] : [text];
+  return text === "" ? []
+    : [text.slice(0, at), text.slice(at)].filter((part) => part.isWellFormed()).join("") === text
+      ? [text.slice(0, at), text.slice(at)] : [text];
 }
 
 function anthropicStream({ texts, tools, stop }: Content): unknown[] {
@@ -37,7 +42,9 @@ function anthropicStream({ texts, tools, stop }: Content): unknown[] {
   const list: unknown[] = [{ type: "message_start", message: { content: [], stop_reason: null, usage: { input_tokens: 10, output_tokens: 1, cache_read_input_tokens: 2 } } }];
   let index = 0;
   if (text !== "") {
-    list.push({ type: "content_block_start", index, content_block: { type: "text", text: "" } }, { type: "ping" });
+    list.push(
+      { type: "content_block_start", index, content_block: { type: "text", text: "" } }, { type: "ping" },
+    );
     for (const piece of texts) list.push({ type: "content_block_delta", index, delta: { type: "text_delta", text: piece } });
     list.push({ type: "content_block_stop", index });
     index++;
@@ -63,11 +70,17 @@ function anthropicWhole({ texts, tools, stop }: Content): object {
 }
 
 function openaiStream({ texts, tools, stop }: Content): unknown[] {
-  const chunk = (delta: object, finish_reason: string | null = null): object => ({ choices: [{ index: 0, delta, finish_reason }] });
+  const chunk = (delta: object, finish_reason: string | null = null): object => (
+    { choices: [{ index: 0, delta, finish_reason }] }
+  );
   const list: unknown[] = [chunk({ role: "assistant", content: "" })];
   for (const content of texts) list.push(chunk({ content }));
   for (const [index, { name, input }] of tools.entries()) {
-    list.push(chunk({ tool_calls: [{ index, id: `t${index}`, type: "function", function: { name, arguments: "" } }] }));
+    list.push(
+      chunk(
+        { tool_calls: [{ index, id: `t${index}`, type: "function", function: { name, arguments: "" } }] },
+      ),
+    );
     for (const part of pieces(JSON.stringify(input))) list.push(chunk({ tool_calls: [{ index, function: { arguments: part } }] }));
   }
   list.push(chunk({}, stop === "length" ? "length" : tools.length > 0 ? "tool_calls" : "stop"));
@@ -77,7 +90,9 @@ function openaiStream({ texts, tools, stop }: Content): unknown[] {
 function openaiWhole({ texts, tools, stop }: Content): object {
   return completes({
     content: texts.join(""),
-    tool_calls: tools.map(({ name, input }, i) => ({ id: `t${i}`, function: { name, arguments: JSON.stringify(input) } })),
+    tool_calls: tools.map(
+      ({ name, input }, i) => ({ id: `t${i}`, function: { name, arguments: JSON.stringify(input) } }),
+    ),
   }, stop === "length" ? "length" : tools.length > 0 ? "tool_calls" : "stop");
 }
 
@@ -99,8 +114,11 @@ for (const [api, toStream, toWhole] of [[anthropic, anthropicStream, anthropicWh
     fc.assert(fc.property(CONTENT, fc.integer({ min: 1, max: 200 }), (content, size) => {
       const { reply, deltas } = streamed(api, toStream(content), size);
       const parsed = parseJson(JSON.stringify(toWhole(content)));
-      assert.deepEqual(stringifyJson(reply), stringifyJson(api.readReply(parsed.ok ? parsed.value : null, newId)));
-      const said = deltas.filter((delta: Loose) => delta.type === "text").map((delta: Loose) => delta.text).join("");
+      assert.deepEqual(
+        stringifyJson(reply), stringifyJson(api.readReply(parsed.ok ? parsed.value : null, newId)),
+      );
+      const said =
+        deltas.filter((delta: Loose) => delta.type === "text").map((delta: Loose) => delta.text).join("");
       assert.equal(said, content.texts.join(""));
     }), { numRuns: 60 });
   });
@@ -140,7 +158,8 @@ test("stream: on_delta gets text, thinking and tool_input in order, and the resu
   const second = await run(p, source(false));
   assert.deepEqual(first.r, second.r);
   assert.deepEqual(first.heard, [
-    { type: "thinking", text: "hm", index: 0 }, { type: "text", text: "let me ", index: 1 }, { type: "text", text: "look", index: 1 },
+    { type: "thinking", text: "hm", index: 0 }, { type: "text", text: "let me ", index: 1 },
+    { type: "text", text: "look", index: 1 },
     { type: "tool_input", text: `{"at":`, index: 2 }, { type: "tool_input", text: "3}", index: 2 },
   ]);
   assert.equal(p.asked[0]?.body.stream, true);
@@ -166,7 +185,10 @@ test("a provider that answers a streamed request with a whole reply is understoo
 
 test("a status before the stream is tried again as without streaming", async (t) => {
   const p = await open(t);
-  p.script(status(529, "busy", { "retry-after-ms": "1" }), events(anthropicStream({ texts: ["ok"], tools: [], stop: "end" })));
+  p.script(
+    status(529, "busy", { "retry-after-ms": "1" }),
+    events(anthropicStream({ texts: ["ok"], tools: [], stop: "end" })),
+  );
   assert.equal(await run(p, `return agent.run{prompt = "go", stream = true}.content`), "ok");
 });
 
@@ -175,7 +197,10 @@ test("an error event is the error of its status; after a piece was handed out it
   const failing = [...anthropicStream({ texts: ["so far"], tools: [], stop: "end" }).slice(0, 4), { type: "error", error: { type: "overloaded_error", message: "busy" } }];
   p.script(events(failing));
   const r = await run(p, `return agent.run{prompt = "go", stream = true, on_delta = print}`);
-  assert.deepEqual([r.error, r.error_detail, p.asked.length], ["API error 529", { status: 529, type: "overloaded_error", message: "busy" }, 1]);
+  assert.deepEqual(
+    [r.error, r.error_detail, p.asked.length],
+    ["API error 529", { status: 529, type: "overloaded_error", message: "busy" }, 1],
+  );
 });
 
 for (const [name, provider, say, text] of [
@@ -188,7 +213,9 @@ for (const [name, provider, say, text] of [
   test(`a stream ${name} (${provider}): ${text}`, async (t) => {
     const p = await open(t);
     p.script(say);
-    const r = await run(p, `return agent.run{provider = "${provider}", prompt = "go", stream = true, retries = 0}`);
+    const r = await run(
+      p, `return agent.run{provider = "${provider}", prompt = "go", stream = true, retries = 0}`,
+    );
     assert.deepEqual([r.ok, r.error, r.error_code], [false, text, "model.reply"]);
   });
 }
@@ -197,7 +224,9 @@ test("a connection that breaks in the middle of a stream is http.body", async (t
   const p = await open(t);
   p.script((response) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
-    response.write(`data: ${JSON.stringify({ type: "message_start", message: {} })}\n\n`, () => response.destroy());
+    response.write(
+      `data: ${JSON.stringify({ type: "message_start", message: {} })}\n\n`, () => response.destroy(),
+    );
   });
   const r = await run(p, `return agent.run{prompt = "go", stream = true, retries = 0}`);
   assert.equal(r.error_code, "http.body");

@@ -1,4 +1,7 @@
-/** Tools of `agent.run`: which the model is told of, how they run, and what becomes of their results (block 6.1). */
+/**
+ * Tools of `agent.run`: which the model is told of, how they run, and what becomes of their results (block
+ * 6.1).
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Loose, run } from "./lua.ts";
@@ -114,7 +117,9 @@ test("extra tools run their own handler, or the registered tool of their name", 
       {name = "own", schema = {description = "o"}, handler = function(i) return "own " .. i.n end},
       {name = "plain", description = "p", input_schema = {}},
     }}`);
-  assert.deepEqual(p.asked[1]?.body.messages.at(-1).content.map((one: Loose) => one.content), ["own 1", "registered"]);
+  assert.deepEqual(
+    p.asked[1]?.body.messages.at(-1).content.map((one: Loose) => one.content), ["own 1", "registered"],
+  );
 });
 
 test("tool_groups: only the tools of these groups; without a group a tool is of `default`", async (t) => {
@@ -126,7 +131,9 @@ test("tool_groups: only the tools of these groups; without a group a tool is of 
     tool.register("c", {}, print, {group = "net"})
     agent.run{prompt = "go", tool_groups = {"default", "files"}}
     agent.run{prompt = "go", tool_groups = {"none"}}`);
-  assert.deepEqual(p.asked.map((one) => one.body.tools?.map((tool: Loose) => tool.name)), [["a", "b"], undefined]);
+  assert.deepEqual(
+    p.asked.map((one) => one.body.tools?.map((tool: Loose) => tool.name)), [["a", "b"], undefined],
+  );
 });
 
 test("_build_tools gives registry, MCP by server, extras; _resolve_mcp_group the group of a tool or its server", async (t) => {
