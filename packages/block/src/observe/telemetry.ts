@@ -27,13 +27,3 @@ export interface TelemetryParts {
   /** Read whenever figures are collected. */
   stats(): { readonly queue: number; readonly isles: readonly { readonly role: string; readonly bytes: number }[] };
 }
-
-/** Where the API keeps what is registered: the same in every copy of it in a process. */
-const REGISTERED = Symbol.for("opentelemetry.js.api.1");
-
-/** Loads the API only when somebody registered an SDK. */
-export async function findTelemetry(): Promise<((parts: TelemetryParts) => Telemetry) | undefined> {
-  if (!(REGISTERED in globalThis)) return undefined;
-  const { openTelemetry } = await import("./open-telemetry.ts");
-  return openTelemetry;
-}

@@ -11,7 +11,8 @@ import type { BlockConfig, BlockEvents, BlockResult, BlockRun, BlockStats } from
 import { type BlockError, blockError } from "../errors.ts";
 import type { IslePlacing } from "../isle/host/threads.ts";
 import type { Outcome, Role } from "../isle/thread/protocol.ts";
-import { findTelemetry, type Telemetry } from "../observe/telemetry.ts";
+import { findTelemetry } from "../observe/find-telemetry.ts";
+import type { Telemetry } from "../observe/telemetry.ts";
 import { readObs, toObsLog } from "../observe/obs-events.ts";
 import { RunIsles } from "./isles.ts";
 import { createKit, type Kit, type KitLinks, type KitParts } from "./kit.ts";
