@@ -106,9 +106,12 @@ test("an emit waits while the queue is full and somebody reads", async () => {
 });
 
 test("an emit that waits longer than emitMsMax raises bus.overloaded with a retry hint", async () => {
-  const value = await valueOf(`local ok, e for i = 1, 5 do ok, e = pcall(bus.emit, "x", i) if not ok then break end end return {e.code, e.retry, e.retry_after_ms > 0}`,
-    { autoServe: true, hostHandlers: { x: () => new Promise((resolve) => setTimeout(resolve, 300)) }, limits: { busEventsMax: 1, emitMsMax: 30 } });
-  assert.deepEqual(value, ["bus.overloaded", "later", true]);
+  const gate = Promise.withResolvers<void>();
+  const s = start(`local ok, e for i = 1, 5 do ok, e = pcall(bus.emit, "x", i) if not ok then break end end tool.call("open") return {e.code, e.retry, e.retry_after_ms > 0}`, {
+    autoServe: true, hostHandlers: { x: () => gate.promise }, limits: { busEventsMax: 1, emitMsMax: 30 },
+    hostTools: [{ name: "open", description: "", input_schema: {}, handler: () => gate.resolve() }],
+  });
+  assert.deepEqual((await s.end).result?.value, ["bus.overloaded", "later", true]);
 });
 
 test("with nobody reading a full queue raises at once: bus.emit: queue full (64), no reader; call bus.serve() or use autoServe", async () => {

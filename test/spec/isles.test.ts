@@ -33,7 +33,7 @@ for (const [place, config] of [["on threads of their own", { ownThreads: true }]
     const s = start(`
       bus.on("busy", function() print("busy") while true do end end)
       std.task.spawn(function() for i = 1, 5 do std.task.sleep(5) end print("script goes on") end)
-      bus.serve()`, { ...config, limits: { graceMs: 100, sliceMsMax: Infinity } });
+      bus.serve()`, { ...config, limits: { graceMs: 1_500, sliceMsMax: Infinity } });
     s.run.request("busy", null).catch(() => undefined);
     await until(() => s.printed().includes("busy\n") && s.printed().includes("script goes on\n"));
     assert.equal((await stopped(s)).outcome, "stopped");

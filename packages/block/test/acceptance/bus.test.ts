@@ -63,10 +63,11 @@ test("B5 given a request with 300 ms left, when its handler asks another peer, t
   });
   const { run, end } = startLua(`bus.on("x", function(ev) return mesh.request("peer", ev.payload) end) bus.serve()`, { mesh: mesh.join("a") });
   await run.request("x", "warm");
-  await run.request("x", "go", { deadlineMs: 300 });
+  // a machine that is too busy for 300 ms gets another try
+  await until(() => run.request("x", "go", { deadlineMs: 300 }).catch((error: { code: string }) => assert.equal(error.code, "bus.timeout")));
   await run.stop();
   await end;
-  assert.ok((seen[1] as number) < 300 && (seen[1] as number) > 0, String(seen));
+  assert.ok(seen.slice(1).every((ms) => ms < 300 && ms > 0), String(seen));
 });
 
 test("B5 a 1 MiB payload arrives byte for byte", async () => {

@@ -162,14 +162,14 @@ test("timeout counts until the headers, then between chunks, and not while the c
     }, 100);
     response.once("close", () => clearInterval(timer));
   });
-  const opts = { timeout: 0.45 };
+  const opts = { timeout: 1.5 };
   assert.equal((await stream(t, `${url}/steady`, { opts })).got.length, 6);
   const message = (path: string): object => (
-    { message: `http timeout after 0.45s: GET ${url}${path}`, code: "http.timeout" }
+    { message: `http timeout after 1.5s: GET ${url}${path}`, code: "http.timeout" }
   );
   await assert.rejects(stream(t, `${url}/silent`, { opts }), message("/silent"));
   await assert.rejects(stream(t, `${url}/stalls`, { opts }), message("/stalls"));
-  const slow = (): Promise<Value> => new Promise((done) => setTimeout(() => done(false), 700));
+  const slow = (): Promise<Value> => new Promise((done) => setTimeout(() => done(false), 2_000));
   assert.equal((await stream(t, `${url}/steady`, { opts, answer: slow })).got.length, 1);
 });
 
