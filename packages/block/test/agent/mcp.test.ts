@@ -152,6 +152,42 @@ test("progress_to_log writes progress to the log, target mcp", async (t) => {
   assert.equal(lines[0]?.fields?.["server"], "e");
 });
 
+/** A server whose one tool logs before it answers; `logging` is its capability. */
+function talking(capabilities: string): string {
+  return JSON.stringify(`
+    const say = (message) => console.log(JSON.stringify({ jsonrpc: "2.0", ...message }));
+    require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
+      const { id, method } = JSON.parse(line);
+      if (method === "tools/call") say({ method: "notifications/message", params: { level: "warning", logger: "l", data: { n: 1 } } });
+      const result = {
+        initialize: { protocolVersion: "2025-06-18", capabilities: ${capabilities}, serverInfo: { name: "n", version: "1" } },
+        "tools/list": { tools: [{ name: "t", inputSchema: { type: "object" } }] }, "tools/call": { content: [] },
+      }[method] ?? {};
+      if (id !== undefined) say({ id, result });
+    });`);
+}
+
+test("on_log hears a server that can log, log_to_stderr writes it to the log; without the capability nothing is heard", async (t) => {
+  const p = await open(t);
+  const turn = [calls([["n__t", {}]]), says("done")];
+  p.script(...turn, ...turn, ...turn);
+  const { runLua } = await import("../support/run-script.ts");
+  const { log, result, error } = await runLua(`local agent = require("agent")
+    local function server(code) return {{name = "n", command = NODE, args = {"-e", code}}} end
+    local heard = {}
+    local function hear(ev) heard[#heard + 1] = ev end
+    agent.run{prompt = "go", mcp_servers = server(${talking("{ tools: {}, logging: {} }")}), on_log = hear, log_to_stderr = true}
+    agent.run{prompt = "go", mcp_servers = server(${talking("{ tools: {} }")}), on_log = hear}
+    agent.run{prompt = "go", mcp_servers = server(${talking("{ tools: {}, logging: {} }")}), log_to_stderr = true}
+    return heard`, {
+    globals: { NODE: process.execPath }, env: { ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: p.url, PATH: process.env["PATH"] ?? "" },
+  });
+  assert.equal(error, undefined);
+  assert.deepEqual(result?.value, [{ type: "log", server: "n", level: "warning", logger: "l", data: `{"n":1}` }]);
+  const lines = log.filter(({ target, msg }) => target === "mcp" && msg === `{"n":1}`);
+  assert.deepEqual(lines.map(({ level }) => level), ["warn"]);
+});
+
 test("in restricted mode a tool of a server needs its mcp grant", async (t) => {
   const p = await open(t);
   p.script(calls([["e__echo", { message: "a" }], ["e__get-env", {}]]), says("done"));
