@@ -23,10 +23,22 @@ export async function writeUntilKilled(kv: KvStore, run: string): Promise<void> 
     for (;;) {
       const n = next++;
       await kv.set(run, `k${n}`, valueOf(n), CALL);
-      // At once and blocking: a line that is out was acknowledged before it.
-      writeSync(STDOUT, `${n}\n`);
+      say(`${n}\n`);
     }
   }));
+}
+
+/** At once: a line that is out was acknowledged before it. Other threads of the program make the pipe non-blocking. */
+function say(line: string): void {
+  for (;;) {
+    try {
+      writeSync(STDOUT, line);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
 }
 
 export interface KvCrashRound {

@@ -2,7 +2,6 @@
  * Real shells on a real machine. Whether a process is gone is asked from the system, by its id.
  */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -36,7 +35,7 @@ test("a command whose output cannot be read is ended: wait error: …", async (t
   const start = runner.start.bind(runner);
   runner.start = async (...given) => {
     const child = await start(...given);
-    await until(() => existsSync(join(root, "pid")));
+    await pidIn(join(root, "pid"));
     // what a failing disk or pipe gives to the stream
     child.stdout?.destroy(Object.assign(new Error("read EIO"), { code: "EIO", errno: -5 }));
     return child;
