@@ -19,11 +19,13 @@ export interface BusEvent {
 export interface HandlerOptions {
   /** Where it runs; default `handler`, where it never blocks the script. */ readonly isle?: "main" | "handler";
   /** Milliseconds one event may take. */ readonly timeoutMs?: number;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
 /** How long to wait for a peer. */
 export interface MeshOptions {
   /** Milliseconds. */ readonly timeoutMs?: number;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
 /** How a request is sent. */
@@ -37,6 +39,7 @@ export interface HttpOptions {
   /** Default true. */ readonly decompress?: boolean;
   /** Give the body to `on_data` as it comes. */ readonly stream?: boolean;
   /** Gets each event or chunk; `return false` stops. */ readonly onData?: (data: string, event: SseEvent) => unknown;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
 /** The answer of a server. */
@@ -63,6 +66,7 @@ export interface ShOptions {
   /** Bytes of each stream; default 10 MiB. */ readonly maxOutput?: number;
   /** Arguments; then no shell is used. */ readonly args?: readonly string[];
   /** Leave it running; needs the grant `run:detach`. */ readonly detach?: boolean;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
 /** How a command ended. */
@@ -104,6 +108,7 @@ export interface McpConnectOptions {
   /** Variables to add. */ readonly env?: Readonly<Record<string, string>>;
   /** Milliseconds of one round trip. Default 30,000. */ readonly timeoutMs?: number;
   /** Set one to false to withhold it: `sampling`, `roots`, `elicitation`. */ readonly capabilities?: Readonly<Record<string, unknown>>;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
 /** How a server is reached. */
@@ -114,12 +119,14 @@ export interface McpHttpOptions {
   /** Send `__ab_obs` with every call. Default false. */ readonly traceContext?: boolean;
   /** Milliseconds of one round trip. Default 30,000. */ readonly timeoutMs?: number;
   /** Set one to false to withhold it: `sampling`, `roots`, `elicitation`. */ readonly capabilities?: Readonly<Record<string, unknown>>;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
 /** How a tool is called. */
 export interface McpCallOptions {
   /** Milliseconds, then the server is told to stop. */ readonly timeoutMs?: number;
   /** Gets the id of the request, for `mcp.cancel`. */ readonly onId?: (id: number) => unknown;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
 /** An answer without content. */
@@ -312,6 +319,7 @@ export interface StoreToolOptions {
   /** Names without prefix; default all. */ readonly allowed?: readonly string[];
   /** Default `sql_`, `kv_` or `ts_`. */ readonly prefix?: string;
   /** kv: the one namespace that the tools use; a model cannot name another. */ readonly nsLock?: string;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
 /** Which rows of a series, and how they are summed up. */
@@ -323,6 +331,7 @@ export interface SeriesQuery {
   /** With `agg`: one row for each stretch of so many milliseconds. */ readonly bucketMs?: number;
   /** Rows at most. */ readonly limit?: number;
   /** Rows to leave out first. */ readonly offset?: number;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
 /** A row of a series. */
@@ -337,6 +346,7 @@ export interface SeriesRow {
 export interface TaskOptions {
   /** For logs. */ readonly name?: string;
   /** All are alike: `coroutine.yield(ms)` sleeps. */ readonly driver?: "async_fn" | "async" | "coroutine";
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
 /** A task, seen from outside. */
@@ -391,6 +401,7 @@ export interface AgentOptions {
   /** After connect errors, 408, 429 and 5xx. Default 2. */ readonly retries?: number;
   /** Seconds of one tool. */ readonly toolTimeout?: number;
   /** Then it is cut. Default 200,000. */ readonly maxToolResultChars?: number;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
 /** A piece of an answer. */

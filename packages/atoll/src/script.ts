@@ -117,23 +117,23 @@ export declare const mcp: {
   /** Tells a server that the roots changed; a failure is only a warning. */
   notifyRootsListChanged(server: string): Promise<void>;
   /** Hears of the progress of calls. */
-  onProgress(server: string, handler: (event: McpProgress) => unknown): Promise<void>;
+  onProgress(...args: [server: string, handler: ((event: McpProgress) => unknown) | undefined] | [handler: ((event: McpProgress) => unknown) | undefined]): Promise<void>;
   /** Hears the log of a server; otherwise it goes to the log. */
-  onLog(server: string, handler: (event: McpLog) => unknown): Promise<void>;
+  onLog(...args: [server: string, handler: ((event: McpLog) => unknown) | undefined] | [handler: ((event: McpLog) => unknown) | undefined]): Promise<void>;
   /** Hears that a subscribed resource changed. */
-  onResourceUpdate(server: string, handler: (event: McpResourceUpdate) => unknown): Promise<void>;
+  onResourceUpdate(...args: [server: string, handler: ((event: McpResourceUpdate) => unknown) | undefined] | [handler: ((event: McpResourceUpdate) => unknown) | undefined]): Promise<void>;
   /** Hears that the resources of a server changed. */
-  onResourcesListChanged(server: string, handler: (event: McpListChanged) => unknown): Promise<void>;
+  onResourcesListChanged(...args: [server: string, handler: ((event: McpListChanged) => unknown) | undefined] | [handler: ((event: McpListChanged) => unknown) | undefined]): Promise<void>;
   /** Hears that the tools of a server changed. */
-  onToolsListChanged(server: string, handler: (event: McpListChanged) => unknown): Promise<void>;
+  onToolsListChanged(...args: [server: string, handler: ((event: McpListChanged) => unknown) | undefined] | [handler: ((event: McpListChanged) => unknown) | undefined]): Promise<void>;
   /** Hears that the prompts of a server changed. */
-  onPromptsListChanged(server: string, handler: (event: McpListChanged) => unknown): Promise<void>;
+  onPromptsListChanged(...args: [server: string, handler: ((event: McpListChanged) => unknown) | undefined] | [handler: ((event: McpListChanged) => unknown) | undefined]): Promise<void>;
   /** Answers a server that asks for a model. */
-  setSamplingHandler(server: string, handler: (server: string, paramsJson: string) => Awaitable<McpSample | undefined>): Promise<void>;
+  setSamplingHandler(...args: [server: string, handler: ((server: string, paramsJson: string) => Awaitable<McpSample | undefined>) | undefined] | [handler: ((server: string, paramsJson: string) => Awaitable<McpSample | undefined>) | undefined]): Promise<void>;
   /** Answers a server that asks for the roots. */
-  setRootsHandler(server: string, handler: (server: string) => Awaitable<readonly McpRoot[]>): Promise<void>;
+  setRootsHandler(...args: [server: string, handler: ((server: string) => Awaitable<readonly McpRoot[]>) | undefined] | [handler: ((server: string) => Awaitable<readonly McpRoot[]>) | undefined]): Promise<void>;
   /** Answers a server that asks the user. */
-  setElicitationHandler(server: string, handler: (server: string, message: string, schemaJson: string) => Awaitable<McpElicited>): Promise<void>;
+  setElicitationHandler(...args: [server: string, handler: ((server: string, message: string, schemaJson: string) => Awaitable<McpElicited>) | undefined] | [handler: ((server: string, message: string, schemaJson: string) => Awaitable<McpElicited>) | undefined]): Promise<void>;
   /** Closes a server; an unknown name is fine. */
   disconnect(server: string): Promise<void>;
 };
@@ -299,6 +299,8 @@ export declare const std: {
     exec(sql: string, params?: readonly SqlValue[]): Promise<SqlChange>;
     /** Registers the store as tools (query, exec) and gives their names. */
     registerTools(opts?: StoreToolOptions): readonly string[];
+    /** NULL in rows and parameters. */
+    readonly null: null;
   };
   /** Values under keys, in namespaces. */
   kv: {
@@ -327,13 +329,17 @@ export declare const std: {
   /** Tasks that run side by side in one isle, each until it waits. */
   task: {
     /** Starts a task. */
-    spawn(fn: () => unknown, opts?: TaskOptions): TaskHandle;
+    spawn<T>(fn: (scope: { readonly signal: AbortSignal }) => Awaitable<T>, opts?: TaskOptions): TaskHandle & { cancel(): void; join(): Promise<T> };
     /** Waits; other tasks go on meanwhile. */
     sleep(ms: number): Promise<void>;
     /** Gives way to the other tasks. */
     yield(): Promise<void>;
     /** Gives way, and raises when the task was cancelled. */
     checkpoint(): Promise<void>;
+    /** A flag that says stop. */
+    cancelToken(): { readonly signal: AbortSignal; cancel(): void; isCancelled(): boolean; check(): void };
+    /** Runs a function with a deadline; past it, it is ended with all its tasks. */
+    withTimeout<T>(ms: number, fn: (scope: { readonly signal: AbortSignal }) => Awaitable<T>, opts?: { readonly graceMs?: number }): Promise<T>;
   };
 };
 
@@ -347,5 +353,15 @@ export declare const block: {
   /** Aborted when the run is told to end. */
   readonly signal: AbortSignal;
   /** Who asks. */
-  readonly trace: { readonly trace_id: string; readonly span_id?: string; readonly run_id: string; readonly agent_id: string; readonly agent_name: string };
+  readonly trace: { readonly trace_id: string; readonly run_id: string; readonly agent_id: string; readonly agent_name: string };
+  /** Ends the run in order, with that exit code. */
+  exit(code?: number): Promise<never>;
 };
+
+/** What bridges throw. */
+export declare class BlockError extends Error {
+  readonly code: string;
+  readonly retry: "never" | "later" | "elsewhere";
+  readonly retry_after_ms?: number;
+  readonly facts: Readonly<Record<string, unknown>>;
+}

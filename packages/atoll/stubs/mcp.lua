@@ -290,56 +290,65 @@ function mcp.notify_roots_list_changed(server) end
 
 ---Hears of the progress of calls.
 ---@async
----@param server string Name that `connect` gave it.
----@param handler fun(event: McpProgress): any Runs in this isle; may wait.
+---@param server string Name that `connect` gave it; when it is left out, all servers.
+---@param handler? fun(event: McpProgress): any Runs in this isle; may wait. Nil ends what was set.
+---@overload fun(handler: fun(event: McpProgress): any?)
 function mcp.on_progress(server, handler) end
 
 ---Hears the log of a server; otherwise it goes to the log.
 ---@async
----@param server string Name that `connect` gave it.
----@param handler fun(event: McpLog): any Runs in this isle; may wait.
+---@param server string Name that `connect` gave it; when it is left out, all servers.
+---@param handler? fun(event: McpLog): any Runs in this isle; may wait. Nil ends what was set.
+---@overload fun(handler: fun(event: McpLog): any?)
 function mcp.on_log(server, handler) end
 
 ---Hears that a subscribed resource changed.
 ---@async
----@param server string Name that `connect` gave it.
----@param handler fun(event: McpResourceUpdate): any Runs in this isle; may wait.
+---@param server string Name that `connect` gave it; when it is left out, all servers.
+---@param handler? fun(event: McpResourceUpdate): any Runs in this isle; may wait. Nil ends what was set.
+---@overload fun(handler: fun(event: McpResourceUpdate): any?)
 function mcp.on_resource_update(server, handler) end
 
 ---Hears that the resources of a server changed.
 ---@async
----@param server string Name that `connect` gave it.
----@param handler fun(event: McpListChanged): any Runs in this isle; may wait.
+---@param server string Name that `connect` gave it; when it is left out, all servers.
+---@param handler? fun(event: McpListChanged): any Runs in this isle; may wait. Nil ends what was set.
+---@overload fun(handler: fun(event: McpListChanged): any?)
 function mcp.on_resources_list_changed(server, handler) end
 
 ---Hears that the tools of a server changed.
 ---@async
----@param server string Name that `connect` gave it.
----@param handler fun(event: McpListChanged): any Runs in this isle; may wait.
+---@param server string Name that `connect` gave it; when it is left out, all servers.
+---@param handler? fun(event: McpListChanged): any Runs in this isle; may wait. Nil ends what was set.
+---@overload fun(handler: fun(event: McpListChanged): any?)
 function mcp.on_tools_list_changed(server, handler) end
 
 ---Hears that the prompts of a server changed.
 ---@async
----@param server string Name that `connect` gave it.
----@param handler fun(event: McpListChanged): any Runs in this isle; may wait.
+---@param server string Name that `connect` gave it; when it is left out, all servers.
+---@param handler? fun(event: McpListChanged): any Runs in this isle; may wait. Nil ends what was set.
+---@overload fun(handler: fun(event: McpListChanged): any?)
 function mcp.on_prompts_list_changed(server, handler) end
 
 ---Answers a server that asks for a model.
 ---@async
----@param server string Name that `connect` gave it.
----@param handler fun(server: string, params_json: string): McpSample? Runs in this isle; may wait.
+---@param server string Name that `connect` gave it; when it is left out, all servers.
+---@param handler? fun(server: string, params_json: string): McpSample? Runs in this isle; may wait. Nil ends what was set.
+---@overload fun(handler: fun(server: string, params_json: string): McpSample??)
 function mcp.set_sampling_handler(server, handler) end
 
 ---Answers a server that asks for the roots.
 ---@async
----@param server string Name that `connect` gave it.
----@param handler fun(server: string): McpRoot[] Runs in this isle; may wait.
+---@param server string Name that `connect` gave it; when it is left out, all servers.
+---@param handler? fun(server: string): McpRoot[] Runs in this isle; may wait. Nil ends what was set.
+---@overload fun(handler: fun(server: string): McpRoot[]?)
 function mcp.set_roots_handler(server, handler) end
 
 ---Answers a server that asks the user.
 ---@async
----@param server string Name that `connect` gave it.
----@param handler fun(server: string, message: string, schema_json: string): McpElicited Runs in this isle; may wait.
+---@param server string Name that `connect` gave it; when it is left out, all servers.
+---@param handler? fun(server: string, message: string, schema_json: string): McpElicited Runs in this isle; may wait. Nil ends what was set.
+---@overload fun(handler: fun(server: string, message: string, schema_json: string): McpElicited?)
 function mcp.set_elicitation_handler(server, handler) end
 
 ---Closes a server; an unknown name is fine.

@@ -48,9 +48,15 @@ function writeFunction(f: ApiFunction, self: string): string {
     ...(waits ? ["---@async"] : []),
     ...params.map((p) => `---@param ${p.rest ? "..." : p.name + (p.optional ? "?" : "")} ${toCats(p.type)} ${f.params[p.name] ?? ""}`.trimEnd()),
     ...results.map((r) => `---@return ${writeResult(r)}`),
+    ...(isHearing(params) ? [`---@overload fun(handler: ${toCats(params[1]?.type as Type)}?)`] : []),
   ];
   const shown = params.map((p) => (p.rest ? "..." : KEYWORDS.has(p.name) ? `${p.name}_` : p.name)).join(", ");
   return `${lines.join("\n")}\nfunction ${self === "" ? name : `${self}:${name}`}(${shown}) end\n`;
+}
+
+/** Functions that take a handler of one server, or of all. */
+function isHearing([server, handler]: readonly Param[]): boolean {
+  return server?.name === "server" && handler?.name === "handler";
 }
 
 const KEYWORDS = new Set(["function", "end", "repeat", "until", "local"]);

@@ -15,6 +15,9 @@ left out, or nil; \`json\` = plain data; \`{[string]: T}\` = a table with names 
 argument raises \`<fn>: argument #n must be a <type>, got <type>\`, code \`script.argument\`; what no grant covers raises
 \`grant.denied\`. An error is an object: \`tostring(e)\` gives its text, \`e.code\` its code ([errors](errors.md)).
 
+In JavaScript and TypeScript names of functions and options are in camelCase, and every table of options may have a
+\`signal\`; fields of results keep their names, and null is \`null\`. \`block\`, \`BlockError\` and \`bus.onModule\` are there only.
+
 `;
 
 export function writePage(modules: readonly ApiModule[]): string {

@@ -45,12 +45,23 @@ export declare const block: {
   /** Aborted when the run is told to end. */
   readonly signal: AbortSignal;
   /** Who asks. */
-  readonly trace: { readonly trace_id: string; readonly span_id?: string; readonly run_id: string; readonly agent_id: string; readonly agent_name: string };
+  readonly trace: { readonly trace_id: string; readonly run_id: string; readonly agent_id: string; readonly agent_name: string };
+  /** Ends the run in order, with that exit code. */
+  exit(code?: number): Promise<never>;
 };
+
+/** What bridges throw. */
+export declare class BlockError extends Error {
+  readonly code: string;
+  readonly retry: "never" | "later" | "elsewhere";
+  readonly retry_after_ms?: number;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
 `;
 
 /** What only JavaScript has. */
 const ONLY_JS: Readonly<Record<string, readonly string[]>> = {
+  "std.sql": ["  /** NULL in rows and parameters. */", "  readonly null: null;"],
   bus: [
     "  /** Loads a handler, the default export of a module, in the handler isle. */",
     "  onModule(kind: string, module: string, opts?: { readonly timeoutMs?: number }): Promise<void>;",
@@ -78,6 +89,7 @@ function writeShape(s: ApiShape, camel: boolean): string {
     const name = camel ? toCamel(field.name) : field.name;
     return `  /** ${doc} */ readonly ${name}${field.optional ? "?" : ""}: ${toTs(field.type)};\n`;
   });
+  if (camel) fields.push("  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;\n");
   const methods = s.methods.map((f) => `  /** ${f.doc} */ ${writeMethod(f)};\n`);
   return `/** ${s.doc} */\nexport interface ${s.name} {\n${[...fields, ...methods].join("")}}\n`;
 }
@@ -86,10 +98,14 @@ function writeMethod(f: ApiFunction): string {
   const { name, params, results, waits } = readSignature(f.signature);
   const result = writeResults(results);
   const shown = toCamel(name.slice(name.lastIndexOf(".") + 1));
+  const [server, handler] = params;
+  if (server?.name === "server" && handler?.name === "handler") {
+    const fn = `handler: (${toTs(handler.type)}) | undefined`;
+    return `${shown}(...args: [server: string, ${fn}] | [${fn}]): Promise<void>`;
+  }
   return `${shown}(${writeParams(params)}): ${waits ? `Promise<${result}>` : result}`;
 }
 
-/** An optional parameter before a needed one may be undefined. */
 function writeParams(params: readonly Param[]): string {
   return params.map((p) => {
     const type = toTs(p.type);

@@ -16,8 +16,11 @@ function asks(
 }
 
 function hears(name: string, handler: string, doc: string, example: string): ApiFunction {
-  return fn(`~mcp.${name}(server: string, handler: ${handler})`, doc, {
-    params: { server: SERVER, handler: "Runs in this isle; may wait." }, before: DEMO, example,
+  return fn(`~mcp.${name}(server: string, handler: (${handler})?)`, doc, {
+    params: {
+      server: "Name that `connect` gave it; when it is left out, all servers.",
+      handler: "Runs in this isle; may wait. Nil ends what was set.",
+    }, before: DEMO, example,
   });
 }
 

@@ -1,6 +1,7 @@
 /** `std.task`: tasks of the script, side by side. */
 import { apiModule, fn, shape } from "../declare.ts";
 
+const BODY = "(scope: { readonly signal: AbortSignal }) => Awaitable<T>";
 const CANCELLED = "task.cancelled";
 
 export const task = apiModule("std.task", "Tasks that run side by side in one isle, each until it waits.", {
@@ -8,6 +9,7 @@ export const task = apiModule("std.task", "Tasks that run side by side in one is
     fn("std.task.spawn(fn: fn() -> any, opts: TaskOptions?) -> TaskHandle", "Starts a task.", {
       params: { fn: "What it does.", opts: "`name` and `driver`." },
       example: `local handle = std.task.spawn(function() return 1 + 1 end)\nprint(handle:join())`,
+      js: `spawn<T>(fn: ${BODY}, opts?: TaskOptions): TaskHandle & { cancel(): void; join(): Promise<T> }`,
     }),
     fn("~std.task.sleep(ms: number)", "Waits; other tasks go on meanwhile.", {
       params: { ms: "Milliseconds." }, errors: CANCELLED, example: `std.task.sleep(10)`,
@@ -20,7 +22,8 @@ export const task = apiModule("std.task", "Tasks that run side by side in one is
       example: `std.task.spawn(function() print(std.task.current().id) end):join()`, js: "",
     }),
     fn("std.task.cancel_token() -> CancelToken", "A flag that says stop.", {
-      example: `local token = std.task.cancel_token()\ntoken:cancel()`, js: "",
+      example: `local token = std.task.cancel_token()\ntoken:cancel()`,
+      js: "cancelToken(): { readonly signal: AbortSignal; cancel(): void; isCancelled(): boolean; check(): void }",
     }),
     fn("~std.task.scope(name: string | fn(scope: TaskScope) -> any, fn: (fn(scope: TaskScope) -> any)?) -> any",
       "Runs a function and waits for all tasks it started; an error in it cancels them.", {
@@ -31,7 +34,7 @@ export const task = apiModule("std.task", "Tasks that run side by side in one is
       "Runs a function with a deadline; past it, it is ended with all its tasks.", {
         params: { ms: "Milliseconds.", fn: "Gets a scope.", opts: "`grace_ms`: what its tasks get to clean up." },
         errors: `task.timeout ${CANCELLED}`, example: `local v = std.task.with_timeout(5000, function() return "in time" end)`,
-        js: "",
+        js: `withTimeout<T>(ms: number, fn: ${BODY}, opts?: { readonly graceMs?: number }): Promise<T>`,
       }),
   ],
   shapes: [
