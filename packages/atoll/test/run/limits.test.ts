@@ -5,7 +5,7 @@ import { place, runScript } from "../support/cli.ts";
 
 test("--timeout ends the run after so many seconds, exit 124", async (t) => {
   const at = place(t);
-  for (const [args, env] of [[["--timeout", "0.2"], {}], [[], { ATOLL_WALL_MS_MAX: "200" }]] as const) {
+  for (const [args, env] of [[["--timeout", "1.5"], {}], [[], { ATOLL_WALL_MS_MAX: "1500" }]] as const) {
     const { code, stdout, stderr } = await runScript(at, "print('begun') while true do end", args, { env });
     assert.deepEqual([code, stdout], [124, "begun\n"]);
     assert.match(stderr, /^atoll: limit error: /m);
