@@ -1,5 +1,5 @@
 /** What the MCP room asks of the block around it. */
-import type { BlockLimits, Clock, Ids, Json, LogLevel } from "@atoll-run/core";
+import type { BlockLimits, Clock, Ids, Json, LogLevel, TraceContext } from "@atoll-run/core";
 import type { HttpClient } from "../bridges/http/client.ts";
 import type { ChildRunner } from "../children/runner.ts";
 import type { Gate } from "../grants/create-gate.ts";
@@ -26,7 +26,10 @@ export interface McpParts {
   /** What servers are told of us. */
   readonly version: string;
   readonly guard?: McpGuard | undefined;
-  log(level: LogLevel, target: string, msg: string, fields?: Record<string, unknown>): void;
+  /** `trace`: who asks; default the run. */
+  log(
+    ...line: [level: LogLevel, target: string, msg: string, fields?: Record<string, unknown>, trace?: TraceContext]
+  ): void;
   /** A value that must not be seen in logs, events and errors. */
   secret(value: string): void;
   state(fact: { readonly server: string; readonly state: "up" | "down" }): void;

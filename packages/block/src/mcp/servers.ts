@@ -107,7 +107,7 @@ export class McpServers implements Mcp {
       if (answer !== undefined) return toToolResult(answer as Message);
     }
     const params = { name: tool, ...this.#traced(spec, given, call.trace ?? emptyTrace()) };
-    this.#observe("mcp_call", { server, tool });
+    this.#observe("mcp_call", { server, tool }, call.trace);
     let ok = false;
     try {
       const asked = { op: "call_tool", what: tool, grant: tool, method: "tools/call", params, call } as const;
@@ -115,7 +115,7 @@ export class McpServers implements Mcp {
       ok = result["isError"] !== true;
       return toToolResult(result);
     } finally {
-      this.#observe("mcp_result", { server, tool, ok });
+      this.#observe("mcp_result", { server, tool, ok }, call.trace);
     }
   }
 
@@ -131,8 +131,8 @@ export class McpServers implements Mcp {
     };
   }
 
-  #observe(event: "mcp_call" | "mcp_result", fields: Record<string, unknown>): void {
-    this.#parts.log("info", "lua", event, { prefix: "ab.obs", event, component: "mcp", ...fields });
+  #observe(event: "mcp_call" | "mcp_result", fields: Record<string, unknown>, trace?: TraceContext): void {
+    this.#parts.log("info", "lua", event, { prefix: "ab.obs", event, component: "mcp", ...fields }, trace);
   }
 
   cancel(server: string, id: number): boolean {

@@ -26,6 +26,7 @@ import type { McpParts } from "../mcp/parts.ts";
 import type { Resolver } from "../bridges/http/client.ts";
 import { createGate } from "../grants/create-gate.ts";
 import type { FromThread, Role } from "../isle/thread/protocol.ts";
+import { readDumpMode } from "../observe/dump-mode.ts";
 import { observeModels } from "../observe/model-calls.ts";
 import { OBS } from "../observe/obs-events.ts";
 import type { Telemetry } from "../observe/telemetry.ts";
@@ -133,7 +134,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     ...http.ops, ...mcp.ops, ...agent.ops, ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),
     ...stdioOps({ stderr: (bytes) => sinks.stderr(bytes, "main") }), ...moduleOps({ gate, clock: parts.clock, dirs: searchDirs(parts, p) }, p.limits),
     ...scriptModuleOps({ gate, clock: parts.clock, dirs: searchDirs(parts, p) }, p.limits),
-    ...stdlibOps({ variable: (name) => env.all()[name] }),
+    ...stdlibOps({ variable: (name) => env.all()[name], dumps: () => readDumpMode(env.all()).mode !== "off" }),
     "os.exit": ([code], call) => {
       links.exit(Number(code ?? 0), call.isle);
       return new Promise(() => undefined);
@@ -176,7 +177,7 @@ function openMcp(
   return lazyMcp({
     ...parts, projectRoot: p.projectRoot, version: manifest.version,
     ...(guard === undefined ? {} : { guard: (asked) => askGuard(guard, asked) }),
-    log: (level, target, msg, fields) => links.log(level === "trace" ? "debug" : level, target, msg, fields),
+    log: (level, ...line) => links.log(level === "trace" ? "debug" : level, ...line),
     secret: (value) => links.secret(value), state: (fact) => links.emit("mcp:state", fact),
     release: (role, ref) => links.release(role, ref),
   }, { ...p.limits, mcpMs: config.mcpTimeoutMs ?? p.limits.mcpMs });

@@ -7,15 +7,16 @@ import type { Ops } from "../bridges/op.ts";
 export interface StdlibParts {
   /** A variable of the block's environment, as it is now. */
   readonly variable: (name: string) => string | undefined;
+  /** Are model calls logged, and with them the steps of compile_loop? */
+  readonly dumps: () => boolean;
 }
 
 /** `compile_loop.settings()` → `{temperature?, dumps}`. */
-export function stdlibOps({ variable }: StdlibParts): Ops {
+export function stdlibOps({ variable, dumps }: StdlibParts): Ops {
   return {
     "compile_loop.settings": () => {
       const temperature = Number.parseFloat(variable("COMPILE_LOOP_LLM_TEMPERATURE") ?? "");
-      const dump = variable("ATOLL_LLM_DUMP") ?? variable("AGENT_BLOCK_LLM_DUMP");
-      return { ...(Number.isFinite(temperature) ? { temperature } : {}), dumps: dump === "meta" || dump === "full" };
+      return { ...(Number.isFinite(temperature) ? { temperature } : {}), dumps: dumps() };
     },
   };
 }

@@ -1,11 +1,14 @@
 /** What a run tells its log (spec: block 9). */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { Json, LogEvent, Mesh } from "@atoll-run/core";
+import { until } from "@atoll-run/testkit";
 import { readDumpMode } from "../../src/observe/dump-mode.ts";
 import { json, provider } from "../agent/provider.ts";
 import { type ScriptEnd, runLua, startLua } from "../support/run-script.ts";
 
+const DEMO_MCP = fileURLToPath(new URL("../script-api/demo-mcp.ts", import.meta.url));
 const TRACE = { trace_id: "t-1", run_id: "r 1", agent_id: "a=1", agent_name: "" };
 const WHO = `trace_id=t-1 run_id="r 1" agent_id="a=1" agent_name=""`;
 
@@ -117,6 +120,25 @@ test("the trace of a peer's request goes on in the log, in requests and to furth
   assert.match(String(sent[0]?.headers["traceparent"]), new RegExp(`^00-${theirs.trace_id}-[0-9a-f]{16}-01$`));
   assert.equal(sent[0]?.headers["x-run-id"], "r2");
   assert.deepEqual(asked, [{ __ab_obs: theirs }]);
+});
+
+test("calls of MCP tools tell of themselves, in the trace of the event that makes them", async () => {
+  const { mesh, ask } = peer();
+  const theirs = { trace_id: "t-2", run_id: "", agent_id: "", agent_name: "" };
+  const run = startLua(`
+    mcp.connect("demo", "node", {"${DEMO_MCP}"})
+    mesh.on(function() return mcp.call("demo", "echo", {token = "no"}).ok end)
+    bus.serve()
+  `, { mesh, trace: TRACE });
+  await run.run.ready;
+  await until(() => run.run.stats().open_calls > 0 && (run.run as { serving?: boolean }).serving === true, { withinMs: 20_000 });
+  await ask({ __ab_obs: theirs });
+  await run.run.stop();
+  const who = `trace_id=t-2 run_id="" agent_id="" agent_name=""`;
+  assert.deepEqual(obs(run), [
+    `prefix=ab.obs event=mcp_call component=mcp ${who} server=demo tool=echo`,
+    `prefix=ab.obs event=mcp_result component=mcp ${who} server=demo tool=echo ok=true`,
+  ]);
 });
 
 const KEY = "sk-key-0123456789";
