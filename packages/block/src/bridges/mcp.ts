@@ -48,17 +48,19 @@ export function mcpOps(parts: McpOpParts): McpOps {
         await servers.disconnect(text(server));
         return undefined;
       },
-      "mcp.call": told(async ([server, tool, args, opts], call) => callTool(servers, { server, tool, args, opts }, call)),
+      "mcp.call": told((args, call) => callTool(servers, args, call)),
       ...listings(servers), ...resources(servers),
       "mcp.get_prompt": told(async ([server, prompt, args], call) =>
         servers.getPrompt(text(server), text(prompt), json(args), options(call))),
       "mcp.complete": told(async ([server, ref, arg, value], call) => {
-        const what = { ref: JSON.parse(String(ref ?? "null")) as unknown, arg: text(arg), value: text(value) };
+        const parsed: unknown = JSON.parse(String(ref ?? "null"));
+        const what = { ref: parsed, arg: text(arg), value: text(value) };
         const { values, total, hasMore } = await servers.complete(text(server), what, options(call));
         return { values, total, has_more: hasMore };
       }),
-      "mcp.ping": told(async ([server], call) => ({ latency_ms: await servers.ping(text(server), options(call)) })),
-      "mcp.server_info": told(([server]) => Promise.resolve({ server_info: servers.serverInfo(text(server)) })),
+      "mcp.ping": told(async ([server], call) =>
+        ({ latency_ms: await servers.ping(text(server), options(call)) })),
+      "mcp.server_info": told(async ([server]) => ({ server_info: servers.serverInfo(text(server)) })),
       "mcp.cancel": warning("cancel", async ([server, id], call) => {
         if (servers.cancel(text(server), Number(id))) return;
         call.log("warn", "mcp", `mcp cancel: no request ${String(id)} is under way on '${text(server)}'`);
@@ -110,7 +112,7 @@ function warning(name: string, make: (args: readonly Value[], call: OpCall) => P
 }
 
 async function callTool(
-  servers: Mcp, { server, tool, args, opts }: Readonly<Record<"server" | "tool" | "args" | "opts", Value>>, call: OpCall,
+  servers: Mcp, [server, tool, args, opts]: readonly Value[], call: OpCall,
 ): Promise<object> {
   const fields = readFields("mcp.call: opts", opts);
   const onId = fields["on_id"];
@@ -127,12 +129,14 @@ async function callTool(
 
 function listings(servers: Mcp): Ops {
   return {
-    "mcp.list_tools": told(async ([server], call) => ({ tools: await servers.listTools(text(server), options(call)) })),
+    "mcp.list_tools": told(async ([server], call) =>
+      ({ tools: await servers.listTools(text(server), options(call)) })),
     "mcp.list_resources": told(async ([server], call) =>
       ({ resources: await servers.listResources(text(server), options(call)) })),
     "mcp.list_resource_templates": told(async ([server], call) =>
       ({ resource_templates: await servers.listResourceTemplates(text(server), options(call)) })),
-    "mcp.list_prompts": told(async ([server], call) => ({ prompts: await servers.listPrompts(text(server), options(call)) })),
+    "mcp.list_prompts": told(async ([server], call) =>
+      ({ prompts: await servers.listPrompts(text(server), options(call)) })),
   };
 }
 
@@ -157,8 +161,9 @@ function readStdio(name: string, command: string, o: { args: Value; opts: Value 
   const fields = readFields("mcp.connect: opts", o.opts);
   const where = (field: string): string => `mcp.connect: opts.${field}`;
   return {
-    name, command, args: readList("mcp.connect: argument #3", o.args), cwd: readText(where("cwd"), fields["cwd"]),
-    env: readTexts(where("env"), fields["env"]), ...readCommon(where, fields),
+    name, command, args: readList("mcp.connect: argument #3", o.args),
+    cwd: readText(where("cwd"), fields["cwd"]), env: readTexts(where("env"), fields["env"]),
+    ...readCommon(where, fields),
   };
 }
 
@@ -166,9 +171,11 @@ function readHttp(name: string, url: string, opts: Value): McpServerSpec {
   const fields = readFields("mcp.connect_http: opts", opts);
   const where = (field: string): string => `mcp.connect_http: opts.${field}`;
   const transport = readText(where("transport"), fields["transport"]) ?? "http";
-  if (transport !== "http" && transport !== "sse") wrongType(where("transport"), `"http" or "sse"`, transport);
+  if (transport !== "http" && transport !== "sse") {
+    return wrongType(where("transport"), `"http" or "sse"`, transport);
+  }
   return {
-    name, url, authHeader: readText(where("auth_header"), fields["auth_header"]), transport: transport as "http" | "sse",
+    name, url, authHeader: readText(where("auth_header"), fields["auth_header"]), transport,
     headers: readTexts(where("headers"), fields["headers"]), ...readCommon(where, fields),
   };
 }
@@ -199,13 +206,17 @@ function readList(where: string, value: Value): readonly string[] {
   if (value === undefined || value === null) return [];
   if (typeof value === "object" && !Array.isArray(value) && Object.keys(value).length === 0) return [];
   if (!Array.isArray(value)) return wrongType(where, "list", value);
-  return value.map((item: Value, at) => readText(`${where}[${at + 1}]`, item) ?? wrongType(`${where}[${at + 1}]`, "string", item));
+  return value.map((item: Value, i) => readItem(`${where}[${i + 1}]`, item));
 }
 
 function readTexts(where: string, value: Value): Readonly<Record<string, string>> | undefined {
   if (value === undefined || value === null) return undefined;
-  return Object.fromEntries(Object.entries(readFields(where, value)).map(([name, item]) =>
-    [name, readText(`${where}.${name}`, item) ?? wrongType(`${where}.${name}`, "string", item)]));
+  const fields = Object.entries(readFields(where, value));
+  return Object.fromEntries(fields.map(([name, item]) => [name, readItem(`${where}.${name}`, item)]));
+}
+
+function readItem(where: string, item: Value): string {
+  return readText(where, item) ?? wrongType(where, "string", item);
 }
 
 // ---- functions of scripts that servers reach
@@ -264,6 +275,7 @@ function handlers({ call, ref }: { call: OpCall; ref: number }): McpHandlers {
   return {
     sampling: (server, params, o) => call.callback(ref, [server, params], o),
     roots: (server, o) => call.callback(ref, [server], o),
-    elicitation: (server, message, { schema, signal }) => call.callback(ref, [server, message, schema], { signal }),
+    elicitation: (server, message, { schema, signal }) =>
+      call.callback(ref, [server, message, schema], { signal }),
   };
 }

@@ -7,8 +7,8 @@ import { jsonKind, rpcFailed } from "./texts.ts";
 import type { McpObject, McpToolResult } from "./types.ts";
 
 /**
- * Arguments of a call: a JSON object, or its text, which keeps every number as it is written. Throws `mcp.rpc`
- * for what is none.
+ * Arguments of a call: a JSON object, or its text, which keeps every number as it is written. Throws
+ * `mcp.rpc` for what is none.
  */
 export function toArguments(what: string, server: string, args: unknown, noun = "arguments"): Message {
   let value: unknown = args ?? {};
@@ -19,8 +19,8 @@ export function toArguments(what: string, server: string, args: unknown, noun = 
     value = parseExact(written.text);
   }
   const kind = jsonKind(value);
-  if (kind !== "object") throw rpcFailed(what, server, { reason: `${noun} must be a JSON object (got ${kind})` });
-  return value as Message;
+  if (kind === "object") return value as Message;
+  throw rpcFailed(what, server, { reason: `${noun} must be a JSON object (got ${kind})` });
 }
 
 export function toToolResult({ content, isError, structuredContent }: Message): McpToolResult {

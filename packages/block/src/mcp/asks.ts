@@ -1,6 +1,6 @@
 /**
- * What servers ask of the script: a model's answer, the roots, a form. takes the request as it came; gives the
- * result as MCP has it; promises an answer to each, "method not found" where nobody answers and "decline"
+ * What servers ask of the script: a model's answer, the roots, a form. takes the request as it came; gives
+ * the result as MCP has it; promises an answer to each, "method not found" where nobody answers and "decline"
  * where nobody fills in forms; refuses a handler's answer that is none.
  */
 import type { Message } from "./pipe.ts";
@@ -26,10 +26,11 @@ export async function answerAsked(
   parts: AskParts, method: string, o: { params: Message; signal: AbortSignal },
 ): Promise<Message> {
   const what = Object.hasOwn(METHODS, method) ? METHODS[method] : undefined;
-  if (what === undefined || !parts.advertised.has(what)) throw parts.refuse("method not found", "Method not found");
+  if (what === undefined || !parts.advertised.has(what)) noAnswer(parts);
   try {
-    if (what === "sampling") return toMessage(parts, await parts.handler(what)?.(parts.server, text(o.params), o));
-    if (what === "roots") return toRoots(parts, await parts.handler(what)?.(parts.server, o));
+    const { server } = parts;
+    if (what === "sampling") return toMessage(parts, await parts.handler(what)?.(server, text(o.params), o));
+    if (what === "roots") return toRoots(parts, await parts.handler(what)?.(server, o));
     return await elicit(parts, o);
   } catch (error) {
     if (!(error instanceof Error) || o.signal.aborted) throw error;
@@ -60,7 +61,8 @@ function toMessage(parts: AskParts, reply: unknown): Message {
     throw parts.refuse("internal", "the sampling handler must return content");
   }
   return {
-    model: typeof model === "string" ? model : "unknown", role: role === "user" ? "user" : "assistant", content: block,
+    model: typeof model === "string" ? model : "unknown", role: role === "user" ? "user" : "assistant",
+    content: block,
     ...(typeof stopReason === "string" ? { stopReason } : {}),
   };
 }
@@ -80,7 +82,9 @@ function toRoots(parts: AskParts, reply: unknown): Message {
   return { roots };
 }
 
-async function elicit(parts: AskParts, { params, signal }: { params: Message; signal: AbortSignal }): Promise<Message> {
+async function elicit(
+  parts: AskParts, { params, signal }: { params: Message; signal: AbortSignal },
+): Promise<Message> {
   const handler = parts.handler("elicitation");
   if (handler === undefined || (params["mode"] ?? "form") !== "form") return { action: "decline" };
   const schema = text(params["requestedSchema"]);
@@ -91,6 +95,6 @@ async function elicit(parts: AskParts, { params, signal }: { params: Message; si
     throw parts.refuse("internal", "the elicitation handler must return action accept, decline or cancel");
   }
   if (action !== "accept") return { action };
-  if (!isTable(content)) throw parts.refuse("internal", "the elicitation handler must return content with accept");
-  return { action, content };
+  if (isTable(content)) return { action, content };
+  throw parts.refuse("internal", "the elicitation handler must return content with accept");
 }

@@ -1,6 +1,6 @@
 /**
- * The connected servers of one scope, by name. takes specs; gives links; promises that a name has one server at
- * a time, that grants and guard are asked before anything is reached, and that `close` ends all at once;
+ * The connected servers of one scope, by name. takes specs; gives links; promises that a name has one server
+ * at a time, that grants and guard are asked before anything is reached, and that `close` ends all at once;
  * refuses names that nobody connected.
  */
 import { resolve } from "node:path";
@@ -59,7 +59,8 @@ export class Connections {
 
   async open(given: McpServerSpec, o: McpCallOptions): Promise<void> {
     this.#parts.gate.mcp(given.name, "");
-    const spec = "url" in given ? await this.#admitUrl(given, o.signal) : await this.#admitProgram(given, o.signal);
+    const spec = "url" in given
+      ? await this.#admitUrl(given, o.signal) : await this.#admitProgram(given, o.signal);
     this.mustBeOpen();
     const { name } = spec;
     const old = this.#entries.get(name);

@@ -3,7 +3,9 @@
  * JavaScript would change become `JSON.rawJSON` objects, which `JSON.stringify` writes as they came.
  */
 interface ExactJson {
-  parse(text: string, revive: (key: string, value: unknown, o: { readonly source?: string }) => unknown): unknown;
+  parse(
+    text: string, revive: (key: string, value: unknown, o: { readonly source?: string }) => unknown,
+  ): unknown;
   rawJSON(text: string): unknown;
 }
 // the library of types does not know these yet

@@ -107,7 +107,9 @@ async function* whole(parts: FetchParts, reply: HttpReply): AsyncGenerator<Uint8
 }
 
 /** A stream of events passes through as it is, but not further than an event that is too large. */
-async function* events(parts: FetchParts, reply: HttpReply, { id, method }: Asked): AsyncGenerator<Uint8Array> {
+async function* events(
+  parts: FetchParts, reply: HttpReply, { id, method }: Asked,
+): AsyncGenerator<Uint8Array> {
   const decoder = new SseDecoder(parts.messageBytesMax);
   let why = "the connection ended before the answer";
   let answered = false;

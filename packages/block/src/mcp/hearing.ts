@@ -1,6 +1,6 @@
 /**
- * Who hears and answers the servers of one scope: a listener for each kind of notice and a handler for each kind
- * of question, of one server or of all; that of the one server goes first.
+ * Who hears and answers the servers of one scope: a listener for each kind of notice and a handler for each
+ * kind of question, of one server or of all; that of the one server goes first.
  */
 import { answerAsked, type Refuse } from "./asks.ts";
 import { Notices, toNotice } from "./notices.ts";

@@ -1,6 +1,6 @@
 /**
- * Bytes to lines, in bounded memory. takes chunks in any cuts; gives whole lines; promises that a line of more
- * than `bytesMax` is passed over and told with its two ends.
+ * Bytes to lines, in bounded memory. takes chunks in any cuts; gives whole lines; promises that a line of
+ * more than `bytesMax` is passed over and told with its two ends.
  */
 export type Line =
   | { readonly text: string }

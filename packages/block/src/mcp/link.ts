@@ -3,7 +3,9 @@
  * specification; promises that every wait ends with its time, its signal or the server, and that `close`
  * leaves no process and no request; refuses when the server is gone.
  */
-import { type BlockLimits, type Clock, isFault, isSecretKey, maskUrl, onAbort, Redactor, withDeadline } from "@atoll-run/core";
+import {
+  type BlockLimits, type Clock, isFault, isSecretKey, maskUrl, onAbort, Redactor, withDeadline,
+} from "@atoll-run/core";
 import type { HttpClient } from "../bridges/http/client.ts";
 import type { ChildRunner } from "../children/runner.ts";
 import { blockError } from "../errors.ts";
@@ -97,7 +99,8 @@ export class Link {
 
   async #open(capabilities: Message, signal: AbortSignal): Promise<void> {
     const { version, asked, noticed, debug } = this.#parts;
-    const pipe: Pipe = "command" in this.spec ? await this.#startChild(this.spec, signal) : this.#reach(this.spec);
+    const pipe: Pipe = "command" in this.spec
+      ? await this.#startChild(this.spec, signal) : this.#reach(this.spec);
     this.#session = new this.#sdk.Session({
       wire: this.#wire.carry(pipe), capabilities, version, asked, noticed, closed: () => this.#ended(),
       error: (error) => debug(error.message.slice(0, 300)),
@@ -112,14 +115,16 @@ export class Link {
       { command, args, cwd: cwd as string, env, stdin: "pipe", owner: "mcp" }, { signal },
     ).catch((error: unknown) => {
       if (!isFault(error) || error.code !== "sh.exec") throw error;
-      throw spawnFailed(command, String(error.facts["reason"] ?? error.message).replace(`${command}: `, ""), error);
+      const reason = String(error.facts["reason"] ?? error.message).replace(`${command}: `, "");
+      throw spawnFailed(command, reason, error);
     });
     if (signal.aborted) {
       await child.kill();
       throw signal.reason;
     }
     this.#stdio = new StdioPipe({ child, clock, warn, text: (text) => this.#wire.heardText(text) }, {
-      messageBytesMax: limits.httpBodyBytesMax, stderrBytesMax: limits.mcpStderrBytesMax, stopMs: limits.mcpStopMs,
+      messageBytesMax: limits.httpBodyBytesMax, stderrBytesMax: limits.mcpStderrBytesMax,
+      stopMs: limits.mcpStopMs,
     });
     return this.#stdio;
   }
@@ -128,7 +133,8 @@ export class Link {
     const { gate, client, limits } = this.#parts;
     const transport = spec.transport ?? "http";
     const fetch = guardedFetch({
-      gate, client, wire: this.#wire, messageBytesMax: limits.httpBodyBytesMax, oneStream: transport === "sse",
+      gate, client, wire: this.#wire, messageBytesMax: limits.httpBodyBytesMax,
+      oneStream: transport === "sse",
       failed: (error) => (this.#failure = error), streamEnded: () => void this.#wire.close(),
     });
     const bearer = spec.authHeader === undefined ? {} : { authorization: `Bearer ${spec.authHeader}` };
@@ -170,7 +176,8 @@ export class Link {
     const cancel = new AbortController();
     let id: number | undefined;
     using _ = onAbort(o.signal, (reason) => cancel.abort(reason));
-    using _late = this.#within(o.timeoutMs, () => cancel.abort(timedOut(o.what, this.spec.name, o.timeoutMs)));
+    const late = (): Error => timedOut(o.what, this.spec.name, o.timeoutMs);
+    using _late = this.#within(o.timeoutMs, () => cancel.abort(late()));
     try {
       return await this.#session.request(method, params, {
         signal: cancel.signal,
@@ -195,12 +202,14 @@ export class Link {
     const { name } = this.spec;
     if (o.signal.aborted) return o.signal.reason;
     if (isFault(error)) return error;
-    if (cancel.aborted) return isFault(cancel.reason) ? cancel.reason : rpcFailed(o.what, name, { reason: "cancelled" });
+    if (isFault(cancel.reason)) return cancel.reason;
+    if (cancel.aborted) return rpcFailed(o.what, name, { reason: "cancelled" });
     const { kind, message, rpcCode, cause } = error as RequestProblem;
     if (kind === "closed" || this.#stdio?.ending !== undefined) return this.#gone(o.what);
     if (isFault(cause)) return cause;
     const reason = kind === "other" && cause instanceof Error ? networkReason(cause) : message;
-    return rpcFailed(o.what, name, { reason: this.#unsaid(reason), rpcCode: kind === "rpc" ? rpcCode : undefined, cause });
+    const code = kind === "rpc" ? rpcCode : undefined;
+    return rpcFailed(o.what, name, { reason: this.#unsaid(reason), rpcCode: code, cause });
   }
 
   /** A bad server repeats in its errors what it was sent: keys are not told on. */

@@ -1,7 +1,7 @@
 /**
- * Notifications of one server on their way to the script. takes them as they come; gives each to its listener,
- * one at a time and in order; promises a bound and that a listener's error is a warning; refuses what comes
- * while the queue is full, and says so once until there is room again.
+ * Notifications of one server on their way to the script. takes them as they come; gives each to its
+ * listener, one at a time and in order; promises a bound and that a listener's error is a warning; refuses
+ * what comes while the queue is full, and says so once until there is room again.
  */
 import { BoundedQueue, type LogLevel } from "@atoll-run/core";
 import type { Message } from "./pipe.ts";
@@ -61,13 +61,15 @@ export class Notices {
       }
     }
     this.#working = false;
-    if (this.#dropped > 1) this.#warn(`${this.#dropped} notifications of '${this.#parts.server}' were dropped`);
+    const { server } = this.#parts;
+    if (this.#dropped > 1) this.#warn(`${this.#dropped} notifications of '${server}' were dropped`);
     this.#dropped = 0;
   }
 
   #drop(type: McpNoticeType): void {
     this.#dropped++;
-    if (this.#dropped === 1) this.#warn(`${listenerName(type)}: notification channel full, dropping notification`);
+    if (this.#dropped > 1) return;
+    this.#warn(`${listenerName(type)}: notification channel full, dropping notification`);
   }
 
   #warn(msg: string): void {
@@ -101,8 +103,10 @@ export function toNotice(server: string, method: string, params: Message): McpNo
         logger: typeof logger === "string" ? logger : "", data: JSON.stringify(data) ?? "null",
       };
     }
-    case "notifications/resources/updated":
-      return typeof params["uri"] === "string" ? { type: "resource_update", server, uri: params["uri"] } : undefined;
+    case "notifications/resources/updated": {
+      const { uri } = params;
+      return typeof uri === "string" ? { type: "resource_update", server, uri } : undefined;
+    }
     case "notifications/resources/list_changed": return { type: "resources_list_changed", server };
     case "notifications/tools/list_changed": return { type: "tools_list_changed", server };
     case "notifications/prompts/list_changed": return { type: "prompts_list_changed", server };
@@ -110,7 +114,9 @@ export function toNotice(server: string, method: string, params: Message): McpNo
   }
 }
 
-function progress(server: string, { progressToken, progress: done, total, message }: Message): McpNotice | undefined {
+function progress(
+  server: string, { progressToken, progress: done, total, message }: Message,
+): McpNotice | undefined {
   if (typeof done !== "number" || (typeof progressToken !== "string" && typeof progressToken !== "number")) {
     return undefined;
   }

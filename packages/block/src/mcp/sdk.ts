@@ -1,6 +1,6 @@
 /**
- * The one door to the MCP SDK; loaded with the first connection. takes a wire and what is asked; gives answers
- * as the server sent them, after the SDK has checked their shape; promises that every wait ends with its
+ * The one door to the MCP SDK; loaded with the first connection. takes a wire and what is asked; gives
+ * answers as the server sent them, after their shape was checked; promises that every wait ends with its
  * signal and leaves nothing behind.
  */
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -9,14 +9,14 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
   type ClientCapabilities, CompleteResultSchema, EmptyResultSchema, ErrorCode,
-  GetPromptResultSchema, ListPromptsResultSchema, ListResourcesResultSchema, ListResourceTemplatesResultSchema,
-  ListToolsResultSchema, McpError, ReadResourceResultSchema, ResultSchema,
+  GetPromptResultSchema, ListPromptsResultSchema, ListResourcesResultSchema,
+  ListResourceTemplatesResultSchema, ListToolsResultSchema, McpError, ReadResourceResultSchema, ResultSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import type { Fetch } from "./guarded-fetch.ts";
 import type { Message, Pipe } from "./pipe.ts";
 import type { Wire } from "./wire.ts";
 
-/** Answers of tools are looked at by `toolProblem`: they are many, and the SDK's schema of them is slow. */
+/** Answers of tools are looked at by `checkToolAnswer`: they are many, and the SDK's schema is slow. */
 const RESULTS = {
   "tools/call": ResultSchema, "tools/list": ListToolsResultSchema,
   "resources/list": ListResourcesResultSchema, "resources/templates/list": ListResourceTemplatesResultSchema,
@@ -28,7 +28,7 @@ export type Method = keyof typeof RESULTS;
 
 /** What went wrong with a request, in data: the SDK's own classes stay in here. */
 export class RequestProblem extends Error {
-  /** `closed`: there is no connection (any more); `rpc`: the server said so; `invalid`: an answer that is none. */
+  /** `closed`: there is no connection; `rpc`: the server said so; `invalid`: an answer that is none. */
   readonly kind: "closed" | "rpc" | "invalid" | "other";
   readonly rpcCode: number | undefined;
 
@@ -74,10 +74,13 @@ export class Session {
     this.#client = new Client({ name: "atoll", version: parts.version }, {
       capabilities: parts.capabilities as ClientCapabilities,
       // structured content is the script's to judge: no code is made from the schemas of a server
-      jsonSchemaValidator: { getValidator: () => (data) => ({ valid: true, data: data as never, errorMessage: undefined }) },
+      jsonSchemaValidator: {
+        getValidator: () => (data) => ({ valid: true, data: data as never, errorMessage: undefined }),
+      },
     });
     this.#client.removeNotificationHandler("notifications/progress");
-    this.#client.fallbackNotificationHandler = async ({ method, params }) => parts.noticed(method, params ?? {});
+    this.#client.fallbackNotificationHandler = async ({ method, params }) =>
+      parts.noticed(method, params ?? {});
     this.#client.fallbackRequestHandler = async ({ method, params }, { signal }) =>
       await parts.asked(method, (params ?? {}) as Message, signal) as Record<string, unknown>;
     Object.assign(this.#client, { onclose: parts.closed, onerror: parts.error });
@@ -118,8 +121,7 @@ export class Session {
       }));
       await asked;
       const answer = this.#wire.answer(id as number) as Message;
-      const problem = method === "tools/call" ? toolProblem(answer) : undefined;
-      if (problem !== undefined) throw new RequestProblem("invalid", `invalid answer: ${problem}`, { cause: undefined });
+      if (method === "tools/call") checkToolAnswer(answer);
       return answer;
     } catch (error) {
       throw toProblem(error);
@@ -133,12 +135,20 @@ export class Session {
   }
 }
 
-/** What is wrong with the answer of a tool; undefined when nothing is. */
-function toolProblem({ content }: Message): string | undefined {
-  if (content === undefined) return undefined;
-  if (!Array.isArray(content)) return "content: expected an array";
-  const at = content.findIndex((block: unknown) => typeof (block as { type?: unknown } | null)?.type !== "string");
-  return at < 0 ? undefined : `content.${at}: expected a block with a type`;
+function checkToolAnswer({ content }: Message): void {
+  if (content === undefined) return;
+  if (!Array.isArray(content)) throw invalid("content: expected an array");
+  const at = content.findIndex((block: { type?: unknown } | null) => typeof block?.type !== "string");
+  if (at >= 0) throw invalid(`content.${at}: expected a block with a type`);
+}
+
+function invalid(problem: string, cause?: unknown): RequestProblem {
+  return new RequestProblem("invalid", `invalid answer: ${problem}`, { cause });
+}
+
+interface ZodIssue {
+  readonly path: readonly unknown[];
+  readonly message: string;
 }
 
 function toProblem(error: unknown): RequestProblem {
@@ -150,12 +160,9 @@ function toProblem(error: unknown): RequestProblem {
     const kind = code === ErrorCode.ConnectionClosed && text === "Connection closed" ? "closed" : "rpc";
     return new RequestProblem(kind, text, { cause: error, rpcCode: code });
   }
-  const { message, issues } = error as { message?: string; issues?: readonly { path: unknown[]; message: string }[] };
-  if (issues !== undefined) {
-    const [first] = issues;
-    const text = `invalid answer: ${first?.path.join(".") ?? ""}: ${first?.message ?? ""}`;
-    return new RequestProblem("invalid", text, { cause: error });
-  }
+  const { message, issues } = error as { message?: string; issues?: readonly ZodIssue[] };
+  const first = issues?.[0];
+  if (first !== undefined) return invalid(`${first.path.join(".")}: ${first.message}`, error);
   const text = message ?? String(error);
   return new RequestProblem(text === "Not connected" ? "closed" : "other", text, { cause: error });
 }
@@ -176,7 +183,8 @@ export interface HttpPipe extends Pipe {
 export function httpPipe({ url, headers, transport, fetch }: HttpWay): HttpPipe {
   const options = { requestInit: { headers: { ...headers } }, fetch };
   if (transport === "sse") {
-    return Object.assign(new SSEClientTransport(url, options), { terminate: () => Promise.resolve() }) as unknown as HttpPipe;
+    const old = new SSEClientTransport(url, options);
+    return Object.assign(old, { terminate: () => Promise.resolve() }) as unknown as HttpPipe;
   }
   const pipe = new StreamableHTTPClientTransport(url, options);
   return Object.assign(pipe, { terminate: () => pipe.terminateSession() }) as unknown as HttpPipe;

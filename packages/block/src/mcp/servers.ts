@@ -1,5 +1,6 @@
 /**
- * The MCP servers of one block, for scripts and for the agent loop alike; `Mcp` in types.ts tells each function.
+ * The MCP servers of one block, for scripts and for the agent loop alike; `Mcp` in types.ts tells each
+ * function.
  *
  *     const servers = new McpServers(parts, limits);        // loads the SDK with the first connection
  *     await servers.connect({ name: "fs", command: "mcp-fs", args: ["."] }, { signal });
@@ -92,7 +93,8 @@ export class McpServers implements Mcp {
     const link = this.#connections.link(server, o.op);
     const what = `${o.op}${o.what === undefined ? "" : ` '${o.what}'`} on '${server}'`;
     const timeoutMs = o.call.timeoutMs ?? link.spec.timeoutMs ?? this.#limits.mcpMs;
-    return await link.request(o.method, o.params, { what, signal: o.call.signal, timeoutMs, onId: o.call.onId });
+    const { signal, onId } = o.call;
+    return await link.request(o.method, o.params, { what, signal, timeoutMs, onId });
   }
 
   async callTool(server: string, tool: string, args: unknown, call: ToolCall): Promise<McpToolResult> {
@@ -171,8 +173,8 @@ export class McpServers implements Mcp {
   }
 
   async readResource(server: string, uri: string, call: McpCallOptions): Promise<readonly McpObject[]> {
-    const asked = { op: "read_resource", what: uri, method: "resources/read", params: { uri }, call } as const;
-    const result = await this.#ask(server, asked);
+    const method = "resources/read";
+    const result = await this.#ask(server, { op: "read_resource", what: uri, method, params: { uri }, call });
     return result["contents"] as McpObject[];
   }
 

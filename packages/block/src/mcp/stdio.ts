@@ -120,7 +120,7 @@ export class StdioPipe implements Pipe {
     } catch {
       message = undefined;
     }
-    if (typeof message !== "object" || message === null || Array.isArray(message) || !("jsonrpc" in message)) {
+    if (typeof message !== "object" || message === null || !("jsonrpc" in message)) {
       this.#warnGarbage(line.text);
       return;
     }

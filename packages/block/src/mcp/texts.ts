@@ -30,7 +30,9 @@ export function spawnFailed(command: string, reason: string, cause: unknown): Bl
   return blockError("mcp.spawn_failed", text, { facts: { command, reason }, cause });
 }
 
-export function handshakeFailed(what: string, server: string, o: { reason: string; cause: unknown }): BlockError {
+export function handshakeFailed(
+  what: string, server: string, o: { reason: string; cause: unknown },
+): BlockError {
   const { reason, cause } = o;
   return blockError("mcp.handshake", `MCP error: ${what}: ${reason}`, { facts: { server, reason }, cause });
 }

@@ -1,4 +1,4 @@
-/** What the MCP room takes and gives. `servers.ts` implements `Mcp`; scripts and the agent loop both use it. */
+/** What the MCP room takes and gives: `servers.ts` implements `Mcp`; scripts and the agent loop use it. */
 import type { TraceContext } from "@atoll-run/core";
 
 /** One server: a child process that speaks over its pipes, or a URL. */
@@ -99,8 +99,8 @@ export interface McpClosed {
 
 /**
  * All functions throw `BlockError` with the texts of the specification (block 5.7): `mcp.spawn_failed`,
- * `mcp.handshake`, `mcp.rpc`, `mcp.unknown_server`, `mcp.server_exited`, `mcp.timeout`, `grant.denied`; or the
- * reason of the signal. Grants and guard are asked in here.
+ * `mcp.handshake`, `mcp.rpc`, `mcp.unknown_server`, `mcp.server_exited`, `mcp.timeout`, `grant.denied`; or
+ * the reason of the signal. Grants and guard are asked in here.
  */
 export interface Mcp {
   /** Starts or reaches a server and shakes hands. On failure nothing of it is left. */

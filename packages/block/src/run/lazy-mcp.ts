@@ -12,22 +12,28 @@ export interface LazyMcp {
   close(): Promise<McpClosed>;
 }
 
+interface Loaded {
+  readonly servers: Mcp;
+  readonly bridge: McpOps;
+}
+
 const NAMES = [
-  "connect", "connect_http", "disconnect", "call", "cancel", "list_tools", "list_resources", "list_resource_templates",
-  "list_prompts", "read_resource", "subscribe_resource", "unsubscribe_resource", "get_prompt", "complete", "ping",
-  "server_info", "notify_roots_list_changed", "listen",
+  "connect", "connect_http", "disconnect", "call", "cancel", "list_tools", "list_resources",
+  "list_resource_templates", "list_prompts", "read_resource", "subscribe_resource", "unsubscribe_resource",
+  "get_prompt", "complete", "ping", "server_info", "notify_roots_list_changed", "listen",
 ].map((name) => `mcp.${name}`);
 
 export function lazyMcp(
   parts: McpParts & { release(isle: OpCall["isle"], ref: number): void }, limits: McpLimits,
 ): LazyMcp {
-  let loading: Promise<{ readonly servers: Mcp; readonly bridge: McpOps }> | undefined;
-  const load = async (): Promise<{ readonly servers: Mcp; readonly bridge: McpOps }> => {
-    const [{ McpServers }, { mcpOps }] = await Promise.all([import("../mcp/servers.ts"), import("../bridges/mcp.ts")]);
+  let loading: Promise<Loaded> | undefined;
+  const load = async (): Promise<Loaded> => {
+    const [{ McpServers }, { mcpOps }] =
+      await Promise.all([import("../mcp/servers.ts"), import("../bridges/mcp.ts")]);
     const servers = new McpServers(parts, limits);
     return { servers, bridge: mcpOps({ servers, release: (isle, ref) => parts.release(isle, ref) }) };
   };
-  const loaded = (): Promise<{ readonly servers: Mcp; readonly bridge: McpOps }> => (loading ??= load());
+  const loaded = (): Promise<Loaded> => (loading ??= load());
   return {
     ops: Object.fromEntries(NAMES.map((name) => [name, async (args, call) => {
       const { bridge } = await loaded();

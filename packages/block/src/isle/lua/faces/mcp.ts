@@ -19,7 +19,9 @@ function register(isle: Tenant, L: number, name: string): number {
   const named = state.x.lua_type(L, 1) === TYPE.string;
   const at = named ? 2 : 1;
   const type = state.x.lua_type(L, at);
-  if (type > TYPE.nil && type !== TYPE.function) throw badArgument(`mcp.${name}`, at, "function", typeName(type));
+  if (type > TYPE.nil && type !== TYPE.function) {
+    throw badArgument(`mcp.${name}`, at, "function", typeName(type));
+  }
   const server = named ? state.lossyText(L, 1) : undefined;
   const functions = type === TYPE.function ? [isle.kept.keep(L, at)] : [];
   return isle.call(L, "mcp.listen", [name, server, functions[0]], { functions, keeps: true });
