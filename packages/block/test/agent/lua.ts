@@ -3,6 +3,11 @@
  * history.
  */
 import assert from "node:assert/strict";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after } from "node:test";
+import { createIslePool } from "../../src/isle/host/pool.ts";
+import { loadLuaModule } from "../../src/isle/lua-module.ts";
 import { type ScriptOptions, valueOf } from "../support/run-script.ts";
 import type { Provider } from "./provider.ts";
 
@@ -11,10 +16,16 @@ export type Loose = any;
 
 export const KEYS = { ANTHROPIC_API_KEY: "key-of-the-test", OPENAI_API_KEY: "openai-key" };
 
+/** The runs of a test file share threads. */
+export const placing = createIslePool(
+  loadLuaModule({ cacheFile: join(tmpdir(), "atoll-block-tests", "lua.wasm") }).module, { max: 2 },
+);
+after(() => placing[Symbol.asyncDispose]());
+
 /** The value of the script; both providers are configured to be that of the test. */
 export async function run(p: Provider, source: string, options: ScriptOptions = {}): Promise<Loose> {
   const env = { ...KEYS, ANTHROPIC_BASE_URL: p.url, OPENAI_BASE_URL: `${p.url}/v1`, ...options.env };
-  return await valueOf(`local agent = require("agent")\n${source}`, { ...options, env }) as Loose;
+  return await valueOf(`local agent = require("agent")\n${source}`, { placing, ...options, env }) as Loose;
 }
 
 /**

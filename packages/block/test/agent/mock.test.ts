@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { MOCK_BREAKS, type MockModel, type MockScript, type MockTurn, startMockModel } from "@atoll-run/testkit";
 import { valueOf } from "../support/run-script.ts";
-import type { Loose } from "./lua.ts";
+import { type Loose, placing } from "./lua.ts";
 
 async function mock(t: TestContext, turns: readonly MockTurn[]): Promise<MockModel> {
   const script: MockScript = { turns };
@@ -17,7 +17,7 @@ async function mock(t: TestContext, turns: readonly MockTurn[]): Promise<MockMod
 
 async function run(model: MockModel, source: string): Promise<Loose> {
   const env = { ANTHROPIC_API_KEY: "key-a", OPENAI_API_KEY: "key-o", ANTHROPIC_BASE_URL: model.url, OPENAI_BASE_URL: `${model.url}/v1` };
-  return await valueOf(`local agent = require("agent")\n${source}`, { env });
+  return await valueOf(`local agent = require("agent")\n${source}`, { env, placing });
 }
 
 const TOOLS = `
