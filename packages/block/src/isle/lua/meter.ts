@@ -16,6 +16,8 @@ import type { VmHost, VmLimits } from "./vm-host.ts";
 const HOOK_COUNT = 8;
 /** An isle is ended for good this long before its soft time is over, so that it is gone when it is. */
 const HARD_EARLY_MS = 20;
+/** However little CPU time an isle gets, its soft time ends after this many times as much, before its thread is ended. */
+const BUSY_MAX = 2.5;
 
 /** The VM as its meter sees it. */
 export interface Metered {
@@ -184,12 +186,25 @@ export class Meter {
 
   /** Ends the isle: softly for a while, then for good. */
   end(why: Terminate): void {
-    const { host, limits, tasks, alarms, state } = this.#vm;
+    const { host, limits, tasks, state } = this.#vm;
     if (this.#ending !== null || state.dead !== null) return;
     this.#ending = { at: host.monotonic(), why };
     this.#vm.interruptAll();
-    alarms.set(limits.softStopMs - Math.min(HARD_EARLY_MS, limits.softStopMs / 5), () => this.#vm.die(why));
+    this.#dieAfter(limits.softStopMs - Math.min(HARD_EARLY_MS, limits.softStopMs / 5), why);
     if (tasks.live.size === 0) this.#vm.die(why);
+  }
+
+  /** The soft time is the isle's CPU time, so that what closes on a busy machine has it too, up to a bound. */
+  #dieAfter(softMs: number, why: Terminate): void {
+    const { alarms, host } = this.#vm;
+    const cpuAt = this.cpuMs;
+    const lastAt = host.monotonic() + softMs * BUSY_MAX;
+    const look = (): void => {
+      const leftMs = Math.min(softMs - (this.cpuMs - cpuAt), lastAt - host.monotonic());
+      if (leftMs > 1) alarms.set(leftMs, look);
+      else this.#vm.die(why);
+    };
+    alarms.set(softMs, look);
   }
 
   // ---- giving way
