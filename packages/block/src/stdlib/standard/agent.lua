@@ -1,11 +1,14 @@
 -- `require("agent")`: a thin face of the agent loop in TypeScript (spec: block 6.1).
 local _, _, own = ...
-local type, pairs, ipairs, next, pcall, tostring, setmetatable = type, pairs, ipairs, next, pcall, tostring, setmetatable
+local type, pairs, ipairs, next, pcall, tostring, setmetatable =
+  type, pairs, ipairs, next, pcall, tostring, setmetatable
 local tool = tool
 local M = {}
 
 -- what is plain data goes over as it is; functions and tools have their own way
-local SPECIAL = {extra_tools = true, on_turn = true, on_delta = true, on_progress = true, on_log = true, sampling = true, tools = true}
+local SPECIAL = {
+  extra_tools = true, on_turn = true, on_delta = true, on_progress = true, on_log = true, sampling = true, tools = true,
+}
 local CALLBACKS = {"on_turn", "on_delta", "on_progress", "on_log", "sampling"}
 
 -- settings of the runs that are under way, by the number that their tasks hand on
@@ -15,8 +18,11 @@ local ENDED = {__close = function(guard) running[guard[1]] = nil end}
 
 local function failure(text, code)
   return {
-    ok = false, content = "", num_turns = 0, messages = {}, stopped_by = "error", error = text, error_code = code or "agent.invalid",
-    usage = {input_tokens = 0, output_tokens = 0, total_tokens = 0, cache_read_tokens = 0, cache_write_tokens = 0},
+    ok = false, content = "", num_turns = 0, messages = {}, stopped_by = "error",
+    error = text, error_code = code or "agent.invalid",
+    usage = {
+      input_tokens = 0, output_tokens = 0, total_tokens = 0, cache_read_tokens = 0, cache_write_tokens = 0,
+    },
   }
 end
 
@@ -24,7 +30,10 @@ local function extras(given)
   local defs, handlers = {}, {}
   for i, t in ipairs(given or {}) do
     local schema = t.schema or t
-    local def = {name = t.name, description = schema.description, input_schema = schema.input_schema, group = t.group}
+    local def = {
+      name = t.name, description = schema.description, input_schema = schema.input_schema, group = t.group,
+    }
+    -- a tool that the provider runs itself
     if t.type ~= nil and schema.input_schema == nil then def = t end
     defs[i], handlers[i] = def, t.handler
   end
