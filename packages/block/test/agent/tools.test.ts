@@ -148,3 +148,17 @@ test("_build_tools gives registry, MCP by server, extras; _resolve_mcp_group the
     }`);
   assert.deepEqual(r, [["own", "files__read", "files__x", "extra"], ["files__read"], "g", "s"]);
 });
+
+test("an extra tool with a type is the provider's own: it is passed on as it is, and its blocks stay in the history", async (t) => {
+  const p = await open(t);
+  const searched = [
+    { type: "server_tool_use", id: "s1", name: "web_search", input: { query: "x" } },
+    { type: "web_search_tool_result", tool_use_id: "s1", content: [] }, { type: "text", text: "found" },
+  ];
+  p.script(says("", { content: searched }), says("done"));
+  await run(p, `
+    local first = agent.run{prompt = "go", cache_control = false, extra_tools = {{type = "web_search_20250305", name = "web_search", max_uses = 2}}}
+    agent.run{prompt = "and", history = first.messages}`);
+  assert.deepEqual(p.asked[0]?.body.tools, [{ type: "web_search_20250305", name: "web_search", max_uses: 2 }]);
+  assert.deepEqual(p.asked[1]?.body.messages[1].content, searched);
+});
