@@ -12,13 +12,12 @@ const spans = new InMemorySpanExporter();
 const figures = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
 const reader = new PeriodicExportingMetricReader({ exporter: figures, exportIntervalMillis: 3_600_000 });
 const meters = new MeterProvider({ readers: [reader] });
-const tracers = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter: spans } as never)] });
+const tracers = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter: spans })] });
 
 before(() => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   trace.setGlobalTracerProvider(tracers);
-  // the SDK may come with an older copy of the API; what is registered is the same
-  metrics.setGlobalMeterProvider(meters as never);
+  metrics.setGlobalMeterProvider(meters);
 });
 beforeEach(() => spans.reset());
 after(async () => {
