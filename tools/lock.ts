@@ -12,12 +12,13 @@ import { findMissing, type Lock, type LockEntry, type Missing } from "./tidy/loc
 const ROOT = fileURLToPath(new URL("..", import.meta.url)).replace(/[\\/]$/, "");
 const TIMEOUT_MS = 120_000;
 const OS: Readonly<Record<string, string>> = { win: "win32" };
+const CPU: Readonly<Record<string, string>> = { armv7: "arm" };
 const LIBC: Readonly<Record<string, string>> = { musl: "musl", gnu: "glibc" };
 const SYSTEMS = new Set([
   "aix", "android", "darwin", "freebsd", "linux", "netbsd", "openbsd", "openharmony", "sunos", "win", "win32",
 ]);
 const PROCESSORS = new Set([
-  "arm", "arm64", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "wasm32", "x64",
+  "arm", "arm64", "armv7", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "wasm32", "x64",
 ]);
 
 /** The lock with an entry for every optional package. Throws when a name does not tell its platform. */
@@ -37,7 +38,7 @@ function toEntry({ name, version, dev }: Missing): LockEntry {
   }
   const libc = system === "linux" ? LIBC[words.at(-1)?.replace(/eabi\w*$/, "") ?? ""] : undefined;
   return {
-    version, ...libc ? { libc: [libc] } : {}, cpu: [cpu], ...dev ? { dev } : {}, optional: true,
+    version, ...libc ? { libc: [libc] } : {}, cpu: [CPU[cpu] ?? cpu], ...dev ? { dev } : {}, optional: true,
     ...system ? { os: [OS[system] ?? system] } : {},
   };
 }

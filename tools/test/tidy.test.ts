@@ -120,6 +120,15 @@ const FINE: Readonly<Record<string, Record<string, string>>> = {
   "test callbacks are not counted to the function around them": {
     "packages/core/test/a.test.ts": `import { describe, test } from "node:test";
 describe("a", () => {\n${`test("b", () => {\n${lines(30)}\n});\n`.repeat(4)}});` },
+  "core may stand on the runtime of its generated code, which has doors of its own": {
+    "packages/core/package.json": manifest("@atoll-run/core",
+      { exports: "./src/index.ts", dependencies: { "@bufbuild/protobuf": "2.0.0" } }),
+    "packages/core/src/index.ts": "export * from \"./fault.ts\";\nexport * from \"./proto.ts\";",
+    "packages/core/src/proto.ts":
+      "export * from \"@bufbuild/protobuf\";\nexport * from \"./generated/a_pb.ts\";",
+    "packages/core/src/generated/a_pb.ts": `import "@bufbuild/protobuf/codegenv2";\n${lines(600)}\nexport {};`,
+  },
+  "test vectors beside a codec are not dead": { "packages/core/src/codec/vectors/a.json": "{}" },
   "tests may name folders of a person": {
     "packages/core/test/a.test.ts": "export const x = \"/home/somebody/x\";",
   },

@@ -4,7 +4,7 @@
 import { builtinModules } from "node:module";
 import { packageName } from "./direction.ts";
 import { findSister } from "./graph.ts";
-import type { Finding, SourceFile, Tree } from "./tree.ts";
+import { isGenerated, type Finding, type SourceFile, type Tree } from "./tree.ts";
 
 /** Package → why many files may import it. Tests, benches and examples are not counted at all. */
 const MANY_DOORS: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ function checkDoorsOfDependencies(tree: Tree): readonly Finding[] {
   const doors = new Map<string, SourceFile>();
   const findings: Finding[] = [];
   for (const file of tree.files) {
-    if (file.isTest) continue;
+    if (file.isTest || isGenerated(file.path)) continue;
     for (const { specifier, line } of file.facts?.imports ?? []) {
       const name = packageName(specifier);
       if (!isThirdParty(tree, specifier) || name in MANY_DOORS || SECOND_DOORS[name] === file.path) continue;

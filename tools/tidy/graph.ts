@@ -123,6 +123,8 @@ function reach(graph: Graph, from: readonly SourceFile[]): ReadonlySet<SourceFil
 
 function mustBeReached(file: SourceFile): boolean {
   if (file.isTest || file.path.endsWith(".d.ts")) return false;
+  // Test vectors lie beside what they test, so that programs in other languages find them.
+  if (/\/vectors\/[\w-]+\.json$/.test(file.path)) return false;
   if (file.owner) return file.path.startsWith(`${file.owner.dir}/src/`) && !file.path.endsWith(".md");
   return file.room === "tools" && isCode(file.path);
 }

@@ -1,6 +1,6 @@
 /** A reader holds one file and one function in the head at a time. */
 import { posix } from "node:path";
-import { isCode, type Finding, type SourceFile, type Tree } from "./tree.ts";
+import { isCode, isGenerated, type Finding, type SourceFile, type Tree } from "./tree.ts";
 
 const FILE_LINES_MAX = 500;
 const FILE_LINES_LOOK_AGAIN = 300;
@@ -11,7 +11,8 @@ const COLUMNS_LOOK_AGAIN = 110;
 const EMPTY_WORDS = new Set(["utils", "util", "helpers", "helper", "common", "misc"]);
 
 export function checkSize(tree: Tree): readonly Finding[] {
-  return tree.files.filter((file) => isCode(file.path) || file.path.endsWith(".lua")).flatMap((file) => [
+  const read = tree.files.filter(({ path }) => !isGenerated(path) && (isCode(path) || path.endsWith(".lua")));
+  return read.flatMap((file) => [
     ...checkFile(file), ...checkFunctions(file), ...checkShape(file),
   ]);
 }

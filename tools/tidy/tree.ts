@@ -56,6 +56,11 @@ export function readTree(root: string): Tree {
   return { root, manifest: readManifest(join(root, "package.json")), workspaces, files };
 }
 
+/** Written by a tool from another file: not read by people, so doors and sizes are not counted there. */
+export function isGenerated(path: string): boolean {
+  return /\/generated\//.test(path);
+}
+
 export function isCode(path: string): boolean {
   return CODE.has(extname(path));
 }

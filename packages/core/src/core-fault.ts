@@ -5,7 +5,20 @@ export type CoreFault =
   | { readonly code: "core.timed_out"; readonly facts: { readonly what: string; readonly ms: number } }
   | { readonly code: "core.closed"; readonly facts: { readonly what: string } }
   | { readonly code: "core.overloaded"; readonly facts: { readonly what: string; readonly limit: number } }
-  | { readonly code: "codec.too_large"; readonly facts: { readonly bytes: number; readonly limit: number } };
+  | { readonly code: "codec.too_large"; readonly facts: { readonly bytes: number; readonly limit: number } }
+  | { readonly code: "codec.malformed"; readonly facts: MalformedFacts };
+
+/** A type, not an interface: facts are plain records. */
+export type MalformedFacts = {
+  /** The message or frame that was read. */
+  readonly what: string;
+  /** The rule that it broke: `required`, `truncated`, `utf8` … */
+  readonly rule: string;
+  /** The field, where one is known. */
+  readonly field?: string;
+  /** Offset in the bytes that were given, where one is known. */
+  readonly at?: number;
+};
 
 /** A wait was longer than its budget of `ms` milliseconds. */
 export function timedOut(what: string, ms: number): Fault<CoreFault> {
@@ -33,5 +46,14 @@ export function tooLarge(what: string, bytes: number, limit: number): Fault<Core
   return new Fault<CoreFault>({
     code: "codec.too_large", facts: { bytes, limit }, text: `${what} is larger than ${limit} bytes`,
     hint: "Send it in smaller pieces, or raise the limit.",
+  });
+}
+
+/** Bytes that are not what they must be. They are never guessed at. */
+export function malformed(facts: MalformedFacts): Fault<CoreFault> {
+  const where = `${facts.what}${facts.field === undefined ? "" : `.${facts.field}`}`;
+  return new Fault<CoreFault>({
+    code: "codec.malformed", facts, hint: "The sender must be mended: nothing of it was used.",
+    text: `${where} is malformed (${facts.rule}${facts.at === undefined ? "" : `, byte ${facts.at}`})`,
   });
 }

@@ -1,0 +1,95 @@
+/** Writes protobuf primitives into a buffer that grows. Knows no messages. */
+const ENCODER = new TextEncoder();
+/** Longer texts are encoded by the platform. */
+const SHORT_TEXT = 48;
+
+export class ByteWriter {
+  #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+  }
+
+  /** What was written; the writer must not be used afterwards. */
+  finish(): Uint8Array {
+    return this.#bytes.length === this.#at ? this.#bytes : this.#bytes.slice(0, this.#at);
+  }
+
+  u32(value: number): void {
+    this.#reserve(5);
+    let rest = value >>> 0;
+    while (rest >= 0x80) {
+      this.#bytes[this.#at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.#bytes[this.#at++] = rest;
+  }
+
+  i32(value: number): void {
+    if (value < 0) this.u64(BigInt.asUintN(64, BigInt(value)));
+    else this.u32(value);
+  }
+
+  u64(value: bigint): void {
+    this.#reserve(10);
+    let rest = BigInt.asUintN(64, value);
+    while (rest >= 0x80n) {
+      this.#bytes[this.#at++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    this.#bytes[this.#at++] = Number(rest);
+  }
+
+  /** A whole number, negative ones as 64 bits. */
+  count(value: number): void {
+    if (value >= 0 && value <= 0xffff_ffff) this.u32(value);
+    else this.u64(BigInt(value));
+  }
+
+  float(value: number): void {
+    this.#reserve(4);
+    new DataView(this.#bytes.buffer).setFloat32(this.#at, value, true);
+    this.#at += 4;
+  }
+
+  double(value: number): void {
+    this.#reserve(8);
+    new DataView(this.#bytes.buffer).setFloat64(this.#at, value, true);
+    this.#at += 8;
+  }
+
+  bytesField(value: Uint8Array): void {
+    this.u32(value.length);
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
+  }
+
+  /** Lone surrogates become U+FFFD. */
+  text(value: string): void {
+    if (value.length <= SHORT_TEXT && this.#asciiText(value)) return;
+    this.bytesField(ENCODER.encode(value));
+  }
+
+  #asciiText(value: string): boolean {
+    this.#reserve(value.length + 1);
+    const start = this.#at;
+    // Up to 127 bytes the length is one byte, so its place is known before.
+    for (let index = 0; index < value.length; index++) {
+      const unit = value.charCodeAt(index);
+      if (unit >= 0x80) return false;
+      this.#bytes[start + 1 + index] = unit;
+    }
+    this.#bytes[start] = value.length;
+    this.#at = start + 1 + value.length;
+    return true;
+  }
+
+  #reserve(count: number): void {
+    if (this.#at + count <= this.#bytes.length) return;
+    const wider = new Uint8Array(Math.max(this.#at + count, this.#bytes.length * 2));
+    wider.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = wider;
+  }
+}

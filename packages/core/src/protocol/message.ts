@@ -1,0 +1,88 @@
+/**
+ * Messages with generated types (everything but envelopes and chunks, which have a codec of their own).
+ *
+ * takes bytes or the fields of a message; gives the other; promises what the strict reader promises, by the rules of
+ * the schema; refuses with `codec.malformed` or `codec.too_large`; never keeps unknown fields. The reading half of the
+ * protobuf runtime is not used: it accepts missing required fields, doubled ones, invalid UTF-8 and numbers out of
+ * range, and merges messages that come twice. Tests hold this reader against it for everything that is valid.
+ */
+import { readRecord } from "../codec/read-record.ts";
+import { toRead, type Read } from "../codec/read.ts";
+import { defineShape, type FieldInit, type FieldKind, type Rec, type Shape } from "../codec/shape.ts";
+import { tooLarge } from "../core-fault.ts";
+import { Bug, must } from "../must.ts";
+import {
+  create, ScalarType, toBinary, type DescField, type DescMessage, type MessageInitShape, type MessageShape,
+} from "./protobuf.ts";
+import { WIRE_LIMITS } from "./wire-limits.ts";
+
+/** Reads a message of at most `bytesMax` bytes. Byte fields are views of `bytes`. */
+export function readMessage<S extends DescMessage>(
+  schema: S, bytes: Uint8Array, bytesMax: number = WIRE_LIMITS.messageBytesMax,
+): Read<MessageShape<S>> {
+  return toRead(() => {
+    if (bytes.length > bytesMax) throw tooLarge(schema.typeName, bytes.length, bytesMax);
+    // The shape was made from the schema, so the record is what the schema's type says.
+    return create(schema, readRecord(shapeOf(schema), bytes) as MessageInitShape<S>);
+  });
+}
+
+/** The canonical bytes of a message. A required field that is missing is our own bug and throws. */
+export function writeMessage<S extends DescMessage>(schema: S, init: MessageInitShape<S>): Uint8Array {
+  return toBinary(schema, create(schema, init), { writeUnknownFields: false });
+}
+
+const SHAPES = new WeakMap<DescMessage, Shape>();
+
+/** The shape of a schema, made once. */
+export function shapeOf(schema: DescMessage): Shape {
+  let shape = SHAPES.get(schema);
+  if (shape === undefined) {
+    const oneofs = schema.oneofs.map(({ localName, fields }) => ({
+      key: localName, cases: fields.map((field) => field.localName),
+    }));
+    shape = defineShape(schema.typeName, schema.fields.map(toField), (record) => foldOneofs(record, oneofs));
+    SHAPES.set(schema, shape);
+  }
+  return shape;
+}
+
+/** The generated types show a oneof as `{case, value}`. */
+function foldOneofs(record: Rec, oneofs: readonly { key: string; cases: readonly string[] }[]): Rec {
+  for (const { key, cases } of oneofs) {
+    const chosen = cases.find((name) => record[name] !== undefined);
+    if (chosen === undefined) continue;
+    record[key] = { case: chosen, value: record[chosen] };
+    delete record[chosen];
+  }
+  return record;
+}
+
+function toField(field: DescField): FieldInit {
+  const isList = field.fieldKind === "list";
+  const kind = isList ? field.listKind : field.fieldKind;
+  const { message, enum: values } = field;
+  return {
+    no: field.number, name: field.name, key: field.localName, kind: toKind(field, kind),
+    rule: isList ? "repeated" : field.presence === LEGACY_REQUIRED ? "required" : "optional",
+    ...kind === "message" && message ? { shape: shapeOf(message) } : {},
+    ...kind === "enum" && values ? { values: new Map(values.values.map(({ number }) => [number, number])) } : {},
+    ...field.oneof === undefined ? {} : { oneof: field.oneof.name },
+  };
+}
+
+/** `google.protobuf.FeatureSet.FieldPresence`. */
+const LEGACY_REQUIRED = 3;
+
+const KINDS: Readonly<Partial<Record<ScalarType, FieldKind>>> = {
+  [ScalarType.UINT32]: "u32", [ScalarType.INT32]: "i32", [ScalarType.UINT64]: "u64", [ScalarType.INT64]: "i64",
+  [ScalarType.BOOL]: "bool", [ScalarType.STRING]: "text", [ScalarType.BYTES]: "bytes",
+  [ScalarType.FLOAT]: "float", [ScalarType.DOUBLE]: "double",
+};
+
+function toKind(field: DescField, kind: string): FieldKind {
+  if (kind === "message" || kind === "enum") return kind;
+  if (kind !== "scalar") throw new Bug(`${field.parent.typeName}.${field.name}: no schema of the wire has a ${kind}`);
+  const scalar = must(field.scalar, "a scalar field has a type");
+  return must(KINDS[scalar], `${field.parent.typeName}.${field.name}: no schema of the wire has that type`);
+}
