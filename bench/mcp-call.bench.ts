@@ -3,15 +3,21 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { BlockRun } from "@atoll-run/block";
 import type { Bench } from "../tools/bench/bench.ts";
 import { createBenchBlock, LUA_CACHE, script } from "./support/blocks.ts";
 import { block } from "./support/built.ts";
 import { ratioRow, rounds, takeTurns } from "./support/figures.ts";
 import { onOneCore } from "./support/one-core.ts";
+
+/** The SDK belongs to the package of blocks: its tests have a bare client. */
+const { bareClient } = await import(new URL("../packages/block/test/mcp/bare-client.ts", import.meta.url).href) as {
+  bareClient(server: readonly string[] | string): Promise<BareClient>;
+};
+
+interface BareClient extends AsyncDisposable {
+  call(tool: string, args: Record<string, unknown>): Promise<unknown>;
+}
 
 const CALLS = 50;
 const SERVER = fileURLToPath(import.meta.resolve("@modelcontextprotocol/server-everything/dist/index.js"));
@@ -37,36 +43,22 @@ export const bench: Bench = {
   async run({ quick }) {
     onOneCore();
     await using http = await httpServer();
-    const pipes = await connected(new StdioClientTransport({
-      command: process.execPath, args: [SERVER, "stdio"], stderr: "ignore",
-    }));
-    const remote = await connected(new StreamableHTTPClientTransport(new URL(http.url)));
-    try {
-      const { module } = block.loadLuaModule({ cacheFile: LUA_CACHE });
-      await using run = createBenchBlock(block.ownThreads(module)).start({
-        ...script(LUA), globals: { NODE: process.execPath, SERVER, URL: http.url },
-      });
-      await run.ready;
-      const times = await takeTurns({
-        barePipes: () => bareCalls(pipes), luaPipes: () => luaCalls(run, "pipes"),
-        bareHttp: () => bareCalls(remote), luaHttp: () => luaCalls(run, "http"),
-      }, rounds(quick));
-      return { rows: [
-        ratioRow("over pipes", times.luaPipes, times.barePipes), ratioRow("over HTTP", times.luaHttp, times.bareHttp),
-      ] };
-    } finally {
-      await pipes.close();
-      await remote.close();
-    }
+    await using pipes = await bareClient([SERVER, "stdio"]);
+    await using remote = await bareClient(http.url);
+    const { module } = block.loadLuaModule({ cacheFile: LUA_CACHE });
+    await using run = createBenchBlock(block.ownThreads(module)).start({
+      ...script(LUA), globals: { NODE: process.execPath, SERVER, URL: http.url },
+    });
+    await run.ready;
+    const times = await takeTurns({
+      barePipes: () => bareCalls(pipes), luaPipes: () => luaCalls(run, "pipes"),
+      bareHttp: () => bareCalls(remote), luaHttp: () => luaCalls(run, "http"),
+    }, rounds(quick));
+    return { rows: [
+      ratioRow("over pipes", times.luaPipes, times.barePipes), ratioRow("over HTTP", times.luaHttp, times.bareHttp),
+    ] };
   },
 };
-
-async function connected(transport: StdioClientTransport | StreamableHTTPClientTransport): Promise<Client> {
-  const client = new Client({ name: "bench", version: "1" });
-  // the SDK's own types do not agree on optional fields
-  await client.connect(transport as StdioClientTransport);
-  return client;
-}
 
 /** The echo server over HTTP, on a port of its own. */
 async function httpServer(): Promise<AsyncDisposable & { readonly url: string }> {
@@ -90,9 +82,9 @@ async function httpServer(): Promise<AsyncDisposable & { readonly url: string }>
 }
 
 /** Milliseconds of one call. */
-async function bareCalls(client: Client): Promise<number> {
+async function bareCalls(client: BareClient): Promise<number> {
   const begun = performance.now();
-  for (let i = 0; i < CALLS; i++) await client.callTool({ name: "echo", arguments: { message: MESSAGE } });
+  for (let i = 0; i < CALLS; i++) await client.call("echo", { message: MESSAGE });
   return (performance.now() - begun) / CALLS;
 }
 

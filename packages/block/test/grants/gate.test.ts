@@ -164,11 +164,21 @@ test("peers and tools are granted by name or by *", () => {
   );
   gate.mcp("files", "read");
   gate.mcp("other", "list");
-  gate.mcp("files", "!sampling");
+  gate.mcp("files", "");
   assert.throws(() => gate.mcp("files", "write"), {
     message: "denied: mcp call files/write (tool not granted); needs grant mcp:files/write",
   });
-  assert.throws(() => gate.mcp("git", "!sampling"), { code: "grant.denied" });
+  assert.throws(() => gate.mcp("files", "*"), { code: "grant.denied" });
+});
+
+test("!sampling withholds from a server and grants nothing of it", () => {
+  const gate = gateOf(["mcp:files/read", "mcp:git/!sampling"], "/");
+  assert.equal(gate.mcpWithholds("git", "sampling"), true);
+  assert.equal(gate.mcpWithholds("git", "elicitation"), false);
+  assert.equal(gate.mcpWithholds("files", "sampling"), false);
+  assert.throws(() => gate.mcp("git", ""), {
+    message: "denied: mcp call git/* (server not granted); needs grant mcp:git/*",
+  });
 });
 
 test("secrets pass by grant in both modes", () => {
