@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { generateAll } from "../../src/script-api/generate.ts";
 import { readSignature } from "../../src/script-api/signature.ts";
+import { valueOf } from "../support/run-script.ts";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 
@@ -12,6 +13,19 @@ for (const [path, text] of Object.entries(generateAll())) {
     assert.equal(readFileSync(`${ROOT}${path}`, "utf8"), text, `${path} is old: run npm run api`);
   });
 }
+
+test("every stub is Lua that compiles", async () => {
+  const stubs = Object.fromEntries(Object.entries(generateAll()).filter(([path]) => path.includes("/stubs/")));
+  const problems = await valueOf(`
+    local problems = {}
+    for path, text in pairs(stubs) do
+      local ok, problem = load(text, "@" .. path)
+      if not ok then problems[#problems + 1] = problem end
+    end
+    return #problems .. table.concat(problems, "; ")
+  `, { globals: { stubs } });
+  assert.equal(problems, "0");
+});
 
 test("no stub is left of a module that is gone", () => {
   const made = Object.keys(generateAll()).filter((path) => path.includes("/stubs/"));
