@@ -6,14 +6,14 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** `warning` tells that `full` was lowered. */
 export function readDumpMode(env: Env): { readonly mode: DumpMode; readonly warning?: string } {
-  const given = setting(env, "LLM_DUMP");
+  const given = setting(env, "LLM_DUMP") ?? (isOn(setting(env, "DEBUG_RAW")) ? "full" : undefined);
   if (given === undefined) return { mode: logsDebug(env) ? "meta" : "off" };
   if (given === "meta") return { mode: "meta" };
   if (given !== "full") return { mode: "off" };
   const stage = setting(env, "ENV");
   if (stage !== "prod" && stage !== "production") return { mode: "full" };
   if (isOn(setting(env, "LLM_DUMP_ALLOW_PROD"))) return { mode: "full" };
-  return { mode: "meta", warning: `LLM_DUMP=full is lowered to meta: ENV is ${stage}; LLM_DUMP_ALLOW_PROD=1 allows it` };
+  return { mode: "meta", warning: `the full dump of model calls is lowered to meta: ENV is ${stage}; LLM_DUMP_ALLOW_PROD=1 allows it` };
 }
 
 function setting(env: Env, name: string): string | undefined {

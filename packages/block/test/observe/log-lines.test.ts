@@ -198,6 +198,7 @@ const MODES: readonly (readonly [Record<string, string>, string])[] = [
   [{ ATOLL_LLM_DUMP: "full", ATOLL_ENV: "prod" }, "meta"], [{ ATOLL_LLM_DUMP: "full", AGENT_BLOCK_ENV: "production" }, "meta"],
   [{ ATOLL_LLM_DUMP: "full", ATOLL_ENV: "prod", ATOLL_LLM_DUMP_ALLOW_PROD: "1" }, "full"],
   [{ ATOLL_LLM_DUMP: "full", ATOLL_ENV: "test" }, "full"],
+  [{ ATOLL_DEBUG_RAW: "1" }, "full"], [{ ATOLL_DEBUG_RAW: "1", ATOLL_LLM_DUMP: "off" }, "off"], [{ ATOLL_DEBUG_RAW: "0" }, "off"],
 ];
 for (const [env, mode] of MODES) {
   test(`with ${JSON.stringify(env)} model calls are dumped as ${mode}`, () => {
