@@ -62,6 +62,8 @@ const TABLE: readonly Pair[] = [
       await until(() => run.serving);
       await run.stop();
     } },
+  { title: "a task that fails and that nobody joins is told at the end", lua: `std.task.spawn(function() error("lost", 0) end, {name = "n"})`,
+    ts: `std.task.spawn(() => { throw new Error("lost"); }, { name: "n" });` },
   { title: "what a task nobody joined still does is done before the end", lua: `std.task.spawn(function() std.task.sleep(30) print("late") end)`,
     ts: `std.task.spawn(async () => { await std.task.sleep(30); print("late"); });` },
 ];

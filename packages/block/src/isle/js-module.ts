@@ -82,11 +82,26 @@ let compiled: Promise<WebAssembly.Module> | undefined;
 
 async function compile(): Promise<WebAssembly.Module> {
   const path = createRequire(import.meta.url).resolve("@jitl/quickjs-wasmfile-release-sync/wasm");
-  return new WebAssembly.Module(await readFile(path));
+  return new WebAssembly.Module(withFrequentPolls(await readFile(path), path));
+}
+
+/** `ctx->interrupt_counter = 10000`: calls and jumps back until the next poll. */
+const POLL_SET = Buffer.from([0x41, 0x90, 0xce, 0x00, 0x36, 0x02, 0xe8, 0x01]);
+/** The same with 500: what a script calls may take long, and is not polled itself. */
+const POLL_OFTEN = Buffer.from([0x41, 0xf4, 0x83, 0x00, 0x36, 0x02, 0xe8, 0x01]);
+
+/** The module, changed in memory; throws for a build that has another shape. */
+function withFrequentPolls(module: Buffer, path: string): Buffer {
+  const at = module.indexOf(POLL_SET);
+  if (at < 0 || module.indexOf(POLL_SET, at + 1) >= 0) {
+    throw new Error(`${path} is not the QuickJS build this version was made for; install @jitl/quickjs-wasmfile-release-sync 0.32.0 exactly`);
+  }
+  POLL_OFTEN.copy(module, at);
+  return module;
 }
 
 /**
- * A fresh instance. `poll` is called every few thousand steps of script code: 0 lets it run on, and what it throws no
+ * A fresh instance. `poll` is called every few hundred calls and jumps back of script code: 0 lets it run on, and what it throws no
  * script can catch; the instance must not be entered after that. With `suspends`, poll may give a promise: then
  * whatever runs is suspended until it settles, and all that runs must be entered by `WebAssembly.promising`.
  */

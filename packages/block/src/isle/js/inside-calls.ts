@@ -14,6 +14,7 @@ import { checkData } from "../../pure/validate.ts";
 import { badArgument } from "../lua/arguments.ts";
 import type { Output } from "../thread/output.ts";
 import type { JsCalls } from "./calls.ts";
+import type { LiveTasks } from "./live-tasks.ts";
 import { declaredArgs, pureDeclared, shownName } from "./functions.ts";
 import type { HostArgs } from "./machine.ts";
 import { pack, unpack, withRefs } from "./pack.ts";
@@ -27,7 +28,9 @@ export interface InsideParts {
   /** Waits while the host is too far behind with what was printed. */
   caughtUp(): void;
   done(what: string, id: number, value: Value, ok: boolean): void;
-  readonly tasks: Map<number, string>;
+  readonly tasks: LiveTasks;
+  /** The event that what is said now belongs to. */
+  event(): { readonly seq: number } | undefined;
 }
 
 const encoder = new TextEncoder();
@@ -60,8 +63,8 @@ export class InsideCalls {
   }
 }
 
-function working({ vm, calls, output, caughtUp, done, tasks }: InsideParts): Record<string, Answers> {
-  const ended = (what: string): Answers => ({ id, extra, value }) => done(what, id, value(), extra === "ok");
+function working({ vm, calls, output, tasks, event, ...parts }: InsideParts): Record<string, Answers> {
+  const ended = (what: string): Answers => ({ id, extra, value }) => parts.done(what, id, value(), extra === "ok");
   return {
     call({ id, extra: op, value }) {
       try {
@@ -76,19 +79,24 @@ function working({ vm, calls, output, caughtUp, done, tasks }: InsideParts): Rec
     cancel: ({ id }) => calls.cancel(id),
     timer: ({ id, text }) => calls.timer(id, Number(text)),
     noTimer: ({ id }) => calls.noTimer(id),
-    task: ({ id, text }) => void tasks.set(id, text),
+    task: ({ id, text }) => tasks.begun(id, text),
     taskEnd: ({ id }) => {
-      tasks.delete(id);
+      tasks.ended(id);
       vm.wake();
     },
+    taskFailed: ({ id, text, extra }) => tasks.failed(id, extra, text),
+    taskTaken: ({ id }) => tasks.taken(id),
     note({ value }) {
       const { level, target, msg, fields } = value() as { level: "info"; target: string; msg: string; fields: object };
-      output.note({ level, target, msg, fields: fields as Readonly<Record<string, unknown>> });
-      caughtUp();
+      const seq = event()?.seq;
+      output.note({
+        level, target, msg, fields: fields as Readonly<Record<string, unknown>>, ...(seq === undefined ? {} : { event: seq }),
+      });
+      parts.caughtUp();
     },
     out({ text }) {
       output.write(encoder.encode(JSON.parse(text) as string));
-      caughtUp();
+      parts.caughtUp();
     },
     ran: ended("ran"), handled: ended("handled"), called: ended("called"), installed: ended("installed"),
   };

@@ -17,6 +17,7 @@ import { JsCalls, withText } from "./calls.ts";
 import { toGuestSetup } from "./functions.ts";
 import { bootSource } from "./guest/boot.ts";
 import { InsideCalls } from "./inside-calls.ts";
+import { LiveTasks } from "./live-tasks.ts";
 import type { HostArgs } from "./machine.ts";
 import { JsModules } from "./modules.ts";
 import { pack, packJson, type Packed, unpack } from "./pack.ts";
@@ -46,7 +47,7 @@ export class JsTenant implements IsleTenant {
   readonly #modules: JsModules;
   readonly #handling = new Map<number, Handling>();
   readonly #callbacks = new Set<number>();
-  readonly #tasks = new Map<number, string>();
+  readonly #tasks: LiveTasks;
   #scriptRuns = false;
   #linger: (() => void) | null = null;
   #closed: (() => void) | null = null;
@@ -71,10 +72,11 @@ export class JsTenant implements IsleTenant {
       isle, vm: this.vm, post: (message) => this.post(message), pump: (ms) => parts.pump(ms),
       event: () => this.#currentEvent(),
     });
+    this.#tasks = new LiveTasks(this.output);
     this.#modules = new JsModules({ scriptName: setup.scriptName, askNow: (op, args) => this.#calls.askNow(op, args) });
     this.#inside = new InsideCalls({
       vm: this.vm, calls: this.#calls, output: this.output, caughtUp: () => this.#caughtUp(),
-      done: (what, id, value, ok) => this.#done(what, id, value, ok), tasks: this.#tasks,
+      done: (what, id, value, ok) => this.#done(what, id, value, ok), tasks: this.#tasks, event: () => this.#currentEvent(),
     });
   }
 
@@ -254,7 +256,7 @@ export class JsTenant implements IsleTenant {
 
   #lingerUntilIdle(everyMs: number): void {
     const timer = setInterval(() => {
-      const names = [...this.#tasks.values(), ...this.#calls.names];
+      const names = [...this.#tasks.names, ...this.#calls.names];
       this.output.note({ level: "warn", target: "block",
         msg: `waiting for ${names.length} tasks nobody joined: ${names.slice(0, 10).join(", ")}` });
     }, everyMs);
@@ -264,8 +266,8 @@ export class JsTenant implements IsleTenant {
       this.post({ t: "idle", isle: this.isle });
     };
     this.#stopLinger = () => clearInterval(timer);
+    // looks whether it is idle when what is ready has run
     this.vm.wake();
-    this.#quiet();
   }
 
   #stopLinger: () => void = () => undefined;
@@ -287,6 +289,7 @@ export class JsTenant implements IsleTenant {
   }
 
   #stop(): void {
+    this.#tasks.close();
     this.#calls.close();
     this.#stopLinger();
   }

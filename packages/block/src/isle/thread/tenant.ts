@@ -9,8 +9,10 @@ import { Kept } from "../lua/kept.ts";
 import { OutOfMemory, type Terminate } from "../lua/vm-errors.ts";
 import type { Task } from "../lua/tasks.ts";
 import { LuaVm } from "../lua/vm.ts";
+import { cpu, spending } from "./account.ts";
 import { Calls, type Push } from "./calls.ts";
 import { FileBuffers } from "./file-buffers.ts";
+import type { IsleTenant } from "./isle-tenant.ts";
 import { type Note, Output } from "./output.ts";
 import { CONTROL, type FromThread, type IsleSetup, type MovedFunction, type ToThread } from "./protocol.ts";
 import { outcomeOf, type Work, Works } from "./works.ts";
@@ -41,7 +43,7 @@ export interface CallOptions {
   readonly patient?: boolean;
 }
 
-export class Tenant {
+export class Tenant implements IsleTenant {
   readonly isle: number;
   readonly setup: IsleSetup;
   readonly vm: LuaVm;
@@ -279,19 +281,4 @@ export class Tenant {
     if (this.vm.state.dead !== null || this.vm.ending === null) last();
     else this.#closed = last;
   }
-}
-
-/** The account of the run's CPU time: adds milliseconds, gives the total. */
-function spending(shared: SharedArrayBuffer): (ms: number) => number {
-  const account = new BigInt64Array(shared);
-  return (ms) => {
-    const us = BigInt(Math.max(0, Math.round(ms * 1000)));
-    return Number(Atomics.add(account, 0, us) + us) / 1000;
-  };
-}
-
-/** CPU milliseconds of this thread. */
-function cpu(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
 }

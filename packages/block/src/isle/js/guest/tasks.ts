@@ -43,7 +43,7 @@ export function tasks(g: Guest): void {
     const work = Promise.resolve().then(() => fn({ signal: stop.signal }));
     const result = Promise.race([work, over]).finally(done);
     result.catch((error: Any) => {
-      if (!joined && error?.code !== "task.aborted") g.note("warn", "lua", `task ${name ?? `t${n}`} failed: ${(g.told(error) as Any).text}`);
+      if (!joined && error?.code !== "task.aborted") g.host("taskFailed", n, (g.told(error) as Any).text, name ?? "");
     });
     return {
       id: `t${n}`, name, isFinished: () => ended !== undefined,
@@ -53,6 +53,7 @@ export function tasks(g: Guest): void {
       async join() {
         if (joined) throw g.error("task.joined", "task already joined");
         joined = true;
+        g.host("taskTaken", n, "", "");
         return await result;
       },
     };
