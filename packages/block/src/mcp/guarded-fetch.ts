@@ -27,21 +27,29 @@ export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>
 
 const EMPTY_STATUS: ReadonlySet<number> = new Set([101, 204, 205, 304]);
 
+/** How often the SDK tries to take up a stream that broke. */
+export const RECONNECTS = 2;
+
 export function guardedFetch(parts: FetchParts): Fetch {
+  const broken = new Broken(parts.wire);
   return async (input, init = {}) => {
     const url = new URL(input);
     const method = init.method ?? "GET";
     const body = typeof init.body === "string" ? init.body : undefined;
-    const id = body === undefined ? undefined : requestId(body);
+    const headers = new Headers(init.headers);
+    const last = headers.get("last-event-id");
+    const id = body === undefined ? broken.of(last) : requestId(body);
     const own = id === undefined ? undefined : parts.wire.signalOf(id);
     try {
       parts.gate.url(url);
       const client = await parts.client();
       const signal = AbortSignal.any([init.signal, own].filter((one) => one !== undefined && one !== null));
-      const headers = [...new Headers(init.headers)] as HeaderList;
-      const reply = await client.send({ method, url, headers, body }, { signal });
-      return toResponse(parts, reply, { id, method });
+      const list = [...headers] as HeaderList;
+      const reply = await client.send({ method, url, headers: list, body }, { signal });
+      broken.tried(last, reply.status);
+      return toResponse(parts, reply, { id, method, broken });
     } catch (error) {
+      broken.tried(last, 0);
       if (isFault(error) || own?.aborted !== true) parts.failed(error);
       throw error;
     }
@@ -55,8 +63,39 @@ function requestId(body: string): number | undefined {
 }
 
 interface Asked {
+  /** Request whose answer the stream brings. */
   readonly id: number | undefined;
   readonly method: string;
+  readonly broken: Broken;
+}
+
+/** Streams that ended before the answer, by their last event: the SDK asks for the rest of them. */
+class Broken {
+  readonly #wire: Wire;
+  readonly #all = new Map<string, { readonly id: number; tries: number }>();
+
+  constructor(wire: Wire) {
+    this.#wire = wire;
+  }
+
+  add(lastEvent: string, id: number): void {
+    for (const [key, one] of this.#all) if (!this.#wire.isOpen(one.id)) this.#all.delete(key);
+    this.#all.set(lastEvent, { id, tries: 0 });
+  }
+
+  of(lastEvent: string | null): number | undefined {
+    return lastEvent === null ? undefined : this.#all.get(lastEvent)?.id;
+  }
+
+  /** How a try ended: the status, or 0 where none came. The last try that fails ends the wait. */
+  tried(lastEvent: string | null, status: number): void {
+    const one = lastEvent === null ? undefined : this.#all.get(lastEvent);
+    if (one === undefined) return;
+    const done = status >= 200 && status < 300;
+    if (!done && status !== 405 && ++one.tries < RECONNECTS) return;
+    this.#all.delete(lastEvent as string);
+    if (!done) this.#wire.fail(one.id, "the connection was lost and could not be taken up again");
+  }
 }
 
 function toResponse(parts: FetchParts, reply: HttpReply, asked: Asked): Response {
@@ -108,17 +147,17 @@ async function* whole(parts: FetchParts, reply: HttpReply): AsyncGenerator<Uint8
 
 /** A stream of events passes through as it is, but not further than an event that is too large. */
 async function* events(
-  parts: FetchParts, reply: HttpReply, { id, method }: Asked,
+  parts: FetchParts, reply: HttpReply, { id, method, broken }: Asked,
 ): AsyncGenerator<Uint8Array> {
   const decoder = new SseDecoder(parts.messageBytesMax);
   let why = "the connection ended before the answer";
   let answered = false;
-  let resumable = false;
+  let lastEvent: string | undefined;
   try {
     for await (const chunk of reply.body) {
       for (const event of decoder.push(chunk)) {
         parts.wire.heardText(event.data);
-        resumable ||= event.id !== undefined;
+        lastEvent = event.id ?? lastEvent;
         answered ||= id !== undefined && new RegExp(`"id":\\s*${id}\\b`).test(event.data);
       }
       yield Uint8Array.from(chunk);
@@ -128,7 +167,10 @@ async function* events(
     throw error;
   } finally {
     reply.close();
-    if (id !== undefined && !answered && !resumable) parts.wire.fail(id, why);
+    if (id !== undefined && !answered) {
+      if (lastEvent === undefined) parts.wire.fail(id, why);
+      else broken.add(lastEvent, id);
+    }
     if (method === "GET" && parts.oneStream) parts.streamEnded();
   }
 }

@@ -12,7 +12,7 @@ import {
   GetPromptResultSchema, ListPromptsResultSchema, ListResourcesResultSchema,
   ListResourceTemplatesResultSchema, ListToolsResultSchema, McpError, ReadResourceResultSchema, ResultSchema,
 } from "@modelcontextprotocol/sdk/types.js";
-import type { Fetch } from "./guarded-fetch.ts";
+import { type Fetch, RECONNECTS } from "./guarded-fetch.ts";
 import type { Message, Pipe } from "./pipe.ts";
 import type { Wire } from "./wire.ts";
 
@@ -186,6 +186,11 @@ export function httpPipe({ url, headers, transport, fetch }: HttpWay): HttpPipe 
     const old = new SSEClientTransport(url, options);
     return Object.assign(old, { terminate: () => Promise.resolve() }) as unknown as HttpPipe;
   }
-  const pipe = new StreamableHTTPClientTransport(url, options);
+  const pipe = new StreamableHTTPClientTransport(url, {
+    ...options, reconnectionOptions: {
+      initialReconnectionDelay: 1_000, maxReconnectionDelay: 30_000, reconnectionDelayGrowFactor: 1.5,
+      maxRetries: RECONNECTS,
+    },
+  });
   return Object.assign(pipe, { terminate: () => pipe.terminateSession() }) as unknown as HttpPipe;
 }

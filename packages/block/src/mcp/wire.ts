@@ -99,6 +99,10 @@ export class Wire implements Pipe {
     return open?.exact ?? open?.answer;
   }
 
+  isOpen(id: number): boolean {
+    return this.#open.has(id);
+  }
+
   /** Aborts when nobody waits for this answer any more; undefined for an id that is not under way. */
   signalOf(id: number): AbortSignal | undefined {
     const open = this.#open.get(id);

@@ -80,6 +80,27 @@ describe("over HTTP", () => {
     }
   });
 
+  for (const transport of ["streamableHttp", "sse"] as const) {
+    test(`a server that dies in a call ends it, over ${transport}`, async () => {
+      const server = await everythingOver(transport);
+      try {
+        const { run: block, end } = start(`
+          mcp.connect_http("e", URL, {transport = KIND})
+          mcp.on_progress(function() bus.emit("begun") end)
+          return mcp.call("e", "trigger-long-running-operation", {duration = 20, steps = 200})`, {
+          globals: { URL: server.url, KIND: transport === "sse" ? "sse" : "http" },
+          autoServe: true, hostHandlers: { begun: async () => await server[Symbol.asyncDispose]() },
+        });
+        const { result } = await end;
+        const { ok, code } = (result?.value ?? {}) as { ok?: boolean; code?: string };
+        assert.deepEqual([ok, ["mcp.rpc", "mcp.server_exited"].includes(code ?? "")], [false, true], code);
+        assert.equal(block.stats().open_calls, 0);
+      } finally {
+        await server[Symbol.asyncDispose]();
+      }
+    });
+  }
+
   test("the session is ended at the server", async () => {
     await using server = await everythingOver("streamableHttp");
     const seen: string[] = [];
