@@ -11,7 +11,8 @@ export function after(ms: number, monotonic: () => number, then: () => void): ()
     timer = setTimeout(() => {
       if (monotonic() < dueAt) arm();
       else then();
-    }, Math.min(Math.ceil(dueAt - monotonic()), TIMER_MS_MAX));
+      // on a busy machine the time may be over already, and Node warns of a negative one
+    }, Math.max(0, Math.min(Math.ceil(dueAt - monotonic()), TIMER_MS_MAX)));
   };
   arm();
   return () => clearTimeout(timer);
