@@ -17,7 +17,8 @@ export function formatPretty(event: LogEvent, timeMs: number, redactor?: Redacto
     ["script", event.script],
     ["isle", event.isle === "handler" ? event.isle : undefined],
     ["task", event.task],
-    ...Object.entries(event.fields ?? {}),
+    // the text of an `ab.obs` event says them all
+    ...event.fields?.["prefix"] === "ab.obs" ? [] : Object.entries(event.fields ?? {}),
   ];
   const known = pairs.filter(([, value]) => value !== undefined);
   const text = event.msg + known.map(([key, value]) => ` ${key}=${shownText(value)}`).join("");

@@ -10,6 +10,11 @@ const event: LogEvent = {
   fields: { n: 7, text: "a b", list: [1, { k: "v w" }], big: 2n ** 63n - 1n, none: null },
 };
 
+test("an `ab.obs` event is shown once: its fields are in its text", () => {
+  const event = { level: "info", target: "lua", msg: "prefix=ab.obs event=x k=v", script: "a.lua", fields: { prefix: "ab.obs", event: "x", k: "v" } } as const;
+  assert.equal(formatPretty(event, 0), "1970-01-01T00:00:00.000Z  INFO lua: prefix=ab.obs event=x k=v script=a.lua");
+});
+
 test("the pretty form has time, level, target and text, then the fields", () => {
   assert.equal(formatPretty(event, AT),
     "2026-01-02T03:04:05.678Z  INFO lua: hello script=x.lua isle=handler task=t2 n=7 text=\"a b\" "
