@@ -58,6 +58,11 @@ export class Events<M extends Facts<M>> {
     };
   }
 
+  /** False when nobody would hear it: then a fact that is dear to make need not be made. */
+  isHeard(name: keyof M & string): boolean {
+    return (this.#hearers.get(name)?.size ?? 0) > 0 || this.#streams.size > 0;
+  }
+
   /** Tells everyone, in order of arrival, before it returns. Never throws. After `close` nobody hears. */
   emit<N extends keyof M & string>(name: N, fact: M[N]): void {
     if (this.#closed) return;

@@ -9,6 +9,15 @@ interface Facts {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+test("a fact is heard while there is a listener or a stream for it", async () => {
+  const events = new Events<{ print: { text: string }; ended: { ok: boolean } }>();
+  assert.equal(events.isHeard("print"), false);
+  const listening = events.on("print", () => undefined);
+  assert.deepEqual([events.isHeard("print"), events.isHeard("ended")], [true, false]);
+  listening[Symbol.dispose]();
+  assert.equal(events.isHeard("print"), false);
+});
+
 test("listeners hear the facts of their name, in order, until disposed or aborted", () => {
   const events = new Events<Facts>();
   const heard: string[] = [];

@@ -282,6 +282,7 @@ export class Run implements BlockRun {
   }
 
   #log(...[level, target, said, given, trace = this.#about.trace]: Parameters<KitLinks["log"]>): void {
+    if (this.#config.log === undefined && !this.#events.isHeard("log")) return;
     const obs = readObs(said, given);
     const line = obs === undefined ? { msg: said, fields: given } : toObsLog(obs, given ?? {}, trace ?? emptyTrace());
     const fields = line.fields === undefined ? {} : { fields: this.#masking.fields(line.fields) };
