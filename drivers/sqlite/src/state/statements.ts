@@ -1,0 +1,80 @@
+/** Every statement of the state file, by name. A test asks SQLite for their plans: none may scan a table or sort. */
+
+const HEAD = `seq, sender, route, request_id, hash, priority, key, about, accepted_at, expires_at, ready_at, attempts,
+  crashes, fence, leased, parked, length(body)`;
+const PARCEL = "seq, receiver, kind, about, send_at, expires_at, attempts, body";
+const LETTER = "seq, reason, accepted, sender, route, about, dead_at, redrives, redriving, body";
+const ANSWER = "sender, route, request_id, hash, outcome, reply, done_at, forget_at";
+const REQUEST = "scope = ? AND request_id = ? AND sender = ? AND route = ?";
+
+export const WRITES = {
+  reserve: "UPDATE counter SET reserved = ?",
+  addScope: "INSERT INTO scopes (name, epoch) VALUES (?, 0)",
+  setEpoch: "UPDATE scopes SET epoch = ? WHERE id = ?",
+  freeLeased: `UPDATE mail SET leased = 0, ready_at = 0, crashes = crashes + 1, fence = fence + 1
+    WHERE scope = ? AND leased = 1`,
+  // Nothing is inserted for a request that is known; the unique index knows the rows.
+  accept: `INSERT INTO mail SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, ?13, ?13, NULL,
+    ?8 IS NULL OR NOT EXISTS (SELECT 1 FROM mail WHERE scope = ?2 AND key = ?8), ?14
+    WHERE NOT EXISTS (SELECT 1 FROM answers
+      WHERE scope = ?2 AND request_id = ?5 AND sender = ?3 AND route = ?4 AND forget_at > ?15)
+    ON CONFLICT DO NOTHING`,
+  lease: `UPDATE mail SET leased = 1, ready_at = ?, parked = NULL, fence = fence + 1
+    WHERE seq = ? AND scope = ? AND fence = ?`,
+  release: `UPDATE mail SET leased = 0, ready_at = ?, parked = ?, attempts = attempts + ?, fence = fence + 1
+    WHERE seq = ? AND scope = ? AND fence = ?`,
+  settle: "DELETE FROM mail WHERE seq = ? AND scope = ? AND fence = ? RETURNING key, head",
+  promote: `UPDATE mail SET head = 1 WHERE seq = (SELECT seq FROM mail WHERE scope = ? AND key = ? ORDER BY seq LIMIT 1)`,
+  remember: `INSERT INTO answers (scope, sender, route, request_id, hash, outcome, reply, done_at, forget_at)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+    WHERE NOT EXISTS (SELECT 1 FROM mail WHERE scope = ?1 AND request_id = ?4 AND sender = ?2 AND route = ?3)
+    ON CONFLICT (scope, request_id, sender, route) DO UPDATE SET hash = excluded.hash, outcome = excluded.outcome,
+      reply = excluded.reply, done_at = excluded.done_at, forget_at = excluded.forget_at WHERE forget_at <= ?10`,
+  forget: `DELETE FROM answers WHERE id IN
+    (SELECT id FROM answers WHERE scope = ? AND forget_at <= ? ORDER BY forget_at LIMIT ?)`,
+  bury: "INSERT INTO letters VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)",
+  mark: `UPDATE letters SET redriving = ?1, redrives = redrives + ?1, about = coalesce(?2, about)
+    WHERE seq = ?3 AND scope = ?4`,
+  purge: "DELETE FROM letters WHERE seq = ? AND scope = ?",
+  send: "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)",
+  resend: "UPDATE outbox SET send_at = ?, attempts = attempts + 1 WHERE seq = ? AND scope = ?",
+  sent: "DELETE FROM outbox WHERE seq = ? AND scope = ?",
+  put: `INSERT INTO documents VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET version = excluded.version, value = excluded.value`,
+  unput: "DELETE FROM documents WHERE scope = ? AND space = ? AND key = ?",
+  append: "INSERT INTO journals VALUES (?, ?, ?, ?, ?)",
+  trim: `DELETE FROM journals WHERE seq IN
+    (SELECT seq FROM journals WHERE journal = ? AND seq < ? ORDER BY seq LIMIT ?)`,
+} as const;
+
+export const READS = {
+  reserved: "SELECT reserved FROM counter WHERE one = 1",
+  scope: "SELECT id, epoch FROM scopes WHERE name = ?",
+  rowOf: `SELECT seq, hash FROM mail WHERE ${REQUEST}`,
+  headOf: `SELECT ${HEAD} FROM mail WHERE ${REQUEST}`,
+  answerOf: `SELECT ${ANSWER} FROM answers WHERE ${REQUEST}`,
+  version: "SELECT version FROM documents WHERE scope = ? AND space = ? AND key = ?",
+  ready: `SELECT ${HEAD}, body FROM mail WHERE head = 1 AND scope = ? AND priority = ? AND ready_at <= ?
+    ORDER BY ready_at, seq`,
+  mail: `SELECT ${HEAD}, body FROM mail WHERE seq = ? AND scope = ?`,
+  rows: `SELECT ${HEAD} FROM mail WHERE scope = ? AND seq > ? ORDER BY seq LIMIT ?`,
+  expired: `SELECT ${HEAD} FROM mail WHERE scope = ? AND expires_at <= ? ORDER BY expires_at, seq LIMIT ?`,
+  parked: `SELECT ${HEAD} FROM mail WHERE scope = ? AND parked = ? ORDER BY seq LIMIT ?`,
+  outbox: `SELECT ${PARCEL} FROM outbox WHERE scope = ? AND send_at <= ? ORDER BY send_at, seq LIMIT ?`,
+  outboxTo: `SELECT ${PARCEL} FROM outbox WHERE scope = ? AND receiver = ? AND seq > ? ORDER BY seq LIMIT ?`,
+  letters: `SELECT ${LETTER} FROM letters WHERE scope = ? AND seq > ? ORDER BY seq LIMIT ?`,
+  get: "SELECT value, version FROM documents WHERE scope = ? AND space = ? AND key = ?",
+  keysFrom: "SELECT key FROM documents WHERE scope = ? AND space = ? AND key >= ? ORDER BY key",
+  keysAfter: "SELECT key FROM documents WHERE scope = ? AND space = ? AND key > ? ORDER BY key",
+  journal: `SELECT j.seq, s.name, j.at, j.body FROM journals j CROSS JOIN scopes s ON s.id = j.scope
+    WHERE j.journal = ? AND j.seq > ? ORDER BY j.seq LIMIT ?`,
+  usageOfMail: "SELECT count(*), coalesce(sum(length(body)), 0) FROM mail WHERE scope = ?",
+  usageOfAnswers: "SELECT count(*), coalesce(sum(length(reply)), 0) FROM answers WHERE scope = ?",
+  usageOfLetters: "SELECT count(*), coalesce(sum(length(body)), 0) FROM letters WHERE scope = ?",
+  usageOfOutbox: "SELECT count(*) FROM outbox WHERE scope = ?",
+  nextReady: `SELECT ready_at FROM mail WHERE head = 1 AND scope = ? AND priority = ? AND ready_at > ?
+    ORDER BY ready_at LIMIT 1`,
+  nextExpires: "SELECT expires_at FROM mail WHERE scope = ? AND expires_at > ? ORDER BY expires_at LIMIT 1",
+  nextSend: "SELECT send_at FROM outbox WHERE scope = ? AND send_at > ? ORDER BY send_at LIMIT 1",
+  nextForget: "SELECT forget_at FROM answers WHERE scope = ? AND forget_at > ? ORDER BY forget_at LIMIT 1",
+} as const;
