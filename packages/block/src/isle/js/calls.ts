@@ -31,6 +31,10 @@ interface Open {
   readonly event: number;
 }
 
+/** What a call and a timer cost beside their arguments, here and on the host, in bytes. */
+const CALL_BYTES = 512;
+const TIMER_BYTES = 256;
+
 /** Numbers of calls that the thread itself makes; those of code in the isle are above 0. */
 const OWN = -1;
 
@@ -62,7 +66,7 @@ export class JsCalls {
   /** Asks for an op; throws when it does not fit. */
   call(call: number, op: string, args: readonly Value[]): void {
     const { vm, isle } = this.#parts;
-    const bytes = sizeOf(args);
+    const bytes = CALL_BYTES + sizeOf(args);
     if (!vm.hold(bytes)) throw blockError("isle.memory", "not enough memory");
     const event = this.#parts.event();
     this.#open.set(call, { op, bytes, event: event?.seq ?? 0 });
@@ -98,7 +102,15 @@ export class JsCalls {
       vm.send("fault", message.call, pack(message.fault as unknown as Value));
       return;
     }
-    vm.send("reply", message.call, message.t === "json" ? packJson(message.text) : pack(shaped(open.op, message.value)));
+    // the text, and what it is made of
+    const held = 2 * (message.t === "json" ? message.text.length : sizeOf(message.value));
+    if (!vm.hold(held)) {
+      const fault = { code: "isle.memory", text: "not enough memory", retry: "never" };
+      vm.send("fault", message.call, pack(fault));
+      return;
+    }
+    const packed = message.t === "json" ? packJson(message.text) : pack(shaped(open.op, message.value));
+    vm.send("reply", message.call, { ...packed, held });
   }
 
   #close(call: number): Open | undefined {
@@ -130,9 +142,11 @@ export class JsCalls {
     return given.t === "json" ? given.text : given.value;
   }
 
+  /** Throws when there is no room for one more. */
   timer(id: number, ms: number): void {
+    if (!this.#parts.vm.hold(TIMER_BYTES)) throw new Terminate("memory", "not enough memory");
     const off = after(ms, () => performance.now(), () => {
-      this.#timers.delete(id);
+      this.#forgetTimer(id);
       this.#parts.vm.send("timer", id);
     });
     this.#timers.set(id, off);
@@ -140,7 +154,11 @@ export class JsCalls {
 
   noTimer(id: number): void {
     this.#timers.get(id)?.();
-    this.#timers.delete(id);
+    this.#forgetTimer(id);
+  }
+
+  #forgetTimer(id: number): void {
+    if (this.#timers.delete(id)) this.#parts.vm.letGo(TIMER_BYTES);
   }
 
   /** The isle is being ended: what its script waits for has failed already, in the isle. */

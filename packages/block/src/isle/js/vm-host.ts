@@ -29,4 +29,6 @@ export interface Sent {
   readonly text?: string;
   readonly extra?: string;
   readonly bytes?: readonly Uint8Array[];
+  /** Bytes that are held for it until the isle has it. */
+  readonly held?: number;
 }

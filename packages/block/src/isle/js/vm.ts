@@ -62,8 +62,13 @@ export class JsVm implements Metered {
   }
 
   /** Hands a message to our own code in the isle. */
-  send(what: string, id: number, { text = "", extra = "", bytes = [] }: Sent = {}): void {
-    this.enter({ run: (machine) => machine.deliver([what, id, text, extra, ...bytes]) });
+  send(what: string, id: number, { text = "", extra = "", bytes = [], held = 0 }: Sent = {}): void {
+    this.enter({
+      run: (machine) => {
+        this.letGo(held);
+        return machine.deliver([what, id, text, extra, ...bytes]);
+      },
+    });
   }
 
   enter(entry: Entry): void {
