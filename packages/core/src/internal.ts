@@ -9,6 +9,7 @@ export * from "./codec/parts.ts";
 export * from "./codec/node-id-record.ts";
 export { cutText } from "./codec/cut-text.ts";
 export * from "./protocol/wire-limits.ts";
+export * from "./protocol/version.ts";
 export * from "./protocol/message-id.ts";
 export * from "./protocol/wire-error.ts";
 export * from "./protocol/protobuf.ts";

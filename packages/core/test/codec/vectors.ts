@@ -7,8 +7,13 @@ export function readVectors<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), "utf8")) as T;
 }
 
+/** Hex; blanks mean nothing, `61*257` is that word 257 times. */
 export function fromHex(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text.replaceAll(" ", ""), "hex"));
+  const hex = text.split(" ").map((word) => {
+    const [part = "", times = "1"] = word.split("*");
+    return part.repeat(Number(times));
+  }).join("");
+  return Uint8Array.from(Buffer.from(hex, "hex"));
 }
 
 export function toHex(bytes: Uint8Array): string {

@@ -1,0 +1,159 @@
+/**
+ * Goal: what is written can be read. Invariant: reading gives the same value, the protobuf runtime reads the same
+ * fields, and nothing of ours reaches a legacy peer. Method: random envelopes and chunks; the runtime as the judge.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import fc from "fast-check";
+import {
+  DataChunkSchema, readChunk, readEnvelope, requestProblem, RpcEnvelopeSchema, shapeOf, writeChunk, writeEnvelope,
+  type Envelope,
+} from "@atoll-run/core/internal";
+import { CHUNK_SHAPE } from "../../src/codec/chunk.ts";
+import { ENVELOPE_SHAPE } from "../../src/codec/envelope.ts";
+import { NODE_ID_SHAPE } from "../../src/codec/node-id-record.ts";
+import { ActrIdSchema } from "../../src/protocol/generated/actr/identity_pb.ts";
+import type { Shape } from "../../src/codec/shape.ts";
+import { chunk, envelope } from "./arbitrary-envelope.ts";
+import { toHex } from "./vectors.ts";
+
+const OURS = { extensions: true };
+const LEGACY = { extensions: false };
+
+test("an envelope reads as it was written", () => {
+  fc.assert(fc.property(envelope, (value) => {
+    assert.deepEqual(readEnvelope(writeEnvelope(value, OURS)), { ok: true, value });
+  }), { numRuns: 1_000 });
+});
+
+test("a chunk reads as it was written", () => {
+  fc.assert(fc.property(chunk, (value) => {
+    assert.deepEqual(readChunk(writeChunk(value, OURS)), { ok: true, value });
+  }), { numRuns: 1_000 });
+});
+
+test("the protobuf runtime reads what our codec wrote and writes the same bytes", () => {
+  fc.assert(fc.property(envelope, chunk, (one, other) => {
+    // The runtime drops a byte order mark at the beginning of a text.
+    const bytes = writeEnvelope(one, OURS);
+    if (!toHex(bytes).includes("efbbbf")) {
+      assert.equal(toHex(toBinary(RpcEnvelopeSchema, fromBinary(RpcEnvelopeSchema, bytes))), toHex(bytes));
+    }
+    const chunkBytes = writeChunk(other, OURS);
+    if (!toHex(chunkBytes).includes("efbbbf")) {
+      assert.equal(toHex(toBinary(DataChunkSchema, fromBinary(DataChunkSchema, chunkBytes))), toHex(chunkBytes));
+    }
+  }), { numRuns: 500 });
+});
+
+test("garbage and changed bytes give an envelope, a chunk or a typed fault", () => {
+  const change = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.nat() });
+  fc.assert(fc.property(envelope, chunk, fc.uint8Array({ maxLength: 300 }), change, (one, other, garbage, how) => {
+    for (const bytes of [writeEnvelope(one, OURS), writeChunk(other, OURS), garbage]) {
+      const changed = bytes.slice(0, bytes.length - how.cut % (bytes.length + 1));
+      if (changed.length > 0) changed[how.at % changed.length] = how.byte;
+      const read = readEnvelope(changed);
+      if (read.ok) assert.deepEqual(readEnvelope(writeEnvelope(read.value, OURS)), read);
+      else assert.equal(read.fault.code, "codec.malformed");
+      const readAsChunk = readChunk(changed);
+      if (readAsChunk.ok) assert.deepEqual(readChunk(writeChunk(readAsChunk.value, OURS)), readAsChunk);
+      else assert.equal(readAsChunk.fault.code, "codec.malformed");
+    }
+  }), { numRuns: 500 });
+});
+
+test("a legacy peer gets no field, direction or control of ours", () => {
+  fc.assert(fc.property(envelope, chunk, (one, other) => {
+    if (one.direction === "accept") {
+      assert.throws(() => writeEnvelope(one, LEGACY), { code: "codec.malformed" });
+    } else {
+      const read = readEnvelope(writeEnvelope(one, LEGACY));
+      assert.ok(read.ok);
+      assert.equal(read.value.error?.detail, undefined);
+      for (const name of ["remaining_ms", "want_accept", "accept", "chain_id", "depth", "content_type", "order_key"]) {
+        assert.ok(!(name in read.value), name);
+      }
+    }
+    if (other.control !== undefined) assert.throws(() => writeChunk(other, LEGACY), { code: "codec.malformed" });
+  }), { numRuns: 300 });
+});
+
+/** Message, field, type and rule of every field, as far as it can be reached. */
+function facts(shape: Shape): string[] {
+  const numbers = (field: Shape["fields"][number]): string => [...field.numbers.values()].sort().join();
+  const kind = (name: string): string => ({ count: "u64", signed_count: "i64" })[name] ?? name;
+  return shape.fields.flatMap((field) => [
+    `${shape.name} ${field.no} ${field.name} ${kind(field.kind)} ${field.rule} ${field.oneof ?? ""} `
+      + numbers(field).replace(/^0,/, ""),
+    ...field.shape ? facts(field.shape) : [],
+  ]);
+}
+
+for (const [own, schema] of [
+  [ENVELOPE_SHAPE, RpcEnvelopeSchema], [CHUNK_SHAPE, DataChunkSchema], [NODE_ID_SHAPE, ActrIdSchema],
+] as const) {
+  test(`our shape of ${own.name} is that of the schema`, () => {
+    assert.deepEqual(facts(own), facts(shapeOf(schema)));
+  });
+}
+
+const request: Envelope = {
+  route_key: "a.b.C", request_id: "r", direction: "request", timeout_ms: 1, metadata: [], payload: new Uint8Array(),
+};
+
+test("a request needs a time-out above 0; answers and tells may have any", () => {
+  assert.equal(requestProblem(request), undefined);
+  assert.match(requestProblem({ ...request, timeout_ms: 0 }) ?? "", /timeout_ms must be greater than 0, got 0/);
+  assert.equal(requestProblem({ ...request, direction: "tell", timeout_ms: 0 }), undefined);
+});
+
+test("a time-out beyond what a number holds is read as the greatest one", () => {
+  const bytes = Uint8Array.from([...writeEnvelope({ ...request, timeout_ms: 0 }, OURS).slice(0, -1),
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
+  const read = readEnvelope(bytes);
+  assert.equal(read.ok && read.value.timeout_ms, Number.MAX_SAFE_INTEGER);
+});
+
+for (const [title, wrong, rule] of [
+  ["an empty route", { route_key: "" }, "empty"],
+  ["a route of 257 bytes", { route_key: "a".repeat(257) }, "size"],
+  ["a route of 86 characters with three bytes each", { route_key: "é€".repeat(60) }, "size"],
+  ["a request id of 129 bytes", { request_id: "a".repeat(129) }, "size"],
+  ["65 entries of metadata", { metadata: Array.from({ length: 65 }, () => ({ key: "", value: "" })) }, "entries"],
+  ["17 KiB of metadata", { metadata: [{ key: "", value: "a".repeat(17_000) }] }, "size"],
+  ["a depth below 0", { depth: -1 }, "range"],
+  ["a budget that is no whole number", { remaining_ms: 1.5 }, "range"],
+  ["a chain id of 3 bytes", { chain_id: new Uint8Array(3) }, "size"],
+  ["no direction", { direction: undefined }, "direction"],
+] as const) {
+  test(`an envelope with ${title} is not written`, () => {
+    const value = { ...request, ...wrong } as Envelope;
+    assert.throws(() => writeEnvelope(value, OURS), (error: { code: string; facts: { rule: string } }) =>
+      error.code === "codec.malformed" && error.facts.rule === rule);
+  });
+}
+
+test("an error text is cut to 4 KiB, never inside a character", () => {
+  const error = { code: 10_010, message: "€".repeat(2_000) };
+  const { payload: _, ...rest } = request;
+  const read = readEnvelope(writeEnvelope({ ...rest, direction: "response", error }, OURS));
+  assert.equal(read.ok && read.value.error?.message, "€".repeat(1_365));
+});
+
+test("an envelope over the limit of its reader is refused whole", () => {
+  const bytes = writeEnvelope(request, OURS);
+  assert.ok(readEnvelope(bytes, bytes.length).ok);
+  const read = readEnvelope(bytes, bytes.length - 1);
+  assert.equal(!read.ok && read.fault.code, "codec.too_large");
+  const chunkBytes = writeChunk({ stream_id: "s", sequence: 1n, payload: new Uint8Array(9), metadata: [] }, OURS);
+  const readAsChunk = readChunk(chunkBytes, 5);
+  assert.equal(!readAsChunk.ok && readAsChunk.fault.code, "codec.too_large");
+});
+
+test("the bytes of a Node Buffer are read as plain bytes", () => {
+  const read = readEnvelope(Buffer.from(writeEnvelope({ ...request, payload: Uint8Array.of(1, 2) }, OURS)));
+  assert.ok(read.ok);
+  assert.deepEqual(read.value.payload, Uint8Array.of(1, 2));
+  assert.equal(read.value.payload?.constructor, Uint8Array);
+});
