@@ -1,6 +1,6 @@
 /**
  * Pairs of scripts: one in Lua, one in TypeScript, that must give the same events, results and errors. What may
- * differ is taken out before they are compared: the name of the script and places in it, times, ids, and the
+ * differ is taken out before they are compared: the name of the script and places in it, times, ids, ports, and the
  * spelling of names (camelCase there, snake_case here).
  */
 import assert from "node:assert/strict";
@@ -123,7 +123,7 @@ function same(value: unknown, root: string): unknown {
 }
 
 function sameText(text: string, root: string): string {
-  return text.replaceAll(root, "<root>").split("\nstack traceback:")[0]?.replace(/test\.(lua|ts):[\d:]*:? ?/g, "")
+  return text.replaceAll(root, "<root>").replace(/127\.0\.0\.1:\d+/g, "<server>").split("\nstack traceback:")[0]?.replace(/test\.(lua|ts):[\d:]*:? ?/g, "")
     .replace(/\b(bus|mesh|fs|env|string|path|llm|kv|ts|sql|task|json|std)\.[a-zA-Z]+/g, toSnake) ?? "";
 }
 
