@@ -40,7 +40,8 @@ export async function generate(buf: string, out: string): Promise<void> {
       opt: ["target=ts", "import_extension=ts", "erasable_syntax=true"],
     }],
   });
-  for (const args of [["lint", "--config", CONFIG], ["generate", "--config", CONFIG, "--template", template]]) {
+  const config = ["--config", CONFIG];
+  for (const args of [["lint", ...config], ["generate", ...config, "--template", template]]) {
     const end = await runChild({
       command: process.execPath, args: [buf, ...args], cwd: SCHEMAS, timeoutMs: TIMEOUT_MS,
     });

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { findBuf, generate, GENERATED } from "../proto.ts";
 
 function read(folder: string): Record<string, string> {
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
-  return Object.fromEntries(files.sort().map((file) => [file, readFileSync(join(folder, file), "utf8")]));
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  return Object.fromEntries(files.filter((file) => file.endsWith(".ts")).sort().map((file) => [file, readFileSync(join(folder, file), "utf8")]));
 }
 
 test("the generated code is what the schemas give (npm run proto writes it)", async (t) => {

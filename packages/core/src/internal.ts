@@ -1,5 +1,5 @@
-// The wire, for sister packages. It is not in the public door: its runtime and generated code are a hundred files,
-// and a program that speaks with nobody should not load them.
+// The wire, for sister packages. It is not in the public door: its runtime and generated code are a hundred
+// files, and a program that speaks with nobody should not load them.
 export * from "./codec/read.ts";
 export * from "./codec/error-record.ts";
 export * from "./codec/envelope.ts";
@@ -22,7 +22,8 @@ export * from "./protocol/generated/actr/hello_pb.ts";
 export * from "./protocol/generated/actr/identity_pb.ts";
 export * from "./protocol/generated/actr/registration_pb.ts";
 export * from "./protocol/generated/actr/roles_pb.ts";
-// Envelopes and chunks have types of their own (codec/): of the generated ones only what stands in other messages.
+// Envelopes and chunks have types of their own (codec/): of the generated ones only what stands in other
+// messages.
 export {
   CancelSchema, ErrorResponseSchema, RefreshSchema, RpcEnvelopeSchema,
   type Cancel, type ErrorResponse, type Refresh,

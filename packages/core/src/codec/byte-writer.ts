@@ -1,19 +1,45 @@
 /** Writes protobuf primitives into a buffer that grows. Knows no messages. */
 const ENCODER = new TextEncoder();
 /** Longer texts are encoded by the platform. */
-const SHORT_TEXT = 48;
+const SHORT_TEXT = 127;
+
+/** What one writer leaves to the next: most messages are small, and a fresh buffer costs more than they do. */
+const SPARE_BYTES = 16_384;
+let spare: Uint8Array | undefined;
 
 export class ByteWriter {
   #bytes: Uint8Array;
   #at = 0;
 
-  constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
+  constructor() {
+    this.#bytes = spare ?? new Uint8Array(SPARE_BYTES);
+    spare = undefined;
   }
 
-  /** What was written; the writer must not be used afterwards. */
+  /** A copy of what was written; the writer must not be used afterwards. */
   finish(): Uint8Array {
-    return this.#bytes.length === this.#at ? this.#bytes : this.#bytes.slice(0, this.#at);
+    const written = this.#bytes.slice(0, this.#at);
+    if (this.#bytes.length === SPARE_BYTES) spare = this.#bytes;
+    return written;
+  }
+
+  /** Begins a nested message; give what it returns to {@link end}. */
+  begin(): number {
+    this.#reserve(1);
+    return ++this.#at;
+  }
+
+  /** Ends the nested message that began at `start`: puts its length before it and tells its bytes, length included. */
+  end(start: number): number {
+    const length = this.#at - start;
+    const more = varintBytes(length) - 1;
+    // Room for the length too, which is written while the message behind it does not count as written.
+    this.#reserve(more + 5);
+    if (more > 0) this.#bytes.copyWithin(start + more, start, this.#at);
+    this.#at = start - 1;
+    this.u32(length);
+    this.#at += length;
+    return length + more + 1;
   }
 
   u32(value: number): void {
@@ -92,4 +118,8 @@ export class ByteWriter {
     wider.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = wider;
   }
+}
+
+function varintBytes(length: number): number {
+  return length < 0x80 ? 1 : length < 0x4000 ? 2 : length < 0x20_0000 ? 3 : length < 0x1000_0000 ? 4 : 5;
 }

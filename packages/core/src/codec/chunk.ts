@@ -1,8 +1,8 @@
 /**
  * One chunk of a stream, or one step that steers it (spec: wire 2, 3.1).
  *
- * takes a `Chunk` or bytes; gives the other; promises the same as the envelope; refuses with `codec.malformed`;
- * never reads `timestamp_ms`, which is the application's.
+ * takes a `Chunk` or bytes; gives the other; promises the same as the envelope; refuses with
+ * `codec.malformed`; never reads `timestamp_ms`, which is the application's.
  */
 import { malformed, tooLarge } from "../core-fault.ts";
 import { WIRE_LIMITS } from "../protocol/wire-limits.ts";
@@ -88,8 +88,8 @@ export function readChunk(bytes: Uint8Array, bytesMax: number = WIRE_LIMITS.mess
 }
 
 /**
- * The bytes of a chunk; `extensions` says whether the peer has announced `stream1`. Throws `codec.malformed` for a
- * chunk that the other end would refuse, and for a control where there is no `stream1`.
+ * The bytes of a chunk; `extensions` says whether the peer has announced `stream1`. Throws `codec.malformed`
+ * for a chunk that the other end would refuse, and for a control where there is no `stream1`.
  */
 export function writeChunk(chunk: Chunk, o: { readonly extensions: boolean }): Uint8Array {
   check(chunk);

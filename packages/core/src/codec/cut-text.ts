@@ -1,6 +1,8 @@
 const ENCODER = new TextEncoder();
 
-/** The text, or as many of its first characters as fit `bytesMax` bytes of UTF-8. No character is cut in two. */
+/**
+ * The text, or as many of its first characters as fit `bytesMax` bytes of UTF-8. No character is cut in two.
+ */
 export function cutText(text: string, bytesMax: number): string {
   // A UTF-16 unit is at most three bytes.
   if (text.length * 3 <= bytesMax) return text;

@@ -1,6 +1,7 @@
 /**
- * What the protocol demands of single fields beside their type (spec: wire 1.3, 1.4, and the lengths in 2 and 3), by
- * field name for all messages or for one message. The plain records and the generated messages obey the same table.
+ * What the protocol demands of single fields beside their type (spec: wire 1.3, 1.4, and the lengths in 2 and
+ * 3), by field name for all messages or for one message. The plain records and the generated messages obey
+ * the same table.
  */
 import { WIRE_LIMITS } from "../protocol/wire-limits.ts";
 

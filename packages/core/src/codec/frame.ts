@@ -1,8 +1,9 @@
 /**
  * Frames of the direct WebSocket: `u8 payload type, u32 big-endian length, body` (spec: wire 5).
  *
- * takes whole messages, or bytes in any cuts; gives frames; promises the same frames wherever the bytes are cut;
- * refuses an unknown type and a body over its limit before room is made for it; never looks into the body.
+ * takes whole messages, or bytes in any cuts; gives frames; promises the same frames wherever the bytes are
+ * cut; refuses an unknown type and a body over its limit before room is made for it; never looks into the
+ * body.
  */
 import { malformed, tooLarge } from "../core-fault.ts";
 import type { Fault } from "../fault.ts";
@@ -10,7 +11,9 @@ import { assert } from "../must.ts";
 import { plainBytes, toRead, type Read } from "./read.ts";
 
 /** In the order of their numbers; the upper-case name is the label of a data channel. */
-export const LANES = ["rpc_reliable", "rpc_signal", "stream_reliable", "stream_latency_first", "media_rtp"] as const;
+export const LANES = [
+  "rpc_reliable", "rpc_signal", "stream_reliable", "stream_latency_first", "media_rtp",
+] as const;
 export type Lane = (typeof LANES)[number];
 
 export interface Frame {
@@ -72,8 +75,8 @@ export class FrameDecoder {
   }
 
   /**
-   * The frames that these bytes complete. Throws `codec.malformed` or `codec.too_large`; frames that were whole before
-   * it are given first, the fault then comes with the next call and all later ones.
+   * The frames that these bytes complete. Throws `codec.malformed` or `codec.too_large`; frames that were
+   * whole before it are given first, the fault then comes with the next call and all later ones.
    */
   push(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];

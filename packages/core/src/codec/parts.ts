@@ -1,8 +1,10 @@
 /**
- * Messages of a data channel: `u32 message id, u16 index, u16 total, part`, big-endian (spec: wire 5, node 6.5).
+ * Messages of a data channel: `u32 message id, u16 index, u16 total, part`, big-endian (spec: wire 5, node
+ * 6.5).
  *
- * takes messages, or parts in any order; gives the other; promises that a message comes out once and whole; refuses
- * parts that contradict each other and whatever passes a cap, and is dead from then on; never looks into the bytes.
+ * takes messages, or parts in any order; gives the other; promises that a message comes out once and whole;
+ * refuses parts that contradict each other and whatever passes a cap, and is dead from then on; never looks
+ * into the bytes.
  */
 import { malformed, tooLarge } from "../core-fault.ts";
 import type { Fault } from "../fault.ts";
@@ -11,6 +13,7 @@ import { plainBytes } from "./read.ts";
 
 export const PART_HEADER_BYTES = 8;
 const U16_COUNT = 0x1_0000;
+const WHAT = "a message in parts";
 
 /** Cuts messages of one lane in one direction. */
 export class MessageCutter {
@@ -26,7 +29,7 @@ export class MessageCutter {
   /** The parts of a message, in order. Throws `codec.too_large` when there would be more than 65,535. */
   cut(message: Uint8Array): Uint8Array[] {
     const total = Math.max(1, Math.ceil(message.length / this.#partBytes));
-    if (total >= U16_COUNT) throw tooLarge("a message in parts", message.length, this.#partBytes * (U16_COUNT - 1));
+    if (total >= U16_COUNT) throw tooLarge(WHAT, message.length, this.#partBytes * (U16_COUNT - 1));
     const id = this.#next;
     this.#next = (id + 1) >>> 0;
     return Array.from({ length: total }, (_, index) => {
@@ -97,8 +100,8 @@ export class MessageJoiner {
   }
 
   /**
-   * Lets go of messages that are too old and tells how many they were. On a lane that loses nothing that is a fault,
-   * thrown as by `push`.
+   * Lets go of messages that are too old and tells how many they were. On a lane that loses nothing that is a
+   * fault, thrown as by `push`.
    */
   expire(nowMs: number): number {
     if (this.#fault !== undefined) throw this.#fault;
@@ -115,7 +118,8 @@ export class MessageJoiner {
 
   #take(part: Uint8Array, nowMs: number): Uint8Array | undefined {
     if (part.length < PART_HEADER_BYTES) throw wrong("truncated");
-    if (part.length > WIRE_LIMITS.partBytesMax) throw tooLarge("a part", part.length, WIRE_LIMITS.partBytesMax);
+    const { partBytesMax } = WIRE_LIMITS;
+    if (part.length > partBytesMax) throw tooLarge("a part", part.length, partBytesMax);
     const view = new DataView(part.buffer, part.byteOffset);
     const id = view.getUint32(0);
     const index = view.getUint16(4);
@@ -144,11 +148,12 @@ export class MessageJoiner {
   ): Uint8Array | undefined {
     const cost = body.length + WIRE_LIMITS.partCostBytes;
     const { used, bytesMax } = this.#budget;
-    if (open.bytes + body.length > this.#limits.messageBytesMax) throw this.#tooLarge(open.bytes + body.length);
+    const bytes = open.bytes + body.length;
+    if (bytes > this.#limits.messageBytesMax) throw this.#tooLarge(bytes);
     if (used + cost > bytesMax) throw tooLarge("messages in parts", used + cost, bytesMax);
     // A copy: the carrier may use its buffer again, and a view would keep all of it.
     open.parts.set(index, body.slice());
-    open.bytes += body.length;
+    open.bytes = bytes;
     this.#count(cost);
     if (open.parts.size < open.total) return undefined;
     const message = new Uint8Array(open.bytes);
@@ -173,7 +178,7 @@ export class MessageJoiner {
   }
 
   #tooLarge(bytes: number): Fault {
-    return tooLarge("a message in parts", bytes, this.#limits.messageBytesMax);
+    return tooLarge(WHAT, bytes, this.#limits.messageBytesMax);
   }
 
   #die(fault: Fault): Fault {

@@ -1,9 +1,9 @@
 /**
  * The strict reader: bytes of one protobuf message → a record.
  *
- * takes bytes and a shape; gives the record; promises that every rule of the shape holds in it; refuses what lacks a
- * required field, is cut, overlong, doubled where that is forbidden, no UTF-8, too deep, or of a wrong type; never
- * keeps unknown fields.
+ * takes bytes and a shape; gives the record; promises that every rule of the shape holds in it; refuses what
+ * lacks a required field, is cut, overlong, doubled where that is forbidden, no UTF-8, too deep, or of a
+ * wrong type; never keeps unknown fields.
  */
 import { malformed } from "../core-fault.ts";
 import { must } from "../must.ts";
@@ -61,10 +61,16 @@ function readInto(reader: ByteReader, shape: Shape, depth: number): Rec {
 
 function missing(reader: ByteReader, shape: Shape, have: number): Error {
   const lost = shape.fields.find(({ rule, bit }) => rule === "required" && (have & bit) === 0);
-  return malformed({ what: shape.name, rule: "required", field: must(lost, "a field is missing").name, at: reader.at });
+  const { name } = must(lost, "a field is missing");
+  return malformed({ what: shape.name, rule: "required", field: name, at: reader.at });
 }
 
-interface Entry { readonly field: Field; readonly record: Rec; readonly value: unknown; readonly sumBytes: number }
+interface Entry {
+  readonly field: Field;
+  readonly record: Rec;
+  readonly value: unknown;
+  readonly sumBytes: number;
+}
 
 function append(reader: ByteReader, { field, record, value, sumBytes }: Entry): void {
   const list = record[field.key] as unknown[];
@@ -130,7 +136,9 @@ function checkText(reader: ByteReader, field: Field): string {
   return field.cutBytes === undefined ? text : cutText(text, field.cutBytes);
 }
 
-/** The bytes that were read count with the length before them, so what is near the limit is measured again. */
+/**
+ * The bytes that were read count with the length before them, so what is near the limit is measured again.
+ */
 function checkSize(reader: ByteReader, { bytesMax = Infinity }: Field, text: string): void {
   if (cutText(text, bytesMax) !== text) throw reader.wrong("size");
 }

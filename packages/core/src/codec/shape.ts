@@ -55,10 +55,10 @@ export function defineShape(
   const sorted = [...init].sort((a, b) => a.no - b.no);
   const fields = sorted.map((field, index): Field => {
     const wireType = wireTypeOf(field.kind);
-    const siblings = sorted.filter((one) => one !== field && one.oneof !== undefined && one.oneof === field.oneof);
+    const inOneof = field.oneof === undefined ? [] : sorted.filter(({ oneof }) => oneof === field.oneof);
     return {
       ...field, ...fieldRule(name, field.name), key: keyOf(field), wireType, tag: field.no * 8 + wireType,
-      bit: 1 << index, siblings: siblings.map(keyOf),
+      bit: 1 << index, siblings: inOneof.filter((one) => one !== field).map(keyOf),
       numbers: new Map([...field.values ?? []].map(([number, value]) => [value, number])),
     };
   });
@@ -70,8 +70,8 @@ export function defineShape(
 }
 
 /**
- * A field in short: `1! route_key text`, `2? payload bytes`, `3* metadata message`, as the reference of the wire
- * writes it.
+ * A field in short: `1! route_key text`, `2? payload bytes`, `3* metadata message`, as the reference of the
+ * wire writes it.
  */
 export function field(text: string, more: Partial<FieldInit> = {}): FieldInit {
   const [, no, mark, name, kind] = must(/^(\d+)([!?*]) (\w+) (\w+)$/.exec(text), `no field: ${text}`);

@@ -1,6 +1,6 @@
 /**
- * A record → bytes of one protobuf message, canonical: known fields in ascending order, every required one written.
- * Throws `codec.malformed` for what the reader at the other end would have to refuse.
+ * A record → bytes of one protobuf message, canonical: known fields in ascending order, every required one
+ * written. Throws `codec.malformed` for what the reader at the other end would have to refuse.
  */
 import { malformed } from "../core-fault.ts";
 import type { Fault } from "../fault.ts";
@@ -15,18 +15,24 @@ export const EXTENSION_FIRST = 1_000;
 /** `extensions: false` leaves out every field from {@link EXTENSION_FIRST} on, at any depth. */
 export function writeRecord(shape: Shape, record: object, o: { readonly extensions: boolean }): Uint8Array {
   const writer = new ByteWriter();
+  writeFields(writer, { shape, o }, record as Rec);
+  return writer.finish();
+}
+
+interface Whole { readonly shape: Shape; readonly o: { readonly extensions: boolean } }
+
+function writeFields(writer: ByteWriter, { shape, o }: Whole, record: Rec): void {
   for (const field of shape.fields) {
     if (!o.extensions && field.no >= EXTENSION_FIRST) break;
-    const value = (record as Rec)[field.key];
+    const value = record[field.key];
     if (value === undefined) {
       if (field.rule === "required") throw wrong(shape, field, "required");
     } else if (field.rule === "repeated") writeList(writer, { shape, field, o }, value as readonly unknown[]);
     else writeField(writer, { shape, field, o }, value);
   }
-  return writer.finish();
 }
 
-interface Place { readonly shape: Shape; readonly field: Field; readonly o: { readonly extensions: boolean } }
+interface Place extends Whole { readonly field: Field }
 
 function writeList(writer: ByteWriter, place: Place, list: readonly unknown[]): void {
   const { shape, field } = place;
@@ -60,20 +66,17 @@ function writeField(writer: ByteWriter, { shape, field, o }: Place, value: unkno
       return 0;
     }
     case "message": {
-      const bytes = writeRecord(must(field.shape, "a message field has a shape"), value as object, o);
-      writer.bytesField(bytes);
-      return bytes.length + varintBytes(bytes.length);
+      const start = writer.begin();
+      writeFields(writer, { shape: must(field.shape, "a message field has a shape"), o }, value as Rec);
+      return writer.end(start);
     }
   }
 }
 
-function varintBytes(length: number): number {
-  return length < 0x80 ? 1 : length < 0x4000 ? 2 : length < 0x20_0000 ? 3 : length < 0x1000_0000 ? 4 : 5;
-}
-
 function checkedText(shape: Shape, field: Field, text: string): string {
   if (field.nonEmpty && text === "") throw wrong(shape, field, "empty");
-  if (field.bytesMax !== undefined && cutText(text, field.bytesMax) !== text) throw wrong(shape, field, "size");
+  const { bytesMax } = field;
+  if (bytesMax !== undefined && cutText(text, bytesMax) !== text) throw wrong(shape, field, "size");
   return field.cutBytes === undefined ? text : cutText(text, field.cutBytes);
 }
 
@@ -83,14 +86,14 @@ function checkedBytes(shape: Shape, field: Field, bytes: Uint8Array): Uint8Array
 }
 
 function whole(shape: Shape, field: Field, value: unknown, [min, max]: readonly [number, number]): number {
-  if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) throw wrong(shape, field, "range");
-  return value as number;
+  if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw wrong(shape, field, "range");
 }
 
 /** `below`: how far under zero the value may be, which is also what it lacks at the top. */
 function whole64(shape: Shape, field: Field, value: unknown, below: bigint): bigint {
-  if (typeof value !== "bigint" || value < -below || value >= (1n << 64n) - below) throw wrong(shape, field, "range");
-  return value;
+  if (typeof value === "bigint" && value >= -below && value < (1n << 64n) - below) return value;
+  throw wrong(shape, field, "range");
 }
 
 function wrong(shape: Shape, field: Field, rule: string): Fault {

@@ -1,16 +1,17 @@
 /**
  * Messages with generated types (everything but envelopes and chunks, which have a codec of their own).
  *
- * takes bytes or the fields of a message; gives the other; promises what the strict reader promises, by the rules of
- * the schema; refuses with `codec.malformed` or `codec.too_large`; never keeps unknown fields. The reading half of the
- * protobuf runtime is not used: it accepts missing required fields, doubled ones, invalid UTF-8 and numbers out of
- * range, and merges messages that come twice. Tests hold this reader against it for everything that is valid.
+ * takes bytes or the fields of a message; gives the other; promises what the strict reader promises, by the
+ * rules of the schema; refuses with `codec.malformed` or `codec.too_large`; never keeps unknown fields. The
+ * reading half of the protobuf runtime is not used: it accepts missing required fields, doubled ones, invalid
+ * UTF-8 and numbers out of range, and merges messages that come twice. Tests hold this reader against it for
+ * everything that is valid.
  */
 import { readRecord } from "../codec/read-record.ts";
 import { toRead, type Read } from "../codec/read.ts";
 import { defineShape, type FieldInit, type FieldKind, type Rec, type Shape } from "../codec/shape.ts";
 import { tooLarge } from "../core-fault.ts";
-import { Bug, must } from "../must.ts";
+import { must } from "../must.ts";
 import {
   create, ScalarType, toBinary, type DescField, type DescMessage, type MessageInitShape, type MessageShape,
 } from "./protobuf.ts";
@@ -66,23 +67,28 @@ function toField(field: DescField): FieldInit {
     no: field.number, name: field.name, key: field.localName, kind: toKind(field, kind),
     rule: isList ? "repeated" : field.presence === LEGACY_REQUIRED ? "required" : "optional",
     ...kind === "message" && message ? { shape: shapeOf(message) } : {},
-    ...kind === "enum" && values ? { values: new Map(values.values.map(({ number }) => [number, number])) } : {},
+    ...kind === "enum" && values ? { values: numbersOf(values) } : {},
     ...field.oneof === undefined ? {} : { oneof: field.oneof.name },
   };
+}
+
+function numbersOf({ values }: NonNullable<DescField["enum"]>): ReadonlyMap<number, number> {
+  return new Map(values.map(({ number }) => [number, number]));
 }
 
 /** `google.protobuf.FeatureSet.FieldPresence`. */
 const LEGACY_REQUIRED = 3;
 
 const KINDS: Readonly<Partial<Record<ScalarType, FieldKind>>> = {
-  [ScalarType.UINT32]: "u32", [ScalarType.INT32]: "i32", [ScalarType.UINT64]: "u64", [ScalarType.INT64]: "i64",
+  [ScalarType.UINT32]: "u32", [ScalarType.INT32]: "i32",
+  [ScalarType.UINT64]: "u64", [ScalarType.INT64]: "i64",
   [ScalarType.BOOL]: "bool", [ScalarType.STRING]: "text", [ScalarType.BYTES]: "bytes",
   [ScalarType.FLOAT]: "float", [ScalarType.DOUBLE]: "double",
 };
 
 function toKind(field: DescField, kind: string): FieldKind {
   if (kind === "message" || kind === "enum") return kind;
-  if (kind !== "scalar") throw new Bug(`${field.parent.typeName}.${field.name}: no schema of the wire has a ${kind}`);
-  const scalar = must(field.scalar, "a scalar field has a type");
-  return must(KINDS[scalar], `${field.parent.typeName}.${field.name}: no schema of the wire has that type`);
+  const type = kind === "scalar" ? must(field.scalar, "a scalar field has a type") : undefined;
+  const known = type === undefined ? undefined : KINDS[type];
+  return must(known, `${field.parent.typeName}.${field.name}: no schema of the wire has such a field`);
 }

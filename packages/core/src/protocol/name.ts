@@ -1,6 +1,11 @@
-/** Names and routes (spec: wire 4). Readers take what the protocol allows; makers take the narrower form we create. */
+/**
+ * Names and routes (spec: wire 4). Readers take what the protocol allows; makers take the narrower form we
+ * create.
+ */
 
-/** 1–32 bytes: a letter first, a letter or digit last, between them also `-`, `_`, `.`; letters of any script. */
+/**
+ * 1–32 bytes: a letter first, a letter or digit last, between them also `-`, `_`, `.`; letters of any script.
+ */
 const NAME = /^\p{Alphabetic}(?:[\p{Alphabetic}\p{Nd}._-]*[\p{Alphabetic}\p{Nd}])?$/u;
 const ASCII_NAME = /^[A-Za-z](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const NAME_BYTES_MAX = 32;

@@ -1,6 +1,6 @@
 /**
- * The faults of a node and their numbers on the wire (spec: wire 7, node 5). One table: who retries how, what a
- * peer sees, and how a refinement is told from its code.
+ * The faults of a node and their numbers on the wire (spec: wire 7, node 5). One table: who retries how, what
+ * a peer sees, and how a refinement is told from its code.
  */
 import { Fault, type Retry } from "../fault.ts";
 

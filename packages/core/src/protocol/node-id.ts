@@ -1,6 +1,6 @@
 /**
- * Types of actors and ids of nodes, as text and back, strictly: what is not exactly the form is refused (spec:
- * wire 4).
+ * Types of actors and ids of nodes, as text and back, strictly: what is not exactly the form is refused
+ * (spec: wire 4).
  */
 import { isName, isOwnName } from "./name.ts";
 

@@ -3,7 +3,8 @@ import { ByteReader } from "../codec/byte-reader.ts";
 import { plainBytes, toRead, type Read } from "../codec/read.ts";
 
 /**
- * The bytes before field `no`, which must be there once and be the last one: anything behind it would not be signed.
+ * The bytes before field `no`, which must be there once and be the last one: anything behind it would not be
+ * signed.
  */
 export function bytesBeforeField(bytes: Uint8Array, no: number): Read<Uint8Array> {
   return toRead(() => {

@@ -1,11 +1,13 @@
 /**
- * A fault → what a peer is told, and back (spec: wire 7). No text is read to learn what an error is: the number and
- * the kind say it. Texts are written so that legacy peers, which see nothing else, can show them.
+ * A fault → what a peer is told, and back (spec: wire 7). No text is read to learn what an error is: the
+ * number and the kind say it. Texts are written so that legacy peers, which see nothing else, can show them.
  */
 import { cutText } from "../codec/cut-text.ts";
 import type { WireError, WireErrorDetail } from "../codec/error-record.ts";
 import type { Fault } from "../fault.ts";
-import { isNodeCode, NODE_FAULTS, NodeError, nodeFaultKind, type NodeCode, type NodeFacts } from "./node-fault.ts";
+import {
+  isNodeCode, NODE_FAULTS, NodeError, nodeFaultKind, type NodeCode, type NodeFacts,
+} from "./node-fault.ts";
 import { WIRE_LIMITS } from "./wire-limits.ts";
 
 /** Told to a peer when the fault is of another room: it is nothing a caller could act on. */
@@ -31,10 +33,11 @@ export function toWireError(fault: Fault): WireError {
   const code: NodeCode = own ? fault.code as NodeCode : FOREIGN;
   const { wire, kind, retry } = nodeFaultKind(code);
   const facts: NodeFacts = own ? fault.facts : {};
+  const waitMs = fault.retry_after_ms;
   const detail: WireErrorDetail = {
     kind,
     retry: own ? fault.retry : retry,
-    ...fault.retry_after_ms === undefined ? {} : { retry_after_ms: Math.max(0, Math.ceil(fault.retry_after_ms)) },
+    ...waitMs === undefined ? {} : { retry_after_ms: Math.max(0, Math.ceil(waitMs)) },
     ...facts.error === undefined ? {} : { business_code: facts.error.code },
     ...facts.error?.body === undefined ? {} : { business_body: facts.error.body },
     ...facts.error?.content_type === undefined ? {} : { content_type: facts.error.content_type },
@@ -48,19 +51,24 @@ export function toWireError(fault: Fault): WireError {
   return { code: wire, message: `${before}${cutText(fault.message, Math.max(0, room))}${after}`, detail };
 }
 
-/** The fault that a peer's error means. A code that is none of ours is `node.unavailable` and never tried again. */
+/**
+ * The fault that a peer's error means. A code that is none of ours is `node.unavailable` and never tried
+ * again.
+ */
 export function fromWireError(error: WireError): NodeError {
   const { code: wire, message, detail } = error;
   const code = CODES.get(`${wire}/${detail?.kind ?? 0}`) ?? CODES.get(`${wire}/0`);
   if (code === undefined) {
     return new NodeError({
-      code: "node.unavailable", facts: { wire_code: wire }, retry: "never", text: `rpc error ${wire}: ${message}`,
+      code: "node.unavailable", facts: { wire_code: wire }, retry: "never",
+      text: `rpc error ${wire}: ${message}`,
     });
   }
   const kind = nodeFaultKind(code);
   const uncertain = detail === undefined ? kind.uncertain : detail.uncertain;
   return new NodeError({
-    code, facts: toFacts(code, detail), text: ownText(code, message, detail), retry: detail?.retry ?? kind.retry,
+    code, facts: toFacts(code, detail), text: ownText(code, message, detail),
+    retry: detail?.retry ?? kind.retry,
     ...detail?.retry_after_ms === undefined ? {} : { retry_after_ms: detail.retry_after_ms },
     ...uncertain === undefined ? {} : { uncertain },
     ...detail?.hint === undefined ? {} : { hint: detail.hint },

@@ -1,6 +1,6 @@
 /**
- * Limits of the wire (spec: wire 1.4, 5; node 6.5). Each is a promise to other implementations, so no setting moves
- * one but where the comment says so.
+ * Limits of the wire (spec: wire 1.4, 5; node 6.5). Each is a promise to other implementations, so no setting
+ * moves one but where the comment says so.
  */
 const KIB = 1_024;
 const MIB = 1_024 * KIB;

@@ -1,6 +1,7 @@
 /**
- * Goal: what is written can be read. Invariant: reading gives the same value, the protobuf runtime reads the same
- * fields, and nothing of ours reaches a legacy peer. Method: random envelopes and chunks; the runtime as the judge.
+ * Goal: what is written can be read. Invariant: reading gives the same value, the protobuf runtime reads the
+ * same fields, and nothing of ours reaches a legacy peer. Method: random envelopes and chunks; the runtime as
+ * the judge.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -149,6 +150,16 @@ test("an envelope over the limit of its reader is refused whole", () => {
   const chunkBytes = writeChunk({ stream_id: "s", sequence: 1n, payload: new Uint8Array(9), metadata: [] }, OURS);
   const readAsChunk = readChunk(chunkBytes, 5);
   assert.equal(!readAsChunk.ok && readAsChunk.fault.code, "codec.too_large");
+});
+
+test("nested messages are whole wherever the buffer of the writer ends", () => {
+  for (let length = 16_250; length < 16_400; length++) {
+    const value: Envelope = {
+      ...request, direction: "accept", payload: new Uint8Array(length), accept: { state: "accepted" },
+      metadata: [{ key: "k", value: "v".repeat(length % 7) }],
+    };
+    assert.deepEqual(readEnvelope(writeEnvelope(value, OURS)), { ok: true, value });
+  }
 });
 
 test("the bytes of a Node Buffer are read as plain bytes", () => {

@@ -1,6 +1,6 @@
 /**
- * Goal: frames come out as they went in. Invariant: the cuts of a byte stream change nothing, and bytes that are no
- * frames end the decoder with a typed fault. Method: random frames, cuts and garbage.
+ * Goal: frames come out as they went in. Invariant: the cuts of a byte stream change nothing, and bytes that
+ * are no frames end the decoder with a typed fault. Method: random frames, cuts and garbage.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

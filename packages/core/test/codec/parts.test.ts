@@ -1,6 +1,6 @@
 /**
- * Goal: messages come whole out of a data channel. Invariant: the order of parts and repeats change nothing, every
- * cap holds, and what was counted is given back. Method: random messages, orders and garbage.
+ * Goal: messages come whole out of a data channel. Invariant: the order of parts and repeats change nothing,
+ * every cap holds, and what was counted is given back. Method: random messages, orders and garbage.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

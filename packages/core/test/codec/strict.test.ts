@@ -1,6 +1,6 @@
 /**
- * Goal: nothing is guessed. Invariant: each rule of the strict decoder refuses what it names, and what it accepts
- * is written again in canonical form. Method: the vectors beside the codecs, for any implementation.
+ * Goal: nothing is guessed. Invariant: each rule of the strict decoder refuses what it names, and what it
+ * accepts is written again in canonical form. Method: the vectors beside the codecs, for any implementation.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

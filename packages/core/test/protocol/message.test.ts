@@ -1,7 +1,7 @@
 /**
- * Goal: messages with generated types are read strictly. Invariant: what is valid reads as the protobuf runtime reads
- * it; anything else is a fault, never a crash. Method: random messages of every schema, whole, cut, mutated, and
- * garbage.
+ * Goal: messages with generated types are read strictly. Invariant: what is valid reads as the protobuf
+ * runtime reads it; anything else is a fault, never a crash. Method: random messages of every schema, whole,
+ * cut, mutated, and garbage.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
