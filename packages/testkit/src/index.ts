@@ -11,6 +11,7 @@ export * from "./memory-kv.ts";
 export * from "./memory-series.ts";
 export * from "./memory-state.ts";
 export * from "./kv-crash.ts";
+export * from "./state-crash.ts";
 export * from "./chapters/isle.ts";
 export type { IsleScripts, IsleUnderTest } from "./chapters/isle-under-test.ts";
 export * from "./internal.ts";
