@@ -3,7 +3,7 @@ const ENCODER = new TextEncoder();
 /** Longer texts are encoded by the platform. */
 const SHORT_TEXT = 127;
 
-/** What one writer leaves to the next: most messages are small, and a fresh buffer costs more than they do. */
+/** What one writer leaves to the next: most messages are small, and a fresh buffer costs more than they. */
 const SPARE_BYTES = 16_384;
 let spare: Uint8Array | undefined;
 
@@ -29,7 +29,7 @@ export class ByteWriter {
     return ++this.#at;
   }
 
-  /** Ends the nested message that began at `start`: puts its length before it and tells its bytes, length included. */
+  /** Ends the nested message that began at `start`: puts its length before it. Tells the bytes of both. */
   end(start: number): number {
     const length = this.#at - start;
     const more = varintBytes(length) - 1;

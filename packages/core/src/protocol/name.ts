@@ -6,7 +6,7 @@
 /**
  * 1–32 bytes: a letter first, a letter or digit last, between them also `-`, `_`, `.`; letters of any script.
  */
-const NAME = /^\p{Alphabetic}(?:[\p{Alphabetic}\p{Nd}._-]*[\p{Alphabetic}\p{Nd}])?$/u;
+const NAME = /^\p{Alphabetic}(?:[\p{Alphabetic}\p{N}._-]*[\p{Alphabetic}\p{N}])?$/u;
 const ASCII_NAME = /^[A-Za-z](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const NAME_BYTES_MAX = 32;
 const ROUTE = /^(?:[A-Za-z_]\w*\.){2,}[A-Za-z_]\w*$/;

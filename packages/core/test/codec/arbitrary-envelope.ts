@@ -1,6 +1,8 @@
 /** Random envelopes and chunks that may be sent. */
 import fc from "fast-check";
-import type { Accept, Chunk, Envelope, MetadataEntry, StreamControl, WireError } from "@atoll-run/core/internal";
+import type {
+  Accept, Chunk, Envelope, MetadataEntry, StreamControl, WireError,
+} from "@atoll-run/core/internal";
 
 const text = fc.string({ unit: "binary", maxLength: 30 });
 const key = fc.string({ unit: "grapheme", minLength: 1, maxLength: 8 })
@@ -26,7 +28,8 @@ function whole<T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<
 const metadata: fc.Arbitrary<readonly MetadataEntry[]> = fc.array(
   whole({ key: text, value: text }), { maxLength: 5 });
 
-const detail = partial<NonNullable<WireError["detail"]>>({ kind: u32, issues: fc.array(text, { maxLength: 3 }) }, {
+const issues = fc.array(text, { maxLength: 3 });
+const detail = partial<NonNullable<WireError["detail"]>>({ kind: u32, issues }, {
   retry: fc.constantFrom("never", "elsewhere", "later"), retry_after_ms: count, business_code: text,
   business_body: bytes, content_type: text, service_name: text, hint: text, uncertain: fc.boolean(),
 });
@@ -45,7 +48,8 @@ const ours = {
 };
 
 export const envelope: fc.Arbitrary<Envelope> = fc.oneof(
-  partial<Envelope>({ ...always, direction: fc.constantFrom("request", "tell") }, { ...ours, payload: bytes }),
+  partial<Envelope>(
+    { ...always, direction: fc.constantFrom("request", "tell") }, { ...ours, payload: bytes }),
   partial<Envelope>({ ...always, direction: fc.constant("response"), payload: bytes }, ours),
   partial<Envelope>({ ...always, direction: fc.constant("response"), error: wireError }, ours),
   partial<Envelope>({ ...always, direction: fc.constant("accept"), accept }, { ...ours, payload: bytes }),
@@ -67,5 +71,6 @@ const timestamp = { timestamp_ms: fc.bigInt(-(1n << 63n), (1n << 63n) - 1n) };
 export const chunk: fc.Arbitrary<Chunk> = fc.oneof(
   partial<Chunk>({ ...inEveryChunk, sequence: u64, payload: bytes }, timestamp),
   partial<Chunk>(
-    { ...inEveryChunk, sequence: fc.constant(0n), payload: fc.constant(new Uint8Array()), control }, timestamp),
+    { ...inEveryChunk, sequence: fc.constant(0n), payload: fc.constant(new Uint8Array()), control },
+    timestamp),
 );

@@ -8,8 +8,8 @@ import { test } from "node:test";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import {
-  DataChunkSchema, readChunk, readEnvelope, requestProblem, RpcEnvelopeSchema, shapeOf, writeChunk, writeEnvelope,
-  type Envelope,
+  DataChunkSchema, readChunk, readEnvelope, requestProblem, RpcEnvelopeSchema, shapeOf, writeChunk,
+  writeEnvelope, type Envelope,
 } from "@atoll-run/core/internal";
 import { CHUNK_SHAPE } from "../../src/codec/chunk.ts";
 import { ENVELOPE_SHAPE } from "../../src/codec/envelope.ts";
@@ -21,6 +21,9 @@ import { toHex } from "./vectors.ts";
 
 const OURS = { extensions: true };
 const LEGACY = { extensions: false };
+const OUR_FIELDS = [
+  "remaining_ms", "want_accept", "accept", "chain_id", "depth", "content_type", "order_key",
+];
 
 test("an envelope reads as it was written", () => {
   fc.assert(fc.property(envelope, (value) => {
@@ -43,14 +46,16 @@ test("the protobuf runtime reads what our codec wrote and writes the same bytes"
     }
     const chunkBytes = writeChunk(other, OURS);
     if (!toHex(chunkBytes).includes("efbbbf")) {
-      assert.equal(toHex(toBinary(DataChunkSchema, fromBinary(DataChunkSchema, chunkBytes))), toHex(chunkBytes));
+      const judged = fromBinary(DataChunkSchema, chunkBytes);
+      assert.equal(toHex(toBinary(DataChunkSchema, judged)), toHex(chunkBytes));
     }
   }), { numRuns: 500 });
 });
 
 test("garbage and changed bytes give an envelope, a chunk or a typed fault", () => {
   const change = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.nat() });
-  fc.assert(fc.property(envelope, chunk, fc.uint8Array({ maxLength: 300 }), change, (one, other, garbage, how) => {
+  const bytes = fc.uint8Array({ maxLength: 300 });
+  fc.assert(fc.property(envelope, chunk, bytes, change, (one, other, garbage, how) => {
     for (const bytes of [writeEnvelope(one, OURS), writeChunk(other, OURS), garbage]) {
       const changed = bytes.slice(0, bytes.length - how.cut % (bytes.length + 1));
       if (changed.length > 0) changed[how.at % changed.length] = how.byte;
@@ -72,11 +77,10 @@ test("a legacy peer gets no field, direction or control of ours", () => {
       const read = readEnvelope(writeEnvelope(one, LEGACY));
       assert.ok(read.ok);
       assert.equal(read.value.error?.detail, undefined);
-      for (const name of ["remaining_ms", "want_accept", "accept", "chain_id", "depth", "content_type", "order_key"]) {
-        assert.ok(!(name in read.value), name);
-      }
+      for (const name of OUR_FIELDS) assert.ok(!(name in read.value), name);
     }
-    if (other.control !== undefined) assert.throws(() => writeChunk(other, LEGACY), { code: "codec.malformed" });
+    if (other.control === undefined) return;
+    assert.throws(() => writeChunk(other, LEGACY), { code: "codec.malformed" });
   }), { numRuns: 300 });
 });
 
@@ -100,12 +104,13 @@ for (const [own, schema] of [
 }
 
 const request: Envelope = {
-  route_key: "a.b.C", request_id: "r", direction: "request", timeout_ms: 1, metadata: [], payload: new Uint8Array(),
+  route_key: "a.b.C", request_id: "r", direction: "request", timeout_ms: 1, metadata: [],
+  payload: new Uint8Array(),
 };
 
 test("a request needs a time-out above 0; answers and tells may have any", () => {
   assert.equal(requestProblem(request), undefined);
-  assert.match(requestProblem({ ...request, timeout_ms: 0 }) ?? "", /timeout_ms must be greater than 0, got 0/);
+  assert.equal(requestProblem({ ...request, timeout_ms: 0 }), "timeout_ms must be greater than 0, got 0");
   assert.equal(requestProblem({ ...request, direction: "tell", timeout_ms: 0 }), undefined);
 });
 
@@ -116,12 +121,14 @@ test("a time-out beyond what a number holds is read as the greatest one", () => 
   assert.equal(read.ok && read.value.timeout_ms, Number.MAX_SAFE_INTEGER);
 });
 
+const NOTHING = { key: "", value: "" };
+
 for (const [title, wrong, rule] of [
   ["an empty route", { route_key: "" }, "empty"],
   ["a route of 257 bytes", { route_key: "a".repeat(257) }, "size"],
   ["a route of 86 characters with three bytes each", { route_key: "é€".repeat(60) }, "size"],
   ["a request id of 129 bytes", { request_id: "a".repeat(129) }, "size"],
-  ["65 entries of metadata", { metadata: Array.from({ length: 65 }, () => ({ key: "", value: "" })) }, "entries"],
+  ["65 entries of metadata", { metadata: Array.from({ length: 65 }, () => NOTHING) }, "entries"],
   ["17 KiB of metadata", { metadata: [{ key: "", value: "a".repeat(17_000) }] }, "size"],
   ["a depth below 0", { depth: -1 }, "range"],
   ["a budget that is no whole number", { remaining_ms: 1.5 }, "range"],
@@ -147,7 +154,8 @@ test("an envelope over the limit of its reader is refused whole", () => {
   assert.ok(readEnvelope(bytes, bytes.length).ok);
   const read = readEnvelope(bytes, bytes.length - 1);
   assert.equal(!read.ok && read.fault.code, "codec.too_large");
-  const chunkBytes = writeChunk({ stream_id: "s", sequence: 1n, payload: new Uint8Array(9), metadata: [] }, OURS);
+  const data = { stream_id: "s", sequence: 1n, payload: new Uint8Array(9), metadata: [] };
+  const chunkBytes = writeChunk(data, OURS);
   const readAsChunk = readChunk(chunkBytes, 5);
   assert.equal(!readAsChunk.ok && readAsChunk.fault.code, "codec.too_large");
 });

@@ -85,7 +85,8 @@ test("the decoder gives the frames before a fault, then the fault, and is dead",
 
 test("a length over the limit is refused before its body comes", () => {
   const head = Uint8Array.of(0, 0xff, 0xff, 0xff, 0xff);
-  assert.throws(() => new FrameDecoder(16).push(head), { code: "codec.too_large", facts: { bytes: 0xffff_ffff, limit: 16 } });
+  assert.throws(() => new FrameDecoder(16).push(head),
+    { code: "codec.too_large", facts: { bytes: 0xffff_ffff, limit: 16 } });
 });
 
 test("a claimed length takes no memory", () => {

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatNodeId, parseNodeId } from "@atoll-run/core";
 import {
-  IdentityClaimsSchema, MessageCutter, MessageJoiner, readChunk, readEnvelope, readFrame, readMessage, readNodeId,
-  writeChunk, writeEnvelope, writeFrame, writeMessage, writeNodeId, type Chunk, type Envelope, type Lane,
+  IdentityClaimsSchema, MessageCutter, MessageJoiner, readChunk, readEnvelope, readFrame, readMessage,
+  readNodeId, writeChunk, writeEnvelope, writeFrame, writeMessage, writeNodeId, type Chunk, type Envelope,
+  type Lane,
 } from "@atoll-run/core/internal";
 import { fromHex, readVectors, toHex, withBytes } from "./vectors.ts";
 

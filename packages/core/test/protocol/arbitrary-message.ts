@@ -36,10 +36,11 @@ function arbitraryField(field: DescField): fc.Arbitrary<unknown> {
   if (values) return fc.constantFrom(...values.values.map(({ number }) => number));
   const { bytesExact, bytesMax, nonEmpty } = fieldRule(parent.typeName, name);
   if (scalar === ScalarType.BYTES) {
-    return fc.uint8Array(bytesExact === undefined ? { maxLength: 40 } : { minLength: bytesExact, maxLength: bytesExact });
+    return fc.uint8Array({ minLength: bytesExact ?? 0, maxLength: bytesExact ?? 40 });
   }
   if (scalar === ScalarType.STRING) {
-    return fc.string({ unit: "binary", minLength: nonEmpty ? 1 : 0, maxLength: Math.min(60, (bytesMax ?? 400) / 4) });
+    const maxLength = Math.min(60, (bytesMax ?? 400) / 4);
+    return fc.string({ unit: "binary", minLength: nonEmpty ? 1 : 0, maxLength });
   }
   return SCALARS[scalar as ScalarType] as fc.Arbitrary<unknown>;
 }

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
-  formatNodeId, formatType, formatUri, isName, isOwnName, isOwnType, isPackageKeyId, packageKeyId, parseNodeId,
-  parseRoute, parseType, parseUri, type Ids,
+  formatNodeId, formatType, formatUri, isName, isOwnName, isOwnType, isPackageKeyId, packageKeyId,
+  parseNodeId, parseRoute, parseType, parseUri, type Ids,
 } from "@atoll-run/core";
-import { ActrIdSchema, create, envelopeIds, fromActrId, newRequestId, newStreamId, readNodeId, toActrId, writeNodeId }
-  from "@atoll-run/core/internal";
+import {
+  ActrIdSchema, create, envelopeIds, fromActrId, newRequestId, newStreamId, readNodeId, toActrId, writeNodeId,
+} from "@atoll-run/core/internal";
 import { readVectors } from "../codec/vectors.ts";
 
 interface Accepted { readonly text: string; readonly own?: boolean; readonly [part: string]: unknown }
@@ -103,5 +104,6 @@ test("the id of a package key is the beginning of its hash", () => {
 test("requests and streams have time-ordered ids, envelopes count", () => {
   const ids: Ids = { uuid4: () => "4", uuid7: () => "7" };
   const next = envelopeIds();
-  assert.deepEqual([newRequestId(ids), newStreamId(ids, "audit"), next(), next()], ["7", "audit/7", "env-1", "env-2"]);
+  assert.deepEqual([newRequestId(ids), newStreamId(ids, "audit"), next(), next()],
+    ["7", "audit/7", "env-1", "env-2"]);
 });

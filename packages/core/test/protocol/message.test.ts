@@ -29,7 +29,7 @@ for (const schema of SCHEMAS) {
       assert.deepEqual(read.value, create(schema, init));
       assert.deepEqual(toBinary(schema, read.value), bytes);
       // The runtime drops a byte order mark at the beginning of a text.
-      if (!JSON.stringify(init, (_, value: unknown) => typeof value === "bigint" ? "" : value).includes("\ufeff")) {
+      if (!Buffer.from(bytes).includes("\ufeff")) {
         assert.deepEqual(read.value, fromBinary(schema, bytes, { readUnknownFields: false }));
       }
     }), RUNS);

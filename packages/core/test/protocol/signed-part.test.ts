@@ -37,7 +37,8 @@ test("a signaling envelope is written with version 2 and read again", () => {
     flow: { case: "envelopeError", value: { code: 429, message: "slow down" } } });
   const read = readSignaling(bytes, 1_000);
   assert.ok(read.ok);
-  assert.deepEqual([read.value.envelopeVersion, read.value.envelopeId, read.value.flow.case], [2, "env-1", "envelopeError"]);
+  const { envelopeVersion, envelopeId, flow } = read.value;
+  assert.deepEqual([envelopeVersion, envelopeId, flow.case], [2, "env-1", "envelopeError"]);
   const tooLarge = readSignaling(bytes, 3);
   assert.equal(!tooLarge.ok && tooLarge.fault.code, "codec.too_large");
 });

@@ -20,7 +20,7 @@ function hashSchemas(): string {
   return hash.digest("hex");
 }
 
-test("the schemas are those of the protocol version: a change needs a new version, its history and its hash", () => {
+test("the schemas are those of the protocol version: a change needs a new one, with history and hash", () => {
   assert.partialDeepStrictEqual(readVectors("version"),
     { protocol_version: PROTOCOL_VERSION, schemas_sha256: hashSchemas() });
 });

@@ -2,17 +2,24 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Fault, LOCAL_NODE_FAULTS, NODE_FAULTS, nodeError, NodeError, nodeFaultKind, type NodeCode, type Retry }
-  from "@atoll-run/core";
+import {
+  Fault, LOCAL_NODE_FAULTS, NODE_FAULTS, nodeError, NodeError, nodeFaultKind, type NodeCode, type Retry,
+} from "@atoll-run/core";
 import { fromRealmError, fromWireError, toWireError } from "@atoll-run/core/internal";
 import { wireError } from "../codec/arbitrary-envelope.ts";
 import { readVectors } from "../codec/vectors.ts";
 
-interface Numbered { readonly fault: NodeCode; readonly code: number; readonly kind: number; readonly retry: Retry }
+interface Numbered {
+  readonly fault: NodeCode;
+  readonly code: number;
+  readonly kind: number;
+  readonly retry: Retry;
+}
 interface Errors {
   readonly faults: readonly Numbered[];
   readonly told_as: readonly Numbered[];
-  readonly read: readonly { title: string; code: number; kind?: number; fault: string; retry?: Retry; text?: string }[];
+  readonly read: readonly { title: string; code: number; kind?: number; fault: string; retry?: Retry;
+    text?: string }[];
   readonly realm: readonly { code: number; fault: string }[];
   readonly legacy_text: readonly { fault: NodeCode; text: string; message: string; business_code?: string;
     retry_after_ms?: number }[];
@@ -53,7 +60,8 @@ for (const { fault, code, kind } of vectors.told_as) {
 
 for (const { title, code, kind, fault, retry, text } of vectors.read) {
   test(`${title}: ${code} is ${fault}`, () => {
-    const back = fromWireError({ code, message: "x", ...kind === undefined ? {} : { detail: { kind, issues: [] } } });
+    const detail = kind === undefined ? {} : { detail: { kind, issues: [] } };
+    const back = fromWireError({ code, message: "x", ...detail });
     assert.equal(back.code, fault);
     if (retry !== undefined) assert.equal(back.retry, retry);
     if (text !== undefined) assert.equal(back.message, text);
@@ -95,11 +103,13 @@ test("a fault keeps what a caller can act on", () => {
 
 test("a time-out that says nothing else is uncertain: the call may have run", () => {
   assert.equal(fromWireError({ code: 10_002, message: "x" }).uncertain, true);
-  assert.equal(fromWireError(toWireError(nodeError("node.timed_out", "x", { uncertain: false }))).uncertain, false);
+  const certain = nodeError("node.timed_out", "x", { uncertain: false });
+  assert.equal(fromWireError(toWireError(certain)).uncertain, false);
 });
 
 test("what is told of a fault of another room is nothing but its text", () => {
-  const fault = new Fault({ code: "sh.failed", text: "x", facts: { issues: ["secret"], error: { code: "c" } } });
+  const facts = { issues: ["secret"], error: { code: "c" } };
+  const fault = new Fault({ code: "sh.failed", text: "x", facts });
   assert.deepEqual(toWireError(fault).detail, { kind: 0, retry: "never", issues: [] });
 });
 
