@@ -16,7 +16,6 @@ export const MIGRATIONS: readonly string[] = [
   );
   CREATE UNIQUE INDEX mail_request ON mail (scope, request_id, sender, route);
   CREATE INDEX mail_ready ON mail (scope, priority, ready_at, seq) WHERE head = 1;
-  CREATE INDEX mail_seq ON mail (scope, seq);
   CREATE INDEX mail_key ON mail (scope, key, seq) WHERE key IS NOT NULL;
   CREATE INDEX mail_expires ON mail (scope, expires_at, seq) WHERE expires_at IS NOT NULL;
   CREATE INDEX mail_leased ON mail (scope) WHERE leased = 1;

@@ -1,5 +1,6 @@
 /** What is said between us and the thread that owns the state file. One message holds what one turn produced. */
 import type { Batch, FaultData } from "@atoll-run/core";
+import type { PackedAnswers, PackedCommits } from "./packing.ts";
 import type { ReadName } from "./state-reads.ts";
 
 export type Durability = "full" | "normal" | "memory";
@@ -11,10 +12,22 @@ export interface StateWorkerData {
   readonly busyTimeoutMs: number;
 }
 
-export type StateRequest =
-  | readonly [id: number, kind: "commit", batch: Batch, bytes: number]
+export type CommitRequest = readonly [id: number, kind: "commit", batch: Batch, bytes: number];
+export type OtherRequest =
   | readonly [id: number, kind: "read", name: ReadName, args: readonly unknown[]]
   | readonly [id: number, kind: "open" | "close"];
+export type StateRequest = CommitRequest | OtherRequest;
+
+/** What one turn asks for; `id` tells the order. */
+export interface RequestMessage {
+  readonly commits: PackedCommits | null;
+  readonly others: readonly OtherRequest[];
+}
+
+export interface AnswerMessage {
+  readonly commits: PackedAnswers | null;
+  readonly others: readonly StateAnswer[];
+}
 
 export type StateAnswer =
   | readonly [id: number, failed: false, value: unknown]

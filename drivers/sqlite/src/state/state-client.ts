@@ -3,7 +3,10 @@ import { Worker } from "node:worker_threads";
 import {
   stateBroken, stateCancelled, stateClosed, stateOverloaded, stateTimedOut, toFault, type Log, type StoreCall,
 } from "@atoll-run/core";
-import type { StateAnswer, StateRequest, StateWorkerData } from "./protocol.ts";
+import { packCommits, unpackAnswers } from "./packing.ts";
+import type {
+  AnswerMessage, CommitRequest, OtherRequest, RequestMessage, StateAnswer, StateRequest, StateWorkerData,
+} from "./protocol.ts";
 
 /** Requests without an answer. */
 export const WAITING_MAX = 4_096;
@@ -41,8 +44,9 @@ export class StateClient {
       name: "atoll-state", workerData: data, env: {},
     });
     let reason = "its thread exited";
-    this.#worker.on("message", (answers: readonly StateAnswer[]) => {
-      for (const answer of answers) this.#hear(answer);
+    this.#worker.on("message", ({ commits, others }: AnswerMessage) => {
+      if (commits !== null) unpackAnswers(commits, (id, commit) => this.#take(id)?.resolve(commit));
+      for (const answer of others) this.#hear(answer);
     });
     this.#worker.on("error", (error: Error) => reason = error.message);
     this.#worker.on("exit", () => {
@@ -109,8 +113,16 @@ export class StateClient {
   }
 
   #flush(): void {
-    this.#worker.postMessage(this.#outbox);
+    const commits: CommitRequest[] = [];
+    const others: OtherRequest[] = [];
+    for (const request of this.#outbox) {
+      if (request[1] === "commit") commits.push(request);
+      else others.push(request);
+    }
     this.#outbox = [];
+    const packed = commits.length === 0 ? null : packCommits(commits);
+    const message: RequestMessage = { commits: packed, others };
+    this.#worker.postMessage(message, packed === null ? [] : [packed.bodies.buffer]);
   }
 
   #hear(answer: StateAnswer): void {

@@ -3,9 +3,12 @@
  * nobody asks. There is no timer between a batch and its commit.
  */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
-import { isFault, stateBroken, toFaultData, type Batch, type Fault } from "@atoll-run/core";
+import { isFault, stateBroken, toFaultData, type Fault } from "@atoll-run/core";
 import { StateFile } from "./state-file.ts";
-import type { StateAnswer, StateRequest, StateWorkerData } from "./protocol.ts";
+import { packAnswers, unpackCommits } from "./packing.ts";
+import type {
+  AnswerMessage, CommitRequest, OtherRequest, RequestMessage, StateAnswer, StateRequest, StateWorkerData,
+} from "./protocol.ts";
 
 /** Without a request for so long the thread is idle. */
 const IDLE_MS = 100;
@@ -24,36 +27,42 @@ class StateWorker {
   constructor(port: MessagePort, data: StateWorkerData) {
     this.#port = port;
     this.#data = data;
-    port.on("message", (requests: StateRequest[]) => {
-      this.#queue.push(...requests);
+    port.on("message", (message: RequestMessage) => {
+      this.#take(message);
       while (this.#queue.length > 0) this.#turn();
       this.#lastTurnAt = performance.now();
       this.#idle ??= setTimeout(() => this.#rest(), IDLE_MS);
     });
   }
 
+  #take({ commits, others }: RequestMessage): void {
+    if (commits !== null) this.#queue.push(...unpackCommits(commits));
+    if (others.length === 0) return;
+    this.#queue.push(...others);
+    this.#queue.sort(([a], [b]) => a - b);
+  }
+
   #turn(): void {
     for (let more = receiveMessageOnPort(this.#port); more; more = receiveMessageOnPort(this.#port)) {
-      this.#queue.push(...more.message as StateRequest[]);
+      this.#take(more.message as RequestMessage);
     }
     const { group, others, taken } = takeGroup(this.#queue);
     this.#queue = this.#queue.slice(taken);
-    const answers = group.length === 0 ? [] : this.#commit(group);
-    for (const request of others) answers.push(this.#answer(request));
-    this.#port.postMessage(answers);
+    const done = group.length === 0 ? { commits: null, others: [] } : this.#commit(group);
+    this.#port.postMessage({ commits: done.commits, others: [...done.others, ...others.map((one) => this.#answer(one))] });
   }
 
-  #commit(group: readonly CommitRequest[]): StateAnswer[] {
+  #commit(group: readonly CommitRequest[]): AnswerMessage {
     try {
       const commits = this.#open().commitAll(group.map(([, , batch]) => batch));
-      return group.map(([id], i) => [id, false, commits[i]]);
+      return { commits: packAnswers(group, commits), others: [] };
     } catch (error) {
       const fault = toFaultData(faultOf(error));
-      return group.map(([id]) => [id, true, fault]);
+      return { commits: null, others: group.map(([id]) => [id, true, fault]) };
     }
   }
 
-  #answer(request: Exclude<StateRequest, CommitRequest>): StateAnswer {
+  #answer(request: OtherRequest): StateAnswer {
     const [id, kind, name, args] = request;
     try {
       if (kind === "read") return [id, false, this.#open().read(name, args)];
@@ -85,18 +94,16 @@ class StateWorker {
   }
 }
 
-type CommitRequest = Extract<StateRequest, readonly [number, "commit", Batch, number]>;
-
 interface Group {
   readonly group: readonly CommitRequest[];
   /** What stood between them in the queue: answered after the commit, so that it sees what was asked before it. */
-  readonly others: readonly Exclude<StateRequest, CommitRequest>[];
+  readonly others: readonly OtherRequest[];
   readonly taken: number;
 }
 
 function takeGroup(queue: readonly StateRequest[]): Group {
   const group: CommitRequest[] = [];
-  const others: Exclude<StateRequest, CommitRequest>[] = [];
+  const others: OtherRequest[] = [];
   let ops = 0;
   let bytes = 0;
   for (const request of queue) {

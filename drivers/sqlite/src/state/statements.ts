@@ -57,7 +57,8 @@ export const READS = {
   ready: `SELECT ${HEAD}, body FROM mail WHERE head = 1 AND scope = ? AND priority = ? AND ready_at <= ?
     ORDER BY ready_at, seq`,
   mail: `SELECT ${HEAD}, body FROM mail WHERE seq = ? AND scope = ?`,
-  rows: `SELECT ${HEAD} FROM mail WHERE scope = ? AND seq > ? ORDER BY seq LIMIT ?`,
+  // By number, through all scopes (that is the `+`): another index would cost every message, and this is asked seldom.
+  rows: `SELECT ${HEAD} FROM mail WHERE +scope = ? AND seq > ? ORDER BY seq LIMIT ?`,
   expired: `SELECT ${HEAD} FROM mail WHERE scope = ? AND expires_at <= ? ORDER BY expires_at, seq LIMIT ?`,
   parked: `SELECT ${HEAD} FROM mail WHERE scope = ? AND parked = ? ORDER BY seq LIMIT ?`,
   outbox: `SELECT ${PARCEL} FROM outbox WHERE scope = ? AND send_at <= ? ORDER BY send_at, seq LIMIT ?`,
