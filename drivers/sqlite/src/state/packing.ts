@@ -3,20 +3,7 @@
  * so batches travel as one text, their bodies in one block of bytes, and plain successes as one row of numbers.
  */
 import type { Batch, Commit, StateOp } from "@atoll-run/core";
-import type { CommitRequest } from "./protocol.ts";
-
-export interface PackedCommits {
-  /** JSON of `[id, batch, bytes]` each, with the length of a body in its place. */
-  readonly text: string;
-  /** The bodies, one after the other. */
-  readonly bodies: Uint8Array<ArrayBuffer>;
-}
-
-/** `id, value` of batches with one op; then whatever does not fit there. */
-export interface PackedAnswers {
-  readonly plain: Float64Array<ArrayBuffer>;
-  readonly others: readonly (readonly [id: number, commit: Commit])[];
-}
+import type { CommitRequest, PackedAnswers, PackedCommits } from "./protocol.ts";
 
 type Put = (body: Uint8Array) => number;
 

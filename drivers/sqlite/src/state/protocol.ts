@@ -1,6 +1,5 @@
 /** What is said between us and the thread that owns the state file. One message holds what one turn produced. */
-import type { Batch, FaultData } from "@atoll-run/core";
-import type { PackedAnswers, PackedCommits } from "./packing.ts";
+import type { Batch, Commit, FaultData } from "@atoll-run/core";
 import type { ReadName } from "./state-reads.ts";
 
 export type Durability = "full" | "normal" | "memory";
@@ -17,6 +16,19 @@ export type OtherRequest =
   | readonly [id: number, kind: "read", name: ReadName, args: readonly unknown[]]
   | readonly [id: number, kind: "open" | "close"];
 export type StateRequest = CommitRequest | OtherRequest;
+
+export interface PackedCommits {
+  /** JSON of `[id, batch, bytes]` each, with the length of a body in its place. */
+  readonly text: string;
+  /** The bodies, one after the other. */
+  readonly bodies: Uint8Array<ArrayBuffer>;
+}
+
+/** `id, value` of batches with one op; then whatever does not fit there. */
+export interface PackedAnswers {
+  readonly plain: Float64Array<ArrayBuffer>;
+  readonly others: readonly (readonly [id: number, commit: Commit])[];
+}
 
 /** What one turn asks for; `id` tells the order. */
 export interface RequestMessage {
