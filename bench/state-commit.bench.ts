@@ -7,6 +7,7 @@ import type { Batch } from "@atoll-run/core";
 import type { Bench } from "../tools/bench/bench.ts";
 import { sqlite } from "./support/built.ts";
 import { ratioRow, rounds, takeTurns, toFigures, type Figures } from "./support/figures.ts";
+import { onAllCores, onOneCore } from "./support/one-core.ts";
 
 const PRODUCERS = 64;
 const MESSAGES = 8_192;
@@ -49,13 +50,17 @@ async function measure(folder: string, quick: boolean): Promise<Record<"enqueue"
   let next = 0;
   const accept = (): Promise<unknown> => store.commit(batchOf(next++));
   try {
-    return await takeTurns({
+    const many = await takeTurns({
       enqueue: () => timed(() => Promise.all(Array.from({ length: PRODUCERS }, async () => {
         for (let i = 0; i < MESSAGES / PRODUCERS; i++) await accept();
       }))),
       raw: () => timed(() => {
         for (let i = 0; i < MESSAGES / PRODUCERS; i++) raw.insert(PRODUCERS);
       }),
+    }, rounds(quick));
+    // Two threads that take turns; see one-core.ts.
+    onOneCore();
+    const alone = await takeTurns({
       lone: () => median(LONE, accept),
       rawLone: () => median(LONE, () => raw.insert(1)),
       sync: () => median(LONE, () => {
@@ -63,7 +68,9 @@ async function measure(folder: string, quick: boolean): Promise<Record<"enqueue"
         fdatasyncSync(file);
       }),
     }, rounds(quick));
+    return { ...many, ...alone };
   } finally {
+    onAllCores();
     closeSync(file);
   }
 }
