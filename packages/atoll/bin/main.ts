@@ -27,7 +27,11 @@ async function command([name, ...args]: readonly string[]): Promise<number> {
   switch (name) {
     case "run": {
       const threads = asksForHelp(args) ? undefined : await startThreads();
-      return await (await import("./commands/run.ts")).run(args, threads);
+      try {
+        return await (await import("./commands/run.ts")).run(args, threads);
+      } finally {
+        await threads?.end();
+      }
     }
     case "doctor": return await (await import("./commands/doctor.ts")).doctor(args);
     case "mcp": return await (await import("./commands/mcp.ts")).mcp(args);

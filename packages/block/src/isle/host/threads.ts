@@ -231,6 +231,7 @@ export interface IslePlacing {
   place(apart?: IsleCarrier): { thread: IsleCarrier; shared: boolean };
   /** The isle has left its thread. */
   left(thread: IsleCarrier): void;
+  /** Ends all threads; settles when they are gone, those that isles have left included. */
   close(): Promise<void>;
 }
 
@@ -253,8 +254,8 @@ export function ownThreads(
   return {
     place: () => ({ thread: ready.pop() ?? start(), shared: false }),
     left(thread) {
-      threads.delete(thread);
-      void thread.terminate();
+      // stays in the set until it has ended: `close` waits for it
+      void thread.terminate().finally(() => threads.delete(thread));
     },
     async close() {
       await Promise.all([...threads].map((thread) => thread.terminate()));
