@@ -83,7 +83,7 @@ describe("a handler isle", () => {
     const { run, end } = startLua(`
       bus.on("die", function() while true do end end)
       bus.on("live", function() return "alive" end)
-      bus.serve()`, { limits: { cpuMsMax: 60 } });
+      bus.serve()`, { limits: { sliceMsMax: 60 } });
     run.on("isle:restarted", ({ why }) => restarts.push(why));
     await run.ready;
     for (let i = 0; i < 3; i++) {
@@ -139,7 +139,7 @@ describe("limits", () => {
       bus.on("work", function() local t0 = os.clock() while os.clock() - t0 < 0.15 do end return true end)
       bus.on("own", function() local t0 = os.clock() while os.clock() - t0 < 0.15 do end
         return true end, {isle = "main"})
-      bus.serve()`, { limits: { cpuMsMax: 590 } });
+      bus.serve()`, { limits: { cpuMsMax: 530 } });
     for (const kind of ["work", "own", "work"]) assert.equal(await run.request(kind, null), true);
     await assert.rejects(run.request("own", null), { code: "isle.timeout" });
     assert.equal((await end).error?.code, "isle.timeout");

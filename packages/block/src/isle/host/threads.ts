@@ -221,7 +221,7 @@ function isBounded({ setup: { limits, shared }, ending, aborting }: Carried): bo
 function isOverdue({ setup: { limits, shared, spent }, aborting, openedAt }: Carried, cpuMs: number): boolean {
   const spentMs = Number(Atomics.load(new BigInt64Array(spent), 0)) / 1000;
   const late = cpuMs - STUCK_MS;
-  return late >= (shared ? limits.sliceSharedMsMax : limits.sliceMsMax) || late >= limits.cpuMsMax - spentMs
+  return late >= (shared ? limits.sliceSharedMsMax : limits.sliceMsMax) || late >= Math.max(0, limits.cpuMsMax - spentMs)
     || (late >= 0 && performance.now() - openedAt > limits.wallMsMax) || (aborting && late >= limits.taskAbortMsMax);
 }
 
