@@ -47,6 +47,11 @@ export class StoreClient {
     this.#log = log;
   }
 
+  /** No request is under way, and none was refused for good. */
+  get isQuiet(): boolean {
+    return this.#pending.size === 0 && this.#closing.size === 0;
+  }
+
   /** Rejects with a fault of `std.kv` or `std.ts`. */
   call(op: StoreOp, args: readonly unknown[], { timeoutMs = Infinity, signal }: StoreCall): Promise<unknown> {
     if (this.#closing.has(fileOf(op))) return Promise.reject(storeClosed(op));

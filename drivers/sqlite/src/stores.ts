@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import type { KvStore, Log, SeriesQuery, SeriesStore, TagValue } from "@atoll-run/core";
 import { toJournalMode } from "./journal-mode.ts";
+import { KvReader } from "./kv-reader.ts";
 import { AGGS } from "./series-aggregate.ts";
 import { StoreClient } from "./store-client.ts";
 import { badNamespace, badSeries } from "./store-faults.ts";
@@ -32,19 +33,29 @@ export function openStores(o: StoreOptions): Stores {
     path: path === ":memory:" ? path : resolve(path), busyTimeoutMs: o.busyTimeoutMs, journalMode,
   });
   const client = new StoreClient({ kv: file(o.kvPath), ts: file(o.tsPath) }, o.log);
-  const kv = openKv(client);
+  const reader = o.kvPath === ":memory:" || journalMode !== "WAL" ? undefined : new KvReader(resolve(o.kvPath));
+  const closeKv = (): Promise<void> => {
+    reader?.close();
+    return client.close("kv");
+  };
+  const kv = openKv(client, reader, closeKv);
   const series = openSeries(client);
   return {
     kv, series,
-    [Symbol.asyncDispose]: async () => void await Promise.all([client.close("kv"), client.close("ts")]),
+    [Symbol.asyncDispose]: async () => void await Promise.all([closeKv(), client.close("ts")]),
   };
 }
 
-function openKv(client: StoreClient): KvStore {
+/** `reader`: answers what it can while no request is under way, so that nobody overtakes his own write. */
+function openKv(client: StoreClient, reader: KvReader | undefined, close: () => Promise<void>): KvStore {
   return {
     get: async (ns, key, call) => {
       checkNamespace(ns);
-      return await client.call("kv.get", [ns, key], call) as string | undefined;
+      const read = client.isQuiet && call.signal?.aborted !== true ? reader?.get(ns, key) : undefined;
+      if (read !== undefined) return read.value;
+      const value = await client.call("kv.get", [ns, key], call) as string | undefined;
+      reader?.answered();
+      return value;
     },
     set: async (ns, key, json, call) => {
       checkNamespace(ns);
@@ -58,7 +69,7 @@ function openKv(client: StoreClient): KvStore {
       checkNamespace(ns);
       return await client.call("kv.list", [ns, prefix], call) as string[];
     },
-    [Symbol.asyncDispose]: () => client.close("kv"),
+    [Symbol.asyncDispose]: close,
   };
 }
 
