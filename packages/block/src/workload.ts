@@ -1,5 +1,8 @@
 /** A running block as a node's workload: each message is a bus event, the handler's value the reply. */
-import { type DispatchContext, Fault, isFault, type Json, type Outcome, type Workload, type WorkloadMessage } from "@atoll-run/core";
+import {
+  type DispatchContext, Fault, formatNodeId, isFault, type Json, nodeError, type Outcome, parseJson, stringifyJson, type Workload,
+  type WorkloadMessage,
+} from "@atoll-run/core";
 import type { BlockRun } from "./config.ts";
 import { blockError } from "./errors.ts";
 
@@ -8,16 +11,42 @@ const AGAIN_MS = 100;
 
 /** The run stays the caller's: closing it is not the workload's business. */
 export function toWorkload(run: BlockRun): Workload {
-  return { kind: "block", dispatch: (message, context) => dispatch(run, message, context) };
+  return {
+    kind: "block", concurrency: 1, route: () => ({ policy: {} }), start: () => run.ready, close: () => Promise.resolve(),
+    dispatch: (message, context) => dispatch(run, message, context),
+  };
 }
 
-async function dispatch(run: BlockRun, message: WorkloadMessage, { deadlineMs, signal }: DispatchContext): Promise<Outcome> {
+async function dispatch(run: BlockRun, message: WorkloadMessage, context: DispatchContext): Promise<Outcome> {
+  const parsed = message.payload.length === 0 ? { ok: true as const, value: null } : parseJson(decode(message.payload), { floats: true });
+  if (!parsed.ok) return { is: "failed", fault: nodeError("node.decode_failure", `the payload is not JSON: ${parsed.problem}`) };
   try {
-    const { id, meta } = message;
-    return { is: "done", reply: await run.request(message.route, message.payload, { id, meta, deadlineMs, signal }) };
+    const reply = await run.request(message.route, parsed.value, {
+      id: message.id, meta: toMeta(message, context), deadlineMs: context.remainingMs(), signal: context.signal,
+    });
+    return { is: "done", reply: encode(reply) };
   } catch (error) {
     return toOutcome(error);
   }
+}
+
+function toMeta({ kind, caller, route, attempt, redelivered, ...rest }: WorkloadMessage, { remainingMs }: DispatchContext): Json {
+  const { traceparent = null, tracestate = null, metadata } = rest;
+  const peer = caller.kind === "peer" ? { from: formatNodeId(caller.id), proof: caller.proof } : { from: null, proof: null };
+  return {
+    ...peer, route, kind, deadline_ms: Math.round(remainingMs()), attempt, redelivered, traceparent, tracestate,
+    metadata: Object.fromEntries(metadata.map(({ key, value }) => [key, value])),
+  };
+}
+
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+/** Values of a run can be written: it has read them from JSON itself. */
+function encode(value: Json): Uint8Array {
+  const written = stringifyJson(value);
+  return new TextEncoder().encode(written.ok ? written.text : "null");
 }
 
 function toOutcome(error: unknown): Outcome {
@@ -41,6 +70,6 @@ function raisedTable(value: Json | undefined): Outcome | undefined {
     }) };
   }
   if (typeof raised["code"] !== "string" && typeof raised["code"] !== "number") return undefined;
-  return { is: "rejected", code: String(raised["code"]), body: value };
+  return { is: "rejected", code: String(raised["code"]), body: encode(value), keeps_writes: false, ...(text === undefined ? {} : { text }) };
 }
 

@@ -1,0 +1,51 @@
+/**
+ * Links to other nodes, one for RPC a peer (spec: node 6.1 to 6.3, 6.6). Types only: the seam between gate and wires.
+ *
+ * takes a node id and a body; gives the link that carried it; promises one dial at a time a peer and order within a
+ * lane; refuses when the deadline passes, the lane is full or the peer cannot be reached; never looks into a body.
+ */
+import type { Lane, Link, NodeId, WireName } from "@atoll-run/core";
+
+export interface PeerAddress {
+  readonly wire: WireName;
+  readonly address: string;
+  /** Key that the realm names for the node. */
+  readonly node_key?: Uint8Array;
+}
+
+/** Finds where a node can be dialled; comes from signaling, or from the composing program. */
+export interface AddressBook {
+  addresses(id: NodeId, o: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }):
+    Promise<readonly PeerAddress[]>;
+  /** That one did not answer: forget it. */
+  failed(id: NodeId, address: string): void;
+}
+
+export interface SendOptions {
+  /** Milliseconds that the send may wait for a link and for room. */
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** This link and no other: a reply leaves where its request came in, while that stands. */
+  readonly via?: Link;
+}
+
+export interface PeersEvents {
+  /** A body of a verified peer, in order per lane. Contract: never throws. */
+  frame(link: Link, lane: Lane, body: Uint8Array): void;
+  up(link: Link): void;
+  down(link: Link, why: { readonly code: number; readonly reason: string; readonly broken: boolean }): void;
+}
+
+export interface Peers extends AsyncDisposable {
+  /**
+   * Gives the link that took it. Throws `node.connection_not_ready`, `node.overloaded`, `node.unavailable`,
+   * `node.permission_denied`: in each case the body was not sent.
+   */
+  send(to: NodeId, lane: Lane, body: Uint8Array, o: SendOptions): Promise<Link>;
+  /** The link a send would take now. */
+  current(to: NodeId): Link | undefined;
+  /** Links with that text of an id; for probes, refreshes and closing. */
+  links(id?: string): readonly Link[];
+  /** Ends all links of an id, or of all. */
+  drop(id: string | undefined, code: number, reason: string): Promise<void>;
+}
