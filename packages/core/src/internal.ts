@@ -11,6 +11,7 @@ export { cutText } from "./codec/cut-text.ts";
 export * from "./protocol/wire-limits.ts";
 export * from "./protocol/version.ts";
 export * from "./protocol/message-id.ts";
+export * from "./protocol/ed25519.ts";
 export * from "./protocol/wire-error.ts";
 export * from "./protocol/rules.ts";
 export * from "./protocol/protobuf.ts";

@@ -5,7 +5,7 @@ import type { AIdCredential } from "@atoll-run/core/internal";
 export interface NodeKey {
   /** 32 bytes, Ed25519. */
   readonly publicKey: Uint8Array;
-  sign(bytes: Uint8Array): Uint8Array;
+  sign(...parts: readonly Uint8Array[]): Promise<Uint8Array>;
 }
 
 export interface TurnAccess {
