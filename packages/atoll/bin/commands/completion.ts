@@ -3,6 +3,7 @@ import { EXIT } from "../exit.ts";
 import { complainOf, say } from "../output/terminal.ts";
 import { readArguments } from "../program/arguments.ts";
 import { commandHelp, usageLine } from "../program/help.ts";
+import { verbWords } from "../program/declaration.ts";
 import { COMMANDS, type Command, commandOf, type Flag } from "../program/table.ts";
 
 const SHELLS: Readonly<Record<string, () => string>> = { bash, zsh, fish };
@@ -29,7 +30,7 @@ export async function completion(args: readonly string[]): Promise<number> {
 function words(command: Command): string {
   const flags = command.flags
     .flatMap((flag) => [`--${flag.name}`, ...(flag.short === undefined ? [] : [`-${flag.short}`])]);
-  return [...flags, ...(Array.isArray(command.complete) ? command.complete as string[] : [])].join(" ");
+  return [...verbWords(command), ...flags, ...(Array.isArray(command.complete) ? command.complete as string[] : [])].join(" ");
 }
 
 function bash(): string {
@@ -71,7 +72,8 @@ function zsh(): string {
   const commands = COMMANDS.map(({ name, what }) => `    '${name}:${quoted(what)}'`);
   const cases = COMMANDS.map((command) => {
     const flags = command.flags.flatMap((flag) => zshFlag(flag));
-    const rest = command.complete === undefined ? [] : [`'*:argument:${zshAction(command.complete)}'`];
+    const verbs = command.verbs === undefined ? [] : [`'1:verb:(${verbWords(command).join(" ")})'`];
+    const rest = [...verbs, ...command.complete === undefined ? [] : [`'*:argument:${zshAction(command.complete)}'`]];
     return `    ${command.name})\n      _arguments ${[...flags, ...rest].join(" \\\n        ")} ;;`;
   });
   return `#compdef atoll
@@ -120,6 +122,7 @@ function fish(): string {
     lines.push(`complete -c atoll -n __fish_use_subcommand -a ${command.name} -d '${what}'`);
     const on = `complete -c atoll -n '__fish_seen_subcommand_from ${command.name}'`;
     if (command.complete === "file") lines.push(`${on} -F`);
+    if (command.verbs !== undefined) lines.push(`${on} -a '${verbWords(command).join(" ")}'`);
     if (Array.isArray(command.complete)) lines.push(`${on} -a '${command.complete.join(" ")}'`);
     for (const flag of command.flags) {
       const short = flag.short === undefined ? "" : ` -s ${flag.short}`;

@@ -75,3 +75,49 @@ function at(where: Where, text: string, word: string): Where {
   const line = text.split("\n").findIndex((one) => one.includes(word));
   return line < 0 ? where : { ...where, line: line + 1 };
 }
+
+export interface TomlFile {
+  readonly ok: true;
+  readonly value: Readonly<Record<string, unknown>>;
+  /** Where a key stands: its section, then the key; `rules[1]` is the second `[[acl.rules]]`. */
+  whereOf(path: readonly string[]): Where;
+}
+
+export type TomlReading = TomlFile | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** A whole file of settings. */
+export function readToml(text: string, where: Where): TomlReading {
+  try {
+    return { ok: true, value: parse(text), whereOf: (path) => whereOf(text, where, path) };
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const reason = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? "not TOML";
+    return { ok: false, problems: [{ where: { ...where, line: error.line }, problem: `not TOML: ${reason}` }] };
+  }
+}
+
+/** Finds headers and keys as they are usually written; what it does not find has no line. */
+function whereOf(text: string, { file }: Where, path: readonly string[]): Where {
+  const name = path.join(".");
+  const last = path.at(-1) ?? "";
+  const lines = text.split("\n").map((line) => line.trim());
+  const heads = lines.flatMap((line, at) => {
+    const match = /^\[+([^\]]*)\]+/.exec(line);
+    return match === null ? [] : [{ at, name: (match[1] ?? "").replaceAll(/["'\s]/g, "") }];
+  });
+  const listed = /^(.*)\[(\d+)\]$/.exec(path[1] ?? "");
+  const section = listed === null ? path.slice(0, -1).join(".") : `${path[0] ?? ""}.${listed[1] ?? ""}`;
+  const same = heads.filter((head) => head.name === (listed === null ? section : section));
+  const head = same[Number(listed?.[2] ?? 0)];
+  const isHead = path.length === 1 || (listed !== null && path.length === 2);
+  const whole = path.length === 1 ? heads.find((one) => one.name === last || one.name.startsWith(`${last}.`)) : head;
+  const start = head?.at ?? -1;
+  const end = heads.find(({ at }) => at > start)?.at ?? lines.length;
+  const key = lines.findIndex((line, at) => at > start && at < end && new RegExp(`^["']?${escape(last)}["']?\\s*=`).test(line));
+  const line = isHead ? whole?.at ?? key : section !== "" && head === undefined ? -1 : key;
+  return { ...file === undefined ? {} : { file }, name, ...line < 0 ? {} : { line: line + 1 } };
+}
+
+function escape(word: string): string {
+  return word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}

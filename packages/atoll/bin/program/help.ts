@@ -21,7 +21,9 @@ export function programHelp(): string {
 
 export function commandHelp(command: Command): string {
   const sections = [
-    usageLine(command), "", command.what, "", "Flags:",
+    usageLine(command), "", command.what, "",
+    ...command.verbs === undefined ? [] : ["Verbs:", ...command.verbs.map(([usage, what]) => entry(usage, what)), ""],
+    "Flags:",
     ...command.flags.map((flag) => entry(flagHead(flag), flagText(flag))),
   ];
   if (command.variables !== undefined) {

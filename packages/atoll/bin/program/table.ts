@@ -3,47 +3,10 @@
  * this table (spec: block 3).
  */
 
-export interface Flag {
-  /** Without the dashes. */
-  readonly name: string;
-  readonly short?: string;
-  /** Name of its value; absent = the flag stands alone. */
-  readonly value?: string;
-  /** The value may be left out, and then follows only behind `=`. */
-  readonly optional?: true;
-  readonly repeat?: true;
-  /** Setting it stands for: `LOG` = `ATOLL_LOG`, then `AGENT_BLOCK_LOG`. */
-  readonly setting?: string;
-  readonly default?: string;
-  /** What completion offers. */
-  readonly complete?: "file" | "folder" | readonly string[];
-  readonly what: string;
-}
+import { type Command, type Flag, HELP, type Variable } from "./declaration.ts";
+import { NODE_COMMANDS } from "./node-table.ts";
 
-/** A setting that has no flag. */
-export interface Variable {
-  /** Without the prefix; with `bare` the whole name. */
-  readonly name: string;
-  readonly bare?: true;
-  readonly default: string;
-  readonly what: string;
-}
-
-export interface Command {
-  readonly name: string;
-  /** What stands behind the name in the usage line. */
-  readonly usage: string;
-  readonly what: string;
-  readonly flags: readonly Flag[];
-  readonly variables?: readonly Variable[];
-  readonly examples: readonly (readonly [command: string, what: string])[];
-  /** Exit codes it uses; those of the program when absent. */
-  readonly exits: readonly (readonly [code: string, what: string])[];
-  /** What completion offers for what is no flag. */
-  readonly complete?: Flag["complete"];
-}
-
-export const HELP: Flag = { name: "help", short: "h", what: "Print this help." };
+export type { Command, Flag, Variable } from "./declaration.ts";
 
 const RUN_FLAGS: readonly Flag[] = [
   { name: "script", short: "s", value: "PATH", complete: "file",
@@ -164,7 +127,7 @@ export const RUN_EXITS = [
   ["128+n", "ended by signal n: 130 SIGINT, 143 SIGTERM, 129 SIGHUP"],
 ] as const;
 
-export const COMMANDS: readonly Command[] = [
+const BLOCK_COMMANDS: readonly Command[] = [
   {
     name: "run", usage: "[FLAGS] SCRIPT [-- ARGS…]", what: "Run an agent script.",
     flags: RUN_FLAGS, variables: RUN_VARIABLES, exits: RUN_EXITS, complete: "file",
@@ -230,6 +193,9 @@ export const COMMANDS: readonly Command[] = [
     exits: [["0", "printed"], ["2", "wrong flags, or a shell it does not know"]],
   },
 ];
+
+/** In the order of the help. */
+export const COMMANDS: readonly Command[] = [...BLOCK_COMMANDS.slice(0, 1), ...NODE_COMMANDS, ...BLOCK_COMMANDS.slice(1)];
 
 export function commandOf(name: string): Command | undefined {
   return COMMANDS.find((command) => command.name === name);
