@@ -12,6 +12,8 @@ export * from "./protocol/wire-limits.ts";
 export * from "./protocol/version.ts";
 export * from "./protocol/message-id.ts";
 export * from "./protocol/ed25519.ts";
+export * from "./protocol/hello.ts";
+export * from "./protocol/hello-nonces.ts";
 export * from "./protocol/wire-error.ts";
 export * from "./protocol/rules.ts";
 export * from "./protocol/protobuf.ts";

@@ -1,1 +1,6 @@
 export type { Session, SessionSource, NodeKey, CredentialVerifier, VerifiedCredential } from "./identity/session.ts";
+export { NODE_LIMITS, type LimitsOf } from "./limits.ts";
+export {
+  createHookStream, type HookEnd, type HookStream, type HookStreamParts, type HookStreamStats, type Lifecycle,
+  type Observer, type RunHook,
+} from "./hooks/hook-stream.ts";

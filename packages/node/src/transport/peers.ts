@@ -29,6 +29,13 @@ export interface SendOptions {
   readonly via?: Link;
 }
 
+/**
+ * What is sent: bytes, or what makes them when the link is known and has room. Contract of the latter: it is called
+ * once, at the very moment the wire takes the result, so that it sees the features of the link and what is left of the
+ * time; when it throws, nothing is sent and `send` throws the same.
+ */
+export type Body = Uint8Array | ((link: Link) => Uint8Array);
+
 export interface PeersEvents {
   /** A body of a verified peer, in order per lane. Contract: never throws. */
   frame(link: Link, lane: Lane, body: Uint8Array): void;
@@ -41,7 +48,7 @@ export interface Peers extends AsyncDisposable {
    * Gives the link that took it. Throws `node.connection_not_ready`, `node.overloaded`, `node.unavailable`,
    * `node.permission_denied`: in each case the body was not sent.
    */
-  send(to: NodeId, lane: Lane, body: Uint8Array, o: SendOptions): Promise<Link>;
+  send(to: NodeId, lane: Lane, body: Body, o: SendOptions): Promise<Link>;
   /** The link a send would take now. */
   current(to: NodeId): Link | undefined;
   /** Links with that text of an id; for probes, refreshes and closing. */

@@ -1,0 +1,49 @@
+/**
+ * Limits of a node, a group for each room (spec: node 12). Times are milliseconds. Whoever composes a node may
+ * give others; what other implementations count on stands in `WIRE_LIMITS` of core.
+ */
+const MINUTE_MS = 60_000;
+const KIB = 1_024;
+const MIB = 1_024 * KIB;
+
+export const NODE_LIMITS = {
+  hooks: {
+    /** One hook of the workload, or one observer: a hook that hangs must not hold up the others. */
+    hookMsMax: 5_000,
+    /** onStart and onReady: a workload may open databases and warm up. */
+    lifecycleMsMax: 30_000,
+    /** Events that wait for the hooks; from here on connection events of one peer collapse. */
+    eventsMax: 1_024,
+    /** Events that are always kept may go this far; beyond it errors are dropped and counted. */
+    keptEventsMax: 4_096,
+    /** Observers, and readers of `events()`: more is a leak. */
+    hearersMax: 64,
+  },
+  identity: {
+    /** How far the clocks of two machines may be apart. */
+    skewMs: MINUTE_MS,
+    /** Bytes of the claims of a credential: an id and a key need a tenth of it. */
+    claimsBytesMax: 4 * KIB,
+    /** Keys of realms that are remembered; a realm has about three that are valid. */
+    keysMax: 64,
+    /** A key that is not there is not asked for again so soon. */
+    keyMissingMs: 30_000,
+    /** Key numbers that are remembered as missing; strangers choose them. */
+    keysMissingMax: 1_024,
+    /** How long the question for a key may take. */
+    keyFetchMsMax: 3_000,
+    /** Questions for keys at one time: strangers choose the numbers. */
+    keyFetchesMax: 8,
+    /** Ids that are remembered as revoked; the oldest is forgotten. */
+    revokedMax: 65_536,
+    /** One request to the identity service. */
+    requestMsMax: 30_000,
+    /** One answer of the identity service. */
+    answerBytesMax: 2 * MIB,
+  },
+} as const;
+
+/** The limits of one room, as they may be set. */
+export type LimitsOf<Room extends keyof typeof NODE_LIMITS> = {
+  readonly [Name in keyof (typeof NODE_LIMITS)[Room]]: number;
+};
