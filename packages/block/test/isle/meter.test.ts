@@ -102,8 +102,9 @@ describe("the CPU limit of a run", () => {
 });
 
 describe("an alarm in CPU time", () => {
-  const clock = (): { at: number; cpu: number; idle: boolean; rung: number; alarms: Alarms } => {
-    const c = { at: 0, cpu: 0, idle: false, rung: 0, alarms: new Alarms(() => c.at) };
+  interface Clock { at: number; cpu: number; idle: boolean; rung: number; readonly alarms: Alarms }
+  const clock = (): Clock => {
+    const c: Clock = { at: 0, cpu: 0, idle: false, rung: 0, alarms: new Alarms(() => c.at) };
     c.alarms.setCpu(80, { cpuMs: () => c.cpu, lastMs: 200, idle: () => c.idle }, () => c.rung++);
     return c;
   };

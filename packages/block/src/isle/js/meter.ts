@@ -75,12 +75,19 @@ export class JsMeter {
   /** 0: run on; a promise: suspended until it settles. Throws what ends the VM. */
   poll(): number | Promise<number> {
     const { host, limits, shared } = this.#vm;
+    const now = this.look();
+    if (!shared || !this.#vm.occupied) return 0;
+    return now - this.#sliceAt > limits.giveWayMs || host.messageWaits() ? this.#giveWay() : 0;
+  }
+
+  /** As `poll`, where the VM cannot be suspended: our own code is on its stack. Gives the time. */
+  look(): number {
+    const { host } = this.#vm;
     const now = this.check();
     host.beat();
     if (this.#vm.dead !== null) throw this.#vm.dead;
     host.polled(now);
-    if (!shared || !this.#vm.occupied) return 0;
-    return now - this.#sliceAt > limits.giveWayMs || host.messageWaits() ? this.#giveWay() : 0;
+    return now;
   }
 
   /** Sees what the host wants and which limit is over. Gives the time. */
