@@ -61,6 +61,15 @@ test("cpuMsMax: isle.timeout; waiting does not count", async () => {
   assert.equal(await valueOf("std.time.sleep(0.4) return 1", { limits: { cpuMsMax: 300 } }), 1);
 });
 
+test("cpuMsMax: used up by a handler isle it ends the run, without a restart", async () => {
+  const s = await serving(`bus.on("die", function() while true do end end) bus.serve()`, { limits: { cpuMsMax: 100 } });
+  const restarts: string[] = [];
+  s.run.on("isle:restarted", ({ why }) => restarts.push(why));
+  await assert.rejects(s.run.request("die", null), { code: "isle.timeout" });
+  assert.equal((await s.end).error?.code, "isle.timeout");
+  assert.deepEqual(restarts, []);
+});
+
 test("handlerMsMax: the handler is cancelled, nack handler timeout", async () => {
   const s = await serving(`bus.on("x", function() while true do end end) bus.on("y", function() return 1 end) bus.serve()`, { limits: { handlerMsMax: 1_500 } });
   await assert.rejects(s.run.request("x", null), { message: "handler timeout" });
@@ -73,7 +82,7 @@ test("sliceMsMax: isle.timeout for CPU without giving way", async () => {
 });
 
 test("handlerRestartsMax: one death more fails the run", async () => {
-  const s = await serving(`bus.on("die", function() while true do end end) bus.serve()`, { limits: { cpuMsMax: 60, handlerRestartsMax: 1 } });
+  const s = await serving(`bus.on("die", function() while true do end end) bus.serve()`, { ownThreads: true, limits: { sliceMsMax: 60, handlerRestartsMax: 1 } });
   const restarts: string[] = [];
   s.run.on("isle:restarted", ({ why }) => restarts.push(why));
   await assert.rejects(s.run.request("die", null));

@@ -230,7 +230,7 @@ export class Run implements BlockRun {
   #died(role: Role, fault: BlockError): void {
     if (fault.code === "isle.timeout" || fault.code === "isle.memory") this.#emit("limit", { limit: fault.code, text: fault.message });
     this.#kit?.isleGone(role);
-    if (role === "main" || this.#phase !== "running") {
+    if (role === "main" || this.#phase !== "running" || OF_THE_RUN.has(fault.facts["limit"])) {
       this.#end({ how: "failed", fault });
       return;
     }
@@ -357,4 +357,6 @@ function placeOf(fields: Readonly<Record<string, unknown>> | undefined): Pick<Lo
   };
 }
 
+/** A new isle would meet them at once. */
+const OF_THE_RUN: ReadonlySet<unknown> = new Set(["cpuMsMax", "wallMsMax"]);
 const IGNORED = { settle: () => undefined, fail: () => undefined };

@@ -25,7 +25,7 @@ export interface IslesParts {
   died(role: Role, fault: BlockError): void;
 }
 
-type Died = (FromThread & { t: "died" })["why"];
+type Died = FromThread & { t: "died" };
 
 interface Open {
   readonly role: Role;
@@ -182,7 +182,7 @@ export class RunIsles {
         this.#parts.note(isle.role, message, this.#trace(isle, message.event));
         isle.handle.outputWritten(message.bytes);
         return;
-      case "died": this.#gone(isle, deathFault(message.why, message.text)); return;
+      case "died": this.#gone(isle, deathFault(message)); return;
       default:
     }
   }
@@ -295,10 +295,10 @@ function take<V>(map: Map<number, V>, key: number): V | undefined {
   return value;
 }
 
-function deathFault(why: Died, text: string): BlockError {
+function deathFault({ why, text, limit }: Died): BlockError {
   switch (why) {
     case "cancelled": return blockError("run.cancelled", "cancelled");
-    case "timeout": return blockError("isle.timeout", text);
+    case "timeout": return blockError("isle.timeout", text, { facts: limit === undefined ? {} : { limit } });
     case "memory": return blockError("isle.memory", `limit error: ${text}`);
     case "output": return blockError("isle.output", text);
     case "cotenant":

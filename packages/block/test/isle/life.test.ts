@@ -135,16 +135,30 @@ describe("limits", () => {
   });
 
   test("CPU time of a run is that of all its isles together", async () => {
-    // 300 + 250 ms: either alone is within the limit
+    const burn = `local t0 = os.clock() while os.clock() - t0 < 0.15 do end return true`;
     const { run, end } = startLua(`
-      local function burn(s) local t0 = os.clock() while os.clock() - t0 < s do for i = 1, 1e4 do end end end
-      bus.on("work", function() local t0 = os.clock()
-        while os.clock() - t0 < 0.3 do for i = 1, 1e4 do end end return true end)
-      bus.on("own", function() burn(0.25) return true end, {isle = "main"})
-      bus.serve()`, { limits: { cpuMsMax: 400 } });
-    assert.equal(await run.request("work", null), true);
-    await assert.rejects(run.request("own", null), { code: "isle.timeout" });
-    assert.equal((await end).error?.code, "isle.timeout");
+      bus.on("work", function() ${burn} end) bus.on("own", function() ${burn} end, {isle = "main"})
+      bus.serve()`, { limits: { cpuMsMax: 530 } });
+    // either alone would come to the limit with its fourth
+    const codes: string[] = [];
+    for (const kind of ["work", "own", "work", "own"]) {
+      codes.push(await run.request(kind, null).then(() => "", (error: { code: string }) => error.code));
+    }
+    assert.deepEqual([codes[0], codes.at(-1)], ["", "isle.timeout"], String(codes));
+    const { error } = await end;
+    assert.deepEqual([error?.code, error?.facts], ["isle.timeout", { limit: "cpuMsMax" }]);
+  });
+
+  test("CPU time of a run that is over in its handler isle ends the run: no isle can be had that has any left", async () => {
+    const restarts: string[] = [];
+    const { run, end } = startLua(`
+      bus.on("die", function() while true do end end)
+      print(pcall(bus.serve))`, { limits: { cpuMsMax: 80 } });
+    run.on("isle:restarted", ({ why }) => restarts.push(why));
+    await assert.rejects(run.request("die", null), { code: "isle.timeout", message: "limit error: CPU time over 80 ms" });
+    const { error, stdout } = await end;
+    assert.deepEqual([error?.code, error?.message, error?.retry], ["isle.timeout", "limit error: CPU time over 80 ms", "never"]);
+    assert.deepEqual([restarts, stdout], [[], ""]);
   });
 
   test("wall time is over although everything waits", async () => {

@@ -6,6 +6,7 @@
 import { getCompileCacheDir } from "node:module";
 import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import type { TimeLimit } from "../lua/vm-errors.ts";
 import { BELL, CONTROL, type FromThread, type IsleSetup, type ThreadData,
   type ToThread } from "../thread/protocol.ts";
 import { StuckWatch } from "./stuck-watch.ts";
@@ -190,10 +191,11 @@ export class IsleThread implements IsleCarrier {
     const carried = this.#isles.get(isle);
     const kills = [...this.#isles].filter(([, { ending }]) => ending);
     if (kills.length > 0 && cpuMs >= STUCK_MS) for (const [killed] of kills) this.#end(killed);
-    else if (carried === undefined || !isOverdue(carried, cpuMs)) return false;
+    else if (carried === undefined || overdue(carried, cpuMs) === undefined) return false;
     if (carried?.ending === false) {
       const text = `limit error: ${Math.round(cpuMs)} ms of CPU without a look at the limits`;
-      carried.hear({ t: "died", isle, why: "timeout", text });
+      const limit = overdue(carried, cpuMs);
+      carried.hear({ t: "died", isle, why: "timeout", text, ...(limit === undefined || limit === "taskAbortMsMax" ? {} : { limit }) });
       this.#end(isle);
     }
     return true;
@@ -217,12 +219,15 @@ function isBounded({ setup: { limits, shared }, ending, aborting }: Carried): bo
   return ending || aborting || shared || Math.min(limits.sliceMsMax, limits.cpuMsMax, limits.wallMsMax) < Infinity;
 }
 
-/** Is a limit over that the isle itself has not seen for so much CPU time? */
-function isOverdue({ setup: { limits, shared, spent }, aborting, openedAt }: Carried, cpuMs: number): boolean {
-  const spentMs = Number(Atomics.load(new BigInt64Array(spent), 0)) / 1000;
+/** The limit that is over and that the isle itself has not seen for so much CPU time. */
+function overdue({ setup: { limits, shared, spent }, aborting, openedAt }: Carried, cpuMs: number): TimeLimit | "taskAbortMsMax" | undefined {
   const late = cpuMs - STUCK_MS;
-  return late >= (shared ? limits.sliceSharedMsMax : limits.sliceMsMax) || late >= Math.max(0, limits.cpuMsMax - spentMs)
-    || (late >= 0 && performance.now() - openedAt > limits.wallMsMax) || (aborting && late >= limits.taskAbortMsMax);
+  const spentMs = Number(Atomics.load(new BigInt64Array(spent), 0)) / 1000;
+  if (late >= Math.max(0, limits.cpuMsMax - spentMs)) return "cpuMsMax";
+  if (late >= 0 && performance.now() - openedAt > limits.wallMsMax) return "wallMsMax";
+  const slice = shared ? "sliceSharedMsMax" : "sliceMsMax";
+  if (late >= limits[slice]) return slice;
+  return aborting && late >= limits.taskAbortMsMax ? "taskAbortMsMax" : undefined;
 }
 
 /** Where isles are placed. */

@@ -3,14 +3,13 @@
  * takes the limits of a VM; gives the answer to each of its polls; promises that code over a limit is ended by
  * what no script can catch; refuses nothing; never enters the VM.
  */
-import { Terminate } from "../lua/vm-errors.ts";
-import { pack } from "./pack.ts";
 import type { Alarms } from "../lua/alarms.ts";
+import { CpuAccount } from "../lua/cpu-account.ts";
+import { afterSoftTime, timeOver } from "../lua/over-limit.ts";
+import { Terminate } from "../lua/vm-errors.ts";
 import type { VmLimits } from "../lua/vm-host.ts";
+import { pack } from "./pack.ts";
 import type { JsVmHost, Sent } from "./vm-host.ts";
-
-/** An isle is ended for good this long before its soft time is over. */
-const HARD_EARLY_MS = 20;
 
 /** The VM as its meter sees it. */
 export interface Metered {
@@ -20,26 +19,24 @@ export interface Metered {
   readonly alarms: Alarms;
   readonly dead: Terminate | null;
   readonly occupied: boolean;
+  /** Nothing runs, and nothing is ready to. */
+  readonly idle: boolean;
   send(what: string, id: number, sent: Sent): void;
   die(why: unknown): void;
 }
 
 export class JsMeter {
   readonly #vm: Metered;
-  /** What all isles of the run had spent when this one began to run. */
-  #runMs = 0;
-  #runAt = 0;
-  #cpuAt = 0;
+  readonly #account: CpuAccount;
   #sliceAt = 0;
-  #runs = false;
   #abortedEvent = 0;
   #ending: Terminate | null = null;
 
   constructor(vm: Metered) {
     this.#vm = vm;
-    const { wallMsMax } = vm.limits;
-    if (wallMsMax === Infinity) return;
-    vm.alarms.set(wallMsMax, () => this.end(new Terminate("timeout", `limit error: wall time over ${wallMsMax} ms`)));
+    const { cpuMsMax, wallMsMax } = vm.limits;
+    this.#account = new CpuAccount(vm.host, cpuMsMax);
+    if (wallMsMax !== Infinity) vm.alarms.set(wallMsMax, () => this.end(timeOver("wallMsMax", wallMsMax)));
   }
 
   get ending(): Terminate | null {
@@ -51,19 +48,23 @@ export class JsMeter {
     return this.#vm.occupied ? this.#sliceAt : Infinity;
   }
 
+  /** CPU milliseconds of this isle until now. */
+  get cpuMs(): number {
+    return this.#account.ms;
+  }
+
   begin(): void {
-    this.#vm.host.beat();
-    this.#runs = true;
-    this.#runAt = performance.now();
-    this.#sliceAt = this.#runAt;
-    this.#cpuAt = this.#vm.host.cpu();
-    this.#runMs = this.#vm.host.spent(0);
+    const { host, limits: { cpuMsMax } } = this.#vm;
+    const now = performance.now();
+    host.beat();
+    this.#sliceAt = now;
+    this.#account.begin(now);
+    if (this.#account.over(now)) this.end(timeOver("cpuMsMax", cpuMsMax));
   }
 
   pause(): void {
-    if (!this.#runs) return;
-    this.#runMs = this.#vm.host.spent(this.#vm.host.cpu() - this.#cpuAt);
-    this.#runs = false;
+    if (!this.#account.runs) return;
+    this.#account.pause();
     this.#vm.host.rests();
   }
 
@@ -74,12 +75,19 @@ export class JsMeter {
   /** 0: run on; a promise: suspended until it settles. Throws what ends the VM. */
   poll(): number | Promise<number> {
     const { host, limits, shared } = this.#vm;
+    const now = this.look();
+    if (!shared || !this.#vm.occupied) return 0;
+    return now - this.#sliceAt > limits.giveWayMs || host.messageWaits() ? this.#giveWay() : 0;
+  }
+
+  /** As `poll`, where the VM cannot be suspended: our own code is on its stack. Gives the time. */
+  look(): number {
+    const { host } = this.#vm;
     const now = this.check();
     host.beat();
     if (this.#vm.dead !== null) throw this.#vm.dead;
     host.polled(now);
-    if (!shared || !this.#vm.occupied) return 0;
-    return now - this.#sliceAt > limits.giveWayMs || host.messageWaits() ? this.#giveWay() : 0;
+    return now;
   }
 
   /** Sees what the host wants and which limit is over. Gives the time. */
@@ -101,19 +109,13 @@ export class JsMeter {
     return now;
   }
 
-  /** Wall time says when to look at the CPU clock, which is what counts. */
   #spent(now: number): void {
-    if (!this.#runs) return;
-    const { host, limits, shared } = this.#vm;
-    const { cpuMsMax } = limits;
-    if (this.#runMs + now - this.#runAt > cpuMsMax && host.spent(0) + host.cpu() - this.#cpuAt > cpuMsMax) {
-      this.end(new Terminate("timeout", `limit error: CPU time over ${cpuMsMax} ms`));
-      return;
-    }
-    const max = shared ? limits.sliceSharedMsMax : limits.sliceMsMax;
-    if (now - this.#sliceAt > max && host.cpu() - this.#cpuAt > max) {
-      this.end(new Terminate("timeout", `limit error: ${max} ms of CPU without giving way`));
-    }
+    if (!this.#account.runs) return;
+    const { limits, shared } = this.#vm;
+    const slice = shared ? "sliceSharedMsMax" : "sliceMsMax";
+    const max = limits[slice];
+    if (this.#account.over(now)) this.end(timeOver("cpuMsMax", limits.cpuMsMax));
+    else if (now - this.#sliceAt > max && this.#account.sinceBegin > max) this.end(timeOver(slice, max));
   }
 
   end(why: Terminate): void {
@@ -121,7 +123,8 @@ export class JsMeter {
     if (this.#ending !== null || this.#vm.dead !== null) return;
     this.#ending = why;
     this.#vm.send("ending", 0, pack({ code: "run.cancelled", text: "cancelled", retry: "never" }));
-    alarms.set(limits.softStopMs - Math.min(HARD_EARLY_MS, limits.softStopMs / 5), () => this.#vm.die(why));
+    const clock = { cpuMs: () => this.cpuMs, idle: () => this.#vm.idle };
+    afterSoftTime(alarms, limits.softStopMs, clock, () => this.#vm.die(why));
     this.#vm.host.ending(why);
   }
 

@@ -7,7 +7,7 @@
 import { toFaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
-import { Terminate } from "../lua/vm-errors.ts";
+import { limitOf, Terminate } from "../lua/vm-errors.ts";
 import { cpu, spending } from "../thread/account.ts";
 import type { IsleTenant } from "../thread/isle-tenant.ts";
 import { Output } from "../thread/output.ts";
@@ -25,6 +25,9 @@ import type { JsThrown } from "./thrown.ts";
 import { isTypeScript, stripTypes } from "./types.ts";
 import { toJsonText } from "./values.ts";
 import { JsVm } from "./vm.ts";
+
+/** An abort is over after this many times its CPU time, however little of it the isle got. */
+const ABORT_BUSY_MAX = 10;
 
 export type JsThreadParts = Pick<ThreadParts, "post" | "pump" | "messageWaits" | "soon" | "beat" | "rests">;
 
@@ -180,8 +183,11 @@ export class JsTenant implements IsleTenant {
     const at = performance.now();
     this.vm.send("abort", 0, { text: `event${seq}` });
     this.#calls.abortEvent(seq);
-    handling.off = this.vm.alarms.set(this.vm.limits.taskAbortMsMax, () => {
-      if (this.vm.meter.sliceAt <= at) this.vm.end(new Terminate("crashed", "a handler did not end after its abort"));
+    const { meter, limits: { taskAbortMsMax }, alarms } = this.vm;
+    const computes = (): boolean => meter.sliceAt <= at;
+    const clock = { cpuMs: () => meter.cpuMs, lastMs: taskAbortMsMax * ABORT_BUSY_MAX, idle: () => !computes() };
+    handling.off = alarms.setCpu(taskAbortMsMax, clock, () => {
+      if (computes()) this.vm.end(new Terminate("crashed", "a handler did not end after its abort"));
       else this.#handled(seq, { ok: false, text: "task aborted", traceback: "" });
     });
   }
@@ -284,7 +290,7 @@ export class JsTenant implements IsleTenant {
 
   #died(why: Terminate): void {
     this.#stop();
-    this.post({ t: "died", isle: this.isle, why: why.cause_code, text: why.message });
+    this.post({ t: "died", isle: this.isle, why: why.cause_code, text: why.message, ...limitOf(why) });
     this.#closed?.();
   }
 

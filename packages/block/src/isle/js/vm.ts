@@ -77,6 +77,10 @@ export class JsVm implements Metered {
     this.wake();
   }
 
+  get idle(): boolean {
+    return !this.occupied && this.#queue.length === 0 && this.#machine?.hasJobs !== true;
+  }
+
   wake(): void {
     if (this.#running || this.dead !== null || this.#machine === null) return;
     this.#running = true;

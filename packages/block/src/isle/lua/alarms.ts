@@ -2,6 +2,17 @@
 
 /** The longest wait of a timer of Node. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
+/** Least time to the next look at a CPU clock, in milliseconds. */
+const AGAIN_MS = 2;
+
+export interface CpuTime {
+  /** A CPU clock, in milliseconds. */
+  cpuMs(): number;
+  /** It rings after this many milliseconds at the latest, however little CPU time went by. */
+  readonly lastMs: number;
+  /** Nothing runs, so that no CPU time will go by: it rings when as much wall time has. */
+  idle?(): boolean;
+}
 
 /** Calls back once when `ms` have passed, never early and however long it is; gives a way to call it off. */
 export function after(ms: number, monotonic: () => number, then: () => void): () => void {
@@ -52,6 +63,19 @@ export class Alarms {
     this.#set.add(alarm);
     this.#next = Math.min(this.#next, alarm.at);
     return alarm.off;
+  }
+
+  /** The same after `ms` of CPU time, so that a busy machine takes nothing away from what runs. */
+  setCpu(ms: number, clock: CpuTime, act: () => void): () => void {
+    const cpuAt = clock.cpuMs();
+    const lastAt = this.#monotonic() + clock.lastMs;
+    const look = (): void => {
+      const leftMs = Math.min(ms - (clock.cpuMs() - cpuAt), lastAt - this.#monotonic());
+      if (leftMs <= 1 || clock.idle?.() === true) act();
+      else off = this.set(Math.max(leftMs, AGAIN_MS), look);
+    };
+    let off = this.set(ms, look);
+    return () => off();
   }
 
   /** Rings what is due: called at each poll. */

@@ -13,8 +13,6 @@ import { cancelledError, type Waits } from "./waits.ts";
 
 /** An abort is over after this many times its CPU time, however little of it the isle got. */
 const BUSY_MAX = 10;
-/** Least time to the next look at an abort, in milliseconds. */
-const AGAIN_MS = 5;
 
 interface Cancelling {
   readonly host: VmHost;
@@ -52,19 +50,10 @@ export class Cancels {
 
   /** An abort has its time in CPU milliseconds of the isle, so that a busy machine ends nobody. */
   #bound(task: Task): void {
-    const { host, limits: { taskAbortMsMax }, alarms, meter } = this.#vm;
-    const cpuAt = meter.cpuMs;
-    const lastAt = host.monotonic() + taskAbortMsMax * BUSY_MAX;
-    let off: () => void;
-    const arm = (ms: number): void => {
-      off = alarms.set(ms, () => {
-        const leftMs = taskAbortMsMax - (meter.cpuMs - cpuAt);
-        if (leftMs > 0 && host.monotonic() < lastAt) arm(Math.max(leftMs, AGAIN_MS));
-        else meter.end(new Terminate("crashed", `task ${task.id} did not end after its abort`));
-      });
-    };
-    arm(taskAbortMsMax);
-    task.onEnd.push(() => off());
+    const { limits: { taskAbortMsMax }, alarms, meter } = this.#vm;
+    const off = alarms.setCpu(taskAbortMsMax, { cpuMs: () => meter.cpuMs, lastMs: taskAbortMsMax * BUSY_MAX },
+      () => meter.end(new Terminate("crashed", `task ${task.id} did not end after its abort`)));
+    task.onEnd.push(off);
   }
 
   /** The time of an event is over: its handler, and what runs under the handler's name, is aborted. */

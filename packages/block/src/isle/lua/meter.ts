@@ -5,8 +5,10 @@
  * since a poll may come in the middle of an allocation.
  */
 import type { Alarms } from "./alarms.ts";
+import { CpuAccount } from "./cpu-account.ts";
 import { LuaRaise } from "./errors.ts";
 import { POLL_TICKS, SLOT } from "./machine.ts";
+import { afterSoftTime, timeOver } from "./over-limit.ts";
 import type { LuaState } from "./state.ts";
 import { Terminate } from "./vm-errors.ts";
 import type { Scheduler, Task } from "./tasks.ts";
@@ -14,10 +16,6 @@ import type { VmHost, VmLimits } from "./vm-host.ts";
 
 /** The hook is asked for after the next instruction. */
 const HOOK_COUNT = 8;
-/** An isle is ended for good this long before its soft time is over, so that it is gone when it is. */
-const HARD_EARLY_MS = 20;
-/** However little CPU time an isle gets, its soft time ends after this many times as much, before its thread is ended. */
-const BUSY_MAX = 2.5;
 
 /** The VM as its meter sees it. */
 export interface Metered {
@@ -40,23 +38,17 @@ export interface Metered {
 
 export class Meter {
   readonly #vm: Metered;
-  #cpuMs = 0;
-  /** What all isles of the run had spent when this one began to run. */
-  #runMs = 0;
-  /** Wall and thread time at which this isle last began to run; wall time at which the current task did. */
-  #runAt = 0;
-  #cpuAt = 0;
+  readonly #account: CpuAccount;
+  /** Wall time at which the current task began to run. */
   #sliceAt = 0;
-  #runs = false;
   #abortedEvent = 0;
   #ending: { readonly at: number; readonly why: Terminate } | null = null;
 
   constructor(vm: Metered) {
     this.#vm = vm;
-    const { wallMsMax } = vm.limits;
-    if (wallMsMax === Infinity) return;
-    vm.alarms.set(wallMsMax,
-      () => this.end(new Terminate("timeout", `limit error: wall time over ${wallMsMax} ms`)));
+    const { cpuMsMax, wallMsMax } = vm.limits;
+    this.#account = new CpuAccount(vm.host, cpuMsMax);
+    if (wallMsMax !== Infinity) vm.alarms.set(wallMsMax, () => this.end(timeOver("wallMsMax", wallMsMax)));
   }
 
   /** Why the isle is being ended; null while it is not. */
@@ -66,28 +58,24 @@ export class Meter {
 
   /** CPU milliseconds of this isle until now. */
   get cpuMs(): number {
-    return this.#cpuMs + (this.#runs ? this.#vm.host.cpu() - this.#cpuAt : 0);
+    return this.#account.ms;
   }
 
   // ---- the clock of what runs
 
-  /** From now on the thread's time is this isle's. */
+  /** From now on the thread's time is this isle's. What others of the run have spent may be all of it. */
   begin(): void {
-    this.#runs = true;
-    this.#runAt = this.#vm.host.monotonic();
-    this.#sliceAt = this.#runAt;
-    this.#cpuAt = this.#vm.host.cpu();
-    this.#runMs = this.#vm.host.spent(0);
-    this.#vm.host.beat();
+    const { host, limits: { cpuMsMax } } = this.#vm;
+    const now = host.monotonic();
+    this.#sliceAt = now;
+    this.#account.begin(now);
+    host.beat();
+    if (this.#account.over(now)) this.end(timeOver("cpuMsMax", cpuMsMax));
   }
 
   pause(): void {
     this.#vm.host.rests();
-    if (!this.#runs) return;
-    const ms = this.#vm.host.cpu() - this.#cpuAt;
-    this.#cpuMs += ms;
-    this.#runMs = this.#vm.host.spent(ms);
-    this.#runs = false;
+    this.#account.pause();
   }
 
   /** The next task has its turn. */
@@ -144,21 +132,13 @@ export class Meter {
     return now;
   }
 
-  /**
-   * Wall time says when to look at the CPU clock, which is what counts: a busy machine must not end an isle.
-   */
   #spent(now: number): void {
-    if (!this.#runs || this.#vm.current === null) return;
-    const { host, limits } = this.#vm;
-    const { cpuMsMax } = limits;
-    if (this.#runMs + now - this.#runAt > cpuMsMax && host.spent(0) + host.cpu() - this.#cpuAt > cpuMsMax) {
-      this.end(new Terminate("timeout", `limit error: CPU time over ${cpuMsMax} ms`));
-      return;
-    }
-    const max = this.#vm.shared ? limits.sliceSharedMsMax : limits.sliceMsMax;
-    if (now - this.#sliceAt > max && host.cpu() - this.#cpuAt > max) {
-      this.end(new Terminate("timeout", `limit error: ${max} ms of CPU without giving way`));
-    }
+    if (!this.#account.runs || this.#vm.current === null) return;
+    const { limits, shared } = this.#vm;
+    const slice = shared ? "sliceSharedMsMax" : "sliceMsMax";
+    const max = limits[slice];
+    if (this.#account.over(now)) this.end(timeOver("cpuMsMax", limits.cpuMsMax));
+    else if (now - this.#sliceAt > max && this.#account.sinceBegin > max) this.end(timeOver(slice, max));
   }
 
   // ---- errors raised in code that runs
@@ -190,21 +170,8 @@ export class Meter {
     if (this.#ending !== null || state.dead !== null) return;
     this.#ending = { at: host.monotonic(), why };
     this.#vm.interruptAll();
-    this.#dieAfter(limits.softStopMs - Math.min(HARD_EARLY_MS, limits.softStopMs / 5), why);
+    afterSoftTime(this.#vm.alarms, limits.softStopMs, { cpuMs: () => this.cpuMs }, () => this.#vm.die(why));
     if (tasks.live.size === 0) this.#vm.die(why);
-  }
-
-  /** The soft time is the isle's CPU time, so that what closes on a busy machine has it too, up to a bound. */
-  #dieAfter(softMs: number, why: Terminate): void {
-    const { alarms, host } = this.#vm;
-    const cpuAt = this.cpuMs;
-    const lastAt = host.monotonic() + softMs * BUSY_MAX;
-    const look = (): void => {
-      const leftMs = Math.min(softMs - (this.cpuMs - cpuAt), lastAt - host.monotonic());
-      if (leftMs > 1) alarms.set(leftMs, look);
-      else this.#vm.die(why);
-    };
-    alarms.set(softMs, look);
   }
 
   // ---- giving way

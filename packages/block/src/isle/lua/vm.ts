@@ -19,6 +19,9 @@ import { Scheduler, type Task, type TaskKind } from "./tasks.ts";
 import type { HostFunction, VmHost, VmLimits } from "./vm-host.ts";
 import { type Start, Waits } from "./waits.ts";
 
+/** Calls of host functions between two polls at the most: they take longer than the ticks around them tell. */
+const CALLS_A_POLL = 200;
+
 export class LuaVm implements Metered {
   readonly state: LuaState;
   readonly errors: LuaErrors;
@@ -32,6 +35,7 @@ export class LuaVm implements Metered {
   /** The task whose code runs; null between tasks and while it is suspended to let others run. */
   current: Task | null = null;
   hostDepth = 0;
+  #calls = 0;
   readonly waits: Waits;
   readonly #cancels: Cancels;
   readonly #base: number;
@@ -87,6 +91,7 @@ export class LuaVm implements Metered {
 
   #inHost(L: number, fn: HostFunction): number {
     this.hostDepth++;
+    if (++this.#calls >= CALLS_A_POLL) this.#pollSoon();
     try {
       return fn(L);
     } catch (error) {
@@ -94,6 +99,12 @@ export class LuaVm implements Metered {
     } finally {
       this.hostDepth--;
     }
+  }
+
+  /** The next tick polls. */
+  #pollSoon(): void {
+    this.#calls = 0;
+    this.state.x.budget.value = 0;
   }
 
   #hook(L: number): void {

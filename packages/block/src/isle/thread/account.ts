@@ -4,6 +4,7 @@
 export function spending(shared: SharedArrayBuffer): (ms: number) => number {
   const account = new BigInt64Array(shared);
   return (ms) => {
+    if (ms === 0) return Number(Atomics.load(account, 0)) / 1000;
     const us = BigInt(Math.max(0, Math.round(ms * 1000)));
     return Number(Atomics.add(account, 0, us) + us) / 1000;
   };

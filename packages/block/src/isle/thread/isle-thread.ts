@@ -7,6 +7,7 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import { writeOwnCode } from "../lua/own-code.ts";
 import { installFaces } from "../lua/faces/all.ts";
 import { compileLate } from "../lua/faces/later.ts";
+import { limitOf } from "../lua/vm-errors.ts";
 import { toTerminate } from "../lua/vm.ts";
 import { BELL, type FromThread, type IsleSetup, type ThreadData, type ToThread } from "./protocol.ts";
 import { type IsleTenant, OpeningTenant } from "./isle-tenant.ts";
@@ -82,7 +83,7 @@ function open({ isle, setup }: ToThread & { t: "open" }): void {
     post({ t: "opened", isle });
   } catch (error) {
     const why = toTerminate(error);
-    post({ t: "died", isle, why: why.cause_code, text: why.message });
+    post({ t: "died", isle, why: why.cause_code, text: why.message, ...limitOf(why) });
   }
 }
 
@@ -95,7 +96,7 @@ function openJs(isle: number, setup: IsleSetup): void {
   opening.then(() => post({ t: "opened", isle }), () => undefined);
   tenants.set(isle, new OpeningTenant(opening, (error) => {
     const why = toTerminate(error);
-    post({ t: "died", isle, why: why.cause_code, text: why.message });
+    post({ t: "died", isle, why: why.cause_code, text: why.message, ...limitOf(why) });
   }));
 }
 

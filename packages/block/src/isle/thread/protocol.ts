@@ -4,6 +4,7 @@
  */
 import type { FaultData, TraceContext } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
+import type { TimeLimit } from "../lua/vm-errors.ts";
 import type { VmLimits } from "../lua/vm-host.ts";
 
 export type Role = "main" | "handler";
@@ -153,5 +154,5 @@ export type FromThread =
     bytes: number; level: NoteLevel; target: string; msg: string; fields?: Readonly<Record<string, unknown>>;
     task?: string; event?: number;
   }>
-  | To<"died", { why: Death; text: string }>
+  | To<"died", { why: Death; text: string; limit?: TimeLimit }>
   | To<"closed", object>;

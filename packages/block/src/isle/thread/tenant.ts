@@ -6,7 +6,7 @@ import { loadMoved, modulesOf } from "../lua/moving.ts";
 import type { ArgReader } from "../lua/arguments.ts";
 import { LuaJson } from "../lua/json.ts";
 import { Kept } from "../lua/kept.ts";
-import { OutOfMemory, type Terminate } from "../lua/vm-errors.ts";
+import { limitOf, OutOfMemory, type Terminate } from "../lua/vm-errors.ts";
 import type { Task } from "../lua/tasks.ts";
 import { LuaVm } from "../lua/vm.ts";
 import { cpu, spending } from "./account.ts";
@@ -264,7 +264,7 @@ export class Tenant implements IsleTenant {
   // ---- the end
 
   #died(why: Terminate): void {
-    this.post({ t: "died", isle: this.isle, why: why.cause_code, text: why.message });
+    this.post({ t: "died", isle: this.isle, why: why.cause_code, text: why.message, ...limitOf(why) });
     this.#closed?.();
   }
 
