@@ -4,3 +4,6 @@ export {
   createHookStream, type HookEnd, type HookStream, type HookStreamParts, type HookStreamStats, type Lifecycle,
   type Observer, type RunHook,
 } from "./hooks/hook-stream.ts";
+export { loadNodeKey, newNodeKey, nodeKeyPath, type NodeKeyFile } from "./identity/node-key.ts";
+export type { RealmKey, RealmKeyParts, RealmKeyStats } from "./identity/realm-keys.ts";
+export { checkShownId, createVerifier, readClaims, type Verifier } from "./identity/verifier.ts";

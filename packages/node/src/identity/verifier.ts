@@ -1,0 +1,85 @@
+/**
+ * Whether a credential is the realm's (spec: wire 6.1; node 6.8, 8.6).
+ *
+ * takes credentials that strangers show; gives what they say; promises to ask for a key once, however many wait, and
+ * to let an unknown one delay nobody else; refuses what is malformed, expired, revoked or not signed by the realm;
+ * never proves that the shower holds the key in it: that is for the hello.
+ */
+import { formatNodeId, nodeError, parseNodeId, type NodeError, type NodeId } from "@atoll-run/core";
+import {
+  IdentityClaimsSchema, isFieldSet, readMessage, verifySignature, type AIdCredential, type IdentityClaims,
+} from "@atoll-run/core/internal";
+import type { LimitsOf } from "../limits.ts";
+import { RealmKeys, type RealmKey, type RealmKeyParts, type RealmKeyStats } from "./realm-keys.ts";
+import type { CredentialVerifier, VerifiedCredential } from "./session.ts";
+
+export interface Verifier extends CredentialVerifier {
+  /** A key of the realm that is known already. */
+  seed(keyId: number, key: RealmKey): void;
+  stats(): RealmKeyStats & { readonly revoked: number };
+}
+
+const KEY_BYTES = 32;
+
+export function createVerifier(parts: RealmKeyParts, limits: LimitsOf<"identity">): Verifier {
+  const keys = new RealmKeys(parts, limits);
+  const revoked = new Map<string, bigint>();
+
+  return {
+    async verify(credential, o = {}) {
+      // What needs no key first: strangers can make these, and none of them asks the realm anything.
+      const read = readClaims(credential, limits.claimsBytesMax);
+      if (read.said.expires_at_ms + limits.skewMs <= parts.clock.now()) throw refused("it has expired");
+      const publicKey = await keys.get(credential.keyId, o.signal);
+      if (!await verifySignature(publicKey, credential.signature, credential.claims)) {
+        throw refused("the realm did not sign it");
+      }
+      const below = revoked.get(read.idText);
+      if (below !== undefined && read.said.epoch < below) throw refused("it was revoked");
+      return read.said;
+    },
+    revoke(id, epoch) {
+      const known = revoked.get(id) ?? 0n;
+      revoked.delete(id);
+      revoked.set(id, epoch > known ? epoch : known);
+      for (const oldest of revoked.keys()) {
+        if (revoked.size <= limits.revokedMax) break;
+        revoked.delete(oldest);
+      }
+    },
+    realmKey: (keyId, o = {}) => keys.get(keyId, o.signal),
+    seed: (keyId, key) => keys.seed(keyId, key),
+    stats: () => ({ ...keys.stats(), revoked: revoked.size }),
+  };
+}
+
+/** The claims as they are written, believed or not. Throws `node.permission_denied`. */
+export function readClaims(
+  credential: Pick<AIdCredential, "claims">, bytesMax: number,
+): { readonly said: VerifiedCredential; readonly idText: string } {
+  const read = readMessage(IdentityClaimsSchema, credential.claims, bytesMax);
+  if (!read.ok) throw refused("its claims cannot be read", read.fault);
+  const claims = read.value;
+  const id = parseNodeId(claims.actorId);
+  if (id === undefined) throw refused("it names no node");
+  if (id.realm !== claims.realmId) throw refused("it is of another realm than the node it names");
+  const expires_at_ms = Number(claims.expiresAt) * 1_000;
+  if (!Number.isSafeInteger(expires_at_ms)) throw refused("its end is no time");
+  return { idText: claims.actorId, said: { id, expires_at_ms, epoch: claims.epoch, ...keyOf(claims) } };
+}
+
+/** The one that was asked for: throws `node.identity_mismatch` for any other. */
+export function checkShownId(said: Pick<VerifiedCredential, "id">, shown: NodeId): void {
+  if (formatNodeId(said.id) === formatNodeId(shown)) return;
+  throw nodeError("node.identity_mismatch", "the credential is that of another node");
+}
+
+function keyOf(claims: IdentityClaims): { readonly node_key?: Uint8Array } {
+  if (!isFieldSet(claims, IdentityClaimsSchema.field.nodeKey)) return {};
+  if (claims.nodeKey.length !== KEY_BYTES) throw refused("its key is no key");
+  return { node_key: claims.nodeKey };
+}
+
+function refused(why: string, cause?: unknown): NodeError {
+  return nodeError("node.permission_denied", `the credential is refused: ${why}`, cause === undefined ? {} : { cause });
+}
