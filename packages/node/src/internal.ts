@@ -7,3 +7,5 @@ export {
 export { loadNodeKey, newNodeKey, nodeKeyPath, type NodeKeyFile } from "./identity/node-key.ts";
 export type { RealmKey, RealmKeyParts, RealmKeyStats } from "./identity/realm-keys.ts";
 export { checkShownId, createVerifier, readClaims, type Verifier } from "./identity/verifier.ts";
+export { createMemoryNet, type MemoryNet, type MemoryNetParts } from "./wire/memory/memory-net.ts";
+export type { NetTroubles } from "./wire/memory/troubles.ts";

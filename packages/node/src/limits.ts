@@ -19,6 +19,11 @@ export const NODE_LIMITS = {
     /** Observers, and readers of `events()`: more is a leak. */
     hearersMax: 64,
   },
+  wire: {
+    /** Bytes that wait in one link: above it senders wait, below the low mark they go on. */
+    bufferedBytesHigh: MIB,
+    bufferedBytesLow: 256 * KIB,
+  },
   identity: {
     /** How far the clocks of two machines may be apart. */
     skewMs: MINUTE_MS,

@@ -15,3 +15,6 @@ export * from "./state-crash.ts";
 export * from "./chapters/isle.ts";
 export type { IsleScripts, IsleUnderTest } from "./chapters/isle-under-test.ts";
 export * from "./internal.ts";
+export { wireChapters } from "./chapters/wire.ts";
+export type { WireNode, WireUnderTest } from "./chapters/wire-under-test.ts";
+export { netTroubles, type NetTroublesUnderTest, type Trouble, type Way } from "./net-troubles.ts";
