@@ -1,1 +1,17 @@
+export { service, type Handlers, type Impl, type Service, type ServiceOptions } from "./service/service.ts";
+export {
+  route, streamRoute, type AnyRoute, type BusinessError, type In, type Item, type Out, type Route, type RouteOptions,
+  type StreamRoute,
+} from "./service/route.ts";
+export { bytes, json, proto, type Codec, type MessageType, type Schema } from "./service/codec.ts";
+export type { StandardSchema } from "./service/standard-schema.ts";
+export { err, type Refusal } from "./service/refusal.ts";
+export type { Ctx, KvReader, Logger, Tx } from "./service/context.ts";
+export type { Hooks } from "./service/hooks.ts";
+export type { ImplementOptions } from "./service/linked.ts";
+export type { ItemReader } from "./service/items.ts";
+export type {
+  CallOptions, CallResult, ItemStream, StreamOptions, Talk, TellOptions,
+} from "./service/talk.ts";
+export type { Target } from "./service/target.ts";
 export type { Report, NodeEventMap, NodeEventName, ErrorCategory, PeerFact } from "./hooks/report.ts";

@@ -9,3 +9,4 @@ export type { RealmKey, RealmKeyParts, RealmKeyStats } from "./identity/realm-ke
 export { checkShownId, createVerifier, readClaims, type Verifier } from "./identity/verifier.ts";
 export { createMemoryNet, type MemoryNet, type MemoryNetParts } from "./wire/memory/memory-net.ts";
 export type { NetTroubles } from "./wire/memory/troubles.ts";
+export { createTalk } from "./service/talk.ts";

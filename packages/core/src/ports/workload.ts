@@ -6,6 +6,7 @@
 import type { MetadataEntry } from "../codec/envelope.ts";
 import type { Fault } from "../fault.ts";
 import type { Json } from "../json.ts";
+import type { Log } from "../log.ts";
 import type { Principal } from "../protocol/rules.ts";
 import type { InStream, Speaker } from "./speaker.ts";
 
@@ -113,6 +114,9 @@ export interface WorkloadHost {
   readonly self: string;
   /** For what runs outside of a handler. */
   readonly speaker: Speaker;
+  readonly log: Log;
+  /** Tells the node of a failure that belongs to no message, or to one that is finished already. */
+  failed(fault: Fault, context: string): void;
   /** It has died by itself; the node rebuilds it or its host does. */
   died(fault: Fault): void;
 }

@@ -58,6 +58,8 @@ export interface BusinessFact {
   readonly code: string;
   readonly body?: Uint8Array;
   readonly content_type?: string;
+  /** The body, read by who knows the route. */
+  readonly details?: unknown;
 }
 
 export interface NodeFacts {

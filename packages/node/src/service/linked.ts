@@ -1,0 +1,166 @@
+/**
+ * Functions as a node's workload (spec: node 9.1).
+ *
+ * takes messages and the handlers of a service; gives one outcome for each; promises that input was checked before a
+ * handler sees it and output before it leaves; refuses what cannot be read; never lets a handler's failure out of its
+ * message.
+ */
+import {
+  isFault, nodeError, type Fault, type HookEvent, type InStream, type LogLevel, type Outcome, type RouteInfo,
+  type Workload, type WorkloadHost, type WorkloadMessage,
+} from "@atoll-run/core";
+import { createContext, type About, type Ctx, type Logger } from "./context.ts";
+import { findHook, type Hooks } from "./hooks.ts";
+import { hearing, hearLoose } from "./loose.ts";
+import { toOutcome } from "./outcomes.ts";
+import type { Route, StreamRoute } from "./route.ts";
+import { readItems, type ItemReader } from "./items.ts";
+import { textOf } from "./talk.ts";
+
+export interface ImplementOptions {
+  /** The 16 hooks of the node, one at a time and in order. */
+  readonly hooks?: Partial<Hooks>;
+  /** Messages it takes at once; default 64. */
+  readonly concurrency?: number;
+}
+
+export interface BoundRoute extends Route {
+  readonly handle: (input: unknown, ctx: Ctx) => unknown;
+}
+
+export interface BoundStream extends StreamRoute {
+  readonly handle: (items: ItemReader<unknown>, ctx: Ctx) => void | Promise<void>;
+}
+
+export interface Bound {
+  readonly routes: readonly BoundRoute[];
+  readonly streams: readonly BoundStream[];
+}
+
+const CONCURRENCY = 64;
+
+export function toLinked({ routes, streams }: Bound, o: ImplementOptions): Workload & { readonly kind: "linked" } {
+  const byKey = new Map(routes.map((route) => [route.key, { route, info: toInfo(route) }]));
+  const byName = new Map(streams.map((stream) => [stream.name, stream]));
+  const { hooks = {}, concurrency = CONCURRENCY } = o;
+  let host: WorkloadHost | undefined;
+  let loose: Disposable | undefined;
+  const late = (error: unknown, context: string): void => host?.failed(toFault(error), context);
+  return {
+    kind: "linked", concurrency,
+    route: (key, kind) => {
+      const found = byKey.get(key);
+      return found === undefined || found.route.tell && kind === "call" ? undefined : found.info;
+    },
+    start: async (given) => {
+      if (loose !== undefined) {
+        throw nodeError("node.wrong_state", "this service runs in another node already: implement it once for each");
+      }
+      host = given;
+      loose = hearLoose();
+    },
+    dispatch: (message, context) => {
+      const found = byKey.get(message.route);
+      if (found === undefined) return Promise.resolve(failed("node.unknown_route", `no route ${message.route}`));
+      const ctx = createContext(aboutMessage(message, host), context);
+      return dispatch(found.route, message, { ctx, late });
+    },
+    stream: (stream, context) => {
+      const found = byName.get(stream.name);
+      return found === undefined ? undefined : read(found, stream, createContext(aboutStream(stream, host), context));
+    },
+    hook: async (event, context) => {
+      const hook = findHook(hooks, event);
+      if (hook === undefined) return;
+      const ctx = createContext(aboutHook(event, host), context);
+      await guarded(() => hook(ctx), (error) => late(error, `hook ${event.name}`));
+    },
+    close: async () => {
+      loose?.[Symbol.dispose]();
+      loose = host = undefined;
+    },
+  };
+}
+
+function toInfo({ keyOf, policy, codecs: { input } }: BoundRoute): RouteInfo {
+  if (keyOf === undefined) return { policy };
+  return {
+    policy,
+    // The key is asked before the message is stored, so what it sees is decoded and not yet checked.
+    key: (payload, caller) => keyOf(input.decode(payload) as never, caller),
+  };
+}
+
+async function dispatch(
+  route: BoundRoute, message: WorkloadMessage, o: { readonly ctx: Ctx; late(error: unknown, context: string): void },
+): Promise<Outcome> {
+  const { codecs: { input } } = route;
+  let value: unknown;
+  try {
+    value = input.decode(message.payload);
+  } catch (error) {
+    return failed("node.decode_failure", `input of ${route.key} cannot be read: ${textOf(error)}`, { cause: error });
+  }
+  const checked = await input.check?.(value);
+  if (checked?.ok === false) {
+    const { issues } = checked;
+    return failed("node.invalid_argument", `input of ${route.key}: ${issues.join("; ")}`, { facts: { issues } });
+  }
+  const given = checked === undefined ? value : checked.value;
+  const late = (error: unknown): void => o.late(error, `handler of ${route.key}`);
+  return toOutcome(route, () => guarded(() => route.handle(given, o.ctx), late));
+}
+
+function failed(...fault: Parameters<typeof nodeError>): Outcome {
+  return { is: "failed", fault: nodeError(...fault) };
+}
+
+/** Fails with what the handler throws, or left behind while it ran; what comes afterwards goes to `late`. */
+async function guarded<T>(handle: () => T | Promise<T>, late: (error: unknown) => void): Promise<T> {
+  const loose = Promise.withResolvers<never>();
+  let over = false;
+  const hear = (error: unknown): void => over ? late(error) : loose.reject(error);
+  try {
+    return await Promise.race([hearing(hear, async () => handle()), loose.promise]);
+  } finally {
+    over = true;
+  }
+}
+
+async function read(route: BoundStream, stream: InStream, ctx: Ctx): Promise<void> {
+  const late = (error: unknown): void => ctx.log.error(`stream ${route.name}: ${textOf(error)}`);
+  await guarded(() => route.handle(readItems(route, stream), ctx), late);
+}
+
+function aboutMessage(message: WorkloadMessage, host: WorkloadHost | undefined): About {
+  const { caller, id, route, kind, attempt, redelivered, metadata, traceparent, tracestate } = message;
+  return {
+    caller, requestId: id, route, kind, attempt, redelivered, log: logger(host, { route, request_id: id }),
+    metadata: new Map(metadata.map(({ key, value }) => [key, value])),
+    trace: { ...traceparent === undefined ? {} : { traceparent }, ...tracestate === undefined ? {} : { tracestate } },
+  };
+}
+
+function aboutStream({ peer, id, name, headers }: InStream, host: WorkloadHost | undefined): About {
+  return {
+    caller: peer, requestId: id, route: name, kind: "stream", attempt: 1, redelivered: false, trace: {},
+    log: logger(host, { stream: name, stream_id: id }), metadata: new Map(headers.map(({ key, value }) => [key, value])),
+  };
+}
+
+function aboutHook({ name, seq }: HookEvent, host: WorkloadHost | undefined): About {
+  return {
+    caller: { kind: "local" }, requestId: `hook-${seq}`, route: name, kind: "hook", attempt: 1, redelivered: false,
+    trace: {}, metadata: new Map(), log: logger(host, { hook: name }),
+  };
+}
+
+function logger(host: WorkloadHost | undefined, about: Readonly<Record<string, string>>): Logger {
+  const at = (level: LogLevel) => (msg: string, fields?: Readonly<Record<string, unknown>>): void =>
+    host?.log.write({ level, target: "service", msg, fields: { ...fields, ...about } });
+  return { trace: at("trace"), debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+function toFault(error: unknown): Fault {
+  return isFault(error) ? error : nodeError("node.internal", textOf(error), { cause: error });
+}
