@@ -10,3 +10,5 @@ export { checkShownId, createVerifier, readClaims, type Verifier } from "./ident
 export { createMemoryNet, type MemoryNet, type MemoryNetParts } from "./wire/memory/memory-net.ts";
 export type { NetTroubles } from "./wire/memory/troubles.ts";
 export { createTalk } from "./service/talk.ts";
+export { createGate, type Gate, type GateParts } from "./gate/gate.ts";
+export type { CallScope, Outbound } from "./gate/outbound.ts";

@@ -46,6 +46,38 @@ export const NODE_LIMITS = {
     /** One answer of the identity service. */
     answerBytesMax: 2 * MIB,
   },
+  gate: {
+    /** A call whose caller names no deadline. */
+    callMs: 30_000,
+    /** A tell whose teller names no deadline: the waits between five attempts, and a second. */
+    tellMs: 13_000,
+    /** Asks without an answer, in all and to one peer: each holds a timer and its bytes. */
+    pendingMax: 65_536,
+    pendingPerPeerMax: 4_096,
+    /** Hops of one chain: two nodes that call each other for ever must end. */
+    depthMax: 32,
+    /** Requests of one peer that wait for the intake to open, and how long. */
+    earlyMax: 64,
+    earlyMsMax: 5_000,
+    /** Frames of one link a minute that cannot be read; with the next one it is closed. */
+    unreadableMax: 10,
+    /** Silence of a peer after which a call that timed out has the link probed, and how long the probe takes. */
+    silenceMs: 10_000,
+    probeMsMax: 2_000,
+    /** How long an answer waits for room in its lane. */
+    replyMsMax: 15_000,
+    /** Asks that ended without an answer and are remembered, to tell a late answer from a foreign one. */
+    lateMax: 1_024,
+    /** One line of a refusal by the rules so often, for each peer. */
+    auditMs: 1_000,
+    /** Failures in a row after which a node of a type is left alone, and for how long. */
+    failuresMax: 3,
+    ejectMs: 10_000,
+    /** Nodes whose failures are counted. */
+    candidatesMax: 1_024,
+    /** Verdicts of the rules that are remembered for one peer: routes are a stranger's words. */
+    verdictsMax: 256,
+  },
 } as const;
 
 /** The limits of one room, as they may be set. */

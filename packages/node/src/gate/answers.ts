@@ -1,0 +1,144 @@
+/**
+ * Answers to peers (spec: node 4.6, 4.13, wire 1.5, 5.2).
+ *
+ * takes what became of a request; gives it to who asked, on the lane it asked on; promises one answer a request;
+ * refuses nothing; never dials: who has lost its link asks again with the same id and gets the stored answer.
+ */
+import { nodeError, type Clock, type Fault, type Link, type Log } from "@atoll-run/core";
+import {
+  toWireError, WIRE_LIMITS, writeEnvelope, type Accept, type Envelope, type Lane, type WireError,
+} from "@atoll-run/core/internal";
+import type { LimitsOf } from "../limits.ts";
+import type { Settled } from "../mailbox/inbox.ts";
+import type { Peers } from "../transport/peers.ts";
+import type { LinkBook } from "./link-book.ts";
+
+/** What is answered, and the lane it came on. */
+export interface Asked {
+  readonly envelope: Envelope;
+  readonly lane: Lane;
+}
+
+export interface AnswersParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly peers: () => Peers;
+  readonly book: LinkBook;
+  readonly limits: LimitsOf<"gate">;
+}
+
+/** A message has more than its payload. */
+const ENVELOPE_ROOM = 64 * 1_024;
+
+export class Answers {
+  readonly #parts: AnswersParts;
+  readonly #ended = new WeakSet<Link>();
+  readonly stats = { replies_sent: 0, replies_unsent: 0, accepts_unsent: 0 };
+  #underWay = 0;
+  readonly #idle = new Set<() => void>();
+
+  constructor(parts: AnswersParts) {
+    this.#parts = parts;
+  }
+
+  /** That link takes nothing any more. */
+  ended(link: Link): void {
+    this.#ended.add(link);
+  }
+
+  /** Whether an answer could leave now: on the link its request came by, or on another to that peer. */
+  reachable(link: Link): boolean {
+    return !this.#ended.has(link) || this.#parts.peers().current(link.peer.id) !== undefined;
+  }
+
+  respond(link: Link, asked: Asked, settled: Settled): void {
+    this.#respond(link, asked, settled.is === "reply"
+      ? { payload: settled.payload, ...settled.content_type === undefined ? {} : { content_type: settled.content_type } }
+      : { error: settled.error });
+  }
+
+  /** A request is answered with the fault; a tell only where its sender asked to be told. */
+  refuse(link: Link, asked: Asked, fault: Fault): void {
+    const error = toWireError(fault);
+    if (asked.envelope.direction === "request") return this.#respond(link, asked, { error });
+    if (asked.envelope.want_accept === true && this.#parts.book.of(link).rpc1) {
+      this.accept(link, asked, { state: "refused", error });
+    }
+  }
+
+  accept(link: Link, asked: Asked, accept: Accept): void {
+    const { route_key, request_id } = asked.envelope;
+    const envelope: Envelope = {
+      route_key, request_id, direction: "accept", timeout_ms: 0, metadata: [], accept, ...trace(asked.envelope),
+    };
+    this.#send(link, asked.lane, envelope).catch(() => this.stats.accepts_unsent++);
+  }
+
+  /** Waits until no answer is under way; gives how many still are when the signal aborts. */
+  async flushed(signal: AbortSignal): Promise<number> {
+    if (this.#underWay > 0 && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          this.#idle.delete(done);
+          signal.removeEventListener("abort", done);
+          resolve();
+        };
+        this.#idle.add(done);
+        signal.addEventListener("abort", done);
+      });
+    }
+    return this.#underWay;
+  }
+
+  #respond(link: Link, asked: Asked, outcome: Outcome): void {
+    const { route_key, request_id } = asked.envelope;
+    const envelope: Envelope = {
+      route_key, request_id, direction: "response", timeout_ms: 0, metadata: [], ...fit(outcome), ...trace(asked.envelope),
+    };
+    this.#send(link, asked.lane, envelope).then(() => this.stats.replies_sent++, (error: unknown) => {
+      this.stats.replies_unsent++;
+      this.#parts.log.write({
+        level: "debug", target: "gate", msg: "an answer could not be sent", fields: { request_id, error: String(error) },
+      });
+    });
+  }
+
+  async #send(link: Link, lane: Lane, envelope: Envelope): Promise<void> {
+    const { peers, limits, book } = this.#parts;
+    const { id } = link.peer;
+    const make = (taken: Link): Uint8Array => writeEnvelope(envelope, { extensions: book.of(taken).rpc1 });
+    const deadlineMs = limits.replyMsMax;
+    this.#underWay++;
+    try {
+      if (!this.#ended.has(link)) {
+        try {
+          await peers().send(id, book.of(link).rpc1 ? lane : "rpc_reliable", make, { deadlineMs, via: link });
+          return;
+        } catch (error) {
+          if (peers().current(id) === undefined) throw error;
+        }
+      }
+      const other = peers().current(id);
+      if (other === undefined) throw nodeError("node.unavailable", "the caller has no link");
+      await peers().send(id, book.of(other).rpc1 ? lane : "rpc_reliable", make, { deadlineMs, via: other });
+    } finally {
+      if (--this.#underWay === 0) for (const done of [...this.#idle]) done();
+    }
+  }
+}
+
+type Outcome =
+  | { readonly payload: Uint8Array; readonly content_type?: string }
+  | { readonly error: WireError };
+
+/** An answer that no message holds becomes an error. */
+function fit(outcome: Outcome): Outcome {
+  if ("error" in outcome || outcome.payload.length <= WIRE_LIMITS.messageBytesMax - ENVELOPE_ROOM) return outcome;
+  return { error: toWireError(nodeError("node.internal", `the answer has ${outcome.payload.length} bytes`, {
+    facts: { bytes: outcome.payload.length }, hint: "send it as a stream",
+  })) };
+}
+
+function trace({ traceparent, tracestate }: Envelope): Pick<Envelope, "traceparent" | "tracestate"> {
+  return { ...traceparent === undefined ? {} : { traceparent }, ...tracestate === undefined ? {} : { tracestate } };
+}

@@ -1,0 +1,316 @@
+/**
+ * One ask on its way to one node (spec: node 4.2, 5.4, section 6 table, 6.7).
+ *
+ * takes a plan and a node; gives its answer, or why there is none and whether it may have run; promises to end by the
+ * deadline of the plan, to send again only under the same request id, and to leave nothing pending; refuses over the
+ * caps of pending asks; never closes a link because a call was late.
+ */
+import {
+  isFault, nodeError, nodeFaultKind, isNodeCode, onAbort, SYSTEM_ROUTES, type Fault, type Link, type NodeId,
+} from "@atoll-run/core";
+import {
+  CancelSchema, fromWireError, newRequestId, writeEnvelope, writeMessage, type Envelope, type Lane, type WireError,
+} from "@atoll-run/core/internal";
+import type { Settled } from "../mailbox/inbox.ts";
+import { toEnvelope, type Plan } from "./ask.ts";
+import { Incoming } from "./incoming.ts";
+import type { OutboundParts } from "./outbound-parts.ts";
+import { PendingAsk, type AskEvent } from "./pending.ts";
+
+/** Whether it ran at the other end. */
+export type Ran = "no" | "maybe" | "yes";
+
+export type Delivered =
+  | { readonly is: "reply"; readonly payload: Uint8Array; readonly content_type?: string }
+  | { readonly is: "told"; readonly level: "accepted" | "sent"; readonly duplicate: boolean }
+  | { readonly is: "failed"; readonly fault: Fault; readonly ran: Ran };
+
+export interface DeliveryOptions {
+  /** Abort them and the ask ends at once. */
+  readonly signals: readonly AbortSignal[];
+  /** Another node may be asked: give up what did not run instead of trying again. */
+  readonly elsewhere?: boolean;
+}
+
+/** Milliseconds before the second and each further attempt to send. */
+const WAITS: Readonly<Partial<Record<Lane, readonly number[]>>> = {
+  rpc_reliable: [1_000, 2_000, 4_000, 5_000], rpc_signal: [500],
+};
+
+/** Answers that say that nothing ran. */
+const NOT_RUN = new Set<string>([
+  "node.overloaded", "node.storage_full", "node.draining", "node.connection_not_ready",
+]);
+
+const LOCAL = { kind: "local" } as const;
+
+export class Delivery {
+  readonly #parts: OutboundParts;
+
+  constructor(parts: OutboundParts) {
+    this.#parts = parts;
+  }
+
+  /** Straight to the inbox of this node. */
+  toSelf(plan: Plan, o: DeliveryOptions): Promise<Delivered> {
+    return this.#run(plan, "", o, async (ask) => {
+      const { intake, clock } = this.#parts;
+      if (intake.state === "shut") await intake.opened(plan.atMs - clock.monotonic(), o.signals[0]);
+      return this.#admit(plan, ask);
+    });
+  }
+
+  /** Over a link, tried again as the lane's table says. */
+  toPeer(plan: Plan, peer: string, id: NodeId, o: DeliveryOptions): Promise<Delivered> {
+    return this.#run(plan, peer, o, (ask) => this.#attempts({ plan, ask, id, elsewhere: o.elsewhere === true }));
+  }
+
+  /** Holds the entry, the timer and the listeners of one ask. */
+  async #run(
+    plan: Plan, peer: string, o: DeliveryOptions, go: (ask: PendingAsk) => Promise<Delivered>,
+  ): Promise<Delivered> {
+    const { pending, clock } = this.#parts;
+    const ask = new PendingAsk({ peer, requestId: plan.requestId, route: plan.route, kind: plan.kind });
+    pending.open(ask);
+    let answered = false;
+    const timer = clock.after(Math.max(0, plan.atMs - clock.monotonic()), () => {
+      ask.tell({ is: "ended", fault: lateFault(plan, peer, ask) });
+    });
+    const listening = o.signals.map((signal) => onAbort(signal, (reason) => {
+      ask.tell({ is: "ended", fault: cancelledFault(plan, reason, ask) });
+    }));
+    try {
+      const delivered = await go(ask);
+      answered = delivered.is !== "failed" || delivered.ran !== "maybe";
+      return delivered;
+    } finally {
+      pending.close(ask, answered);
+      timer[Symbol.dispose]();
+      for (const one of listening) one[Symbol.dispose]();
+    }
+  }
+
+  async #admit(plan: Plan, ask: PendingAsk): Promise<Delivered> {
+    const { inbox, clock } = this.#parts;
+    const envelope = toEnvelope(plan, clock.monotonic());
+    const incoming = new Incoming({
+      kind: plan.kind, sender: LOCAL, envelope, lane: plan.lane, in_process: true,
+      bytes: () => writeEnvelope(envelope, { extensions: true }), reachable: () => !ask.over,
+    });
+    ask.sent = true;
+    inbox().admit(incoming).then((admission) => {
+      if (admission.is === "refused") ask.tell({ is: "unsent", fault: admission.fault });
+      else if (plan.kind === "call") admission.settled.then((settled) => ask.tell({ is: "settled", settled }));
+      else ask.tell({ is: "accept", accept: { state: admission.is } });
+    }, (error: unknown) => ask.tell({ is: "ended", fault: brokenFault(error) }));
+    const event = await ask.wait();
+    switch (event.is) {
+      case "settled": return fromSettled(event.settled);
+      case "accept": return { is: "told", level: "accepted", duplicate: event.accept.state === "duplicate" };
+      case "unsent": return { is: "failed", fault: event.fault, ran: "no" };
+      case "ended":
+        incoming.cancel(event.fault);
+        return { is: "failed", fault: event.fault, ran: "maybe" };
+      default: return { is: "failed", fault: brokenFault(event.is), ran: "maybe" };
+    }
+  }
+
+  async #attempts(o: Attempt): Promise<Delivered> {
+    const waits = o.plan.retries ? WAITS[o.plan.lane] ?? [] : [];
+    this.#send(o);
+    for (let attempt = 0;; attempt++) {
+      const step = this.#judge(o, await o.ask.wait());
+      if (step.is === "end") return step.delivered;
+      const { fault, ran } = step;
+      const wait = waits[attempt];
+      const gone = o.elsewhere && (ran === "no" || o.plan.idempotent);
+      if (wait === undefined || gone) return failed(fault, ran);
+      o.last = fault;
+      if (step.at === "later") {
+        const over = await this.#rest(o, Math.max(wait, fault.retry_after_ms ?? 0), step.answered);
+        if (over !== undefined) return over;
+      }
+      this.#send(o);
+    }
+  }
+
+  #judge(o: Attempt, event: AskEvent): Step {
+    const { ask, plan } = o;
+    switch (event.is) {
+      case "response":
+        if (event.envelope.error === undefined) return end(toReply(event.envelope));
+        return this.#refused(o, event.envelope.error);
+      case "accept":
+        if (event.accept.state === "refused") return this.#refused(o, event.accept.error);
+        // A duplicate of an attempt of ours is the message itself.
+        return end({
+          is: "told", level: "accepted", duplicate: event.accept.state === "duplicate" && !o.resent,
+        });
+      case "sent": return end({ is: "told", level: "sent", duplicate: false });
+      case "unsent": {
+        const { fault } = event;
+        const ran: Ran = ask.sent ? "maybe" : "no";
+        return isTransient(fault) ? { is: "retry", fault, ran, at: "later", answered: false } : end(failed(fault, ran));
+      }
+      case "lost":
+        o.resent = true;
+        return {
+          is: "retry", fault: lostFault(plan, ask.peer, event.reason), ran: "maybe", at: "once", answered: false,
+        };
+      case "ended": return end(this.#ended(o, event.fault));
+      default: return end(failed(brokenFault(event.is), "maybe"));
+    }
+  }
+
+  #refused(o: Attempt, error: WireError | undefined): Step {
+    if (error === undefined) return end(failed(brokenFault("a refusal without an error"), "no"));
+    const fault = fromWireError(error);
+    if (!NOT_RUN.has(fault.code)) return end(failed(fault, "yes"));
+    if (fault.code === "node.draining") return end(failed(fault, "no"));
+    return { is: "retry", fault, ran: "no", at: "later", answered: true };
+  }
+
+  #ended({ plan, ask, id, last }: Attempt, fault: Fault): Delivered {
+    const { link } = ask;
+    // It never left: why not says more than that the time is over.
+    if (!ask.sent && last !== undefined && fault.code === "node.timed_out") return failed(last, "no");
+    if (fault.code === "node.cancelled") this.#cancel(plan, id, link);
+    else if (fault.code === "node.timed_out" && link !== undefined) this.#suspect(link);
+    return failed(fault, ask.sent ? "maybe" : "no");
+  }
+
+  /** Hands it to the peers; what comes of it is told to the ask. */
+  #send(o: Attempt): void {
+    const { plan, ask, id } = o;
+    const { peers, clock, book } = this.#parts;
+    const before = ask.sent;
+    const make = (link: Link): Uint8Array => {
+      if (ask.over) throw nodeError("node.cancelled", "nobody waits for it any more");
+      const bytes = writeEnvelope(toEnvelope(plan, clock.monotonic()), { extensions: book.of(link).rpc1 });
+      ask.sent = true;
+      ask.link = link;
+      return bytes;
+    };
+    const leftMs = Math.max(1, plan.atMs - clock.monotonic());
+    peers().send(id, plan.lane, make, { deadlineMs: leftMs, signal: plan.ask.signal }).then((link) => {
+      if (plan.kind === "tell" && !book.of(link).rpc1) ask.tell({ is: "sent" });
+    }, (error: unknown) => {
+      ask.sent = before;
+      ask.link = undefined;
+      ask.tell({ is: "unsent", fault: toNodeFault(error, plan) });
+    });
+  }
+
+  /** Waits for the next attempt; gives what it ends with when there will be none. */
+  async #rest(o: Attempt, ms: number, answered: boolean): Promise<Delivered | undefined> {
+    const { clock } = this.#parts;
+    const { plan, ask } = o;
+    // Who has answered is there: its word stands. Who could not be reached may come back before.
+    if (answered && o.last !== undefined && ms >= plan.atMs - clock.monotonic()) return failed(o.last, "no");
+    ask.resting = true;
+    const timer = clock.after(ms, () => ask.tell({ is: "again" }));
+    try {
+      for (;;) {
+        const event = await ask.wait();
+        if (event.is === "again") return undefined;
+        if (event.is === "ended") return this.#ended(o, event.fault);
+      }
+    } finally {
+      ask.resting = false;
+      timer[Symbol.dispose]();
+    }
+  }
+
+  /** An aware callee is told that nobody waits any more. It is best effort: its own deadline ends it too. */
+  #cancel(plan: Plan, id: NodeId, link: Link | undefined): void {
+    const { book, ids, peers } = this.#parts;
+    if (link === undefined || plan.kind !== "call" || !book.of(link).rpc1) return;
+    const payload = writeMessage(CancelSchema, { requestId: plan.requestId, routeKey: plan.route });
+    const body = writeEnvelope({
+      route_key: SYSTEM_ROUTES.cancel, request_id: newRequestId(ids), direction: "tell", timeout_ms: 0, payload,
+      metadata: [],
+    }, { extensions: true });
+    peers().send(id, "rpc_signal", body, { deadlineMs: 1_000, via: link }).then(undefined, () => undefined);
+  }
+
+  /** A call was late and nothing at all has come for a while: only a probe decides whether the link is dead. */
+  #suspect(link: Link): void {
+    const { book, clock, limits } = this.#parts;
+    const note = book.of(link);
+    if (note.probing || clock.monotonic() - note.heardAtMs < limits.silenceMs) return;
+    note.probing = true;
+    link.probe(limits.probeMsMax).then(async (lives) => {
+      if (!lives) await link.close(1001, "no answer to a probe");
+    }).catch(() => undefined).finally(() => (note.probing = false));
+  }
+}
+
+interface Attempt {
+  readonly plan: Plan;
+  readonly ask: PendingAsk;
+  readonly id: NodeId;
+  readonly elsewhere: boolean;
+  /** It may be there already. */
+  resent?: boolean;
+  /** Why the attempt before this one failed. */
+  last?: Fault;
+}
+
+type Step =
+  | { readonly is: "end"; readonly delivered: Delivered }
+  | {
+    readonly is: "retry"; readonly fault: Fault; readonly ran: Ran; readonly at: "once" | "later";
+    readonly answered: boolean;
+  };
+
+function end(delivered: Delivered): Step {
+  return { is: "end", delivered };
+}
+
+function failed(fault: Fault, ran: Ran): Delivered {
+  return { is: "failed", fault, ran };
+}
+
+function toReply({ payload, content_type }: Envelope): Delivered {
+  const bytes = payload ?? new Uint8Array();
+  return { is: "reply", payload: bytes, ...content_type === undefined ? {} : { content_type } };
+}
+
+function fromSettled(settled: Settled): Delivered {
+  return settled.is === "reply" ? settled : failed(fromWireError(settled.error), "yes");
+}
+
+function isTransient(fault: Fault): boolean {
+  return isNodeCode(fault.code) && nodeFaultKind(fault.code).class === "transient" && fault.retry !== "never";
+}
+
+function lateFault(plan: Plan, peer: string, ask: PendingAsk): Fault {
+  const from = peer === "" ? "" : ` from ${peer}`;
+  return nodeError("node.timed_out", `no answer to ${plan.route}${from} within ${plan.ms} ms`, {
+    facts: { route: plan.route, ms: plan.ms }, uncertain: ask.sent,
+  });
+}
+
+function cancelledFault(plan: Plan, cause: unknown, ask: PendingAsk): Fault {
+  return nodeError("node.cancelled", `the ${plan.kind} of ${plan.route} was cancelled`, {
+    facts: { route: plan.route }, cause, uncertain: ask.sent,
+  });
+}
+
+function lostFault(plan: Plan, peer: string, reason: string): Fault {
+  return nodeError("node.unavailable", `the link to ${peer} was lost before ${plan.route} was answered: ${reason}`, {
+    facts: { route: plan.route }, uncertain: true, hint: "ask again with the same request id",
+  });
+}
+
+function brokenFault(error: unknown): Fault {
+  return isFault(error) ? error : nodeError("node.internal", `the gate has failed: ${String(error)}`, { cause: error });
+}
+
+/** What the transport or the codec says, in the words of a node. */
+function toNodeFault(error: unknown, plan: Plan): Fault {
+  if (!isFault(error)) return brokenFault(error);
+  if (isNodeCode(error.code)) return error;
+  const code = error.code.startsWith("codec.") ? "node.invalid_argument" : "node.unavailable";
+  return nodeError(code, `${plan.route} cannot be sent: ${error.message}`, { facts: { ...error.facts }, cause: error });
+}

@@ -1,0 +1,58 @@
+/** A message on its way to the inbox, from a peer or from this node. */
+import type { Principal } from "@atoll-run/core";
+import type { Envelope, Lane } from "@atoll-run/core/internal";
+import type { Arrival } from "../mailbox/inbox.ts";
+
+export interface IncomingInit {
+  readonly kind: "call" | "tell";
+  readonly sender: Principal;
+  readonly envelope: Envelope;
+  readonly lane: Lane;
+  readonly in_process: boolean;
+  /** Bytes of the envelope, or what makes them: in this process they are seldom needed. */
+  readonly bytes: Uint8Array | (() => Uint8Array);
+  readonly reachable: () => boolean;
+}
+
+export class Incoming implements Arrival {
+  readonly kind: "call" | "tell";
+  readonly sender: Principal;
+  readonly envelope: Envelope;
+  readonly lane: Lane;
+  readonly in_process: boolean;
+  readonly reachable: () => boolean;
+  /** The next one of the same request id that is answered now. */
+  next: Incoming | undefined;
+  #bytes: Uint8Array | (() => Uint8Array);
+  #cancel: AbortController | undefined;
+  #reason: unknown;
+
+  constructor(init: IncomingInit) {
+    this.kind = init.kind;
+    this.sender = init.sender;
+    this.envelope = init.envelope;
+    this.lane = init.lane;
+    this.in_process = init.in_process;
+    this.reachable = init.reachable;
+    this.#bytes = init.bytes;
+  }
+
+  get bytes(): Uint8Array {
+    if (typeof this.#bytes === "function") this.#bytes = this.#bytes();
+    return this.#bytes;
+  }
+
+  /** Made at the first look: most messages are never cancelled, and a signal is dear. */
+  get signal(): AbortSignal {
+    if (this.#cancel === undefined) {
+      this.#cancel = new AbortController();
+      if (this.#reason !== undefined) this.#cancel.abort(this.#reason);
+    }
+    return this.#cancel.signal;
+  }
+
+  cancel(reason: unknown): void {
+    this.#reason ??= reason;
+    this.#cancel?.abort(reason);
+  }
+}

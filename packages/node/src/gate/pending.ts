@@ -1,0 +1,185 @@
+/**
+ * Asks that wait for their answer (spec: node 4.2, 6.6).
+ *
+ * takes asks, and answers of peers; gives each answer to the asks that have its request id, its route and its peer;
+ * promises that an ask ends once; refuses more than its caps with `node.overloaded`; never runs an answer: one that
+ * nobody waits for is counted and dropped.
+ */
+import { nodeError, type Fault, type Link } from "@atoll-run/core";
+import type { Accept, Envelope } from "@atoll-run/core/internal";
+import type { LimitsOf } from "../limits.ts";
+import type { Settled } from "../mailbox/inbox.ts";
+
+export type AskEvent =
+  | { readonly is: "response"; readonly envelope: Envelope }
+  | { readonly is: "settled"; readonly settled: Settled }
+  | { readonly is: "accept"; readonly accept: Accept }
+  /** A legacy peer, which acknowledges nothing, has been sent a tell. */
+  | { readonly is: "sent" }
+  | { readonly is: "unsent"; readonly fault: Fault }
+  /** The link that carried it has ended. */
+  | { readonly is: "lost"; readonly reason: string }
+  /** A wait is over, or the peer is back: try again. */
+  | { readonly is: "again" }
+  /** Always the last. */
+  | { readonly is: "ended"; readonly fault: Fault };
+
+/** One ask and what happened to it, for its one reader. */
+export class PendingAsk {
+  /** Text of the id of the peer that may answer; empty = this node itself. */
+  readonly peer: string;
+  readonly requestId: string;
+  readonly route: string;
+  readonly kind: "call" | "tell";
+  /** The link that carried it last, while that stands. */
+  link: Link | undefined;
+  /** It has been handed to a link at least once: it may have run. */
+  sent = false;
+  /** Waits until another attempt. */
+  resting = false;
+  next: PendingAsk | undefined;
+  readonly #events: AskEvent[] = [];
+  #over = false;
+  #wake: ((event: AskEvent) => void) | undefined;
+
+  constructor(o: { peer: string; requestId: string; route: string; kind: "call" | "tell" }) {
+    this.peer = o.peer;
+    this.requestId = o.requestId;
+    this.route = o.route;
+    this.kind = o.kind;
+  }
+
+  /** Nobody waits for an answer any more. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  tell(event: AskEvent): void {
+    if (this.#over) return;
+    if (event.is === "ended") this.#over = true;
+    const wake = this.#wake;
+    this.#wake = undefined;
+    if (wake === undefined) this.#events.push(event);
+    else wake(event);
+  }
+
+  /** The next event; one reader, which stops after the last. */
+  wait(): Promise<AskEvent> {
+    const event = this.#events.shift();
+    return event === undefined
+      ? new Promise((resolve) => (this.#wake = resolve))
+      : Promise.resolve(event);
+  }
+}
+
+export interface PendingStats {
+  pending_calls: number;
+  orphan_late: number;
+  orphan_unknown: number;
+  orphan_wrong_peer: number;
+}
+
+export class PendingTable {
+  readonly #limits: LimitsOf<"gate">;
+  /** By request id; more than one of an id are a chain. */
+  readonly #asks = new Map<string, PendingAsk>();
+  readonly #peers = new Map<string, Set<PendingAsk>>();
+  /** Request ids that ended unanswered, the oldest first. */
+  readonly #late = new Set<string>();
+  readonly stats: PendingStats = { pending_calls: 0, orphan_late: 0, orphan_unknown: 0, orphan_wrong_peer: 0 };
+
+  constructor(limits: LimitsOf<"gate">) {
+    this.#limits = limits;
+  }
+
+  /** Throws `node.overloaded`. */
+  open(ask: PendingAsk): void {
+    let own = this.#peers.get(ask.peer);
+    if (this.stats.pending_calls >= this.#limits.pendingMax || (own?.size ?? 0) >= this.#limits.pendingPerPeerMax) {
+      throw nodeError("node.overloaded", `too many asks wait for an answer${ask.peer && ` of ${ask.peer}`}`, {
+        facts: { pending: own?.size ?? 0 }, retry_after_ms: 1_000,
+        hint: "wait for answers before you ask more",
+      });
+    }
+    if (own === undefined) this.#peers.set(ask.peer, own = new Set());
+    own.add(ask);
+    this.stats.pending_calls++;
+    const first = this.#asks.get(ask.requestId);
+    if (first !== undefined) ask.next = first;
+    this.#asks.set(ask.requestId, ask);
+  }
+
+  /** `answered`: false when an answer may still come. */
+  close(ask: PendingAsk, answered: boolean): void {
+    const own = this.#peers.get(ask.peer);
+    if (own?.delete(ask) !== true) return;
+    if (own.size === 0) this.#peers.delete(ask.peer);
+    this.stats.pending_calls--;
+    this.#unchain(ask);
+    if (answered) return;
+    this.#late.add(ask.requestId);
+    if (this.#late.size > this.#limits.lateMax) {
+      const [oldest] = this.#late;
+      if (oldest !== undefined) this.#late.delete(oldest);
+    }
+  }
+
+  /** A response of a peer, or its word that it has accepted. False when nobody waits for it. */
+  answer(peer: string, envelope: Envelope): boolean {
+    let found = false;
+    const accept = envelope.direction === "accept" ? envelope.accept : undefined;
+    // Calls are acknowledged by their answer: we ask for nothing else.
+    const kind = accept === undefined ? "call" : "tell";
+    for (let ask = this.#asks.get(envelope.request_id); ask !== undefined; ask = ask.next) {
+      if (ask.peer !== peer || ask.route !== envelope.route_key) continue;
+      if (ask.kind !== kind) continue;
+      found = true;
+      ask.tell(accept === undefined ? { is: "response", envelope } : { is: "accept", accept });
+    }
+    if (!found) this.#orphan(envelope.request_id);
+    return found;
+  }
+
+  /** What this link carried is without an answer, in the order it was asked. */
+  lost(peer: string, link: Link, reason: string): void {
+    for (const ask of [...this.#peers.get(peer) ?? []]) {
+      if (ask.link !== link) continue;
+      ask.link = undefined;
+      ask.tell({ is: "lost", reason });
+    }
+  }
+
+  /** The peer is back: what rests between two attempts goes now, in the order it was asked. */
+  back(peer: string): void {
+    for (const ask of [...this.#peers.get(peer) ?? []]) {
+      if (ask.resting) ask.tell({ is: "again" });
+    }
+  }
+
+  /** Ends all. */
+  endAll(fault: (ask: PendingAsk) => Fault): void {
+    for (const own of [...this.#peers.values()]) {
+      for (const ask of [...own]) ask.tell({ is: "ended", fault: fault(ask) });
+    }
+  }
+
+  #unchain(ask: PendingAsk): void {
+    const first = this.#asks.get(ask.requestId);
+    if (first === ask) {
+      if (ask.next === undefined) this.#asks.delete(ask.requestId);
+      else this.#asks.set(ask.requestId, ask.next);
+      return;
+    }
+    for (let at = first; at !== undefined; at = at.next) {
+      if (at.next !== ask) continue;
+      at.next = ask.next;
+      return;
+    }
+  }
+
+  #orphan(requestId: string): void {
+    if (this.#asks.has(requestId)) this.stats.orphan_wrong_peer++;
+    else if (this.#late.has(requestId)) this.stats.orphan_late++;
+    else this.stats.orphan_unknown++;
+  }
+}
