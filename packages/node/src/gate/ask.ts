@@ -102,10 +102,15 @@ export function childTraceparent(parent: string | undefined, chance: Chance): st
   return `00-${traceId}-${chance.hex(16)}-${trace?.sampled === false ? "00" : "01"}`;
 }
 
+/** Share of its budget that a handler keeps to hear and to pass on that who is deeper has given up; at most 50 ms. */
+const KEPT = 0.02;
+const KEPT_MS_MAX = 50;
+
 /** What a handler may still spend: a little less than it has, so that who is deeper gives up first. */
 function budget(scope: CallScope, route: string): number {
   const leftMs = scope.deadline.leftMs();
-  const ms = leftMs === Infinity ? Infinity : Math.ceil(leftMs) - 1;
+  const keptMs = Math.max(1, Math.min(KEPT_MS_MAX, leftMs * KEPT));
+  const ms = leftMs === Infinity ? Infinity : Math.ceil(leftMs - keptMs);
   if (ms > 0) return ms;
   throw nodeError("node.timed_out", `no time is left for ${route}`, { uncertain: false });
 }

@@ -139,9 +139,9 @@ export class Delivery {
     switch (event.is) {
       case "response":
         if (event.envelope.error === undefined) return end(toReply(event.envelope));
-        return this.#refused(o, event.envelope.error);
+        return this.#refused(event.envelope.error);
       case "accept":
-        if (event.accept.state === "refused") return this.#refused(o, event.accept.error);
+        if (event.accept.state === "refused") return this.#refused(event.accept.error);
         // A duplicate of an attempt of ours is the message itself.
         return end({
           is: "told", level: "accepted", duplicate: event.accept.state === "duplicate" && !o.resent,
@@ -162,7 +162,7 @@ export class Delivery {
     }
   }
 
-  #refused(o: Attempt, error: WireError | undefined): Step {
+  #refused(error: WireError | undefined): Step {
     if (error === undefined) return end(failed(brokenFault("a refusal without an error"), "no"));
     const fault = fromWireError(error);
     if (!NOT_RUN.has(fault.code)) return end(failed(fault, "yes"));
