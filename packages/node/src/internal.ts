@@ -12,3 +12,14 @@ export type { NetTroubles } from "./wire/memory/troubles.ts";
 export { createTalk } from "./service/talk.ts";
 export { createGate, type Gate, type GateParts } from "./gate/gate.ts";
 export type { CallScope, Outbound } from "./gate/outbound.ts";
+export {
+  CONNECTION_IDLE, connectionWakeAt, stepConnection, type ConnectionAction, type ConnectionEvent, type ConnectionState,
+} from "./recovery/connection-machine.ts";
+export {
+  credentialActive, credentialWakeAt, stepCredential, type CredentialAction, type CredentialEvent, type CredentialState,
+  type RenewBy, type Standing,
+} from "./recovery/credential-machine.ts";
+export { heartbeatInterval, heartbeatTimeout, toHeartbeat, type Heartbeat, type Load } from "./recovery/heartbeat.ts";
+export {
+  NETWORK_QUIET, stepNetwork, type NetworkAction, type NetworkEvent, type NetworkState,
+} from "./recovery/network-machine.ts";

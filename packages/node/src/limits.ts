@@ -78,6 +78,52 @@ export const NODE_LIMITS = {
     /** Verdicts of the rules that are remembered for one peer: routes are a stranger's words. */
     verdictsMax: 256,
   },
+  credential: {
+    /** How long before its end a credential is renewed, at most; a fifth of its life if that is less. */
+    leadMs: 5 * MINUTE_MS,
+    /** Nodes that were started together do not renew together. */
+    jitterMs: 30_000,
+    /** How long open lanes live on after the end. */
+    graceMs: 15 * MINUTE_MS,
+    /** First wait after a failed renewal; doubles. */
+    retryMs: 5_000,
+    retryMsMax: MINUTE_MS,
+    /** What a realm may ask us to wait. */
+    pauseMsMin: 1_000,
+    pauseMsMax: 10 * MINUTE_MS,
+    /** Between two questions of a node that the realm has suspended. */
+    suspendedMs: 5 * MINUTE_MS,
+  },
+  recovery: {
+    /** A whole attempt to connect, all tries together. */
+    connectMsMax: 30_000,
+    connectTriesMax: 4,
+    /** One try: 5 s for the roles and 10 s for the wire. */
+    tryMsMax: 15_000,
+    connectBackoffMs: 1_000,
+    connectBackoffMsMax: 10_000,
+    recoverMsMax: 60_000,
+    recoverTriesMax: 10,
+    recoverTryMsMax: 6_000,
+    /** Between two offers. */
+    offerMsMin: 2_000,
+    /** A wire that is down so long is gone; shorter cuts mend themselves. */
+    downMs: 2_000,
+    drainMsMax: 5_000,
+    /** How long the object of a closed connection is kept. */
+    objectMsMax: 500,
+    /** Network events of one window become one action. */
+    settleMs: 400,
+    /** Whoever reported an event gets its result by then; sends wait no longer for it. */
+    resultMsMax: 5_000,
+    probeMsMax: 1_000,
+    /** A program that was in the background so long has lost its connections. */
+    longBackgroundMs: 30_000,
+    /** Between two looks at the interfaces of the machine. */
+    interfacesMs: 5_000,
+    /** Callers that wait for one window. */
+    callersMax: 1_024,
+  },
 } as const;
 
 /** The limits of one room, as they may be set. */
