@@ -20,8 +20,10 @@ async function dispatch(s: Started, payload: Json, o: Options = {}): Promise<See
 
 function toSeen(outcome: Outcome): Seen {
   const value = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes).toString());
-  if (outcome.is === "done") return { ...outcome, reply: value(outcome.reply) };
-  return outcome.is === "rejected" ? { ...outcome, body: value(outcome.body) } : outcome;
+  if (outcome.is === "done") return { is: "done", reply: value(outcome.reply) };
+  if (outcome.is !== "rejected") return outcome;
+  const { content_type: _, ...rest } = outcome;
+  return { ...rest, body: value(outcome.body) };
 }
 
 /** No handler here speaks or records. */

@@ -1,8 +1,9 @@
 export { type Json, type Log, luaFloat, type Mesh, type TraceContext } from "@atoll-run/core";
 export {
   type BlockCode, type BlockConfig, BlockError, type BlockEvent, type BlockEvents, type BlockResult,
-  type BlockRun,
-  createLocalMesh, type Guard, type HostHandler, type HostTool, type IslePool, type Sink, toWorkload,
+  type BlockRoute, type BlockRun, type BlockWorkloadOptions, createLocalMesh, type EventOrigin, type EventTx,
+  type Guard, type HostHandler, type HostTool, type IslePool, type RequestOptions, type Sink, type StartRun,
+  toWorkload,
 } from "@atoll-run/block";
 export type { AgentOptions, AgentResult, Agents, AgentTool } from "@atoll-run/block";
 export { type AgentsConfig, openAgents } from "./compose/agents.ts";

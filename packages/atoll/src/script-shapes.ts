@@ -13,6 +13,15 @@ export interface BusEvent {
   /** Id of the event. */ readonly id: string;
   /** What it carries. */ readonly payload?: Json;
   /** Who sent it and how long it may take: `{from, deadline_ms}` of a peer's request. */ readonly meta?: Json;
+  /** What is to be done together with the answer; only when a node delivered the event. */ readonly tx?: EventTx;
+}
+
+/** Records; all of it is done in the one commit that finishes the event, or nothing. */
+export interface EventTx {
+  /** Puts a document. */ set(ns: string, key: string, value: Json): Promise<void>;
+  /** Removes a document. */ delete(ns: string, key: string): Promise<void>;
+  /** The document, with what was recorded here. */ get(ns: string, key: string): Promise<Json | undefined>;
+  /** Tells a node once the event is finished, until it took it. */ tell(to: string, route: string, payload?: Json): Promise<void>;
 }
 
 /** How a handler runs. */

@@ -6,7 +6,39 @@
 ---@field id string Id of the event.
 ---@field payload? any What it carries.
 ---@field meta? any Who sent it and how long it may take: `{from, deadline_ms}` of a peer's request.
+---@field tx? EventTx What is to be done together with the answer; only when a node delivered the event.
 local BusEvent = {}
+
+---Records; all of it is done in the one commit that finishes the event, or nothing.
+---@class EventTx
+local EventTx = {}
+
+---Puts a document.
+---@async
+---@param ns string Name of the space.
+---@param key string Key.
+---@param value any Plain data.
+function EventTx:set(ns, key, value) end
+
+---Removes a document.
+---@async
+---@param ns string Name of the space.
+---@param key string Key.
+function EventTx:delete(ns, key) end
+
+---The document, with what was recorded here.
+---@async
+---@param ns string Name of the space.
+---@param key string Key.
+---@return any?
+function EventTx:get(ns, key) end
+
+---Tells a node once the event is finished, until it took it.
+---@async
+---@param to string Address of the node.
+---@param route string Route of the message.
+---@param payload? any Plain data.
+function EventTx:tell(to, route, payload) end
 
 ---How a handler runs.
 ---@class HandlerOptions

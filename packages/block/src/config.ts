@@ -1,4 +1,5 @@
 /** What a host gives to start a block, and what it gets back (spec: block 2.1). Options are camelCase, results snake_case. */
+import type { EventOrigin } from "./bus/origin.ts";
 import type { HttpClient } from "./bridges/http/client.ts";
 import type { BlockLimits, CallOpts, Clock, Ids, Json, Log, Mesh, TraceContext } from "@atoll-run/core";
 
@@ -124,6 +125,19 @@ export interface BlockEvents {
 export type BlockEvent = { readonly [N in keyof BlockEvents]: { readonly name: N } & BlockEvents[N] }[keyof BlockEvents]
   | { readonly name: "lost"; readonly count: number };
 
+export interface RequestOptions {
+  readonly id?: string;
+  readonly meta?: Json;
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal;
+  /** The asker's trace, which the handler goes on with. */
+  readonly trace?: TraceContext;
+  /** Stands in the payload as `data`, or for the payload where that is null. */
+  readonly raw?: Uint8Array;
+  /** Gives the handler `event.tx`. */
+  readonly origin?: EventOrigin;
+}
+
 export interface BlockRun extends AsyncDisposable {
   /** The script has begun. */
   readonly ready: Promise<void>;
@@ -133,7 +147,11 @@ export interface BlockRun extends AsyncDisposable {
   /** Queues an event; settles when it is in the queue. */
   emit(kind: string, payload: Json, o?: { id?: string; meta?: Json; signal?: AbortSignal }): Promise<void>;
   /** Queues an event and waits for its answer. */
-  request(kind: string, payload: Json, o?: { id?: string; meta?: Json; deadlineMs?: number; signal?: AbortSignal }): Promise<Json>;
+  request(kind: string, payload: Json, o?: RequestOptions): Promise<Json>;
+  /** Has it a handler of exactly that kind now? `anyHandler` and `bus.on_any` are of kind {@link ANY_KIND}. */
+  handles(kind: string): boolean;
+  /** Resolves when somebody hands out events: `bus.serve()` or `autoServe`. Rejects when the run ends before. */
+  readonly serves: Promise<void>;
   /** Graceful: `bus.serve()` returns to the script; after `graceMs` it becomes a cancel. */
   stop(reason?: string): Promise<BlockResult>;
   on<N extends keyof BlockEvents>(name: N, hear: (fact: BlockEvents[N]) => void, o?: { signal?: AbortSignal }): void;

@@ -6,7 +6,8 @@ export { type IsleCarrier, type IslePlacing, ownThreads } from "./isle/host/thre
 export { loadLuaModule, type LuaModule } from "./isle/lua-module.ts";
 export { createIslePool, type IslePool, type IslePoolOptions } from "./isle/host/pool.ts";
 export { createLocalMesh, type LocalMesh } from "./mesh/local.ts";
-export { toWorkload } from "./workload.ts";
+export { type BlockRoute, type BlockWorkloadOptions, type StartRun, toWorkload } from "./workload.ts";
+export type { EventOrigin, EventTx } from "./bus/origin.ts";
 export type { HeaderList, HttpClient, HttpReply, HttpSend } from "./bridges/http/client.ts";
 export { type Agents, type AgentsParts, createAgents } from "./agents.ts";
 export type { AgentOptions, Turn, Usage } from "./agent/options.ts";

@@ -1,75 +1,203 @@
-/** A running block as a node's workload: each message is a bus event, the handler's value the reply. */
+/**
+ * A block as a node's workload (spec: node 9.3).
+ * takes messages, streams and hooks; gives them to the block as events; promises that what a handler records is done with
+ * its answer or not at all; refuses a message that enters while its own chain holds the block; never settles anything.
+ */
 import {
-  type DispatchContext, Fault, formatNodeId, isFault, type Json, nodeError, type Outcome, parseJson, stringifyJson, type Workload,
-  type WorkloadMessage,
+  type DispatchContext, type HookEvent, type InStream, type Json, type Mesh, nodeError, type Outcome, parseJson, type RouteInfo,
+  type RoutePolicy, type Workload, type WorkloadHost, type WorkloadMessage, emptyTrace, isFault, parseTraceparent, type TraceContext,
 } from "@atoll-run/core";
+import { failureReply, incomingTrace } from "./bridges/mesh.ts";
+import { ANY_KIND } from "./bus/dispatcher.ts";
+import { eventOrigin, toStreamMeta, toMeta } from "./bus/sender.ts";
+import type { EventOrigin } from "./bus/origin.ts";
 import type { BlockRun } from "./config.ts";
 import { blockError } from "./errors.ts";
+import { MESH_ROUTE, nodeMesh } from "./mesh/node-mesh.ts";
+import { encode, toOutcome } from "./outcome.ts";
+import { feed } from "./stream-events.ts";
 
-/** Milliseconds after which a message comes again when the bus is full and gave no hint. */
-const AGAIN_MS = 100;
+/** How messages of one route are handled. */
+export interface BlockRoute extends RoutePolicy {
+  /** What the handler gets as payload: a value, or the body as a string. Default `json`. */
+  readonly codec?: "json" | "text" | "bytes";
+}
 
-/** The run stays the caller's: closing it is not the workload's business. */
-export function toWorkload(run: BlockRun): Workload {
+export interface BlockWorkloadOptions {
+  /** By route key; a block takes every route that one of its handlers knows. */
+  readonly routes?: Readonly<Record<string, BlockRoute>>;
+  /** Messages it takes at once; default 1. Above 1, what a chain sends back to the block waits like all others. */
+  readonly concurrency?: number;
+}
+
+/** Starts the block when the node starts; what it asks peers goes by that mesh. */
+export type StartRun = (mesh: Mesh) => BlockRun;
+
+/**
+ * A run stays its caller's, who also gave it its mesh; a function is called when the node starts, and its run ends with
+ * the node.
+ */
+export function toWorkload(given: BlockRun | StartRun, o: BlockWorkloadOptions = {}): Workload {
+  const { routes = {}, concurrency = 1 } = o;
+  let run = typeof given === "function" ? undefined : given;
+  let closing = false;
+  let active = 0;
+  const live = (): Live => {
+    if (run === undefined) throw nodeError("node.wrong_state", "the block has not started");
+    return { run, originOf: (context) => eventOrigin(context, { speaks: typeof given === "function" }) };
+  };
   return {
-    kind: "block", concurrency: 1, route: () => ({ policy: {} }), start: () => run.ready, close: () => Promise.resolve(),
-    dispatch: (message, context) => dispatch(run, message, context),
+    kind: "block", concurrency,
+    route: (route) => run !== undefined && kindOf(run, route) === undefined ? undefined : toInfo(routes[route]),
+    start: async (host, { signal }) => {
+      const started = run ??= (given as StartRun)(nodeMesh(host.self, host.speaker));
+      await begun(started, signal);
+      watch(started, host, () => closing);
+    },
+    dispatch: async (message, context) => {
+      // The node lets in more than it may only what belongs to the chain that holds the block.
+      if (active > 0 && concurrency === 1) return reentrant();
+      active++;
+      try {
+        return await dispatch(live(), message, { context, codec: routes[message.route]?.codec ?? "json" });
+      } finally {
+        active--;
+      }
+    },
+    stream: (stream, context) => streamOf(live(), stream, context),
+    hook: (event, context) => hook(live(), event, context),
+    close: async ({ signal }) => {
+      closing = true;
+      if (typeof given === "function" && run !== undefined) await end(run, signal);
+    },
   };
 }
 
-async function dispatch(run: BlockRun, message: WorkloadMessage, context: DispatchContext): Promise<Outcome> {
-  const parsed = message.payload.length === 0 ? { ok: true as const, value: null } : parseJson(decode(message.payload), { floats: true });
-  if (!parsed.ok) return { is: "failed", fault: nodeError("node.decode_failure", `the payload is not JSON: ${parsed.problem}`) };
+interface Live {
+  readonly run: BlockRun;
+  readonly originOf: (context: DispatchContext) => EventOrigin;
+}
+
+/** The event that a message of that route becomes; undefined: nobody handles it. */
+function kindOf(run: BlockRun, route: string): string | undefined {
+  const any = run.handles(ANY_KIND);
+  if (route === MESH_ROUTE) return any || run.handles("mesh") ? "mesh" : undefined;
+  if (run.handles(route)) return route;
+  if (run.handles("mesh")) return "mesh";
+  return any ? route : undefined;
+}
+
+function toInfo(route: BlockRoute | undefined): RouteInfo {
+  const { codec: _, ...policy } = route ?? {};
+  return { policy };
+}
+
+/** Waits until the script takes events; it has registered its handlers by then. */
+async function begun(run: BlockRun, signal: AbortSignal): Promise<void> {
+  const stop = (): void => run.cancel(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
   try {
-    const reply = await run.request(message.route, parsed.value, {
-      id: message.id, meta: toMeta(message, context), deadlineMs: context.remainingMs(), signal: context.signal,
+    await run.serves;
+  } catch (cause) {
+    throw isFault(cause) && isFault(cause.cause) ? cause.cause : cause;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** A block that ends while its node runs has died, however well it ended. */
+function watch(run: BlockRun, host: WorkloadHost, closing: () => boolean): void {
+  const over = (cause?: unknown): void => {
+    if (closing()) return;
+    host.died(isFault(cause) ? cause : blockError("bus.closed", "the script has ended and takes no more events", { cause }));
+  };
+  run.result.then(() => over(), over);
+}
+
+async function end(run: BlockRun, signal: AbortSignal): Promise<void> {
+  const stop = (): void => run.cancel(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    await run.stop("the node closes").catch(() => undefined);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+function reentrant(): Outcome {
+  const text = "the block handles a message of this chain already, and one at a time";
+  return { is: "failed", fault: nodeError("node.unavailable", text, { retry: "never" }) };
+}
+
+async function dispatch(
+  { run, originOf }: Live, message: WorkloadMessage, o: { readonly context: DispatchContext; readonly codec: string },
+): Promise<Outcome> {
+  const { context } = o;
+  const kind = kindOf(run, message.route);
+  if (kind === undefined) return { is: "failed", fault: nodeError("node.unknown_route", `no handler for ${message.route}`) };
+  const read = readPayload(message.payload, o.codec);
+  if (!read.ok) return { is: "failed", fault: nodeError("node.decode_failure", `the payload is not JSON: ${read.problem}`) };
+  try {
+    const { payload, raw } = read;
+    const reply = await run.request(kind, payload, {
+      id: message.id, meta: toMeta(message, context), signal: context.signal, origin: originOf(context), ...bound(context),
+      ...raw === undefined ? {} : { raw }, ...traceOf(message, payload),
     });
-    return { is: "done", reply: encode(reply) };
+    return { is: "done", reply: encode(reply), content_type: "application/json" };
   } catch (error) {
+    if (message.route === MESH_ROUTE && isAnswer(error)) return { is: "done", reply: encode(failureReply(error)) };
     return toOutcome(error);
   }
 }
 
-function toMeta({ kind, caller, route, attempt, redelivered, ...rest }: WorkloadMessage, { remainingMs }: DispatchContext): Json {
-  const { traceparent = null, tracestate = null, metadata } = rest;
-  const peer = caller.kind === "peer" ? { from: formatNodeId(caller.id), proof: caller.proof } : { from: null, proof: null };
-  return {
-    ...peer, route, kind, deadline_ms: Math.round(remainingMs()), attempt, redelivered, traceparent, tracestate,
-    metadata: Object.fromEntries(metadata.map(({ key, value }) => [key, value])),
-  };
+/** No room yet, and an approval that is waited for, are no answer to a peer. */
+function isAnswer(error: unknown): boolean {
+  return !isFault(error) || error.code !== "bus.overloaded" && error.facts["park"] === undefined;
 }
 
-function decode(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
-}
+type Read =
+  | { readonly ok: true; readonly payload: Json; readonly raw?: Uint8Array }
+  | { readonly ok: false; readonly problem: string };
 
-/** Values of a run can be written: it has read them from JSON itself. */
-function encode(value: Json): Uint8Array {
-  const written = stringifyJson(value);
-  return new TextEncoder().encode(written.ok ? written.text : "null");
-}
-
-function toOutcome(error: unknown): Outcome {
-  if (!isFault(error)) return { is: "failed", fault: blockError("runtime.failed", `runtime error: ${String(error)}`, { cause: error }) };
-  if (error.code === "bus.overloaded") return { is: "again", after_ms: error.retry_after_ms ?? AGAIN_MS };
-  const { value, park } = error.facts as { value?: Json; park?: string };
-  if (typeof park === "string") return { is: "park", until: park };
-  return raisedTable(value) ?? { is: "failed", fault: error };
-}
-
-/** What a handler raised as a table: `error{code = …}` is a refusal, `error{atoll = …}` the fault of that code. */
-function raisedTable(value: Json | undefined): Outcome | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const raised = value as Record<string, Json>;
-  const text = typeof raised["message"] === "string" ? raised["message"] : undefined;
-  if (typeof raised["atoll"] === "string") {
-    const after = raised["retry_after_ms"];
-    return { is: "failed", fault: new Fault({
-      code: raised["atoll"], text: text ?? `handler failed: ${raised["atoll"]}`, retry: typeof after === "number" ? "later" : "never",
-      ...(typeof after === "number" ? { retry_after_ms: after } : {}),
-    }) };
+function readPayload(bytes: Uint8Array, codec: string): Read {
+  if (codec === "bytes") return { ok: true, payload: null, raw: bytes };
+  if (bytes.length === 0) return { ok: true, payload: codec === "text" ? "" : null };
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return { ok: false, problem: "it is not UTF-8" };
   }
-  if (typeof raised["code"] !== "string" && typeof raised["code"] !== "number") return undefined;
-  return { is: "rejected", code: String(raised["code"]), body: encode(value), keeps_writes: false, ...(text === undefined ? {} : { text }) };
+  if (codec === "text") return { ok: true, payload: text };
+  const parsed = parseJson(text, { floats: true });
+  return parsed.ok ? { ok: true, payload: parsed.value } : { ok: false, problem: parsed.problem };
 }
 
+function bound(context: DispatchContext): { deadlineMs?: number } {
+  const leftMs = context.remainingMs();
+  return Number.isFinite(leftMs) ? { deadlineMs: leftMs } : {};
+}
+
+/** What the payload of another block says about its asker, within the trace of the message. */
+function traceOf({ traceparent }: WorkloadMessage, payload: Json): { trace?: TraceContext } {
+  const w3c = traceparent === undefined ? undefined : parseTraceparent(traceparent);
+  const asker = incomingTrace(payload);
+  if (w3c === undefined) return asker === undefined ? {} : { trace: asker };
+  return { trace: { ...asker ?? emptyTrace(), trace_id: w3c.trace_id, span_id: w3c.span_id } };
+}
+
+function streamOf({ run, originOf }: Live, stream: InStream, context: DispatchContext): Promise<void> | undefined {
+  const kind = `stream:${stream.name}`;
+  if (!run.handles(kind)) return undefined;
+  const about = { id: stream.id, meta: toStreamMeta(stream, context), signal: context.signal, origin: originOf(context) };
+  return feed(stream, (payload, raw) => run.request(kind, payload, { ...about, ...raw === undefined ? {} : { raw } }));
+}
+
+async function hook({ run, originOf }: Live, event: HookEvent, context: DispatchContext): Promise<void> {
+  const kind = `hook:${event.name}`;
+  if (!run.handles(kind)) return;
+  const { seq, at_ms, fact } = event;
+  await run.request(kind, { ...fact, seq, at_ms }, {
+    id: `hook-${seq}`, signal: context.signal, origin: originOf(context), ...bound(context),
+  });
+}

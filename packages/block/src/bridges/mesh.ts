@@ -30,7 +30,7 @@ export function meshOps(parts: MeshParts, limits: MeshLimits): Ops {
     const deadlineMs = Math.min(typeof given === "number" ? given : fallback, call.deadlineMs ?? Infinity);
     const event = fn === "send" ? "mesh_send" : "mesh_request";
     call.log("info", "lua", event, { prefix: "ab.obs", event, component: "mesh", target: String(to) });
-    const reply = await mesh.request(String(to), withTrace(parse(text), call.trace), { deadlineMs, signal: call.signal });
+    const reply = await (call.origin?.()?.request ?? mesh.request)(String(to), withTrace(parse(text), call.trace), { deadlineMs, signal: call.signal });
     const written = stringifyJson(reply);
     if (!written.ok) throw blockError("mesh.rejected", `mesh error: ${written.problem}`);
     return written.text;
@@ -59,6 +59,11 @@ function withTrace(payload: Json, trace: TraceContext): Json {
   return { ...payload, __ab_obs: obs };
 }
 
+/** A failure as a value: whoever asked by mesh gets it as the answer. */
+export function failureReply(error: unknown): Json {
+  return { error: replyText(error) };
+}
+
 export interface MeshServing {
   ask(e: { kind: string; payload: string; meta: string; trace?: TraceContext }, o: CallOpts): Promise<string>;
   log(msg: string): void;
@@ -78,7 +83,7 @@ export function serveMesh(mesh: Mesh, to: MeshServing): Disposable {
       return parse(await to.ask({ kind: "mesh", payload: text.text, meta: meta.text, ...(trace === undefined ? {} : { trace }) }, o));
     } catch (error) {
       to.log(`request of ${from} failed: ${error instanceof Error ? error.message : String(error)}`);
-      return { error: replyText(error) };
+      return failureReply(error);
     }
   });
 }
@@ -90,7 +95,8 @@ function replyText(error: unknown): string {
   return error.code === "bus.timeout" ? "handler timeout" : error.message;
 }
 
-function incomingTrace(payload: Json): TraceContext | undefined {
+/** Who asks, when the payload says it. */
+export function incomingTrace(payload: Json): TraceContext | undefined {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined;
   const obs = (payload as Record<string, Json>)["__ab_obs"];
   if (typeof obs !== "object" || obs === null) return undefined;

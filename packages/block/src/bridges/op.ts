@@ -3,6 +3,7 @@
  * thread, no message in sight.
  */
 import type { LogLevel, TraceContext } from "@atoll-run/core";
+import type { EventOrigin } from "../bus/origin.ts";
 
 /**
  * What crosses between a script and the host. Text is `string` where the bytes are UTF-8, else `Uint8Array`; an op that
@@ -28,6 +29,8 @@ export interface OpCall {
   readonly trace: TraceContext;
   /** Milliseconds left of the event being handled, if one is. */
   readonly deadlineMs?: number;
+  /** Who asked for an event, while its handler runs; default: the event that this call belongs to. */
+  readonly origin?: (event?: number) => EventOrigin | undefined;
   /**
    * Calls a function that the script passed (a callback); resolves with its first result. The signal aborts
    * its task, and the wait with its reason.

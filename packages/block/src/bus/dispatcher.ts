@@ -5,6 +5,7 @@
  */
 import type { Clock, TraceContext } from "@atoll-run/core";
 import { type BlockError, blockError } from "../errors.ts";
+import type { EventOrigin } from "./origin.ts";
 
 export interface BusEvent {
   readonly seq: number;
@@ -17,6 +18,9 @@ export interface BusEvent {
   readonly deadlineAt?: number;
   /** The asker's trace, which the handler goes on with. */
   readonly trace?: TraceContext;
+  /** Stands in the payload as `data`, or for the payload where that is null. */
+  readonly raw?: Uint8Array;
+  readonly origin?: EventOrigin;
 }
 
 /** Runs one event; gives the reply as JSON text, or throws the fault of the nack. */
@@ -96,6 +100,11 @@ export class Bus {
 
   get reading(): boolean {
     return this.#phase === "reading";
+  }
+
+  /** Has it a handler of exactly that kind? */
+  handles(kind: string): boolean {
+    return this.#handlers.has(kind);
   }
 
   /** Last registration wins; true when it replaced one. */
@@ -314,6 +323,6 @@ function closed(what: string): BlockError {
 }
 
 /** What an event counts for while it waits. */
-function bytesOf({ payload, meta }: BusEvent): number {
-  return payload.length + meta.length;
+function bytesOf({ payload, meta, raw }: BusEvent): number {
+  return payload.length + meta.length + (raw?.length ?? 0);
 }

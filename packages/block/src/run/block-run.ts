@@ -7,7 +7,7 @@ import { type BlockLimits, type Clock, emptyTrace, Events, type Ids, isFault, ty
 import { ANY_KIND, Bus, type Handle } from "../bus/dispatcher.ts";
 import type { ScriptHandler } from "../bridges/bus.ts";
 import type { Ops } from "../bridges/op.ts";
-import type { BlockConfig, BlockEvents, BlockResult, BlockRun, BlockStats } from "../config.ts";
+import type { BlockConfig, BlockEvents, BlockResult, BlockRun, BlockStats, RequestOptions } from "../config.ts";
 import { type BlockError, blockError } from "../errors.ts";
 import type { IslePlacing } from "../isle/host/threads.ts";
 import type { Outcome, Role } from "../isle/thread/protocol.ts";
@@ -40,6 +40,7 @@ type Ask = Parameters<KitLinks["ask"]>[0];
 
 export class Run implements BlockRun {
   readonly ready: Promise<void>;
+  readonly serves: Promise<void>;
   readonly result: Promise<BlockResult>;
   readonly #parts: RunParts;
   readonly #config: BlockConfig;
@@ -60,6 +61,7 @@ export class Run implements BlockRun {
   #serving: { stop(): void } | null = null;
   #stopped: { readonly reason: string } | null = null;
   #graceTimer: Disposable | undefined;
+  readonly #reads = Promise.withResolvers<void>();
   readonly #cancelled = Promise.withResolvers<void>();
   #end: (ending: Ending) => void = () => undefined;
   readonly #ended: Promise<Ending>;
@@ -81,6 +83,10 @@ export class Run implements BlockRun {
       throw masked;
     });
     this.result.catch(() => undefined);
+    this.serves = this.#reads.promise;
+    this.serves.catch(() => undefined);
+    const over = (cause?: unknown): void => this.#reads.reject(blockError("bus.closed", "the run ended and took no event", { cause }));
+    this.result.then(() => over(), (cause: unknown) => over(cause));
   }
 
   async #run(begun: () => void): Promise<BlockResult> {
@@ -154,6 +160,7 @@ export class Run implements BlockRun {
     if (this.#config.autoServe === true) {
       this.#reader = "autoServe";
       bus.read();
+      this.#reads.resolve();
     }
     this.#isles.open("main");
     this.#events.emit("started", { script: prepared.name });
@@ -186,6 +193,7 @@ export class Run implements BlockRun {
     const stop = Promise.withResolvers<void>();
     this.#serving = { stop: stop.resolve };
     this.#bus?.read();
+    this.#reads.resolve();
     if (this.#stopped !== null) stop.resolve();
     await stop.promise;
     this.#serving = null;
@@ -310,15 +318,21 @@ export class Run implements BlockRun {
     await this.#bus?.put(event, IGNORED, { what: "emit", ...(o.signal === undefined ? {} : { signal: o.signal }) });
   }
 
-  async request(
-    kind: string, payload: Json, o: { id?: string; meta?: Json; deadlineMs?: number; signal?: AbortSignal } = {},
-  ): Promise<Json> {
+  async request(kind: string, payload: Json, o: RequestOptions = {}): Promise<Json> {
     if (this.#phase === "starting") await this.ready;
-    const event = { kind, payload: toText(payload, "payload"), meta: toText(o.meta ?? null, "meta"), ...(o.id === undefined ? {} : { id: o.id }) };
+    const { id, trace, raw, origin } = o;
+    const event = {
+      kind, payload: toText(payload, "payload"), meta: toText(o.meta ?? null, "meta"), ...(id === undefined ? {} : { id }),
+      ...(trace === undefined ? {} : { trace }), ...(raw === undefined ? {} : { raw }), ...(origin === undefined ? {} : { origin }),
+    };
     const reply = await this.#ask(event, "request", o).catch((error: unknown) => {
       throw this.#masking.fault(error);
     });
     return readValue(reply);
+  }
+
+  handles(kind: string): boolean {
+    return this.#bus?.handles(kind) === true;
   }
 
   stop(reason = "stop"): Promise<BlockResult> {

@@ -5,6 +5,7 @@
  */
 import { isFault, onAbort, toFault, toFaultData, type TraceContext } from "@atoll-run/core";
 import { JsonText, type OpCall, type Ops, type Value } from "../bridges/op.ts";
+import type { EventOrigin } from "../bus/origin.ts";
 import { type BlockError, blockError } from "../errors.ts";
 import type { IsleHandle, IslePlacing } from "../isle/host/threads.ts";
 import {
@@ -32,14 +33,24 @@ interface Open {
   readonly handle: IsleHandle;
   readonly calls: Map<number, LateAbort>;
   readonly queue: (FromThread & { t: "call" })[];
-  /** Whose trace the handler of an event goes on with. */
-  readonly traces: Map<number, TraceContext>;
+  /** Who asked, for the events whose handlers run. */
+  readonly asked: Map<number, Asked>;
   readonly handled: Map<number, (outcome: Outcome) => void>;
   readonly called: Map<number, (outcome: (FromThread & { t: "called" })["outcome"]) => void>;
   readonly installed: Map<number, (m: FromThread & { t: "installed" }) => void>;
   ran: ((outcome: Outcome) => void) | null;
   idle: (() => void) | null;
   gone: BlockError | null;
+}
+
+/** Whose trace the handler of an event goes on with, and what it may do on whose behalf. */
+interface Asked {
+  readonly trace?: TraceContext;
+  readonly origin?: EventOrigin;
+}
+
+export interface EventOptions extends Asked {
+  readonly signal: AbortSignal;
 }
 
 let nextIsle = 1;
@@ -76,7 +87,7 @@ export class RunIsles {
     const hear = (message: FromThread): void => this.#hear(isle, message);
     const handle = thread.open(id, { ...this.#parts.setup(role, control, shared), spent: this.#spent }, hear);
     const isle: Open = {
-      role, handle, calls: new Map(), queue: [], traces: new Map(), handled: new Map(), called: new Map(), installed: new Map(), ran: null, idle: null, gone: null,
+      role, handle, calls: new Map(), queue: [], asked: new Map(), handled: new Map(), called: new Map(), installed: new Map(), ran: null, idle: null, gone: null,
     };
     this.#open.set(role, isle);
   }
@@ -116,10 +127,10 @@ export class RunIsles {
   }
 
   /** Runs one event in an isle; the reply as JSON text. */
-  async handle(role: Role, event: IsleEvent, o: { signal: AbortSignal; trace?: TraceContext }): Promise<string> {
+  async handle(role: Role, event: IsleEvent, o: EventOptions): Promise<string> {
     const isle = this.#must(role);
     const { signal } = o;
-    if (o.trace !== undefined) isle.traces.set(event.seq, o.trace);
+    if (o.trace !== undefined || o.origin !== undefined) isle.asked.set(event.seq, o);
     const outcome = await new Promise<Outcome>((resolve) => {
       const stop = (): void => isle.handle.abortEvent(event.seq);
       signal.addEventListener("abort", stop, { once: true });
@@ -129,7 +140,7 @@ export class RunIsles {
       });
       isle.handle.send({ t: "event", isle: isle.handle.id, event });
     });
-    isle.traces.delete(event.seq);
+    isle.asked.delete(event.seq);
     if (outcome.ok) return outcome.text;
     if (signal.aborted) throw signal.reason;
     throw isle.gone ?? toHandlerFault(outcome);
@@ -241,7 +252,7 @@ export class RunIsles {
         return abort.signal;
       },
       isle: role, owner: `${role}:${message.task}`,
-      trace,
+      trace, origin: (event = message.event ?? 0) => isle.asked.get(event)?.origin,
       ...(message.leftMs === undefined ? {} : { deadlineMs: message.leftMs }),
       callback: (ref, args, o) => this.callback(role, ref, args, o),
       log: (level, target, msg, fields) => {
@@ -252,7 +263,7 @@ export class RunIsles {
   }
 
   #trace(isle: Open, event: number | undefined): TraceContext {
-    return isle.traces.get(event ?? 0) ?? this.#parts.trace;
+    return isle.asked.get(event ?? 0)?.trace ?? this.#parts.trace;
   }
 
   #gone(isle: Open, fault: BlockError): void {

@@ -4,6 +4,7 @@
  */
 import { type Clock, type Ids, type Json, type KvStore, parseJson, type SeriesStore, type SqlDatabase, type TraceContext } from "@atoll-run/core";
 import { type BusOpParts, busOps } from "../bridges/bus.ts";
+import { eventTxOps } from "../bridges/event-tx.ts";
 import { ScriptEnv, envOps } from "../bridges/env.ts";
 import { fsOps } from "../bridges/fs.ts";
 import { Handles } from "../bridges/handles.ts";
@@ -128,7 +129,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
   const agent = agentOf(parts, config, p, { gate, env, kv: stores.kv, mcp: () => mcp.servers(), links });
   const ops: Ops = {
     ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, p.limits),
-    ...meshOps({ mesh: config.mesh, gate }, p.limits),
+    ...meshOps({ mesh: config.mesh, gate }, p.limits), ...eventTxOps(gate),
     ...shOps({ gate, runner, clock: parts.clock, handles, projectRoot: p.projectRoot,
       write: (stream, bytes) => sinks[stream](bytes, "child") }, p.limits),
     ...http.ops, ...mcp.ops, ...agent.ops, ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),

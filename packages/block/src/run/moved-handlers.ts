@@ -1,10 +1,10 @@
 /** Handlers of scripts: those that moved are kept as images, so that a restarted handler isle has them again. */
 import type { BusEvent, Handle } from "../bus/dispatcher.ts";
-import type { BlockLimits, TraceContext } from "@atoll-run/core";
+import type { BlockLimits } from "@atoll-run/core";
 import { blockError } from "../errors.ts";
 import type { ScriptHandler } from "../bridges/bus.ts";
-import type { MovedFunction } from "../isle/thread/protocol.ts";
-import type { RunIsles } from "./isles.ts";
+import type { IsleEvent, MovedFunction } from "../isle/thread/protocol.ts";
+import type { EventOptions, RunIsles } from "./isles.ts";
 
 interface Image {
   readonly kind: string;
@@ -37,7 +37,7 @@ export class MovedHandlers {
         this.#images.delete(kind);
         this.#replace(kind, () => this.#isles.release(handler.isle, handler.ref));
       };
-      return { handle: (event, o) => this.#isles.handle(handler.isle, { ...event, ref: handler.ref, ...left(o) }, withTrace(event, o)), placed };
+      return { handle: (event, o) => this.#isles.handle(handler.isle, toIsle(event, handler.ref, o), asked(event, o)), placed };
     }
     if (!this.#isles.isOpen("handler")) this.#isles.open("handler");
     const image: Image = { kind, fn: handler.moved, ref: this.#isles.install(handler.moved) };
@@ -50,7 +50,7 @@ export class MovedHandlers {
       this.#replace(kind, release);
     };
     return {
-      handle: async (event, o) => this.#isles.handle("handler", { ...event, ref: await image.ref, ...left(o) }, withTrace(event, o)), placed,
+      handle: async (event, o) => this.#isles.handle("handler", toIsle(event, await image.ref, o), asked(event, o)), placed,
     };
   }
 
@@ -77,10 +77,15 @@ export class MovedHandlers {
   }
 }
 
-function left(o: { leftMs?: number }): { leftMs?: number } {
-  return o.leftMs === undefined ? {} : { leftMs: o.leftMs };
+/** What of an event crosses into an isle. */
+function toIsle({ seq, kind, id, payload, meta, raw, origin }: BusEvent, ref: number, o: { leftMs?: number }): IsleEvent {
+  return {
+    seq, kind, id, payload, meta, ref, ...(o.leftMs === undefined ? {} : { leftMs: o.leftMs }),
+    ...(raw === undefined ? {} : { raw }), ...(origin === undefined ? {} : { tx: true }),
+  };
 }
 
-function withTrace<O extends object>(event: BusEvent, o: O): O & { trace?: TraceContext } {
-  return event.trace === undefined ? o : { ...o, trace: event.trace };
+/** What stays outside: who asked. */
+function asked({ trace, origin }: BusEvent, { signal }: { signal: AbortSignal }): EventOptions {
+  return { signal, ...(trace === undefined ? {} : { trace }), ...(origin === undefined ? {} : { origin }) };
 }

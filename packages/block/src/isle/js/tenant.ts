@@ -355,11 +355,20 @@ function unpackJson(text: string): Value {
   return unpack(packed.text, (i) => packed.bytes[i] as Uint8Array);
 }
 
-function packEvent({ kind, id, payload, meta }: IsleEvent): Packed {
+function packEvent({ kind, id, payload, meta, raw, tx }: IsleEvent): Packed {
   const named = JSON.stringify({ kind, id }).slice(0, -1);
+  const ending = tx === true ? `,"tx":true}` : "}";
   try {
-    return packJson(`${named},"payload":${payload},"meta":${meta}}`);
+    const text = `${named},"payload":${payload},"meta":${meta}${ending}`;
+    return raw === undefined ? packJson(text) : packRaw(text, raw);
   } catch (error) {
     return pack({ fault: toFaultData(error as ReturnType<typeof blockError>) as unknown as Value });
   }
+}
+
+/** Bytes that JSON cannot hold: they are `data` of the payload, or the payload itself where that is null. */
+function packRaw(text: string, raw: Uint8Array): Packed {
+  const event = unpackJson(text) as Record<string, Value>;
+  const payload = event["payload"];
+  return pack({ ...event, payload: payload === null ? raw : { ...payload as Record<string, Value>, data: raw } });
 }

@@ -94,6 +94,10 @@ export interface IsleEvent {
   readonly meta: string;
   /** Milliseconds the handler may take; absent = no bound. */
   readonly leftMs?: number;
+  /** Stands in the payload as `data`, or for the payload where that is null. */
+  readonly raw?: Uint8Array;
+  /** The handler gets `event.tx`. */
+  readonly tx?: boolean;
 }
 
 type To<T extends string, F> = { readonly t: T; readonly isle: number } & Readonly<F>;

@@ -59,6 +59,8 @@ export class Tenant implements IsleTenant {
   bootGlobals: readonly string[] = [];
   /** Called when the isle is let go of, before the last of its messages; must not enter the VM. */
   readonly onClose: (() => void)[] = [];
+  /** Pushes the table `event.tx`: see faces/event-tx. */
+  pushEventTx: (L: number) => void = () => undefined;
   /** References that faces/later keeps: what makes late functions, and the globals of late code. */
   later = 0;
   lateGlobals = 0;
@@ -96,7 +98,9 @@ export class Tenant implements IsleTenant {
     const post = (message: FromThread): void => this.post(message);
     const common = { isle, vm: this.vm, json: this.json, kept: this.kept, post };
     this.#calls = new Calls(common);
-    this.#works = new Works({ ...common, files: this.files, runner: () => this.runner });
+    this.#works = new Works({
+      ...common, files: this.files, runner: () => this.runner, pushEventTx: (L) => this.pushEventTx(L),
+    });
     parts.install(this);
   }
 

@@ -6,6 +6,7 @@
 import { toFaultData } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
+import { TYPE } from "../lua/exports.ts";
 import type { LuaJson } from "../lua/json.ts";
 import type { Kept } from "../lua/kept.ts";
 import type { Task } from "../lua/tasks.ts";
@@ -34,6 +35,8 @@ export interface WorkParts {
   readonly files: FileBuffers;
   /** Reference of the Lua function under every work: see faces/runner. */
   runner(): number;
+  /** Pushes `event.tx`. */
+  pushEventTx(L: number): void;
   post(message: FromThread): void;
 }
 
@@ -64,7 +67,7 @@ export class Works {
     const off = event.leftMs === undefined ? undefined
       : alarms.set(event.leftMs, () => vm.abortEvent(event.seq));
     const work: Work = {
-      bytes: event.payload.length + event.meta.length,
+      bytes: event.payload.length + event.meta.length + (event.raw?.length ?? 0),
       take: (L) => {
         if (!known) throw noHandler(event.kind);
         kept.push(L, event.ref);
@@ -94,7 +97,7 @@ export class Works {
 
   #pushEvent(L: number, event: IsleEvent): void {
     const { vm: { state }, json } = this.#parts;
-    state.x.lua_createtable(L, 0, 4);
+    state.x.lua_createtable(L, 0, 5);
     for (const key of ["kind", "id"] as const) {
       state.pushText(L, key);
       state.pushText(L, event[key]);
@@ -103,8 +106,27 @@ export class Works {
     for (const key of ["payload", "meta"] as const) {
       state.pushText(L, key);
       json.decodeText(L, event[key], "S", `${key} decode`);
+      if (key === "payload" && event.raw !== undefined) this.#pushRaw(L, event.raw);
       state.x.lua_rawset(L, -3);
     }
+    if (event.tx === true) {
+      state.pushText(L, "tx");
+      this.#parts.pushEventTx(L);
+      state.x.lua_rawset(L, -3);
+    }
+  }
+
+  /** Bytes that JSON cannot hold: they are `data` of the payload on top, or the payload itself where that is nil. */
+  #pushRaw(L: number, raw: Uint8Array): void {
+    const { state } = this.#parts.vm;
+    if (state.x.lua_type(L, -1) !== TYPE.table) {
+      state.pop(L);
+      state.push(L, raw);
+      return;
+    }
+    state.pushText(L, "data");
+    state.push(L, raw);
+    state.x.lua_rawset(L, -3);
   }
 
   callback(message: ToThread & { t: "callback" }): void {

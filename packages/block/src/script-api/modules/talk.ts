@@ -35,7 +35,27 @@ export const bus = apiModule("bus", "The block's own event queue: what comes in,
       "id: string": "Id of the event.",
       "payload: json?": "What it carries.",
       "meta: json?": "Who sent it and how long it may take: `{from, deadline_ms}` of a peer's request.",
+      "tx: EventTx?": "What is to be done together with the answer; only when a node delivered the event.",
     }),
+    shape("EventTx", "Records; all of it is done in the one commit that finishes the event, or nothing.", {}, [
+      fn("~set(ns: string, key: string, value: json)", "Puts a document.", {
+        params: { ns: "Name of the space.", key: "Key.", value: "Plain data." }, errors: "bus.closed json.encode json.depth",
+        example: `bus.on("order", function(event) event.tx:set("orders", event.id, event.payload) end)`,
+      }),
+      fn("~delete(ns: string, key: string)", "Removes a document.", {
+        params: { ns: "Name of the space.", key: "Key." }, errors: "bus.closed",
+        example: `bus.on("cancel", function(event) event.tx:delete("orders", event.payload) end)`,
+      }),
+      fn("~get(ns: string, key: string) -> json?", "The document, with what was recorded here.", {
+        params: { ns: "Name of the space.", key: "Key." }, errors: "bus.closed",
+        example: `bus.on("status", function(event) return event.tx:get("orders", event.payload) end)`,
+      }),
+      fn("~tell(to: string, route: string, payload: json?)", "Tells a node once the event is finished, until it took it.", {
+        params: { to: "Address of the node.", route: "Route of the message.", payload: "Plain data." },
+        errors: "bus.closed json.encode json.depth",
+        example: `bus.on("done", function(event) event.tx:tell("bob", "acme.Log.Line", {text = "done"}) end)`,
+      }),
+    ]),
     shape("HandlerOptions", "How a handler runs.", {
       'isle: ("main" | "handler")?': "Where it runs; default `handler`, where it never blocks the script.",
       "timeout_ms: integer?": "Milliseconds one event may take.",

@@ -26,12 +26,23 @@ export function works(g: Guest): void {
       if (event.fault !== undefined) throw g.fault(event.fault);
       g.event = { signal: stop.signal };
       try {
+        if (event.tx === true) event.tx = transaction(seq);
         return (await handler({ ...event, signal: stop.signal })) ?? null;
       } finally {
         g.event = undefined;
         stopping.delete("event" + seq);
       }
     });
+  };
+
+  const transaction = (seq: number): Any => {
+    const json = (value: unknown): string => g.now("encode", "", value);
+    return {
+      set: (ns: string, key: string, value: unknown) => g.call("event.tx.set", [seq, ns, key, json(value)]),
+      delete: (ns: string, key: string) => g.call("event.tx.delete", [seq, ns, key]),
+      get: (ns: string, key: string) => g.call("event.tx.get", [seq, ns, key]),
+      tell: (to: string, route: string, payload?: unknown) => g.call("event.tx.tell", [seq, to, route, json(payload ?? null)]),
+    };
   };
 
   g.on["callback"] = (id, text, extra, bytes) => {

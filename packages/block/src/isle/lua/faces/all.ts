@@ -2,6 +2,7 @@
 import type { Tenant } from "../../thread/tenant.ts";
 import { TYPE } from "../exports.ts";
 import { installBus } from "./bus.ts";
+import { installEventTx } from "./event-tx.ts";
 import { installDeclared } from "./declared.ts";
 import { installGlobals } from "./globals.ts";
 import { installIo } from "./io.ts";
@@ -25,6 +26,7 @@ export function installFaces(isle: Tenant): void {
   installDeclared(isle);
   installJson(isle);
   installBus(isle);
+  installEventTx(isle);
   installTool(isle);
   installMcp(isle);
   installSql(isle);
