@@ -23,3 +23,8 @@ export { heartbeatInterval, heartbeatTimeout, toHeartbeat, type Heartbeat, type 
 export {
   NETWORK_QUIET, stepNetwork, type NetworkAction, type NetworkEvent, type NetworkState,
 } from "./recovery/network-machine.ts";
+export { createLinkTable, createPeers, type PeersLimits, type PeersParts } from "./transport/create-peers.ts";
+export type { LinkTable, LinkTableParts } from "./transport/link-table.ts";
+export type {
+  AddressBook, Body, PeerAddress, Peers, PeersEvents, PeersStats, SendOptions,
+} from "./transport/peers.ts";

@@ -20,9 +20,29 @@ export const NODE_LIMITS = {
     hearersMax: 64,
   },
   wire: {
+    /** One message, either way; what others may count on unless told otherwise. At most `messageBytesCeiling`. */
+    messageBytesMax: 16 * MIB,
     /** Bytes that wait in one link: above it senders wait, below the low mark they go on. */
     bufferedBytesHigh: MIB,
     bufferedBytesLow: 256 * KIB,
+  },
+  transport: {
+    /** Links to one peer; the oldest gives way. A second one is there while both dial, or one dies unseen. */
+    linksPerPeerMax: 4,
+    /** One try to reach a peer, all its addresses together. */
+    dialMsMax: 30_000,
+    /** Sends of one lane that wait: what is over it waits too, and is refused as overloaded when its time is over. */
+    laneMessagesMax: 1_024,
+    laneBytesMax: 8 * MIB,
+    /** Sends of one lane beyond which none may wait at all. */
+    laneSendersMax: 4_096,
+    /** What a body counts for that is made later and whose size nobody named. */
+    unknownBodyBytes: KIB,
+    /** Before a newer link takes over, the older one shows that everything on it has arrived. */
+    switchMsMax: 2_000,
+    /** How long a link outlives the credential of its peer: its skew, and the time to renew. */
+    skewMs: MINUTE_MS,
+    expiredLinkMsMax: 15 * MINUTE_MS,
   },
   identity: {
     /** How far the clocks of two machines may be apart. */

@@ -19,6 +19,8 @@ export interface LinkPeer {
   readonly features: ReadonlySet<Feature>;
   /** When its credential ends, milliseconds; the owner of the link re-checks then (spec: node 6.8). */
   readonly expires_at_ms: number;
+  /** Revocation generation of its credential; the link ends when the realm names a higher one. Absent: none. */
+  readonly epoch?: bigint;
 }
 
 export interface LinkEnd {
@@ -35,6 +37,8 @@ export interface Link {
   /** True when the peer dialled. To a legacy dialler only responses go on it (spec: node 6.2). */
   readonly inbound: boolean;
   readonly remote_address?: string;
+  /** 32 bytes over how the two ends greeted: a refreshed credential is proved for this link. Absent: no refresh. */
+  readonly opening?: Uint8Array;
   /** Bytes that wait in the wire. Above its high mark {@link drained} is to be awaited. */
   readonly bufferedBytes: number;
   /** Hands a body to the wire at once, in order. False when the link has ended. */

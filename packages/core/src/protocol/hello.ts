@@ -62,11 +62,14 @@ export async function keyTranscript(
   return concat(label(purpose), await sha256(before), proof.publicKey, at, proof.nonce);
 }
 
-/** What a node signs to show a renewed credential; `opening` is HelloC, HelloS or the two SdpIdentity, offer first. */
-export async function refreshTranscript(
-  opening: readonly [Uint8Array, Uint8Array], credential: Uint8Array,
-): Promise<Uint8Array> {
-  return concat(label("refresh"), await sha256(...opening), await sha256(credential));
+/** How two ends greeted, in 32 bytes: HelloC and HelloS, or the SdpIdentity of offer and answer. */
+export async function openingHash(first: Uint8Array, second: Uint8Array): Promise<Uint8Array> {
+  return sha256(first, second);
+}
+
+/** What a node signs to show a renewed credential on a connection that stands. */
+export async function refreshTranscript(opening: Uint8Array, credential: Uint8Array): Promise<Uint8Array> {
+  return concat(label("refresh"), opening, await sha256(credential));
 }
 
 /** What a node signs in an SDP line; `before` is the SdpIdentity up to field 15. */

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { parseNodeId } from "@atoll-run/core";
 import {
   AIdCredentialSchema, concat, HelloNonces, helloClientTranscript, helloServerTranscript, isFresh, keyTranscript,
-  makeHelloProof, makeHelloS, makeKeyProof, readHelloC, readHelloS, readMessage, refreshTranscript,
+  makeHelloProof, makeHelloS, makeKeyProof, openingHash, readHelloC, readHelloS, readMessage, refreshTranscript,
   RenewCredentialRequestSchema, sdpTranscript, sha256, toActrId, toSigningKey, verifyHelloProof, verifyHelloS,
   verifyKeyProof, verifySignature, writeHelloC, writeMessage,
 } from "@atoll-run/core/internal";
@@ -42,7 +42,7 @@ test("the two hellos and the proof have the bytes of the vectors", async () => {
   assert.equal(toHex(helloS), vectors.hello_s);
   assert.equal(toHex(shown), vectors.credential);
   assert.equal(toHex(await makeHelloProof(client, hellos, shown)), vectors.hello_proof);
-  const refresh = await refreshTranscript([helloC, helloS], shown);
+  const refresh = await refreshTranscript(await openingHash(helloC, helloS), shown);
   assert.equal(toHex(await client.sign(refresh)), vectors.refresh_proof);
   assert.equal(toHex(await client.sign(await sdpTranscript(helloC))), vectors.sdp_proof);
 });
@@ -56,7 +56,7 @@ test("what is signed begins with its purpose and a zero byte, and then has the h
   assert.deepEqual(await helloServerTranscript(helloC, read.value.before), expect("hello/s", c, before));
   assert.deepEqual(await helloClientTranscript(hellos, shown), expect("hello/c", c, s, own));
   assert.deepEqual(await sdpTranscript(helloC), expect("sdp", c));
-  assert.deepEqual(await refreshTranscript([helloC, helloS], shown), expect("refresh", await sha256(helloC, helloS), own));
+  assert.deepEqual(await refreshTranscript(await openingHash(helloC, helloS), shown), expect("refresh", await sha256(helloC, helloS), own));
   const proof = { publicKey: client.publicKey, signedAtMs: 258n, nonce: nonce(3) };
   assert.deepEqual(await keyTranscript("renew", helloC, proof),
     expect("renew", c, client.publicKey, Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2), nonce(3)));
@@ -134,7 +134,7 @@ test("a nonce counts once for a key in ten minutes, and a full memory takes none
 });
 
 test("a signature of one purpose is none of another", async () => {
-  const refresh = await client.sign(await refreshTranscript([helloC, helloS], shown));
+  const refresh = await client.sign(await refreshTranscript(await openingHash(helloC, helloS), shown));
   const hello = await helloClientTranscript(hellos, shown);
   assert.equal(await verifySignature(client.publicKey, refresh, hello), false);
 });

@@ -5,6 +5,7 @@
  * lane; refuses when the deadline passes, the lane is full or the peer cannot be reached; never looks into a body.
  */
 import type { Lane, Link, NodeId, WireName } from "@atoll-run/core";
+import type { VerifiedCredential } from "../identity/session.ts";
 
 export interface PeerAddress {
   readonly wire: WireName;
@@ -27,6 +28,8 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   /** This link and no other: a reply leaves where its request came in, while that stands. */
   readonly via?: Link;
+  /** About how many bytes a body will have that is made later; it counts for the bound of the lane. */
+  readonly bytes?: number;
 }
 
 /**
@@ -53,6 +56,31 @@ export interface Peers extends AsyncDisposable {
   current(to: NodeId): Link | undefined;
   /** Links with that text of an id; for probes, refreshes and closing. */
   links(id?: string): readonly Link[];
+  /** A peer has proved a newer credential on that link: it counts from now on. */
+  renewed(link: Link, credential: Pick<VerifiedCredential, "expires_at_ms" | "epoch">): void;
+  /** Ends the links of an id whose credentials are older than that epoch. */
+  revoke(id: string, epoch: bigint): void;
   /** Ends all links of an id, or of all. */
   drop(id: string | undefined, code: number, reason: string): Promise<void>;
+  stats(): PeersStats;
+}
+
+export interface PeersStats {
+  readonly links: number;
+  /** Peers with a link, or with sends that wait for one. */
+  readonly peers: number;
+  /** Sends that wait for a link or for room. */
+  readonly waiting: number;
+  readonly dials: number;
+  readonly dials_failed: number;
+  readonly sent: number;
+  readonly sent_bytes: number;
+  readonly received: number;
+  readonly received_bytes: number;
+  /** Bytes that wait in the wires. */
+  readonly buffered_bytes: number;
+  /** Links ended because the peer had too many, because a credential was over, because it was revoked. */
+  readonly replaced: number;
+  readonly expired: number;
+  readonly revoked: number;
 }
