@@ -95,6 +95,11 @@ export const NODE_LIMITS = {
     ejectMs: 10_000,
     /** Nodes whose failures are counted. */
     candidatesMax: 1_024,
+    /** Waits between attempts to send what is in the outbox: the first, doubled up to the second, ± 20 %. */
+    postFirstMs: 1_000,
+    postMsMax: 30_000,
+    /** Receivers that are sent parcels at one time. */
+    roundsMax: 64,
     /** Verdicts of the rules that are remembered for one peer: routes are a stranger's words. */
     verdictsMax: 256,
   },

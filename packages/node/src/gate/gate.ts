@@ -5,7 +5,9 @@
  * that both sides share one table of pending asks and one state of intake; refuses work while shut, draining or closed;
  * never holds a link of its own.
  */
-import { nodeError, type Clock, type Ids, type Link, type Log, type NodeId } from "@atoll-run/core";
+import {
+  Deadline, nodeError, type Clock, type Ids, type Link, type Log, type NodeId, type StateStore,
+} from "@atoll-run/core";
 import type { Rule } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
 import type { Inbox } from "../mailbox/inbox.ts";
@@ -21,6 +23,7 @@ import { LinkBook } from "./link-book.ts";
 import type { Outbound } from "./outbound.ts";
 import type { Discovery, OutboundParts, Self, StreamOpener } from "./outbound-parts.ts";
 import { PendingTable } from "./pending.ts";
+import { Postman } from "./postman.ts";
 import { createSpeakers } from "./speaker.ts";
 
 export interface GateParts {
@@ -41,6 +44,18 @@ export interface GateParts {
   readonly discovery?: Discovery;
   /** Checks a newer credential of a peer; throws to refuse it. */
   readonly refresh?: (link: Link, payload: Uint8Array) => Promise<void>;
+  /** Where parcels wait (4.20); without it nothing is posted. */
+  readonly outbox?: Outbox;
+}
+
+export interface Outbox {
+  readonly store: StateStore;
+  /** Name of the node in the store. */
+  readonly scope: string;
+  /** As `attach` gave it; asked when the first parcel is due. */
+  readonly epoch: () => number;
+  /** Time of the store's owner, milliseconds; default the wall clock. */
+  readonly nowMs?: () => number;
 }
 
 export interface Gate {
@@ -53,8 +68,10 @@ export interface Gate {
   drain(): void;
   /** Waits until answers have left; gives how many have not when the signal aborts. */
   flushed(signal: AbortSignal): Promise<number>;
-  /** Ends every pending ask with `node.unavailable`. */
-  close(): void;
+  /** A commit has put parcels into the outbox. From {@link open} on what is there is sent. */
+  post(): void;
+  /** Stops posting and ends every pending ask with `node.unavailable`. */
+  close(): Promise<void>;
   stats(): Readonly<Record<string, number>>;
 }
 
@@ -67,24 +84,41 @@ export function createGate(parts: GateParts, limits: LimitsOf<"gate">): Gate {
   } satisfies OutboundParts & GateParts;
   const { pending, intake } = shared;
   const answers = new Answers(shared);
-  const inbound = new InboundGate({ ...shared, answers });
+  // The gate hears who is back; the postman speaks through the gate.
+  const inbound = new InboundGate({ ...shared, answers, onUp: (_link, peer) => postman?.back(peer) });
   const delivery = new Delivery(shared);
   const codes = new Map<string, number>();
   const outbound = createSpeakers({ ...shared, delivery, choice: new Choice({ ...shared, delivery }, limits), codes });
+  const postman: Postman | undefined = parts.outbox === undefined ? undefined : createPostman(shared, parts.outbox, outbound);
   return {
     outbound, events: inbound,
-    open: () => intake.move("open"),
+    open: () => {
+      intake.move("open");
+      postman?.start();
+    },
+    post: () => postman?.wake(),
     drain: () => intake.move("draining"),
     flushed: (signal) => answers.flushed(signal),
-    close: () => {
+    close: async () => {
+      await postman?.[Symbol.asyncDispose]();
       intake.move("closed");
       pending.endAll((ask) => nodeError("node.unavailable", "this node has been closed", { uncertain: ask.sent }));
     },
     stats: () => ({
-      ...pending.stats, ...inbound.stats, ...answers.stats,
+      ...pending.stats, ...inbound.stats, ...answers.stats, ...postman?.stats,
       ...Object.fromEntries([...codes].map(([code, count]) => [`calls_${code}`, count])),
     }),
   };
+}
+
+function createPostman(shared: OutboundParts, outbox: Outbox, outbound: Outbound): Postman {
+  const { clock, limits } = shared;
+  const forever = new Deadline(clock, Infinity);
+  return new Postman({
+    ...shared, nowMs: () => clock.now(), ...outbox,
+    // Not the host's speaker: the outbox is emptied while the node drains.
+    speaker: (signal) => outbound.within({ depth: 0, deadline: forever, signal }),
+  }, limits);
 }
 
 const NO_DISCOVERY: Discovery = {

@@ -176,7 +176,7 @@ export function testNode(net: MemoryNet, o: TestNodeOptions): TestNode {
   return {
     id, text: formatNodeId(id), gate, inbox, peers, log,
     [Symbol.asyncDispose]: async () => {
-      gate.close();
+      await gate.close();
       await peers[Symbol.asyncDispose]();
     },
   };
