@@ -28,3 +28,6 @@ export type { LinkTable, LinkTableParts } from "./transport/link-table.ts";
 export type {
   AddressBook, Body, PeerAddress, Peers, PeersEvents, PeersStats, SendOptions,
 } from "./transport/peers.ts";
+export { createInbox, type Drained, type InboxLife } from "./dispatch/create-inbox.ts";
+export type { InboxLimitsSet, InboxParts } from "./dispatch/parts.ts";
+export { createProcessRoom, type ProcessRoom } from "./mailbox/room.ts";

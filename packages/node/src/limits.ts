@@ -7,6 +7,96 @@ const KIB = 1_024;
 const MIB = 1_024 * KIB;
 
 export const NODE_LIMITS = {
+  mailbox: {
+    /** Rows at which backpressure is told; it ends at half. */
+    softRowsMax: 1_024,
+    /** Rows, queued and running. Their heads stand in memory, some 500 bytes each. */
+    hardRowsMax: 8_192,
+    hardBytesMax: 256 * MIB,
+    /** Rows of one sender: it must not take the room of the others. */
+    senderRowsMax: 2_048,
+    /** Share of the rows that only the high class may use. */
+    highShare: 0.1,
+    /** Free bytes on the disk below which nothing is accepted: what was accepted must still be finished. */
+    diskFloorBytes: 256 * MIB,
+    /** How old the last look at the disk may be. */
+    diskLookMs: 1_000,
+    /** Bytes of all mailboxes of a process. */
+    processBytesMax: 4 * KIB * MIB,
+    /** Remembered answers of a process, and their bytes. */
+    dedupEntriesMax: 1_000_000,
+    dedupBytesMax: KIB * MIB,
+    dedupTtlMs: 10 * MINUTE_MS,
+    dedupTtlMsMax: 7 * 24 * 60 * MINUTE_MS,
+    /** Answers that are over are dropped together, not each at its instant. */
+    forgetEveryMs: 5_000,
+    /** Dead letters of accepted messages; at the cap nothing more is accepted. */
+    lettersMax: 10_000,
+    letterBytesMax: 256 * MIB,
+    /** Dead letters of frames that were never accepted; the oldest gives way. */
+    frameLettersMax: 1_000,
+    /** The same of one peer, a minute. */
+    frameLettersPerMinute: 10,
+    /** Peers whose frames are counted. */
+    framePeersMax: 1_024,
+    /** UTF-16 units of a stack in a dead letter. */
+    stackMax: 8 * KIB,
+    /** One group commit. */
+    commitOps: 512,
+    commitBytes: MIB,
+    /** Bodies in memory beside those of running handlers; the others wait on the disk. */
+    bodiesMax: 256,
+    /** Waits after a failed commit: from, to. From `storeDownMs` on the node is not ready. */
+    storeBackoffMs: 100,
+    storeBackoffMsMax: 5_000,
+    storeDownMs: 5_000,
+    /** Bounds of `retry_after_ms` when there is no room. */
+    retryAfterMsMin: 100,
+    retryAfterMsMax: 30_000,
+    /** Bytes of an order key; it is stored with each row. */
+    keyBytesMax: 4 * KIB,
+  },
+  dispatch: {
+    /** Handlers that run at once. */
+    runningMax: 64,
+    /** Calls and tells that follow from one another. */
+    chainDepthMax: 32,
+    /** One of so many picks is a normal message, whatever waits in the high class. */
+    normalEvery: 8,
+    /** A message that has waited so long counts as high. */
+    agedMs: 5_000,
+    /** Suspects that have waited so long no longer let others pass. */
+    suspectPatienceMs: 30_000,
+    callAttempts: 1,
+    tellAttempts: 5,
+    backoffMs: 1_000,
+    backoffMsMax: 30_000,
+    /** Back-offs are off by up to this share, either way. */
+    backoffSpread: 0.2,
+    tellHandlerMs: 5 * MINUTE_MS,
+    /** Runs begun that the process did not survive. */
+    crashesMax: 10,
+    crashBackoffMs: 1_000,
+    crashBackoffMsMax: 5 * MINUTE_MS,
+    /** Runs that found what they had read changed. */
+    conflictsMax: 8,
+    /** Writes of one handler: its completion is one commit. */
+    writesMax: 480,
+    /** How long a handler that was told to stop still keeps its order key and its place. */
+    stoppingMs: 5_000,
+    /** A key held so long across a call, while others wait for it, is logged. */
+    deadlockMs: 10_000,
+    /** What a handler has put into the outbox is given up after this. */
+    outboxTtlMs: 60 * MINUTE_MS,
+    drainMs: 10_000,
+    /** Share of the time to drain after which handlers are told. */
+    drainSignalShare: 0.8,
+    /** Waits of a workload that has died: from, to. Deaths within `deathsMs` that end the node. */
+    rebuildMs: 100,
+    rebuildMsMax: 10_000,
+    deathsMs: MINUTE_MS,
+    deathsMax: 5,
+  },
   hooks: {
     /** One hook of the workload, or one observer: a hook that hangs must not hold up the others. */
     hookMsMax: 5_000,

@@ -17,6 +17,8 @@ export interface Arrival {
   readonly lane: Lane;
   /** Both ends die together: calls get no row (spec: node 4.7). */
   readonly in_process: boolean;
+  /** False: its request id was made for this one request, so that nobody asks for it again. Absent = true. */
+  readonly named?: boolean;
   /** Whether a reply could leave now on the way it came. Without one it goes into the outbox. */
   reachable(): boolean;
   /** Aborts when the caller cancels. */

@@ -1,0 +1,102 @@
+/** Mailbox and dispatch of a node with their life (spec: node 3.1 steps 2, 4 and 12, 3.3 steps 2, 4 and 5). */
+import { nodeError, withDeadline } from "@atoll-run/core";
+import type { Inbox } from "../mailbox/inbox.ts";
+import { NodeInbox, type InboxStats } from "./node-inbox.ts";
+import { inboxLimits, type InboxLimitsSet, type InboxParts } from "./parts.ts";
+import { recover, type Recovered } from "./recover.ts";
+
+export interface Drained {
+  /** Messages that were finished meanwhile. */
+  readonly handled: number;
+  /** Given up and back in the mailbox, no attempt counted. */
+  readonly returned: number;
+}
+
+/** Closed → recover → open → stopIntake → drain → close. Only `admit`, `unreadable` and `depth` are for the gate. */
+export interface InboxLife extends Inbox {
+  /** Takes the scope, and looks at what earlier processes left. Throws the fault of the store. */
+  recover(): Promise<Recovered>;
+  /** Takes arrivals and begins to run, recovered rows first. */
+  open(): void;
+  /** From now on arrivals are refused with `node.draining`. */
+  stopIntake(): void;
+  /** Lets handlers finish; after 80 % of the time their signals abort, at its end they are given up. */
+  drain(o: { readonly deadlineMs: number }): Promise<Drained>;
+  /** Lets go of timers; what is not stored by then is not stored. Not before `drain`. */
+  close(): Promise<void>;
+  /** Frees what is parked under that name; gives how many. */
+  wake(name: string): number;
+  /** While the workload is being rebuilt. */
+  pause(paused: boolean): void;
+  /** False when the store has failed for so long that the node cannot promise anything. */
+  readonly ready: boolean;
+  stats(): Readonly<InboxStats & Record<string, number>>;
+}
+
+/** How long the last writes may take at the end. */
+const LAST_WRITES_MS = 3_000;
+
+export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): InboxLife {
+  const inbox = new NodeInbox(parts, inboxLimits(limits, parts.workload().concurrency));
+  const { dispatch, commits, room } = inbox;
+  const { clock } = parts;
+  return {
+    get depth() {
+      return inbox.depth;
+    },
+    get ready() {
+      return commits.failingMs < inbox.limits.mailbox.storeDownMs;
+    },
+    admit: (arrival) => inbox.admit(arrival),
+    unreadable: (o) => inbox.unreadable(o),
+    recover: () => recover(inbox),
+    open: () => {
+      inbox.intake = "open";
+      dispatch.open();
+    },
+    stopIntake: () => {
+      inbox.intake = "draining";
+    },
+    wake: (name) => dispatch.wake(name),
+    pause: (paused) => dispatch.pause(paused),
+    drain: async ({ deadlineMs }) => {
+      inbox.intake = "draining";
+      dispatch.shut();
+      const before = inbox.stats.handled_total;
+      const warn = clock.after(deadlineMs * inbox.limits.dispatch.drainSignalShare, () => {
+        dispatch.stopAll(nodeError("node.draining", "the node is closing"));
+      });
+      await within(deadlineMs, () => dispatch.idle());
+      warn[Symbol.dispose]();
+      const given = dispatch.giveUp();
+      for (const message of given) inbox.giveBack(message);
+      await within(LAST_WRITES_MS, () => commits.settled());
+      return { handled: inbox.stats.handled_total - before, returned: given.length };
+    },
+    close: async () => {
+      inbox.intake = "draining";
+      dispatch.close();
+      inbox.retention.end();
+      await within(LAST_WRITES_MS, () => commits.settled());
+      commits.end();
+      inbox.letGo();
+      room.close();
+    },
+    stats: () => ({
+      ...inbox.stats, mailbox_depth: room.depth, mailbox_bytes: room.bytes, running: dispatch.running,
+      dedup_entries: room.answers, dead_letters: room.letters, frame_letters: inbox.frames.count,
+      dead_letters_dropped_total: inbox.frames.dropped, commits_total: commits.stats.commits,
+      commit_ops: commits.stats.ops, commit_failures_total: commits.stats.failures,
+    }),
+  };
+
+  /** True when it was done in time. */
+  async function within(ms: number, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await withDeadline(work, { clock, ms });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,445 @@
+/**
+ * Runs messages (spec: node 4.10 to 4.16).
+ *
+ * takes messages that were admitted or recovered; gives each one ending; promises order for a key, that a handler hears
+ * when its time is over, and that what is given up goes back uncounted; refuses nothing, its owner bounds it; never
+ * tells anybody an ending before it is stored.
+ */
+import {
+  isFault, nodeError, type Clock, type Fault, type Ids, type Log, type Outcome, type Workload, type WorkloadMessage,
+} from "@atoll-run/core";
+import type { Report } from "../hooks/report.ts";
+import type { LimitsOf } from "../limits.ts";
+import type { Message } from "../mailbox/message.ts";
+import type { SteadyNow } from "../mailbox/steady-clock.ts";
+import { Agenda } from "./agenda.ts";
+import { HandlerContext, type ContextParts } from "./context.ts";
+import { Schedule } from "./schedule.ts";
+import { expired, failure, judgeFault, judgeOutcome, toError, type Judged, type Verdict } from "./verdict.ts";
+import type { Ending } from "./completion.ts";
+
+export interface DispatchParts {
+  readonly clock: Clock;
+  readonly now: SteadyNow;
+  readonly random: () => number;
+  readonly ids: Ids;
+  readonly log?: Log | undefined;
+  readonly report: Report;
+  readonly workload: () => Workload;
+  readonly context: Omit<ContextParts, "newChain" | "awaiting">;
+  /** Its body, from the disk when it is not here; undefined when it is gone. */
+  load(message: Message): Promise<boolean>;
+  /** It is over; `writes` are done with it when the ending says so. */
+  finish(message: Message, ending: Ending, writes: HandlerContext["writes"]): void;
+}
+
+export class Dispatch {
+  readonly #parts: DispatchParts;
+  readonly #limits: LimitsOf<"dispatch">;
+  readonly #schedule: Schedule<Message>;
+  readonly #agenda: Agenda<Message>;
+  readonly #contexts = new Map<Message, HandlerContext>();
+  readonly #context: ContextParts;
+  readonly #parked = new Map<string, Set<Message>>();
+  /** Wait for their lease to be stored. */
+  readonly #leasing = new Map<Message, () => void>();
+  /** Running with a call of their own since then. */
+  readonly #awaitingSince = new Map<Message, number>();
+  #open = false;
+  #paused = false;
+  #idle: (() => void)[] = [];
+
+  constructor(parts: DispatchParts, limits: LimitsOf<"dispatch">) {
+    this.#parts = parts;
+    this.#limits = limits;
+    this.#schedule = new Schedule(limits);
+    this.#agenda = new Agenda({ clock: parts.clock, now: parts.now, due: (message) => this.#due(message) });
+    this.#context = {
+      ...parts.context, newChain: (message) => this.#newChain(message), awaiting: (message) => this.#awaiting(message),
+    };
+  }
+
+  get running(): number {
+    return this.#contexts.size;
+  }
+
+  open(): void {
+    this.#open = true;
+    this.pump();
+  }
+
+  /** Nothing begins any more. */
+  shut(): void {
+    this.#open = false;
+  }
+
+  /** The workload is being rebuilt: nothing begins meanwhile. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    if (!paused) this.pump();
+  }
+
+  /** Takes its place; with `readyAtMs` not before that. */
+  enter(message: Message, readyAtMs: number): void {
+    const away = readyAtMs > this.#parts.now();
+    if (away) message.readyAtMs = readyAtMs;
+    this.#schedule.add(message, { away });
+    this.#plan(message);
+    if (message.parked !== undefined) this.#park(message, message.parked);
+    if (!away) this.pump();
+  }
+
+  /** Starts what may start. */
+  pump(): void {
+    if (!this.#open || this.#paused) return;
+    for (let next = this.#schedule.next(this.#parts.now()); next !== undefined;
+      next = this.#schedule.next(this.#parts.now())) this.#start(next);
+  }
+
+  /** Wakes what is parked under that name; gives how many. */
+  wake(name: string): number {
+    const parked = [...this.#parked.get(name) ?? []];
+    for (const message of parked) this.#ready(message);
+    this.pump();
+    return parked.length;
+  }
+
+  /** Ends the wait of one message; false when it does not wait for a time. */
+  release(message: Message): boolean {
+    if (message.phase !== "waiting" || message.readyAtMs <= this.#parts.now()) return false;
+    this.#ready(message);
+    message.row?.free({ readyAtMs: 0, counted: false });
+    this.pump();
+    return true;
+  }
+
+  /** It is stored: if it waited for that only, it may start. */
+  admitted(message: Message): void {
+    if (message.phase !== "waiting" || message.readyAtMs !== Infinity || message.parked !== undefined) return;
+    this.#ready(message);
+    this.pump();
+  }
+
+  /** Its lease is stored. */
+  leased(message: Message): void {
+    this.#leasing.get(message)?.();
+    this.#leasing.delete(message);
+  }
+
+  /** It is out of the store, or never came in: its place is free. */
+  forget(message: Message): void {
+    if (message.phase === "running") {
+      // Not accepted after all: what its handler does is of no effect.
+      message.phase = "ended";
+      this.#contexts.get(message)?.stop(nodeError("node.unavailable", "the message could not be stored"));
+      this.leased(message);
+    }
+    message.phase = "ended";
+    this.#unpark(message);
+    message.holds = false;
+    this.#leave(message);
+    this.pump();
+  }
+
+  /** Its caller has given it up. */
+  cancel(message: Message, reason: unknown): void {
+    if (message.phase === "ended") return;
+    message.cancelled = true;
+    const context = this.#contexts.get(message);
+    if (context !== undefined) context.stop(reason);
+    else if (message.phase === "waiting") this.end(message, CANCELLED);
+  }
+
+  /** Ends what waits. */
+  end(message: Message, ending: Ending): void {
+    message.phase = "ended";
+    this.#unpark(message);
+    this.#agenda.set(message, Infinity);
+    this.#schedule.remove(message);
+    this.#parts.finish(message, ending, []);
+    this.pump();
+  }
+
+  /** What it had read has changed: it runs again, and no attempt is counted. */
+  conflict(message: Message): void {
+    message.conflicts += 1;
+    if (message.conflicts > this.#limits.conflictsMax) {
+      const fault = nodeError("node.internal", `what it read was changed ${message.conflicts} times while it ran`);
+      return this.#parts.finish(message, failure(message.kind, fault, "handler_failed"), []);
+    }
+    message.holds = false;
+    message.phase = "waiting";
+    this.#schedule.away(message);
+    message.row?.lease();
+    this.#ready(message);
+    this.pump();
+  }
+
+  /** Tells all handlers to stop. */
+  stopAll(reason: unknown): void {
+    for (const context of this.#contexts.values()) context.stop(reason);
+  }
+
+  /** Takes back what still runs: nothing they give counts any more. Gives the messages. */
+  giveUp(): Message[] {
+    const given = [...this.#contexts.keys()].filter((message) => message.phase === "running");
+    for (const message of given) {
+      this.#contexts.get(message)?.end();
+      message.phase = "ended";
+    }
+    return given;
+  }
+
+  /** Resolves when no handler runs. */
+  idle(): Promise<void> {
+    if (this.#contexts.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  close(): void {
+    this.#open = false;
+    this.#agenda.end();
+    for (const go of this.#leasing.values()) go();
+    this.#leasing.clear();
+  }
+
+  #start(message: Message): void {
+    message.phase = "running";
+    message.runs += 1;
+    message.readyAtMs = 0;
+    message.limitAtMs = this.#parts.now() + message.policy.handlerLimitMs;
+    message.row?.lease();
+    const context = new HandlerContext(this.#context, message, Math.min(message.expiresAtMs, message.limitAtMs));
+    this.#contexts.set(message, context);
+    this.#plan(message);
+    void this.#run(message, context);
+  }
+
+  async #run(message: Message, context: HandlerContext): Promise<void> {
+    let outcome: Outcome;
+    try {
+      if (mustBeLeased(message)) await this.#lease(message);
+      if (message.body === undefined && !await this.#parts.load(message)) throw nodeError("node.internal", "the row is gone");
+      // It may have ended while it waited for the store.
+      outcome = message.phase === "running" && !this.#gone(message, context)
+        ? await this.#parts.workload().dispatch(toWorkload(message), context) : { is: "again", after_ms: 0 };
+    } catch (error) {
+      outcome = { is: "failed", fault: toFault(error) };
+    }
+    context.end();
+    this.#ran(message, context, outcome);
+  }
+
+  #gone(message: Message, context: HandlerContext): boolean {
+    return this.#contexts.get(message) !== context;
+  }
+
+  #lease(message: Message): Promise<void> | undefined {
+    if (message.row === undefined || message.row.stored === "leased") return undefined;
+    return new Promise((resolve) => this.#leasing.set(message, resolve));
+  }
+
+  #ran(message: Message, context: HandlerContext, outcome: Outcome): void {
+    if (this.#gone(message, context)) return;
+    this.#contexts.delete(message);
+    this.#awaitingSince.delete(message);
+    if (message.phase === "running") this.#apply(message, this.#judge(message, outcome), context);
+    else if (message.phase === "ended") this.#leave(message);
+    // It was stopped and waits for its next attempt.
+    else this.#plan(message);
+    this.#tellIdle();
+    this.pump();
+  }
+
+  #judge(message: Message, outcome: Outcome): Verdict {
+    const final = outcome.is === "done" || outcome.is === "rejected";
+    if (message.cancelled && !final) return CANCELLED;
+    return judgeOutcome(outcome, this.#judged(message));
+  }
+
+  #judged({ kind, policy, attempts, expiresAtMs, route, requestId }: Message): Judged & { route: string; requestId: string } {
+    const { now, random } = this.#parts;
+    return { kind, policy, attempts, expiresAtMs, nowMs: now(), random: random(), route, requestId };
+  }
+
+  /** `context` is undefined when the handler still runs. */
+  #apply(message: Message, verdict: Verdict, context: HandlerContext | undefined): void {
+    if (verdict.is === "wait") return this.#wait(message, verdict);
+    if (verdict.burial?.reason === "handler_failed") this.#reportFailure(message, verdict.burial.fault);
+    message.phase = "ended";
+    const writes = verdict.writes ? context?.writes ?? [] : [];
+    // What comes next under its key must see what it wrote; and it may have to run again.
+    message.holds = writes.length > 0 && (message.key !== null || writes.some(isCheck));
+    this.#leave(message);
+    this.#parts.finish(message, verdict, writes);
+  }
+
+  #wait(message: Message, { atMs, counted, parked }: Verdict & { readonly is: "wait" }): void {
+    message.phase = "waiting";
+    message.readyAtMs = atMs;
+    if (counted) message.attempts += 1;
+    this.#schedule.away(message);
+    message.row?.free({
+      readyAtMs: Math.min(atMs, Number.MAX_SAFE_INTEGER), counted, ...parked === undefined ? {} : { parked },
+    });
+    if (parked !== undefined) this.#park(message, parked);
+    this.#plan(message);
+  }
+
+  /** An instant of this message has come. */
+  #due(message: Message): void {
+    const now = this.#parts.now();
+    if (message.phase === "ended") return this.#giveAway(message, now);
+    if (message.expiresAtMs <= now) {
+      const verdict = expired(message.kind) as Ending;
+      if (message.phase === "waiting") return this.end(message, verdict);
+      return this.#cut(message, verdict);
+    }
+    if (message.phase === "running") {
+      if (message.limitAtMs <= now) {
+        const fault = nodeError("node.timed_out", `the handler took longer than ${message.policy.handlerLimitMs} ms`);
+        return this.#cut(message, judgeFault(fault, this.#judged(message)));
+      }
+      this.#warnOfDeadlock(message, now);
+    } else if (message.readyAtMs <= now && message.leavingUntilMs <= now) this.#ready(message);
+    this.#plan(message);
+    this.pump();
+  }
+
+  /** Ends a run from outside. The handler is told, and keeps its place for a while. */
+  #cut(message: Message, verdict: Verdict): void {
+    const context = this.#contexts.get(message);
+    message.leavingUntilMs = this.#parts.now() + this.#limits.stoppingMs;
+    context?.stop(nodeError("node.timed_out", "the time of the handler is over"));
+    context?.end();
+    this.leased(message);
+    this.#apply(message, verdict, undefined);
+    this.pump();
+  }
+
+  /** The handler was told to stop long ago. */
+  #giveAway(message: Message, now: number): void {
+    if (message.leavingUntilMs > now) return this.#plan(message);
+    if (this.#contexts.delete(message)) {
+      this.#parts.log?.write({
+        level: "warn", target: "dispatch", msg: "a handler goes on after it was stopped; its place is given away",
+        fields: { route: message.route, request_id: message.requestId },
+      });
+    }
+    this.#leave(message);
+    this.#tellIdle();
+    this.pump();
+  }
+
+  /** Out of the schedule, when neither its handler nor its last write needs the place. */
+  #leave(message: Message): void {
+    this.#plan(message);
+    if (!this.#contexts.has(message) && !message.holds) this.#schedule.remove(message);
+  }
+
+  /** Its time to wait is over. */
+  #ready(message: Message): void {
+    this.#unpark(message);
+    message.readyAtMs = 0;
+    this.#schedule.wake(message);
+    this.#plan(message);
+  }
+
+  #park(message: Message, name: string): void {
+    message.parked = name;
+    this.#parked.set(name, (this.#parked.get(name) ?? new Set()).add(message));
+  }
+
+  #unpark(message: Message): void {
+    if (message.parked === undefined) return;
+    const parked = this.#parked.get(message.parked);
+    parked?.delete(message);
+    if (parked?.size === 0) this.#parked.delete(message.parked);
+    message.parked = undefined;
+  }
+
+  #plan(message: Message): void {
+    this.#agenda.set(message, this.#nextInstant(message));
+  }
+
+  #nextInstant(message: Message): number {
+    const { phase, expiresAtMs, readyAtMs, limitAtMs, leavingUntilMs } = message;
+    if (phase === "ended") return this.#contexts.has(message) ? leavingUntilMs : Infinity;
+    if (phase === "running") {
+      const since = this.#awaitingSince.get(message);
+      return Math.min(expiresAtMs, limitAtMs, since === undefined ? Infinity : since + this.#limits.deadlockMs);
+    }
+    const leaving = this.#contexts.has(message) ? leavingUntilMs : 0;
+    return Math.min(expiresAtMs, readyAtMs > 0 ? Math.max(readyAtMs, leaving) : Infinity);
+  }
+
+  #newChain(message: Message): Uint8Array {
+    const id = Buffer.from(this.#parts.ids.uuid7().replaceAll("-", ""), "hex");
+    message.addChain(`c:${id.toString("hex")}`);
+    return id;
+  }
+
+  #awaiting(message: Message): Disposable {
+    const entered = this.#schedule.awaiting(message);
+    if (message.key !== null && !this.#awaitingSince.has(message)) {
+      this.#awaitingSince.set(message, this.#parts.now());
+      this.#plan(message);
+    }
+    return { [Symbol.dispose]: () => {
+      entered[Symbol.dispose]();
+      this.#awaitingSince.delete(message);
+    } };
+  }
+
+  #warnOfDeadlock(message: Message, now: number): void {
+    const since = this.#awaitingSince.get(message);
+    if (since === undefined || now - since < this.#limits.deadlockMs) return;
+    this.#awaitingSince.set(message, Infinity);
+    if (!this.#schedule.blocks(message)) return;
+    this.#parts.log?.write({
+      level: "warn", target: "dispatch", msg: "possible_deadlock",
+      fields: { route: message.route, request_id: message.requestId, key: message.key, held_ms: now - since },
+    });
+  }
+
+  #reportFailure({ route, requestId, sender, kind }: Message, error: Fault): void {
+    this.#parts.report("error", {
+      error, category: "handler_error", context: `${kind} ${route}`, request_id: requestId, route, peer: sender,
+    });
+  }
+
+  #tellIdle(): void {
+    if (this.#contexts.size > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+const CANCELLED: Ending = {
+  is: "end", settled: toError(nodeError("node.cancelled", "the caller has given it up")), writes: false, remember: false,
+};
+
+/** What may not run before the store knows that it runs. */
+function mustBeLeased({ policy, recovered, crashes }: Message): boolean {
+  return recovered || crashes > 0 || policy.redeliver === "never";
+}
+
+function isCheck({ write }: { readonly write: string }): boolean {
+  return write === "check";
+}
+
+function toFault(error: unknown): Fault {
+  if (isFault(error)) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return nodeError("node.internal", text, { cause: error });
+}
+
+function toWorkload(message: Message): WorkloadMessage {
+  const { kind, route, requestId, principal, envelope, attempts, runs, recovered, crashes } = message;
+  return {
+    kind, route, id: requestId, payload: envelope?.payload ?? new Uint8Array(0), caller: principal,
+    metadata: envelope?.metadata ?? [], attempt: attempts + 1, redelivered: runs > 1 || recovered && (crashes > 0 || attempts > 0),
+    ...envelope?.content_type === undefined ? {} : { content_type: envelope.content_type },
+    ...envelope?.traceparent === undefined ? {} : { traceparent: envelope.traceparent },
+    ...envelope?.tracestate === undefined ? {} : { tracestate: envelope.tracestate },
+  };
+}

@@ -1,0 +1,57 @@
+/** A line of things from which any may step out at once. */
+
+export interface Place<T> {
+  readonly value: T;
+  before: Place<T> | undefined;
+  after: Place<T> | undefined;
+  line: Line<T> | undefined;
+}
+
+export class Line<T> {
+  #first: Place<T> | undefined;
+  #last: Place<T> | undefined;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get first(): T | undefined {
+    return this.#first?.value;
+  }
+
+  /** To the end. */
+  join(value: T): Place<T> {
+    const place: Place<T> = { value, before: this.#last, after: undefined, line: this };
+    if (this.#last === undefined) this.#first = place;
+    else this.#last.after = place;
+    this.#last = place;
+    this.#size += 1;
+    return place;
+  }
+
+  shift(): T | undefined {
+    const place = this.#first;
+    if (place !== undefined) leave(place);
+    return place?.value;
+  }
+
+  /** For {@link leave} alone. */
+  unlink(place: Place<T>): void {
+    if (place.before === undefined) this.#first = place.after;
+    else place.before.after = place.after;
+    if (place.after === undefined) this.#last = place.before;
+    else place.after.before = place.before;
+    this.#size -= 1;
+    place.line = undefined;
+  }
+
+  *[Symbol.iterator](): Generator<T> {
+    for (let place = this.#first; place !== undefined; place = place.after) yield place.value;
+  }
+}
+
+/** Out of its line; nothing when it stands in none. */
+export function leave<T>(place: Place<T> | undefined): void {
+  place?.line?.unlink(place);
+}

@@ -1,0 +1,451 @@
+/**
+ * Mailbox and dispatch of one node (spec: node 4).
+ *
+ * takes arrivals whose sender is proved and allowed, and the rows of earlier processes; gives verdicts and answers;
+ * promises that what it accepted is handled or becomes a dead letter, once for its request within the window; refuses
+ * what is late, doubled, of no known route, or too much; never acknowledges what is not stored.
+ */
+import { isFault, nodeError, onAbort, type Answer, type Fault, type MailHead, type Refusal } from "@atoll-run/core";
+import { readEnvelope, toWireError } from "@atoll-run/core/internal";
+import { FINISHED, fromStored } from "../mailbox/answers.ts";
+import { Commits } from "../mailbox/commits.ts";
+import { Frames, type Unreadable } from "../mailbox/frames.ts";
+import type { Admission, Arrival, Inbox, Settled } from "../mailbox/inbox.ts";
+import { envelopeFault, hashOf, readArrival } from "../mailbox/intake.ts";
+import { nameOf, senderOf, type Message, type Stored } from "../mailbox/message.ts";
+import { Retention } from "../mailbox/retention.ts";
+import { createProcessRoom, Room } from "../mailbox/room.ts";
+import { Row, type RowEvents, type RowParts } from "../mailbox/row.ts";
+import { Seen } from "../mailbox/seen.ts";
+import { steadyClock, type SteadyNow } from "../mailbox/steady-clock.ts";
+import { completionOps, type Ending } from "./completion.ts";
+import type { HandlerContext } from "./context.ts";
+import { Dispatch } from "./dispatch.ts";
+import type { InboxLimits, InboxParts } from "./parts.ts";
+
+/** Shut: nothing was opened yet. */
+export type IntakePhase = "shut" | "open" | "draining";
+
+export interface InboxStats {
+  accepted_total: number;
+  handled_total: number;
+  duplicates_total: number;
+  refused_total: number;
+  dead_letters_total: number;
+}
+
+/** What is remembered of the node itself; the widest window of answers. */
+export const MAILBOX_SPACE = "node:mailbox";
+export const WINDOW_KEY = "dedup_window_ms";
+
+export class NodeInbox implements Inbox, RowEvents {
+  readonly parts: InboxParts;
+  readonly limits: InboxLimits;
+  readonly now: SteadyNow;
+  readonly commits: Commits;
+  readonly dispatch: Dispatch;
+  readonly room: Room;
+  readonly frames: Frames;
+  readonly retention: Retention;
+  readonly stats: InboxStats = {
+    accepted_total: 0, handled_total: 0, duplicates_total: 0, refused_total: 0, dead_letters_total: 0,
+  };
+  intake: IntakePhase = "shut";
+  /** Of earlier processes nothing is known: all answers may be there. */
+  seen: Seen;
+  /** The widest window that the store knows of, milliseconds. */
+  windowMs = 0;
+  readonly #byName = new Map<string, Message>();
+  readonly #bySeq = new Map<number, Message>();
+  #order = 0;
+  /** Bodies of messages that wait. */
+  #bodies = 0;
+
+  constructor(parts: InboxParts, limits: InboxLimits) {
+    const { store, scope, clock, report } = parts;
+    this.parts = parts;
+    this.limits = limits;
+    this.now = steadyClock(clock);
+    this.seen = new Seen({ namesMax: limits.mailbox.dedupEntriesMax, blindUntilMs: Infinity });
+    this.commits = new Commits({
+      store, scope, clock, now: this.now, fenced: () => this.#fenced(),
+      failing: (error) => report("error", { error, category: "mailbox_failure", context: "commit" }),
+    }, limits.mailbox);
+    this.room = new Room({
+      now: this.now, shared: parts.shared ?? createProcessRoom(), freeBytes: parts.freeBytes,
+      edge: (edge, queue_len) => {
+        report("mailbox_backpressure", { edge, queue_len, threshold: limits.mailbox.softRowsMax });
+      },
+    }, limits.mailbox);
+    this.retention = new Retention({
+      store, scope, clock, now: this.now, commits: this.commits, forgotten: (count) => this.room.forget(count),
+    }, limits.mailbox);
+    this.frames = new Frames({ store, scope, now: this.now, commits: this.commits }, limits.mailbox);
+    this.dispatch = new Dispatch({
+      ...parts, now: this.now, context: { ...parts, now: this.now },
+      load: (message) => this.#load(message),
+      finish: (message, ending, writes) => this.#finish(message, ending, writes),
+    }, limits.dispatch);
+  }
+
+  get depth(): number {
+    return this.room.depth;
+  }
+
+  messages(): IterableIterator<Message> {
+    return this.#byName.values();
+  }
+
+  message(seq: number): Message | undefined {
+    return this.#bySeq.get(seq);
+  }
+
+  nextOrder(): number {
+    return ++this.#order;
+  }
+
+  admit(arrival: Arrival): Promise<Admission> {
+    const refusal = this.#shut() ?? envelopeFault(arrival);
+    if (refusal !== undefined) return this.#refuse(refusal);
+    const { envelope } = arrival;
+    const sender = senderOf(arrival.sender);
+    const name = nameOf(sender, envelope.route_key, envelope.request_id);
+    const hash = hashOf(envelope);
+    const known = this.#byName.get(name);
+    if (known !== undefined) return this.#join(known, arrival, hash);
+    const message = readArrival({
+      arrival, sender, hash, workload: this.parts.workload(), policies: this.parts.policies, order: this.nextOrder(),
+      nowMs: this.now(),
+    });
+    const unknown = isFault(message) ? message : this.#noRoom(message);
+    if (unknown !== undefined) return this.#refuseUnlessAnswered(arrival, { sender, name, hash, fault: unknown });
+    return this.#take(message as Message, arrival);
+  }
+
+  unreadable(o: Unreadable): void {
+    this.frames.bury(o);
+  }
+
+  /** Into the table and its place; `readyAtMs` as the row says. For rows that are stored. */
+  place(message: Message, row: Row, readyAtMs: number): void {
+    message.row = row;
+    this.#enter(message);
+    this.#bySeq.set(row.seq, message);
+    message.accept(this.depth);
+    this.dispatch.enter(message, readyAtMs);
+  }
+
+  rowParts(message: Message): RowParts {
+    return { message, commits: this.commits, events: this, leaseUntil: () => this.#leaseUntil(message) };
+  }
+
+  /** Takes it back into the mailbox uncounted; whoever waits hears that it is not over. */
+  giveBack(message: Message): void {
+    message.row?.free({ readyAtMs: 0, counted: false });
+    message.settle(CLOSED);
+  }
+
+  /** Nobody waits for an answer any more. */
+  letGo(): void {
+    for (const message of this.#byName.values()) {
+      for (const listening of message.listening.splice(0)) listening[Symbol.dispose]();
+      message.decline({ is: "refused", fault: nodeError("node.draining", "the node is closing") });
+      message.settle(CLOSED);
+    }
+  }
+
+  // RowEvents
+
+  stored(message: Message, stored: Stored): void {
+    const seq = message.row?.seq ?? 0;
+    if (!this.#bySeq.has(seq)) {
+      this.#bySeq.set(seq, message);
+      this.stats.accepted_total += 1;
+      message.accept(this.depth);
+      this.dispatch.admitted(message);
+    }
+    if (stored === "free") return this.#keepBody(message);
+    this.#releaseBody(message);
+    this.dispatch.leased(message);
+  }
+
+  gone(message: Message): void {
+    if (message.row !== undefined && !this.#bySeq.has(message.row.seq)) this.stats.accepted_total += 1;
+    message.accept(this.depth);
+    this.#drop(message);
+    this.stats.handled_total += 1;
+    if (message.ending !== undefined) message.settle(message.ending);
+    this.dispatch.forget(message);
+  }
+
+  refused(message: Message, refusal: Refusal): void {
+    if (refusal.why === "moved") return this.dispatch.conflict(message);
+    const verdict = refusal.why === "duplicate" ? this.#duplicate(message, refusal) : undefined;
+    if (verdict === undefined) {
+      this.parts.log?.write({
+        level: "error", target: "mailbox", msg: "a row was changed by somebody else", fields: { why: refusal.why },
+      });
+    }
+    this.#drop(message);
+    message.decline(verdict ?? { is: "refused", fault: nodeError("node.internal", "the mailbox could not take it") });
+    this.dispatch.forget(message);
+  }
+
+  lost(message: Message, fault: Fault): void {
+    this.#drop(message);
+    this.stats.refused_total += 1;
+    message.decline({ is: "refused", fault: storeFault(fault, this.limits.mailbox.storeBackoffMsMax) });
+    this.dispatch.forget(message);
+  }
+
+  #shut(): Fault | undefined {
+    if (this.intake === "open") return undefined;
+    if (this.intake === "draining") return nodeError("node.draining", "the node is closing");
+    return nodeError("node.connection_not_ready", "the node is starting", { retry_after_ms: 100 });
+  }
+
+  #noRoom(message: Message): Fault | undefined {
+    if (this.commits.paused) {
+      return nodeError("node.storage_full", "the store takes nothing at present", {
+        retry_after_ms: this.limits.mailbox.storeBackoffMsMax,
+      });
+    }
+    return this.room.refusal(message);
+  }
+
+  #refuse(fault: Fault): Promise<Admission> {
+    this.stats.refused_total += 1;
+    return Promise.resolve({ is: "refused", fault });
+  }
+
+  /** Whoever was answered before gets that answer, whatever has become of route and room. */
+  async #refuseUnlessAnswered(
+    { envelope, bytes, lane, kind }: Arrival, o: { sender: string; name: string; hash: string; fault: Fault },
+  ): Promise<Admission> {
+    const route = envelope.route_key;
+    const answered = await this.#answered(o.name, { sender: o.sender, route, request_id: envelope.request_id });
+    if (answered !== undefined) return this.#repeat(kind, answered, o.hash);
+    if (o.fault.code === "node.unknown_route") {
+      this.frames.buryUnknownRoute({ sender: o.sender, route, bytes, lane, kind, envelope, fault: o.fault });
+    }
+    return this.#refuse(o.fault);
+  }
+
+  /** The answer that is remembered under that name. */
+  async #answered(
+    name: string, request: { readonly sender: string; readonly route: string; readonly request_id: string },
+  ): Promise<Answer | undefined> {
+    if (this.seen.isNew(name, this.now())) return undefined;
+    const found: MailHead | Answer | undefined = await this.parts.store.find(this.parts.scope, request)
+      .catch(() => undefined);
+    return found !== undefined && "outcome" in found && found.forget_at_ms > this.now() ? found : undefined;
+  }
+
+  #join(known: Message, arrival: Arrival, hash: string): Promise<Admission> {
+    if (known.hash !== hash) {
+      if (arrival.kind === "call") return this.#refuse(reused(known.requestId));
+      this.stats.duplicates_total += 1;
+      return Promise.resolve({ is: "duplicate", settled: Promise.resolve(FINISHED) });
+    }
+    this.stats.duplicates_total += 1;
+    known.arrivals.push(arrival);
+    this.#listen(known, arrival);
+    return known.admission();
+  }
+
+  #repeat(kind: "call" | "tell", answer: Answer, hash: string): Promise<Admission> {
+    if (answer.hash !== hash && kind === "call") return this.#refuse(reused(answer.request_id));
+    this.stats.duplicates_total += 1;
+    return Promise.resolve({ is: "duplicate", settled: Promise.resolve(fromStored(answer)) });
+  }
+
+  #take(message: Message, arrival: Arrival): Promise<Admission> {
+    const isNew = this.seen.isNew(message.name, this.now());
+    const { volatile, redeliver } = message.policy;
+    if (volatile || arrival.in_process && message.kind === "call") {
+      return isNew || volatile ? this.#run(message, arrival) : this.#runUnlessAnswered(message, arrival);
+    }
+    this.#enter(message);
+    this.#listen(message, arrival);
+    const admission = message.admission();
+    const row = new Row(this.rowParts(message), !isNew);
+    message.row = row;
+    // Where it must be stored before it starts it waits in its place: what comes later under its key stays behind.
+    const early = isNew && redeliver !== "never";
+    this.dispatch.enter(message, early ? 0 : Infinity);
+    if (message.phase === "waiting") row.free(undefined);
+    return admission;
+  }
+
+  /** Without a row: it ends with this process. */
+  #run(message: Message, arrival: Arrival): Promise<Admission> {
+    this.#enter(message);
+    this.#listen(message, arrival);
+    const admission = message.admission();
+    message.accept(this.depth);
+    this.dispatch.enter(message, 0);
+    return admission;
+  }
+
+  async #runUnlessAnswered(message: Message, arrival: Arrival): Promise<Admission> {
+    const { name, sender, route, requestId: request_id } = message;
+    const answered = await this.#answered(name, { sender, route, request_id });
+    if (answered !== undefined) return this.#repeat(message.kind, answered, message.hash);
+    const known = this.#byName.get(name);
+    return known === undefined ? this.#run(message, arrival) : this.#join(known, arrival, message.hash);
+  }
+
+  #enter(message: Message): void {
+    this.#byName.set(message.name, message);
+    this.room.enter(message);
+  }
+
+  /** A call is given up when each of those who wait for it has gone. */
+  #listen(message: Message, { kind, signal }: Arrival): void {
+    if (kind !== "call" || signal === undefined) return;
+    message.listening.push(onAbort(signal, (reason) => {
+      if (message.arrivals.every((one) => one.signal?.aborted === true)) this.dispatch.cancel(message, reason);
+    }));
+  }
+
+  #drop(message: Message): void {
+    for (const listening of message.listening.splice(0)) listening[Symbol.dispose]();
+    if (!this.#byName.delete(message.name)) return;
+    if (message.row !== undefined) this.#bySeq.delete(message.row.seq);
+    this.#releaseBody(message);
+    this.room.leave(message);
+  }
+
+  #duplicate(message: Message, { hash, answer }: Refusal & { readonly why: "duplicate" }): Admission | undefined {
+    if (answer === null) return undefined;
+    this.stats.duplicates_total += 1;
+    if (hash !== message.hash && message.kind === "call") return { is: "refused", fault: reused(message.requestId) };
+    return { is: "duplicate", settled: Promise.resolve(fromStored(answer)) };
+  }
+
+  #finish(message: Message, ending: Ending, writes: HandlerContext["writes"]): void {
+    message.ending = ending.settled;
+    if (ending.burial !== undefined && message.body === undefined) {
+      // Its letter needs the bytes as they came.
+      void this.#load(message).then(() => this.#write(message, ending, writes), () => this.#write(message, ending, writes));
+    } else this.#write(message, ending, writes);
+  }
+
+  #write(message: Message, given: Ending, writes: HandlerContext["writes"]): void {
+    const ending = message.row === undefined ? this.#withoutRow(message, given, writes) : given;
+    const row = message.row ?? (needsCommit(ending, writes) ? new Row(this.rowParts(message), true) : undefined);
+    if (row === undefined) return this.gone(message);
+    message.row = row;
+    let counts = { letters: 0, sent: 0 };
+    row.finish({
+      checks: writes.some(({ write }) => write === "check"),
+      ops: () => {
+        const nowMs = this.now();
+        const ops = completionOps({ message, ending, writes, nowMs, ids: this.parts.ids, replyTtlMs: this.limits.mailbox.dedupTtlMs });
+        counts = { letters: 0, sent: 0 };
+        for (const { op } of ops) {
+          if (op === "bury") counts.letters += 1;
+          if (op === "send") counts.sent += 1;
+        }
+        if (ending.remember && message.policy.dedupTtlMs > this.windowMs) {
+          ops.push({ op: "put", space: MAILBOX_SPACE, key: WINDOW_KEY, value: String(message.policy.dedupTtlMs), if_version: null });
+        }
+        return ops;
+      },
+      done: () => this.#counted(message, ending, counts),
+    });
+  }
+
+  #counted(message: Message, ending: Ending, { letters, sent }: { letters: number; sent: number }): void {
+    if (letters > 0) {
+      this.stats.dead_letters_total += letters;
+      this.room.bury(letters, message.bytes);
+    }
+    if (message.letter !== undefined && ending.burial === undefined) this.room.bury(-1, -message.bytes);
+    if (ending.remember) {
+      const { dedupTtlMs } = message.policy;
+      const untilMs = this.now() + dedupTtlMs;
+      this.windowMs = Math.max(this.windowMs, dedupTtlMs);
+      this.seen.add(message.name, untilMs);
+      this.room.remember(1, ending.settled.is === "reply" ? ending.settled.payload.length : 0);
+      this.retention.note(untilMs);
+    }
+    if (sent > 0) this.parts.outboxChanged?.();
+  }
+
+  /** What is kept of a message that has no row (spec: node 4.7). */
+  #withoutRow(message: Message, ending: Ending, writes: HandlerContext["writes"]): Ending {
+    const { volatile } = message.policy;
+    const named = message.arrivals.some((arrival) => arrival.named !== false);
+    const { burial, ...rest } = ending;
+    return {
+      ...rest, remember: ending.remember && !volatile && (named || writes.length > 0),
+      ...burial === undefined || volatile ? {} : { burial },
+    };
+  }
+
+  /** Its body, from the disk when it is not here. */
+  async #load(message: Message): Promise<boolean> {
+    const row = message.row === undefined || message.body !== undefined ? undefined
+      : await this.parts.store.mail(this.parts.scope, message.row.seq);
+    message.body ??= row?.body;
+    if (message.body === undefined) return false;
+    if (message.envelope === undefined) {
+      const read = readEnvelope(message.body, Infinity);
+      if (!read.ok) throw nodeError("node.decode_failure", "the stored message cannot be read", { cause: read.fault });
+      message.envelope = read.value;
+    }
+    return true;
+  }
+
+  /** Some bodies of those that wait stay in memory, the others are on the disk. */
+  #keepBody(message: Message): void {
+    if (message.phase !== "waiting" || message.resident || message.body === undefined) return;
+    if (this.#bodies < this.limits.mailbox.bodiesMax) {
+      message.resident = true;
+      this.#bodies += 1;
+    } else if (message.row?.stored === "free") {
+      message.dropBody();
+    }
+  }
+
+  #releaseBody(message: Message): void {
+    if (!message.resident) return;
+    message.resident = false;
+    this.#bodies -= 1;
+  }
+
+  #leaseUntil({ limitAtMs, expiresAtMs }: Message): number {
+    const untilMs = Math.min(limitAtMs, expiresAtMs);
+    return untilMs === Infinity ? this.now() + this.limits.dispatch.tellHandlerMs : untilMs;
+  }
+
+  #fenced(): void {
+    this.intake = "draining";
+    this.dispatch.shut();
+    this.dispatch.stopAll(nodeError("node.unavailable", "another process has taken over this node"));
+    this.parts.fenced?.();
+  }
+}
+
+/** Of what goes back into the mailbox: the next process will handle it. */
+const CLOSED: Settled = { is: "error", error: toWireError(nodeError(
+  "node.unavailable", "the node closed before the message was handled", { uncertain: true },
+)) };
+
+function needsCommit(ending: Ending, writes: HandlerContext["writes"]): boolean {
+  return ending.remember || ending.burial !== undefined || ending.writes && writes.length > 0;
+}
+
+function reused(id: string): Fault {
+  return nodeError("node.request_id_reused", `the request id ${id} was used for another message`);
+}
+
+/** What a sender hears of a store that fails. */
+function storeFault(fault: Fault, retryAfterMs: number): Fault {
+  const wait = { retry_after_ms: fault.retry_after_ms ?? retryAfterMs, cause: fault };
+  if (fault.code === "state.full") return nodeError("node.storage_full", "the disk is full", wait);
+  return nodeError("node.unavailable", "the store takes nothing at present", {
+    ...wait, ...fault.uncertain === true ? { uncertain: true } : {},
+  });
+}

@@ -1,0 +1,223 @@
+/**
+ * The one way into the store: what waits when a commit ends is the next one (spec: node 4.4, 4.5).
+ *
+ * takes units of work; gives each its verdict; promises that a unit is done as a whole, that units are done in the
+ * order they were added, and that a store that fails is asked again with growing pauses; refuses nothing; never waits
+ * for a timer before a commit.
+ *
+ * A unit says what it writes at the moment it is sent, not when it was added: a message that was accepted and handled
+ * in the meantime is one write.
+ */
+import { isFault, stateBroken, type Clock, type Fault, type Refusal, type StateOp, type StateStore } from "@atoll-run/core";
+import type { LimitsOf } from "../limits.ts";
+import type { SteadyNow } from "./steady-clock.ts";
+
+export interface Unit {
+  /** What is to be written now; empty: nothing any more, it counts as done. */
+  prepare(): readonly StateOp[];
+  /** It may be refused, so that it must not share a batch. Asked after `prepare`. */
+  readonly alone: boolean;
+  /** Bytes, nearly. */
+  readonly bytes: number;
+  done(values: readonly number[]): void;
+  refused(refusal: Refusal): void;
+  /**
+   * Nothing was done (but see `fault.uncertain`). Add it again, or give it up. Without a fault another unit was at
+   * fault: add it again.
+   */
+  failed(fault: Fault | undefined): void;
+}
+
+export interface CommitsParts {
+  readonly store: StateStore;
+  readonly scope: string;
+  readonly clock: Clock;
+  readonly now: SteadyNow;
+  /** Another owner has taken the scope: nothing can be written any more. */
+  fenced(): void;
+  /** The first failure after a success, and what it was. */
+  failing(fault: Fault): void;
+}
+
+/** Sends on their way: while one is written the next one travels. */
+const SENDS_MAX = 2;
+
+interface Group {
+  readonly units: Unit[];
+  readonly ops: StateOp[];
+  /** For each unit the first of its ops, and how many. */
+  readonly spans: (readonly [from: number, count: number])[];
+}
+
+export interface CommitStats {
+  commits: number;
+  ops: number;
+  failures: number;
+}
+
+export class Commits {
+  readonly #parts: CommitsParts;
+  readonly #limits: LimitsOf<"mailbox">;
+  readonly stats: CommitStats = { commits: 0, ops: 0, failures: 0 };
+  #epoch: number | null = null;
+  #waiting: Unit[] = [];
+  #sends = 0;
+  #armed = false;
+  #pause: Disposable | undefined;
+  #failures = 0;
+  #failingSinceMs: number | undefined;
+  #idle: (() => void)[] = [];
+  #ended = false;
+
+  constructor(parts: CommitsParts, limits: LimitsOf<"mailbox">) {
+    this.#parts = parts;
+    this.#limits = limits;
+  }
+
+  set epoch(epoch: number) {
+    this.#epoch = epoch;
+  }
+
+  add(unit: Unit): void {
+    this.#waiting.push(unit);
+    this.#arm();
+  }
+
+  /** Milliseconds for which the store has failed, 0 when the last commit was done. */
+  get failingMs(): number {
+    return this.#failingSinceMs === undefined ? 0 : Math.max(1, this.#parts.clock.monotonic() - this.#failingSinceMs);
+  }
+
+  /** It is waiting for the store to come back. */
+  get paused(): boolean {
+    return this.#pause !== undefined;
+  }
+
+  /** Resolves when nothing waits and nothing is on its way. */
+  settled(): Promise<void> {
+    if (this.#waiting.length === 0 && this.#sends === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Lets go: what waits is never written. */
+  end(): void {
+    this.#ended = true;
+    this.#pause?.[Symbol.dispose]();
+    this.#pause = undefined;
+    this.#waiting = [];
+    this.#tellIdle();
+  }
+
+  #arm(): void {
+    if (this.#armed || this.#sends >= SENDS_MAX || this.#pause !== undefined || this.#ended) return;
+    this.#armed = true;
+    // After the turn: what came with the same packet travels together, and handlers that are quick are done by then.
+    setImmediate(() => this.#send());
+  }
+
+  #send(): void {
+    this.#armed = false;
+    if (this.#ended || this.#pause !== undefined) return;
+    const { groups, unneeded } = this.#take();
+    for (const unit of unneeded) unit.done([]);
+    if (groups.length === 0) return this.#tellIdle();
+    this.#sends += 1;
+    void this.#commit(groups);
+  }
+
+  #take(): { groups: Group[]; unneeded: Unit[] } {
+    const groups: Group[] = [];
+    const unneeded: Unit[] = [];
+    let open: Group | undefined;
+    let [taken, ops, bytes] = [0, 0, 0];
+    for (const unit of this.#waiting) {
+      if (ops >= this.#limits.commitOps || bytes >= this.#limits.commitBytes) break;
+      taken += 1;
+      const own = unit.prepare();
+      if (own.length === 0) {
+        unneeded.push(unit);
+        continue;
+      }
+      ops += own.length;
+      bytes += unit.bytes;
+      if (open === undefined || unit.alone || open.ops.length + own.length > this.#limits.commitOps) {
+        open = { units: [], ops: [], spans: [] };
+        groups.push(open);
+      }
+      open.units.push(unit);
+      open.spans.push([open.ops.length, own.length]);
+      open.ops.push(...own);
+      if (unit.alone) open = undefined;
+    }
+    this.#waiting = taken === this.#waiting.length ? [] : this.#waiting.slice(taken);
+    return { groups, unneeded };
+  }
+
+  /** Ends only when each unit has been told; never throws. */
+  async #commit(groups: readonly Group[]): Promise<void> {
+    const { store, scope, now } = this.#parts;
+    const at_ms = now();
+    await Promise.all(groups.map(async (group) => {
+      try {
+        const commit = await store.commit({ scope, epoch: this.#epoch, at_ms, ops: group.ops });
+        if (this.#ended) return;
+        this.#recovered();
+        this.stats.commits += 1;
+        this.stats.ops += group.ops.length;
+        if (commit.ok) this.#done(group, commit.values);
+        else this.#refused(group, commit.refusal, commit.at);
+      } catch (error) {
+        if (!this.#ended) this.#failed(group, isFault(error) ? error : stateBroken(scope, String(error)));
+      }
+    }));
+    this.#sends -= 1;
+    if (this.#waiting.length > 0) this.#arm();
+    else this.#tellIdle();
+  }
+
+  #done({ units, spans }: Group, values: readonly number[]): void {
+    for (const [i, unit] of units.entries()) {
+      const [from, count] = spans[i] ?? [0, 0];
+      unit.done(values.slice(from, from + count));
+    }
+  }
+
+  #refused({ units, spans }: Group, refusal: Refusal, at: number): void {
+    if (refusal.why === "stale_epoch") {
+      this.end();
+      return this.#parts.fenced();
+    }
+    const guilty = spans.findIndex(([from, count]) => at >= from && at < from + count);
+    for (const [i, unit] of units.entries()) {
+      if (i === guilty) unit.refused(refusal);
+      // Nothing of the batch was done: the others ask again.
+      else unit.failed(undefined);
+    }
+  }
+
+  #failed({ units }: Group, fault: Fault): void {
+    this.stats.failures += 1;
+    const first = this.#failingSinceMs === undefined;
+    this.#failingSinceMs ??= this.#parts.clock.monotonic();
+    if (this.#pause === undefined) {
+      const { storeBackoffMs, storeBackoffMsMax } = this.#limits;
+      const ms = Math.min(storeBackoffMsMax, storeBackoffMs * 2 ** Math.min(this.#failures++, 16));
+      this.#pause = this.#parts.clock.after(ms, () => {
+        this.#pause = undefined;
+        if (this.#waiting.length > 0) this.#arm();
+      });
+    }
+    for (const unit of units) unit.failed(fault);
+    if (first) this.#parts.failing(fault);
+  }
+
+  #recovered(): void {
+    this.#failures = 0;
+    this.#failingSinceMs = undefined;
+  }
+
+  #tellIdle(): void {
+    if (!this.#ended && (this.#waiting.length > 0 || this.#sends > 0)) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,68 @@
+/** What an arrival is, or why it is refused (spec: node 4.8, 4.11, 2.8). Looks at nothing but what it is given. */
+import { createHash } from "node:crypto";
+import { isFault, nodeError, type Fault, type Workload } from "@atoll-run/core";
+import { requestProblem, type Envelope } from "@atoll-run/core/internal";
+import { NODE_LIMITS } from "../limits.ts";
+import type { Arrival } from "./inbox.ts";
+import { Message } from "./message.ts";
+import { keyOf, policyOf, type ConfiguredPolicies } from "./policy.ts";
+
+/** What can be said of it before its route is looked at. */
+export function envelopeFault({ kind, envelope }: Arrival): Fault | undefined {
+  const problem = kind === "call" ? requestProblem(envelope) : undefined;
+  if (problem !== undefined) return nodeError("node.invalid_argument", problem);
+  if (kind === "call" && envelope.remaining_ms === 0) return nodeError("node.timed_out", "the deadline is over");
+  const { chainDepthMax } = NODE_LIMITS.dispatch;
+  if ((envelope.depth ?? 0) <= chainDepthMax) return undefined;
+  return nodeError("node.invalid_argument", `more than ${chainDepthMax} messages follow from one another`);
+}
+
+/** Tells a duplicate from another message under the same name. */
+export function hashOf({ route_key, payload }: Envelope): string {
+  const hash = createHash("sha256").update(route_key);
+  return (payload === undefined ? hash : hash.update(payload)).digest("hex");
+}
+
+export interface Reading {
+  readonly arrival: Arrival;
+  /** Text. */
+  readonly sender: string;
+  readonly workload: Workload;
+  readonly policies: ConfiguredPolicies | undefined;
+  readonly hash: string;
+  readonly order: number;
+  readonly nowMs: number;
+}
+
+/** The message; or `node.unknown_route`, `node.invalid_argument`. */
+export function readArrival({ arrival, sender, workload, policies, hash, order, nowMs }: Reading): Message | Fault {
+  const { kind, envelope, sender: principal, lane, bytes } = arrival;
+  const route = envelope.route_key;
+  const info = workload.route(route, kind);
+  if (info === undefined) return unknownRoute(route);
+  const policy = policyOf(kind, route, info.policy, policies);
+  try {
+    const key = keyOf({ kind, policy, info, envelope, principal, sender });
+    const message = new Message({
+      order, kind, principal, sender, route, requestId: envelope.request_id, hash, high: lane === "rpc_signal", key, policy,
+      bytes: bytes.length, acceptedAtMs: nowMs, expiresAtMs: nowMs + budgetMs(kind, envelope, policy.ttlMs), lane,
+      letter: undefined,
+    });
+    message.body = bytes;
+    message.envelope = envelope;
+    message.arrivals.push(arrival);
+    return message;
+  } catch (error) {
+    if (isFault(error)) return error;
+    throw error;
+  }
+}
+
+export function unknownRoute(route: string): Fault {
+  return nodeError("node.unknown_route", `there is no route ${route}`);
+}
+
+/** A call ends with its caller's budget; a tell waits for ever unless somebody says otherwise. */
+function budgetMs(kind: "call" | "tell", { remaining_ms, timeout_ms }: Envelope, ttlMs: number): number {
+  return kind === "call" ? remaining_ms ?? timeout_ms : remaining_ms ?? ttlMs;
+}

@@ -1,0 +1,76 @@
+/** How messages of a route are handled: what the workload says, overlaid by what is configured, else the defaults. */
+import { createHash } from "node:crypto";
+import { nodeError, type Principal, type RouteInfo, type RoutePolicy } from "@atoll-run/core";
+import type { Envelope } from "@atoll-run/core/internal";
+import { NODE_LIMITS } from "../limits.ts";
+
+/** Complete. */
+export type Policy = Required<RoutePolicy>;
+
+/** By route; `*` stands for all others. */
+export type ConfiguredPolicies = Readonly<Record<string, RoutePolicy>>;
+
+const { mailbox: MAILBOX, dispatch: DISPATCH } = NODE_LIMITS;
+
+const DEFAULTS: Policy = {
+  order: "key", attempts: DISPATCH.tellAttempts, backoffMs: DISPATCH.backoffMs, handlerLimitMs: DISPATCH.tellHandlerMs,
+  ttlMs: Infinity, volatile: false, redeliver: "always", idempotent: false, dedupTtlMs: MAILBOX.dedupTtlMs, senderKeys: false,
+};
+
+/** A call has one attempt, and its deadline for a limit. */
+const CALL: Policy = { ...DEFAULTS, attempts: DISPATCH.callAttempts, handlerLimitMs: Infinity };
+
+export function policyOf(
+  kind: "call" | "tell", route: string, declared: RoutePolicy, configured: ConfiguredPolicies | undefined,
+): Policy {
+  const policy = {
+    ...kind === "call" ? CALL : DEFAULTS, ...declared,
+    ...configured?.["*"], ...Object.hasOwn(configured ?? {}, route) ? configured?.[route] : undefined,
+  };
+  policy.dedupTtlMs = Math.min(policy.dedupTtlMs, MAILBOX.dedupTtlMsMax);
+  return policy;
+}
+
+export interface KeyOf {
+  readonly kind: "call" | "tell";
+  readonly policy: Policy;
+  readonly info: RouteInfo;
+  readonly envelope: Envelope;
+  readonly principal: Principal;
+  /** Text. */
+  readonly sender: string;
+}
+
+/** Longer ones are stored as their hash. */
+const STORED_MAX = 1_024;
+
+/**
+ * The order key of a message (spec: node 4.11), its kind in front. Throws `node.invalid_argument` when the function of
+ * the route throws or the key is too long.
+ */
+export function keyOf({ kind, policy, info, envelope, principal, sender }: KeyOf): string | null {
+  if (policy.order === "node") return "n";
+  if (info.key !== undefined) {
+    const key = fromRoute(info, envelope, principal);
+    return key === null ? null : stored("k", key);
+  }
+  if (policy.senderKeys && envelope.order_key !== undefined) return stored("o", envelope.order_key);
+  return kind === "tell" ? stored("s", sender) : null;
+}
+
+function fromRoute(info: RouteInfo, { payload, route_key }: Envelope, principal: Principal): string | null {
+  try {
+    return info.key?.(payload ?? new Uint8Array(0), principal) ?? null;
+  } catch (cause) {
+    throw nodeError("node.invalid_argument", `the order key of ${route_key} cannot be computed`, { cause });
+  }
+}
+
+function stored(kind: string, key: string): string {
+  if (key.length <= STORED_MAX) return `${kind}:${key}`;
+  const bytes = Buffer.byteLength(key);
+  if (bytes > MAILBOX.keyBytesMax) {
+    throw nodeError("node.invalid_argument", `the order key has ${bytes} bytes, more than ${MAILBOX.keyBytesMax}`);
+  }
+  return `${kind}#${createHash("sha256").update(key).digest("hex")}`;
+}
