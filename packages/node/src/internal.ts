@@ -31,3 +31,8 @@ export type {
 export { createInbox, type Drained, type InboxLife } from "./dispatch/create-inbox.ts";
 export type { InboxLimitsSet, InboxParts } from "./dispatch/parts.ts";
 export { createProcessRoom, type ProcessRoom } from "./mailbox/room.ts";
+export type { Grant } from "./identity/grant.ts";
+export type { RealmAnswer, RealmAsk, RealmDoor, SignalingDial, SignalingHear, SignalingPipe } from "./identity/realm-door.ts";
+export { createRegistration, type Registrant, type Registration, type Vouch } from "./identity/registration.ts";
+export { createSessionKeeper, type SessionKeeper, type SessionKeeperOptions } from "./identity/session-keeper.ts";
+export { createSessionStore, IDENTITY_SPACE, type SessionStore } from "./identity/session-store.ts";
