@@ -18,6 +18,8 @@ const MANY_DOORS: Readonly<Record<string, string>> = {
 const SECOND_DOORS: Readonly<Record<string, string>> = {
   // A client is a bridge of the block, a server is a command of the program: neither loads the other's half.
   "@modelcontextprotocol/sdk": "packages/atoll/src/mcp/sdk-server.ts",
+  // A realm takes upgrades of signaling, a node dials and takes those of its peers: neither imports the other.
+  "ws": "packages/realm/src/http/web-socket.ts",
 };
 
 export function checkDependencies(tree: Tree): readonly Finding[] {

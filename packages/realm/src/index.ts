@@ -1,1 +1,12 @@
-export {};
+export * from "./realm.ts";
+export type { RealmConfig, RealmParts } from "./assemble.ts";
+export type { BearerRule, UpgradeAsk } from "./signaling/handshakes.ts";
+export type { Upgrade } from "./signaling/signaling.ts";
+export type { SignalingOut } from "./signaling/connection.ts";
+export type { SignalingIn } from "./signaling/session.ts";
+export type { HttpAnswer, HttpAsk } from "./http/message.ts";
+export type { Bind } from "./http/server.ts";
+export { IN_PROCESS, type Origin } from "./rate/limiter.ts";
+export { REALM_LIMITS, type RealmLimits } from "./limits.ts";
+export type { RealmStats } from "./stats.ts";
+export * from "./errors.ts";
