@@ -28,7 +28,10 @@ const { writesMax } = NODE_LIMITS.dispatch;
 export class HandlerContext implements DispatchContext {
   readonly #parts: ContextParts;
   readonly #message: Message;
-  readonly #abort = new AbortController();
+  /** Made when somebody looks: most handlers are done before. */
+  #abort: AbortController | undefined;
+  #stopped = false;
+  #reason: unknown;
   readonly deadlineAtMs: number;
   #speaker: Speaker | undefined;
   #ended = false;
@@ -45,6 +48,10 @@ export class HandlerContext implements DispatchContext {
   }
 
   get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#stopped) this.#abort.abort(this.#reason);
+    }
     return this.#abort.signal;
   }
 
@@ -58,7 +65,10 @@ export class HandlerContext implements DispatchContext {
 
   /** Tells the handler to stop; what it still gives is dropped by whoever stopped it. */
   stop(reason: unknown): void {
-    this.#abort.abort(reason);
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#reason = reason;
+    this.#abort?.abort(reason);
   }
 
   /** Nothing can be recorded any more. */
@@ -67,7 +77,7 @@ export class HandlerContext implements DispatchContext {
   }
 
   record(writes: readonly Write[]): void {
-    if (this.#ended || this.signal.aborted) {
+    if (this.#ended || this.#stopped) {
       throw nodeError("node.wrong_state", "the message is finished: nothing can be recorded any more");
     }
     if (this.writes.length + writes.length > writesMax) {

@@ -1,5 +1,5 @@
 /** What an arrival is, or why it is refused (spec: node 4.8, 4.11, 2.8). Looks at nothing but what it is given. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { isFault, nodeError, type Fault, type Workload } from "@atoll-run/core";
 import { requestProblem, type Envelope } from "@atoll-run/core/internal";
 import { NODE_LIMITS } from "../limits.ts";
@@ -17,10 +17,9 @@ export function envelopeFault({ kind, envelope }: Arrival): Fault | undefined {
   return nodeError("node.invalid_argument", `more than ${chainDepthMax} messages follow from one another`);
 }
 
-/** Tells a duplicate from another message under the same name. */
-export function hashOf({ route_key, payload }: Envelope): string {
-  const hash = createHash("sha256").update(route_key);
-  return (payload === undefined ? hash : hash.update(payload)).digest("hex");
+/** Tells a duplicate from another message under the same name, which has the route in it. */
+export function hashOf({ payload }: Envelope): string {
+  return hash("sha256", payload ?? "", "hex");
 }
 
 export interface Reading {
