@@ -1,5 +1,5 @@
 /** Mailbox and dispatch of a node with their life (spec: node 3.1 steps 2, 4 and 12, 3.3 steps 2, 4 and 5). */
-import { nodeError, withDeadline } from "@atoll-run/core";
+import { must, nodeError, withDeadline } from "@atoll-run/core";
 import type { Inbox } from "../mailbox/inbox.ts";
 import { NodeInbox, type InboxStats } from "./node-inbox.ts";
 import { inboxLimits, type InboxLimitsSet, type InboxParts } from "./parts.ts";
@@ -24,6 +24,8 @@ export interface InboxLife extends Inbox {
   drain(o: { readonly deadlineMs: number }): Promise<Drained>;
   /** Lets go of timers; what is not stored by then is not stored. Not before `drain`. */
   close(): Promise<void>;
+  /** As `attach` gave it; for others who write under the same scope. Throws before {@link recover}. */
+  readonly epoch: number;
   /** Frees what is parked under that name; gives how many. */
   wake(name: string): number;
   /** While the workload is being rebuilt. */
@@ -43,6 +45,9 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
   return {
     get depth() {
       return inbox.depth;
+    },
+    get epoch() {
+      return must(commits.epoch, "an inbox is recovered before others write");
     },
     get ready() {
       return commits.failingMs < inbox.limits.mailbox.storeDownMs;

@@ -219,7 +219,7 @@ export class Dispatch {
     let outcome: Outcome;
     try {
       if (mustBeLeased(message)) await this.#lease(message);
-      if (message.body === undefined && !await this.#parts.load(message)) throw nodeError("node.internal", "the row is gone");
+      if (message.envelope === undefined && !await this.#parts.load(message)) throw nodeError("node.internal", "the row is gone");
       // It may have ended while it waited for the store.
       outcome = message.phase === "running" && !this.#gone(message, context)
         ? await this.#parts.workload().dispatch(toWorkload(message), context) : { is: "again", after_ms: 0 };

@@ -11,7 +11,7 @@ import { FINISHED, fromStored } from "../mailbox/answers.ts";
 import { Commits } from "../mailbox/commits.ts";
 import { Frames, type Unreadable } from "../mailbox/frames.ts";
 import type { Admission, Arrival, Inbox, Settled } from "../mailbox/inbox.ts";
-import { envelopeFault, hashOf, readArrival } from "../mailbox/intake.ts";
+import { envelopeFault, hashOf, isNamed, readArrival } from "../mailbox/intake.ts";
 import { nameOf, senderOf, type Message, type Stored } from "../mailbox/message.ts";
 import { Retention } from "../mailbox/retention.ts";
 import { createProcessRoom, Room } from "../mailbox/room.ts";
@@ -325,7 +325,7 @@ export class NodeInbox implements Inbox, RowEvents {
 
   #finish(message: Message, ending: Ending, writes: HandlerContext["writes"]): void {
     message.ending = ending.settled;
-    if (ending.burial !== undefined && message.body === undefined) {
+    if (ending.burial !== undefined && message.body === undefined && !message.policy.volatile) {
       // Its letter needs the bytes as they came.
       void this.#load(message).then(() => this.#write(message, ending, writes), () => this.#write(message, ending, writes));
     } else this.#write(message, ending, writes);
@@ -376,7 +376,7 @@ export class NodeInbox implements Inbox, RowEvents {
   /** What is kept of a message that has no row (spec: node 4.7). */
   #withoutRow(message: Message, ending: Ending, writes: HandlerContext["writes"]): Ending {
     const { volatile } = message.policy;
-    const named = message.arrivals.some((arrival) => arrival.named !== false);
+    const named = message.arrivals.some(isNamed);
     const { burial, ...rest } = ending;
     return {
       ...rest, remember: ending.remember && !volatile && (named || writes.length > 0),
@@ -388,7 +388,7 @@ export class NodeInbox implements Inbox, RowEvents {
   async #load(message: Message): Promise<boolean> {
     const row = message.row === undefined || message.body !== undefined ? undefined
       : await this.parts.store.mail(this.parts.scope, message.row.seq);
-    message.body ??= row?.body;
+    message.body ??= row?.body ?? message.arrivals[0]?.bytes;
     if (message.body === undefined) return false;
     if (message.envelope === undefined) {
       const read = readEnvelope(message.body, Infinity);

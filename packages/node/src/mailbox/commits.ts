@@ -59,7 +59,8 @@ export class Commits {
   readonly #parts: CommitsParts;
   readonly #limits: LimitsOf<"mailbox">;
   readonly stats: CommitStats = { commits: 0, ops: 0, failures: 0 };
-  #epoch: number | null = null;
+  /** Null: not attached. */
+  epoch: number | null = null;
   #waiting: Unit[] = [];
   #sends = 0;
   #armed = false;
@@ -72,10 +73,6 @@ export class Commits {
   constructor(parts: CommitsParts, limits: LimitsOf<"mailbox">) {
     this.#parts = parts;
     this.#limits = limits;
-  }
-
-  set epoch(epoch: number) {
-    this.#epoch = epoch;
   }
 
   add(unit: Unit): void {
@@ -159,7 +156,7 @@ export class Commits {
     const at_ms = now();
     await Promise.all(groups.map(async (group) => {
       try {
-        const commit = await store.commit({ scope, epoch: this.#epoch, at_ms, ops: group.ops });
+        const commit = await store.commit({ scope, epoch: this.epoch, at_ms, ops: group.ops });
         if (this.#ended) return;
         this.#recovered();
         this.stats.commits += 1;

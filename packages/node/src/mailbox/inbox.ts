@@ -17,7 +17,10 @@ export interface Arrival {
   readonly lane: Lane;
   /** Both ends die together: calls get no row (spec: node 4.7). */
   readonly in_process: boolean;
-  /** False: its request id was made for this one request, so that nobody asks for it again. Absent = true. */
+  /**
+   * Whether the caller has chosen the request id, so that it may ask again under it. Absent: a UUID of version 7 that
+   * comes from this process was made for this one request, any other id was chosen.
+   */
   readonly named?: boolean;
   /** Whether a reply could leave now on the way it came. Without one it goes into the outbox. */
   reachable(): boolean;

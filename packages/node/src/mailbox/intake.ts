@@ -22,6 +22,9 @@ export function hashOf({ payload }: Envelope): string {
   return hash("sha256", payload ?? "", "hex");
 }
 
+/** What an envelope has beside its payload, nearly. */
+const HEAD_BYTES = 256;
+
 export interface Reading {
   readonly arrival: Arrival;
   /** Text. */
@@ -35,19 +38,22 @@ export interface Reading {
 
 /** The message; or `node.unknown_route`, `node.invalid_argument`. */
 export function readArrival({ arrival, sender, workload, policies, hash, order, nowMs }: Reading): Message | Fault {
-  const { kind, envelope, sender: principal, lane, bytes } = arrival;
+  const { kind, envelope, sender: principal, lane } = arrival;
   const route = envelope.route_key;
   const info = workload.route(route, kind);
   if (info === undefined) return unknownRoute(route);
   const policy = policyOf(kind, route, info.policy, policies);
   try {
     const key = keyOf({ kind, policy, info, envelope, principal, sender });
+    const rowless = policy.volatile || arrival.in_process && kind === "call";
+    // Without a row its bytes are seldom needed, and making them is work.
+    const body = rowless ? undefined : arrival.bytes;
     const message = new Message({
       order, kind, principal, sender, route, requestId: envelope.request_id, hash, high: lane === "rpc_signal", key, policy,
-      bytes: bytes.length, acceptedAtMs: nowMs, expiresAtMs: nowMs + budgetMs(kind, envelope, policy.ttlMs), lane,
+      bytes: body?.length ?? (envelope.payload?.length ?? 0) + HEAD_BYTES, acceptedAtMs: nowMs, expiresAtMs: nowMs + budgetMs(kind, envelope, policy.ttlMs), lane,
       letter: undefined,
     });
-    message.body = bytes;
+    message.body = body;
     message.envelope = envelope;
     message.arrivals.push(arrival);
     return message;
@@ -59,6 +65,13 @@ export function readArrival({ arrival, sender, workload, policies, hash, order, 
 
 export function unknownRoute(route: string): Fault {
   return nodeError("node.unknown_route", `there is no route ${route}`);
+}
+
+const UUID7 = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/;
+
+/** Whether somebody may ask again under its id (spec: node 4.7); where nobody says, ids of our own make are known by form. */
+export function isNamed({ named, in_process, envelope }: Arrival): boolean {
+  return named ?? !(in_process && UUID7.test(envelope.request_id));
 }
 
 /** A call ends with its caller's budget; a tell waits for ever unless somebody says otherwise. */
