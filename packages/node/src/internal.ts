@@ -36,3 +36,9 @@ export type { RealmAnswer, RealmAsk, RealmDoor, SignalingDial, SignalingHear, Si
 export { createRegistration, type Registrant, type Registration, type Vouch } from "./identity/registration.ts";
 export { createSessionKeeper, type SessionKeeper, type SessionKeeperOptions } from "./identity/session-keeper.ts";
 export { createSessionStore, IDENTITY_SPACE, type SessionStore } from "./identity/session-store.ts";
+export {
+  openWebSocketWire, type WebSocketOptions, type WebSocketParts, type WebSocketStats, type WebSocketWire,
+} from "./wire/websocket/websocket-wire.ts";
+export type { ListenOptions } from "./wire/websocket/listener.ts";
+export type { PlainRule } from "./wire/websocket/places.ts";
+export { Greetings, type BearerRule, type GreetingParts } from "./identity/hello.ts";

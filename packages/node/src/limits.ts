@@ -115,6 +115,27 @@ export const NODE_LIMITS = {
     /** Bytes that wait in one link: above it senders wait, below the low mark they go on. */
     bufferedBytesHigh: MIB,
     bufferedBytesLow: 256 * KIB,
+    /** Connections of a node, those that are not proved yet included: a descriptor and some 20 KiB each. */
+    connectionsMax: 10_000,
+    /** New ones in a second: each costs two signatures. Beyond it whoever knocks is asked to come again. */
+    connectionsPerSecond: 100,
+    connectionsBurst: 100,
+    /** Upgrade, hello and proof together. */
+    handshakeMsMax: 5_000,
+    /** All that a connection may send before it is proved; a hello, a credential and a proof need a tenth. */
+    handshakeBytesMax: 32 * KIB,
+    /** Messages that one peer may send in a second, and at once; beyond it nothing is read for a while. */
+    peerMessagesPerSecond: 1_000,
+    peerMessagesBurst: 2_000,
+    /** A connection that was silent so long is asked whether it lives, and ended when it says nothing. */
+    pingMs: 15_000,
+    deadMs: 45_000,
+    /** How long the other end may take to say goodbye. */
+    closeMsMax: 2_000,
+    /** Pieces of one message: more are not a message but an attack. */
+    fragmentsMax: 16_384,
+    /** When to come again, told to whoever is refused because of load, or before the node is open. */
+    retryAfterMs: 1_000,
   },
   transport: {
     /** Links to one peer; the oldest gives way. A second one is there while both dial, or one dies unseen. */

@@ -1,0 +1,221 @@
+/**
+ * A connection to a proved peer (spec: node 6.2 to 6.6; wire 5).
+ * takes bodies; gives one binary message for each, and hears the same; promises order and one end; refuses what is no
+ * frame; reads nothing for a while from who sends too fast; never looks into a body.
+ *
+ * There may be ten thousand that do nothing: no timer, no queue and no closure here lives longer than it is needed.
+ */
+import type { Socket as RawSocket } from "node:net";
+import { type Clock, type Lane, type Link, type LinkEnd, type LinkPeer, type Receive } from "@atoll-run/core";
+import { cutText, readFrame, writeFrame } from "@atoll-run/core/internal";
+import type { TokenBucket } from "../token-bucket.ts";
+import { isBroken } from "./refusal.ts";
+import type { RawData, Socket } from "./ws.ts";
+
+export interface WebSocketLinkParts {
+  readonly clock: Clock;
+  readonly socket: Socket;
+  /** The stream below it. */
+  readonly raw: RawSocket;
+  readonly peer: LinkPeer;
+  readonly inbound: boolean;
+  readonly remote_address: string | undefined;
+  readonly opening: Uint8Array | undefined;
+  /** Shared by all links of the peer. */
+  readonly rate: TokenBucket;
+  readonly bounds: LinkBounds;
+}
+
+export interface LinkBounds {
+  readonly messageBytesMax: number;
+  readonly highBytes: number;
+  readonly lowBytes: number;
+}
+
+/** A body that is so much smaller than what it came in is copied, so that it does not keep the rest alive. */
+const VIEW_SHARE = 4;
+const REASON_BYTES_MAX = 123;
+const BINARY = { binary: true } as const;
+
+export class WebSocketLink implements Link {
+  readonly wire = "websocket";
+  readonly peer: LinkPeer;
+  readonly inbound: boolean;
+  declare readonly remote_address?: string;
+  declare readonly opening?: Uint8Array;
+  readonly ended: Promise<LinkEnd>;
+  /** Resolves when the socket is closed. */
+  readonly gone: Promise<void>;
+  /** Monotonic: when anything came in, when it was last asked. */
+  heardAtMs: number;
+  askedAtMs = 0;
+  readonly #clock: Clock;
+  readonly #socket: Socket;
+  readonly #raw: RawSocket;
+  readonly #rate: TokenBucket;
+  readonly #bounds: LinkBounds;
+  readonly #end: (end: LinkEnd) => void;
+  #receive: Receive = () => undefined;
+  #over = false;
+  #corked = false;
+  #high = false;
+  #room: PromiseWithResolvers<void> | undefined;
+  #probes: Set<() => void> | undefined;
+  #resting: Disposable | undefined;
+
+  constructor(parts: WebSocketLinkParts) {
+    this.peer = parts.peer;
+    this.inbound = parts.inbound;
+    if (parts.remote_address !== undefined) this.remote_address = parts.remote_address;
+    if (parts.opening !== undefined) this.opening = parts.opening;
+    this.#clock = parts.clock;
+    this.#socket = parts.socket;
+    this.#raw = parts.raw;
+    this.#rate = parts.rate;
+    this.#bounds = parts.bounds;
+    this.heardAtMs = parts.clock.monotonic();
+    const ended = Promise.withResolvers<LinkEnd>();
+    this.ended = ended.promise;
+    this.#end = ended.resolve;
+    const gone = Promise.withResolvers<void>();
+    this.gone = gone.promise;
+    this.#socket.on("close", (code, reason) => {
+      this.#finish({ code: code === 1005 ? 1000 : code, reason: reason.toString(), broken: isBroken(code) });
+      gone.resolve();
+    });
+  }
+
+  /** From now on bodies are heard; before it the socket must be paused. `early`: messages that came before. */
+  start(receive: Receive, early: readonly Uint8Array[] = []): void {
+    this.#receive = receive;
+    for (const message of early) this.#hear(message, true);
+    this.#socket.on("message", (data, isBinary) => this.#hear(data, isBinary));
+    this.#socket.on("ping", () => {
+      this.heardAtMs = this.#clock.monotonic();
+    });
+    this.#socket.on("pong", () => this.#answered());
+    this.#socket.resume();
+  }
+
+  get bufferedBytes(): number {
+    return this.#over ? 0 : this.#socket.bufferedAmount;
+  }
+
+  /** True while nothing is read because the peer sent too fast. */
+  get resting(): boolean {
+    return this.#resting !== undefined;
+  }
+
+  send(lane: Lane, body: Uint8Array): boolean {
+    if (this.#over || this.#socket.readyState !== this.#socket.OPEN) return false;
+    // All that is sent in one turn leaves with one call of the system.
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#raw.cork();
+      process.nextTick(() => this.#uncork());
+    }
+    const frame = writeFrame({ lane, body });
+    if (this.#socket.bufferedAmount + frame.length <= this.#bounds.lowBytes) {
+      this.#socket.send(frame, BINARY);
+      return true;
+    }
+    this.#socket.send(frame, BINARY, () => this.#written());
+    if (this.#socket.bufferedAmount > this.#bounds.highBytes) this.#high = true;
+    return true;
+  }
+
+  drained(): Promise<void> {
+    if (!this.#high || this.#over) return Promise.resolve();
+    this.#room ??= Promise.withResolvers<void>();
+    return this.#room.promise;
+  }
+
+  async probe(withinMs: number): Promise<boolean> {
+    if (this.#over) return false;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const alive = (): void => resolve(true);
+    this.#probes ??= new Set();
+    this.#probes.add(alive);
+    const timer = this.#clock.after(withinMs, () => resolve(false));
+    this.ping();
+    try {
+      return await Promise.race([promise, this.ended.then(() => false)]);
+    } finally {
+      timer[Symbol.dispose]();
+      this.#probes.delete(alive);
+    }
+  }
+
+  ping(): void {
+    if (this.#over || this.#socket.readyState !== this.#socket.OPEN) return;
+    this.askedAtMs = this.#clock.monotonic();
+    this.#socket.ping();
+  }
+
+  async close(code: number, reason: string): Promise<void> {
+    if (!this.#over) {
+      this.#finish({ code, reason, broken: isBroken(code) });
+      this.#socket.close(code, cutText(reason, REASON_BYTES_MAX));
+      // Nothing would be read of its goodbye.
+      this.#socket.resume();
+    }
+    await this.gone;
+  }
+
+  /** Ends it without a word. */
+  break(reason: string): void {
+    this.#finish({ code: 1006, reason, broken: true });
+    this.#socket.terminate();
+  }
+
+  #uncork(): void {
+    this.#corked = false;
+    this.#raw.uncork();
+  }
+
+  #written(): void {
+    if (!this.#high || this.#socket.bufferedAmount > this.#bounds.lowBytes) return;
+    this.#high = false;
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  #hear(data: RawData | Uint8Array, isBinary: boolean): void {
+    if (this.#over) return;
+    const now = this.#clock.monotonic();
+    this.heardAtMs = now;
+    if (!isBinary || !(data instanceof Uint8Array)) {
+      void this.close(4400, "text messages are not for nodes");
+      return;
+    }
+    const read = readFrame(data, this.#bounds.messageBytesMax);
+    if (!read.ok) {
+      void this.close(read.fault.code === "codec.too_large" ? 4413 : 4400, read.fault.message);
+      return;
+    }
+    if (!this.#rate.take(now) && this.#resting === undefined) this.#rest();
+    const { lane, body } = read.value;
+    this.#receive(lane, body.length * VIEW_SHARE < body.buffer.byteLength ? body.slice() : body);
+  }
+
+  #rest(): void {
+    this.#socket.pause();
+    this.#resting = this.#clock.after(this.#rate.debtMs(), () => {
+      this.#resting = undefined;
+      this.#socket.resume();
+    });
+  }
+
+  #answered(): void {
+    this.heardAtMs = this.#clock.monotonic();
+    for (const alive of this.#probes ?? []) alive();
+  }
+
+  #finish(end: LinkEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#resting?.[Symbol.dispose]();
+    this.#room?.resolve();
+    this.#end(end);
+  }
+}

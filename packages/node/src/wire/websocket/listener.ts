@@ -1,0 +1,168 @@
+/**
+ * Where others knock (spec: node 6.3, 6.4, 8.6; wire 6.5).
+ * takes connections; gives those whose owner is proved; promises that each is judged in its own task, within its time;
+ * refuses by status before the upgrade and by close code after it; never lets a stranger hold more than a few KiB.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo, Socket as RawSocket } from "node:net";
+import { isFault, nodeError, withDeadline, type Clock, type Fault } from "@atoll-run/core";
+import type { LimitsOf } from "../../limits.ts";
+import { accept, type AcceptParts, type Came, type Knock } from "./accept.ts";
+import { closeCode, refuse } from "./refusal.ts";
+import type { Standing } from "./standing.ts";
+import type { Socket } from "./ws.ts";
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 = any that is free. */
+  readonly port: number;
+  /** PEM. With it `wss`, at least TLS 1.2. */
+  readonly tls?: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array } | undefined;
+  /** What others are told to dial: a host, a host with its port, or a whole URL; default the bound place. */
+  readonly advertise?: string | undefined;
+  /** Values of `Origin` whose pages may use the in-band form; `*` = all. */
+  readonly origins?: readonly string[] | undefined;
+}
+
+export interface ListenerParts extends Omit<AcceptParts, "origins"> {
+  readonly clock: Clock;
+  readonly standing: Standing;
+  readonly came: (came: Came) => void;
+  readonly refused: (fault: Fault, remote: string | undefined) => void;
+}
+
+type Door = "closed" | "open" | "shut";
+
+export class Listener implements AsyncDisposable {
+  readonly address: string;
+  readonly #parts: ListenerParts;
+  readonly #o: ListenOptions;
+  readonly #limits: LimitsOf<"wire">;
+  readonly #server: Server;
+  readonly #raw = new Set<RawSocket>();
+  readonly #judged = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+  #door: Door = "closed";
+
+  private constructor(server: Server, parts: ListenerParts, o: { readonly listen: ListenOptions; readonly limits: LimitsOf<"wire"> }) {
+    this.#server = server;
+    this.#parts = parts;
+    this.#o = o.listen;
+    this.#limits = o.limits;
+    this.address = addressOf(o.listen, server.address() as AddressInfo);
+    server.on("connection", (socket: RawSocket) => this.#track(socket));
+    server.on("upgrade", (request, socket, head) => {
+      const judged = this.#judge({ request, socket, head }).finally(() => this.#judged.delete(judged));
+      this.#judged.add(judged);
+    });
+  }
+
+  /** Binds. Throws `node.bind_failed`. */
+  static async open(parts: ListenerParts, o: { readonly listen: ListenOptions; readonly limits: LimitsOf<"wire"> }): Promise<Listener> {
+    const { tls, host, port } = o.listen;
+    const bounds = {
+      headersTimeout: o.limits.handshakeMsMax, requestTimeout: o.limits.handshakeMsMax, connectionsCheckingInterval: 1_000,
+      keepAliveTimeout: 1, maxHeaderSize: 32_768,
+    };
+    const handshake = { minVersion: "TLSv1.2", handshakeTimeout: o.limits.handshakeMsMax } as const;
+    const answer = (_request: IncomingMessage, response: ServerResponse): void => {
+      response.writeHead(426, { "Connection": "close, Upgrade", "Upgrade": "websocket", "Content-Length": 0 }).end();
+    };
+    const toPem = (pem: string | Uint8Array): string | Buffer => typeof pem === "string" ? pem : Buffer.from(pem);
+    const server: Server = tls === undefined ? createServer(bounds, answer)
+      : createTlsServer({ ...bounds, ...handshake, cert: toPem(tls.cert), key: toPem(tls.key) }, answer);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    server.once("error", reject);
+    server.listen({ host, port }, resolve);
+    try {
+      await promise;
+    } catch (error) {
+      throw nodeError("node.bind_failed", `cannot listen on ${host}:${port}: ${(error as Error).message}`, { cause: error });
+    }
+    server.removeListener("error", reject);
+    // Descriptors may run out for a while: what knocks meanwhile is lost, the listener is not.
+    server.on("error", (error) => parts.refused(nodeError("node.unavailable", error.message, { cause: error }), undefined));
+    return new Listener(server, parts, o);
+  }
+
+  open(): void {
+    if (this.#door === "closed") this.#door = "open";
+  }
+
+  shut(): void {
+    this.#door = "shut";
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.shut();
+    const closed = Promise.withResolvers<void>();
+    this.#server.close(() => closed.resolve());
+    this.#closing.abort(nodeError("node.draining", "this node is closing"));
+    await Promise.all(this.#judged);
+    for (const socket of this.#raw) socket.destroy();
+    await closed.promise;
+  }
+
+  /** Connections that have not asked for anything yet hold nothing but a descriptor; those are bounded too. */
+  #track(socket: RawSocket): void {
+    if (this.#raw.size >= this.#limits.connectionsMax) {
+      socket.destroy();
+      return;
+    }
+    this.#raw.add(socket);
+    socket.once("close", () => this.#raw.delete(socket));
+  }
+
+  async #judge(knock: Knock): Promise<void> {
+    const raw = knock.socket as RawSocket;
+    const gone = new AbortController();
+    const left = (): void => gone.abort(nodeError("node.unavailable", "the other end has left"));
+    raw.on("error", left);
+    raw.on("close", left);
+    let socket: Socket | undefined;
+    using _attempt = this.#parts.standing.attempt();
+    const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
+    try {
+      this.#checkDoor();
+      const judge = (within: AbortSignal): Promise<Came> =>
+        accept({ ...this.#parts, origins: this.#o.origins ?? [] }, knock, { signal: within, upgraded: (one) => socket = one });
+      const came = await withDeadline(judge, { clock: this.#parts.clock, ms: this.#limits.handshakeMsMax, signal, what: "the handshake" });
+      if (came.socket.readyState !== came.socket.OPEN) throw nodeError("node.unavailable", "the other end has left");
+      this.#raw.delete(raw);
+      this.#parts.came(came);
+    } catch (error) {
+      const fault = toFault(error);
+      if (socket !== undefined) {
+        socket.close(closeCode(fault), fault.code);
+        socket.resume();
+      } else if (!raw.destroyed) refuse(raw, fault);
+      this.#parts.refused(fault, raw.remoteAddress);
+    } finally {
+      raw.removeListener("close", left);
+      if (socket !== undefined) raw.removeListener("error", left);
+    }
+  }
+
+  #checkDoor(): void {
+    const { standing } = this.#parts;
+    const after = { retry_after_ms: this.#limits.retryAfterMs };
+    if (this.#door === "shut") throw nodeError("node.draining", "this node is closing", after);
+    if (this.#door === "closed") throw nodeError("node.unavailable", "this node is not open yet", after);
+    if (!standing.arrive()) throw nodeError("node.overloaded", "too many new connections", after);
+    if (standing.full) throw nodeError("node.unavailable", "too many connections", after);
+  }
+}
+
+function toFault(error: unknown): Fault {
+  if (!isFault(error)) return nodeError("node.internal", "the handshake failed", { cause: error });
+  return error.code === "core.timed_out" ? nodeError("node.timed_out", "the handshake took too long") : error;
+}
+
+function addressOf({ host, tls, advertise }: ListenOptions, { port }: AddressInfo): string {
+  if (advertise?.includes("://")) return advertise;
+  const name = advertise ?? host;
+  const bare = name.includes(":") && !name.startsWith("[") && name.split(":").length > 2 ? `[${name}]` : name;
+  const place = /\]?:\d+$/.test(bare) && !bare.endsWith("]") ? bare : `${bare}:${port}`;
+  return `${tls === undefined ? "ws" : "wss"}://${place}/`;
+}

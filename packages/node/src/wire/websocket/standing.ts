@@ -1,0 +1,112 @@
+/**
+ * The connections of one wire (spec: node 6.3): who is counted, who is asked whether it lives, who may send how fast.
+ * takes links and attempts; gives room or none; promises to end what is silent too long; never ends what is heard.
+ */
+import { formatNodeId, type Clock, type NodeId } from "@atoll-run/core";
+import type { LimitsOf } from "../../limits.ts";
+import { TokenBucket } from "../token-bucket.ts";
+import type { WebSocketLink } from "./link.ts";
+
+type StandingLimits = Pick<
+  LimitsOf<"wire">,
+  "connectionsMax" | "connectionsPerSecond" | "connectionsBurst" | "peerMessagesPerSecond" | "peerMessagesBurst" | "pingMs" | "deadMs"
+>;
+
+interface PeerRate {
+  readonly bucket: TokenBucket;
+  links: number;
+}
+
+/** How finely silence is measured: a fifteenth of what is asked after. */
+const LOOKS = 15;
+
+export class Standing {
+  readonly #clock: Clock;
+  readonly #limits: StandingLimits;
+  readonly #links = new Set<WebSocketLink>();
+  readonly #rates = new Map<string, PeerRate>();
+  readonly #arrivals: TokenBucket;
+  #attempts = 0;
+  #timer: Disposable | undefined;
+
+  constructor(clock: Clock, limits: StandingLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#arrivals = new TokenBucket(limits.connectionsPerSecond, limits.connectionsBurst, clock.monotonic());
+  }
+
+  get links(): ReadonlySet<WebSocketLink> {
+    return this.#links;
+  }
+
+  /** Connections that are not proved yet. */
+  get attempts(): number {
+    return this.#attempts;
+  }
+
+  get full(): boolean {
+    return this.#links.size + this.#attempts >= this.#limits.connectionsMax;
+  }
+
+  /** Whether one more may knock now. */
+  arrive(): boolean {
+    return this.#arrivals.takeIfAny(this.#clock.monotonic());
+  }
+
+  /** Counts an attempt until disposed. */
+  attempt(): Disposable {
+    this.#attempts++;
+    let over = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (!over) this.#attempts--;
+        over = true;
+      },
+    };
+  }
+
+  /** The rate at which a peer may send, over all its links; give it back by adding a link. */
+  rateOf(id: NodeId): TokenBucket {
+    return this.#rateOf(formatNodeId(id)).bucket;
+  }
+
+  add(link: WebSocketLink): void {
+    const id = formatNodeId(link.peer.id);
+    this.#links.add(link);
+    this.#rateOf(id).links++;
+    this.#timer ??= this.#look();
+    void link.gone.then(() => {
+      this.#links.delete(link);
+      const rate = this.#rateOf(id);
+      rate.links--;
+      // Who comes back at once must not come back with a full bucket.
+      if (rate.links === 0 && rate.bucket.debtMs() === 0) this.#rates.delete(id);
+      if (this.#links.size > 0) return;
+      this.#timer?.[Symbol.dispose]();
+      this.#timer = undefined;
+    });
+  }
+
+  #rateOf(id: string): PeerRate {
+    let rate = this.#rates.get(id);
+    if (rate === undefined) {
+      const { peerMessagesPerSecond, peerMessagesBurst } = this.#limits;
+      rate = { bucket: new TokenBucket(peerMessagesPerSecond, peerMessagesBurst, this.#clock.monotonic()), links: 0 };
+      this.#rates.set(id, rate);
+    }
+    return rate;
+  }
+
+  #look(): Disposable {
+    return this.#clock.after(this.#limits.pingMs / LOOKS, () => {
+      this.#timer = this.#look();
+      const now = this.#clock.monotonic();
+      for (const link of this.#links) {
+        const silentMs = now - link.heardAtMs;
+        if (silentMs < this.#limits.pingMs || link.resting) continue;
+        if (silentMs >= this.#limits.deadMs) link.break("the peer gave no sign of life");
+        else if (now - link.askedAtMs >= this.#limits.pingMs) link.ping();
+      }
+    });
+  }
+}

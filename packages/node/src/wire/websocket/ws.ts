@@ -1,0 +1,77 @@
+/** The one door to the WebSocket library: no compression, every bound said. */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocket, WebSocketServer, type ClientOptions } from "ws";
+import { HELLO_SUBPROTOCOL } from "@atoll-run/core/internal";
+
+export type { RawData } from "ws";
+
+/** What the library would say → what we say (spec: wire 6.5). */
+const CLOSE_CODES: Readonly<Record<number, number>> = { 1002: 4400, 1003: 4400, 1007: 4400, 1008: 4400, 1009: 4413 };
+
+/** Errors are told by the close that follows; who needs one listens too. */
+const IGNORE = (): void => undefined;
+
+export class Socket extends WebSocket {
+  /** The library gives no reason when it ends a connection because of what came in. */
+  override close(code?: number, reason?: string | Buffer): void {
+    if (code === undefined || reason !== undefined) super.close(code, reason);
+    else super.close(CLOSE_CODES[code] ?? code, CLOSE_CODES[code] === 4413 ? "too large" : "protocol");
+  }
+}
+
+export interface SocketLimits {
+  /** Bytes of one message. */
+  readonly payloadMax: number;
+  readonly fragmentsMax: number;
+  readonly closeMsMax: number;
+}
+
+function options({ payloadMax, fragmentsMax, closeMsMax }: SocketLimits) {
+  return {
+    perMessageDeflate: false, maxPayload: payloadMax, maxFragments: fragmentsMax, maxBufferedChunks: fragmentsMax * 4,
+    closeTimeout: closeMsMax,
+  } satisfies ClientOptions & Record<string, unknown>;
+}
+
+export interface Upgrader {
+  /** Takes a connection that asked for it; `headers` go into the answer, and the in-band protocol if it is chosen. */
+  take(
+    upgrade: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer },
+    o: { readonly headers: readonly string[]; readonly inBand: boolean }, then: (socket: Socket) => void,
+  ): void;
+}
+
+export function createUpgrader(limits: SocketLimits): Upgrader {
+  const chosen = new WeakMap<IncomingMessage, { readonly headers: readonly string[]; readonly inBand: boolean }>();
+  const server = new WebSocketServer({
+    ...options(limits), noServer: true, clientTracking: false, WebSocket: Socket,
+    handleProtocols: (_offered, request) => chosen.get(request)?.inBand === true && HELLO_SUBPROTOCOL,
+  });
+  server.on("headers", (headers, request) => headers.push(...chosen.get(request)?.headers ?? []));
+  return {
+    take: ({ request, socket, head }, o, then) => {
+      chosen.set(request, o);
+      server.handleUpgrade(request, socket, head, (one) => then(quiet(one as Socket)));
+    },
+  };
+}
+
+export interface Dialled extends SocketLimits {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Certificates of authorities to trust instead of those of the platform. */
+  readonly ca: readonly string[] | undefined;
+  readonly handshakeMsMax: number;
+}
+
+/** Begins to connect. Throws `SyntaxError` for what is no address. */
+export function connect(address: string, { headers, ca, handshakeMsMax, ...limits }: Dialled): Socket {
+  return quiet(new Socket(address, [], {
+    ...options(limits), headers, handshakeTimeout: handshakeMsMax, followRedirects: false, minVersion: "TLSv1.2",
+    ...ca === undefined ? {} : { ca: [...ca] },
+  }));
+}
+
+function quiet(socket: Socket): Socket {
+  return socket.on("error", IGNORE);
+}
