@@ -260,6 +260,38 @@ export const NODE_LIMITS = {
     /** Callers that wait for one window. */
     callersMax: 1_024,
   },
+  streams: {
+    /** What a writer may have on its way and unread: bytes and chunks. */
+    windowBytes: MIB,
+    windowChunks: 256,
+    /** One item: with what the reader grants late it still fits into the window. */
+    itemBytesMax: 896 * KIB,
+    /** A reader grants more when it has handled so much since it last did. */
+    grantChunks: 64,
+    grantBytes: 128 * KIB,
+    /** Items that wait for a reader: from here on a reliable stream grants nothing, a lossy one drops the oldest. */
+    queueMax: 64,
+    /** Writes of one stream that wait for credit. */
+    writesMax: 1_024,
+    /** Open streams of one peer, both ways together. */
+    perPeerMax: 1_024,
+    /** A stream on which nothing happens. */
+    idleMs: 5 * MINUTE_MS,
+    /** How long a stream outlives its link. */
+    resumeMs: MINUTE_MS,
+    /** Between two tries to reach a peer for a resume. */
+    resumeWaitMs: 1_000,
+    /** How long one chunk waits for room in its lane. */
+    chunkMsMax: 15_000,
+    /** How long a reader may take to accept a stream. */
+    openMsMax: 30_000,
+    /** Chunks of a legacy peer that come before anybody has registered for them, for each peer. */
+    earlyMs: 2_000,
+    earlyChunksMax: 16,
+    earlyBytesMax: 256 * KIB,
+    /** Streams that are over and remembered, should the last word to their writer be lost. */
+    finishedMax: 1_024,
+  },
 } as const;
 
 /** The limits of one room, as they may be set. */

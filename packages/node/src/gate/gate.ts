@@ -6,10 +6,11 @@
  * never holds a link of its own.
  */
 import {
-  Deadline, nodeError, type Clock, type Ids, type Link, type Log, type NodeId, type StateStore,
+  Deadline, nodeError, type Clock, type Ids, type InStream, type Link, type Log, type NodeId, type StateStore,
 } from "@atoll-run/core";
 import type { Rule } from "@atoll-run/core/internal";
-import type { LimitsOf } from "../limits.ts";
+import type { Report } from "../hooks/report.ts";
+import { NODE_LIMITS, type LimitsOf } from "../limits.ts";
 import type { Inbox } from "../mailbox/inbox.ts";
 import type { Peers, PeersEvents } from "../transport/peers.ts";
 import { Answers } from "./answers.ts";
@@ -21,9 +22,12 @@ import { InboundGate } from "./inbound.ts";
 import { Intake } from "./intake.ts";
 import { LinkBook } from "./link-book.ts";
 import type { Outbound } from "./outbound.ts";
-import type { Discovery, OutboundParts, Self, StreamOpener } from "./outbound-parts.ts";
+import type { Discovery, OutboundParts, Self } from "./outbound-parts.ts";
 import { PendingTable } from "./pending.ts";
 import { Postman } from "./postman.ts";
+import { plainSpeaker, type PlainSpeaker } from "../streams/plain-speaker.ts";
+import { createOpener } from "../streams/opener.ts";
+import { StreamTable, type StreamScope } from "../streams/stream-table.ts";
 import { createSpeakers } from "./speaker.ts";
 
 export interface GateParts {
@@ -44,6 +48,9 @@ export interface GateParts {
   readonly discovery?: Discovery;
   /** Checks a newer credential of a peer; throws to refuse it. */
   readonly refresh?: (link: Link, payload: Uint8Array) => Promise<void>;
+  /** The workload reads a stream of a peer, or of this node; undefined: it has none of that name. */
+  readonly readStream?: (stream: InStream, scope: StreamScope) => Promise<void> | undefined;
+  readonly report?: Report;
   /** Where parcels wait (4.20); without it nothing is posted. */
   readonly outbox?: Outbox;
 }
@@ -66,6 +73,10 @@ export interface Gate {
   open(): void;
   /** Refuses new work of peers and of the host; handlers may still ask others. */
   drain(): void;
+  /** Waits until streams are over, and resets those that are not when the signal aborts; gives how many. */
+  drainStreams(signal: AbortSignal): Promise<number>;
+  /** Streams of legacy peers. */
+  readonly plain: PlainSpeaker;
   /** Waits until answers have left; gives how many have not when the signal aborts. */
   flushed(signal: AbortSignal): Promise<number>;
   /** A commit has put parcels into the outbox. From {@link open} on what is there is sent. */
@@ -75,21 +86,41 @@ export interface Gate {
   stats(): Readonly<Record<string, number>>;
 }
 
-export function createGate(parts: GateParts, limits: LimitsOf<"gate">): Gate {
+export interface GateLimits {
+  readonly gate: LimitsOf<"gate">;
+  readonly streams: LimitsOf<"streams">;
+}
+
+export function createGate(parts: GateParts, limits: GateLimits = NODE_LIMITS): Gate {
   const { clock } = parts;
   const shared = {
-    ...parts, limits, pending: new PendingTable(limits), intake: new Intake(clock), book: new LinkBook(clock),
-    chance: new Chance(parts.bytes), idReader: new IdReader(), streams: NO_STREAMS,
+    ...parts, limits: limits.gate, pending: new PendingTable(limits.gate), intake: new Intake(clock), book: new LinkBook(clock),
+    chance: new Chance(parts.bytes), idReader: new IdReader(),
     discovery: parts.discovery ?? NO_DISCOVERY, named: parts.named ?? ((): undefined => undefined),
-  } satisfies OutboundParts & GateParts;
-  const { pending, intake } = shared;
+  };
+  const { pending, intake, chance } = shared;
   const answers = new Answers(shared);
-  // The gate hears who is back; the postman speaks through the gate.
-  const inbound = new InboundGate({ ...shared, answers, onUp: (_link, peer) => postman?.back(peer) });
-  const delivery = new Delivery(shared);
+  // Each of these is told of later: the gate hears who is back, streams ask the gate who may open them.
+  const inbound: InboundGate = new InboundGate({
+    ...shared, answers, streams: { // Streams come after the gate that lets them in.
+      frame: (...came) => table.frame(...came), up: (link) => table.up(link), down: (...came) => table.down(...came),
+    }, onUp: (_link, peer) => postman?.back(peer),
+  });
+  const table: StreamTable = new StreamTable({
+    ...shared, limits: limits.streams, report: parts.report ?? ((): undefined => undefined),
+    read: parts.readStream ?? ((): undefined => undefined),
+    allows: (link, name) => inbound.allows(link, { kind: "stream", name }),
+    ready: () => intake.state === "shut" ? intake.opened(limits.gate.earlyMsMax) : true,
+    unreadable: (link, lane, body, fault) => inbound.unreadable({ link, lane, body, note: shared.book.of(link) }, fault),
+  });
+  const streams = createOpener({ ...shared, chance, table, limits: limits.streams });
+  const outParts: OutboundParts = { ...shared, streams };
+  const delivery = new Delivery(outParts);
   const codes = new Map<string, number>();
-  const outbound = createSpeakers({ ...shared, delivery, choice: new Choice({ ...shared, delivery }, limits), codes });
-  const postman: Postman | undefined = parts.outbox === undefined ? undefined : createPostman(shared, parts.outbox, outbound);
+  const outbound = createSpeakers({
+    ...outParts, delivery, choice: new Choice({ ...shared, delivery }, limits.gate), codes,
+  });
+  const postman: Postman | undefined = parts.outbox === undefined ? undefined : createPostman(outParts, parts.outbox, outbound);
   return {
     outbound, events: inbound,
     open: () => {
@@ -98,14 +129,17 @@ export function createGate(parts: GateParts, limits: LimitsOf<"gate">): Gate {
     },
     post: () => postman?.wake(),
     drain: () => intake.move("draining"),
+    drainStreams: (signal) => table.drain(signal),
+    plain: plainSpeaker(outParts, table),
     flushed: (signal) => answers.flushed(signal),
     close: async () => {
       await postman?.[Symbol.asyncDispose]();
+      table.close();
       intake.move("closed");
       pending.endAll((ask) => nodeError("node.unavailable", "this node has been closed", { uncertain: ask.sent }));
     },
     stats: () => ({
-      ...pending.stats, ...inbound.stats, ...answers.stats, ...postman?.stats,
+      ...pending.stats, ...inbound.stats, ...answers.stats, ...postman?.stats, ...table.stats, ...table.plain.stats,
       ...Object.fromEntries([...codes].map(([code, count]) => [`calls_${code}`, count])),
     }),
   };
@@ -125,9 +159,4 @@ const NO_DISCOVERY: Discovery = {
   candidates: () => Promise.reject(nodeError("node.unavailable", "this node has no realm to ask", {
     hint: "give the id or the name of a node",
   })),
-};
-
-const NO_STREAMS: StreamOpener & PeersEvents = {
-  open: () => Promise.reject(nodeError("node.not_implemented", "this node has no streams")),
-  frame: () => undefined, up: () => undefined, down: () => undefined,
 };

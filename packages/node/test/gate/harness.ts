@@ -157,6 +157,7 @@ export interface TestNodeOptions extends Partial<GateParts> {
   readonly clock?: Clock;
   readonly legacy?: boolean;
   readonly shut?: boolean;
+  readonly streamLimits?: Partial<Record<keyof typeof NODE_LIMITS.streams, number>>;
   readonly limits?: Partial<Record<keyof typeof NODE_LIMITS.gate, number>>;
 }
 
@@ -170,7 +171,7 @@ export function testNode(net: MemoryNet, o: TestNodeOptions): TestNode {
     random: () => random() / 2 ** 32, bytes: (count) => Uint8Array.from({ length: count }, () => random() & 0xff),
     self: () => ({ name: `node-${o.serial}`, id }), peers: () => peers, inbox: () => inbox,
     rules: () => ALLOW_ALL, ...o,
-  }, { ...NODE_LIMITS.gate, ...o.limits });
+  }, { gate: { ...NODE_LIMITS.gate, ...o.limits }, streams: { ...NODE_LIMITS.streams, ...o.streamLimits } });
   const peers: Peers = new SmallPeers(net, id, gate.events, o.legacy === true);
   if (o.shut !== true) gate.open();
   return {
