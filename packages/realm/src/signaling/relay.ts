@@ -31,6 +31,9 @@ export interface Trace {
 
 type RelayInit = NonNullable<MessageInitShape<typeof ActrRelaySchema>["payload"]>;
 
+/** The field has 64 bytes, so a missing signature is zeros: who gets it cannot use the credential. */
+const NO_SIGNATURE = new Uint8Array(64);
+
 export class Relay {
   readonly #parts: RelayParts;
   readonly #limits: RealmLimits["signaling"];
@@ -85,7 +88,7 @@ export class Relay {
     const { keyId, claims } = from.credential;
     receiver.send({
       ...what.trace, flow: { case: "actrRelay", value: {
-        source: toActrId(from.id), target: toActrId(to.id), credential: { keyId, claims, signature: new Uint8Array() },
+        source: toActrId(from.id), target: toActrId(to.id), credential: { keyId, claims, signature: NO_SIGNATURE },
         payload: what.payload,
       } },
     });
