@@ -99,10 +99,10 @@ for (const [source, config] of TX) {
   const given = script === undefined ? config : { script: { ...script as { name: string }, source } } as Config;
   test(`event.tx records what is done with the answer (${script === undefined ? "Lua" : "JavaScript"})`, async () => {
     await using own = await host(source, given);
-    own.documents.set("kv:orders/seen", '{"n":[1]}');
+    own.documents.set("orders/seen", '{"n":[1]}');
     assert.deepEqual(replyOf(await own.send("order", 7)), { n: [1] });
     assert.deepEqual(own.writes.map((write) => write.write === "tell" ? { ...write, payload: Buffer.from(write.payload).toString() } : write), [
-      { write: "set", space: "kv:orders", key: "m-1", value: '{"n":7}' }, { write: "delete", space: "kv:old", key: "x" },
+      { write: "set", space: "orders", key: "m-1", value: '{"n":7}' }, { write: "delete", space: "old", key: "x" },
       { write: "tell", to: "bob", route: "acme.Log.Line", payload: '{"text":"done"}', content_type: "application/json" },
     ]);
   });

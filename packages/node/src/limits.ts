@@ -291,6 +291,32 @@ export const NODE_LIMITS = {
     earlyBytesMax: 256 * KIB,
     /** Streams that are over and remembered, should the last word to their writer be lost. */
     finishedMax: 1_024,
+  life: {
+    /** All steps of a start together. */
+    startMsMax: 60_000,
+    /** Undoing one step, and all: what hangs must not keep a program from trying again. */
+    undoStepMsMax: 5_000,
+    undoMsMax: 15_000,
+    /** The whole of an orderly end; the steps have their shares of it. */
+    closeMsMax: 30_000,
+    /** Telling the realm that this node leaves. */
+    announceMsMax: 1_000,
+    /** Streams end by themselves; the rest is reset. */
+    streamsMsMax: 3_000,
+    /** Handlers end by themselves; after a part of it they are told. */
+    handlersMsMax: 10_000,
+    handlersToldPercent: 80,
+    /** Replies leave their lanes. */
+    repliesMsMax: 3_000,
+    /** onStop, and the end of the workload. */
+    workloadMsMax: 5_000,
+    unregisterMsMax: 3_000,
+    /** Peers, lanes, signaling, listeners, timers. */
+    lanesMsMax: 5_000,
+    /** The loop and the store must answer by then to count as alive. */
+    liveMsMax: 10_000,
+    /** Signaling may be away so long before the node calls itself degraded. */
+    signalingDownMs: 60_000,
   },
 } as const;
 

@@ -35,17 +35,12 @@ export function eventOrigin(context: DispatchContext, o: { readonly speaks: bool
   return {
     ...o.speaks ? { request: requestBy(context) } : {},
     tx: {
-      set: (space, key, value) => record({ write: "set", space: spaceOf(space), key, value }),
-      delete: (space, key) => record({ write: "delete", space: spaceOf(space), key }),
+      set: (space, key, value) => record({ write: "set", space, key, value }),
+      delete: (space, key) => record({ write: "delete", space, key }),
       tell: (to, route, payload) => record({
         write: "tell", to, route, payload: new TextEncoder().encode(payload), content_type: "application/json",
       }),
-      get: async (space, key) => (await context.read(spaceOf(space), key)).value,
+      get: async (space, key) => (await context.read(space, key)).value,
     },
   };
-}
-
-/** Spaces of scripts begin alike, so that no script can name one of the node itself. */
-function spaceOf(ns: string): string {
-  return `kv:${ns}`;
 }
