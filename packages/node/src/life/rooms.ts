@@ -1,0 +1,74 @@
+/** Makes the rooms of a node, in the order in which they need each other. Nothing is opened, bound or stored here. */
+import { formatNodeId, nodeError, type DispatchContext, type NodeId, type Workload } from "@atoll-run/core";
+import { judge } from "@atoll-run/core/internal";
+import { createInbox, type InboxLife } from "../dispatch/create-inbox.ts";
+import { createGate, type Gate } from "../gate/gate.ts";
+import type { Discovery } from "../gate/outbound-parts.ts";
+import { createHookStream, type HookStream } from "../hooks/hook-stream.ts";
+import { NODE_LIMITS } from "../limits.ts";
+import { createLinkTable } from "../transport/create-peers.ts";
+import type { LinkTable } from "../transport/link-table.ts";
+import type { Peers } from "../transport/peers.ts";
+import type { Network, NodeParts, NodeSettings } from "./parts.ts";
+import { withSideContext, type SideParts, type SideScope } from "./side-context.ts";
+
+/** What there is only after its step. */
+export interface Later {
+  id: NodeId | undefined;
+  peers: Peers | undefined;
+}
+
+export interface Rooms {
+  readonly hooks: HookStream;
+  readonly gate: Gate;
+  readonly inbox: InboxLife;
+  readonly table: LinkTable;
+  readonly network: Network | undefined;
+  readonly later: Later;
+  /** Text of the id, or the local name. */
+  readonly self: () => string;
+  /** Runs what is no message: hooks and streams. */
+  readonly side: <T>(o: SideScope, run: (context: DispatchContext) => Promise<T>) => Promise<T>;
+}
+
+export function createRooms(parts: NodeParts, settings: NodeSettings, workload: Workload): Rooms {
+  const { clock, log, store } = parts;
+  const { name, rules } = settings;
+  const later: Later = { id: undefined, peers: undefined };
+  const self = (): string => later.id === undefined ? name : formatNodeId(later.id);
+  const hooks = createHookStream({ clock, log }, NODE_LIMITS.hooks);
+  const { report } = hooks;
+  const inbox: InboxLife = createInbox({
+    store, scope: name, self, clock, ids: parts.ids, random: parts.random, log, report, workload: () => workload,
+    speaker: (scope) => gate.outbound.within(scope), policies: settings.routes, shared: parts.room,
+    freeBytes: parts.freeBytes, outboxChanged: () => gate.post(),
+    mayDo: (principal, kind, route) => judge(rules, { principal, realm: later.id?.realm ?? 0 }, { kind, name: route }).allowed,
+  }, settings.limits);
+  const gate: Gate = createGate({
+    clock, log, ids: parts.ids, random: parts.random, bytes: parts.bytes, self: () => ({ name, id: later.id }),
+    peers: () => later.peers ?? noPeers(), inbox: () => inbox, rules: () => rules,
+    ...parts.named === undefined ? {} : { named: parts.named },
+    discovery: { candidates: (type, o) => discovery().candidates(type, o), failed: (type, id) => discovery().failed?.(type, id) },
+    outbox: { store, scope: name, epoch: () => inbox.epoch },
+  }, NODE_LIMITS.gate);
+  const table = createLinkTable({ clock, report, events: gate.events });
+  const network = parts.network?.({
+    settings, report, epoch: () => inbox.epoch, events: table.wireEvents, peers: () => later.peers ?? noPeers(),
+    load: () => ({ depth: inbox.depth, rowsMax: NODE_LIMITS.mailbox.hardRowsMax }),
+  });
+  const discovery = (): Discovery => network?.discovery ?? NO_REALM;
+  const sideParts: SideParts = {
+    clock, store, scope: name, self, outbound: () => gate.outbound, apply: (writes) => inbox.apply(writes),
+  };
+  return { hooks, gate, inbox, table, network, later, self, side: (o, run) => withSideContext(sideParts, o, run) };
+}
+
+const NO_REALM: Discovery = {
+  candidates: () => Promise.reject(nodeError("node.unavailable", "this node has no realm to ask", {
+    hint: "Give the id or the name of a node.",
+  })),
+};
+
+function noPeers(): never {
+  throw nodeError("node.connection_not_ready", "this node has no connections yet", { retry_after_ms: 100 });
+}
