@@ -313,6 +313,12 @@ export const NODE_LIMITS = {
     unregisterMsMax: 3_000,
     /** Peers, lanes, signaling, listeners, timers. */
     lanesMsMax: 5_000,
+    /** First pause before a workload that died is built again; doubles. */
+    rebuildMs: 100,
+    rebuildMsMax: 10_000,
+    /** With that many deaths in that time the node ends. */
+    deathsMax: 5,
+    deathsWithinMs: MINUTE_MS,
     /** The loop and the store must answer by then to count as alive. */
     liveMsMax: 10_000,
     /** Signaling may be away so long before the node calls itself degraded. */

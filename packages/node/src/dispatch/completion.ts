@@ -27,10 +27,7 @@ export function completionOps(o: Completion): StateOp[] {
   if (ending.remember) ops.push(remember(message, ending.settled, nowMs));
   if (message.letter !== undefined) ops.push(afterRedrive(message, message.letter, ending.burial, nowMs));
   else if (ending.burial !== undefined) ops.push(bury(message, { ...ending.burial, nowMs }));
-  // What was read is looked at before it is changed.
-  const writes = ending.writes ? o.writes : [];
-  for (const write of writes) if (write.write === "check") ops.push(toOp(write, o));
-  for (const write of writes) if (write.write !== "check") ops.push(toOp(write, o));
+  if (ending.writes) ops.push(...writeOps(o.writes, { ...o, traceparent: message.envelope?.traceparent }));
   const reply = replyParcel(o);
   if (reply !== undefined) ops.push({ op: "send", parcel: reply });
   return ops;
@@ -53,7 +50,20 @@ function afterRedrive(message: Message, seq: number, burial: Burial | undefined,
   return { op: "mark", seq, redriving: false, about: JSON.stringify(about) };
 }
 
-function toOp(write: Write, { message, nowMs, ids }: Completion): StateOp {
+export interface WriteOps {
+  readonly nowMs: number;
+  readonly ids: Ids;
+  readonly traceparent: string | undefined;
+}
+
+/** What was recorded, as ops. What was read is looked at before it is changed. */
+export function writeOps(writes: readonly Write[], o: WriteOps): StateOp[] {
+  const checks = writes.filter(({ write }) => write === "check");
+  const others = writes.filter(({ write }) => write !== "check");
+  return [...checks, ...others].map((write) => toOp(write, o));
+}
+
+function toOp(write: Write, { traceparent, nowMs, ids }: WriteOps): StateOp {
   switch (write.write) {
     case "set":
       return { op: "put", space: HANDLER_SPACE + write.space, key: write.key, value: write.value, if_version: null };
@@ -62,7 +72,6 @@ function toOp(write: Write, { message, nowMs, ids }: Completion): StateOp {
     case "check": return { op: "check", space: HANDLER_SPACE + write.space, key: write.key, version: write.version };
     case "tell": {
       const request_id = ids.uuid7();
-      const traceparent = message.envelope?.traceparent;
       const ttlMs = write.ttlMs ?? NODE_LIMITS.dispatch.outboxTtlMs;
       const body = writeEnvelope({
         route_key: write.route, request_id, direction: "tell", timeout_ms: 0, payload: write.payload,

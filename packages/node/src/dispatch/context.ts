@@ -8,7 +8,7 @@ import type { Message } from "../mailbox/message.ts";
 import { NODE_LIMITS } from "../limits.ts";
 
 export interface ContextParts {
-  readonly self: string;
+  readonly self: () => string;
   readonly scope: string;
   readonly clock: Clock;
   readonly now: () => number;
@@ -44,7 +44,7 @@ export class HandlerContext implements DispatchContext {
   }
 
   get self(): string {
-    return this.#parts.self;
+    return this.#parts.self();
   }
 
   get signal(): AbortSignal {

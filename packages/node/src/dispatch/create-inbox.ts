@@ -1,9 +1,10 @@
 /** Mailbox and dispatch of a node with their life (spec: node 3.1 steps 2, 4 and 12, 3.3 steps 2, 4 and 5). */
-import { must, nodeError, withDeadline } from "@atoll-run/core";
+import { must, nodeError, withDeadline, type Write } from "@atoll-run/core";
 import type { Inbox } from "../mailbox/inbox.ts";
 import { NodeInbox, type InboxStats } from "./node-inbox.ts";
 import { inboxLimits, type InboxLimitsSet, type InboxParts } from "./parts.ts";
 import { recover, type Recovered } from "./recover.ts";
+import { apply } from "./side-writes.ts";
 
 export interface Drained {
   /** Messages that were finished meanwhile. */
@@ -16,6 +17,11 @@ export interface Drained {
 export interface InboxLife extends Inbox {
   /** Takes the scope, and looks at what earlier processes left. Throws the fault of the store. */
   recover(): Promise<Recovered>;
+  /**
+   * Does in one commit what a hook or a stream reader has recorded. Throws `node.internal` when a document that was
+   * checked has moved, or the fault of the store.
+   */
+  apply(writes: readonly Write[]): Promise<void>;
   /** Takes arrivals and begins to run, recovered rows first. */
   open(): void;
   /** From now on arrivals are refused with `node.draining`. */
@@ -52,6 +58,7 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
     get ready() {
       return commits.failingMs < inbox.limits.mailbox.storeDownMs;
     },
+    apply: (writes) => apply(inbox, writes),
     admit: (arrival) => inbox.admit(arrival),
     unreadable: (o) => inbox.unreadable(o),
     recover: () => recover(inbox),

@@ -13,7 +13,7 @@ export interface InboxParts {
   /** The local name of the node; its rows stand under it, whatever its id becomes. */
   readonly scope: string;
   /** What handlers see as their own name. */
-  readonly self: string;
+  readonly self: () => string;
   readonly clock: Clock;
   readonly ids: Ids;
   /** From 0 to below 1; for back-offs. */

@@ -25,9 +25,11 @@ export interface StartOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Ended {
-  /** The workload or the identity is gone for good. */
-  (fault: Fault): void;
+export interface StartEvents {
+  /** The workload has ended by itself. */
+  readonly died: (fault: Fault) => void;
+  /** The identity is gone for good. */
+  readonly lost: (fault: Fault) => void;
 }
 
 /** One start. `register` and `begin` are called once, in that order. */
@@ -37,16 +39,16 @@ export class Start {
   readonly #parts: NodeParts;
   readonly #settings: NodeSettings;
   readonly #workload: Workload;
-  readonly #ended: Ended;
+  readonly #events: StartEvents;
   #wires: readonly Wire[] = [];
   /** onStart has finished, so that onStop is due. */
   started = false;
 
-  constructor(parts: NodeParts, settings: NodeSettings, o: { readonly workload: Workload; readonly ended: Ended }) {
+  constructor(parts: NodeParts, settings: NodeSettings, o: StartEvents & { readonly workload: Workload }) {
     this.#parts = parts;
     this.#settings = settings;
     this.#workload = o.workload;
-    this.#ended = o.ended;
+    this.#events = o;
     this.scope = new StartScope({ clock: parts.clock, watch: parts.watch }, NODE_LIMITS.life);
     this.rooms = createRooms(parts, settings, o.workload);
   }
@@ -113,6 +115,12 @@ export class Start {
     });
   }
 
+  /** A workload that died runs again. */
+  async rebuild(signal: AbortSignal): Promise<void> {
+    await this.#workload.close({ signal });
+    await this.#workload.start(this.#host(), { signal });
+  }
+
   #stepper(deadline: Deadline, { signal }: StartOptions) {
     return <T>(name: Step, run: (context: StepContext) => T | Promise<T>): Promise<T> => {
       const at: StepName = { step: STEPS.indexOf(name) + 1, name };
@@ -128,7 +136,7 @@ export class Start {
       later.peers = undefined;
     });
     later.peers = createPeers({ clock, wires: this.#wires, book: network.book, table, report: hooks.report });
-    network.onLost(this.#ended);
+    network.onLost(this.#events.lost);
     network.arm();
   }
 
@@ -149,7 +157,7 @@ export class Start {
   #host(): WorkloadHost {
     const { hooks, gate, self } = this.rooms;
     return {
-      self: self(), speaker: gate.outbound.root, log: this.#parts.log, died: this.#ended,
+      self: self(), speaker: gate.outbound.root, log: this.#parts.log, died: this.#events.died,
       failed: (error, context) => hooks.report("error", { error, category: "handler_error", context }),
     };
   }

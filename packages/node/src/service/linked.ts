@@ -6,10 +6,11 @@
  * message.
  */
 import {
-  isFault, nodeError, type Fault, type HookEvent, type InStream, type LogLevel, type Outcome, type RouteInfo,
+  isFault, nodeError, type Fault, type InStream, type Outcome, type RouteInfo,
   type Workload, type WorkloadHost, type WorkloadMessage,
 } from "@atoll-run/core";
-import { createContext, type About, type Ctx, type Logger } from "./context.ts";
+import { aboutHook, aboutMessage, aboutStream } from "./about.ts";
+import { createContext, type Ctx } from "./context.ts";
 import { findHook, type Hooks } from "./hooks.ts";
 import { hearing, hearLoose } from "./loose.ts";
 import { toOutcome } from "./outcomes.ts";
@@ -62,17 +63,17 @@ export function toLinked({ routes, streams }: Bound, o: ImplementOptions): Workl
     dispatch: (message, context) => {
       const found = byKey.get(message.route);
       if (found === undefined) return Promise.resolve(failed("node.unknown_route", `no route ${message.route}`));
-      const ctx = createContext(aboutMessage(message, host), context);
+      const ctx = createContext(aboutMessage(message, host?.log), context);
       return dispatch(found.route, message, { ctx, late });
     },
     stream: (stream, context) => {
       const found = byName.get(stream.name);
-      return found === undefined ? undefined : read(found, stream, createContext(aboutStream(stream, host), context));
+      return found === undefined ? undefined : read(found, stream, createContext(aboutStream(stream, host?.log), context));
     },
     hook: async (event, context) => {
       const hook = findHook(hooks, event);
       if (hook === undefined) return;
-      const ctx = createContext(aboutHook(event, host), context);
+      const ctx = createContext(aboutHook(event, host?.log), context);
       await guarded(() => hook(ctx), (error) => late(error, `hook ${event.name}`));
     },
     close: async () => {
@@ -130,35 +131,6 @@ async function guarded<T>(handle: () => T | Promise<T>, late: (error: unknown) =
 async function read(route: BoundStream, stream: InStream, ctx: Ctx): Promise<void> {
   const late = (error: unknown): void => ctx.log.error(`stream ${route.name}: ${textOf(error)}`);
   await guarded(() => route.handle(readItems(route, stream), ctx), late);
-}
-
-function aboutMessage(message: WorkloadMessage, host: WorkloadHost | undefined): About {
-  const { caller, id, route, kind, attempt, redelivered, metadata, traceparent, tracestate } = message;
-  return {
-    caller, requestId: id, route, kind, attempt, redelivered, log: logger(host, { route, request_id: id }),
-    metadata: new Map(metadata.map(({ key, value }) => [key, value])),
-    trace: { ...traceparent === undefined ? {} : { traceparent }, ...tracestate === undefined ? {} : { tracestate } },
-  };
-}
-
-function aboutStream({ peer, id, name, headers }: InStream, host: WorkloadHost | undefined): About {
-  return {
-    caller: peer, requestId: id, route: name, kind: "stream", attempt: 1, redelivered: false, trace: {},
-    log: logger(host, { stream: name, stream_id: id }), metadata: new Map(headers.map(({ key, value }) => [key, value])),
-  };
-}
-
-function aboutHook({ name, seq }: HookEvent, host: WorkloadHost | undefined): About {
-  return {
-    caller: { kind: "local" }, requestId: `hook-${seq}`, route: name, kind: "hook", attempt: 1, redelivered: false,
-    trace: {}, metadata: new Map(), log: logger(host, { hook: name }),
-  };
-}
-
-function logger(host: WorkloadHost | undefined, about: Readonly<Record<string, string>>): Logger {
-  const at = (level: LogLevel) => (msg: string, fields?: Readonly<Record<string, unknown>>): void =>
-    host?.log.write({ level, target: "service", msg, fields: { ...fields, ...about } });
-  return { trace: at("trace"), debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
 function toFault(error: unknown): Fault {

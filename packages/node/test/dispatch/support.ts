@@ -96,7 +96,7 @@ export function inboxOf(handlers: Handlers, o: {
   const events: [string, unknown][] = [];
   const workload = workloadOf(handlers, o.concurrency);
   const inbox = createInbox({
-    store, scope: SCOPE, self: SCOPE, clock: clock as Clock, ids: seededIds(o.seed ?? 1, clock), random: () => random() / 2 ** 32,
+    store, scope: SCOPE, self: () => SCOPE, clock: clock as Clock, ids: seededIds(o.seed ?? 1, clock), random: () => random() / 2 ** 32,
     report: (name, fact) => events.push([name, fact]), workload: () => workload, speaker: () => NOBODY, ...o.parts,
   }, o.limits);
   return {

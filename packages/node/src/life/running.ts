@@ -1,0 +1,127 @@
+/** A node that runs, as its host holds it (spec: node 2, 9.2). */
+import {
+  withDeadline, type Fault, type HookEvent, type NodeId, type Workload,
+} from "@atoll-run/core";
+import { NODE_LIMITS } from "../limits.ts";
+import { createTalk, type Talk } from "../service/talk.ts";
+import { closeNode, type CloseOptions, type CloseReport } from "./close.ts";
+import { toHealth, type Health } from "./health.ts";
+import type { NodeParts, NodeSettings } from "./parts.ts";
+import { Rebuild } from "./rebuild.ts";
+import type { Start } from "./start.ts";
+
+export interface NodeHandle extends Talk, AsyncDisposable {
+  /** Undefined: a local node. A renewal never changes it. */
+  readonly id: NodeId | undefined;
+  /** Local name. */
+  readonly name: string;
+  readonly state: "running" | "draining" | "closed";
+  /** Ends when the node has ended, whoever ended it. */
+  readonly closed: Promise<CloseReport>;
+  /** Runs once; later calls share its promise. */
+  close(o?: CloseOptions): Promise<CloseReport>;
+  health(): Health;
+  /** Whether loop and store answer in time. */
+  live(): Promise<boolean>;
+  /** Every event from now on, in order. */
+  events(o?: { readonly signal?: AbortSignal | undefined }): AsyncIterableIterator<HookEvent, undefined> & AsyncDisposable;
+  /** Plain numbers of all rooms, by name. */
+  metrics(): Readonly<Record<string, number>>;
+}
+
+export interface RunningParts {
+  readonly parts: NodeParts;
+  readonly settings: NodeSettings;
+  readonly workload: Workload;
+  readonly start: Start;
+}
+
+/** Holds the node from its start to its end; made before step 9, because the workload may die from then on. */
+export class Running {
+  readonly #o: RunningParts;
+  readonly #rebuild: Rebuild;
+  readonly #ended = Promise.withResolvers<CloseReport>();
+  readonly #closing = new AbortController();
+  #state: NodeHandle["state"] = "running";
+  #report: Promise<CloseReport> | undefined;
+
+  constructor(o: RunningParts) {
+    this.#o = o;
+    const { clock } = o.parts;
+    const { inbox, hooks } = o.start.rooms;
+    this.#rebuild = new Rebuild({
+      clock, report: hooks.report, pause: (paused) => inbox.pause(paused), giveUp: (fault) => this.lost(fault),
+      build: () => withDeadline((signal) => o.start.rebuild(signal), {
+        clock, ms: NODE_LIMITS.hooks.lifecycleMsMax, signal: this.#closing.signal, what: "building the workload",
+      }),
+    });
+  }
+
+  readonly died = (fault: Fault): void => this.#rebuild.died(fault);
+
+  /** The node cannot go on. */
+  readonly lost = (fault: Fault): void => {
+    const { parts: { log }, settings: { name } } = this.#o;
+    log.write({ level: "error", target: "node", msg: "the node ends", fields: { node: name, code: fault.code, reason: fault.message } });
+    void this.close();
+  };
+
+  close(o: CloseOptions = {}): Promise<CloseReport> {
+    this.#report ??= this.#close(o);
+    return this.#report;
+  }
+
+  /** What the host gets. */
+  handle(): NodeHandle {
+    const { settings: { name }, start: { rooms } } = this.#o;
+    const stateNow = (): NodeHandle["state"] => this.#state;
+    return {
+      ...createTalk(rooms.gate.outbound.root), name,
+      get id() {
+        return rooms.later.id;
+      },
+      get state() {
+        return stateNow();
+      },
+      closed: this.#ended.promise, close: (o) => this.close(o), health: () => this.#health(), live: () => this.#live(),
+      events: (o) => rooms.hooks.events(o), metrics: () => this.#metrics(),
+      [Symbol.asyncDispose]: async () => void await this.close(),
+    };
+  }
+
+  async #close(o: CloseOptions): Promise<CloseReport> {
+    const { parts: { clock, log }, start, workload, settings: { name } } = this.#o;
+    this.#state = "draining";
+    this.#rebuild[Symbol.dispose]();
+    this.#closing.abort();
+    const report = await closeNode({ clock, log, start, workload }, o);
+    this.#state = "closed";
+    log.write({ level: "info", target: "node", msg: "the node has ended", fields: { node: name, ...report } });
+    this.#ended.resolve(report);
+    return report;
+  }
+
+  #health(): Health {
+    const { settings: { durability, dir }, start: { rooms: { inbox, network } }, parts: { clock } } = this.#o;
+    return toHealth({
+      state: this.#state, storeReady: inbox.ready, workloadUp: this.#rebuild.up, durability, dir, inbox: inbox.stats(),
+      network: network?.health(), nowMs: clock.monotonic(),
+    });
+  }
+
+  async #live(): Promise<boolean> {
+    const { parts: { clock, store }, settings: { name } } = this.#o;
+    const look = (signal: AbortSignal): Promise<unknown> => store.get(name, "node:live", "", { signal });
+    return withDeadline(look, { clock, ms: NODE_LIMITS.life.liveMsMax }).then(() => true, () => false);
+  }
+
+  #metrics(): Readonly<Record<string, number>> {
+    const { rooms: { hooks, inbox, gate, network, later } } = this.#o.start;
+    return { ...inbox.stats(), ...gate.stats(), ...prefixed("hook", hooks.stats()), ...later.peers?.stats(), ...network?.stats() };
+  }
+}
+
+function prefixed(prefix: string, stats: Readonly<Record<keyof never, number>> | object): Record<string, number> {
+  return Object.fromEntries(Object.entries(stats).map(([name, value]) => [`${prefix}_${name}`, value as number]));
+}
+
