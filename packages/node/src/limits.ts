@@ -291,6 +291,7 @@ export const NODE_LIMITS = {
     earlyBytesMax: 256 * KIB,
     /** Streams that are over and remembered, should the last word to their writer be lost. */
     finishedMax: 1_024,
+  },
   life: {
     /** All steps of a start together. */
     startMsMax: 60_000,
