@@ -96,6 +96,7 @@ export class Delivery {
     const incoming = new Incoming({
       kind: plan.kind, sender: LOCAL, envelope, lane: plan.lane, in_process: true,
       bytes: () => writeEnvelope(envelope, { extensions: true }), reachable: () => !ask.over,
+      named: plan.ask.requestId !== undefined,
     });
     ask.sent = true;
     inbox().admit(incoming).then((admission) => {

@@ -12,6 +12,8 @@ export interface IncomingInit {
   /** Bytes of the envelope, or what makes them: in this process they are seldom needed. */
   readonly bytes: Uint8Array | (() => Uint8Array);
   readonly reachable: () => boolean;
+  /** The caller has chosen the request id. Absent: not known. */
+  readonly named?: boolean;
 }
 
 export class Incoming implements Arrival {
@@ -20,6 +22,7 @@ export class Incoming implements Arrival {
   readonly envelope: Envelope;
   readonly lane: Lane;
   readonly in_process: boolean;
+  declare readonly named?: boolean;
   readonly reachable: () => boolean;
   /** The next one of the same request id that is answered now. */
   next: Incoming | undefined;
@@ -35,6 +38,7 @@ export class Incoming implements Arrival {
     this.in_process = init.in_process;
     this.reachable = init.reachable;
     this.#bytes = init.bytes;
+    if (init.named !== undefined) this.named = init.named;
   }
 
   get bytes(): Uint8Array {
