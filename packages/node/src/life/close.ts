@@ -64,7 +64,7 @@ export async function closeNode(parts: CloseParts, o: CloseOptions): Promise<Clo
     || await step("announce", LIMITS.announceMsMax, false, (signal) => network.drain({ signal }));
   inbox.stopIntake();
   gate.drain();
-  const streams_reset = 0;
+  const streams_reset = await whatIs(clock, LIMITS.streamsMsMax * scale, (signal) => gate.drainStreams(signal));
   const drained = await inbox.drain({ deadlineMs: LIMITS.handlersMsMax * scale });
   const replies_unsent = await whatIs(clock, LIMITS.repliesMsMax * scale, (signal) => gate.flushed(signal));
   const hooks_timed_out = await endWorkload();

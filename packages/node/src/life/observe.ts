@@ -9,7 +9,9 @@ import { findHook, toHookName, type Hooks } from "../service/hooks.ts";
 import type { SideScope } from "./side-context.ts";
 
 export interface ObserveParts {
-  readonly side: (o: SideScope, run: (context: DispatchContext) => Promise<void>) => Promise<void>;
+  readonly side: (
+    o: SideScope, run: (context: DispatchContext) => Promise<void> | undefined,
+  ) => Promise<void> | undefined;
   readonly log: Log;
 }
 
@@ -21,7 +23,7 @@ const EVENTS: readonly NodeEventName[] = [
 
 export function toObserver(hooks: Partial<Hooks>, parts: ObserveParts): Observer {
   const heard = EVENTS.filter((name) => hooks[toHookName(`on_${name}`)] !== undefined);
-  const hear = (_fact: unknown, event: HookEvent, { signal }: { readonly signal: AbortSignal }): Promise<void> =>
+  const hear = (_fact: unknown, event: HookEvent, { signal }: { readonly signal: AbortSignal }): Promise<void> | undefined =>
     parts.side({ limitMs: NODE_LIMITS.hooks.hookMsMax, signal, what: `observer of ${event.name}` }, async (context) => {
       await findHook(hooks, event)?.(createContext(aboutHook(event, parts.log), context));
     });

@@ -28,7 +28,9 @@ export interface Rooms {
   /** Text of the id, or the local name. */
   readonly self: () => string;
   /** Runs what is no message: hooks and streams. */
-  readonly side: <T>(o: SideScope, run: (context: DispatchContext) => Promise<T>) => Promise<T>;
+  readonly side: (
+    o: SideScope, run: (context: DispatchContext) => Promise<void> | undefined,
+  ) => Promise<void> | undefined;
 }
 
 export function createRooms(parts: NodeParts, settings: NodeSettings, workload: Workload): Rooms {
@@ -49,8 +51,10 @@ export function createRooms(parts: NodeParts, settings: NodeSettings, workload: 
     peers: () => later.peers ?? noPeers(), inbox: () => inbox, rules: () => rules,
     ...parts.named === undefined ? {} : { named: parts.named },
     discovery: { candidates: (type, o) => discovery().candidates(type, o), failed: (type, id) => discovery().failed?.(type, id) },
-    outbox: { store, scope: name, epoch: () => inbox.epoch },
-  }, NODE_LIMITS.gate);
+    outbox: { store, scope: name, epoch: () => inbox.epoch }, report,
+    readStream: (stream, { leftMs, ...scope }) => side({ ...scope, limitMs: leftMs, what: `stream ${stream.name}` },
+      (context) => workload.stream?.(stream, context)),
+  }, NODE_LIMITS);
   const table = createLinkTable({ clock, report, events: gate.events });
   const network = parts.network?.({
     settings, report, epoch: () => inbox.epoch, events: table.wireEvents, peers: () => later.peers ?? noPeers(),
@@ -60,7 +64,8 @@ export function createRooms(parts: NodeParts, settings: NodeSettings, workload: 
   const sideParts: SideParts = {
     clock, store, scope: name, self, outbound: () => gate.outbound, apply: (writes) => inbox.apply(writes),
   };
-  return { hooks, gate, inbox, table, network, later, self, side: (o, run) => withSideContext(sideParts, o, run) };
+  const side: Rooms["side"] = (o, run) => withSideContext(sideParts, o, run);
+  return { hooks, gate, inbox, table, network, later, self, side };
 }
 
 const NO_REALM: Discovery = {

@@ -27,13 +27,22 @@ export interface SideScope {
   readonly tracestate?: string;
 }
 
-/** Runs `run`; when it is done well, what it recorded is done in one commit. */
-export async function withSideContext<T>(
-  parts: SideParts, o: SideScope, run: (context: DispatchContext) => Promise<T>,
-): Promise<T> {
+/** Runs `run`, if it does; when it is done well, what it recorded is done in one commit. */
+export function withSideContext<T>(
+  parts: SideParts, o: SideScope, run: (context: DispatchContext) => Promise<T> | undefined,
+): Promise<T> | undefined {
   const context = new SideContext(parts, o);
+  const running = run(context);
+  if (running === undefined) {
+    context.end();
+    return undefined;
+  }
+  return finish(parts, context, running);
+}
+
+async function finish<T>(parts: SideParts, context: SideContext, running: Promise<T>): Promise<T> {
   try {
-    const value = await run(context);
+    const value = await running;
     const writes = context.end();
     if (writes.length > 0) await parts.apply(writes);
     return value;
