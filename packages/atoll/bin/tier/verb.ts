@@ -1,0 +1,134 @@
+/**
+ * What the commands of nodes and realms have in common: a verb with its arguments, answers as text or JSON, one way to
+ * say what went wrong and with which exit code.
+ */
+import { isFault, type Json, type Problem, problemText, type Setting, toFaultData } from "@atoll-run/core";
+import { readEnv } from "../config/env.ts";
+import { EXIT, toExitCode } from "../exit.ts";
+import { complain, complainOf, faultText, say } from "../output/terminal.ts";
+import { type Arguments, nearest, readArguments } from "../program/arguments.ts";
+import { type Command, verbWords } from "../program/declaration.ts";
+import { commandHelp, usageLine } from "../program/help.ts";
+import { commandOf } from "../program/table.ts";
+
+type Env = Readonly<Record<string, string>>;
+
+export interface VerbCall {
+  readonly verb: string;
+  /** What stands behind the verb. */
+  readonly words: readonly string[];
+  readonly given: Arguments;
+  readonly settings: ReadonlyMap<string, Setting>;
+  readonly env: Env;
+  readonly warnings: readonly Problem[];
+  readonly json: boolean;
+  /** Aborts when `--deadline` is over. */
+  readonly signal: AbortSignal;
+  flag(name: string): Setting | undefined;
+  /** The flag, else its variable. */
+  either(flag: string, variable: string): Setting | undefined;
+}
+
+export type Verbs = Readonly<Record<string, (call: VerbCall) => Promise<number>>>;
+
+/** Wrong use of a command: exit 2 with the usage line. */
+export class Misuse extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(...problems: readonly Problem[]) {
+    super(problems.map(problemText).join("; "));
+    this.problems = problems;
+  }
+}
+
+export function misuse(name: string, problem: string, hint?: string): Misuse {
+  return new Misuse({ where: { name }, problem, ...hint === undefined ? {} : { hint } });
+}
+
+const DEADLINE_MS = 30_000;
+
+export async function runVerb(name: string, args: readonly string[], verbs: Verbs): Promise<number> {
+  const command = commandOf(name) as Command;
+  const given = readArguments(command, args);
+  const [verb, ...words] = given.positionals;
+  if (given.flags.has("help")) {
+    await say(commandHelp(command));
+    return EXIT.ok;
+  }
+  const json = given.flags.has("json");
+  try {
+    const run = verb !== undefined && Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+    if (run === undefined || verb === undefined) throw unknownVerb(command, verb);
+    if (given.problems.length > 0) throw new Misuse(...given.problems);
+    return await run(toCall({ verb, words, given, json }));
+  } catch (error) {
+    return await tellError(error, { command, json });
+  }
+}
+
+function toCall(o: Pick<VerbCall, "verb" | "words" | "given" | "json">): VerbCall {
+  const env = process.env as Env;
+  const { settings, unknown } = readEnv(env);
+  const flag = (name: string): Setting | undefined => o.given.flags.get(name)?.at(-1);
+  const seconds = flag("deadline");
+  const ms = seconds === undefined ? DEADLINE_MS : Number(seconds.text) * 1_000;
+  if (!(ms > 0 && ms < 2 ** 31)) throw misuse("--deadline", `'${seconds?.text ?? ""}' is not a number of seconds above 0`);
+  return {
+    ...o, env, settings, warnings: unknown, flag, signal: AbortSignal.timeout(ms),
+    either: (name, variable) => flag(name) ?? settings.get(variable),
+  };
+}
+
+function unknownVerb(command: Command, verb: string | undefined): Misuse {
+  const words = verbWords(command);
+  if (verb === undefined) return misuse("VERB", `is missing: one of ${words.join(", ")}`);
+  const near = nearest(verb, words);
+  return misuse(verb, "there is no such verb", near === undefined ? `one of ${words.join(", ")}` : `did you mean ${near}?`);
+}
+
+async function tellError(error: unknown, { command, json }: { readonly command: Command; readonly json: boolean }): Promise<number> {
+  if (error instanceof Misuse) {
+    await complainOf(error.problems, `${usageLine(command)}\nTry 'atoll ${command.name} --help'.`);
+    return EXIT.usage;
+  }
+  if (error instanceof DOMException && error.name === "TimeoutError") {
+    await complain("out of time\n  Give it more with --deadline.");
+    return EXIT.timeout;
+  }
+  if (json && isFault(error)) await say(JSON.stringify({ error: toFaultData(error) }));
+  else await complain(faultText(error));
+  return toExitCode(error);
+}
+
+/** One value: JSON, or the text for people. */
+export async function answer(call: VerbCall, value: Json | object, text: string): Promise<number> {
+  await say(call.json ? JSON.stringify(value) : text);
+  return EXIT.ok;
+}
+
+/** The one word that a verb needs. */
+export function oneWord(call: VerbCall, what: string): string {
+  const [word, extra] = call.words;
+  if (word === undefined) throw misuse(what, "is missing");
+  if (extra !== undefined) throw misuse(extra, "one at a time");
+  return word;
+}
+
+export function noWords(call: VerbCall): void {
+  const [extra] = call.words;
+  if (extra !== undefined) throw misuse(extra, `${call.verb} takes flags only`);
+}
+
+/** Rows as columns of even width; the last is not padded. */
+export function columns(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows];
+  const widths = head.map((_, at) => Math.max(...all.map((row) => row[at]?.length ?? 0)));
+  return all.map((row) => row.map((cell, at) => at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0)).join("  ")).join("\n");
+}
+
+/** `12 s`, `3 m`, `5 h`, `2 d`. */
+export function age(ms: number): string {
+  const steps = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "m"], [1_000, "s"]] as const;
+  const step = steps.find(([size]) => ms >= size);
+  return step === undefined ? `${Math.max(0, Math.round(ms))} ms` : `${Math.floor(ms / step[0])} ${step[1]}`;
+}
