@@ -3,8 +3,9 @@
  * takes events with JSON text; gives each to one handler and its answer to whoever asked; promises order of arrival, one
  * handler at a time, and an ack or nack for every event it took; refuses when full or closed; never looks into a payload.
  */
-import type { Clock, TraceContext } from "@atoll-run/core";
+import type { Clock } from "@atoll-run/core";
 import { type BlockError, blockError } from "../errors.ts";
+import type { CallTrace } from "../observe/spans.ts";
 
 export interface BusEvent {
   readonly seq: number;
@@ -16,7 +17,7 @@ export interface BusEvent {
   /** Milliseconds left for the handler when it starts; absent = no bound. */
   readonly deadlineAt?: number;
   /** The asker's trace, which the handler goes on with. */
-  readonly trace?: TraceContext;
+  readonly trace?: CallTrace;
 }
 
 /** Runs one event; gives the reply as JSON text, or throws the fault of the nack. */

@@ -3,9 +3,10 @@
  * takes messages of their threads; gives outcomes of scripts, handlers and callbacks; promises an answer to every call of
  * an op; refuses calls of an isle that is gone; never runs script code itself.
  */
-import { isFault, onAbort, toFault, toFaultData, type TraceContext } from "@atoll-run/core";
+import { isFault, onAbort, toFault, toFaultData } from "@atoll-run/core";
 import { JsonText, type OpCall, type Ops, type Value } from "../bridges/op.ts";
 import { type BlockError, blockError } from "../errors.ts";
+import type { CallTrace } from "../observe/spans.ts";
 import type { IsleHandle, IslePlacing } from "../isle/host/threads.ts";
 import {
   type Arg, CONTROL, type FromThread, type IsleEvent, type IsleSetup, type MovedFunction, type Outcome, type Role,
@@ -16,11 +17,11 @@ export interface IslesParts {
   readonly placing: IslePlacing;
   setup(role: Role, control: SharedArrayBuffer, shared: boolean): Omit<IsleSetup, "spent">;
   readonly ops: () => Ops;
-  readonly trace: TraceContext;
+  readonly trace: CallTrace;
   readonly callsMax: number;
   print(role: Role, bytes: Uint8Array): void | Promise<void>;
   /** `trace`: of the event that is handled, else of the run. */
-  note(role: Role, note: FromThread & { t: "note" }, trace: TraceContext): void;
+  note(role: Role, note: FromThread & { t: "note" }, trace: CallTrace): void;
   /** The isle is gone by itself; `fault` says why. */
   died(role: Role, fault: BlockError): void;
 }
@@ -33,7 +34,7 @@ interface Open {
   readonly calls: Map<number, LateAbort>;
   readonly queue: (FromThread & { t: "call" })[];
   /** Whose trace the handler of an event goes on with. */
-  readonly traces: Map<number, TraceContext>;
+  readonly traces: Map<number, CallTrace>;
   readonly handled: Map<number, (outcome: Outcome) => void>;
   readonly called: Map<number, (outcome: (FromThread & { t: "called" })["outcome"]) => void>;
   readonly installed: Map<number, (m: FromThread & { t: "installed" }) => void>;
@@ -116,7 +117,7 @@ export class RunIsles {
   }
 
   /** Runs one event in an isle; the reply as JSON text. */
-  async handle(role: Role, event: IsleEvent, o: { signal: AbortSignal; trace?: TraceContext }): Promise<string> {
+  async handle(role: Role, event: IsleEvent, o: { signal: AbortSignal; trace?: CallTrace }): Promise<string> {
     const isle = this.#must(role);
     const { signal } = o;
     if (o.trace !== undefined) isle.traces.set(event.seq, o.trace);
@@ -251,7 +252,7 @@ export class RunIsles {
     };
   }
 
-  #trace(isle: Open, event: number | undefined): TraceContext {
+  #trace(isle: Open, event: number | undefined): CallTrace {
     return isle.traces.get(event ?? 0) ?? this.#parts.trace;
   }
 

@@ -1,7 +1,8 @@
 /** Handlers of scripts: those that moved are kept as images, so that a restarted handler isle has them again. */
 import type { BusEvent, Handle } from "../bus/dispatcher.ts";
-import type { BlockLimits, TraceContext } from "@atoll-run/core";
+import type { BlockLimits } from "@atoll-run/core";
 import { blockError } from "../errors.ts";
+import type { CallTrace } from "../observe/spans.ts";
 import type { ScriptHandler } from "../bridges/bus.ts";
 import type { MovedFunction } from "../isle/thread/protocol.ts";
 import type { RunIsles } from "./isles.ts";
@@ -81,6 +82,6 @@ function left(o: { leftMs?: number }): { leftMs?: number } {
   return o.leftMs === undefined ? {} : { leftMs: o.leftMs };
 }
 
-function withTrace<O extends object>(event: BusEvent, o: O): O & { trace?: TraceContext } {
+function withTrace<O extends object>(event: BusEvent, o: O): O & { trace?: CallTrace } {
   return event.trace === undefined ? o : { ...o, trace: event.trace };
 }
