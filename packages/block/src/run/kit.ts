@@ -13,7 +13,7 @@ import { shOps } from "../bridges/sh.ts";
 import { stdioOps } from "../bridges/stdio.ts";
 import { storeOps } from "../bridges/stores.ts";
 import { ChildRunner } from "../children/runner.ts";
-import type { BusEvent } from "../bus/dispatcher.ts";
+import type { BusEvent } from "../bus/event.ts";
 import type { BlockConfig, BlockEvents, OutputSource } from "../config.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { blockError } from "../errors.ts";
