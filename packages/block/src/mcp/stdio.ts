@@ -57,9 +57,8 @@ export class StdioPipe implements Pipe {
 
   start(): Promise<void> {
     const { stdout } = this.#parts.child;
-    stdout?.on("data", (chunk: Uint8Array) => {
-      for (const line of this.#lines.push(chunk)) this.#hear(line);
-    });
+    const hear = (line: Line): void => this.#hear(line);
+    stdout?.on("data", (chunk: Uint8Array) => this.#lines.push(chunk, hear));
     return Promise.resolve();
   }
 

@@ -187,9 +187,7 @@ function inside({ trace_id, span_id, sampled }: TraceParent, within: Context, is
 
 /** The call in another trace; what it gives only when it is asked for stays so. */
 function traced(call: OpCall, trace: CallTrace): OpCall {
-  return Object.defineProperties({}, {
-    ...Object.getOwnPropertyDescriptors(call), trace: { value: trace, enumerable: true },
-  }) as OpCall;
+  return Object.create(call, { trace: { value: trace, enumerable: true } }) as OpCall;
 }
 
 /** What others are told of a span, when somebody takes it. */

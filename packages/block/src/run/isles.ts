@@ -11,6 +11,7 @@ import type { IsleHandle, IslePlacing } from "../isle/host/threads.ts";
 import {
   type Arg, CONTROL, type FromThread, type IsleEvent, type IsleSetup, type MovedFunction, type Outcome, type Role,
 } from "../isle/thread/protocol.ts";
+import { IsleCall } from "./isle-call.ts";
 import { LateAbort } from "./late-abort.ts";
 
 export interface IslesParts {
@@ -235,21 +236,15 @@ export class RunIsles {
   }
 
   #opCall(isle: Open, message: FromThread & { t: "call" }, abort: LateAbort): OpCall {
-    const { role } = isle;
     const trace = this.#trace(isle, message.event);
-    return {
-      get signal() {
-        return abort.signal;
+    return new IsleCall(isle.role, trace, {
+      abort, task: message.task,
+      callback: (role, ref, args, o) => this.callback(role, ref, args, o),
+      note: (level, target, msg, fields) => {
+        const note = { t: "note", isle: isle.handle.id, bytes: 0, level, target, msg, ...(fields === undefined ? {} : { fields }) } as const;
+        this.#parts.note(isle.role, note, trace);
       },
-      isle: role, owner: `${role}:${message.task}`,
-      trace,
-      ...(message.leftMs === undefined ? {} : { deadlineMs: message.leftMs }),
-      callback: (ref, args, o) => this.callback(role, ref, args, o),
-      log: (level, target, msg, fields) => {
-        if (level === "trace") return;
-        this.#parts.note(role, { t: "note", isle: isle.handle.id, bytes: 0, level, target, msg, ...(fields === undefined ? {} : { fields }) }, trace);
-      },
-    };
+    }, message.leftMs);
   }
 
   #trace(isle: Open, event: number | undefined): CallTrace {
