@@ -5,12 +5,28 @@
  * over, so that a long-lived signal does not collect listeners.
  */
 export function onAbort(signal: AbortSignal | undefined, hear: (reason: unknown) => void): Disposable {
-  if (signal === undefined) return { [Symbol.dispose]: () => undefined };
+  if (signal === undefined) return NOTHING;
   if (signal.aborted) {
     hear(signal.reason);
-    return { [Symbol.dispose]: () => undefined };
+    return NOTHING;
   }
-  const listener = (): void => hear(signal.reason);
-  signal.addEventListener("abort", listener, { once: true });
-  return { [Symbol.dispose]: () => signal.removeEventListener("abort", listener) };
+  return new Listening(signal, hear);
+}
+
+const NOTHING: Disposable = { [Symbol.dispose]: () => undefined };
+
+/** A class, since objects with a computed key are slow to make and most calls of a host make one. */
+class Listening implements Disposable {
+  readonly #signal: AbortSignal;
+  readonly #listener: () => void;
+
+  constructor(signal: AbortSignal, hear: (reason: unknown) => void) {
+    this.#signal = signal;
+    this.#listener = () => hear(signal.reason);
+    signal.addEventListener("abort", this.#listener, { once: true });
+  }
+
+  [Symbol.dispose](): void {
+    this.#signal.removeEventListener("abort", this.#listener);
+  }
 }

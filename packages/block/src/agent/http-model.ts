@@ -13,9 +13,11 @@ import { type BlockCode, blockError } from "../errors.ts";
 import type { GrantGate } from "../grants/gate.ts";
 import { apiError, replyError, saidIn } from "./failures.ts";
 import type { ModelCall, ModelPort, ModelReply, ModelRequest } from "./model-port.ts";
+import { type CallTrace, knownTraceparent, NO_SPANS, type SpanPlan, type Spans } from "../observe/spans.ts";
 import type { Observe, Sending } from "./observe.ts";
 import type { Provider } from "./provider.ts";
 import { mayRetry, retryAfter, retryDelay } from "./retry.ts";
+import { summaryOf } from "./usage.ts";
 
 export interface ModelSettings {
   readonly model: string;
@@ -26,6 +28,8 @@ export interface ModelSettings {
   readonly retries: number;
   /** Sent along; names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Whose span a call is inside of. */
+  readonly trace: CallTrace;
 }
 
 export interface HttpModelParts {
@@ -36,6 +40,7 @@ export interface HttpModelParts {
   readonly random: () => number;
   readonly newId: () => string;
   readonly observe?: Observe | undefined;
+  readonly spans?: Spans | undefined;
 }
 
 export type HttpModelLimits = Pick<BlockLimits, "httpBodyBytesMax" | "sseEventBytesMax">;
@@ -51,9 +56,31 @@ export function httpModel(
     provider: provider.id, model: settings.model,
     call: (request, o) => {
       if (url === null) return Promise.reject(blockError("http.invalid", "http request error: invalid URL"));
-      return new Calling({ provider, settings, parts, limits, url }, request, o).run();
+      const { spans = NO_SPANS } = parts;
+      return spans.around(settings.trace, chatSpan(provider.id, settings.model),
+        (trace) => new Calling({ provider, settings: told(settings, trace), parts, limits, url }, request, o).run());
     },
   };
+}
+
+function chatSpan(provider: string, model: string): SpanPlan<ModelReply> {
+  return {
+    name: `chat ${model}`, side: "client",
+    attributes: { "gen_ai.operation.name": "chat", "gen_ai.provider.name": provider, "gen_ai.request.model": model },
+    told: (reply) => {
+      const { usage_in, usage_out, stop_reason } = summaryOf(reply);
+      return {
+        "gen_ai.usage.input_tokens": usage_in, "gen_ai.usage.output_tokens": usage_out,
+        "gen_ai.response.finish_reasons": [stop_reason],
+      };
+    },
+  };
+}
+
+/** The provider is told of the span around the call. */
+function told(settings: ModelSettings, trace: CallTrace): ModelSettings {
+  const traceparent = trace.span === undefined ? undefined : knownTraceparent(trace);
+  return traceparent === undefined ? settings : { ...settings, headers: { ...settings.headers, traceparent } };
 }
 
 interface Setting {

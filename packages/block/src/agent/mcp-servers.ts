@@ -3,9 +3,10 @@
  * run on every path; refuses a run one of whose servers cannot be reached, with its name; never shares a
  * server with the script.
  */
-import { isFault, type Json, parseJson } from "@atoll-run/core";
+import { emptyTrace, isFault, type Json, parseJson } from "@atoll-run/core";
 import { BlockError, type BlockCode, blockError } from "../errors.ts";
-import type { Mcp, McpNotice, McpObject, McpServerSpec } from "../mcp/types.ts";
+import type { Mcp, McpNotice, McpObject, McpServerSpec, McpToolResult } from "../mcp/types.ts";
+import { mcpSpan, NO_SPANS } from "../observe/spans.ts";
 import { readMessages } from "./history.ts";
 import { type Message, type ModelPort, textOf } from "./model-port.ts";
 import { type AgentOptions, invalid } from "./options.ts";
@@ -126,7 +127,11 @@ function toTool(s: Setting, server: string, tool: McpObject): AgentTool {
     input_schema: plain(tool["inputSchema"]),
     group: group ?? server,
     handler: async (input, { signal }) => {
-      const { content, isError } = await s.mcp.callTool(server, name, input, { signal, trace: s.trace });
+      const { spans = NO_SPANS, trace = emptyTrace() } = s;
+      const plan = { ...mcpSpan(server, name), told: ({ isError }: McpToolResult) => ({ failed: isError }) };
+      const { content, isError } = await spans.around(
+        trace, plan, (inside) => s.mcp.callTool(server, name, input, { signal, trace: inside }),
+      );
       return new ToolAnswer(contentText(content), isError);
     },
   };

@@ -6,7 +6,7 @@
  * script may read it itself.
  */
 import {
-  type BlockLimits, type Clock, emptyTrace, type Ids, newSpanId, traceHeaders, type TraceContext,
+  type BlockLimits, type Clock, emptyTrace, type Ids, newSpanId, traceHeaders,
 } from "@atoll-run/core";
 import type { HttpClient } from "../bridges/http/client.ts";
 import { blockError } from "../errors.ts";
@@ -14,6 +14,7 @@ import type { GrantGate, NetRule } from "../grants/gate.ts";
 import { anthropic } from "./anthropic.ts";
 import { httpModel } from "./http-model.ts";
 import type { ModelPort } from "./model-port.ts";
+import type { CallTrace, Spans } from "../observe/spans.ts";
 import type { Observe } from "./observe.ts";
 import { openai } from "./openai.ts";
 import type { Provider } from "./provider.ts";
@@ -30,7 +31,7 @@ export interface ModelChoice {
   readonly timeoutMs?: number | undefined;
   /** Default 2. */
   readonly retries?: number | undefined;
-  readonly trace?: Partial<TraceContext> | undefined;
+  readonly trace?: Partial<CallTrace> | undefined;
 }
 
 export interface ModelsParts {
@@ -46,6 +47,7 @@ export interface ModelsParts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly observe?: Observe;
+  readonly spans?: Spans | undefined;
   /** Hears each key before it is used, so that nothing prints it. */
   readonly secret?: (key: string) => void;
 }
@@ -87,9 +89,9 @@ export function createModels(parts: ModelsParts, limits: ModelsLimits): Models {
       model: nonEmpty(choice.model) ?? variable(provider.modelVariable) ?? provider.defaultModel, baseUrl,
       key,
       timeoutMs: choice.timeoutMs ?? MODEL_MS, retries: choice.retries ?? RETRIES,
-      headers: traceHeaders(trace),
+      headers: traceHeaders(trace), trace,
     }, {
-      gate, client, clock: parts.clock, observe: parts.observe,
+      gate, client, clock: parts.clock, observe: parts.observe, spans: parts.spans,
       random: () => Number.parseInt(parts.ids.uuid4().slice(0, 8), 16) / 2 ** 32,
       newId: () => `call_${parts.ids.uuid4().replaceAll("-", "")}`,
     }, limits);

@@ -4,7 +4,8 @@
  * history is valid wherever the run stops, and that it never throws; refuses nothing: what is wrong is in
  * the result; never knows a provider, a script language or a network.
  */
-import type { Clock, TraceContext } from "@atoll-run/core";
+import type { Clock } from "@atoll-run/core";
+import type { CallTrace, Spans } from "../observe/spans.ts";
 import { CONTEXT_MANAGEMENT } from "./anthropic.ts";
 import { type ErrorDetail, type Failure, failureOf } from "./failures.ts";
 import { closed, notRun, openCalls, withPrompt, withResult } from "./history.ts";
@@ -29,8 +30,9 @@ export interface AgentEnv {
   readonly sessions?: Sessions;
   /** For `mcpServers`. */
   readonly mcp?: OpenMcpServers;
-  readonly trace?: TraceContext;
+  readonly trace?: CallTrace;
   readonly observe?: Observe;
+  readonly spans?: Spans | undefined;
 }
 
 /** What the servers of a run know of it. */
@@ -38,7 +40,8 @@ export interface McpContext {
   readonly signal: AbortSignal;
   /** Answers servers that ask for one. */
   readonly model: ModelPort;
-  readonly trace: TraceContext | undefined;
+  readonly trace: CallTrace | undefined;
+  readonly spans?: Spans | undefined;
   readonly log: AgentEnv["log"];
 }
 
@@ -119,9 +122,9 @@ class AgentRun {
     const goesOn = isInterrupted(stored, prompt);
     const before = closed(stored.length > 0 ? stored : history, "interrupted", { keepLast: goesOn });
     this.#messages = goesOn ? before : withPrompt(before, prompt);
-    const { trace } = this.#env;
+    const { trace, spans } = this.#env;
     const model = this.#env.models({ ...this.#o, trace: { ...trace, ...this.#o.logMeta } });
-    const context = { signal: this.#signal, model, trace, log: this.#env.log };
+    const context = { signal: this.#signal, model, trace, spans, log: this.#env.log };
     await using servers = mcpServers.length === 0 ? undefined : await this.#env.mcp?.(this.#o, context);
     const lists = [this.#o.tools ?? [], servers?.tools ?? [], this.#o.extraTools ?? []];
     this.#tools = new Map(collectTools(lists, this.#o.toolGroups).map((tool) => [tool.name, tool]));

@@ -1,7 +1,8 @@
 /** Host half of `mesh`: asking peers. What peers ask arrives as events of kind `mesh`. */
-import { type CallOpts, isFault, type Json, LuaFloat, type Mesh, parseJson, stringifyJson, type TraceContext } from "@atoll-run/core";
+import { type CallOpts, isFault, type Json, LuaFloat, type Mesh, parseJson, parseTraceparent, stringifyJson, type TraceContext } from "@atoll-run/core";
 import { blockError } from "../errors.ts";
 import type { GrantGate } from "../grants/gate.ts";
+import { type CallTrace, knownTraceparent } from "../observe/spans.ts";
 import { JsonText, type OpCall, type Ops, type Value } from "./op.ts";
 
 export interface MeshParts {
@@ -30,7 +31,10 @@ export function meshOps(parts: MeshParts, limits: MeshLimits): Ops {
     const deadlineMs = Math.min(typeof given === "number" ? given : fallback, call.deadlineMs ?? Infinity);
     const event = fn === "send" ? "mesh_send" : "mesh_request";
     call.log("info", "lua", event, { prefix: "ab.obs", event, component: "mesh", target: String(to) });
-    const reply = await (call.origin?.()?.request ?? mesh.request)(String(to), withTrace(parse(text), call.trace), { deadlineMs, signal: call.signal });
+    const traceparent = knownTraceparent(call.trace);
+    const reply = await (call.origin?.()?.request ?? mesh.request)(String(to), withTrace(parse(text), call.trace), {
+      deadlineMs, signal: call.signal, ...(traceparent === undefined ? {} : { traceparent }),
+    });
     const written = stringifyJson(reply);
     if (!written.ok) throw blockError("mesh.rejected", `mesh error: ${written.problem}`);
     return written.text;
@@ -65,7 +69,7 @@ export function failureReply(error: unknown): Json {
 }
 
 export interface MeshServing {
-  ask(e: { kind: string; payload: string; meta: string; trace?: TraceContext }, o: CallOpts): Promise<string>;
+  ask(e: { kind: string; payload: string; meta: string; trace?: CallTrace }, o: CallOpts): Promise<string>;
   log(msg: string): void;
   /** Milliseconds for an answer when the caller's budget is unknown. */
   readonly ackMsMax: number;
@@ -78,7 +82,7 @@ export function serveMesh(mesh: Mesh, to: MeshServing): Disposable {
     const text = stringifyJson(payload);
     const meta = stringifyJson({ from, deadline_ms: Math.round(o.deadlineMs) });
     if (!text.ok || !meta.ok) return { error: "payload is not JSON" };
-    const trace = incomingTrace(payload);
+    const trace = incomingTrace(payload, given.traceparent);
     try {
       return parse(await to.ask({ kind: "mesh", payload: text.text, meta: meta.text, ...(trace === undefined ? {} : { trace }) }, o));
     } catch (error) {
@@ -96,11 +100,15 @@ function replyText(error: unknown): string {
 }
 
 /** Who asks, when the payload says it. */
-export function incomingTrace(payload: Json): TraceContext | undefined {
+export function incomingTrace(payload: Json, traceparent?: string): CallTrace | undefined {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) return undefined;
   const obs = (payload as Record<string, Json>)["__ab_obs"];
   if (typeof obs !== "object" || obs === null) return undefined;
   const given = obs as Record<string, Json>;
   const text = (key: string): string => (typeof given[key] === "string" ? given[key] : "");
-  return { trace_id: text("trace_id"), run_id: text("run_id"), agent_id: text("agent_id"), agent_name: text("agent_name") };
+  const span = traceparent === undefined ? undefined : parseTraceparent(traceparent);
+  return {
+    trace_id: text("trace_id"), run_id: text("run_id"), agent_id: text("agent_id"), agent_name: text("agent_name"),
+    ...(span === undefined ? {} : { span }),
+  };
 }

@@ -2,8 +2,9 @@
  * The host half of a bridge, as every isle engine calls it. An op is a plain function from values to a value: no Lua, no
  * thread, no message in sight.
  */
-import type { LogLevel, TraceContext } from "@atoll-run/core";
+import type { LogLevel } from "@atoll-run/core";
 import type { EventOrigin } from "../bus/origin.ts";
+import type { CallTrace } from "../observe/spans.ts";
 
 /**
  * What crosses between a script and the host. Text is `string` where the bytes are UTF-8, else `Uint8Array`; an op that
@@ -26,7 +27,7 @@ export interface OpCall {
   readonly owner: string;
   /** Aborted when the task is cancelled or its isle ends; the reason says why. */
   readonly signal: AbortSignal;
-  readonly trace: TraceContext;
+  readonly trace: CallTrace;
   /** Milliseconds left of the event being handled, if one is. */
   readonly deadlineMs?: number;
   /** Who asked for an event, while its handler runs; default: the event that this call belongs to. */

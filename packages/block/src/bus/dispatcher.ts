@@ -3,25 +3,9 @@
  * takes events with JSON text; gives each to one handler and its answer to whoever asked; promises order of arrival, one
  * handler at a time, and an ack or nack for every event it took; refuses when full or closed; never looks into a payload.
  */
-import type { Clock, TraceContext } from "@atoll-run/core";
-import { type BlockError, blockError } from "../errors.ts";
-import type { EventOrigin } from "./origin.ts";
-
-export interface BusEvent {
-  readonly seq: number;
-  readonly kind: string;
-  readonly id: string;
-  /** JSON text. */
-  readonly payload: string;
-  readonly meta: string;
-  /** Milliseconds left for the handler when it starts; absent = no bound. */
-  readonly deadlineAt?: number;
-  /** The asker's trace, which the handler goes on with. */
-  readonly trace?: TraceContext;
-  /** Stands in the payload as `data`, or for the payload where that is null. */
-  readonly raw?: Uint8Array;
-  readonly origin?: EventOrigin;
-}
+import { blockError } from "../errors.ts";
+import type { Answer, BusEvent, Queued } from "./event.ts";
+import { EventQueue, type QueueLimits, type QueueParts } from "./queue.ts";
 
 /** Runs one event; gives the reply as JSON text, or throws the fault of the nack. */
 export type Handle = (event: BusEvent, o: { leftMs?: number; signal: AbortSignal }) => Promise<string>;
@@ -31,41 +15,17 @@ export interface Handler {
   readonly timeoutMs?: number;
 }
 
-export interface BusLimits {
-  readonly busEventsMax: number;
-  /** Of the payloads and metas that wait, a character of their JSON text counting as one. */
-  readonly busBytesMax: number;
-  readonly emitMsMax: number;
+export interface BusLimits extends QueueLimits {
   readonly graceMs: number;
   readonly hardStopMs: number;
   readonly handlerMsMax: number;
 }
 
-export interface BusParts {
-  readonly clock: Clock;
+export interface BusParts extends Pick<QueueParts, "clock" | "full"> {
   readonly warn: (text: string) => void;
   readonly received: (event: BusEvent) => void;
   readonly handled: (event: BusEvent, ms: number) => void;
   readonly failed: (event: BusEvent, fault: unknown) => void;
-  /** The queue is full, by which limit, or has room again: told once for each edge. */
-  readonly full: (by: "busEventsMax" | "busBytesMax" | undefined) => void;
-}
-
-export interface Answer {
-  settle(reply: string): void;
-  fail(fault: unknown): void;
-}
-
-interface Queued extends Answer {
-  readonly event: BusEvent;
-  /** Whoever asked does not want the answer any more. */
-  readonly unwanted?: AbortSignal;
-}
-
-interface Waiting {
-  readonly queued: Queued;
-  admit(): void;
-  refuse(fault: BlockError): void;
 }
 
 /** Fallback for kinds without a handler of their own. */
@@ -74,17 +34,10 @@ export const ANY_KIND = "__on_any";
 export class Bus {
   readonly counts = { emitted: 0, handled: 0, failed: 0, unserved: 0 };
   readonly #handlers = new Map<string, Handler>();
-  readonly #queue: Queued[] = [];
-  readonly #waiting: Waiting[] = [];
+  readonly #queue: EventQueue;
   readonly #parts: BusParts;
   readonly #limits: BusLimits;
   #phase: "idle" | "reading" | "draining" | "closed" = "idle";
-  #intake = true;
-  #full = false;
-  /** Events that have their one turn before they wait. */
-  #turning = 0;
-  /** What the queue holds. */
-  #bytes = 0;
   #busy: { abort: AbortController; done: Promise<void> } | null = null;
   #quiet: (() => void)[] = [];
   #nextSeq = 1;
@@ -92,10 +45,17 @@ export class Bus {
   constructor(parts: BusParts, limits: BusLimits) {
     this.#parts = parts;
     this.#limits = limits;
+    this.#queue = new EventQueue({
+      clock: parts.clock, full: parts.full, isRead: () => this.reading, came: () => this.#next(),
+      received: (event) => {
+        this.counts.emitted++;
+        parts.received(event);
+      },
+    }, limits);
   }
 
   get depth(): number {
-    return this.#queue.length;
+    return this.#queue.depth;
   }
 
   get reading(): boolean {
@@ -119,79 +79,8 @@ export class Bus {
    * room; `unwanted` also the event itself: its handler is cancelled, and one that has not begun is not called.
    */
   async put(e: Omit<BusEvent, "seq">, answer: Answer, o: { what: string; signal?: AbortSignal; unwanted?: AbortSignal }): Promise<void> {
-    if (!this.#intake) throw closed(o.what);
-    const queued: Queued = { event: { ...e, seq: this.#nextSeq++ }, ...answer, ...(o.unwanted === undefined ? {} : { unwanted: o.unwanted }) };
-    // nobody overtakes one that waits
-    if (this.#turning + this.#waiting.length > 0 || this.#lacks(queued.event) !== undefined) await this.#waitForRoom(queued, o);
-    else this.#admit(queued);
-  }
-
-  #admit(queued: Queued): void {
-    this.#push(queued);
-    this.#next();
-  }
-
-  #push(queued: Queued): void {
-    this.counts.emitted++;
-    this.#bytes += bytesOf(queued.event);
-    this.#queue.push(queued);
-    this.#parts.received(queued.event);
-  }
-
-  /** The limit that has no room for the event; undefined when there is room. */
-  #lacks(event: BusEvent): "busEventsMax" | "busBytesMax" | undefined {
-    if (this.#queue.length >= this.#limits.busEventsMax) return "busEventsMax";
-    return this.#bytes + bytesOf(event) > this.#limits.busBytesMax ? "busBytesMax" : undefined;
-  }
-
-  async #waitForRoom(queued: Queued, o: { what: string; signal?: AbortSignal }): Promise<void> {
-    const full = (why: string): BlockError => this.#overloaded(queued.event, `${o.what}: queue full`, why);
-    if (bytesOf(queued.event) > this.#limits.busBytesMax) throw full("the event alone is larger");
-    // one turn of the scheduler: a reader may just be starting
-    this.#turning++;
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    this.#turning--;
-    if (!this.#intake) throw closed(o.what);
-    const lacks = this.#lacks(queued.event);
-    if (this.#waiting.length === 0 && lacks === undefined) return this.#admit(queued);
-    if (lacks !== undefined) this.#edge(lacks);
-    if (this.#phase !== "reading") throw full("no reader; call bus.serve() or use autoServe");
-    await new Promise<void>((resolve, reject) => {
-      const leave = (): void => {
-        timer[Symbol.dispose]();
-        o.signal?.removeEventListener("abort", cancelled);
-        const at = this.#waiting.indexOf(waiting);
-        if (at >= 0) this.#waiting.splice(at, 1);
-      };
-      const waiting: Waiting = {
-        queued,
-        admit: () => {
-          leave();
-          resolve();
-        },
-        refuse: (fault) => {
-          leave();
-          reject(fault);
-        },
-      };
-      const cancelled = (): void => waiting.refuse(blockError("run.cancelled", "cancelled"));
-      const timer = this.#parts.clock.after(this.#limits.emitMsMax, () => waiting.refuse(full(`no room within ${this.#limits.emitMsMax} ms`)));
-      o.signal?.addEventListener("abort", cancelled, { once: true });
-      this.#waiting.push(waiting);
-    });
-  }
-
-  #overloaded(event: BusEvent, front: string, why: string): BlockError {
-    const by = this.#lacks(event) ?? "busEventsMax";
-    const limit = this.#limits[by];
-    return blockError("bus.overloaded", `${front} (${limit}${by === "busBytesMax" ? " bytes" : ""}), ${why}`,
-      { facts: { limit }, retry_after_ms: 100, hint: "Emit less, or serve the bus faster." });
-  }
-
-  #edge(by: "busEventsMax" | "busBytesMax" | undefined): void {
-    if (this.#full === (by !== undefined)) return;
-    this.#full = by !== undefined;
-    this.#parts.full(by);
+    const { unwanted } = o;
+    await this.#queue.put({ event: { ...e, seq: this.#nextSeq++ }, ...answer, ...(unwanted === undefined ? {} : { unwanted }) }, o);
   }
 
   /** Begins to hand out events, one at a time. */
@@ -203,18 +92,11 @@ export class Bus {
 
   #next(): void {
     if (this.#busy !== null || this.#phase === "idle" || this.#phase === "closed") return;
-    const queued = this.#queue.shift();
+    const queued = this.#queue.take();
     if (queued === undefined) {
       for (const hear of this.#quiet.splice(0)) hear();
       return;
     }
-    this.#bytes -= bytesOf(queued.event);
-    for (let next = this.#waiting[0]; next !== undefined && this.#lacks(next.queued.event) === undefined; next = this.#waiting[0]) {
-      this.#push(next.queued);
-      next.admit();
-    }
-    const { busEventsMax, busBytesMax } = this.#limits;
-    if (this.#queue.length <= busEventsMax / 2 && this.#bytes <= busBytesMax / 2) this.#edge(undefined);
     const abort = new AbortController();
     const busy = { abort, done: Promise.resolve() };
     this.#busy = busy;
@@ -265,14 +147,13 @@ export class Bus {
 
   /** Resolves when the queue is empty and no handler runs. */
   #drained(): Promise<void> {
-    if (this.#busy === null && (this.#queue.length === 0 || this.#phase === "idle")) return Promise.resolve();
+    if (this.#busy === null && (this.#queue.depth === 0 || this.#phase === "idle")) return Promise.resolve();
     return new Promise((resolve) => this.#quiet.push(resolve));
   }
 
   /** No new events from now on; what waits for room is refused. */
   closeIntake(): void {
-    this.#intake = false;
-    for (const waiting of [...this.#waiting]) waiting.refuse(blockError("bus.closed", "bus.emit: bus channel closed: the run is ending"));
+    this.#queue.close();
   }
 
   /**
@@ -298,8 +179,7 @@ export class Bus {
   }
 
   #stopQueued(): void {
-    this.#bytes = 0;
-    for (const queued of this.#queue.splice(0)) {
+    for (const queued of this.#queue.clear()) {
       this.counts.unserved++;
       queued.fail(blockError("bus.closed", "bus stopped"));
     }
@@ -316,13 +196,4 @@ export class Bus {
       timer?.[Symbol.dispose]();
     }
   }
-}
-
-function closed(what: string): BlockError {
-  return blockError("bus.closed", `${what}: bus channel closed: the run has ended or is ending`);
-}
-
-/** What an event counts for while it waits. */
-function bytesOf({ payload, meta, raw }: BusEvent): number {
-  return payload.length + meta.length + (raw?.length ?? 0);
 }

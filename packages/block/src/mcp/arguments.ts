@@ -23,6 +23,13 @@ export function toArguments(what: string, server: string, args: unknown, noun = 
   throw rpcFailed(what, server, { reason: `${noun} must be a JSON object (got ${kind})` });
 }
 
+/** The same for a call of a tool: text goes to the server as it is, where it surely can. */
+export function toToolArguments(what: string, server: string, args: unknown): Message | JsonText {
+  // an object, and no line end between its tokens: a message is one line
+  if (args instanceof JsonText && args.text.startsWith("{") && !args.text.includes("\n")) return args;
+  return toArguments(what, server, args);
+}
+
 export function toToolResult({ content, isError, structuredContent }: Message): McpToolResult {
   return {
     content: (content ?? []) as McpObject[], isError: isError === true,

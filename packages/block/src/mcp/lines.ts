@@ -26,18 +26,19 @@ export class Lines {
     return Math.min(this.#bytes, this.#bytesMax);
   }
 
-  *push(chunk: Uint8Array): Generator<Line> {
+  /** Gives `hear` the lines that end in the chunk, in order. */
+  push(chunk: Uint8Array, hear: (line: Line) => void): void {
     for (let start = 0; start < chunk.length;) {
       const end = chunk.indexOf(LF, start);
       if (end >= 0 && this.#bytes === 0 && end - start <= this.#bytesMax) {
         // the usual case: a whole line in one piece
-        yield { text: textOf(chunk.subarray(start, end)) };
+        hear({ text: textOf(chunk.subarray(start, end)) });
         start = end + 1;
         continue;
       }
       this.#keep(chunk.subarray(start, end < 0 ? chunk.length : end));
       if (end < 0) return;
-      yield this.#take();
+      hear(this.#take());
       start = end + 1;
     }
   }

@@ -12,7 +12,8 @@ import { blockError } from "../errors.ts";
 import type { Gate } from "../grants/create-gate.ts";
 import { guardedFetch } from "./guarded-fetch.ts";
 import type { Message, Pipe } from "./pipe.ts";
-import type { HttpPipe, httpPipe, Method, RequestProblem, Session, SessionParts } from "./sdk.ts";
+import { RequestProblem } from "./request-problem.ts";
+import type { HttpPipe, httpPipe, Method, Session, SessionParts } from "./sdk.ts";
 import { StdioPipe } from "./stdio.ts";
 import { handshakeFailed, rpcFailed, serverExited, spawnFailed, timedOut } from "./texts.ts";
 import type { McpHttpSpec, McpServerSpec, McpStdioSpec } from "./types.ts";
@@ -61,9 +62,7 @@ export class Link {
   readonly spec: McpServerSpec;
   readonly #parts: LinkParts;
   readonly #sdk: Sdk;
-  readonly #wire = new Wire();
-  /** Calls that `cancel` can end. */
-  readonly #calls = new Map<number, AbortController>();
+  readonly #wire: Wire;
   #session: Session | undefined;
   #stdio: StdioPipe | undefined;
   #http: HttpPipe | undefined;
@@ -76,6 +75,7 @@ export class Link {
     this.#sdk = sdk;
     this.spec = spec;
     this.#parts = parts;
+    this.#wire = new Wire(parts.clock);
   }
 
   /** Starts or reaches a server. On failure nothing of it is left. */
@@ -122,7 +122,7 @@ export class Link {
       await child.kill();
       throw signal.reason;
     }
-    this.#stdio = new StdioPipe({ child, clock, warn, text: (text) => this.#wire.heardText(text) }, {
+    this.#stdio = new StdioPipe({ child, clock, warn }, {
       messageBytesMax: limits.httpBodyBytesMax, stderrBytesMax: limits.mcpStderrBytesMax,
       stopMs: limits.mcpStopMs,
     });
@@ -167,43 +167,27 @@ export class Link {
 
   /** What the server said of itself. */
   get initialized(): Message {
-    return this.#session?.initialized ?? {};
+    return this.#wire.initialized;
   }
 
+  /** The result as the server sent it, of the right shape. */
   async request(method: Method, params: Message, o: Asking): Promise<Message> {
     if (this.#down || this.#session === undefined) throw this.#gone(o.what);
-    o.signal.throwIfAborted();
-    const cancel = new AbortController();
-    let id: number | undefined;
-    using _ = onAbort(o.signal, (reason) => cancel.abort(reason));
-    const late = (): Error => timedOut(o.what, this.spec.name, o.timeoutMs);
-    using _late = this.#within(o.timeoutMs, () => cancel.abort(late()));
+    const { signal, timeoutMs, onId } = o;
+    const late = (): Error => timedOut(o.what, this.spec.name, timeoutMs);
     try {
-      return await this.#session.request(method, params, {
-        signal: cancel.signal,
-        onId: (sent) => {
-          id = sent;
-          this.#calls.set(sent, cancel);
-          o.onId?.(sent);
-        },
-      });
+      const result = await this.#wire.ask(method, params, { signal, timeoutMs, late, onId });
+      this.#session.check(method, result);
+      return result;
     } catch (error) {
-      throw this.#requestFault(error, o, cancel.signal);
-    } finally {
-      if (id !== undefined) this.#calls.delete(id);
+      throw this.#requestFault(error, o);
     }
   }
 
-  #within(ms: number, late: () => void): Disposable {
-    return Number.isFinite(ms) ? this.#parts.clock.after(ms, late) : { [Symbol.dispose]: () => undefined };
-  }
-
-  #requestFault(error: unknown, o: Asking, cancel: AbortSignal): unknown {
+  #requestFault(error: unknown, o: Asking): unknown {
     const { name } = this.spec;
     if (o.signal.aborted) return o.signal.reason;
     if (isFault(error)) return error;
-    if (isFault(cancel.reason)) return cancel.reason;
-    if (cancel.aborted) return rpcFailed(o.what, name, { reason: "cancelled" });
     const { kind, message, rpcCode, cause } = error as RequestProblem;
     if (kind === "closed" || this.#stdio?.ending !== undefined) return this.#gone(o.what);
     if (isFault(cause)) return cause;
@@ -233,9 +217,7 @@ export class Link {
   }
 
   cancel(id: number): boolean {
-    const call = this.#calls.get(id);
-    call?.abort(new Error("cancelled by the client"));
-    return call !== undefined;
+    return this.#wire.end(id, new RequestProblem("cancelled", "cancelled"));
   }
 
   async notifyRoots(): Promise<void> {

@@ -4,11 +4,14 @@ export type Message = { readonly [key: string]: unknown };
 export interface Pipe {
   start(): Promise<void>;
   send(message: Message, options?: object): Promise<void>;
+  /** The same for a message that is text already, where the way takes text; throws when it cannot be sent. */
+  sendText?(text: string): void;
   /** Called more than once by the SDK; ends the way once. */
   close(): Promise<void>;
   onclose?: (() => void) | undefined;
   onerror?: ((error: Error) => void) | undefined;
-  onmessage?: ((message: Message) => void) | undefined;
+  /** `text`: the message as it came, where the way is one of text. */
+  onmessage?: ((message: Message, text?: string) => void) | undefined;
   readonly sessionId?: string | undefined;
   setProtocolVersion?(version: string): void;
 }

@@ -1,7 +1,7 @@
 /**
- * The one door to the MCP SDK; loaded with the first connection. takes a wire and what is asked; gives
- * answers as the server sent them, after their shape was checked; promises that every wait ends with its
- * signal and leaves nothing behind.
+ * The one door to the MCP SDK; loaded with the first connection. takes a wire; gives a session, which shakes
+ * hands, tells what the server notifies, has what it asks answered, and knows the shapes of results; promises
+ * that every wait ends with its signal and leaves nothing behind.
  */
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
@@ -10,34 +10,22 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import {
   type ClientCapabilities, CompleteResultSchema, EmptyResultSchema, ErrorCode,
   GetPromptResultSchema, ListPromptsResultSchema, ListResourcesResultSchema,
-  ListResourceTemplatesResultSchema, ListToolsResultSchema, McpError, ReadResourceResultSchema, ResultSchema,
+  ListResourceTemplatesResultSchema, ListToolsResultSchema, McpError, ReadResourceResultSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { type Fetch, RECONNECTS } from "./guarded-fetch.ts";
 import type { Message, Pipe } from "./pipe.ts";
+import { RequestProblem } from "./request-problem.ts";
 import type { Wire } from "./wire.ts";
 
 /** Answers of tools are looked at by `checkToolAnswer`: they are many, and the SDK's schema is slow. */
 const RESULTS = {
-  "tools/call": ResultSchema, "tools/list": ListToolsResultSchema,
+  "tools/list": ListToolsResultSchema,
   "resources/list": ListResourcesResultSchema, "resources/templates/list": ListResourceTemplatesResultSchema,
   "resources/read": ReadResourceResultSchema, "resources/subscribe": EmptyResultSchema,
   "resources/unsubscribe": EmptyResultSchema, "prompts/list": ListPromptsResultSchema,
   "prompts/get": GetPromptResultSchema, "completion/complete": CompleteResultSchema, ping: EmptyResultSchema,
 } as const;
-export type Method = keyof typeof RESULTS;
-
-/** What went wrong with a request, in data: the SDK's own classes stay in here. */
-export class RequestProblem extends Error {
-  /** `closed`: there is no connection; `rpc`: the server said so; `invalid`: an answer that is none. */
-  readonly kind: "closed" | "rpc" | "invalid" | "other";
-  readonly rpcCode: number | undefined;
-
-  constructor(kind: RequestProblem["kind"], message: string, o: { cause: unknown; rpcCode?: number }) {
-    super(message, { cause: o.cause });
-    this.kind = kind;
-    this.rpcCode = o.rpcCode;
-  }
-}
+export type Method = keyof typeof RESULTS | "tools/call";
 
 /** What a handler of a server's request throws to answer with an error of JSON-RPC. */
 export class RequestRefused extends Error {
@@ -66,8 +54,6 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 export class Session {
   readonly #client: Client;
   readonly #wire: Wire;
-  /** The answer to `initialize`. */
-  initialized: Message = {};
 
   constructor(parts: SessionParts) {
     this.#wire = parts.wire;
@@ -88,46 +74,21 @@ export class Session {
 
   /** Shakes hands. The signal also ends the wait. */
   async connect(signal: AbortSignal): Promise<void> {
-    let id: number | undefined;
-    const hear = (sent: number): void => {
-      id ??= sent;
-    };
     try {
-      // the first message is sent only after the way is open
-      await this.#wire.namingFirst(hear, () => this.#client.connect(this.#wire as unknown as Transport, {
-        signal, timeout: TIMER_MS_MAX,
-      }));
-      this.initialized = (id === undefined ? {} : this.#wire.answer(id)) as Message;
+      await this.#client.connect(this.#wire as unknown as Transport, { signal, timeout: TIMER_MS_MAX });
     } catch (error) {
       throw toProblem(error);
-    } finally {
-      if (id !== undefined) this.#wire.forget(id);
     }
   }
 
-  /** The result as the server sent it. Aborting the signal sends `notifications/cancelled` with the id. */
-  async request(
-    method: Method, params: Message, o: { signal: AbortSignal; onId?: ((id: number) => void) | undefined },
-  ): Promise<Message> {
-    let id: number | undefined;
-    try {
-      const asked = this.#wire.naming((sent) => {
-        id = sent;
-        o.onId?.(sent);
-      }, () => this.#client.request({ method, params }, RESULTS[method] as typeof EmptyResultSchema, {
-        signal: o.signal, timeout: TIMER_MS_MAX,
-        // asks for progress under the request's own id; who hears it is told by `noticed`
-        ...(method === "tools/call" ? { onprogress: () => undefined } : {}),
-      }));
-      await asked;
-      const answer = this.#wire.answer(id as number) as Message;
-      if (method === "tools/call") checkToolAnswer(answer);
-      return answer;
-    } catch (error) {
-      throw toProblem(error);
-    } finally {
-      if (id !== undefined) this.#wire.forget(id);
+  /** Throws RequestProblem for a result that is not one of the method. */
+  check(method: Method, result: Message): void {
+    if (method === "tools/call") {
+      checkToolAnswer(result);
+      return;
     }
+    const { error } = RESULTS[method].safeParse(result);
+    if (error !== undefined) throw toProblem(error);
   }
 
   notify(method: "notifications/roots/list_changed"): Promise<void> {

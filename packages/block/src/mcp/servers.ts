@@ -13,8 +13,10 @@
  * connected. A `scope()` has names, listeners and handlers of its own and ends with its parent.
  */
 import { emptyTrace, formatTraceparent, type Json, newSpanId, type TraceContext } from "@atoll-run/core";
-import { checkRef, toArguments, toToolResult } from "./arguments.ts";
+import { JsonText } from "../bridges/op.ts";
+import { checkRef, toArguments, toToolArguments, toToolResult } from "./arguments.ts";
 import { Connections } from "./connections.ts";
+import { parseExact } from "./exact.ts";
 import { Hearing } from "./hearing.ts";
 import type { McpLimits, McpParts } from "./parts.ts";
 import type { Message } from "./pipe.ts";
@@ -88,22 +90,23 @@ export class McpServers implements Mcp {
 
   // ---- calls
 
-  async #ask(server: string, o: Question): Promise<Message> {
+  #ask(server: string, o: Question): Promise<Message> {
     this.#parts.gate.mcp(server, o.grant ?? "*");
     const link = this.#connections.link(server, o.op);
     const what = `${o.op}${o.what === undefined ? "" : ` '${o.what}'`} on '${server}'`;
     const timeoutMs = o.call.timeoutMs ?? link.spec.timeoutMs ?? this.#limits.mcpMs;
     const { signal, onId } = o.call;
-    return await link.request(o.method, o.params, { what, signal, timeoutMs, onId });
+    return link.request(o.method, o.params, { what, signal, timeoutMs, onId });
   }
 
   async callTool(server: string, tool: string, args: unknown, call: ToolCall): Promise<McpToolResult> {
     const { gate, guard } = this.#parts;
     gate.mcp(server, tool);
-    const given = toArguments(`call_tool '${tool}' on '${server}'`, server, args);
+    const given = toToolArguments(`call_tool '${tool}' on '${server}'`, server, args);
     const { spec } = this.#connections.link(server, "call_tool");
     if (guard !== undefined) {
-      const shown = [server, tool, JSON.parse(JSON.stringify(given)) as Json];
+      const plain = JSON.parse(given instanceof JsonText ? given.text : JSON.stringify(given)) as Json;
+      const shown = [server, tool, plain];
       const grant = `mcp:${server}/${tool}`;
       const answer = await guard({ grant, tool, what: "mcp.call", args: shown, signal: call.signal });
       if (answer !== undefined) return toToolResult(answer as Message);
@@ -121,8 +124,9 @@ export class McpServers implements Mcp {
     }
   }
 
-  #traced(spec: McpServerSpec, args: Message, trace: TraceContext): Message {
-    if (spec.traceContext !== true) return { arguments: args };
+  #traced(spec: McpServerSpec, given: Message | JsonText, trace: TraceContext): Message {
+    if (spec.traceContext !== true) return { arguments: given };
+    const args = given instanceof JsonText ? parseExact(given.text) as Message : given;
     const { ids } = this.#parts;
     const { trace_id, run_id, agent_id, agent_name } = trace;
     const span_id = newSpanId(ids);

@@ -13,8 +13,6 @@ import { failure, type Message, type Pipe } from "./pipe.ts";
 export interface StdioParts {
   readonly child: Child;
   readonly clock: Clock;
-  /** Hears the text of each message before the message. */
-  readonly text: (text: string) => void;
   readonly warn: (msg: string) => void;
 }
 
@@ -35,7 +33,7 @@ const SHOWN_CHARS = 120;
 export class StdioPipe implements Pipe {
   onclose?: () => void;
   onerror?: (error: Error) => void;
-  onmessage?: (message: Message) => void;
+  onmessage?: (message: Message, text?: string) => void;
   readonly #parts: StdioParts;
   readonly #limits: StdioLimits;
   readonly #lines: Lines;
@@ -59,23 +57,26 @@ export class StdioPipe implements Pipe {
 
   start(): Promise<void> {
     const { stdout } = this.#parts.child;
-    stdout?.on("data", (chunk: Uint8Array) => {
-      for (const line of this.#lines.push(chunk)) this.#hear(line);
-    });
+    const hear = (line: Line): void => this.#hear(line);
+    stdout?.on("data", (chunk: Uint8Array) => this.#lines.push(chunk, hear));
     return Promise.resolve();
   }
 
-  send(message: Message): Promise<void> {
+  // async: what it throws rejects
+  async send(message: Message): Promise<void> {
+    this.sendText(JSON.stringify(message));
+  }
+
+  /** `text`: a message without line ends. */
+  sendText(text: string): void {
     const { stdin } = this.#parts.child;
-    const text = `${JSON.stringify(message)}\n`;
     if (this.#exit !== undefined || stdin === null || !stdin.writable) {
-      return Promise.reject(new Error("the server has ended"));
+      throw new Error("the server has ended");
     }
     if (stdin.writableLength + text.length > Math.max(this.#limits.messageBytesMax, text.length)) {
-      return Promise.reject(new Error("the server does not read its input"));
+      throw new Error("the server does not read its input");
     }
-    stdin.write(text);
-    return Promise.resolve();
+    stdin.write(`${text}\n`);
   }
 
   /** How the child ended, in words: `exited (code 3): <last stderr line>`; undefined while it lives. */
@@ -124,8 +125,7 @@ export class StdioPipe implements Pipe {
       this.#warnGarbage(line.text);
       return;
     }
-    this.#parts.text(line.text);
-    this.onmessage?.(message as Message);
+    this.onmessage?.(message as Message, line.text);
   }
 
   #tooLong({ tooLong, head, tail }: Extract<Line, { tooLong: number }>): void {

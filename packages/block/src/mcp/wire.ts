@@ -1,31 +1,69 @@
 /**
- * Stands between the SDK's client and the way to a server, and knows the requests under way: their ids, their
- * answers as the server sent them, and how to let go of them.
+ * Stands between us and the way to a server. takes our requests, and the messages of the SDK's client, which
+ * shakes hands, tells what servers notify and answers what they ask; gives answers as the server sent them;
+ * promises that every wait for one ends: with its time, its signal, `end` or the connection. Requests of ours
+ * pass the client by, since its own way takes several times as long; the only one it makes is `initialize`.
  */
+import { type Clock, onAbort } from "@atoll-run/core";
+import { JsonText } from "../bridges/op.ts";
 import { isInexact, parseExact } from "./exact.ts";
 import { failure, type Message, type Pipe } from "./pipe.ts";
+import { RequestProblem } from "./request-problem.ts";
+
+export interface AskOptions {
+  readonly signal: AbortSignal;
+  /** Milliseconds until `late` is the reason of the end; Infinity = never. */
+  readonly timeoutMs: number;
+  readonly late: () => Error;
+  readonly onId?: ((id: number) => void) | undefined;
+}
+
+/** A request of ours, and who waits for its answer. */
+interface Asked {
+  resolve(result: Message): void;
+  reject(error: unknown): void;
+  readonly listening: Disposable;
+  /** On the monotonic clock, milliseconds. */
+  readonly dueAt: number;
+  readonly late: () => Error;
+}
 
 interface Open {
+  /** Absent: the client of the SDK asked. */
+  readonly asked?: Asked;
   /** Made for whoever wants to know when the request is over. */
   abort?: AbortController;
-  answer?: unknown;
   exact?: unknown;
 }
+
+/** The client of the SDK counts from 0 and asks once. */
+const FIRST_ID = 1;
 
 export class Wire implements Pipe {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: Message) => void;
+  /** The answer to `initialize`. */
+  initialized: Message = {};
+  readonly #clock: Clock;
   readonly #open = new Map<number, Open>();
-  #sent: ((id: number) => void) | undefined;
   #inner: Pipe | undefined;
+  #next = FIRST_ID;
+  #ended = false;
+  /** One timer for all requests, set for the first that is due when it was set; it may find nothing due. */
+  #timer: Disposable | undefined;
+  #lookAt = Infinity;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** The way, which may know the wire. To be given before `start`. */
   carry(inner: Pipe): this {
     this.#inner = inner;
     Object.assign(inner, {
-      onmessage: (message: Message) => this.#hear(message),
-      onclose: () => this.onclose?.(), onerror: (error: Error) => this.onerror?.(error),
+      onmessage: (message: Message, text?: unknown) => this.#hear(message, text),
+      onclose: () => this.#end(), onerror: (error: Error) => this.onerror?.(error),
     });
     return this;
   }
@@ -39,10 +77,7 @@ export class Wire implements Pipe {
   }
 
   send(message: Message, options?: object): Promise<void> {
-    if (typeof message["id"] === "number" && "method" in message) {
-      this.#open.set(message["id"], {});
-      this.#sent?.(message["id"]);
-    }
+    if (typeof message["id"] === "number" && "method" in message) this.#open.set(message["id"], {});
     return (this.#inner as Pipe).send(message, options);
   }
 
@@ -55,30 +90,124 @@ export class Wire implements Pipe {
     this.#inner?.setProtocolVersion?.(version);
   }
 
-  #hear(message: Message): void {
-    const open = "method" in message ? undefined : this.#open.get(Number(message["id"]));
-    if (open !== undefined) open.answer = message["result"];
+  #end(): void {
+    this.#ended = true;
+    this.onclose?.();
+    for (const id of [...this.#open.keys()]) {
+      this.#take(id)?.reject(new RequestProblem("closed", "connection closed"));
+    }
+    this.#timer?.[Symbol.dispose]();
+  }
+
+  // ---- what we ask
+
+  /**
+   * The result as the server sent it; a `JsonText` among the params is sent as it is. Throws RequestProblem,
+   * the reason of the signal, or `late()`; then the server has been told that nobody waits any more.
+   */
+  ask(method: string, params: Message, o: AskOptions): Promise<Message> {
+    const { signal, timeoutMs, late } = o;
+    return new Promise((resolve, reject) => {
+      if (this.#ended) throw new RequestProblem("closed", "connection closed");
+      signal.throwIfAborted();
+      const id = this.#next++;
+      const dueAt = this.#clock.monotonic() + timeoutMs;
+      const listening = onAbort(signal, (reason) => this.end(id, reason));
+      this.#open.set(id, { asked: { resolve, reject, listening, dueAt, late } });
+      this.#lookBy(dueAt);
+      o.onId?.(id);
+      this.#post(id, method, method === "tools/call" ? withProgress(params, id) : params);
+    });
+  }
+
+  #post(id: number, method: string, params: Message): void {
+    const inner = this.#inner as Pipe;
+    const fail = (error: unknown): void => {
+      const text = error instanceof Error ? error.message : String(error);
+      this.#take(id)?.reject(new RequestProblem("other", text, { cause: error }));
+    };
+    if (inner.sendText === undefined) {
+      inner.send({ method, params: withoutText(params), jsonrpc: "2.0", id }).catch(fail);
+      return;
+    }
+    try {
+      inner.sendText(`{"method":"${method}","params":${toText(params)},"jsonrpc":"2.0","id":${id}}`);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Ends the wait for an answer, and tells the server; false for what is no request of ours under way. */
+  end(id: number, reason: unknown): boolean {
+    const asked = this.#open.get(id)?.asked;
+    if (asked === undefined) return false;
+    this.#take(id);
+    asked.reject(reason);
+    const params = { requestId: id, reason: String(reason) };
+    const told = this.#inner?.send({ jsonrpc: "2.0", method: "notifications/cancelled", params });
+    told?.catch((error: unknown) => {
+      this.onerror?.(new Error(`failed to send a cancellation: ${String(error)}`));
+    });
+    return true;
+  }
+
+  #lookBy(at: number): void {
+    if (at >= this.#lookAt) return;
+    this.#timer?.[Symbol.dispose]();
+    this.#lookAt = at;
+    this.#timer = this.#clock.after(Math.max(0, at - this.#clock.monotonic()), () => this.#look());
+  }
+
+  /** Ends what is due. */
+  #look(): void {
+    this.#lookAt = Infinity;
+    const now = this.#clock.monotonic();
+    let next = Infinity;
+    for (const [id, { asked }] of this.#open) {
+      if (asked === undefined) continue;
+      if (asked.dueAt <= now) this.end(id, asked.late());
+      else next = Math.min(next, asked.dueAt);
+    }
+    this.#lookBy(next);
+  }
+
+  // ---- what comes
+
+  #hear(message: Message, text: unknown): void {
+    const id = "method" in message ? NaN : Number(message["id"]);
+    const open = this.#open.get(id);
+    if (open !== undefined && typeof text === "string") this.heardText(text);
+    if (open?.asked !== undefined && this.#answer(id, open, message)) return;
+    if (open !== undefined && open.asked === undefined) {
+      this.initialized = (open.exact ?? message["result"] ?? {}) as Message;
+      this.#take(id);
+    }
     this.onmessage?.(message);
   }
 
-  /** Hears the id of the request that `make` sends before it returns. */
-  naming<T>(hear: (id: number) => void, make: () => T): T {
-    this.#sent = hear;
-    try {
-      return make();
-    } finally {
-      this.#sent = undefined;
+  /** False for a message that is no answer: the client of the SDK says so. */
+  #answer(id: number, open: Open, { jsonrpc, result, error }: Message): boolean {
+    if (jsonrpc !== "2.0") return false;
+    if (isObject(result)) {
+      this.#take(id)?.resolve((open.exact ?? result) as Message);
+      return true;
     }
+    const { code, message } = isObject(error) ? error : {};
+    if (!Number.isSafeInteger(code) || typeof message !== "string") return false;
+    this.#take(id)?.reject(new RequestProblem("rpc", message, { rpcCode: code as number }));
+    return true;
   }
 
-  /** The same for a request that is sent some time before `make` settles. */
-  async namingFirst<T>(hear: (id: number) => void, make: () => Promise<T>): Promise<T> {
-    this.#sent = hear;
-    try {
-      return await make();
-    } finally {
-      this.#sent = undefined;
-    }
+  /** The request is over, with its answer or without. */
+  #take(id: number): Asked | undefined {
+    const open = this.#open.get(id);
+    if (open === undefined) return undefined;
+    this.#open.delete(id);
+    const { asked, abort } = open;
+    // not while the way is still giving us the answer
+    if (abort !== undefined) queueMicrotask(() => abort.abort(new Error("the request is over")));
+    asked?.listening[Symbol.dispose]();
+    return asked;
   }
 
   /** The text of a message that is about to come: numbers that the message itself lost are kept from it. */
@@ -93,12 +222,6 @@ export class Wire implements Pipe {
     }
   }
 
-  /** The `result` of an answer, as it was sent. */
-  answer(id: number): unknown {
-    const open = this.#open.get(id);
-    return open?.exact ?? open?.answer;
-  }
-
   isOpen(id: number): boolean {
     return this.#open.has(id);
   }
@@ -109,19 +232,32 @@ export class Wire implements Pipe {
     return open === undefined ? undefined : (open.abort ??= new AbortController()).signal;
   }
 
-  /** The request is over, with its answer or without. */
-  forget(id: number): void {
-    const open = this.#open.get(id);
-    this.#open.delete(id);
-    open?.abort?.abort(new Error("the request is over"));
-  }
-
   /** Ends the wait for an answer that cannot come. */
   fail(id: number, why: string): void {
-    if (this.#open.has(id)) this.#hear(failure(id, why));
+    if (this.#open.has(id)) this.#hear(failure(id, why), undefined);
   }
+}
 
-  failAll(why: string): void {
-    for (const id of [...this.#open.keys()]) this.fail(id, why);
+function isObject(value: unknown): value is Message {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Asks for progress under the request's own id; who hears it is told by the client's notices. */
+function withProgress(params: Message, id: number): Message {
+  return { ...params, _meta: { ...params["_meta"] as Message | undefined, progressToken: id } };
+}
+
+function toText(params: Message): string {
+  let text = "";
+  for (const key of Object.keys(params)) {
+    const value = params[key];
+    const written = value instanceof JsonText ? value.text : JSON.stringify(value);
+    if (written !== undefined) text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${written}`;
   }
+  return `{${text}}`;
+}
+
+function withoutText(params: Message): Message {
+  return Object.fromEntries(Object.entries(params).map(([key, value]) =>
+    [key, value instanceof JsonText ? parseExact(value.text) : value]));
 }

@@ -44,7 +44,7 @@ async function within(serve: Serve, call: { id: string; to: string; payload: Jso
   const timer = setTimeout(() => stop(blockError("mesh.timeout", `mesh error: request to '${call.to}' timed out after ${o.deadlineMs} ms`)), o.deadlineMs);
   o.signal.addEventListener("abort", cancel, { once: true });
   try {
-    return await Promise.race([serve(call.id, call.payload, { deadlineMs: o.deadlineMs, signal: abort.signal }), late.promise]);
+    return await Promise.race([serve(call.id, call.payload, { ...o, signal: abort.signal }), late.promise]);
   } finally {
     clearTimeout(timer);
     o.signal.removeEventListener("abort", cancel);

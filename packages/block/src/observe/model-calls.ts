@@ -1,15 +1,13 @@
-/** Who hears of calls of models: the log, the events of the run, and spans when somebody takes them. */
+/** Who hears of calls of models: the log and the events of the run. */
 import type { TraceContext } from "@atoll-run/core";
 import type { ModelFact, Observe } from "../agent/observe.ts";
 import type { BlockEvents } from "../config.ts";
 import { readDumpMode } from "./dump-mode.ts";
 import { createLlmDump } from "./llm-dump.ts";
-import type { Telemetry } from "./telemetry.ts";
 
 export interface ModelCallParts {
   readonly env: Readonly<Record<string, string>>;
   readonly trace: TraceContext;
-  readonly telemetry: Telemetry | undefined;
   log(level: "info" | "warn", target: string, msg: string, fields?: Record<string, unknown>): void;
   called(fact: BlockEvents["model:called"]): void;
 }
@@ -24,7 +22,6 @@ export function observeModels(parts: ModelCallParts): Observe {
   return (fact) => {
     dump ??= open();
     dump(fact);
-    parts.telemetry?.model(fact);
     const ended = toEvent(fact);
     if (ended !== undefined) parts.called(ended);
   };

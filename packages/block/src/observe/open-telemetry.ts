@@ -5,12 +5,13 @@
  * nothing; never starts an SDK.
  */
 import {
-  type Attributes, type Context, context, metrics, type Span, SpanKind, SpanStatusCode, trace as tracing, TraceFlags,
+  type Attributes, type Context, context, isSpanContextValid, metrics, type Span, SpanKind, SpanStatusCode, trace as tracing,
+  TraceFlags,
 } from "@opentelemetry/api";
-import { isFault, maskUrl, parseTraceparent, formatTraceparent, type TraceContext } from "@atoll-run/core";
-import type { ModelFact } from "../agent/observe.ts";
+import { isFault, maskUrl, parseTraceparent, type TraceContext, type TraceParent } from "@atoll-run/core";
 import { JsonText, type Op, type OpCall, type Ops, type Value } from "../bridges/op.ts";
 import type { Handle } from "../bus/dispatcher.ts";
+import { type CallTrace, knownTraceparent, mcpSpan, type SpanFacts, type SpanPlan } from "./spans.ts";
 import type { Telemetry, TelemetryParts } from "./telemetry.ts";
 
 const SCOPE = "@atoll-run/block";
@@ -19,27 +20,22 @@ export function openTelemetry(parts: TelemetryParts): Telemetry {
   return new RunTelemetry(parts);
 }
 
-interface SpanRule {
-  readonly name: string;
-  readonly kind: SpanKind;
-  attributes(args: readonly Value[]): Attributes;
-}
-
 const { CLIENT, INTERNAL, CONSUMER, SERVER } = SpanKind;
 
+type Rule = (args: readonly Value[]) => Pick<SpanPlan<unknown>, "name" | "side" | "attributes">;
+
+const mesh: Rule = ([to]) => ({ name: "mesh.request", side: "client", attributes: { "mesh.target": String(to) } });
+
 /** Ops with a span of their own. */
-const RULES: Readonly<Record<string, SpanRule>> = {
-  "http.request": {
-    name: "http.client", kind: CLIENT,
-    attributes: ([url, opts]) => ({ "http.request.method": methodOf(opts), "url.full": maskUrl(String(url)) }),
-  },
-  "sh.exec": { name: "sh.exec", kind: INTERNAL, attributes: () => ({}) },
-  "mcp.call": {
-    name: "mcp.call", kind: CLIENT, attributes: ([server, tool]) => ({ "mcp.server": String(server), "mcp.tool": String(tool) }),
-  },
-  "mesh.request": { name: "mesh.request", kind: CLIENT, attributes: ([to]) => ({ "mesh.target": String(to) }) },
-  "mesh.send": { name: "mesh.request", kind: CLIENT, attributes: ([to]) => ({ "mesh.target": String(to) }) },
-  "agent.run": { name: "agent.run", kind: INTERNAL, attributes: () => ({}) },
+const RULES: Readonly<Record<string, Rule>> = {
+  "http.request": ([url, opts]) => ({
+    name: "http.client", side: "client",
+    attributes: { "http.request.method": methodOf(opts), "url.full": maskUrl(String(url)) },
+  }),
+  "sh.exec": () => ({ name: "sh.exec", side: "internal", attributes: {} }),
+  "mcp.call": ([server, tool]) => mcpSpan(String(server), String(tool)),
+  "mesh.request": mesh, "mesh.send": mesh,
+  "agent.run": () => ({ name: "agent.run", side: "internal", attributes: {} }),
 };
 
 function methodOf(opts: Value): string {
@@ -52,15 +48,12 @@ class RunTelemetry implements Telemetry {
   readonly #meter = metrics.getMeter(SCOPE);
   readonly #run: Span;
   readonly #inRun: Context;
-  /** Spans of events, by the trace that their handlers were given. */
-  readonly #inside = new WeakMap<TraceContext, Context>();
   readonly #tools = new Map<string, Span[]>();
-  readonly #models = new Map<string, { readonly at: number; readonly within: Context }>();
   readonly #handling = this.#meter.createHistogram("atoll.bus.handle.duration", { unit: "ms", description: "Time of a handler." });
   readonly #cancels = this.#meter.createCounter("atoll.run.cancels", { description: "Runs that were cancelled." });
   readonly #denials = this.#meter.createCounter("atoll.grants.denials", { description: "Calls that no grant covers." });
   readonly #figures: Disposable;
-  readonly #trace: TraceContext;
+  readonly #trace: CallTrace;
 
   constructor(parts: TelemetryParts) {
     this.#trace = parts.trace;
@@ -91,24 +84,35 @@ class RunTelemetry implements Telemetry {
   ops(ops: Ops): Ops {
     return Object.fromEntries(Object.entries(ops).map(([name, op]) => {
       const rule = RULES[name];
-      return [name, rule === undefined ? op : this.#around(rule, op)];
+      return [name, rule === undefined ? op : this.#spanned(rule, op)];
     }));
   }
 
-  #around(rule: SpanRule, op: Op): Op {
-    return async (args, call: OpCall) => {
-      const { name, kind } = rule;
-      const span = this.#tracer.startSpan(name, { kind, attributes: rule.attributes(args) }, this.#within(call.trace));
-      return await this.#finish(span, () => op(args, call));
-    };
+  #spanned(rule: Rule, op: Op): Op {
+    return (args, call: OpCall) => this.around<Awaited<ReturnType<Op>>>(
+      call.trace, { ...rule(args), told: toldOf },
+      async (trace) => await op(args, traced(call, trace)),
+    );
+  }
+
+  around<T>(trace: CallTrace, plan: SpanPlan<T>, work: (trace: CallTrace) => Promise<T>): Promise<T> {
+    const { name, side, attributes, told } = plan;
+    const within = this.#within(trace);
+    const kind = side === "client" ? CLIENT : INTERNAL;
+    const span = this.#tracer.startSpan(name, { kind, attributes: { ...attributes } as Attributes }, within);
+    return this.#finish(span, within, async () => {
+      const result = await work({ ...trace, ...spanOf(span) });
+      const { failed = false, ...more } = told?.(result) ?? {};
+      span.setAttributes(more as Attributes);
+      if (failed === true) span.setStatus({ code: SpanStatusCode.ERROR });
+      return result;
+    });
   }
 
   /** Runs `work` inside of the span, and ends it with what came of that. */
-  async #finish<T>(span: Span, work: () => T | Promise<T>, within = context.active()): Promise<T> {
+  async #finish<T>(span: Span, within: Context, work: () => Promise<T>): Promise<T> {
     try {
-      const result = await context.with(tracing.setSpan(within, span), work);
-      tellResult(span, result);
-      return result;
+      return await context.with(tracing.setSpan(within, span), work);
     } catch (error) {
       tellError(span, error);
       throw error;
@@ -117,51 +121,25 @@ class RunTelemetry implements Telemetry {
     }
   }
 
-  #within(trace: TraceContext): Context {
-    return this.#inside.get(trace) ?? this.#inRun;
+  /** The span that is open where somebody asks, else that of the run. */
+  #within({ span }: CallTrace): Context {
+    return span === undefined ? this.#inRun : inside(span, this.#inRun, false);
   }
 
   handler(kind: string, handle: Handle): Handle {
     return async (event, o) => {
-      const trace = { ...(event.trace ?? this.#trace) };
       const parent = event.trace === undefined ? this.#inRun : continued(event.trace, this.#inRun);
       const span = this.#tracer.startSpan("bus.handle", {
         kind: CONSUMER, attributes: { "messaging.message.id": event.id, "atoll.bus.kind": event.kind, "atoll.bus.handler": kind },
       }, parent);
-      this.#inside.set(trace, tracing.setSpan(this.#inRun, span));
+      const trace = { ...(event.trace ?? this.#trace), ...spanOf(span) };
       const begun = performance.now();
       try {
-        return await this.#finish(span, () => handle({ ...event, trace }, o));
+        return await this.#finish(span, this.#inRun, () => handle({ ...event, trace }, o));
       } finally {
         this.#handling.record(performance.now() - begun, { "atoll.bus.kind": event.kind });
       }
     };
-  }
-
-  model(fact: ModelFact): void {
-    const key = `${fact.provider} ${fact.model} ${fact.turn}`;
-    if (fact.what === "request") {
-      const active = context.active();
-      const within = tracing.getSpan(active) === undefined ? this.#inRun : active;
-      if (!this.#models.has(key)) this.#models.set(key, { at: Date.now(), within });
-    }
-    if (fact.what !== "summary" && fact.what !== "failed") return;
-    const begun = this.#models.get(key) ?? { at: Date.now(), within: this.#inRun };
-    this.#models.delete(key);
-    const span = this.#tracer.startSpan(`chat ${fact.model}`, {
-      kind: CLIENT, startTime: begun.at,
-      attributes: { "gen_ai.operation.name": "chat", "gen_ai.provider.name": fact.provider, "gen_ai.request.model": fact.model },
-    }, begun.within);
-    if (fact.what === "summary") {
-      span.setAttributes({
-        "gen_ai.usage.input_tokens": fact.usage_in, "gen_ai.usage.output_tokens": fact.usage_out,
-        "gen_ai.response.finish_reasons": [fact.stop_reason],
-      });
-    } else {
-      span.setAttribute("error.type", fact.error_code);
-      span.setStatus({ code: SpanStatusCode.ERROR });
-    }
-    span.end();
   }
 
   tool(event: "tool_call" | "tool_result", o: Parameters<Telemetry["tool"]>[1]): void {
@@ -197,12 +175,26 @@ class RunTelemetry implements Telemetry {
 }
 
 /** The context of a trace that came from outside, when it can be one of theirs. */
-function continued(from: TraceContext, otherwise = context.active()): Context {
-  const parent = parseTraceparent(formatTraceparent(from) ?? "");
-  if (parent === undefined) return otherwise;
-  return tracing.setSpanContext(otherwise, {
-    traceId: parent.trace_id, spanId: parent.span_id, isRemote: true, traceFlags: TraceFlags.SAMPLED,
-  });
+function continued(from: CallTrace, otherwise = context.active()): Context {
+  const parent = parseTraceparent(knownTraceparent(from) ?? "");
+  return parent === undefined ? otherwise : inside(parent, otherwise, true);
+}
+
+function inside({ trace_id, span_id, sampled }: TraceParent, within: Context, isRemote: boolean): Context {
+  const traceFlags = sampled ? TraceFlags.SAMPLED : TraceFlags.NONE;
+  return tracing.setSpanContext(within, { traceId: trace_id, spanId: span_id, isRemote, traceFlags });
+}
+
+/** The call in another trace; what it gives only when it is asked for stays so. */
+function traced(call: OpCall, trace: CallTrace): OpCall {
+  return Object.create(call, { trace: { value: trace, enumerable: true } }) as OpCall;
+}
+
+/** What others are told of a span, when somebody takes it. */
+function spanOf(span: Span): { readonly span?: TraceParent } {
+  const of = span.spanContext();
+  if (!isSpanContextValid(of)) return {};
+  return { span: { trace_id: of.traceId, span_id: of.spanId, sampled: (of.traceFlags & TraceFlags.SAMPLED) !== 0 } };
 }
 
 function idsOf({ trace_id, run_id, agent_id, agent_name }: TraceContext): Attributes {
@@ -211,12 +203,14 @@ function idsOf({ trace_id, run_id, agent_id, agent_name }: TraceContext): Attrib
 }
 
 /** Numbers of a result: no texts, which may be anybody's. */
-function tellResult(span: Span, result: unknown): void {
-  if (typeof result !== "object" || result === null || result instanceof JsonText) return;
+function toldOf(result: unknown): SpanFacts & { readonly failed?: boolean } {
+  if (typeof result !== "object" || result === null || result instanceof JsonText) return {};
   const { status, code, ok } = result as { status?: unknown; code?: unknown; ok?: unknown };
-  if (typeof status === "number") span.setAttribute("http.response.status_code", status);
-  if (typeof code === "number") span.setAttribute("process.exit.code", code);
-  if (ok === false) span.setStatus({ code: SpanStatusCode.ERROR });
+  return {
+    ...(typeof status === "number" ? { "http.response.status_code": status } : {}),
+    ...(typeof code === "number" ? { "process.exit.code": code } : {}),
+    failed: ok === false,
+  };
 }
 
 function tellError(span: Span, error: unknown): void {

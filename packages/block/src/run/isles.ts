@@ -3,25 +3,27 @@
  * takes messages of their threads; gives outcomes of scripts, handlers and callbacks; promises an answer to every call of
  * an op; refuses calls of an isle that is gone; never runs script code itself.
  */
-import { isFault, onAbort, toFault, toFaultData, type TraceContext } from "@atoll-run/core";
+import { isFault, onAbort, toFault, toFaultData } from "@atoll-run/core";
 import { JsonText, type OpCall, type Ops, type Value } from "../bridges/op.ts";
 import type { EventOrigin } from "../bus/origin.ts";
 import { type BlockError, blockError } from "../errors.ts";
+import type { CallTrace } from "../observe/spans.ts";
 import type { IsleHandle, IslePlacing } from "../isle/host/threads.ts";
 import {
   type Arg, CONTROL, type FromThread, type IsleEvent, type IsleSetup, type MovedFunction, type Outcome, type Role,
 } from "../isle/thread/protocol.ts";
+import { IsleCall } from "./isle-call.ts";
 import { LateAbort } from "./late-abort.ts";
 
 export interface IslesParts {
   readonly placing: IslePlacing;
   setup(role: Role, control: SharedArrayBuffer, shared: boolean): Omit<IsleSetup, "spent">;
   readonly ops: () => Ops;
-  readonly trace: TraceContext;
+  readonly trace: CallTrace;
   readonly callsMax: number;
   print(role: Role, bytes: Uint8Array): void | Promise<void>;
   /** `trace`: of the event that is handled, else of the run. */
-  note(role: Role, note: FromThread & { t: "note" }, trace: TraceContext): void;
+  note(role: Role, note: FromThread & { t: "note" }, trace: CallTrace): void;
   /** The isle is gone by itself; `fault` says why. */
   died(role: Role, fault: BlockError): void;
 }
@@ -45,7 +47,7 @@ interface Open {
 
 /** Whose trace the handler of an event goes on with, and what it may do on whose behalf. */
 interface Asked {
-  readonly trace?: TraceContext;
+  readonly trace?: CallTrace;
   readonly origin?: EventOrigin;
 }
 
@@ -245,24 +247,18 @@ export class RunIsles {
   }
 
   #opCall(isle: Open, message: FromThread & { t: "call" }, abort: LateAbort): OpCall {
-    const { role } = isle;
     const trace = this.#trace(isle, message.event);
-    return {
-      get signal() {
-        return abort.signal;
+    return new IsleCall(isle.role, trace, {
+      abort, task: message.task, origin: (event = message.event ?? 0) => isle.asked.get(event)?.origin,
+      callback: (role, ref, args, o) => this.callback(role, ref, args, o),
+      note: (level, target, msg, fields) => {
+        const note = { t: "note", isle: isle.handle.id, bytes: 0, level, target, msg, ...(fields === undefined ? {} : { fields }) } as const;
+        this.#parts.note(isle.role, note, trace);
       },
-      isle: role, owner: `${role}:${message.task}`,
-      trace, origin: (event = message.event ?? 0) => isle.asked.get(event)?.origin,
-      ...(message.leftMs === undefined ? {} : { deadlineMs: message.leftMs }),
-      callback: (ref, args, o) => this.callback(role, ref, args, o),
-      log: (level, target, msg, fields) => {
-        if (level === "trace") return;
-        this.#parts.note(role, { t: "note", isle: isle.handle.id, bytes: 0, level, target, msg, ...(fields === undefined ? {} : { fields }) }, trace);
-      },
-    };
+    }, message.leftMs);
   }
 
-  #trace(isle: Open, event: number | undefined): TraceContext {
+  #trace(isle: Open, event: number | undefined): CallTrace {
     return isle.asked.get(event ?? 0)?.trace ?? this.#parts.trace;
   }
 

@@ -2,7 +2,7 @@
  * The tools of one run: gate, children, stores, network, and the ops that scripts call with them. Everything is made when
  * it is first used.
  */
-import { type Clock, type Ids, type Json, type KvStore, parseJson, type SeriesStore, type SqlDatabase, type TraceContext } from "@atoll-run/core";
+import { type Clock, type Ids, type Json, type KvStore, parseJson, type SeriesStore, type SqlDatabase } from "@atoll-run/core";
 import { type BusOpParts, busOps } from "../bridges/bus.ts";
 import { eventTxOps } from "../bridges/event-tx.ts";
 import { ScriptEnv, envOps } from "../bridges/env.ts";
@@ -14,7 +14,7 @@ import { shOps } from "../bridges/sh.ts";
 import { stdioOps } from "../bridges/stdio.ts";
 import { storeOps } from "../bridges/stores.ts";
 import { ChildRunner } from "../children/runner.ts";
-import type { BusEvent } from "../bus/dispatcher.ts";
+import type { BusEvent } from "../bus/event.ts";
 import type { BlockConfig, BlockEvents, OutputSource } from "../config.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { blockError } from "../errors.ts";
@@ -30,6 +30,7 @@ import type { FromThread, Role } from "../isle/thread/protocol.ts";
 import { readDumpMode } from "../observe/dump-mode.ts";
 import { observeModels } from "../observe/model-calls.ts";
 import { OBS } from "../observe/obs-events.ts";
+import type { CallTrace } from "../observe/spans.ts";
 import type { Telemetry } from "../observe/telemetry.ts";
 import { moduleOps } from "../modules/ops.ts";
 import { scriptModuleOps } from "../modules/script-modules.ts";
@@ -72,7 +73,7 @@ export interface KitLinks {
   /** Only when somebody takes spans and figures. */
   readonly telemetry: Telemetry | undefined;
   /** `trace`: who asks; default the run. */
-  log(...line: [level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>, trace?: TraceContext]): void;
+  log(...line: [level: "debug" | "info" | "warn" | "error", target: string, msg: string, fields?: Record<string, unknown>, trace?: CallTrace]): void;
   emit<N extends keyof BlockEvents>(name: N, fact: BlockEvents[N]): void;
   /** A script asked for the end; `from`: where. */
   exit(code: number, from: Role): void;
@@ -88,7 +89,7 @@ export interface Kit {
   readonly ops: Ops;
   readonly agentId: string;
   stdout(bytes: Uint8Array, from: OutputSource): void | Promise<void>;
-  note(role: Role, note: FromThread & { t: "note" }, trace: TraceContext): void;
+  note(role: Role, note: FromThread & { t: "note" }, trace: CallTrace): void;
   /** Lets go of what an isle that is gone had open. */
   isleGone(role: Role): void;
   /** Names of MCP servers that had to be killed. */
@@ -207,8 +208,8 @@ function agentOf(
     env: (name) => o.env.get(name),
     ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
     ...(config.http === undefined ? {} : { client: config.http }),
-    secret: (value) => o.links.secret(value), observe: observeModels({
-      env: p.env, trace: p.trace, telemetry: o.links.telemetry, log: (...line) => o.links.log(...line),
+    secret: (value) => o.links.secret(value), spans: o.links.telemetry, observe: observeModels({
+      env: p.env, trace: p.trace, log: (...line) => o.links.log(...line),
       called: (fact) => o.links.emit("model:called", fact),
     }),
   }, p.limits);

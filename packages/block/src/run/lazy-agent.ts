@@ -6,6 +6,7 @@ import type { GrantGate } from "../grants/gate.ts";
 import type { Grants } from "../grants/parse.ts";
 import type { Mcp } from "../mcp/types.ts";
 import type { Observe } from "../agent/observe.ts";
+import type { Spans } from "../observe/spans.ts";
 
 export interface LazyAgentParts {
   readonly gate: GrantGate;
@@ -21,6 +22,7 @@ export interface LazyAgentParts {
   /** The host's own client; stays the host's. */
   readonly client?: HttpClient;
   readonly observe: Observe;
+  readonly spans: Spans | undefined;
   readonly secret: (key: string) => void;
 }
 
@@ -46,7 +48,7 @@ export function lazyAgent(parts: LazyAgentParts, limits: BlockLimits): LazyAgent
     const models = createModels({
       gate: parts.gate, granted: isGranted(parts.grants), configured: parts.configured, env: parts.env, clock,
       ids,
-      observe: parts.observe, secret: parts.secret,
+      observe: parts.observe, spans: parts.spans, secret: parts.secret,
       client: (gate) => {
         if (parts.client !== undefined) return parts.client;
         const made = createHttpClient({ gate, ...(resolver === undefined ? {} : { resolver }) }, limits);
@@ -55,7 +57,7 @@ export function lazyAgent(parts: LazyAgentParts, limits: BlockLimits): LazyAgent
       },
     }, limits);
     const sessions = createSessions(parts.kv, { timeoutMs: limits.sqlMs });
-    return agentOps({ models, clock, observe: parts.observe, sessions, mcp: openServers(parts.mcp) });
+    return agentOps({ models, clock, observe: parts.observe, spans: parts.spans, sessions, mcp: openServers(parts.mcp) });
   };
   return {
     ops: Object.fromEntries(NAMES.map((name) => [name, async (args, call) => {

@@ -1,6 +1,6 @@
 /** MCP of one run, loaded when it is first used: most runs have no server. */
 import type { McpOps } from "../bridges/mcp.ts";
-import type { OpCall, Ops } from "../bridges/op.ts";
+import type { Op, OpCall, Ops } from "../bridges/op.ts";
 import type { McpLimits, McpParts } from "../mcp/parts.ts";
 import type { Mcp, McpClosed } from "../mcp/types.ts";
 
@@ -27,18 +27,20 @@ export function lazyMcp(
   parts: McpParts & { release(isle: OpCall["isle"], ref: number): void }, limits: McpLimits,
 ): LazyMcp {
   let loading: Promise<Loaded> | undefined;
+  let ops: Ops | undefined;
   const load = async (): Promise<Loaded> => {
     const [{ McpServers }, { mcpOps }] =
       await Promise.all([import("../mcp/servers.ts"), import("../bridges/mcp.ts")]);
     const servers = new McpServers(parts, limits);
-    return { servers, bridge: mcpOps({ servers, release: (isle, ref) => parts.release(isle, ref) }) };
+    const bridge = mcpOps({ servers, release: (isle, ref) => parts.release(isle, ref) });
+    ({ ops } = bridge);
+    return { servers, bridge };
   };
   const loaded = (): Promise<Loaded> => (loading ??= load());
   return {
-    ops: Object.fromEntries(NAMES.map((name) => [name, async (args, call) => {
-      const { bridge } = await loaded();
-      return await bridge.ops[name]?.(args, call);
-    }])),
+    ops: Object.fromEntries(NAMES.map((name): [string, Op] => [name, (args, call) =>
+      (ops === undefined ? loaded().then(({ bridge }) => bridge.ops[name]?.(args, call)) : ops[name]?.(args, call)),
+    ])),
     servers: async () => (await loaded()).servers,
     isleGone: (isle) => void loading?.then(({ bridge }) => bridge.isleGone(isle)),
     close: async () => (loading === undefined ? { killed: [] } : await (await loading).servers.close()),

@@ -1,5 +1,6 @@
 /** Handlers of scripts: those that moved are kept as images, so that a restarted handler isle has them again. */
-import type { BusEvent, Handle } from "../bus/dispatcher.ts";
+import type { Handle } from "../bus/dispatcher.ts";
+import type { BusEvent } from "../bus/event.ts";
 import type { BlockLimits } from "@atoll-run/core";
 import { blockError } from "../errors.ts";
 import type { ScriptHandler } from "../bridges/bus.ts";

@@ -1,11 +1,14 @@
 /** Spans and figures for an SDK that the host registered (spec: block 9). */
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { context, metrics, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
-import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import { provider } from "../agent/provider.ts";
+import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import { until } from "@atoll-run/testkit";
+import { createLocalMesh } from "../../src/mesh/local.ts";
+import { calls, json, provider, says } from "../agent/provider.ts";
 import { runLua, startLua } from "../support/run-script.ts";
 
 const spans = new InMemorySpanExporter();
@@ -89,6 +92,64 @@ test("an agent run has a span, and each of its model calls one inside of it", as
     "gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 4, "gen_ai.response.finish_reasons": ["end_turn"],
   });
   assert.doesNotMatch(JSON.stringify(all), /secret words|k-123456/);
+});
+
+/** `traceparent` of the only span with that name. */
+function headerOf(name: string): string {
+  const [span, ...more] = spans.getFinishedSpans().filter((one) => one.name === name);
+  assert.deepEqual([more.length, span === undefined], [0, false], name);
+  const { traceId, spanId } = (span as ReadableSpan).spanContext();
+  return `00-${traceId}-${spanId}-01`;
+}
+
+test("what goes outside names its own span: HTTP requests and calls of models", async (t) => {
+  const p = await provider(t);
+  p.script(says("hello"));
+  const source = `http.request("${p.url}/x", {method = "POST", body = "{}"})
+    require("agent").run{prompt = "go", model = "m-1", base_url = "${p.url}", api_key = "k-123456"}`;
+  await runLua(source, { trace: { trace_id: "a trace of theirs", run_id: "r", agent_id: "", agent_name: "" } });
+  const [request, model] = p.asked.map(({ headers }) => headers);
+  assert.deepEqual([request?.["traceparent"], model?.["traceparent"]], [headerOf("http.client"), headerOf("chat m-1")]);
+  assert.deepEqual([request?.["x-trace-id"], model?.["x-trace-id"]], ["a trace of theirs", "a trace of theirs"]);
+});
+
+test("an event from a peer is inside of the span that asks, and what its handler asks is inside of the event", async (t) => {
+  const p = await provider(t);
+  p.script({});
+  const mesh = createLocalMesh();
+  const asked = startLua(`
+    bus.on("mesh", function() http.request("${p.url}", {method = "POST", body = "{}"}) return 1 end) bus.serve()`, { mesh: mesh.join("b") });
+  await until(() => asked.run.stats().isles.length === 2, { withinMs: 20_000 });
+  assert.equal((await runLua(`return mesh.request("b", {})`, { mesh: mesh.join("a") })).result?.value, 1);
+  await asked.run.stop();
+  assert.deepEqual(seen().map(({ name, parent }) => [name, parent]), [
+    ["http.client", "bus.handle"], ["bus.handle", "mesh.request"], ["mesh.request", "block.run"],
+    ["block.run", undefined], ["block.run", undefined],
+  ]);
+  assert.equal(p.asked[0]?.headers["traceparent"], headerOf("http.client"));
+});
+
+test("an agent run has a span around each call of an MCP tool, and runs side by side keep theirs apart", async (t) => {
+  const p = await provider(t);
+  p.script((response, { body }) => json(response, 200, body.messages.length === 1 ? calls([["e__echo", {}]]) : says("done")));
+  const server = fileURLToPath(import.meta.resolve("@modelcontextprotocol/server-everything/dist/index.js"));
+  await runLua(`
+    local agent = require("agent")
+    local function one(servers)
+      return std.task.spawn(function() return agent.run{prompt = "go", model = "m-1", base_url = "${p.url}", api_key = "k-123456",
+        mcp_servers = servers} end)
+    end
+    local a, b = one({{name = "e", command = NODE, args = {SERVER, "stdio"}}}), one(nil)
+    a:join() b:join()`, { globals: { NODE: process.execPath, SERVER: server } });
+  const all = spans.getFinishedSpans();
+  const runs = all.filter(({ name }) => name === "agent.run").map((span) => span.spanContext().spanId);
+  const parents = (name: string): string[] => all.filter((span) => span.name === name)
+    .map(({ parentSpanContext }) => parentSpanContext?.spanId ?? "");
+  assert.deepEqual(parents("chat m-1").toSorted(), [...runs, ...runs].toSorted());
+  assert.equal(parents("mcp.call").length, 1);
+  assert.ok(runs.includes(parents("mcp.call")[0] as string));
+  const called = seen().find(({ name }) => name === "mcp.call");
+  assert.deepEqual([called?.attributes, called?.failed], [{ "mcp.server": "e", "mcp.tool": "echo" }, true]);
 });
 
 test("queue depth, time of handlers, memory of isles, cancels and denials are figures", async () => {

@@ -8,6 +8,8 @@ export interface CallOpts {
   /** Milliseconds that are left for the call. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
+  /** W3C trace of the span that asks, where the asker has one. */
+  readonly traceparent?: string;
 }
 
 export interface Mesh {

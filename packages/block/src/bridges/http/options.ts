@@ -1,8 +1,7 @@
 /** Arguments of `http.request`. */
-import {
-  type BlockLimits, formatTraceparent, type Ids, newSpanId, traceHeaders, type TraceContext,
-} from "@atoll-run/core";
+import { type BlockLimits, type Ids, traceHeaders } from "@atoll-run/core";
 import { blockError } from "../../errors.ts";
+import { type CallTrace, outgoingTraceparent } from "../../observe/spans.ts";
 import { readBytes, readFields, readFlag, readNumber, readText, wrongType } from "../arguments.ts";
 import type { Value } from "../op.ts";
 import type { HttpSend } from "./client.ts";
@@ -23,7 +22,7 @@ export interface HttpDefaults {
   readonly limits: Pick<BlockLimits, "httpBodyBytesMax" | "httpMs" | "httpRedirectsMax">;
   /** The default of `max_body` is also its bound. */
   readonly capped: boolean;
-  readonly trace: TraceContext;
+  readonly trace: CallTrace;
   readonly ids: Ids;
 }
 
@@ -125,10 +124,6 @@ function addDefaults(headers: Headers, url: URL, decompress: boolean, { trace, i
     const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
     put("authorization", `Basic ${Buffer.from(pair).toString("base64")}`);
   }
-  const span_id = newSpanId(ids);
-  for (const [name, value] of Object.entries(traceHeaders({ ...trace, span_id }))) put(name, value);
-  // A trace begins here when the run has none, or one that this header cannot carry.
-  if (formatTraceparent({ trace_id: trace.trace_id, span_id }) === undefined) {
-    put("traceparent", formatTraceparent({ trace_id: ids.uuid4(), span_id }));
-  }
+  const own = { ...traceHeaders(trace), traceparent: outgoingTraceparent(trace, ids) };
+  for (const [name, value] of Object.entries(own)) put(name, value);
 }

@@ -60,7 +60,9 @@ type Reading = Pick<ArgReader, "state" | "json"> & { readonly keep?: Keep };
  * absent.
  */
 export function readArgs(r: Reading, L: number, fn: string, args: readonly Arg[]): Value[] {
-  const values = args.filter((arg) => !arg.rest).map((arg, i) => readArg(r, L, { fn, arg, index: i + 1 }));
+  // pushed: an array that `map` makes may have holes for the engine, and is slow to post
+  const values: Value[] = [];
+  for (const arg of args) if (!arg.rest) values.push(readArg(r, L, { fn, arg, index: values.length + 1 }));
   const rest = args.at(-1);
   if (rest?.rest === true) {
     const top = r.state.x.lua_gettop(L);

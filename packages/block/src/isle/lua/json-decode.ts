@@ -35,6 +35,8 @@ export function decodeJson(
 
 /** More digits than any integer of 64 bits has. */
 const INT64_DIGITS = 19;
+/** 1 for each byte of a string that stands for itself. */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, c) => (c < 0x20 || c === 0x22 || c === 0x5c ? 0 : 1));
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** One for each text: a finalizer that Lua runs in between may decode another one. */
@@ -182,25 +184,20 @@ class Decoder {
   #string(): void {
     const { bytes } = this.#state.memory;
     const from = ++this.#at;
-    for (let p = from; p < this.#end; p++) {
-      const c = bytes[p] as number;
-      if (c === 0x22) {
-        this.#at = p + 1;
-        this.#state.worked((p - from) >> 6);
-        this.#state.x.lua_pushlstring(this.#L, from, p - from);
-        return;
-      }
-      if (c === 0x5c) {
-        this.#escaped(from, p);
-        return;
-      }
-      if (c < 0x20) {
-        this.#at = p;
-        throw this.#problem("control character (\\u0000-\\u001F) found while parsing a string");
-      }
+    const end = this.#end;
+    let p = from;
+    while (p < end && PLAIN[bytes[p] as number] === 1) p++;
+    const c = p < end ? bytes[p] : undefined;
+    this.#at = p;
+    if (c === 0x22) {
+      this.#at++;
+      this.#state.worked((p - from) >> 6);
+      this.#state.x.lua_pushlstring(this.#L, from, p - from);
+      return;
     }
-    this.#at = this.#end;
-    throw this.#problem("a string");
+    if (c === undefined) throw this.#problem("a string");
+    if (c !== 0x5c) throw this.#problem("control character (\\u0000-\\u001F) found while parsing a string");
+    this.#escaped(from, p);
   }
 
   #escaped(from: number, firstEscape: number): void {

@@ -29,6 +29,8 @@ const encoder = new TextEncoder();
 const ESCAPED: readonly (Uint8Array | undefined)[] = Array.from({ length: 128 }, (_, c) =>
   c < 32 || c === 34 || c === 92 ? encoder.encode(JSON.stringify(String.fromCharCode(c)).slice(1, -1))
     : undefined);
+/** 1 for each byte of a string that is written as it is. */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, c) => (ESCAPED[c] === undefined ? 1 : 0));
 const NULL = encoder.encode("null");
 const TRUE = encoder.encode("true");
 const FALSE = encoder.encode("false");
@@ -161,15 +163,18 @@ export class JsonEncoder {
     this.#state.worked(size >> 6);
     this.#room(size + 2);
     this.#out[this.#length++] = 34;
-    for (let i = p; i < p + size; i++) {
-      const c = bytes[i] as number;
-      const escaped = c < 128 ? ESCAPED[c] : undefined;
-      if (escaped === undefined) this.#out[this.#length++] = c;
-      else {
-        this.#room(p + size - i + 8);
-        this.#out.set(escaped, this.#length);
-        this.#length += escaped.length;
-      }
+    const end = p + size;
+    for (let from = p; from < end;) {
+      let to = from;
+      while (to < end && PLAIN[bytes[to] as number] === 1) to++;
+      copy(bytes, from, this.#out, { at: this.#length, size: to - from });
+      this.#length += to - from;
+      from = to + 1;
+      if (to === end) break;
+      const escaped = ESCAPED[bytes[to] as number] as Uint8Array;
+      this.#room(end - to + 8);
+      this.#out.set(escaped, this.#length);
+      this.#length += escaped.length;
     }
     this.#byte(34);
   }
