@@ -72,7 +72,8 @@ export interface Realm extends AsyncDisposable {
   readonly door: RealmDoor;
   /**
    * Loads what is stored and listens, if asked to. Addresses are undefined without `listen`. Throws
-   * `realm.bind_failed`, `realm.invalid_argument`, `realm.wrong_state`, and faults of the store; it may be tried again.
+   * `realm.bind_failed`, `realm.invalid_argument`, `realm.wrong_state`, and faults of the store: nothing is
+   * bound and the realm is closed.
    */
   open(o?: { readonly listen?: Listen }): Promise<RealmAddresses | undefined>;
   stats(): RealmStats;

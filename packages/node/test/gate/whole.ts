@@ -37,7 +37,7 @@ export async function wholeNode(net: MemoryNet, o: {
     addresses: async (to) => [{ wire: "memory", address: formatNodeId(to) }], failed: report,
   } });
   const inbox: InboxLife = createInbox({
-    store, scope, self: scope, clock, ids, random, report, workload: () => workload,
+    store, scope, self: () => scope, clock, ids, random, report, workload: () => workload,
     speaker: (scoped) => gate.outbound.within(scoped), outboxChanged: () => gate.post(),
   });
   await inbox.recover();
