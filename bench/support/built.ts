@@ -2,12 +2,18 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type * as Block from "@atoll-run/block";
+import type * as CoreInternal from "@atoll-run/core/internal";
+import type * as Node from "@atoll-run/node/internal";
 import type * as Sqlite from "@atoll-run/sqlite";
+import type * as Testkit from "@atoll-run/testkit";
 
 const PACKAGES = new URL("../../build/node_modules/@atoll-run/", import.meta.url);
 
 export const block = await import(new URL("block/dist/index.js", PACKAGES).href) as typeof Block;
 export const sqlite = await import(new URL("sqlite/dist/index.js", PACKAGES).href) as typeof Sqlite;
+export const coreInternal = await import(new URL("core/dist/internal.js", PACKAGES).href) as typeof CoreInternal;
+export const node = await import(new URL("node/dist/internal.js", PACKAGES).href) as typeof Node;
+export const testkit = await import(new URL("testkit/dist/index.js", PACKAGES).href) as typeof Testkit;
 
 /** The built command, undefined while there is none. */
 export function builtCommand(): string | undefined {
