@@ -53,7 +53,7 @@ export function createRooms(parts: NodeParts, settings: NodeSettings, workload: 
     discovery: { candidates: (type, o) => discovery().candidates(type, o), failed: (type, id) => discovery().failed?.(type, id) },
     outbox: { store, scope: name, epoch: () => inbox.epoch }, report,
     readStream: (stream, { leftMs, ...scope }) => side({ ...scope, limitMs: leftMs, what: `stream ${stream.name}` },
-      (context) => workload.stream?.(stream, context)),
+      (context) => workload.stream?.(stream, context) ?? Promise.reject(noStream(stream.name))),
   }, NODE_LIMITS);
   const table = createLinkTable({ clock, report, events: gate.events });
   const network = parts.network?.({
@@ -73,6 +73,10 @@ const NO_REALM: Discovery = {
     hint: "Give the id or the name of a node.",
   })),
 };
+
+function noStream(name: string): Error {
+  return nodeError("node.unknown_route", `this node reads no stream ${name}`);
+}
 
 function noPeers(): never {
   throw nodeError("node.connection_not_ready", "this node has no connections yet", { retry_after_ms: 100 });
