@@ -58,7 +58,10 @@ export function createRooms(parts: NodeParts, settings: NodeSettings, workload: 
   const table = createLinkTable({ clock, report, events: gate.events });
   const network = parts.network?.({
     settings, report, epoch: () => inbox.epoch, events: table.wireEvents, peers: () => later.peers ?? noPeers(),
-    load: () => ({ depth: inbox.depth, rowsMax: NODE_LIMITS.mailbox.hardRowsMax }),
+    load: () => {
+      const { running } = inbox.stats();
+      return { queued: inbox.depth - (running ?? 0), running: running ?? 0, hard_max: NODE_LIMITS.mailbox.hardRowsMax };
+    },
   });
   const discovery = (): Discovery => network?.discovery ?? NO_REALM;
   const sideParts: SideParts = {
