@@ -291,6 +291,7 @@ export const NODE_LIMITS = {
     earlyBytesMax: 256 * KIB,
     /** Streams that are over and remembered, should the last word to their writer be lost. */
     finishedMax: 1_024,
+  },
   signaling: {
     /** Opening a connection, its handshake included. */
     connectMsMax: 30_000,

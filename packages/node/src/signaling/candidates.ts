@@ -3,8 +3,8 @@ import {
   formatNodeId, nodeError, parseType, type ActorType, type Candidate, type NodeId,
 } from "@atoll-run/core";
 import {
-  Availability, CandidateInfoSchema, fromActrId, isFieldSet, RouteCandidatesRequest_Criteria_RankingFactor as Factor,
-  type CandidateInfo, type RouteCandidatesResponse,
+  CandidateInfoSchema, fromActrId, isFieldSet, RouteCandidatesRequest_Criteria_RankingFactor as Factor,
+  type Availability, type CandidateInfo, type RouteCandidatesResponse,
 } from "@atoll-run/core/internal";
 import { fromErrorResponse } from "../identity/realm-errors.ts";
 import type { Ask, Told } from "./questions.ts";

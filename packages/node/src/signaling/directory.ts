@@ -91,12 +91,11 @@ class RealmDirectory implements Directory {
   async addresses(
     id: NodeId, o: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined },
   ): Promise<readonly PeerAddress[]> {
-    const text = formatNodeId(id);
-    const known = this.#nodes.get(text);
-    if (known !== undefined && known.until_ms > this.#parts.clock.monotonic()) return known.addresses;
+    const known = this.#address(formatNodeId(id));
+    if (known !== undefined) return known;
     // The realm is asked by type; whom it does not offer (draining, or not for us) has no address.
     await this.#ask(formatType(id.type), this.#limits.addressesOfTypeMax, o);
-    return this.#nodes.get(text)?.addresses ?? [];
+    return this.#address(formatNodeId(id)) ?? [];
   }
 
   /** Of a node (its address did not answer), or of a type (a candidate could not be reached). */
@@ -132,6 +131,11 @@ class RealmDirectory implements Directory {
     await this.#presence.close();
     this.#types.clear();
     this.#nodes.clear();
+  }
+
+  #address(text: string): readonly PeerAddress[] | undefined {
+    const known = this.#nodes.get(text);
+    return known !== undefined && known.until_ms > this.#parts.clock.monotonic() ? known.addresses : undefined;
   }
 
   /** One question for all that want the same at one time. */

@@ -98,9 +98,13 @@ export class Heart {
   async #now(): Promise<boolean> {
     this.#timer?.[Symbol.dispose]();
     if (!this.#connected || this.#stopped || this.#load === undefined) return false;
-    this.#timer = this.#parts.clock.after(this.#intervalMs, () => void this.#now());
+    const { clock } = this.#parts;
+    const began = clock.monotonic();
     const answered = await this.ping();
     if (!this.#connected || this.#stopped) return answered;
+    // Only now: the answer may ask for another interval.
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = clock.after(Math.max(0, this.#intervalMs - (clock.monotonic() - began)), () => void this.#now());
     this.#misses = answered ? 0 : this.#misses + 1;
     if (this.#misses >= HEARTBEAT_MISSES_MAX) {
       this.#misses = 0;

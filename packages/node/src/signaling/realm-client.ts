@@ -137,7 +137,10 @@ async function leave(
     if (!signaling.up) return await session.unregister(o);
     const value = { actrId: toActrId(id), reason: "the node closes" };
     const told = await signaling.ask({ case: "unregisterRequest", value }, o);
-    if (told.case === "unregisterResponse" && told.value.result.case === "success") return true;
+    if (told.case === "unregisterResponse" && told.value.result.case === "success") {
+      signaling.pause("the node has left");
+      return true;
+    }
     throw nodeError("node.unavailable", "the realm did not acknowledge it");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -96,7 +96,7 @@ class Client implements SignalingClient {
   }
 
   get up(): boolean {
-    return this.#connection !== undefined;
+    return this.#connection !== undefined && !this.#connection.ended;
   }
 
   get downSinceMs(): number | undefined {
