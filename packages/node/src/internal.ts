@@ -48,3 +48,4 @@ export {
 export type { ListenOptions } from "./wire/websocket/listener.ts";
 export type { PlainRule } from "./wire/websocket/places.ts";
 export { Greetings, type BearerRule, type GreetingParts } from "./identity/hello.ts";
+export { realmNetwork, type RealmNetworkOptions, type RealmNetworkParts } from "./life/realm-network.ts";
