@@ -11,4 +11,3 @@ export { createPool } from "./compose/pool.ts";
 export {
   inspectTools, runBlock, type RunConfig, startBlock, type StartedBlock, type ToolInfo,
 } from "./compose/run-block.ts";
-export * from "./node.ts";

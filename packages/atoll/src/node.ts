@@ -1,4 +1,4 @@
-/** Services, nodes and realms of this process: `@atoll-run/atoll/node`. */
+/** Services, nodes and realms: `@atoll-run/atoll/node`. A door of its own: whoever runs blocks alone need not load it. */
 export * from "@atoll-run/node";
 export {
   createNode, type ListenAddress, type NodeConfig, type RealmAddress, type RealmInProcess,
