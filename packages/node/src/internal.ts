@@ -36,9 +36,16 @@ export type { RealmAnswer, RealmAsk, RealmDoor, SignalingDial, SignalingHear, Si
 export { createRegistration, type Registrant, type Registration, type Vouch } from "./identity/registration.ts";
 export { createSessionKeeper, type SessionKeeper, type SessionKeeperOptions } from "./identity/session-keeper.ts";
 export { createSessionStore, IDENTITY_SPACE, type SessionStore } from "./identity/session-store.ts";
+export { createHttpDoor, type HttpDoorOptions } from "./signaling/http-door.ts";
+export { createProcessDoor, type RealmInProcess } from "./signaling/process-door.ts";
+export { createRealmClient, type RealmClient, type RealmClientOptions, type RealmClientParts } from "./signaling/realm-client.ts";
+export { createDirectory, type Directory, type DirectoryOptions } from "./signaling/directory.ts";
+export type { PresenceEvent } from "./signaling/presence.ts";
+export { createSignaling, type SignalingClient } from "./signaling/signaling-client.ts";
 export {
   openWebSocketWire, type WebSocketOptions, type WebSocketParts, type WebSocketStats, type WebSocketWire,
 } from "./wire/websocket/websocket-wire.ts";
 export type { ListenOptions } from "./wire/websocket/listener.ts";
 export type { PlainRule } from "./wire/websocket/places.ts";
 export { Greetings, type BearerRule, type GreetingParts } from "./identity/hello.ts";
+export { realmNetwork, type RealmNetworkOptions, type RealmNetworkParts } from "./life/realm-network.ts";

@@ -292,6 +292,45 @@ export const NODE_LIMITS = {
     /** Streams that are over and remembered, should the last word to their writer be lost. */
     finishedMax: 1_024,
   },
+  signaling: {
+    /** Opening a connection, its handshake included. */
+    connectMsMax: 30_000,
+    /** One question and its answer. */
+    replyMsMax: 5_000,
+    /** A socket is asked for a sign of life so often, and is dead after so long a silence. */
+    pingMs: 5_000,
+    deadMs: 10_000,
+    /** First wait before connecting again; doubles. Full jitter: a fleet must not come back at once. */
+    reconnectMs: 1_000,
+    reconnectMsMax: MINUTE_MS,
+    /** A realm that closes at once would be dialled for ever at the first wait: only after so long it begins anew. */
+    steadyMs: 10_000,
+    /** What a realm may ask us to pause. */
+    pauseMsMax: 10 * MINUTE_MS,
+    /** Questions without an answer. */
+    pendingMax: 1_024,
+    /** Bytes of one frame: an SDP with all its candidates is a hundredth of it. */
+    frameBytesMax: 2 * MIB,
+    /** Bytes that wait for a slow realm. */
+    bufferedBytesMax: 4 * MIB,
+  },
+  discovery: {
+    /** Candidates of one answer. */
+    candidatesMax: 8,
+    /** Those looked through for the address of one node. */
+    addressesOfTypeMax: 64,
+    cacheMs: 30_000,
+    cacheEmptyMs: 2_000,
+    addressMs: 5 * MINUTE_MS,
+    /** Types and nodes that are remembered. */
+    typesMax: 1_024,
+    nodesMax: 16_384,
+    /** Where a realm tells no end of a node, it is looked for so often. */
+    refreshMs: MINUTE_MS,
+    /** Watches, and events that wait for the reader of one: the oldest of a node is replaced. */
+    watchesMax: 256,
+    presenceMax: 1_024,
+  },
   life: {
     /** All steps of a start together. */
     startMsMax: 60_000,

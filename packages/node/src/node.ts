@@ -7,8 +7,7 @@
  * configured → linked or attached: it has a workload. → registered: it has an identity, and holds its part of the store.
  * → running: the handle has it. Any → closed: by `close`, or because a start failed; it cannot be started again.
  */
-import { nodeError, type Workload } from "@atoll-run/core";
-import type { Observer } from "./hooks/hook-stream.ts";
+import { nodeError, parseType, type ActorType, type Workload } from "@atoll-run/core";
 import type { CloseReport } from "./life/close.ts";
 import { toObserver } from "./life/observe.ts";
 import type { NodeParts, NodeSettings } from "./life/parts.ts";
@@ -35,25 +34,38 @@ export interface Node<S extends NodeState = NodeState> extends AsyncDisposable {
   close(): Promise<CloseReport>;
 }
 
-/** Opens, binds and stores nothing. */
-export function createNode(parts: NodeParts, settings: NodeSettings): Node<"configured"> {
-  return new ANode(parts, settings) as unknown as Node<"configured">;
+/** Parts that have to be opened first, and let go of last. */
+export interface OpenedParts {
+  readonly parts: NodeParts;
+  close(): Promise<void>;
+}
+
+/** A node's own; what others have opened stays open. `type` may come from what is linked. */
+export interface NodeOptions extends Omit<NodeSettings, "type"> {
+  readonly type?: ActorType;
+}
+
+/** Opens, binds and stores nothing: `open` is called by `register` or `start`. */
+export function createNode(parts: NodeParts | (() => Promise<OpenedParts>), options: NodeOptions): Node<"configured"> {
+  const open = typeof parts === "function" ? parts : (): Promise<OpenedParts> => Promise.resolve({ parts, close: async () => undefined });
+  return new ANode(open, options) as unknown as Node<"configured">;
 }
 
 class ANode {
-  readonly #parts: NodeParts;
-  readonly #settings: NodeSettings;
+  readonly #open: () => Promise<OpenedParts>;
+  readonly #options: NodeOptions;
   readonly #observed: Partial<Hooks>[] = [];
   readonly #closing = new AbortController();
   #state: NodeState | "running" | "closed" = "configured";
   #workload: Workload | undefined;
   #begun: { readonly start: Start; readonly running: Running } | undefined;
+  #opened: OpenedParts | undefined;
   #busy: Promise<unknown> | undefined;
   #report: Promise<CloseReport> | undefined;
 
-  constructor(parts: NodeParts, settings: NodeSettings) {
-    this.#parts = parts;
-    this.#settings = settings;
+  constructor(open: () => Promise<OpenedParts>, options: NodeOptions) {
+    this.#open = open;
+    this.#options = options;
   }
 
   get state(): NodeState | "running" | "closed" {
@@ -71,7 +83,7 @@ class ANode {
   observe(hooks: Partial<Hooks>): this {
     if (this.#state === "closed") throw this.#wrong("observe");
     if (this.#begun === undefined) this.#observed.push(hooks);
-    else this.#begun.start.rooms.hooks.observe(this.#observer(hooks, this.#begun.start));
+    else observeBy(this.#begun.start, hooks);
     return this;
   }
 
@@ -118,6 +130,7 @@ class ANode {
       return await busy;
     } catch (error) {
       this.#state = "closed";
+      await this.#opened?.close();
       throw error;
     } finally {
       this.#busy = undefined;
@@ -126,19 +139,18 @@ class ANode {
 
   async #register(signal: AbortSignal): Promise<{ readonly start: Start; readonly running: Running }> {
     const workload = this.#workload as Workload;
-    const start: Start = new Start(this.#parts, this.#settings, {
+    const settings = toSettings(this.#options, workload);
+    const opened = this.#opened = await this.#open();
+    const { parts } = opened;
+    const start: Start = new Start(parts, settings, {
       workload, died: (fault) => running.died(fault), lost: (fault) => running.lost(fault),
     });
-    const running = new Running({ parts: this.#parts, settings: this.#settings, workload, start });
-    for (const hooks of this.#observed) start.rooms.hooks.observe(this.#observer(hooks, start));
+    const running = new Running({ parts, settings, workload, start, after: () => opened.close() });
+    for (const hooks of this.#observed) observeBy(start, hooks);
     await start.register({ signal });
     this.#begun = { start, running };
     this.#state = "registered";
     return this.#begun;
-  }
-
-  #observer(hooks: Partial<Hooks>, { rooms }: Start): Observer {
-    return toObserver(hooks, { side: rooms.side, log: this.#parts.log });
   }
 
   async #close(): Promise<CloseReport> {
@@ -154,6 +166,20 @@ class ANode {
     const busy = this.#busy === undefined ? this.#state : "starting";
     return nodeError("node.wrong_state", `a node that is ${busy} cannot ${what}`);
   }
+}
+
+function observeBy({ rooms, log }: Start, hooks: Partial<Hooks>): void {
+  rooms.hooks.observe(toObserver(hooks, { side: rooms.side, log }));
+}
+
+/** The type is named, or that of the service. */
+function toSettings(options: NodeOptions, workload: Workload): NodeSettings {
+  const own = (workload as Partial<Impl>).type;
+  const type = options.type ?? (own === undefined ? undefined : parseType(own));
+  if (type === undefined) {
+    throw nodeError("node.invalid_argument", "the node has no type: name one as manufacturer:name:version, or link a service");
+  }
+  return { ...options, type };
 }
 
 /** Of a node that never ran. */

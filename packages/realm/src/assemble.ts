@@ -76,7 +76,7 @@ const DEFAULT_REALM = 1;
 
 export async function assemble(parts: RealmParts, config: RealmConfig, limits: RealmLimits): Promise<Rooms> {
   const { clock, bytes, log, random } = parts;
-  const records = new Records(parts, config.scope ?? "realm");
+  const records = new Records(parts, config.scope ?? "realm", { ...limits.store, auditMs: limits.admin.auditMs });
   await records.open();
   const own = await loadSecrets(records, bytes);
   const last = (await records.get<{ last: string }>("own", "serial"))?.value.last ?? "0";
@@ -103,11 +103,12 @@ export async function assemble(parts: RealmParts, config: RealmConfig, limits: R
   const packages = new Packages(base, limits.identity);
   const identity = new IdentityService({
     ...base, log, nodes, keys, credentials, realms, invites, packages, registry,
+    left: (text) => connections.get(text)?.close(1_000, "left"),
     serials: createSerials(config.worker ?? 0, BigInt(last)), turnSecret: parts.turnSecret?.reveal() ?? own.turn,
     tokens: new RenewalTokens(fromBase64(own.renewal), bytes, limits.identity),
   }, limits);
   const relay = new Relay({ connections, registry, nodes, clock }, limits.signaling);
-  const control = new Control({ registry, connections, identity, keys, revocations, clock, log }, limits);
+  const control = new Control({ registry, connections, identity, keys, revocations, nodes, clock, log }, limits);
   const handshakes = new Handshakes({ ...base, credentials, realms, keys }, config.bearer ?? "loopback", REALM_FEATURES);
   const signaling = new Signaling({
     handshakes, credentials, connections, control, relay, background: sessions, clock, log,

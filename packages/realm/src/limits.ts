@@ -33,8 +33,11 @@ export const REALM_LIMITS = {
     rulesMax: 256,
     /** Addresses, tags: UTF-16 units. */
     textMax: 1 * KIB,
-    /** One service description with its sources, as JSON: it is stored as one document. */
+    /** One service description with its sources: it is stored as one document. */
     specBytesMax: 1 * MIB,
+    /** Its description, UTF-16 units, and its tags: those are held in memory. */
+    descriptionMax: 4 * KIB,
+    tagsMax: 64,
   },
   registry: {
     heartbeatMs: 20_000,
@@ -59,12 +62,15 @@ export const REALM_LIMITS = {
   signaling: {
     /** From the connection to the proof of its identity. */
     helloMsMax: 5_000,
-    /** One frame: an SDP with all its candidates is a hundredth of it. */
-    frameBytesMax: 2 * MIB,
+    /** One frame: an SDP with all its candidates is a tenth of it. */
+    frameBytesMax: 256 * KIB,
     /** Frames of one connection that wait for their turn. */
     waitingMax: 256,
+    waitingBytesMax: 1 * MIB,
     /** Bytes that a reader who is slow may have waiting. */
-    bufferedBytesMax: 4 * MIB,
+    bufferedBytesMax: 1 * MIB,
+    /** A node pings more often than that. */
+    silentMsMax: 90_000,
     connectionsMax: 20_000,
     subscriptionsMax: 256,
     /** Pairs that were admitted to the relay, and how long one may be silent. */
@@ -85,10 +91,20 @@ export const REALM_LIMITS = {
   },
   http: {
     bodyBytesMax: 2 * MIB,
+    /** Bodies that are being read and answered, together. */
+    bodiesBytesMax: 128 * MIB,
     requestMsMax: 30_000,
     headersMsMax: 10_000,
     connectionsMax: 30_000,
-    closeMsMax: 5_000,
+    /** How long clients have to say goodbye. */
+    closeMsMax: 1_000,
+  },
+  store: {
+    /** One read or commit. */
+    callMsMax: 10_000,
+    /** The journal is looked through for old entries after so many new ones. */
+    trimEach: 256,
+    trimMax: 1_000,
   },
   admin: {
     pageMax: 1_000,

@@ -12,7 +12,8 @@
  * |---|---|---|---|
  * | realms | number | name, hashes of the present and the previous secret | for good; previous secret 4 h |
  * | nodes | id | key, mode, epoch, rules, hashes of renewal tokens | for good; bearers and guests until their last token is over |
- * | registry | id | description, address, last sign of life | the node leaves, or 12 h without a sign |
+ * | registry | id | summary of its description, address, last sign of life | the node leaves, or 12 h without a sign |
+ * | specs | id | its description, whole | as its entry |
  * | keys | number | signing key (sealed if there is a passphrase), its times | last credential + 60 s |
  * | invites | hash of the token | realm, type, uses left | its time or its last use |
  * | nonces | time and hash | nothing: it was used | 10 min, then by a later registration |
@@ -110,10 +111,10 @@ export function createRealm(parts: RealmParts, config: RealmConfig = {}): Realm 
     rooms = await assemble(parts, config, limits);
     life.move("open");
     if (wanted === undefined) return undefined;
-    const server = await listen(wanted.public, { handle: ais, upgrade, log: parts.log }, limits);
+    const server = await listen(wanted.public, { handle: ais, upgrade, log: parts.log, clock: parts.clock }, limits);
     listening.push(server);
     const admin = wanted.admin === undefined ? undefined
-      : await listen(wanted.admin, { handle: (ask) => use().admin.handle(ask), log: parts.log }, limits);
+      : await listen(wanted.admin, { handle: (ask) => use().admin.handle(ask), log: parts.log, clock: parts.clock }, limits);
     if (admin !== undefined) listening.push(admin);
     return {
       url: server.url, ais_url: `${server.url}/ais`, admin_url: admin?.url,

@@ -9,13 +9,18 @@ import {
   type SigningKey,
 } from "@atoll-run/core/internal";
 import { type Log, type LogEvent, must, parseType, Secret } from "@atoll-run/core";
-import { createRealm, type HttpAnswer, type Origin, type Realm, type RealmConfig, type RealmParts, type SignalingIn } from "@atoll-run/realm";
+import { createRealm, REALM_LIMITS, type HttpAnswer, type Origin, type Realm, type RealmConfig, type RealmParts, type SignalingIn } from "@atoll-run/realm";
 import { ManualClock, memoryState, until } from "@atoll-run/testkit";
 
 export const ADMIN = "an-admin-token-for-tests";
 export const bytes = (count: number): Uint8Array => new Uint8Array(randomBytes(count));
 /** An address that is not this machine. */
 export const ELSEWHERE: Origin = { address: "203.0.113.7", loopback: false };
+
+/** For tests that let time pass without pings. */
+export const PATIENT: RealmConfig = {
+  limits: { ...REALM_LIMITS, signaling: { ...REALM_LIMITS.signaling, silentMsMax: 1_000_000_000 } },
+};
 
 export interface TestRealm extends AsyncDisposable {
   readonly realm: Realm;

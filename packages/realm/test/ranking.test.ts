@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NodeId } from "@atoll-run/core";
-import { create, ServiceSpecSchema } from "@atoll-run/core/internal";
 import { newEntry, rank, type Entry, type RankingQuery } from "../src/internal.ts";
 
 const QUERY: RankingQuery = {
@@ -12,7 +11,7 @@ function entry(name: string, over: Partial<Entry> & { fingerprint?: string; tags
   const id: NodeId = { realm: 1, serial: 1n, type: { manufacturer: "m", name: "n", version: "1" } };
   const { fingerprint, tags, ...rest } = over;
   const spec = fingerprint === undefined && tags === undefined ? undefined
-    : create(ServiceSpecSchema, { name: "s", fingerprint: fingerprint ?? "", tags: tags ?? [] });
+    : { name: "s", fingerprint: fingerprint ?? "", tags: tags ?? [], description: "", published_at: "" };
   const made = newEntry({ id, text: name, spec, address: undefined, node_key: undefined, rules: undefined }, 0);
   return { ...made, pinged_at_ms: 0, availability: 0, power: 1, backlog: 0, ...rest };
 }

@@ -4,7 +4,7 @@ import { formatNodeId, must, type NodeId } from "@atoll-run/core";
 import { judge, mayReach, toActrId, type ActrRelay, type Rule, type SignalingEnvelope } from "@atoll-run/core/internal";
 import { until } from "@atoll-run/testkit";
 import { offers } from "../src/internal.ts";
-import { ANYONE, connect, join, openRealm, type TestConnection, type TestNode, type TestRealm } from "./clients.ts";
+import { ANYONE, connect, join, openRealm, PATIENT, type TestConnection, type TestNode, type TestRealm } from "./clients.ts";
 
 const isRelay = ({ flow }: SignalingEnvelope): boolean => flow.case === "actrRelay";
 
@@ -89,7 +89,7 @@ test("an absent target is answered 404, an unreadable negotiation and a role of 
 });
 
 test("one rule from client to server is enough for answers and candidates back", async () => {
-  await using test = await openRealm();
+  await using test = await openRealm(PATIENT);
   const rules: readonly Rule[] = [{ effect: "allow", from: { type: "acme:client:*", realm: "self" }, actions: ["call:*"] }];
   const { a, b, from, to } = await pair(test, rules);
   assert.equal(await send(to, from, a.id, offer), 403, "the server may not begin");

@@ -7,7 +7,7 @@ import {
 } from "@atoll-run/core/internal";
 import {
   ANYONE, bearerHeaders, bytes, connect, credentialBytes, dial, ELSEWHERE, helloHeaders, join, newConnection, newKey, openRealm,
-  PING, type Dialled, type TestConnection, type TestNode, type TestRealm,
+  PATIENT, PING, readRenewed, renewal, type Dialled, type TestConnection, type TestNode, type TestRealm,
 } from "./clients.ts";
 
 const code = (dialled: Dialled): number => dialled.ok ? 101 : dialled.code;
@@ -186,7 +186,7 @@ test("every message bears the identity that was proved", async () => {
 });
 
 test("a newer credential of the same identity goes on; one that is over is told, then the connection ends", async () => {
-  await using test = await openRealm();
+  await using test = await openRealm(PATIENT);
   const node = await join(test);
   const connection = await connect(test, node);
   test.clock.advance(3_600_000 + 60_000);
@@ -197,6 +197,32 @@ test("a newer credential of the same identity goes on; one that is over is told,
   test.clock.advance(3_600_000 + 15 * 60_000);
   connection.ask(PING, { credential: newer.ok.credential }).catch(() => undefined);
   assert.equal(await isClosed(connection), 4_401);
+});
+
+test("a connection on which nothing was heard for 90 seconds ends, and its memory with it", async () => {
+  await using test = await openRealm();
+  const [silent, speaking] = [await join(test), await join(test)];
+  const [one, other] = [await connect(test, silent), await connect(test, speaking)];
+  test.clock.advance(60_000);
+  await other.ask(PING);
+  test.clock.advance(30_000);
+  assert.deepEqual([one.closed?.code, other.closed, test.realm.stats().signaling_connections], [4_408, undefined, 1]);
+});
+
+test("a node that only renewed after its entry was dropped is up again with its first ping", async () => {
+  await using test = await openRealm();
+  const node = await join(test, { rules: ANYONE });
+  const key = must(node.key, "a key");
+  (await connect(test, node)).incoming.closed();
+  test.clock.advance(12 * 3_600_000);
+  const other = await connect(test, await join(test, { type: "acme:other:1.0.0" }));
+  test.clock.advance(60_000);
+  await other.ask(PING);
+  assert.equal(test.realm.stats().nodes_registered, 1, "its entry is gone");
+  const renewed = readRenewed(await test.realm.door.renew(await renewal(test.clock, node.id, { key })));
+  assert.ok(renewed.ok);
+  await connect(test, { ...node, ok: renewed.value });
+  assert.equal(candidates(await other.ask(findType(node.id.type))).candidates.length, 1);
 });
 
 test("registration on signaling is answered 410, and what a node may not send 400", async () => {

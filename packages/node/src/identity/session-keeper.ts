@@ -5,7 +5,7 @@
  * takes who the node is; gives sessions of one id; promises that renewal goes on whatever stands in the way, and that a
  * swap is one assignment; refuses the answer of a realm that names another id; never sends a message to a peer itself.
  */
-import { isFault, nodeError, type Clock, type Fault, type Log } from "@atoll-run/core";
+import { formatNodeId, isFault, nodeError, type Clock, type Fault, type Log } from "@atoll-run/core";
 import type { Report } from "../hooks/report.ts";
 import type { LimitsOf } from "../limits.ts";
 import {
@@ -51,6 +51,8 @@ export interface SessionKeeper extends SessionSource, AsyncDisposable {
   refused(): void;
   /** The realm warned in a Pong. */
   warned(): void;
+  /** The realm has forgotten the node but not its id: registers again, in its own time. */
+  again(): void;
   /** What the realm said of itself at the last registration or renewal. */
   readonly realm: { readonly features: readonly string[]; readonly heartbeat_secs: number };
   /** Tells the realm that the node leaves; false when it did not acknowledge. */
@@ -85,6 +87,7 @@ class Keeper implements SessionKeeper {
   #state: CredentialState | undefined;
   #timer: Disposable | undefined;
   #asking: Promise<void> | undefined;
+  #registering: Promise<void> | undefined;
   #renewals = 0;
   #failures = 0;
 
@@ -142,6 +145,11 @@ class Keeper implements SessionKeeper {
     this.#step({ is: "warned" });
   }
 
+  again(): void {
+    if (this.#registering !== undefined || this.#state?.is !== "active" || this.#closing.signal.aborted) return;
+    this.#registering = this.#registerAgain().finally(() => (this.#registering = undefined));
+  }
+
   async unregister(o: { readonly signal?: AbortSignal | undefined } = {}): Promise<boolean> {
     const session = this.#session;
     if (session?.key === undefined || this.#options.injected !== undefined) return false;
@@ -163,7 +171,7 @@ class Keeper implements SessionKeeper {
     this.#closing.abort(nodeError("node.cancelled", "the node closes"));
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
-    await this.#asking;
+    await Promise.all([this.#asking, this.#registering]);
     this.#hearSession.clear();
     this.#hearStanding.clear();
   }
@@ -262,6 +270,21 @@ class Keeper implements SessionKeeper {
     } catch (error) {
       this.#failures++;
       return toEvent(error);
+    }
+  }
+
+  /** Contract: never throws. The next ping asks again when it failed. */
+  async #registerAgain(): Promise<void> {
+    const { registration } = this.#parts;
+    const { id } = this.current();
+    try {
+      const grant = await registration.register(this.#options.who, { previous: id, signal: this.#closing.signal });
+      if (formatNodeId(grant.id) !== formatNodeId(id)) throw REPORTS.identity_mismatch();
+      await this.#install(grant);
+      this.#begin(grant);
+      this.#do({ do: "install", expires_at_ms: grant.expires_at_ms });
+    } catch (error) {
+      if (!this.#closing.signal.aborted) this.#fail(isFault(error) ? error : nodeError("node.internal", String(error)));
     }
   }
 

@@ -5,6 +5,7 @@ import type { InboxLimitsSet } from "../dispatch/parts.ts";
 import type { Discovery } from "../gate/outbound-parts.ts";
 import type { Report } from "../hooks/report.ts";
 import type { Session } from "../identity/session.ts";
+import type { Load } from "../recovery/heartbeat.ts";
 import type { ConfiguredPolicies } from "../mailbox/policy.ts";
 import type { ProcessRoom } from "../mailbox/room.ts";
 import type { AddressBook, Peers } from "../transport/peers.ts";
@@ -41,7 +42,7 @@ export interface NetworkContext {
   readonly events: WireEvents;
   readonly peers: () => Peers;
   /** How full the mailbox is; for the heartbeat. */
-  readonly load: () => { readonly depth: number; readonly rowsMax: number };
+  readonly load: () => Pick<Load, "queued" | "running" | "hard_max">;
 }
 
 /**
@@ -66,7 +67,7 @@ export interface Network {
   /** Listeners accept (12). */
   open(): void;
   /** Heartbeat and watch of the machine's network (13): from its first ping on the node is offered to others. */
-  beat(): void;
+  beat(): Promise<void>;
   /** No new connections; tells the realm that the node is not to be offered. False: it did not hear. */
   drain(o: Call): Promise<boolean>;
   /** Signs off. False: the realm did not acknowledge. */

@@ -53,12 +53,15 @@ export function createRooms(parts: NodeParts, settings: NodeSettings, workload: 
     discovery: { candidates: (type, o) => discovery().candidates(type, o), failed: (type, id) => discovery().failed?.(type, id) },
     outbox: { store, scope: name, epoch: () => inbox.epoch }, report,
     readStream: (stream, { leftMs, ...scope }) => side({ ...scope, limitMs: leftMs, what: `stream ${stream.name}` },
-      (context) => workload.stream?.(stream, context)),
+      (context) => workload.stream?.(stream, context) ?? Promise.reject(noStream(stream.name))),
   }, NODE_LIMITS);
   const table = createLinkTable({ clock, report, events: gate.events });
   const network = parts.network?.({
     settings, report, epoch: () => inbox.epoch, events: table.wireEvents, peers: () => later.peers ?? noPeers(),
-    load: () => ({ depth: inbox.depth, rowsMax: NODE_LIMITS.mailbox.hardRowsMax }),
+    load: () => {
+      const { running } = inbox.stats();
+      return { queued: inbox.depth - (running ?? 0), running: running ?? 0, hard_max: NODE_LIMITS.mailbox.hardRowsMax };
+    },
   });
   const discovery = (): Discovery => network?.discovery ?? NO_REALM;
   const sideParts: SideParts = {
@@ -73,6 +76,10 @@ const NO_REALM: Discovery = {
     hint: "Give the id or the name of a node.",
   })),
 };
+
+function noStream(name: string): Error {
+  return nodeError("node.unknown_route", `this node reads no stream ${name}`);
+}
 
 function noPeers(): never {
   throw nodeError("node.connection_not_ready", "this node has no connections yet", { retry_after_ms: 100 });

@@ -34,6 +34,8 @@ export interface RunningParts {
   readonly settings: NodeSettings;
   readonly workload: Workload;
   readonly start: Start;
+  /** Lets go of what was opened for this node. */
+  readonly after: () => Promise<void>;
 }
 
 /** Holds the node from its start to its end; made before step 9, because the workload may die from then on. */
@@ -95,6 +97,7 @@ export class Running {
     this.#rebuild[Symbol.dispose]();
     this.#closing.abort();
     const report = await closeNode({ clock, log, start, workload }, o);
+    await this.#o.after();
     this.#state = "closed";
     log.write({ level: "info", target: "node", msg: "the node has ended", fields: { node: name, ...report } });
     this.#ended.resolve(report);

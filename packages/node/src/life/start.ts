@@ -5,7 +5,7 @@
  * and says at which step; refuses settings that cannot be; never accepts a message before its workload runs.
  */
 import {
-  isOwnType, nodeError, type Deadline, type Fault, type HookEvent, type Wire, type Workload, type WorkloadHost,
+  isOwnType, nodeError, type Deadline, type Fault, type HookEvent, type Log, type Wire, type Workload, type WorkloadHost,
 } from "@atoll-run/core";
 import { NODE_LIMITS } from "../limits.ts";
 import { createPeers } from "../transport/create-peers.ts";
@@ -35,6 +35,7 @@ export interface StartEvents {
 /** One start. `register` and `begin` are called once, in that order. */
 export class Start {
   readonly scope: StartScope;
+  readonly log: Log;
   readonly rooms: Rooms;
   readonly #parts: NodeParts;
   readonly #settings: NodeSettings;
@@ -46,6 +47,7 @@ export class Start {
 
   constructor(parts: NodeParts, settings: NodeSettings, o: StartEvents & { readonly workload: Workload }) {
     this.#parts = parts;
+    this.log = parts.log;
     this.#settings = settings;
     this.#workload = o.workload;
     this.#events = o;

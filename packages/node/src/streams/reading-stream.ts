@@ -49,6 +49,7 @@ export class ReadingStream implements InStream {
   #final: number | undefined;
   #fault: Fault | undefined;
   #over = false;
+  #accepted = false;
   #waiting: PromiseWithResolvers<IteratorResult<Uint8Array, undefined>> | undefined;
   touchedAtMs: number;
   lostAtMs = Infinity;
@@ -91,9 +92,15 @@ export class ReadingStream implements InStream {
     return this.#over && this.#fault === undefined ? this.#final : undefined;
   }
 
-  /** Lets the writer begin, or go on where it was. */
+  /** Lets the writer begin; its reader does so too when it asks for the first item. */
   accept(): void {
+    if (this.#accepted || this.#over) return;
+    this.#accepted = true;
     this.#grant();
+  }
+
+  get accepted(): boolean {
+    return this.#accepted || this.#over;
   }
 
   /** The writer is back on another link. */
@@ -101,6 +108,7 @@ export class ReadingStream implements InStream {
     this.#carrier = carrier;
     this.lostAtMs = Infinity;
     this.#touch();
+    if (!this.#accepted) return;
     this.#grant();
     this.#sendAck();
   }
@@ -169,6 +177,7 @@ export class ReadingStream implements InStream {
   #next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#fault !== undefined) return Promise.reject(this.#fault);
     assert(this.#waiting === undefined, "a stream has one reader");
+    this.accept();
     this.#handle();
     const item = this.#queue.shift();
     if (item !== undefined) {

@@ -241,8 +241,9 @@ export class StreamTable implements PeersEvents {
       leftMs, signal: stream.signal, ...traceparent === undefined ? {} : { traceparent },
       ...tracestate === undefined ? {} : { tracestate },
     });
-    if (began) stream.accept();
-    else stream.fail(nodeError("node.unknown_route", `there is no stream ${name}`), true);
+    // Whether somebody reads it may turn out a moment later: the first question for an item accepts it.
+    if (began && !stream.accepted) this.#parts.clock.after(0, () => stream.accept());
+    if (!began) stream.fail(nodeError("node.unknown_route", `there is no stream ${name}`), true);
   }
 
   #reading(o: Pick<StreamOpen, "name" | "mode" | "headers"> & {

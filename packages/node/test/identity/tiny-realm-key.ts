@@ -19,6 +19,7 @@ export async function tinyRealmKey(seed: number, keyId: number) {
   const key = await toSigningKey(new Uint8Array(32).fill(seed));
   return {
     keyId,
+    key,
     publicKey: key.publicKey,
     async sign(init: ClaimsInit): Promise<AIdCredential> {
       const id = init.id ?? ECHO;

@@ -120,7 +120,7 @@ class SmallNetwork implements Network {
     this.#begin("open");
   }
 
-  beat(): void {
+  async beat(): Promise<void> {
     this.#begin("beat");
   }
 

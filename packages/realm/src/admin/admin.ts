@@ -15,7 +15,7 @@ import type { RealmLimits } from "../limits.ts";
 import { granted, refuse, type Answer } from "../refusal.ts";
 import { isUp, type Entry } from "../registry/entry.ts";
 import type { RealmStats } from "../stats.ts";
-import { audit, fromBase64, put, toBase64, trimAudit } from "../store/records.ts";
+import { audit, fromBase64, put, toBase64 } from "../store/records.ts";
 import { Fields } from "./fields.ts";
 import { revoke, type RevokeParts } from "./revoke.ts";
 import { readRules } from "./rules-json.ts";
@@ -188,18 +188,9 @@ export class Admin {
     const after = o.whole("after", { min: 0, max: Number.MAX_SAFE_INTEGER, usual: 0 });
     const limit = o.whole("limit", { min: 1, max: this.#limits.admin.pageMax, usual: 100 });
     if (o.problem !== undefined) return refuse(400, o.problem);
-    await this.#trim();
+    await this.#parts.records.trim();
     const found = await this.#parts.records.journal(after, limit);
     return granted({ entries: found.map(({ seq, at_ms, body }) => ({ seq, at_ms, ...JSON.parse(body) as object })) });
-  }
-
-  /** Reading the journal clears what is older than it is kept. */
-  async #trim(): Promise<void> {
-    const { records, clock } = this.#parts;
-    const before = clock.now() - this.#limits.admin.auditMs;
-    const oldest = await records.journal(0, this.#limits.admin.pageMax);
-    const last = oldest.findLast(({ at_ms }) => at_ms < before);
-    if (last !== undefined) await records.commit([trimAudit(last.seq + 1, this.#limits.admin.pageMax)]);
   }
 }
 

@@ -29,7 +29,7 @@ export async function revoke(parts: RevokeParts, id: NodeId, reason: string): Pr
   if (node === undefined) return refuse(404, `there is no node ${text}`);
   const record: NodeRecord = { ...node.value, epoch: node.value.epoch + 1, revoked: true, tokens: [] };
   const done = await records.commit([
-    put("nodes", text, record, node.version), registry.dropOp(text), ...revocations.ops(text, record.epoch),
+    put("nodes", text, record, node.version), ...registry.dropOps(text), ...revocations.ops(text, record.epoch),
     audit("revoked", { id: text, epoch: record.epoch, reason }),
   ]);
   if (!done.ok) return refuse(409, "the node changed meanwhile: try again");

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Log } from "@atoll-run/core";
+import { Deadline, type Clock, type Log } from "@atoll-run/core";
 import { bindFailed, invalidRealm } from "../errors.ts";
 import type { RealmLimits } from "../limits.ts";
 import { isLoopbackAddress, toOrigin } from "../rate/limiter.ts";
@@ -27,6 +27,7 @@ export interface ServerParts {
   readonly handle: (ask: HttpAsk) => Promise<HttpAnswer>;
   /** Takes upgrades of this path; without it there are none. */
   readonly upgrade?: { readonly path: string; readonly take: (ask: UpgradeAsk) => Promise<Upgrade> };
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -45,8 +46,9 @@ export async function listen(bind: Bind, parts: ServerParts, limits: RealmLimits
   }
   const { requestMsMax, headersMsMax, connectionsMax } = limits.http;
   const options = { requestTimeout: requestMsMax, headersTimeout: headersMsMax };
+  const room = new BodyRoom(limits.http);
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    void answer(request, response, { ...parts, bodyBytesMax: limits.http.bodyBytesMax });
+    void answer(request, response, { ...parts, room });
   };
   const server = bind.tls === undefined ? createServer(options, onRequest)
     : createTlsServer({ ...options, ...bind.tls, minVersion: "TLSv1.2" }, onRequest);
@@ -60,7 +62,7 @@ export async function listen(bind: Bind, parts: ServerParts, limits: RealmLimits
   const host = bind.host.includes(":") ? `[${bind.host}]` : bind.host;
   return {
     host: bind.host, port, url: `${bind.tls === undefined ? "http" : "https"}://${host}:${port}`,
-    close: () => closed(server, sockets),
+    close: () => closed(server, sockets, new Deadline(parts.clock, limits.http.closeMsMax, "closing the realm")),
   };
 }
 
@@ -71,21 +73,39 @@ function bound(server: Server, { host, port }: Bind): Promise<number> {
   return promise;
 }
 
-function closed(server: Server, sockets: WebSockets): Promise<void> {
+async function closed(server: Server, sockets: WebSockets, deadline: Deadline): Promise<void> {
+  using _ = deadline;
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
-  sockets.terminate();
+  await sockets.close(deadline.signal);
   server.closeAllConnections();
-  return promise;
+  await promise;
+}
+
+/** What all bodies together may take: a limit of one request would still let a thousand fill the memory. */
+class BodyRoom {
+  readonly bytesMax: number;
+  readonly #allMax: number;
+  #taken = 0;
+
+  constructor({ bodyBytesMax, bodiesBytesMax }: RealmLimits["http"]) {
+    this.bytesMax = bodyBytesMax;
+    this.#allMax = bodiesBytesMax;
+  }
+
+  /** Undefined: there is none now. */
+  enter(bytes: number): Disposable | undefined {
+    if (this.#taken + bytes > this.#allMax) return undefined;
+    this.#taken += bytes;
+    return { [Symbol.dispose]: () => void (this.#taken -= bytes) };
+  }
 }
 
 async function answer(
-  request: IncomingMessage, response: ServerResponse, parts: ServerParts & { readonly bodyBytesMax: number },
+  request: IncomingMessage, response: ServerResponse, parts: ServerParts & { readonly room: BodyRoom },
 ): Promise<void> {
   try {
-    const body = await readBody(request, parts.bodyBytesMax);
-    const given = body === undefined ? refusedAnswer(refuse(413, `a body has at most ${parts.bodyBytesMax} bytes`), { connection: "close" })
-      : await parts.handle({ ...toAsk(request), method: request.method ?? "GET", body });
+    const given = await readAndHandle(request, parts);
     response.writeHead(given.status, { ...given.headers, "content-length": String(given.body.length) });
     response.end(given.body);
   } catch (error) {
@@ -94,6 +114,22 @@ async function answer(
     if (!response.headersSent) response.writeHead(500);
     response.end();
   }
+}
+
+async function readAndHandle(
+  request: IncomingMessage, { room, handle }: Pick<ServerParts, "handle"> & { readonly room: BodyRoom },
+): Promise<HttpAnswer> {
+  const hasBody = request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+  const announced = hasBody ? Number(request.headers["content-length"] ?? room.bytesMax) : 0;
+  const tooLarge = refusedAnswer(refuse(413, `a body has at most ${room.bytesMax} bytes`), { connection: "close" });
+  // What is announced as too large is not read at all.
+  if (announced > room.bytesMax) return tooLarge;
+  using place = room.enter(announced);
+  if (place === undefined) {
+    return refusedAnswer(refuse(503, "too many requests at once", { retry_after_ms: 1_000 }), { connection: "close" });
+  }
+  const body = await readBody(request, room.bytesMax);
+  return body === undefined ? tooLarge : handle({ ...toAsk(request), method: request.method ?? "GET", body });
 }
 
 function toAsk(request: IncomingMessage): UpgradeAsk & { readonly path: string } {
@@ -106,9 +142,8 @@ function toAsk(request: IncomingMessage): UpgradeAsk & { readonly path: string }
   };
 }
 
-/** Undefined: too large. What is announced as too large is not read at all. */
+/** Undefined: too large. */
 async function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array | undefined> {
-  if (Number(request.headers["content-length"] ?? 0) > bytesMax) return undefined;
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {

@@ -1,6 +1,7 @@
 /** The one door to the WebSocket library: a server that takes upgrades it is given. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { onAbort } from "@atoll-run/core";
 import { HELLO_SUBPROTOCOL } from "@atoll-run/core/internal";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import type { SignalingOut } from "../signaling/connection.ts";
@@ -18,8 +19,8 @@ export interface UpgradeParts {
 export interface WebSockets {
   /** False when the request was no WebSocket: it was answered and `open` is never called. */
   upgrade(parts: UpgradeParts): boolean;
-  /** Ends what is still open. */
-  terminate(): void;
+  /** Waits until all are closed, then ends those that are not. */
+  close(signal: AbortSignal): Promise<void>;
 }
 
 export function createWebSockets(frameBytesMax: number): WebSockets {
@@ -43,8 +44,14 @@ export function createWebSockets(frameBytesMax: number): WebSockets {
       server.off("headers", add);
       return isOpen;
     },
-    terminate: () => {
-      for (const ws of server.clients) ws.terminate();
+    close: async (signal) => {
+      const closed = [...server.clients].map((ws) => new Promise((resolve) => {
+        ws.once("close", resolve);
+      }));
+      using _ = onAbort(signal, () => {
+        for (const ws of server.clients) ws.terminate();
+      });
+      await Promise.all(closed);
     },
   };
 }

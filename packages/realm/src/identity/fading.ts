@@ -38,7 +38,7 @@ export async function clearNodes(parts: FadingParts, limits: RealmLimits["identi
     else {
       nodes.forget(id);
       registry.drop(id, "lost");
-      ops.push(put("nodes", id, null), registry.dropOp(id));
+      ops.push(put("nodes", id, null), ...registry.dropOps(id));
     }
   }
   return ops;

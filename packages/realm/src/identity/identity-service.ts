@@ -11,10 +11,12 @@ import {
 import {
   fromAcl, fromActrId, isFieldSet, readMessage, RegisterRequestSchema, RenewCredentialRequestSchema, toActrId,
   type MessageInitShape, type RegisterOkSchema, type RegisterRequest, type RenewCredentialRequest,
+  type ServiceSpec,
 } from "@atoll-run/core/internal";
 import type { RealmLimits } from "../limits.ts";
 import type { Origin } from "../rate/limiter.ts";
 import { granted, refuse, type Answer } from "../refusal.ts";
+import { summarize } from "../registry/entry.ts";
 import type { Registry } from "../registry/registry.ts";
 import { audit, fromBase64, put, toBase64, type Kept, type Records } from "../store/records.ts";
 import { admit, type AdmissionParts, type Admitted } from "./admission.ts";
@@ -48,6 +50,8 @@ export interface IdentityParts extends AdmissionParts {
   readonly log: Log;
   /** Shared with the TURN server. */
   readonly turnSecret: string;
+  /** Hears who has signed off over HTTP. */
+  readonly left: (id: string) => void;
 }
 
 /** Batches that another one overtook are made again this often. */
@@ -105,15 +109,16 @@ export class IdentityService {
     if (proved.value === undefined || toBase64(proved.value.public_key) !== node.value.node_key) {
       return refuse(403, "only who holds the key of the node can sign it off here", { why: "proof_required" });
     }
-    const done = await this.#parts.records.commit([proved.value.use, this.#parts.registry.dropOp(node.value.id)]);
+    const done = await this.#parts.records.commit([proved.value.use, ...this.#parts.registry.dropOps(node.value.id)]);
     if (!done.ok) return replayed();
     this.#parts.registry.drop(node.value.id, "left");
+    this.#parts.left(node.value.id);
     return granted(id);
   }
 
   /** The node leaves, having proved who it is on its connection. The id stays its own. */
   async leave(text: string): Promise<void> {
-    await this.#parts.records.commit([this.#parts.registry.dropOp(text)]);
+    await this.#parts.records.commit(this.#parts.registry.dropOps(text));
     this.#parts.registry.drop(text, "left");
   }
 
@@ -129,7 +134,16 @@ export class IdentityService {
     if (rules === undefined) return refuse(400, "a rule of the node cannot be read");
     if ((rules?.length ?? 0) > this.#limits.rulesMax) return refuse(400, `a node has at most ${this.#limits.rulesMax} rules`);
     if (request.wsAddress.length > this.#limits.textMax) return refuse(400, "the address is too long");
+    if (request.serviceSpec !== undefined && !this.#fits(request.serviceSpec)) return refuse(413, "the description is too large");
     return granted({ type, realm, rules });
+  }
+
+  #fits(spec: ServiceSpec): boolean {
+    const { specBytesMax, descriptionMax, tagsMax, textMax } = this.#limits;
+    const sources = spec.protobufs.reduce((sum, one) => sum + one.content.length + one.package.length, 0);
+    const names = [spec.name, spec.fingerprint, ...spec.tags];
+    return sources <= specBytesMax && spec.description.length <= descriptionMax && spec.tags.length <= tagsMax
+      && names.every((name) => name.length <= textMax);
   }
 
   async #tryRegister(
@@ -152,7 +166,7 @@ export class IdentityService {
     const ops = [
       put("nodes", made.record.id, made.record, known.value?.version ?? 0),
       ...known.value === undefined ? [put("own", "serial", { last: made.id.serial.toString() })] : [],
-      registry.toOp(described), ...admitted.value.ops, ...proved.value === undefined ? [] : [proved.value.use],
+      ...registry.placeOps(described, request.serviceSpec), ...admitted.value.ops, ...proved.value === undefined ? [] : [proved.value.use],
       ...fade(made.record, clock.now() + this.#limits.renewalTokenMs), ...clearing,
       audit("registered", { id: made.record.id, mode: made.record.mode, from: shown.origin.address }),
     ];
@@ -237,7 +251,8 @@ export class IdentityService {
 
   #describe({ id, record }: Made, request: RegisterRequest): Parameters<Registry["place"]>[0] {
     return {
-      id, text: record.id, spec: request.serviceSpec, rules: rulesOf(record),
+      id, text: record.id, rules: rulesOf(record),
+      spec: request.serviceSpec === undefined ? undefined : summarize(request.serviceSpec),
       address: isFieldSet(request, RegisterRequestSchema.field.wsAddress) ? request.wsAddress : undefined,
       node_key: record.node_key === null ? undefined : fromBase64(record.node_key),
     };

@@ -9,11 +9,26 @@ export interface Place {
 }
 
 /** What a node says of itself when it registers. */
+/** What of a description is held in memory; its sources are read when somebody asks for them. */
+export interface Summary {
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly description: string;
+  readonly tags: readonly string[];
+  /** As the node wrote it, decimal; "" = not said. */
+  readonly published_at: string;
+}
+
+export function summarize(spec: ServiceSpec): Summary {
+  const { name, fingerprint, description, tags, publishedAt } = spec;
+  return { name, fingerprint, description, tags, published_at: publishedAt === 0n ? "" : publishedAt.toString() };
+}
+
 export interface Described {
   readonly id: NodeId;
   /** Text of the id. */
   readonly text: string;
-  readonly spec: ServiceSpec | undefined;
+  readonly spec: Summary | undefined;
   readonly address: string | undefined;
   readonly node_key: Uint8Array | undefined;
   readonly rules: readonly Rule[] | undefined;

@@ -7,13 +7,13 @@
  */
 import { formatNodeId, parseNodeId, type Clock, type StateOp } from "@atoll-run/core";
 import {
-  mayReach, readMessage, ServiceSpecSchema, writeMessage, type Caller, type Ping, type Principal, type Rule,
+  mayReach, readMessage, ServiceSpecSchema, writeMessage, type Caller, type Ping, type Principal, type Rule, type ServiceSpec,
 } from "@atoll-run/core/internal";
 import { rulesOf, type NodeRecords } from "../identity/node-record.ts";
 import type { RealmLimits } from "../limits.ts";
 import type { Background } from "../store/background.ts";
 import { fromBase64, put, toBase64, type Records } from "../store/records.ts";
-import { isUp, newEntry, type Described, type Entry } from "./entry.ts";
+import { isUp, newEntry, type Described, type Entry, type Summary } from "./entry.ts";
 import { rank, type RankingQuery } from "./ranking.ts";
 
 export interface PresenceEvent {
@@ -37,7 +37,7 @@ export interface RegistryParts {
 export type Asker = Extract<Principal, { readonly kind: "peer" }>;
 
 interface EntryRecord {
-  readonly spec: string | null;
+  readonly spec: Summary | null;
   readonly address: string | null;
   readonly seen_at_ms: number;
 }
@@ -72,14 +72,13 @@ export class Registry {
         over.push(text);
         continue;
       }
-      const spec = record.spec === null ? undefined : readMessage(ServiceSpecSchema, fromBase64(record.spec));
       this.#set(newEntry({
-        id, text, spec: spec?.ok ? spec.value : undefined, address: record.address ?? undefined, rules: rulesOf(node),
+        id, text, spec: record.spec ?? undefined, address: record.address ?? undefined, rules: rulesOf(node),
         node_key: node.node_key === null ? undefined : fromBase64(node.node_key),
       }, record.seen_at_ms));
     }
     for (let at = 0; at < over.length; at += 100) {
-      await records.commit(over.slice(at, at + 100).map((text) => put("registry", text, null)));
+      await records.commit(over.slice(at, at + 100).flatMap((text) => this.dropOps(text)));
     }
   }
 
@@ -109,11 +108,13 @@ export class Registry {
   }
 
   /** To be committed before `place`. */
-  toOp({ text, spec, address }: Described): StateOp {
-    const record: EntryRecord = {
-      spec: spec === undefined ? null : toBase64(writeMessage(ServiceSpecSchema, spec)),
-      address: address ?? null, seen_at_ms: this.#parts.clock.now(),
-    };
+  placeOps(described: Described, whole: ServiceSpec | undefined): readonly StateOp[] {
+    const spec = whole === undefined ? null : { spec: toBase64(writeMessage(ServiceSpecSchema, whole)) };
+    return [this.#toOp(described), put("specs", described.text, spec)];
+  }
+
+  #toOp({ text, spec, address }: Described): StateOp {
+    const record: EntryRecord = { spec: spec ?? null, address: address ?? null, seen_at_ms: this.#parts.clock.now() };
     return put("registry", text, record);
   }
 
@@ -149,8 +150,8 @@ export class Registry {
   }
 
   /** To be committed before `drop`. */
-  dropOp(text: string): StateOp {
-    return put("registry", text, null);
+  dropOps(text: string): readonly StateOp[] {
+    return [put("registry", text, null), put("specs", text, null)];
   }
 
   drop(text: string, reason: string): void {
@@ -181,9 +182,12 @@ export class Registry {
     return found;
   }
 
-  /** A node with that service that the asker may reach. */
-  service(name: string, asker: Asker): Entry | undefined {
-    return [...this.#entries.values()].find((entry) => entry.spec?.name === name && this.maySee(entry, asker));
+  /** The whole description of a service that the asker may reach. */
+  async service(name: string, asker: Asker): Promise<ServiceSpec | undefined> {
+    const entry = this.list().find((one) => one.spec?.name === name && this.maySee(one, asker));
+    const found = entry === undefined ? undefined : await this.#parts.records.get<{ spec: string }>("specs", entry.text);
+    const read = found === undefined ? undefined : readMessage(ServiceSpecSchema, fromBase64(found.value.spec));
+    return read?.ok ? read.value : undefined;
   }
 
   maySee(entry: Pick<Entry, "id" | "rules">, asker: Asker): boolean {
@@ -236,7 +240,7 @@ export class Registry {
     for (const { text } of old) this.drop(text, "lost");
     if (old.length > 0) {
       background.run("forgetting old entries", async () => {
-        await records.commit(old.map(({ text }) => this.dropOp(text)));
+        await records.commit(old.flatMap(({ text }) => this.dropOps(text)));
       });
     }
   }
@@ -245,7 +249,7 @@ export class Registry {
     if (entry.seen_at_ms - entry.kept_at_ms < SEEN_MS) return entry;
     const { background, records } = this.#parts;
     background.run("noting a sign of life", async () => {
-      if (this.#entries.has(entry.text)) await records.commit([this.toOp(entry)]);
+      if (this.#entries.has(entry.text)) await records.commit([this.#toOp(entry)]);
     });
     return { ...entry, kept_at_ms: entry.seen_at_ms };
   }

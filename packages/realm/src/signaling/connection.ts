@@ -85,16 +85,6 @@ export class Connection {
     return this.verified.credential;
   }
 
-  /** One token of that rate: 0, or the milliseconds until there is one. This machine is not limited. */
-  takeToken(rate: BucketRate): number {
-    if (this.origin.loopback) return 0;
-    const now = this.#parts.clock.monotonic();
-    const took = take(this.#buckets.get(rate) ?? fullBucket(rate, now), rate, now);
-    if (!took.taken) return took.waitMs;
-    this.#buckets.set(rate, took.bucket);
-    return 0;
-  }
-
   send(envelope: EnvelopeInit): void {
     if (this.closed) return;
     if (this.#parts.out.buffered() > this.#parts.limits.signaling.bufferedBytesMax) {
@@ -130,13 +120,21 @@ export class Connection {
     this.#parts.out.close(code, reason);
   }
 
+  /** This machine is not limited. */
   #mayBeRefused(): boolean {
-    if (this.closed) return false;
-    if (this.takeToken(this.#refused) > 0) {
+    if (this.closed || this.origin.loopback) return !this.closed;
+    if (!this.#hasToken(this.#refused)) {
       this.close(CLOSE.rate, "too many messages that were refused");
       return false;
     }
-    return this.takeToken(TELL_RATE) === 0;
+    return this.#hasToken(TELL_RATE);
+  }
+
+  #hasToken(rate: BucketRate): boolean {
+    const now = this.#parts.clock.monotonic();
+    const took = take(this.#buckets.get(rate) ?? fullBucket(rate, now), rate, now);
+    if (took.taken) this.#buckets.set(rate, took.bucket);
+    return took.taken;
   }
 }
 

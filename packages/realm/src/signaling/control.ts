@@ -10,6 +10,7 @@ import {
   type ActrToSignaling, type DiscoveryRequest, type Ping, type RouteCandidatesRequest,
 } from "@atoll-run/core/internal";
 import type { IdentityService } from "../identity/identity-service.ts";
+import { rulesOf, type NodeRecords } from "../identity/node-record.ts";
 import type { SigningKeys } from "../identity/signing-keys.ts";
 import type { RealmLimits } from "../limits.ts";
 import { refuse, type Refusal } from "../refusal.ts";
@@ -25,6 +26,7 @@ export interface ControlParts {
   readonly identity: IdentityService;
   readonly keys: SigningKeys;
   readonly revocations: Revocations;
+  readonly nodes: NodeRecords;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -64,9 +66,18 @@ export class Control {
     }
   }
 
-  #pong(from: Connection, ping: Ping): Reply {
-    const { registry } = this.#parts;
-    if (!registry.ping(from.text, ping)) return refuse(404, "the node is not registered (any more): register again");
+  async #pong(from: Connection, ping: Ping): Promise<Reply> {
+    const { registry, nodes } = this.#parts;
+    if (registry.get(from.text) === undefined) {
+      // It was away for so long that its entry was dropped; what it said of itself is gone, its rules are not.
+      const node = (await nodes.get(from.text))?.value;
+      if (node === undefined || node.revoked) return refuse(404, "the node is not registered (any more): register again");
+      registry.place({
+        id: from.id, text: from.text, spec: undefined, address: undefined, rules: rulesOf(node),
+        node_key: from.verified.node_key,
+      });
+    }
+    registry.ping(from.text, ping);
     return this.pong(from);
   }
 
@@ -125,14 +136,14 @@ export class Control {
     return { case: "discoveryResponse", value: { result: { case: "success", value: {
       entries: found.map(({ id, spec }) => ({
         actrType: id.type, name: spec?.name ?? id.type.name, serviceFingerprint: spec?.fingerprint ?? "",
-        tags: spec?.tags ?? [], ...spec === undefined || spec.description === "" ? {} : { description: spec.description },
-        ...spec === undefined || spec.publishedAt === 0n ? {} : { publishedAt: spec.publishedAt },
+        tags: [...spec?.tags ?? []], ...spec?.description ? { description: spec.description } : {},
+        ...spec?.published_at ? { publishedAt: BigInt(spec.published_at) } : {},
       })),
     } } } };
   }
 
-  #spec(from: Connection, name: string): Reply {
-    const spec = this.#parts.registry.service(name, from.asker)?.spec;
+  async #spec(from: Connection, name: string): Promise<Reply> {
+    const spec = await this.#parts.registry.service(name, from.asker);
     if (spec === undefined) {
       const error = { code: 404, message: "no such service that you may reach" };
       return { case: "getServiceSpecResponse", value: { result: { case: "error", value: error } } };

@@ -3,6 +3,7 @@
  * A session begins unproved with a deadline, is proved once, and ends once: by either side, or because its queue is full.
  */
 import { BoundedQueue, type Clock } from "@atoll-run/core";
+import { HELLO_LIMITS } from "@atoll-run/core/internal";
 import type { RealmLimits } from "../limits.ts";
 import type { Background } from "../store/background.ts";
 import { CLOSE, type Connection, type SignalingOut } from "./connection.ts";
@@ -36,6 +37,8 @@ export class Session implements SignalingIn {
   #handshake: Handshake;
   #connection: Connection | undefined;
   #timer: Disposable | undefined;
+  #bytes = 0;
+  #heardAtMs = 0;
   #working = false;
   #over = false;
 
@@ -56,8 +59,13 @@ export class Session implements SignalingIn {
 
   frame(bytes: Uint8Array): void {
     if (this.#over || this.#connection?.closed) return;
-    if (bytes.length > this.#parts.limits.signaling.frameBytesMax) return this.end(CLOSE.large, "the frame is too large");
-    if (!this.#waiting.push(bytes)) return this.end(CLOSE.rate, "too many messages at once");
+    const { clock, limits: { signaling } } = this.#parts;
+    this.#heardAtMs = clock.monotonic();
+    this.#bytes += bytes.length;
+    const bytesMax = this.#connection === undefined ? HELLO_LIMITS.helloBytesMax : signaling.frameBytesMax;
+    if (bytes.length > bytesMax) return this.end(CLOSE.large, "the frame is too large");
+    const isFull = this.#bytes > signaling.waitingBytesMax || !this.#waiting.push(bytes);
+    if (isFull) return this.end(CLOSE.rate, "too many messages at once");
     if (this.#working) return;
     this.#working = true;
     this.#parts.background.run("a message on signaling", () => this.#work());
@@ -82,6 +90,7 @@ export class Session implements SignalingIn {
   async #work(): Promise<void> {
     try {
       for (let frame = this.#waiting.shift(); frame !== undefined && !this.#over; frame = this.#waiting.shift()) {
+        this.#bytes -= frame.length;
         if (this.#connection === undefined) await this.#shake(frame);
         else if (!this.#connection.closed) await this.#parts.message(this.#connection, frame);
       }
@@ -112,6 +121,17 @@ export class Session implements SignalingIn {
         this.#finish();
       },
     });
+    this.#heardAtMs = this.#parts.clock.monotonic();
+    this.#watch();
+  }
+
+  /** A node pings; whose line is dead without a word is found here. */
+  #watch(): void {
+    if (this.#over) return;
+    const { clock, limits: { signaling } } = this.#parts;
+    const leftMs = this.#heardAtMs + signaling.silentMsMax - clock.monotonic();
+    if (leftMs <= 0) this.end(CLOSE.late, "nothing was heard for too long");
+    else this.#timer = clock.after(leftMs, () => this.#watch());
   }
 
   #finish(): void {

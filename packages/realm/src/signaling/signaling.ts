@@ -11,7 +11,6 @@ import {
 import type { Credentials } from "../identity/credentials.ts";
 import type { RealmLimits } from "../limits.ts";
 import { Limiter, type Origin } from "../rate/limiter.ts";
-import type { BucketRate } from "../rate/token-bucket.ts";
 import { refuse, type Refusal } from "../refusal.ts";
 import type { Background } from "../store/background.ts";
 import { CLOSE, Connection, type SignalingOut } from "./connection.ts";
@@ -52,8 +51,9 @@ export class Signaling {
   readonly #failed: Limiter;
   readonly #unproven = new Map<string, number>();
   readonly #sessions = new Set<Session>();
-  readonly #control: BucketRate;
-  readonly #relay: BucketRate;
+  /** By id, so that a new connection is no new start. */
+  readonly #control: Limiter;
+  readonly #relay: Limiter;
   #draining = false;
   messages = 0;
   refused = 0;
@@ -61,10 +61,11 @@ export class Signaling {
   constructor(parts: SignalingParts, limits: RealmLimits) {
     this.#parts = parts;
     this.#limits = limits;
-    const { failedPerMinute, failedBurst, sourcesMax } = limits.rate;
-    this.#failed = new Limiter(parts.clock, { perSecond: failedPerMinute / 60, burst: failedBurst }, sourcesMax);
-    this.#control = { perSecond: limits.rate.controlPerSecond, burst: limits.rate.controlBurst };
-    this.#relay = { perSecond: limits.rate.relayPerSecond, burst: limits.rate.relayBurst };
+    const { clock } = parts;
+    const { rate, signaling: { connectionsMax } } = limits;
+    this.#failed = new Limiter(clock, { perSecond: rate.failedPerMinute / 60, burst: rate.failedBurst }, rate.sourcesMax);
+    this.#control = new Limiter(clock, { perSecond: rate.controlPerSecond, burst: rate.controlBurst }, connectionsMax);
+    this.#relay = new Limiter(clock, { perSecond: rate.relayPerSecond, burst: rate.relayBurst }, connectionsMax);
   }
 
   get sessions(): number {
@@ -159,6 +160,8 @@ export class Signaling {
       out, verified, proof, clock, limits: this.#limits, origin: ask.origin, answers: ask.query.get("webrtc_role") === "answer",
     });
     connections.add(connection);
+    // A proof costs two signatures: who connects again and again pays for it as for a request.
+    if (!ask.origin.loopback && this.#control.take(connection.text) > 0) connection.close(CLOSE.rate, "connects too often");
     return connection;
   }
 
@@ -183,7 +186,7 @@ export class Signaling {
     if (flow.case === "peerToServer") return refuse(410, "registration is by HTTP only: POST /ais/register");
     if (flow.case !== "actrToServer" && flow.case !== "actrRelay") return refuse(400, "a node does not send that");
     const isRelay = flow.case === "actrRelay";
-    const waitMs = connection.takeToken(isRelay ? this.#relay : this.#control);
+    const waitMs = connection.origin.loopback ? 0 : (isRelay ? this.#relay : this.#control).take(connection.text);
     if (waitMs > 0) return refuse(429, "too many messages: pause", { retry_after_ms: waitMs });
     const wrong = await this.#checkSource(connection, flow.value);
     if (wrong !== undefined) return wrong;

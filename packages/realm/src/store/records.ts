@@ -5,15 +5,18 @@
  * that opened the scope last can write; refuses, as `moved`, what another batch made impossible; never keeps a secret
  * or a token as it is: only their hashes. Signing keys are the exception, they must be used (see `identity/keys.ts`).
  */
-import { type Clock, type StateOp, type StateStore } from "@atoll-run/core";
+import type { Clock, StateOp, StateStore, StoreCall } from "@atoll-run/core";
 import { replaced } from "../errors.ts";
+import type { RealmLimits } from "../limits.ts";
 
 /** Where each kind of record lives: what, by which key, for how long. `realm.ts` shows it as a table. */
 export const SPACES = {
-  realms: "realms", nodes: "nodes", registry: "registry", keys: "keys", invites: "invites", nonces: "nonces",
+  realms: "realms", nodes: "nodes", registry: "registry", specs: "specs", keys: "keys", invites: "invites", nonces: "nonces",
   revoked: "revoked", fading: "fading", packages: "packages", own: "own",
 } as const;
 export type Space = keyof typeof SPACES;
+
+const JOURNAL = "audit";
 
 export interface Kept<T> {
   readonly value: T;
@@ -22,6 +25,8 @@ export interface Kept<T> {
 
 /** `moved`: the space in which a record was not what the batch counted on. */
 export type Done = { readonly ok: true; readonly values: readonly number[] } | { readonly ok: false; readonly moved: string };
+
+export type StoreLimits = RealmLimits["store"] & { readonly auditMs: number };
 
 export interface RecordsParts {
   readonly store: StateStore;
@@ -33,17 +38,22 @@ const PAGE = 500;
 export class Records {
   readonly #parts: RecordsParts;
   readonly #scope: string;
+  readonly #limits: StoreLimits;
+  readonly #call: StoreCall;
   #epoch: number | null = null;
+  #appended = 0;
 
-  constructor(parts: RecordsParts, scope: string) {
+  constructor(parts: RecordsParts, scope: string, limits: StoreLimits) {
     this.#parts = parts;
     this.#scope = scope;
+    this.#limits = limits;
+    this.#call = { timeoutMs: limits.callMsMax };
   }
 
   /** Takes the scope: an older process can write no more. */
   async open(): Promise<void> {
     const done = await this.#parts.store.commit(
-      { scope: this.#scope, epoch: null, at_ms: this.#parts.clock.now(), ops: [{ op: "attach" }] },
+      { scope: this.#scope, epoch: null, at_ms: this.#parts.clock.now(), ops: [{ op: "attach" }] }, this.#call,
     );
     if (!done.ok) throw replaced();
     this.#epoch = done.values[0] ?? null;
@@ -51,23 +61,29 @@ export class Records {
 
   /** The record as it was put. Nobody but this class writes it, so its shape is known. */
   async get<T>(space: Space, key: string): Promise<Kept<T> | undefined> {
-    const found = await this.#parts.store.get(this.#scope, space, key);
+    const found = await this.#parts.store.get(this.#scope, space, key, this.#call);
     return found === undefined ? undefined : { value: JSON.parse(found.value) as T, version: found.version };
   }
 
   /** False when a record that was named with its version has moved. Throws `realm.replaced`, and faults of the store. */
   async commit(ops: readonly StateOp[]): Promise<Done> {
     const done = await this.#parts.store.commit(
-      { scope: this.#scope, epoch: this.#epoch, at_ms: this.#parts.clock.now(), ops },
+      { scope: this.#scope, epoch: this.#epoch, at_ms: this.#parts.clock.now(), ops }, this.#call,
     );
-    if (done.ok) return done;
+    if (done.ok) {
+      const appended = ops.filter(({ op }) => op === "append").length;
+      this.#appended += appended;
+      if (appended > 0 && this.#appended >= this.#limits.trimEach) await this.trim();
+      return done;
+    }
     if (done.refusal.why !== "moved") throw replaced();
     return { ok: false, moved: done.refusal.space };
   }
 
   /** Keys that begin with `prefix`, in their order, at most `limit`. */
   keys(space: Space, o: { prefix?: string; after?: string | null; limit: number }): Promise<readonly string[]> {
-    return this.#parts.store.keys(this.#scope, space, { prefix: o.prefix ?? "", after: o.after ?? null, limit: o.limit });
+    const query = { prefix: o.prefix ?? "", after: o.after ?? null, limit: o.limit };
+    return this.#parts.store.keys(this.#scope, space, query, this.#call);
   }
 
   /** Every record of a space, page by page. */
@@ -86,15 +102,27 @@ export class Records {
   async journal(after: number, limit: number): Promise<readonly { seq: number; at_ms: number; body: string }[]> {
     const found: { seq: number; at_ms: number; body: string }[] = [];
     for (let last = after; ;) {
-      const entries = await this.#parts.store.journal(JOURNAL, { after: last, limit });
+      const entries = await this.#parts.store.journal(JOURNAL, { after: last, limit }, this.#call);
       found.push(...entries.filter(({ scope }) => scope === this.#scope));
       last = entries.at(-1)?.seq ?? last;
       if (entries.length === 0 || found.length >= limit) return found.slice(0, limit);
     }
   }
+
+  /**
+   * Drops entries of the journal that are older than it is kept. Those of others who use its
+   * name are as old, so they go too.
+   */
+  async trim(): Promise<void> {
+    this.#appended = 0;
+    const before = this.#parts.clock.now() - this.#limits.auditMs;
+    const oldest = await this.journal(0, this.#limits.trimMax);
+    const last = oldest.findLast(({ at_ms }) => at_ms < before);
+    if (last === undefined) return;
+    await this.commit([{ op: "trim", journal: JOURNAL, below: last.seq + 1, limit: this.#limits.trimMax }]);
+  }
 }
 
-const JOURNAL = "audit";
 
 /** Puts a record; null removes it. With `version` only when it is still that one (0 = there is none). */
 export function put(space: Space, key: string, value: object | null, version: number | null = null): StateOp {
@@ -104,10 +132,6 @@ export function put(space: Space, key: string, value: object | null, version: nu
 /** A line in the journal of changes. `what` is plain data without secrets. */
 export function audit(event: string, what: Readonly<Record<string, unknown>>): StateOp {
   return { op: "append", journal: JOURNAL, body: JSON.stringify({ event, ...what }) };
-}
-
-export function trimAudit(below: number, limit: number): StateOp {
-  return { op: "trim", journal: JOURNAL, below, limit };
 }
 
 /** Bytes as text, and back. */

@@ -25,6 +25,8 @@ export interface MemoryNet {
   wire(o: { readonly self: () => NodeId; readonly events: WireEvents }): Wire;
   /** Breaks the links between two nodes, of one with all, or all. Named by the texts of their ids. */
   cut(one?: string, other?: string): void;
+  /** Whether a node with that text of an id is open here. */
+  has(id: string): boolean;
   /** Links that stand. */
   readonly links: number;
 }
@@ -81,6 +83,7 @@ export function createMemoryNet(parts: MemoryNetParts, limits: MemoryLimits = NO
         if (named(names, one) && named(names, other)) link.cut();
       }
     },
+    has: (id) => members.has(id),
     get links() {
       return standing.size;
     },

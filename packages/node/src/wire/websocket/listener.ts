@@ -94,17 +94,23 @@ export class Listener implements AsyncDisposable {
     this.#door = "shut";
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Gives up all handshakes: nobody comes in afterwards. */
+  async stop(): Promise<void> {
     this.shut();
-    const closed = Promise.withResolvers<void>();
-    this.#server.close(() => closed.resolve());
     this.#closing.abort(nodeError("node.draining", "this node is closing"));
     await Promise.all(this.#judged);
+  }
+
+  /** Unbinds; what is still connected is broken. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    const closed = Promise.withResolvers<void>();
+    this.#server.close(() => closed.resolve());
     for (const socket of this.#raw) socket.destroy();
     await closed.promise;
   }
 
-  /** Connections that have not asked for anything yet hold nothing but a descriptor; those are bounded too. */
+  /** Also those that have not asked for anything yet hold a descriptor: they are bounded too. */
   #track(socket: RawSocket): void {
     if (this.#raw.size >= this.#limits.connectionsMax) {
       socket.destroy();
@@ -129,7 +135,6 @@ export class Listener implements AsyncDisposable {
         accept({ ...this.#parts, origins: this.#o.origins ?? [] }, knock, { signal: within, upgraded: (one) => socket = one });
       const came = await withDeadline(judge, { clock: this.#parts.clock, ms: this.#limits.handshakeMsMax, signal, what: "the handshake" });
       if (came.socket.readyState !== came.socket.OPEN) throw nodeError("node.unavailable", "the other end has left");
-      this.#raw.delete(raw);
       this.#parts.came(came);
     } catch (error) {
       const fault = toFault(error);

@@ -118,10 +118,10 @@ class NodeWebSockets implements WebSocketWire {
     using _attempt = this.#standing.attempt();
     const signals = [this.#closing.signal, ...o.signal === undefined ? [] : [o.signal]];
     const parts = { greetings: this.#greetings, plain: this.#o.plain ?? "loopback", ca: this.#o.ca, sockets: this.#sockets };
-    const run = (signal: AbortSignal): Promise<Came> => this.#owned(dial(parts, o, signal));
+    const run = (signal: AbortSignal): Promise<Link> =>
+      this.#owned(dial(parts, o, signal).then((came) => this.#link(came, false, o.receive)));
     try {
-      const came = await withDeadline(run, { clock: this.#parts.clock, ms: o.withinMs, signal: AbortSignal.any(signals) });
-      return this.#link(came, false, o.receive);
+      return await withDeadline(run, { clock: this.#parts.clock, ms: o.withinMs, signal: AbortSignal.any(signals) });
     } catch (error) {
       if (!isFault(error) || error.code !== "core.timed_out") throw error;
       throw nodeError("node.unavailable", `no answer of ${o.address} within ${o.withinMs} ms`, { cause: error });
@@ -136,8 +136,7 @@ class NodeWebSockets implements WebSocketWire {
     this.#closing.abort(nodeError("node.unavailable", "this node is closing", { retry_after_ms: this.#limits.retryAfterMs }));
     const listener = this.#listener;
     this.#listener = undefined;
-    listener?.shut();
-    await Promise.allSettled(this.#dials);
+    await Promise.allSettled([...this.#dials, listener?.stop()]);
     await Promise.all([...this.#standing.links].map((link) => link.close(1000, "closing")));
     await listener?.[Symbol.asyncDispose]();
   }

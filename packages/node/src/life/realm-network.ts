@@ -1,0 +1,192 @@
+/**
+ * A node among others: its realm, its wires and its key, as steps of its life (spec: node 3.1, 3.3, 5, 6.1).
+ *
+ * takes the ways to a realm and to peers; gives a network; promises that each step can be taken back and that nothing
+ * runs after `close`; refuses steps out of order; never loses the identity that an earlier start had.
+ */
+import {
+  formatNodeId, must, nodeError, type Clock, type Fault, type Ids, type Log, type NodeId, type StateStore, type Wire,
+} from "@atoll-run/core";
+import type { NodeKey, Session } from "../identity/session.ts";
+import type { RealmDoor } from "../identity/realm-door.ts";
+import type { Registrant, Vouch } from "../identity/registration.ts";
+import { NODE_LIMITS } from "../limits.ts";
+import type { Load } from "../recovery/heartbeat.ts";
+import { createRealmClient, type RealmClient } from "../signaling/realm-client.ts";
+import type { AddressBook, PeerAddress } from "../transport/peers.ts";
+import type { MemoryNet } from "../wire/memory/memory-net.ts";
+import { openWebSocketWire, type WebSocketOptions, type WebSocketWire } from "../wire/websocket/websocket-wire.ts";
+import { idleShares } from "./idle-shares.ts";
+import type { Call, Network, NetworkContext, NetworkHealth } from "./parts.ts";
+
+export interface RealmNetworkParts {
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly bytes: (count: number) => Uint8Array;
+  readonly store: StateStore;
+  readonly door: RealmDoor;
+  /** Loads or makes the key of the node. */
+  readonly key: () => Promise<NodeKey>;
+  /** Joins the nodes of this process; they are reached by it before any other wire. */
+  readonly net?: MemoryNet;
+}
+
+export interface RealmNetworkOptions {
+  /** Number of the realm. */
+  readonly realm: number;
+  readonly vouch: Vouch;
+  /** Absent: no WebSockets at all. */
+  readonly webSocket?: WebSocketOptions;
+  readonly onLost?: "stop" | "restart";
+}
+
+export function realmNetwork(parts: RealmNetworkParts, options: RealmNetworkOptions): (o: NetworkContext) => Network {
+  return (context) => new RealmNetwork(parts, options, context);
+}
+
+class RealmNetwork implements Network {
+  readonly #parts: RealmNetworkParts;
+  readonly #options: RealmNetworkOptions;
+  readonly #context: NetworkContext;
+  #client: RealmClient | undefined;
+  #webSocket: WebSocketWire | undefined;
+  #wires: Wire[] = [];
+  #registered = false;
+  #draining = false;
+  #lost: (fault: Fault) => void = () => undefined;
+  #downSinceMs: number | undefined;
+
+  constructor(parts: RealmNetworkParts, options: RealmNetworkOptions, context: NetworkContext) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#context = context;
+  }
+
+  /** Free share of the event loop since the last ping, and of the memory. */
+  readonly #idle = idleShares();
+
+  readonly book: AddressBook = {
+    addresses: (id, o) => this.#addresses(id, o),
+    failed: (id, address) => this.#client?.directory.failed(id, address),
+  };
+
+  get discovery(): RealmClient["directory"] | undefined {
+    return this.#client?.directory;
+  }
+
+  async load(_o: Call): Promise<void> {
+    const key = await this.#parts.key();
+    const { settings, report, epoch, peers } = this.#context;
+    this.#client = createRealmClient({
+      ...this.#parts, scope: settings.name, epoch: epoch(), key, report, revoked: (id, since) => peers().revoke(id, since),
+    }, { who: this.#registrant(), on_lost: this.#options.onLost ?? "stop" }, NODE_LIMITS);
+  }
+
+  async listen(_o: Call): Promise<readonly Wire[]> {
+    const { net, clock, bytes } = this.#parts;
+    const { events } = this.#context;
+    const { session, verifier } = this.#must();
+    if (net !== undefined) this.#wires.push(net.wire({ self: () => session.current().id, events }));
+    if (this.#options.webSocket !== undefined) {
+      this.#webSocket = await openWebSocketWire({ clock, bytes, session, verifier, events }, this.#options.webSocket);
+      this.#wires.push(this.#webSocket);
+    }
+    return this.#wires;
+  }
+
+  async register({ signal }: Call): Promise<Session> {
+    const client = this.#must();
+    this.#registered = true;
+    await client.register({ signal });
+    return this.session();
+  }
+
+  session(): Session {
+    return this.#must().session.current();
+  }
+
+  async connect({ signal }: Call): Promise<void> {
+    await this.#must().connect({ signal });
+  }
+
+  arm(): void {
+    const { session } = this.#must();
+    session.onStanding((standing) => {
+      if (standing === "lost") this.#lost(nodeError("node.identity_lost", "the realm does not know this node any more"));
+    });
+    session.arm();
+  }
+
+  open(): void {
+    for (const wire of this.#wires) wire.open();
+  }
+
+  async beat(): Promise<void> {
+    await this.#must().beat(() => this.#load());
+  }
+
+  async drain({ signal }: Call): Promise<boolean> {
+    this.#draining = true;
+    for (const wire of this.#wires) wire.shut();
+    return await this.#client?.announce({ signal }) ?? true;
+  }
+
+  async unregister({ signal }: Call): Promise<boolean> {
+    if (!this.#registered || this.#client === undefined) return true;
+    this.#registered = false;
+    return await this.#client.leave({ signal });
+  }
+
+  async close(_o: Call): Promise<void> {
+    await Promise.all(this.#wires.map((wire) => wire[Symbol.asyncDispose]()));
+    await this.#client?.[Symbol.asyncDispose]();
+  }
+
+  health(): NetworkHealth {
+    const client = this.#client;
+    const up = client?.signaling.up === true;
+    if (up) this.#downSinceMs = undefined;
+    else this.#downSinceMs ??= this.#parts.clock.monotonic();
+    return {
+      signaling: up ? "up" : "down", identity: client?.session.standing ?? "good",
+      ...this.#downSinceMs === undefined ? {} : { signaling_down_since_ms: this.#downSinceMs },
+      addresses: this.#wires.flatMap(({ addresses }) => addresses),
+    };
+  }
+
+  onLost(hear: (fault: Fault) => void): void {
+    this.#lost = hear;
+  }
+
+  stats(): Readonly<Record<string, number>> {
+    const client = Object.entries(this.#client?.stats() ?? {}).map(([name, value]) => [name, Number(value)] as const);
+    const socket = Object.entries(this.#webSocket?.stats() ?? {}).map(([name, value]) => [`websocket_${name}`, value as number] as const);
+    return Object.fromEntries([...client, ...socket]);
+  }
+
+  /** The address is that of the listener, which is bound by the time of the registration. */
+  #registrant(): Registrant {
+    const { realm, vouch } = this.#options;
+    const { type, rules = [] } = this.#context.settings;
+    const address = (): string | undefined => this.#webSocket?.addresses[0];
+    return { realm, type, vouch, rules, get ws_address() {
+      return address();
+    } } as Registrant;
+  }
+
+  async #addresses(id: NodeId, o: Parameters<AddressBook["addresses"]>[1]): Promise<readonly PeerAddress[]> {
+    const name = formatNodeId(id);
+    if (this.#parts.net?.has(name) === true) return [{ wire: "memory", address: name }];
+    return await this.#must().directory.addresses(id, o);
+  }
+
+  #load(): Load {
+    return { ...this.#context.load(), idle_shares: this.#idle(), draining: this.#draining };
+  }
+
+  #must(): RealmClient {
+    return must(this.#client, "a network is loaded before anything else");
+  }
+}

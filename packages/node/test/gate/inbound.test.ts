@@ -1,0 +1,254 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nodeError, SYSTEM_ROUTES, type NodeId } from "@atoll-run/core";
+import { CancelSchema, readEnvelope, writeEnvelope, writeMessage, type Envelope, type Rule } from "@atoll-run/core/internal";
+import { ManualClock, until } from "@atoll-run/testkit";
+import { bytes, error, idOf, testNet, testNode, text, type TestNode, type TestNodeOptions } from "./harness.ts";
+
+const ROUTE = "acme.Echo.Say";
+
+function envelope(o: Partial<Envelope> = {}): Envelope {
+  return {
+    route_key: ROUTE, request_id: "r-1", direction: "request", timeout_ms: 1_000, payload: bytes("x"), metadata: [], ...o,
+  };
+}
+
+/** Somebody who sends what it wants and keeps what comes. */
+function stranger(net: ReturnType<typeof testNet>, o: Partial<TestNodeOptions> & { serial: number }): {
+  node: TestNode; send: (to: NodeId, body: Uint8Array) => Promise<unknown>; answers: Envelope[];
+} {
+  const node = testNode(net, o);
+  const answers: Envelope[] = [];
+  const events = node.gate.events;
+  const frame = events.frame.bind(events);
+  events.frame = (link, lane, body) => {
+    const read = readEnvelope(body);
+    if (read.ok) answers.push(read.value);
+    frame(link, lane, body);
+  };
+  return { node, answers, send: (to, body) => node.peers.send(to, "rpc_reliable", body, { deadlineMs: 1_000 }) };
+}
+
+test("an envelope without a direction is dropped and kept as unreadable, never run", async () => {
+  const net = testNet();
+  await using b = testNode(net, { serial: 2 });
+  const { node, send } = stranger(net, { serial: 1 });
+  await using _a = node;
+  const whole = writeEnvelope(envelope(), { extensions: false });
+  // `direction` is field 4: tag 0x20 and one byte.
+  const at = whole.findIndex((byte, index) => byte === 0x20 && whole[index + 1] === 1);
+  await send(b.id, Uint8Array.from([...whole.subarray(0, at), ...whole.subarray(at + 2)]));
+  const unknown = Uint8Array.from(whole);
+  unknown[at + 1] = 9;
+  await send(b.id, unknown);
+  await until(() => b.inbox.unread.length === 2);
+  assert.deepEqual(b.inbox.unread.map(({ reason }) => reason), ["envelope_invalid", "envelope_invalid"]);
+  assert.equal(b.inbox.unread[0]?.sender, node.text);
+  assert.equal(b.gate.stats()["frames_envelope_invalid"], 2);
+  assert.equal(b.inbox.arrivals.length, 0);
+});
+
+test("more than ten unreadable frames a minute close the connection", async () => {
+  const clock = new ManualClock();
+  const net = testNet(clock);
+  await using b = testNode(net, { serial: 2, clock });
+  const { node, send } = stranger(net, { serial: 1, clock });
+  await using _a = node;
+  for (let n = 0; n < 10; n++) await send(b.id, bytes("no"));
+  await until(() => b.inbox.unread.length === 10);
+  clock.advance(60_000);
+  const links = node.peers.links();
+  for (let n = 0; n < 10; n++) await send(b.id, bytes("no"));
+  await until(() => b.inbox.unread.length === 20);
+  assert.equal(net.links, 1);
+  await send(b.id, bytes("no"));
+  assert.equal((await links[0]?.ended)?.code, 4400);
+});
+
+/** Rules → what peers of realm 101 with a proved key may do. */
+const MATRIX: readonly { name: string; rules: readonly Rule[] | undefined; allowed: readonly string[] }[] = [
+  { name: "no rule set", rules: undefined, allowed: [] },
+  { name: "no rules", rules: [], allowed: [] },
+  { name: "all", rules: [rule("allow", "*")], allowed: ["call", "tell", "stream"] },
+  { name: "calls of the route", rules: [rule("allow", "call:acme.Echo.*")], allowed: ["call"] },
+  { name: "calls of another route", rules: [rule("allow", "call:acme.Bank.*")], allowed: [] },
+  { name: "tells", rules: [rule("allow", "tell:*")], allowed: ["tell"] },
+  { name: "the stream", rules: [rule("allow", "stream:audit")], allowed: ["stream"] },
+  { name: "deny over allow", rules: [rule("allow", "*"), rule("deny", "call:*")], allowed: ["tell", "stream"] },
+  { name: "another realm", rules: [rule("allow", "*", { realm: 7 })], allowed: [] },
+  { name: "any realm", rules: [rule("allow", "*", { realm: "any" })], allowed: ["call", "tell", "stream"] },
+  { name: "another type", rules: [rule("allow", "*", { type: "evil:*:*" })], allowed: [] },
+  { name: "this node", rules: [rule("allow", "*", { node: "1@101/acme:echo:1.0.0" })], allowed: ["call", "tell", "stream"] },
+  { name: "another node", rules: [rule("allow", "*", { node: "9@101/acme:echo:1.0.0" })], allowed: [] },
+  { name: "proved by key", rules: [rule("allow", "*", { proof: "key" })], allowed: ["call", "tell", "stream"] },
+];
+
+function rule(effect: "allow" | "deny", action: string, from: Partial<Rule["from"]> = {}): Rule {
+  return { effect, from: { type: "*:*:*", realm: "self", ...from }, actions: [action] };
+}
+
+test("the rules decide over calls, tells and streams: deny by default, deny over allow", async (t) => {
+  const net = testNet();
+  let rules: readonly Rule[] | undefined;
+  await using b = testNode(net, { serial: 2, rules: () => rules, readStream: async (stream) => {
+    for await (const _ of stream);
+  } });
+  await using a = testNode(net, { serial: 1 });
+  const { root } = a.gate.outbound;
+  const ask = { to: b.text, route: ROUTE, payload: bytes("x") };
+  const tries: Record<string, () => Promise<unknown>> = {
+    call: () => root.call(ask), tell: () => root.tell(ask),
+    stream: async () => (await root.openStream(b.text, "audit")).end(),
+  };
+  for (const row of MATRIX) {
+    await t.test(row.name, async () => {
+      rules = row.rules;
+      for (const [action, act] of Object.entries(tries)) {
+        if (row.allowed.includes(action)) await act();
+        else await assert.rejects(act(), { code: "node.permission_denied", retry: "never" }, action);
+      }
+    });
+  }
+});
+
+test("refusals by the rules are written down at most once a second and peer", async () => {
+  const clock = new ManualClock();
+  const net = testNet(clock);
+  await using b = testNode(net, { serial: 2, clock, rules: () => [] });
+  await using a = testNode(net, { serial: 1, clock });
+  const ask = { to: b.text, route: ROUTE, payload: bytes("x") };
+  for (let n = 0; n < 5; n++) await assert.rejects(a.gate.outbound.root.call(ask));
+  assert.equal(b.log.filter(({ msg }) => msg === "refused by the rules").length, 1);
+  clock.advance(1_000);
+  await assert.rejects(a.gate.outbound.root.call(ask));
+  const lines = b.log.filter(({ msg }) => msg === "refused by the rules");
+  assert.deepEqual(lines.map(({ fields }) => fields?.["more_since"]), [0, 4]);
+  assert.equal(b.gate.stats()["acl_denied"], 6);
+});
+
+test("a request without a positive timeout is answered invalid_argument", async () => {
+  const net = testNet();
+  await using b = testNode(net, { serial: 2 });
+  const { node, send, answers } = stranger(net, { serial: 1 });
+  await using _a = node;
+  await send(b.id, writeEnvelope(envelope({ timeout_ms: 0 }), { extensions: true }));
+  await until(() => answers.length === 1);
+  assert.equal(answers[0]?.error?.code, 10_005);
+  assert.equal(b.inbox.arrivals.length, 0);
+});
+
+test("requests before the intake opens wait in order, those over the cap and over 5 s are not ready", async () => {
+  const clock = new ManualClock();
+  const net = testNet(clock);
+  await using b = testNode(net, { serial: 2, clock, shut: true, limits: { earlyMax: 3 } });
+  await using a = testNode(net, { serial: 1, clock });
+  const ask = { to: b.text, route: ROUTE, payload: bytes("x"), retry: "none" } as const;
+  // One link, so that the requests come in their order.
+  await a.peers.send(b.id, "rpc_reliable", writeEnvelope(envelope({ direction: "response" }), { extensions: true }), {
+    deadlineMs: 1_000,
+  });
+  const call = (n: number): Promise<unknown> => a.gate.outbound.root.call({ ...ask, requestId: `r-${n}` });
+  const calls = [1, 2, 3].map(call);
+  await assert.rejects(call(4), { code: "node.connection_not_ready", retry_after_ms: 1_000 });
+  assert.equal(b.inbox.arrivals.length, 0);
+  b.gate.open();
+  await Promise.all(calls);
+  assert.deepEqual(b.inbox.arrivals.map(({ envelope: { request_id } }) => request_id), ["r-1", "r-2", "r-3"]);
+  await using c = testNode(net, { serial: 3, clock, shut: true });
+  const late = assert.rejects(a.gate.outbound.root.call({ ...ask, to: c.text }), { code: "node.connection_not_ready" });
+  await clock.pass(5_000);
+  await late;
+});
+
+test("a node that drains tells callers to go elsewhere, and its host asks nothing new", async () => {
+  const net = testNet();
+  await using b = testNode(net, { serial: 2 });
+  await using a = testNode(net, { serial: 1 });
+  const ask = { to: b.text, route: ROUTE, payload: bytes("x") };
+  b.gate.drain();
+  await assert.rejects(a.gate.outbound.root.call(ask), { code: "node.draining", retry: "elsewhere" });
+  await assert.rejects(a.gate.outbound.root.tell(ask), { code: "node.draining" });
+  await assert.rejects(b.gate.outbound.root.call({ ...ask, to: a.text }), { code: "node.draining" });
+  await b.gate.close();
+  await assert.rejects(b.gate.outbound.root.call({ ...ask, to: a.text }), { code: "node.wrong_state" });
+});
+
+test("a probe is answered by the node itself, and a newer credential goes to who checks it", async () => {
+  const net = testNet();
+  const shown: string[] = [];
+  await using b = testNode(net, { serial: 2, rules: () => [], refresh: async (_, payload) => {
+    shown.push(text(payload));
+    if (text(payload) === "bad") throw nodeError("node.permission_denied", "no");
+  } });
+  const { node, send, answers } = stranger(net, { serial: 1 });
+  await using _a = node;
+  const ask = (route_key: string, payload: string): Uint8Array =>
+    writeEnvelope(envelope({ route_key, payload: bytes(payload) }), { extensions: true });
+  await send(b.id, ask(SYSTEM_ROUTES.probe, ""));
+  await send(b.id, ask(SYSTEM_ROUTES.refresh, "good"));
+  await send(b.id, ask(SYSTEM_ROUTES.refresh, "bad"));
+  await until(() => answers.length === 3);
+  assert.deepEqual(answers.map((answer) => answer.error?.code ?? answer.payload?.length), [0, 0, 10_004]);
+  assert.deepEqual(shown, ["good", "bad"]);
+  assert.equal(b.inbox.arrivals.length, 0);
+});
+
+test("nobody cancels the request of another, nor one of another route", async () => {
+  const net = testNet();
+  await using b = testNode(net, { serial: 2, handle: () => "never" });
+  const one = stranger(net, { serial: 1 });
+  const other = stranger(net, { serial: 3 });
+  await using _a = one.node;
+  await using _c = other.node;
+  await one.send(b.id, writeEnvelope(envelope(), { extensions: true }));
+  const arrival = await until(() => b.inbox.arrivals[0]);
+  const cancel = (routeKey: string): Uint8Array => writeEnvelope(envelope({
+    route_key: SYSTEM_ROUTES.cancel, direction: "tell", timeout_ms: 0,
+    payload: writeMessage(CancelSchema, { requestId: "r-1", routeKey }),
+  }), { extensions: true });
+  const probe = writeEnvelope(envelope({ route_key: SYSTEM_ROUTES.probe, request_id: "p" }), { extensions: true });
+  await other.send(b.id, cancel(ROUTE));
+  await one.send(b.id, cancel("acme.Echo.Other"));
+  for (const { send, answers } of [one, other]) {
+    await send(b.id, probe);
+    await until(() => answers.length === 1);
+  }
+  assert.equal(arrival.signal?.aborted, false);
+  await one.send(b.id, cancel(ROUTE));
+  await until(() => arrival.signal?.aborted);
+});
+
+test("two callers with one request id each get their own answer", async () => {
+  const net = testNet();
+  await using b = testNode(net, { serial: 2 });
+  await using a = testNode(net, { serial: 1 });
+  await using c = testNode(net, { serial: 3 });
+  const ask = (node: TestNode, payload: string): Promise<string> => node.gate.outbound.root
+    .call({ to: b.text, route: ROUTE, payload: bytes(payload), requestId: "same" }).then((answer) => text(answer.payload));
+  assert.deepEqual(await Promise.all([ask(a, "a"), ask(c, "c")]), ["a", "c"]);
+  assert.equal(b.inbox.arrivals.length, 2);
+});
+
+test("a legacy caller sees a business error as code 10005, and its answers carry none of our fields", async () => {
+  const net = testNet();
+  await using b = testNode(net, { serial: 2, legacy: true, handle: () => error(nodeError("node.business", "too poor", {
+    facts: { error: { code: "no_funds", body: bytes("{}") } },
+  })) });
+  const { node, send, answers } = stranger(net, { serial: 1, legacy: true });
+  await using _a = node;
+  await send(b.id, writeEnvelope(envelope({ want_accept: true }), { extensions: true }));
+  await until(() => answers.length === 1);
+  assert.deepEqual([answers[0]?.error?.code, answers[0]?.error?.detail], [10_005, undefined]);
+  assert.match(answers[0]?.error?.message ?? "", /^business:no_funds: /);
+});
+
+test("an id that no peer has proved is refused by the rules as anybody else's", async () => {
+  const net = testNet();
+  const named: Rule = { effect: "allow", from: { type: "*:*:*", realm: "self", proof: "key" }, actions: ["*"] };
+  await using b = testNode(net, { serial: 2, rules: () => [named] });
+  const { node } = stranger(net, { serial: 1 });
+  await using _a = node;
+  await node.peers.send(b.id, "rpc_reliable", writeEnvelope(envelope(), { extensions: true }), { deadlineMs: 1_000 });
+  await until(() => b.inbox.arrivals.length === 1);
+  assert.deepEqual(b.inbox.arrivals[0]?.sender, { kind: "peer", id: idOf(1), proof: "key" });
+});
