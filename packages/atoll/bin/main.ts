@@ -37,6 +37,7 @@ async function command([name, ...args]: readonly string[]): Promise<number> {
     case "mcp": return await (await import("./commands/mcp.ts")).mcp(args);
     case "mock-model": return await (await import("./commands/mock-model.ts")).mockModel(args);
     case "realm": return await (await import("./commands/realm.ts")).realm(args);
+    case "node": return await (await import("./commands/node.ts")).node(args);
     case "completion": return await (await import("./commands/completion.ts")).completion(args);
     default: return await (await import("./commands/program.ts")).program(name, args);
   }

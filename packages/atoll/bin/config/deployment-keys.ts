@@ -21,7 +21,7 @@ const MIB = 1_048_576;
 export const SECTIONS = {
   node: {
     name: { is: "text" }, type: { is: "text", default: "local:Client:0.0.0" },
-    kind: { is: "choice", choices: ["linked", "block"], default: "linked" }, entry: { is: "path" },
+    kind: { is: "choice", choices: ["linked", "block"] }, entry: { is: "path" },
     concurrency: { is: "count", default: 64, max: 4_096 },
     order: { is: "choice", choices: ["none", "node"], default: "none" }, visible: { is: "flag", default: true },
     region: { is: "text" }, lat: { is: "number", min: -90, max: 90 }, lon: { is: "number", min: -180, max: 180 },
@@ -97,3 +97,8 @@ type ValueOf<K> = K extends { is: "duration" | "size" | "count" | "number" } ? n
 export type Values<T extends Readonly<Record<string, Key>>> = {
   readonly [N in keyof T]: T[N] extends { default: unknown } ? ValueOf<T[N]> : ValueOf<T[N]> | undefined;
 };
+
+/** The variable of a key: `ATOLL_LISTEN_TLS_CERT`. */
+export function variableOf(section: string, key: string): string {
+  return `${section}_${key}`.toUpperCase();
+}

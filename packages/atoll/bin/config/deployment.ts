@@ -49,11 +49,6 @@ export function decideDeployment({ file, overlay }: DeploymentSources): Decided<
   });
 }
 
-/** The variable of a key: `ATOLL_LISTEN_TLS_CERT`. */
-export function variableOf(section: string, key: string): string {
-  return `${section}_${key}`.toUpperCase();
-}
-
 interface Source {
   readonly d: Decision;
   readonly toml: TomlFile | undefined;

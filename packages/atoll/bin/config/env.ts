@@ -2,6 +2,7 @@
 import type { Problem, Setting } from "@atoll-run/core";
 import { type Env, envSetting } from "../../src/compose/settings.ts";
 import { nearest } from "../program/arguments.ts";
+import { SECTIONS, variableOf } from "./deployment-keys.ts";
 import { COMMANDS } from "../program/table.ts";
 
 /** Settings whose empty text is a value of its own. */
@@ -31,7 +32,8 @@ function settingNames(): Set<string> {
     .flatMap(({ flags: all }) => all.flatMap(({ setting }) => (setting === undefined ? [] : [setting])));
   const variables = COMMANDS
     .flatMap((command) => (command.variables ?? []).filter(({ bare }) => bare !== true));
-  return new Set([...flags, ...variables.map(({ name }) => name)]);
+  const keys = Object.entries(SECTIONS).flatMap(([section, names]) => Object.keys(names).map((key) => variableOf(section, key)));
+  return new Set([...flags, ...variables.map(({ name }) => name), ...keys]);
 }
 
 function unknownNames(env: Env): Problem[] {

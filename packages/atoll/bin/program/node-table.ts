@@ -73,7 +73,7 @@ export const NODE_COMMANDS: readonly Command[] = [
     verbs: [
       ["up [FILE]", "Run the node of an atoll.toml in the foreground; its entry is a TypeScript service or a script."],
       ["call TO ROUTE [JSON]", "Ask, and print the answer."], ["tell TO ROUTE [JSON]", "Say, and wait until it is accepted."],
-      ["ls [TYPE]", "The nodes of a type that may be reached."],
+      ["ls TYPE", "The nodes of a type that may be reached."],
       ["status", "Health of the running node."], ["drain", "End the running node in order, and print its report."],
     ],
     flags: [...COMMON, ...REALM, LOG,

@@ -19,8 +19,8 @@ test("nothing said gives the defaults of the specification", () => {
   const result = decided("");
   assert.ok(result.ok);
   const { node, state, listen, mailbox, acl, identity, rules, routes } = result.value;
-  assert.deepEqual([node.type, node.kind, node.concurrency, state.dir, state.durability, listen.websocket],
-    ["local:Client:0.0.0", "linked", 64, ".atoll", "full", "127.0.0.1:0"]);
+  assert.deepEqual([node.type, node.kind ?? "by its entry", node.concurrency, state.dir, state.durability, listen.websocket],
+    ["local:Client:0.0.0", "by its entry", 64, ".atoll", "full", "127.0.0.1:0"]);
   assert.deepEqual([mailbox.soft, mailbox.dedup_ttl, acl.default, identity.lead, rules, routes],
     [1_024, 600_000, "deny", 300_000, [], {}]);
 });

@@ -1,0 +1,30 @@
+/** What a node runs: the entry of its file. */
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Log } from "@atoll-run/core";
+import { blockService } from "../../src/compose/block-service.ts";
+import type { Hosted } from "../../src/compose/local.ts";
+import type { Deployed } from "./deployment.ts";
+import { kindOf } from "./node-config.ts";
+import { misuse, Misuse } from "./verb.ts";
+
+export async function loadEntry({ deployment, folder }: Deployed, log: Log): Promise<Hosted> {
+  const { node } = deployment;
+  if (node.entry === undefined) throw misuse("node.entry", "is missing", "name a TypeScript service or a script");
+  const path = resolve(folder, node.entry);
+  if (kindOf(deployment) === "block") {
+    return blockService({ type: node.type, script: { path }, projectRoot: folder, log, env: process.env as Record<string, string> });
+  }
+  const loaded = await import(pathToFileURL(path).href).catch((error: unknown) => {
+    throw new Misuse({ where: { name: "node.entry", file: path }, problem: error instanceof Error ? error.message : String(error) });
+  }) as { readonly default?: unknown };
+  if (!isHosted(loaded.default)) {
+    throw misuse("node.entry", `${node.entry} has no service as its default export`, "export default Bank.implement({ … })");
+  }
+  return loaded.default;
+}
+
+function isHosted(value: unknown): value is Hosted {
+  const given = value as Partial<Hosted> | undefined;
+  return typeof given === "object" && given !== null && typeof given.type === "string" && typeof given.dispatch === "function";
+}

@@ -1,0 +1,18 @@
+/** What a running node answers on its control socket. */
+import { formatNodeId, type Json } from "@atoll-run/core";
+import type { NodeHandle } from "@atoll-run/node";
+import type { ControlMethods } from "./protocol.ts";
+
+export function nodeMethods(handle: NodeHandle): ControlMethods {
+  return {
+    status: async () => toJson({
+      name: handle.name, id: handle.id === undefined ? null : formatNodeId(handle.id), ...handle.health(), metrics: handle.metrics(),
+    }),
+    drain: async () => toJson(await handle.close()),
+  };
+}
+
+/** Reports are plain data. */
+function toJson(value: object): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
+}
