@@ -54,3 +54,4 @@ export type { ListenOptions } from "./wire/websocket/listener.ts";
 export type { PlainRule } from "./wire/websocket/places.ts";
 export { Greetings, type BearerRule, type GreetingParts } from "./identity/hello.ts";
 export { realmNetwork, type RealmNetworkOptions, type RealmNetworkParts } from "./life/realm-network.ts";
+export { makeRefresh, refreshPeers, takeRefresh, type RefreshParts } from "./identity/proofs.ts";
