@@ -31,6 +31,11 @@ export type {
 export { createInbox, type Drained, type InboxLife } from "./dispatch/create-inbox.ts";
 export type { InboxLimitsSet, InboxParts } from "./dispatch/parts.ts";
 export { createProcessRoom, type ProcessRoom } from "./mailbox/room.ts";
+export { createMailboxAdmin, type MailboxAdmin, type MailboxAdminParts, type MailView } from "./mailbox/mailbox-admin.ts";
+export {
+  createDeadLetterAdmin, type DeadLetterAdmin, type DeadLetterParts, type LetterChoice, type LetterFilter, type LetterStats,
+  type LetterView, type Redriven,
+} from "./mailbox/dead-letter-admin.ts";
 export type { Grant } from "./identity/grant.ts";
 export type { RealmAnswer, RealmAsk, RealmDoor, SignalingDial, SignalingHear, SignalingPipe } from "./identity/realm-door.ts";
 export { createRegistration, type Registrant, type Registration, type Vouch } from "./identity/registration.ts";
@@ -49,3 +54,4 @@ export type { ListenOptions } from "./wire/websocket/listener.ts";
 export type { PlainRule } from "./wire/websocket/places.ts";
 export { Greetings, type BearerRule, type GreetingParts } from "./identity/hello.ts";
 export { realmNetwork, type RealmNetworkOptions, type RealmNetworkParts } from "./life/realm-network.ts";
+export { makeRefresh, refreshPeers, takeRefresh, type RefreshParts } from "./identity/proofs.ts";

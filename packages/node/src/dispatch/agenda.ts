@@ -53,17 +53,20 @@ export class Agenda<T extends Dated> {
     if (first === undefined || first.dueMs >= this.#timerAtMs || this.#running) return;
     this.#timer?.[Symbol.dispose]();
     this.#timerAtMs = first.dueMs;
-    this.#timer = this.#parts.clock.after(Math.max(0, first.dueMs - this.#parts.now()), () => this.#run());
+    this.#timer = this.#parts.clock.after(Math.max(1, first.dueMs - this.#parts.now()), () => this.#run());
   }
 
   #run(): void {
     this.#timer = undefined;
     this.#timerAtMs = Infinity;
     const now = this.#parts.now();
+    const due: T[] = [];
     for (let first = this.#heap[0]; first !== undefined && first.dueMs <= now; first = this.#heap[0]) {
       this.#remove(first);
-      this.#parts.due(first);
+      due.push(first);
     }
+    // One that is wanted again at once waits for the next turn, so that no mistake can stop the loop.
+    for (const item of due) this.#parts.due(item);
     this.#arm();
   }
 

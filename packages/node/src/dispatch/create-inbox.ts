@@ -1,5 +1,8 @@
 /** Mailbox and dispatch of a node with their life (spec: node 3.1 steps 2, 4 and 12, 3.3 steps 2, 4 and 5). */
-import { must, nodeError, withDeadline, type Write } from "@atoll-run/core";
+import { must, nodeError, withDeadline, type Clock, type Write } from "@atoll-run/core";
+import { createDeadLetterAdmin, type DeadLetterAdmin } from "../mailbox/dead-letter-admin.ts";
+import { createMailboxAdmin, type MailboxAdmin } from "../mailbox/mailbox-admin.ts";
+import { liveMailbox, takeRedrive } from "./live-admin.ts";
 import type { Inbox } from "../mailbox/inbox.ts";
 import { NodeInbox, type InboxStats } from "./node-inbox.ts";
 import { inboxLimits, type InboxLimitsSet, type InboxParts } from "./parts.ts";
@@ -34,6 +37,10 @@ export interface InboxLife extends Inbox {
   readonly epoch: number;
   /** Frees what is parked under that name; gives how many. */
   wake(name: string): number;
+  /** Rows, for people. */
+  readonly mailbox: MailboxAdmin;
+  /** Dead letters, for people. */
+  readonly deadLetters: DeadLetterAdmin;
   /** While the workload is being rebuilt. */
   pause(paused: boolean): void;
   /** False when the store has failed for so long that the node cannot promise anything. */
@@ -47,7 +54,6 @@ const LAST_WRITES_MS = 3_000;
 export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): InboxLife {
   const inbox = new NodeInbox(parts, inboxLimits(limits, parts.workload().concurrency));
   const { dispatch, commits, room } = inbox;
-  const { clock } = parts;
   return {
     get depth() {
       return inbox.depth;
@@ -69,31 +75,15 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
     stopIntake: () => {
       inbox.intake = "draining";
     },
+    mailbox: createMailboxAdmin({ ...parts, now: inbox.now, live: liveMailbox(inbox) }),
+    deadLetters: createDeadLetterAdmin({
+      ...parts, now: inbox.now, epoch: () => commits.epoch, mayDo: parts.mayDo ?? (() => true),
+      take: (redrive) => takeRedrive(inbox, redrive), purged: (letter) => inbox.purged(letter),
+    }),
     wake: (name) => dispatch.wake(name),
     pause: (paused) => dispatch.pause(paused),
-    drain: async ({ deadlineMs }) => {
-      inbox.intake = "draining";
-      dispatch.shut();
-      const before = inbox.stats.handled_total;
-      const warn = clock.after(deadlineMs * inbox.limits.dispatch.drainSignalShare, () => {
-        dispatch.stopAll(nodeError("node.draining", "the node is closing"));
-      });
-      await within(deadlineMs, () => dispatch.idle());
-      warn[Symbol.dispose]();
-      const given = dispatch.giveUp();
-      for (const message of given) inbox.giveBack(message);
-      await within(LAST_WRITES_MS, () => commits.settled());
-      return { handled: inbox.stats.handled_total - before, returned: given.length };
-    },
-    close: async () => {
-      inbox.intake = "draining";
-      dispatch.close();
-      inbox.retention.end();
-      await within(LAST_WRITES_MS, () => commits.settled());
-      commits.end();
-      inbox.letGo();
-      room.close();
-    },
+    drain: ({ deadlineMs }) => drain(inbox, deadlineMs),
+    close: () => close(inbox),
     stats: () => ({
       ...inbox.stats, mailbox_depth: room.depth, mailbox_bytes: room.bytes, running: dispatch.running,
       dedup_entries: room.answers, dead_letters: room.letters, frame_letters: inbox.frames.count,
@@ -101,14 +91,40 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
       commit_ops: commits.stats.ops, commit_failures_total: commits.stats.failures,
     }),
   };
+}
 
-  /** True when it was done in time. */
-  async function within(ms: number, work: () => Promise<void>): Promise<boolean> {
-    try {
-      await withDeadline(work, { clock, ms });
-      return true;
-    } catch {
-      return false;
-    }
+async function drain(inbox: NodeInbox, deadlineMs: number): Promise<Drained> {
+  const { dispatch, commits, parts: { clock } } = inbox;
+  inbox.intake = "draining";
+  dispatch.shut();
+  const before = inbox.stats.handled_total;
+  const warn = clock.after(deadlineMs * inbox.limits.dispatch.drainSignalShare, () => {
+    dispatch.stopAll(nodeError("node.draining", "the node is closing"));
+  });
+  await within(clock, deadlineMs, () => dispatch.idle());
+  warn[Symbol.dispose]();
+  const given = dispatch.giveUp();
+  for (const message of given) inbox.giveBack(message);
+  await within(clock, LAST_WRITES_MS, () => commits.settled());
+  return { handled: inbox.stats.handled_total - before, returned: given.length };
+}
+
+async function close(inbox: NodeInbox): Promise<void> {
+  const { dispatch, commits, retention, room, parts: { clock } } = inbox;
+  inbox.intake = "draining";
+  dispatch.close();
+  retention.end();
+  await within(clock, LAST_WRITES_MS, () => commits.settled());
+  commits.end();
+  inbox.letGo();
+  room.close();
+}
+
+/** What is not done in time is left as it is. */
+async function within(clock: Clock, ms: number, work: () => Promise<void>): Promise<void> {
+  try {
+    await withDeadline(work, { clock, ms });
+  } catch {
+    // Its caller looks at what is left.
   }
 }

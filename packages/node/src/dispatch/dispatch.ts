@@ -243,6 +243,7 @@ export class Dispatch {
     if (this.#gone(message, context)) return;
     this.#contexts.delete(message);
     this.#awaitingSince.delete(message);
+    message.leavingUntilMs = 0;
     if (message.phase === "running") this.#apply(message, this.#judge(message, outcome), context);
     else if (message.phase === "ended") this.#leave(message);
     // It was stopped and waits for its next attempt.

@@ -5,7 +5,7 @@
  * promises that what it accepted is handled or becomes a dead letter, once for its request within the window; refuses
  * what is late, doubled, of no known route, or too much; never acknowledges what is not stored.
  */
-import { isFault, nodeError, onAbort, type Answer, type Fault, type MailHead, type Refusal } from "@atoll-run/core";
+import { isFault, nodeError, onAbort, type Answer, type Fault, type Letter, type MailHead, type Refusal, type StateOp } from "@atoll-run/core";
 import { readEnvelope, toWireError } from "@atoll-run/core/internal";
 import { FINISHED, fromStored } from "../mailbox/answers.ts";
 import { Commits } from "../mailbox/commits.ts";
@@ -135,6 +135,24 @@ export class NodeInbox implements Inbox, RowEvents {
     this.dispatch.enter(message, readyAtMs);
   }
 
+  /** A row of our own make, with what else is done when it is stored. It starts when it is. */
+  insert(message: Message, also: readonly StateOp[]): Promise<Admission> {
+    this.#enter(message);
+    const admission = message.admission();
+    const row = new Row({ ...this.rowParts(message), also }, true);
+    message.row = row;
+    this.dispatch.enter(message, Infinity);
+    row.free(undefined);
+    return admission;
+  }
+
+  /** A dead letter is none any more. */
+  purged({ seq, accepted, body, reason }: Letter): void {
+    if (accepted) this.room.bury(-1, -body.length);
+    else this.frames.gone(seq);
+    if (reason === "undeliverable") this.parts.outboxChanged?.();
+  }
+
   rowParts(message: Message): RowParts {
     return { message, commits: this.commits, events: this, leaseUntil: () => this.#leaseUntil(message) };
   }
@@ -220,13 +238,14 @@ export class NodeInbox implements Inbox, RowEvents {
 
   /** Whoever was answered before gets that answer, whatever has become of route and room. */
   async #refuseUnlessAnswered(
-    { envelope, bytes, lane, kind }: Arrival, o: { sender: string; name: string; hash: string; fault: Fault },
+    { envelope, bytes, lane, kind, sender }: Arrival, o: { sender: string; name: string; hash: string; fault: Fault },
   ): Promise<Admission> {
     const route = envelope.route_key;
     const answered = await this.#answered(o.name, { sender: o.sender, route, request_id: envelope.request_id });
     if (answered !== undefined) return this.#repeat(kind, answered, o.hash);
     if (o.fault.code === "node.unknown_route") {
-      this.frames.buryUnknownRoute({ sender: o.sender, route, bytes, lane, kind, envelope, fault: o.fault });
+      const proof = sender.kind === "peer" ? { proof: sender.proof } : {};
+      this.frames.buryUnknownRoute({ sender: o.sender, route, bytes, lane, kind, ...proof, envelope, fault: o.fault });
     }
     return this.#refuse(o.fault);
   }
@@ -361,7 +380,8 @@ export class NodeInbox implements Inbox, RowEvents {
       this.stats.dead_letters_total += letters;
       this.room.bury(letters, message.bytes);
     }
-    if (message.letter !== undefined && ending.burial === undefined) this.room.bury(-1, -message.bytes);
+    const { letter } = message;
+    if (letter !== undefined && ending.burial === undefined && !this.frames.gone(letter)) this.room.bury(-1, -message.bytes);
     if (ending.remember) {
       const { dedupTtlMs } = message.policy;
       const untilMs = this.now() + dedupTtlMs;

@@ -1,7 +1,8 @@
 /** What an earlier process has left (spec: node 3.1 step 2, 4.3, 4.9, 4.14): attach, and look at every row once. */
-import { nodeError, parseNodeId, type MailHead, type Principal } from "@atoll-run/core";
+import { nodeError, type MailHead } from "@atoll-run/core";
+import { principalOf } from "../mailbox/dead-letter-admin.ts";
 import { policyOf } from "../mailbox/policy.ts";
-import { LOCAL, Message } from "../mailbox/message.ts";
+import { Message } from "../mailbox/message.ts";
 import { Row, type RowAbout } from "../mailbox/row.ts";
 import { Seen } from "../mailbox/seen.ts";
 import { unknownRoute } from "../mailbox/intake.ts";
@@ -104,10 +105,4 @@ function readyAt({ now, limits }: NodeInbox, { crashes, ready_at_ms, parked }: M
   if (crashes < 2) return parked === null || ready_at_ms < Number.MAX_SAFE_INTEGER ? ready_at_ms : Infinity;
   const { crashBackoffMs, crashBackoffMsMax } = limits.dispatch;
   return now() + Math.min(crashBackoffMsMax, crashBackoffMs * 2 ** (crashes - 2));
-}
-
-function principalOf(sender: string, proof: "key" | "bearer" | undefined): Principal | undefined {
-  if (sender === LOCAL) return { kind: "local" };
-  const id = parseNodeId(sender);
-  return id === undefined || proof === undefined ? undefined : { kind: "peer", id, proof };
 }

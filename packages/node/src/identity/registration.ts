@@ -115,7 +115,7 @@ class HttpRegistration implements Registration {
 
   #prove(key: NodeKey, purpose: "register" | "renew", unsigned: Uint8Array): ReturnType<typeof makeKeyProof> {
     const { clock, bytes } = this.#parts;
-    return makeKeyProof(key, purpose, unsigned, { at_ms: clock.now(), nonce: bytes(HELLO_LIMITS.nonceBytes) });
+    return makeKeyProof(key, purpose, unsigned, { at_ms: Math.floor(clock.now()), nonce: bytes(HELLO_LIMITS.nonceBytes) });
   }
 
   #post(path: string, body: Uint8Array, headers: Readonly<Record<string, string>>, o: Call): Promise<RealmAnswer> {

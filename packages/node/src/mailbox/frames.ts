@@ -23,6 +23,8 @@ export interface UnknownRoute {
   readonly bytes: Uint8Array;
   readonly lane: string;
   readonly kind: "call" | "tell";
+  /** Absent: this process. */
+  readonly proof?: "key" | "bearer";
   readonly envelope: Envelope;
   readonly fault: Fault;
 }
@@ -61,20 +63,21 @@ export class Frames {
     this.#letters.push(seq);
   }
 
-  /** It was purged. */
-  gone(seq: number): void {
+  /** It is no letter any more; false when it was none of these. */
+  gone(seq: number): boolean {
     const at = this.#letters.indexOf(seq);
     if (at >= 0) this.#letters.splice(at, 1);
+    return at >= 0;
   }
 
   bury({ reason, sender, bytes, text, lane }: Unreadable): void {
     this.#bury(sender, null, { reason, bytes, about: { ...aboutFault(nodeError("node.decode_failure", text)), lane } });
   }
 
-  buryUnknownRoute({ sender, route, bytes, lane, kind, envelope, fault }: UnknownRoute): void {
+  buryUnknownRoute({ sender, route, bytes, lane, kind, proof, envelope, fault }: UnknownRoute): void {
     const { request_id, traceparent } = envelope;
     this.#bury(sender, route, { reason: "unknown_route", bytes, about: {
-      ...aboutFault(fault), kind, request_id, lane, ...traceparent === undefined ? {} : { traceparent },
+      ...aboutFault(fault), kind, ...proof === undefined ? {} : { proof }, request_id, lane, ...traceparent === undefined ? {} : { traceparent },
     } });
   }
 

@@ -1,5 +1,5 @@
 /** Dead letters as they are written (spec: node 4.17). */
-import { isFault, type Fault, type NewLetter, type StateOp } from "@atoll-run/core";
+import { isFault, type Fault, type MailHead, type NewLetter, type StateOp } from "@atoll-run/core";
 import { cutText } from "@atoll-run/core/internal";
 import { NODE_LIMITS } from "../limits.ts";
 import type { Message } from "./message.ts";
@@ -41,6 +41,16 @@ export function aboutMessage(message: Message, fault: Fault): LetterAbout {
     ...aboutFault(fault), kind, ...principal.kind === "peer" ? { proof: principal.proof } : {}, request_id: requestId, hash,
     ...high ? { priority: "high" as const } : {}, ...key === null ? {} : { key }, attempts, crashes,
     accepted_at_ms: acceptedAtMs, ...traceparent === undefined ? {} : { traceparent }, lane,
+  };
+}
+
+/** The same of a row that is not in this process. */
+export function aboutHead(row: Omit<MailHead, "bytes">, fault: Fault): LetterAbout {
+  const { kind, proof } = JSON.parse(row.about) as Pick<LetterAbout, "kind" | "proof">;
+  const { request_id, hash, key, attempts, crashes, accepted_at_ms, priority } = row;
+  return {
+    ...aboutFault(fault), ...kind === undefined ? {} : { kind }, ...proof === undefined ? {} : { proof }, request_id, hash,
+    ...priority === "high" ? { priority } : {}, ...key === null ? {} : { key }, attempts, crashes, accepted_at_ms,
   };
 }
 

@@ -24,6 +24,8 @@ export interface RowParts {
   readonly events: RowEvents;
   /** End of a lease that begins now, milliseconds. */
   leaseUntil(): number;
+  /** Done with the first write. */
+  readonly also?: readonly StateOp[];
 }
 
 const PARKED = null;
@@ -141,7 +143,7 @@ export class Row implements Unit, MessageRow {
     return [{
       op: "accept", mail: toMail(this.#parts.message, this.#readyAtMs),
       lease_until_at_ms: leased ? this.#parts.leaseUntil() : null,
-    }];
+    }, ...this.#parts.also ?? []];
   }
 
   #countFailures(): StateOp[] {

@@ -141,13 +141,14 @@ function toPipe(socket: Socket, headers: RealmAnswer["headers"], { hear, clock, 
     hear.ended(code, reason);
   };
   const look = (): void => {
-    if (clock.monotonic() - heardAtMs >= limits.deadMs) {
+    const leftMs = heardAtMs + limits.deadMs - clock.monotonic();
+    if (leftMs <= 0) {
       socket.terminate();
       end(1_006, `silent for ${limits.deadMs} ms`);
       return;
     }
     socket.ping();
-    timer = clock.after(limits.pingMs, look);
+    timer = clock.after(Math.min(limits.pingMs, leftMs), look);
   };
   timer = clock.after(limits.pingMs, look);
   socket.on("pong", () => (heardAtMs = clock.monotonic()));

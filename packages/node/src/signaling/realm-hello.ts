@@ -27,7 +27,7 @@ export function openSignaling(session: Session, features: readonly string[], par
   };
   if (session.key === undefined || !features.includes("hello1")) return { headers, query: {}, hello_c: undefined };
   const hello_c = writeHelloC({
-    nonce: parts.bytes(HELLO_LIMITS.nonceBytes), sentAtMs: BigInt(parts.clock.now()), realmId: session.id.realm, features: [],
+    nonce: parts.bytes(HELLO_LIMITS.nonceBytes), sentAtMs: BigInt(Math.floor(parts.clock.now())), realmId: session.id.realm, features: [],
   });
   return { headers: { ...headers, "x-atoll-hello": Buffer.from(hello_c).toString("base64url") }, query: {}, hello_c };
 }

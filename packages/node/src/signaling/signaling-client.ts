@@ -254,7 +254,7 @@ class Client implements SignalingClient {
   /** Full jitter: anything from nothing to the bound, which doubles. */
   #backoff(failures: number): number {
     const bound = Math.min(this.#limits.reconnectMs * 2 ** Math.max(0, failures - 1), this.#limits.reconnectMsMax);
-    return this.#parts.random() * bound;
+    return Math.ceil(this.#parts.random() * bound);
   }
 
   /** Ends early when somebody asks to reconnect. */

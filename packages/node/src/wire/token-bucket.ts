@@ -28,7 +28,8 @@ export class TokenBucket {
   }
 
   /** Milliseconds until what was taken on credit is paid. */
-  debtMs(): number {
+  debtMs(nowMs: number): number {
+    this.#fill(nowMs);
     return Math.max(0, Math.ceil(-this.#left / this.#perSecond * 1_000));
   }
 

@@ -1,4 +1,5 @@
 /** An inbox over a store in memory, a workload made of functions, and arrivals. */
+import assert from "node:assert/strict";
 import {
   type Clock, type DispatchContext, type NodeId, type Outcome, type Principal, type RouteInfo, type Speaker, type StateStore,
   type Workload, type WorkloadMessage,
@@ -124,4 +125,15 @@ export async function answerOf(admission: Promise<Admission> | Admission): Promi
 export function settledText(settled: Settled): string {
   if (settled.is === "reply") return new TextDecoder().decode(settled.payload);
   return `error ${settled.error.code}`;
+}
+
+/** Closed, in the time of its clock; nothing is left. */
+export async function end({ inbox, clock }: Made): Promise<void> {
+  const over = inbox.drain({ deadlineMs: 1_000 });
+  await clock.pass(5_000);
+  await over;
+  const closed = inbox.close();
+  await clock.pass(5_000);
+  await closed;
+  assert.equal(clock.timers, 0, "timers are left");
 }

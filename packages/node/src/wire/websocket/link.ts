@@ -198,11 +198,13 @@ export class WebSocketLink implements Link {
     this.#receive(lane, body.length * VIEW_SHARE < body.buffer.byteLength ? body.slice() : body);
   }
 
+  /** Reads nothing until what was taken on credit is paid, also by what came in the same piece of the stream. */
   #rest(): void {
     this.#socket.pause();
-    this.#resting = this.#clock.after(this.#rate.debtMs(), () => {
+    this.#resting = this.#clock.after(this.#rate.debtMs(this.#clock.monotonic()), () => {
       this.#resting = undefined;
-      this.#socket.resume();
+      if (this.#rate.debtMs(this.#clock.monotonic()) > 0) this.#rest();
+      else this.#socket.resume();
     });
   }
 

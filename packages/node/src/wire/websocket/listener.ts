@@ -112,7 +112,7 @@ export class Listener implements AsyncDisposable {
 
   /** Also those that have not asked for anything yet hold a descriptor: they are bounded too. */
   #track(socket: RawSocket): void {
-    if (this.#raw.size >= this.#limits.connectionsMax) {
+    if (this.#raw.size >= this.#limits.connectionsMax + this.#limits.connectionsBurst) {
       socket.destroy();
       return;
     }
@@ -127,10 +127,10 @@ export class Listener implements AsyncDisposable {
     raw.on("error", left);
     raw.on("close", left);
     let socket: Socket | undefined;
-    using _attempt = this.#parts.standing.attempt();
     const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
     try {
       this.#checkDoor();
+      using _attempt = this.#parts.standing.attempt();
       const judge = (within: AbortSignal): Promise<Came> =>
         accept({ ...this.#parts, origins: this.#o.origins ?? [] }, knock, { signal: within, upgraded: (one) => socket = one });
       const came = await withDeadline(judge, { clock: this.#parts.clock, ms: this.#limits.handshakeMsMax, signal, what: "the handshake" });

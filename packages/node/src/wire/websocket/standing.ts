@@ -80,7 +80,7 @@ export class Standing {
       const rate = this.#rateOf(id);
       rate.links--;
       // Who comes back at once must not come back with a full bucket.
-      if (rate.links === 0 && rate.bucket.debtMs() === 0) this.#rates.delete(id);
+      if (rate.links === 0 && rate.bucket.debtMs(this.#clock.monotonic()) === 0) this.#rates.delete(id);
       if (this.#links.size > 0) return;
       this.#timer?.[Symbol.dispose]();
       this.#timer = undefined;
