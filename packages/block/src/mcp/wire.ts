@@ -177,25 +177,27 @@ export class Wire implements Pipe {
     const id = "method" in message ? NaN : Number(message["id"]);
     const open = this.#open.get(id);
     if (open !== undefined && typeof text === "string") this.heardText(text);
-    if (open?.asked !== undefined && this.#answer(id, open, message)) return;
-    if (open !== undefined && open.asked === undefined) {
+    if (open?.asked !== undefined) {
+      this.#answer(id, open, message);
+      return;
+    }
+    if (open !== undefined) {
       this.initialized = (open.exact ?? message["result"] ?? {}) as Message;
       this.#take(id);
     }
     this.onmessage?.(message);
   }
 
-  /** False for a message that is no answer: the client of the SDK says so. */
-  #answer(id: number, open: Open, { jsonrpc, result, error }: Message): boolean {
-    if (jsonrpc !== "2.0") return false;
+  #answer(id: number, open: Open, { result, error }: Message): void {
+    const asked = this.#take(id);
     if (isObject(result)) {
-      this.#take(id)?.resolve((open.exact ?? result) as Message);
-      return true;
+      asked?.resolve((open.exact ?? result) as Message);
+      return;
     }
     const { code, message } = isObject(error) ? error : {};
-    if (!Number.isSafeInteger(code) || typeof message !== "string") return false;
-    this.#take(id)?.reject(new RequestProblem("rpc", message, { rpcCode: code as number }));
-    return true;
+    const said = Number.isSafeInteger(code) && typeof message === "string";
+    asked?.reject(said ? new RequestProblem("rpc", message, { rpcCode: code as number })
+      : new RequestProblem("invalid", "invalid answer: neither a result nor an error"));
   }
 
   /** The request is over, with its answer or without. */

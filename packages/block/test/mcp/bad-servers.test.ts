@@ -21,6 +21,14 @@ describe("a server that answers nonsense", () => {
     assert.equal(r.code, "mcp.rpc");
   });
 
+  test("an answer that is neither a result nor an error ends the call", async () => {
+    const r = await value(`
+      raw("r")
+      return {mcp.call("r", "no_result").error, mcp.call("r", "no_error").error, mcp.call("r", "echo", {}).ok}`);
+    const text = (tool: string): string => `MCP error: call_tool '${tool}' on 'r': invalid answer: neither a result nor an error`;
+    assert.deepEqual(r, [text("no_result"), text("no_error"), true]);
+  });
+
   test("an error of the server is told with its text", async () => {
     assert.deepEqual(await value(`raw("r") return mcp.call("r", "fail")`), {
       ok: false, code: "mcp.rpc", error: "MCP error: call_tool 'fail' on 'r': no such luck",
@@ -94,6 +102,23 @@ describe("a server that hangs", () => {
         scope:spawn(function() raw("r") for i = 1, 20 do assert(mcp.call("r", "echo", {}).ok) end end)
       end)
       return code`), "mcp.timeout");
+  });
+
+  test("each call under way has its own time, whichever began first", async () => {
+    assert.deepEqual(await value(`
+      raw("r")
+      local codes = {}
+      std.task.scope(function(scope)
+        for _, ms in ipairs{60000, 400, 200, 600} do
+          scope:spawn(function()
+            local code = mcp.call("r", "hang", {}, {timeout_ms = ms}).code
+            codes[#codes + 1] = ms .. " " .. code
+            if ms == 600 then mcp.disconnect("r") end
+          end)
+        end
+      end)
+      return codes`),
+    ["200 mcp.timeout", "400 mcp.timeout", "600 mcp.timeout", "60000 mcp.server_exited"]);
   });
 
   test("a task that is cancelled in a call ends at once", async () => {
