@@ -56,6 +56,8 @@ export const REALM_LIMITS = {
     addressMs: 5 * MINUTE_MS,
     stickyMax: 256,
     entriesMax: 100_000,
+    /** Entries that one question looks at: of a larger type another part each time. */
+    looksMax: 2_000,
     discoveryMax: 1_000,
     discoveryUsual: 64,
   },

@@ -161,8 +161,8 @@ function createDoor(use: () => Rooms, ais: (ask: HttpAsk) => Promise<HttpAnswer>
     renew: (body) => post("/ais/renew", body),
     unregister: (body) => post("/ais/unregister", body),
     ais: (ask) => ais(whole(ask)),
-    admin: (ask) => use().admin.handle(whole(ask)),
-    signaling: ({ headers = {}, query = new URLSearchParams(), origin = IN_PROCESS }) =>
+    admin: async (ask) => use().admin.handle(whole(ask)),
+    signaling: async ({ headers = {}, query = new URLSearchParams(), origin = IN_PROCESS }) =>
       use().signaling.upgrade({ headers, query, origin }),
   };
 }

@@ -54,6 +54,7 @@ export class Registry {
   readonly #pinged = new Map<string, number>();
   #timer: Disposable | undefined;
   #closed = false;
+  #dropAtMs = 0;
 
   constructor(parts: RegistryParts, limits: RealmLimits["registry"]) {
     this.#parts = parts;
@@ -166,7 +167,7 @@ export class Registry {
 
   /** Nodes of a type that the asker may reach, best first. */
   candidates(type: string, asker: Asker, query: Omit<RankingQuery, "caller" | "limit"> & { limit: number }): readonly Entry[] {
-    const seen = [...this.#byType.get(type)?.values() ?? []].filter((entry) => this.maySee(entry, asker));
+    const seen = this.#some(this.#byType.get(type)).filter((entry) => this.maySee(entry, asker));
     const limit = query.limit === 0 ? this.#limits.candidatesUsual : Math.min(query.limit, this.#limits.candidatesMax);
     return rank(seen, { ...query, caller: formatNodeId(asker.id), limit }, this.#parts.random);
   }
@@ -174,17 +175,20 @@ export class Registry {
   /** One entry for each type that the asker may reach. */
   types(manufacturer: string | undefined, asker: Asker, limit: number): readonly Entry[] {
     const found: Entry[] = [];
+    let looks = 0;
     for (const type of [...this.#byType.keys()].sort()) {
       if (manufacturer !== undefined && !type.startsWith(`${manufacturer}:`)) continue;
-      const one = [...this.#byType.get(type)?.values() ?? []].find((entry) => isUp(entry) && this.maySee(entry, asker));
-      if (one !== undefined && found.push(one) >= Math.min(limit, this.#limits.discoveryMax)) break;
+      if (found.length >= Math.min(limit, this.#limits.discoveryMax) || looks >= this.#limits.looksMax) break;
+      const one = this.#some(this.#byType.get(type)).find((entry) => isUp(entry) && ++looks > 0 && this.maySee(entry, asker));
+      if (one !== undefined) found.push(one);
     }
     return found;
   }
 
   /** The whole description of a service that the asker may reach. */
   async service(name: string, asker: Asker): Promise<ServiceSpec | undefined> {
-    const entry = this.list().find((one) => one.spec?.name === name && this.maySee(one, asker));
+    const named = this.list().filter((one) => one.spec?.name === name).slice(0, this.#limits.looksMax);
+    const entry = named.find((one) => this.maySee(one, asker));
     const found = entry === undefined ? undefined : await this.#parts.records.get<{ spec: string }>("specs", entry.text);
     const read = found === undefined ? undefined : readMessage(ServiceSpecSchema, fromBase64(found.value.spec));
     return read?.ok ? read.value : undefined;
@@ -193,6 +197,15 @@ export class Registry {
   maySee(entry: Pick<Entry, "id" | "rules">, asker: Asker): boolean {
     const caller: Caller = { principal: asker, realm: entry.id.realm };
     return mayReach(entry.rules, caller);
+  }
+
+  /** All of a type, or a part of a large one, so that no question costs more than its answer is worth. */
+  #some(ofType: ReadonlyMap<string, Entry> | undefined): readonly Entry[] {
+    const all = [...ofType?.values() ?? []];
+    const { looksMax } = this.#limits;
+    if (all.length <= looksMax) return all;
+    const start = Math.floor(this.#parts.random() * all.length);
+    return [...all.slice(start, start + looksMax), ...all.slice(0, Math.max(0, start + looksMax - all.length))];
   }
 
   #set(entry: Entry): void {
@@ -234,6 +247,9 @@ export class Registry {
 
   #dropOld(): void {
     const { clock, background, records } = this.#parts;
+    // It looks at all of them, so not each time that one of them is lost.
+    if (clock.monotonic() < this.#dropAtMs) return;
+    this.#dropAtMs = clock.monotonic() + this.#limits.pingMsMax / 2;
     const before = clock.now() - this.#limits.keepMs;
     const old = this.list().filter((entry) => entry.pinged_at_ms === undefined && entry.seen_at_ms <= before)
       .slice(0, 100);
