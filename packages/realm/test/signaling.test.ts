@@ -209,19 +209,26 @@ test("a connection on which nothing was heard for 90 seconds ends, and its memor
   assert.deepEqual([one.closed?.code, other.closed, test.realm.stats().signaling_connections], [4_408, undefined, 1]);
 });
 
-test("a node that only renewed after its entry was dropped is up again with its first ping", async () => {
+test("an entry is dropped after 12 hours: a bearer that renews is up with its first ping, a node with a key is told to register", async () => {
   await using test = await openRealm();
-  const node = await join(test, { rules: ANYONE });
-  const key = must(node.key, "a key");
+  const node = await join(test, { rules: ANYONE, bearer: true });
+  const keyed = await join(test, { rules: ANYONE });
+  const key = must(keyed.key, "a key");
+  (await connect(test, keyed)).incoming.closed();
   (await connect(test, node)).incoming.closed();
   test.clock.advance(12 * 3_600_000);
   const other = await connect(test, await join(test, { type: "acme:other:1.0.0" }));
   test.clock.advance(60_000);
   await other.ask(PING);
   assert.equal(test.realm.stats().nodes_registered, 1, "its entry is gone");
-  const renewed = readRenewed(await test.realm.door.renew(await renewal(test.clock, node.id, { key })));
-  assert.ok(renewed.ok);
+  const token = node.ok.renewalToken;
+  const renewed = readRenewed(await test.realm.door.renew(await renewal(test.clock, node.id, { token })));
+  const byKey = readRenewed(await test.realm.door.renew(await renewal(test.clock, keyed.id, { key })));
+  assert.ok(renewed.ok && byKey.ok);
   await connect(test, { ...node, ok: renewed.value });
+  const told = await dial(test, { ...keyed, ok: byKey.value });
+  assert.ok(told.ok);
+  assert.equal(errorOf(await told.connection.ask(PING, { credential: byKey.value.credential })), 404);
   assert.equal(candidates(await other.ask(findType(node.id.type))).candidates.length, 1);
 });
 

@@ -69,9 +69,13 @@ export class Control {
   async #pong(from: Connection, ping: Ping): Promise<Reply> {
     const { registry, nodes } = this.#parts;
     if (registry.get(from.text) === undefined) {
-      // It was away for so long that its entry was dropped; what it said of itself is gone, its rules are not.
+      // It was away for so long that its entry was dropped. A node with a key registers again, with address and all;
+      // a guest has no invite any more and a bearer would get another id, so they go on with their rules alone.
       const node = (await nodes.get(from.text))?.value;
-      if (node === undefined || node.revoked) return refuse(404, "the node is not registered (any more): register again");
+      const canRegister = node?.node_key !== null && node?.mode !== "guest";
+      if (node === undefined || node.revoked || canRegister) {
+        return refuse(404, "the node is not registered (any more): register again");
+      }
       registry.place({
         id: from.id, text: from.text, spec: undefined, address: undefined, rules: rulesOf(node),
         node_key: from.verified.node_key,
