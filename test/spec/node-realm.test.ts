@@ -3,10 +3,9 @@ import assert from "node:assert/strict";
 import { createServer, connect as dialTcp, type Socket } from "node:net";
 import { test } from "node:test";
 import { formatNodeId, Secret } from "@atoll-run/core";
-import { systemClock } from "../../packages/atoll/src/compose/clock.ts";
 import { createHttpDoor, createProcessDoor, newNodeKey, NODE_LIMITS } from "@atoll-run/node/internal";
 import { ManualClock, memoryState, until, watchHandles } from "@atoll-run/testkit";
-import { bytes, IDLE, makeClient, openRealm } from "./node-world.ts";
+import { bytes, IDLE, makeClient, openRealm, systemClock } from "./node-world.ts";
 
 const BANK = "acme:bank:1.0.0";
 

@@ -11,6 +11,15 @@ import { memoryState } from "@atoll-run/testkit";
 export const bytes = (count: number): Uint8Array => Uint8Array.from(randomBytes(count));
 export const IDLE: Load = { queued: 0, running: 0, hard_max: 100, idle_shares: [1], draining: false };
 export const REALM = 1;
+/** That of this machine, for sockets. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after: (ms, then) => {
+    const timer = setTimeout(then, Math.ceil(ms));
+    return { [Symbol.dispose]: () => clearTimeout(timer) };
+  },
+};
 const quiet = { write: () => undefined };
 
 export interface OpenRealm {

@@ -55,3 +55,8 @@ export type { PlainRule } from "./wire/websocket/places.ts";
 export { Greetings, type BearerRule, type GreetingParts } from "./identity/hello.ts";
 export { realmNetwork, type RealmNetworkOptions, type RealmNetworkParts } from "./life/realm-network.ts";
 export { makeRefresh, refreshPeers, takeRefresh, type RefreshParts } from "./identity/proofs.ts";
+export { interfacesText } from "./recovery/interfaces.ts";
+export {
+  createNetworkWatch, type NetworkInput, type NetworkInputParts, type NetworkResult, type NetworkWatch,
+} from "./recovery/network-input.ts";
+export { performNetworkAction, type NetworkActionParts } from "./recovery/network-actions.ts";

@@ -25,6 +25,8 @@ export interface DirectoryOptions extends Wishes {
   /** Candidates of one answer; default 8. */
   readonly candidates?: number;
   readonly cacheMs?: number;
+  /** Fingerprints of the lock file by type: what is not in it is no dependency of this node. */
+  readonly locked?: Readonly<Record<string, string>>;
 }
 
 export interface Directory extends AddressBook, AsyncDisposable {
@@ -79,6 +81,7 @@ class RealmDirectory implements Directory {
   }
 
   async candidates(type: string, o: DiscoverAsk = {}): Promise<readonly Candidate[]> {
+    this.#checkLock(type);
     const limit = Math.min(o.limit ?? this.#limits.candidatesMax, this.#limits.addressesOfTypeMax);
     const wanted = Math.max(limit, this.#options.candidates ?? this.#limits.candidatesMax);
     const cached = this.#types.get(type);
@@ -133,6 +136,19 @@ class RealmDirectory implements Directory {
     this.#nodes.clear();
   }
 
+  #wishes(type: string): Wishes {
+    const fingerprint = this.#options.locked?.[type];
+    return fingerprint === undefined ? this.#options : { ...this.#options, fingerprint };
+  }
+
+  #checkLock(type: string): void {
+    const { locked } = this.#options;
+    if (locked === undefined || Object.hasOwn(locked, type)) return;
+    throw nodeError("node.dependency_not_found", `${type} is not in the lock file`, {
+      facts: { service_name: type }, hint: "Add it to the dependencies of this node, or leave the lock out.",
+    });
+  }
+
   #address(text: string): readonly PeerAddress[] | undefined {
     const known = this.#nodes.get(text);
     return known !== undefined && known.until_ms > this.#parts.clock.monotonic() ? known.addresses : undefined;
@@ -153,7 +169,7 @@ class RealmDirectory implements Directory {
   #question(key: string, type: string, count: number): Promise<readonly Found[]> {
     this.#questions++;
     const ask = async (): Promise<readonly Found[]> => {
-      const told = await this.#parts.signaling.ask(candidatesAsk(readType(type), count, this.#options));
+      const told = await this.#parts.signaling.ask(candidatesAsk(readType(type), count, this.#wishes(type)));
       const found = toFound(told);
       this.#remember(type, count, found);
       return found;

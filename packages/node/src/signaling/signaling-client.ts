@@ -79,6 +79,8 @@ class Client implements SignalingClient {
   #paused = false;
   /** Until when the realm wants no questions, monotonic. */
   #silentUntilMs = 0;
+  /** In a row. */
+  #failures = 0;
   #attempts = 0;
   #losses = 0;
   #dropped = 0;
@@ -145,6 +147,7 @@ class Client implements SignalingClient {
 
   reconnect(reason: string): void {
     this.#paused = false;
+    this.#failures = 0;
     this.#connection?.close(1_000, reason);
     this.#wake?.();
   }
@@ -176,21 +179,21 @@ class Client implements SignalingClient {
   async #run(): Promise<void> {
     const { clock } = this.#parts;
     const { signal } = this.#closing;
-    for (let failures = 0; !signal.aborted;) {
+    while (!signal.aborted) {
       this.#down ??= clock.monotonic();
       const ended = Promise.withResolvers<Ended>();
-      const opened = await this.#open(ended, failures + 1);
+      const opened = await this.#open(ended, this.#failures + 1);
       let waitMs = 0;
       if (opened instanceof Connection) {
         const began = clock.monotonic();
         const why = await ended.promise;
         this.#lost(opened, why);
-        failures = clock.monotonic() - began >= this.#limits.steadyMs ? 0 : failures + 1;
+        this.#failures = clock.monotonic() - began >= this.#limits.steadyMs ? 0 : this.#failures + 1;
       } else {
-        failures++;
+        this.#failures++;
         waitMs = opened.retry_after_ms;
       }
-      await this.#wait(Math.max(waitMs, this.#backoff(failures)));
+      await this.#wait(Math.max(waitMs, this.#backoff(this.#failures)));
     }
   }
 

@@ -131,3 +131,14 @@ test("keys of the realm come on signaling, without it from the identity service"
   assert.equal(w.signaling.asked.filter((one) => one === "getSigningKeyRequest").length, 2);
   await w.client[Symbol.asyncDispose]();
 });
+
+test("with a lock file only what it names is a dependency", async () => {
+  const w = await world({ discovery: { locked: { [TYPE]: "f1" } } });
+  await w.up();
+  w.signaling.knobs.offered = [{ id: id(1) }];
+  assert.equal((await w.client.directory.candidates(TYPE)).length, 1);
+  await assert.rejects(w.client.directory.candidates("acme:shop:1.0.0"), {
+    code: "node.dependency_not_found", facts: { service_name: "acme:shop:1.0.0" },
+  });
+  await w.client[Symbol.asyncDispose]();
+});

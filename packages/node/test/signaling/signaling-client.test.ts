@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFault } from "@atoll-run/core";
+import { NODE_LIMITS, performNetworkAction, type NetworkAction } from "@atoll-run/node/internal";
 import { until } from "@atoll-run/testkit";
 import { IDLE, world } from "./world.ts";
 
@@ -210,4 +211,55 @@ test("a frame that is no envelope ends the connection, not the node", async () =
   assert.equal(w.client.signaling.up, false);
   await w.passUntil(() => w.client.signaling.up);
   await w.client[Symbol.asyncDispose]();
+});
+
+test("network actions: a probe that is answered changes nothing, forced ones connect anew, offline waits for its end", async () => {
+  const w = await world();
+  await w.up();
+  const { client, signaling } = w;
+  await client.beat(() => IDLE);
+  const dropped: string[] = [];
+  const parts = { signaling: client.signaling, peers: { drop: async (_id: unknown, _code: number, why: string) => void dropped.push(why) } };
+  const act = (action: NetworkAction): Promise<void> =>
+    performNetworkAction(action, parts, { limits: NODE_LIMITS.recovery, signal: new AbortController().signal });
+  const dials = (): number => signaling.dials.length;
+  await act("probe");
+  await act("noop");
+  assert.deepEqual([dials(), dropped], [1, []]);
+  await act("force_reconnect");
+  await w.passUntil(() => client.signaling.up);
+  assert.deepEqual([dials(), dropped], [2, ["the network has changed"]]);
+  await act("offline");
+  await w.clock.pass(120_000);
+  assert.deepEqual([dials(), client.signaling.up], [2, false]);
+  await act("restore");
+  await w.passUntil(() => client.signaling.up);
+  signaling.knobs.silent = true;
+  const probing = act("probe");
+  await w.clock.pass(1_000);
+  await probing;
+  assert.equal(client.signaling.up, false);
+  await client[Symbol.asyncDispose]();
+  assert.equal(w.clock.timers, 0);
+});
+
+test("towards a realm that greets no credential stands in the URL, towards a legacy one it does", async () => {
+  const aware = await world();
+  await aware.up();
+  const [dial] = aware.signaling.dialled;
+  assert.deepEqual(dial?.query, {});
+  assert.ok(dial?.headers["x-atoll-hello"] !== undefined);
+  await aware.client[Symbol.asyncDispose]();
+  const legacy = await world();
+  legacy.realm.knobs.legacy = true;
+  await legacy.client.register();
+  const end = new AbortController();
+  const started = legacy.client.connect({ signal: end.signal }).catch(() => undefined);
+  await until(() => legacy.signaling.dialled.length > 0);
+  end.abort(new Error("seen"));
+  await started;
+  const [old] = legacy.signaling.dialled;
+  assert.deepEqual(Object.keys(old?.query ?? {}), ["actor_id", "key_id", "claims", "signature"]);
+  assert.deepEqual(old?.headers, {});
+  await legacy.client[Symbol.asyncDispose]();
 });

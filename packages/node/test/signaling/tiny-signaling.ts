@@ -29,11 +29,13 @@ export function tinySignaling(clock: Clock, realm: Awaited<ReturnType<typeof tin
   const open = new Set<Session>();
   const dials: number[] = [];
   const pings: number[] = [];
+  const dialled: SignalingDial[] = [];
   const world = { clock, realm, knobs, asked, pings, open };
   const door: RealmDoor = {
     ask: realm.door.ask,
     async dial(o) {
       dials.push(clock.now());
+      dialled.push(o);
       if (knobs.silent) return new Promise((_, reject) => o.signal.addEventListener("abort", () => reject(o.signal.reason)));
       if (knobs.refuse !== undefined) {
         const { status, retry_after_ms } = knobs.refuse;
@@ -49,7 +51,7 @@ export function tinySignaling(clock: Clock, realm: Awaited<ReturnType<typeof tin
   /** News to everybody, or the end of every connection. */
   const tell = (payload: Payload): void => open.forEach((session) => session.tell(payload));
   const cut = (code: number, reason: string): void => open.forEach((session) => session.cut(code, reason));
-  return { door, knobs, asked, dials, pings, open, tell, cut };
+  return { door, knobs, asked, dials, dialled, pings, open, tell, cut };
 }
 
 interface World {
