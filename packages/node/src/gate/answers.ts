@@ -103,27 +103,26 @@ export class Answers {
     });
   }
 
-  async #send(link: Link, lane: Lane, envelope: Envelope): Promise<void> {
-    const { peers, limits, book } = this.#parts;
-    const { id } = link.peer;
-    const make = (taken: Link): Uint8Array => writeEnvelope(envelope, { extensions: book.of(taken).rpc1 });
-    const deadlineMs = limits.replyMsMax;
+  #send(link: Link, lane: Lane, envelope: Envelope): Promise<unknown> {
     this.#underWay++;
-    try {
-      if (!this.#ended.has(link)) {
-        try {
-          await peers().send(id, book.of(link).rpc1 ? lane : "rpc_reliable", make, { deadlineMs, via: link });
-          return;
-        } catch (error) {
-          if (peers().current(id) === undefined) throw error;
-        }
-      }
-      const other = peers().current(id);
-      if (other === undefined) throw nodeError("node.unavailable", "the caller has no link");
-      await peers().send(id, book.of(other).rpc1 ? lane : "rpc_reliable", make, { deadlineMs, via: other });
-    } finally {
+    const first = this.#ended.has(link) ? this.#elsewhere(link, lane, envelope)
+      : this.#sendOn(link, lane, envelope).catch(() => this.#elsewhere(link, lane, envelope));
+    return first.finally(() => {
       if (--this.#underWay === 0) for (const done of [...this.#idle]) done();
-    }
+    });
+  }
+
+  #sendOn(link: Link, lane: Lane, envelope: Envelope): Promise<unknown> {
+    const { peers, limits, book } = this.#parts;
+    const { rpc1 } = book.of(link);
+    const make = (): Uint8Array => writeEnvelope(envelope, { extensions: rpc1 });
+    return peers().send(link.peer.id, rpc1 ? lane : "rpc_reliable", make, { deadlineMs: limits.replyMsMax, via: link });
+  }
+
+  async #elsewhere(link: Link, lane: Lane, envelope: Envelope): Promise<void> {
+    const other = this.#parts.peers().current(link.peer.id);
+    if (other === undefined || other === link) throw nodeError("node.unavailable", "the caller has no other link");
+    await this.#sendOn(other, lane, envelope);
   }
 }
 

@@ -52,23 +52,37 @@ export class Delivery {
   }
 
   /** Straight to the inbox of this node. */
-  toSelf(plan: Plan, o: DeliveryOptions): Promise<Delivered> {
-    return this.#run(plan, "", o, async (ask) => {
-      const { intake, clock } = this.#parts;
+  async toSelf(plan: Plan, o: DeliveryOptions): Promise<Delivered> {
+    const { intake, clock } = this.#parts;
+    const hold = this.#hold(plan, "", o);
+    try {
       if (intake.state === "shut") await intake.opened(plan.atMs - clock.monotonic(), o.signals[0]);
-      return this.#admit(plan, ask);
-    });
+      return hold.done(await this.#admit(plan, hold.ask));
+    } finally {
+      hold.release();
+    }
   }
 
   /** Over a link, tried again as the lane's table says. */
-  toPeer(plan: Plan, peer: string, id: NodeId, o: DeliveryOptions): Promise<Delivered> {
-    return this.#run(plan, peer, o, (ask) => this.#attempts({ plan, ask, id, elsewhere: o.elsewhere === true }));
+  async toPeer(plan: Plan, peer: string, id: NodeId, o: DeliveryOptions): Promise<Delivered> {
+    const hold = this.#hold(plan, peer, o);
+    const attempt: Attempt = { plan, ask: hold.ask, id, elsewhere: o.elsewhere === true };
+    const waits = plan.retries ? WAITS[plan.lane] ?? [] : [];
+    try {
+      this.#send(attempt);
+      for (let count = 0;; count++) {
+        const step = this.#judge(attempt, await hold.ask.wait());
+        const over = step.is === "end" ? step.delivered : await this.#before(attempt, step, waits[count]);
+        if (over !== undefined) return hold.done(over);
+        this.#send(attempt);
+      }
+    } finally {
+      hold.release();
+    }
   }
 
-  /** Holds the entry, the timer and the listeners of one ask. */
-  async #run(
-    plan: Plan, peer: string, o: DeliveryOptions, go: (ask: PendingAsk) => Promise<Delivered>,
-  ): Promise<Delivered> {
+  /** The entry, the timer and the listeners of one ask, until they are released. Throws over the caps. */
+  #hold(plan: Plan, peer: string, { signals }: DeliveryOptions): Hold {
     const { pending, clock } = this.#parts;
     const ask = new PendingAsk({ peer, requestId: plan.requestId, route: plan.route, kind: plan.kind });
     pending.open(ask);
@@ -76,21 +90,24 @@ export class Delivery {
     const timer = clock.after(Math.max(0, plan.atMs - clock.monotonic()), () => {
       ask.tell({ is: "ended", fault: lateFault(plan, peer, ask) });
     });
-    const listening = o.signals.map((signal) => onAbort(signal, (reason) => {
+    const listening = signals.length === 0 ? [] : signals.map((signal) => onAbort(signal, (reason) => {
       ask.tell({ is: "ended", fault: cancelledFault(plan, reason, ask) });
     }));
-    try {
-      const delivered = await go(ask);
-      answered = delivered.is !== "failed" || delivered.ran !== "maybe";
-      return delivered;
-    } finally {
-      pending.close(ask, answered);
-      timer[Symbol.dispose]();
-      for (const one of listening) one[Symbol.dispose]();
-    }
+    return {
+      ask,
+      done: (delivered) => {
+        answered = delivered.is !== "failed" || delivered.ran !== "maybe";
+        return delivered;
+      },
+      release: () => {
+        pending.close(ask, answered);
+        timer[Symbol.dispose]();
+        for (const one of listening) one[Symbol.dispose]();
+      },
+    };
   }
 
-  async #admit(plan: Plan, ask: PendingAsk): Promise<Delivered> {
+  #admit(plan: Plan, ask: PendingAsk): Promise<Delivered> {
     const { inbox, clock } = this.#parts;
     const envelope = toEnvelope(plan, clock.monotonic());
     const incoming = new Incoming({
@@ -98,12 +115,18 @@ export class Delivery {
       bytes: () => writeEnvelope(envelope, { extensions: true }), reachable: () => !ask.over,
       named: plan.ask.requestId !== undefined,
     });
+    // Given up while the node was starting: it never goes in.
+    if (ask.over) return this.#given(ask, incoming);
     ask.sent = true;
     inbox().admit(incoming).then((admission) => {
       if (admission.is === "refused") ask.tell({ is: "unsent", fault: admission.fault });
       else if (plan.kind === "call") admission.settled.then((settled) => ask.tell({ is: "settled", settled }));
       else ask.tell({ is: "accept", accept: { state: admission.is } });
     }, (error: unknown) => ask.tell({ is: "ended", fault: brokenFault(error) }));
+    return this.#given(ask, incoming);
+  }
+
+  async #given(ask: PendingAsk, incoming: Incoming): Promise<Delivered> {
     const event = await ask.wait();
     switch (event.is) {
       case "settled": return fromSettled(event.settled);
@@ -111,28 +134,19 @@ export class Delivery {
       case "unsent": return { is: "failed", fault: event.fault, ran: "no" };
       case "ended":
         incoming.cancel(event.fault);
-        return { is: "failed", fault: event.fault, ran: "maybe" };
+        return failed(event.fault, ask.sent ? "maybe" : "no");
       default: return { is: "failed", fault: brokenFault(event.is), ran: "maybe" };
     }
   }
 
-  async #attempts(o: Attempt): Promise<Delivered> {
-    const waits = o.plan.retries ? WAITS[o.plan.lane] ?? [] : [];
-    this.#send(o);
-    for (let attempt = 0;; attempt++) {
-      const step = this.#judge(o, await o.ask.wait());
-      if (step.is === "end") return step.delivered;
-      const { fault, ran } = step;
-      const wait = waits[attempt];
-      const gone = o.elsewhere && (ran === "no" || o.plan.idempotent);
-      if (wait === undefined || gone) return failed(fault, ran);
-      o.last = fault;
-      if (step.at === "later") {
-        const over = await this.#rest(o, Math.max(wait, fault.retry_after_ms ?? 0), step.answered);
-        if (over !== undefined) return over;
-      }
-      this.#send(o);
-    }
+  /** What is to be done before the next attempt; gives what the ask ends with when there will be none. */
+  async #before(o: Attempt, step: Again, waitMs: number | undefined): Promise<Delivered | undefined> {
+    const { fault, ran } = step;
+    const goesElsewhere = o.elsewhere && (ran === "no" || o.plan.idempotent);
+    if (waitMs === undefined || goesElsewhere) return failed(fault, ran);
+    o.last = fault;
+    if (step.at === "once") return undefined;
+    return this.#rest(o, Math.max(waitMs, fault.retry_after_ms ?? 0), step.answered);
   }
 
   #judge(o: Attempt, event: AskEvent): Step {
@@ -257,12 +271,23 @@ interface Attempt {
   last?: Fault;
 }
 
-type Step =
-  | { readonly is: "end"; readonly delivered: Delivered }
-  | {
-    readonly is: "retry"; readonly fault: Fault; readonly ran: Ran; readonly at: "once" | "later";
-    readonly answered: boolean;
-  };
+interface Hold {
+  readonly ask: PendingAsk;
+  /** Notes whether an answer may still come. */
+  done(delivered: Delivered): Delivered;
+  release(): void;
+}
+
+interface Again {
+  readonly is: "retry";
+  readonly fault: Fault;
+  readonly ran: Ran;
+  readonly at: "once" | "later";
+  /** The peer has said so itself. */
+  readonly answered: boolean;
+}
+
+type Step = Again | { readonly is: "end"; readonly delivered: Delivered };
 
 function end(delivered: Delivered): Step {
   return { is: "end", delivered };

@@ -38,7 +38,8 @@ export class PendingAsk {
   /** Waits until another attempt. */
   resting = false;
   next: PendingAsk | undefined;
-  readonly #events: AskEvent[] = [];
+  /** Those that came before they were waited for; mostly there are none. */
+  #events: AskEvent[] | undefined;
   #over = false;
   #wake: ((event: AskEvent) => void) | undefined;
 
@@ -59,13 +60,13 @@ export class PendingAsk {
     if (event.is === "ended") this.#over = true;
     const wake = this.#wake;
     this.#wake = undefined;
-    if (wake === undefined) this.#events.push(event);
+    if (wake === undefined) (this.#events ??= []).push(event);
     else wake(event);
   }
 
   /** The next event; one reader, which stops after the last. */
   wait(): Promise<AskEvent> {
-    const event = this.#events.shift();
+    const event = this.#events?.shift();
     return event === undefined
       ? new Promise((resolve) => (this.#wake = resolve))
       : Promise.resolve(event);
