@@ -32,15 +32,14 @@ export class HandlerContext implements DispatchContext {
   #abort: AbortController | undefined;
   #stopped = false;
   #reason: unknown;
-  readonly deadlineAtMs: number;
+  deadlineAtMs = Infinity;
   #speaker: Speaker | undefined;
   #ended = false;
   readonly writes: Write[] = [];
 
-  constructor(parts: ContextParts, message: Message, deadlineAtMs: number) {
+  constructor(parts: ContextParts, message: Message) {
     this.#parts = parts;
     this.#message = message;
-    this.deadlineAtMs = deadlineAtMs;
   }
 
   get self(): string {

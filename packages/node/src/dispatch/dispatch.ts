@@ -207,12 +207,18 @@ export class Dispatch {
     message.phase = "running";
     message.runs += 1;
     message.readyAtMs = 0;
-    message.limitAtMs = this.#parts.now() + message.policy.handlerLimitMs;
+    message.limitAtMs = Infinity;
     message.row?.lease();
-    const context = new HandlerContext(this.#context, message, Math.min(message.expiresAtMs, message.limitAtMs));
+    const context = new HandlerContext(this.#context, message);
     this.#contexts.set(message, context);
-    this.#plan(message);
     void this.#run(message, context);
+  }
+
+  /** Its time begins when its handler does, not while the store is asked. */
+  #begin(message: Message, context: HandlerContext): void {
+    message.limitAtMs = this.#parts.now() + message.policy.handlerLimitMs;
+    context.deadlineAtMs = Math.min(message.expiresAtMs, message.limitAtMs);
+    this.#plan(message);
   }
 
   async #run(message: Message, context: HandlerContext): Promise<void> {
@@ -221,8 +227,10 @@ export class Dispatch {
       if (mustBeLeased(message)) await this.#lease(message);
       if (message.envelope === undefined && !await this.#parts.load(message)) throw nodeError("node.internal", "the row is gone");
       // It may have ended while it waited for the store.
-      outcome = message.phase === "running" && !this.#gone(message, context)
-        ? await this.#parts.workload().dispatch(toWorkload(message), context) : { is: "again", after_ms: 0 };
+      if (message.phase === "running" && !this.#gone(message, context)) {
+        this.#begin(message, context);
+        outcome = await this.#parts.workload().dispatch(toWorkload(message), context);
+      } else outcome = NOT_RUN;
     } catch (error) {
       outcome = { is: "failed", fault: toFault(error) };
     }
@@ -414,6 +422,8 @@ export class Dispatch {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 }
+
+const NOT_RUN: Outcome = { is: "again", after_ms: 0 };
 
 const CANCELLED: Ending = {
   is: "end", settled: toError(nodeError("node.cancelled", "the caller has given it up")), writes: false, remember: false,

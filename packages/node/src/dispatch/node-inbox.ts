@@ -197,7 +197,10 @@ export class NodeInbox implements Inbox, RowEvents {
   }
 
   refused(message: Message, refusal: Refusal): void {
-    if (refusal.why === "moved") return this.dispatch.conflict(message);
+    if (refusal.why === "moved") {
+      if (message.row?.bare === true) message.row = undefined;
+      return this.dispatch.conflict(message);
+    }
     const verdict = refusal.why === "duplicate" ? this.#duplicate(message, refusal) : undefined;
     if (verdict === undefined) {
       this.parts.log?.write({
@@ -206,6 +209,7 @@ export class NodeInbox implements Inbox, RowEvents {
     }
     this.#drop(message);
     message.decline(verdict ?? { is: "refused", fault: nodeError("node.internal", "the mailbox could not take it") });
+    message.settle(message.ending ?? CLOSED);
     this.dispatch.forget(message);
   }
 
@@ -352,7 +356,7 @@ export class NodeInbox implements Inbox, RowEvents {
 
   #write(message: Message, given: Ending, writes: HandlerContext["writes"]): void {
     const ending = message.row === undefined ? this.#withoutRow(message, given, writes) : given;
-    const row = message.row ?? (needsCommit(ending, writes) ? new Row(this.rowParts(message), true) : undefined);
+    const row = message.row ?? (needsCommit(ending, writes) ? new Row({ ...this.rowParts(message), bare: true }, true) : undefined);
     if (row === undefined) return this.gone(message);
     message.row = row;
     let counts = { letters: 0, sent: 0 };

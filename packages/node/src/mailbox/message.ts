@@ -30,6 +30,8 @@ export interface LastWrite {
 export interface MessageRow {
   readonly seq: number;
   readonly stored: Stored;
+  /** There is none: it stands for the last write of a message without one. */
+  readonly bare: boolean;
   /** To be stored without a lease; `undefined` = as it is. */
   free(o: { readonly readyAtMs: number; readonly parked?: string; readonly counted: boolean } | undefined): void;
   lease(): void;

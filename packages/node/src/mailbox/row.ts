@@ -24,6 +24,8 @@ export interface RowParts {
   readonly events: RowEvents;
   /** End of a lease that begins now, milliseconds. */
   leaseUntil(): number;
+  /** There is no row: only the last write is done. */
+  readonly bare?: boolean;
   /** Done with the first write. */
   readonly also?: readonly StateOp[];
 }
@@ -65,6 +67,10 @@ export class Row implements Unit, MessageRow {
     row.seq = seq;
     row.#fence = fence;
     return row;
+  }
+
+  get bare(): boolean {
+    return this.#parts.bare === true;
   }
 
   get stored(): Stored {
@@ -132,12 +138,12 @@ export class Row implements Unit, MessageRow {
 
   /** The first write: if it is over already, that is all there is to say of it. */
   #begin(): readonly StateOp[] {
-    if (this.#wanted === "gone") {
+    if (this.#wanted === "gone" && (this.bare || this.#finish?.checks !== true)) {
       this.#next = "gone";
       return this.#finish?.ops() ?? [];
     }
-    // A failure can only be counted on a row that is there; a wait of a new row is told with it.
-    const leased = this.#wanted === "leased" || this.#counted > 0;
+    // A check may be refused, and then what came later under its key would be stored before it. A failure can only be counted on a row that is there; a wait of a new row is told with it.
+    const leased = this.#wanted !== "free" || this.#counted > 0;
     this.#next = leased ? "leased" : "free";
     if (!leased) this.#moved = false;
     return [{

@@ -127,13 +127,18 @@ export function settledText(settled: Settled): string {
   return `error ${settled.error.code}`;
 }
 
-/** Closed, in the time of its clock; nothing is left. */
-export async function end({ inbox, clock }: Made): Promise<void> {
+/** Closed, in the time of its clock. */
+export async function shut({ inbox, clock }: Made): Promise<void> {
   const over = inbox.drain({ deadlineMs: 1_000 });
   await clock.pass(5_000);
   await over;
   const closed = inbox.close();
   await clock.pass(5_000);
   await closed;
-  assert.equal(clock.timers, 0, "timers are left");
+}
+
+/** The same; nothing is left. */
+export async function end(made: Made): Promise<void> {
+  await shut(made);
+  assert.equal(made.clock.timers, 0, "timers are left");
 }
