@@ -37,13 +37,13 @@ function readSecret(path: string): string {
 /** The node that the file describes. */
 export function toNodeConfig(deployed: Deployed, call: VerbCall, log: Log): NodeConfig {
   const { deployment, folder } = deployed;
-  const { node, state, listen, identity, security, acl, rules, mailbox } = deployment;
+  const { node, state, listen, identity, security, mailbox } = deployment;
   const realm = toRealm(deployed, call);
   const type = node.type === DEFAULT_TYPE ? undefined : node.type;
   return defined({
     name: node.name ?? "node", type, dir: resolve(folder, state.dir), durability: state.durability, realm,
     listen: realm === undefined ? false : toListen(deployment, folder), plain: listen.plain, bearer: security.bearer,
-    acl: acl.default === "same-realm" ? [...rules, SAME_REALM] : rules, onLost: identity.on_lost, routes: toPolicies(deployment),
+    acl: rulesOf(deployment), onLost: identity.on_lost, routes: toPolicies(deployment),
     limits: { mailbox: {
       softRowsMax: mailbox.soft, hardRowsMax: mailbox.hard, hardBytesMax: mailbox.hard_bytes, senderRowsMax: mailbox.per_sender,
       diskFloorBytes: mailbox.disk_floor, dedupTtlMs: mailbox.dedup_ttl, dedupEntriesMax: mailbox.dedup_entries,
@@ -51,6 +51,11 @@ export function toNodeConfig(deployed: Deployed, call: VerbCall, log: Log): Node
     }, dispatch: { runningMax: node.concurrency } },
     env: { log },
   }) as NodeConfig;
+}
+
+/** Who may reach the node, its default written out. */
+export function rulesOf({ acl, rules }: Deployment): readonly Rule[] {
+  return acl.default === "same-realm" ? [...rules, SAME_REALM] : rules;
 }
 
 const DEFAULT_TYPE = "local:Client:0.0.0";

@@ -1,10 +1,12 @@
 /** What a running node answers on its control socket. */
 import { formatNodeId, type Json } from "@atoll-run/core";
 import type { NodeHandle } from "@atoll-run/node";
+import { adminMethods } from "./admin-methods.ts";
 import type { ControlMethods } from "./protocol.ts";
 
 export function nodeMethods(handle: NodeHandle): ControlMethods {
   return {
+    ...adminMethods(handle),
     status: async () => toJson({
       name: handle.name, id: handle.id === undefined ? null : formatNodeId(handle.id), ...handle.health(), metrics: handle.metrics(),
     }),
