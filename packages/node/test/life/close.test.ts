@@ -50,7 +50,7 @@ test("with 100 in flight each is answered or back in the mailbox, and the report
     caller.tell(Work.routes.Note, { n, how: n % 2 === 0 ? "quick" : "stuck" }, { to }));
   assert.deepEqual(new Set((await Promise.all(tells)).map(({ level }) => level)), new Set(["accepted"]));
   const calls = Array.from({ length: 60 }, (_, n) =>
-    caller.call(Work.routes.Do, { how: n % 3 === 0 ? "stuck" : "slow" }, { to, requestId: `c${n}` })
+    caller.call(Work.routes.Do, { how: n % 3 === 0 ? "stuck" : "slow" }, { to, requestId: `c${n}`, retry: "none" })
       .then((value) => ({ value }), (error: unknown) => ({ error })));
   await until(() => log.running >= 40);
   const ends = await Promise.all([worker.close({ deadlineMs: 6_000 }), worker.close(), worker.closed]);
@@ -108,8 +108,13 @@ test("while it drains a node is not ready, refuses others, and its handlers may 
   await until(() => node.health().mailbox.running === 1);
   const closing = node.close();
   await until(() => node.state === "draining");
+  await until(() => !own.open.includes("work beat"));
   assert.deepEqual([node.health().ready, node.health().problems], [false, ["draining"]]);
-  await assert.rejects(other.call(Work.routes.Do, { how: "quick" }, { to: own.idOf("work") }), { code: "node.draining" });
+  // The first step tells the realm; from the second on nobody is let in.
+  await until(async () => {
+    const asked = other.call(Work.routes.Do, { how: "quick" }, { to: own.idOf("work"), retry: "none" });
+    return await asked.catch((error: { code: string }) => error.code) === "node.draining";
+  });
   await assert.rejects(node.call(Work.routes.Do, { how: "quick" }, { to: own.idOf("other") }), { code: "node.draining" });
   gate.resolve();
   assert.equal(await answer, "from other");
