@@ -45,6 +45,9 @@ export class Dispatch {
   readonly #leasing = new Map<Message, () => void>();
   /** Running with a call of their own since then. */
   readonly #awaitingSince = new Map<Message, number>();
+  /** Handlers were told that the node ends. */
+  #stopping = false;
+  readonly #stopped: Message[] = [];
   #open = false;
   #paused = false;
   #idle: (() => void)[] = [];
@@ -177,6 +180,7 @@ export class Dispatch {
 
   /** Tells all handlers to stop. */
   stopAll(reason: unknown): void {
+    this.#stopping = true;
     for (const context of this.#contexts.values()) context.stop(reason);
   }
 
@@ -187,7 +191,7 @@ export class Dispatch {
       this.#contexts.get(message)?.end();
       message.phase = "ended";
     }
-    return given;
+    return [...this.#stopped.splice(0), ...given];
   }
 
   /** Resolves when no handler runs. */
@@ -252,7 +256,11 @@ export class Dispatch {
     this.#contexts.delete(message);
     this.#awaitingSince.delete(message);
     message.leavingUntilMs = 0;
-    if (message.phase === "running") this.#apply(message, this.#judge(message, outcome), context);
+    if (this.#stopping && message.phase === "running" && outcome.is !== "done" && outcome.is !== "rejected") {
+      // It was told to stop and did: that is no failure.
+      message.phase = "ended";
+      this.#stopped.push(message);
+    } else if (message.phase === "running") this.#apply(message, this.#judge(message, outcome), context);
     else if (message.phase === "ended") this.#leave(message);
     // It was stopped and waits for its next attempt.
     else this.#plan(message);

@@ -8,6 +8,7 @@ import type { Session } from "../identity/session.ts";
 import type { Load } from "../recovery/heartbeat.ts";
 import type { ConfiguredPolicies } from "../mailbox/policy.ts";
 import type { ProcessRoom } from "../mailbox/room.ts";
+import type { Directory } from "../signaling/directory.ts";
 import type { AddressBook, Peers } from "../transport/peers.ts";
 import type { StepWatch } from "./start-scope.ts";
 
@@ -62,6 +63,7 @@ export interface Network {
   connect(o: Call): Promise<void>;
   readonly book: AddressBook;
   readonly discovery: Discovery | undefined;
+  readonly watch?: Directory["watch"];
   /** Begins to renew (10). */
   arm(): void;
   /** Listeners accept (12). */

@@ -56,7 +56,6 @@ class RealmNetwork implements Network {
   #registered = false;
   #draining = false;
   #lost: (fault: Fault) => void = () => undefined;
-  #downSinceMs: number | undefined;
 
   constructor(parts: RealmNetworkParts, options: RealmNetworkOptions, context: NetworkContext) {
     this.#parts = parts;
@@ -74,6 +73,10 @@ class RealmNetwork implements Network {
 
   get discovery(): RealmClient["directory"] | undefined {
     return this.#client?.directory;
+  }
+
+  watch(...asked: Parameters<RealmClient["directory"]["watch"]>): ReturnType<RealmClient["directory"]["watch"]> {
+    return this.#must().directory.watch(...asked);
   }
 
   async load(_o: Call): Promise<void> {
@@ -115,6 +118,7 @@ class RealmNetwork implements Network {
     const { session } = this.#must();
     session.onStanding((standing) => {
       if (standing === "lost") this.#lost(nodeError("node.identity_lost", "the realm does not know this node any more"));
+      else if (standing === "expired") void this.#context.peers().drop(undefined, 4401, "the credential has expired");
     });
     session.arm();
   }
@@ -146,12 +150,10 @@ class RealmNetwork implements Network {
 
   health(): NetworkHealth {
     const client = this.#client;
-    const up = client?.signaling.up === true;
-    if (up) this.#downSinceMs = undefined;
-    else this.#downSinceMs ??= this.#parts.clock.monotonic();
+    const downSinceMs = client?.signaling.downSinceMs;
     return {
-      signaling: up ? "up" : "down", identity: client?.session.standing ?? "good",
-      ...this.#downSinceMs === undefined ? {} : { signaling_down_since_ms: this.#downSinceMs },
+      signaling: client?.signaling.up === true ? "up" : "down", identity: client?.session.standing ?? "good",
+      ...downSinceMs === undefined ? {} : { signaling_down_since_ms: downSinceMs },
       addresses: this.#wires.flatMap(({ addresses }) => addresses),
     };
   }
@@ -177,6 +179,8 @@ class RealmNetwork implements Network {
   }
 
   async #addresses(id: NodeId, o: Parameters<AddressBook["addresses"]>[1]): Promise<readonly PeerAddress[]> {
+    const { standing } = this.#must().session;
+    if (standing !== "good") throw nodeError("node.unavailable", "the credential of this node has run out: no new connections");
     const name = formatNodeId(id);
     if (this.#parts.net?.has(name) === true) return [{ wire: "memory", address: name }];
     return await this.#must().directory.addresses(id, o);

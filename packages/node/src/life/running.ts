@@ -1,9 +1,14 @@
 /** A node that runs, as its host holds it (spec: node 2, 9.2). */
 import {
-  withDeadline, type Fault, type HookEvent, type NodeId, type Workload,
+  nodeError, withDeadline, type Fault, type HookEvent, type NodeId, type Workload,
 } from "@atoll-run/core";
 import { NODE_LIMITS } from "../limits.ts";
+import type { DeadLetterAdmin } from "../mailbox/dead-letter-admin.ts";
+import type { MailboxAdmin } from "../mailbox/mailbox-admin.ts";
 import { createTalk, type Talk } from "../service/talk.ts";
+import { toTargetText, type Target } from "../service/target.ts";
+import type { PresenceEvent } from "../signaling/presence.ts";
+import type { PlainSpeaker } from "../streams/plain-speaker.ts";
 import { closeNode, type CloseOptions, type CloseReport } from "./close.ts";
 import { toHealth, type Health } from "./health.ts";
 import type { NodeParts, NodeSettings } from "./parts.ts";
@@ -25,6 +30,15 @@ export interface NodeHandle extends Talk, AsyncDisposable {
   live(): Promise<boolean>;
   /** Every event from now on, in order. */
   events(o?: { readonly signal?: AbortSignal | undefined }): AsyncIterableIterator<HookEvent, undefined> & AsyncDisposable;
+  /** Who of that type comes and goes, from now on; first those that are there. */
+  watch(type: Target, o?: { readonly signal?: AbortSignal | undefined }): AsyncIterableIterator<PresenceEvent, undefined> & AsyncDisposable;
+  /** Chunks to and from legacy peers, as they are. */
+  readonly streams: PlainSpeaker;
+  /** Rows that wait and run. */
+  readonly mailbox: MailboxAdmin;
+  readonly deadLetters: DeadLetterAdmin;
+  /** Frees what is parked under that name; gives how many. */
+  wake(name: string): number;
   /** Plain numbers of all rooms, by name. */
   metrics(): Readonly<Record<string, number>>;
 }
@@ -86,7 +100,9 @@ export class Running {
         return stateNow();
       },
       closed: this.#ended.promise, close: (o) => this.close(o), health: () => this.#health(), live: () => this.#live(),
-      events: (o) => rooms.hooks.events(o), metrics: () => this.#metrics(),
+      events: (o) => rooms.hooks.events(o), streams: rooms.gate.plain, mailbox: rooms.inbox.mailbox,
+      deadLetters: rooms.inbox.deadLetters, wake: (what) => rooms.inbox.wake(what),
+      watch: (type, o) => rooms.network?.watch?.(toTargetText(type), o) ?? noRealm(), metrics: () => this.#metrics(),
       [Symbol.asyncDispose]: async () => void await this.close(),
     };
   }
@@ -122,6 +138,10 @@ export class Running {
     const { rooms: { hooks, inbox, gate, network, later } } = this.#o.start;
     return { ...inbox.stats(), ...gate.stats(), ...prefixed("hook", hooks.stats()), ...later.peers?.stats(), ...network?.stats() };
   }
+}
+
+function noRealm(): never {
+  throw nodeError("node.unavailable", "this node has no realm to ask");
 }
 
 function prefixed(prefix: string, stats: Readonly<Record<keyof never, number>> | object): Record<string, number> {

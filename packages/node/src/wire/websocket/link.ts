@@ -79,6 +79,7 @@ export class WebSocketLink implements Link {
     this.#end = ended.resolve;
     const gone = Promise.withResolvers<void>();
     this.gone = gone.promise;
+    if (this.#socket.readyState === this.#socket.CLOSED) gone.resolve();
     this.#socket.on("close", (code, reason) => {
       this.#finish({ code: code === 1005 ? 1000 : code, reason: reason.toString(), broken: isBroken(code) });
       gone.resolve();
@@ -94,6 +95,7 @@ export class WebSocketLink implements Link {
       this.heardAtMs = this.#clock.monotonic();
     });
     this.#socket.on("pong", () => this.#answered());
+    if (this.#socket.readyState === this.#socket.CLOSED) this.#finish({ code: 1000, reason: "it has left already", broken: false });
     this.#socket.resume();
   }
 

@@ -131,10 +131,15 @@ export class Listener implements AsyncDisposable {
     try {
       this.#checkDoor();
       using _attempt = this.#parts.standing.attempt();
+      const upgraded = (one: Socket): void => {
+        socket = one;
+        // From here on whoever waits for a message of it hears that it has left; what it sent before still counts.
+        raw.removeListener("close", left);
+      };
       const judge = (within: AbortSignal): Promise<Came> =>
-        accept({ ...this.#parts, origins: this.#o.origins ?? [] }, knock, { signal: within, upgraded: (one) => socket = one });
+        accept({ ...this.#parts, origins: this.#o.origins ?? [] }, knock, { signal: within, upgraded });
       const came = await withDeadline(judge, { clock: this.#parts.clock, ms: this.#limits.handshakeMsMax, signal, what: "the handshake" });
-      if (came.socket.readyState !== came.socket.OPEN) throw nodeError("node.unavailable", "the other end has left");
+      if (came.socket.readyState !== came.socket.OPEN && came.early.length === 0) throw nodeError("node.unavailable", "the other end has left");
       this.#parts.came(came);
     } catch (error) {
       const fault = toFault(error);
