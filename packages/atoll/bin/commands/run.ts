@@ -87,11 +87,16 @@ async function runPlan(parts: Parts): Promise<number> {
   const watcher = new ChildWatcher((text) => warn("sh", text));
   using signals = new RunSignals(() => watcher.killNow());
   const begun = performance.now();
+  // Loaded only when it is asked for: a script alone needs nothing of it.
+  await using mesh = plan.relay === undefined ? undefined : await (await import("../../src/compose/relay-mesh.ts")).openRelayMesh({
+    relayUrl: plan.relay, log: output.log, ...plan.secretKey === undefined ? {} : { secretKey: plan.secretKey.text.trim() },
+  });
   const block = startBlock({
+    ...mesh === undefined ? {} : { mesh },
     script, projectRoot: plan.project, args: plan.args, env, log: output.log, stdout: output.stdout,
     mcpTimeoutMs: plan.mcpTimeoutMs,
     ...(prompt === undefined ? {} : { prompt }), ...(context === undefined ? {} : { context }),
-    grants: plan.grants, secrets: plan.secrets ?? parts.secrets, limits: plan.limits, trace: traceOf(plan),
+    grants: plan.grants, secrets: plan.secrets ?? parts.secrets, limits: plan.limits, trace: traceOf(plan, mesh?.id),
     parts: { childWatch: watcher, ...(blocks === undefined ? {} : { programBlocksDir: blocks }),
       ...(parts.threads === undefined ? {} : { placing: parts.threads.placing }) },
   });
@@ -165,6 +170,8 @@ function openLog(plan: RunPlan, redactor: Redactor): RunOutput {
   }
 }
 
-function traceOf(plan: RunPlan): { trace_id: string; run_id: string; agent_id: string; agent_name: string } {
-  return { ...plan.trace, agent_id: plan.trace.agent_id ?? randomUUID() };
+function traceOf(
+  plan: RunPlan, meshId: string | undefined,
+): { trace_id: string; run_id: string; agent_id: string; agent_name: string } {
+  return { ...plan.trace, agent_id: plan.trace.agent_id ?? meshId ?? randomUUID() };
 }

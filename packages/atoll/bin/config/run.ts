@@ -35,6 +35,8 @@ export interface RunPlan {
   /** Names that children may have although everything is granted; undefined = all. */
   readonly secrets: readonly string[] | undefined;
   readonly secretKey?: Setting;
+  /** URL of a realm. */
+  readonly relay?: string;
   readonly log: LogPlan;
   readonly limits: Partial<BlockLimits>;
   readonly trace: Pick<TraceContext, "trace_id" | "run_id" | "agent_name"> & { readonly agent_id?: string };
@@ -55,7 +57,7 @@ export function decideRun(sources: RunSources): Decided<RunPlan> {
   return decide((d) => {
     d.problems.push(...sources.given.problems);
     const s = new Sources(sources);
-    refuseRelay(d, s);
+    const relay = relayOf(d, s);
     const prompt = textOrFile(d, s, "prompt");
     const context = textOrFile(d, s, "context");
     const secretKey = s.either("secret-key", "MESH_SECRET_KEY");
@@ -67,7 +69,7 @@ export function decideRun(sources: RunSources): Decided<RunPlan> {
       script: script(d, sources.given), project: d.path(s.flag("project"), "."), args: sources.given.rest,
       ...(prompt === undefined ? {} : { prompt }), ...(context === undefined ? {} : { context }),
       mcpTimeoutMs: 1_000 * d.number(s.flag("mcp-timeout-secs"), { min: 1, max: 2_147_483 }, 30),
-      ...decideGrants(d, s, sources.grants), ...(secretKey === undefined ? {} : { secretKey }),
+      ...decideGrants(d, s, sources.grants), ...(secretKey === undefined ? {} : { secretKey }), ...(relay === undefined ? {} : { relay }),
       log: decideLog(d, s, sources.rustLog), limits: decideLimits(d, s), trace: trace(d, s),
       ...(result === undefined ? {} : { result }),
       ...checkOthers(d, s),
@@ -113,11 +115,10 @@ function script(d: Decision, { flags, positionals }: Arguments): string {
   return d.path(path === undefined ? undefined : { where: { name: "--script" }, text: path }, "");
 }
 
-function refuseRelay(d: Decision, s: Sources): void {
-  const relay = s.either("relay", "RELAY");
-  if (relay === undefined) return;
-  const problem = "a mesh through a relay is not in this version";
-  d.refuse(relay.where, problem, "leave it out: the script runs without a mesh");
+/** The address of a realm: `ws` is taken for `http`. */
+function relayOf(d: Decision, s: Sources): string | undefined {
+  return d.take(s.either("relay", "RELAY"), (text) => /^(?:https?|wss?):\/\/[^/]/.test(text) && URL.canParse(text)
+    ? { ok: true, value: text } : { ok: false, problem: `'${text}' is not the URL of a realm, such as http://127.0.0.1:8081` }, undefined);
 }
 
 function textOrFile(d: Decision, s: Sources, name: "prompt" | "context"): TextOrFile | undefined {

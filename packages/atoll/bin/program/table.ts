@@ -14,7 +14,7 @@ const RUN_FLAGS: readonly Flag[] = [
   { name: "project", short: "p", value: "DIR", default: ".", complete: "folder",
     what: "Project folder: holds .env and blocks/, and is where children start." },
   { name: "relay", short: "r", value: "URL", setting: "RELAY",
-    what: "Mesh through a relay. Not in this version: refused." },
+    what: "Mesh through a realm: http://127.0.0.1:8081. Every node of the realm may then ask the script." },
   { name: "secret-key", value: "HEX", setting: "MESH_SECRET_KEY", default: "random",
     what: "Identity on the mesh, 64 hex digits. Better as a variable: flags are visible in process lists." },
   { name: "mcp-timeout-secs", value: "N", default: "30",

@@ -60,6 +60,8 @@ export function renderCli(): string {
 function section(command: Command): string {
   const parts = [
     `## atoll ${command.name}`, `\`atoll ${command.name} ${command.usage}\`: ${lower(command.what)}`,
+    ...command.verbs === undefined ? []
+      : [table(["verb", "what"], command.verbs.map(([usage, what]) => [`\`${usage}\``, what]))],
     table(["flag", "variable", "default", "what"], command.flags.map(flagRow)),
   ];
   if (command.variables !== undefined) {

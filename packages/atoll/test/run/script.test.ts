@@ -1,7 +1,10 @@
 /** Which script `atoll run` runs, and what it is given (spec: block 3, first table). */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
-import { atoll, place, PROGRAM, runScript } from "../support/cli.ts";
+import { createRealm } from "@atoll-run/atoll/node";
+import { until } from "@atoll-run/testkit";
+import { atoll, place, PROGRAM, runScript, startAtoll } from "../support/cli.ts";
 
 test("the script is named by -s, by --script, or stands alone", async (t) => {
   const at = place(t);
@@ -63,14 +66,37 @@ test("a script is found from the working folder, whatever the project is", async
   assert.equal((await atoll(at, ["run", "x.lua", "-p", "other"])).stdout, "mine\n");
 });
 
-test("--relay exits 2 saying that it is not in this version", async (t) => {
+test("--relay that is no URL exits 2; one where nobody answers exits 1 as mesh.connect_failed says it", async (t) => {
   const at = place(t);
-  for (const [args, env] of [[["-r", "wss://relay"], {}],
-    [[], { AGENT_BLOCK_RELAY: "wss://relay" }]] as const) {
+  for (const [args, env] of [[["-r", "relay"], {}], [[], { AGENT_BLOCK_RELAY: "relay" }]] as const) {
     const { code, stderr } = await runScript(at, "print('not reached')", args, { env });
     assert.equal(code, 2);
-    assert.match(stderr, /(--relay|AGENT_BLOCK_RELAY): a mesh through a relay is not in this version/);
+    assert.match(stderr, /(--relay|AGENT_BLOCK_RELAY): 'relay' is not the URL of a realm/);
   }
+  const { code, stdout, stderr } = await runScript(at, "print('not reached')", ["-r", "http://127.0.0.1:1"]);
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /mesh error: connect to http:\/\/127\.0\.0\.1:1 failed: /);
+});
+
+test("two scripts speak through a realm: mesh.on answers mesh.request, each by the id of the other", async (t) => {
+  const at = place(t);
+  await using realm = await createRealm({ memory: true, listen: { public: { host: "127.0.0.1", port: 0 } } });
+  const url = String(realm.addresses?.url);
+  at.file("answer.lua", `std.fs.write("id", mesh.agent_id())
+    mesh.on(function(event)
+      std.fs.write("asked", "")
+      return {sum = event.payload.a + event.payload.b, from = event.meta.from}
+    end)
+    bus.serve()`);
+  at.file("ask.lua", `local reply = mesh.request(std.fs.read("id"), {a = 1, b = 2})
+    print(reply.sum, reply.from == mesh.agent_id())`);
+  const answering = startAtoll(at, ["run", "answer.lua", "--relay", url]);
+  await until(() => existsSync(at.path("id")), { withinMs: 30_000 });
+  const asked = await atoll(at, ["run", "ask.lua", "-r", url.replace("http", "ws")]);
+  assert.deepEqual([asked.code, asked.stdout], [0, "3\ttrue\n"], asked.stderr);
+  assert.ok(existsSync(at.path("asked")));
+  answering.child.kill("SIGTERM");
+  assert.equal((await answering.end).code, 0, answering.stderr());
 });
 
 test("--secret-key takes 64 hex digits, and warns as a flag", async (t) => {
