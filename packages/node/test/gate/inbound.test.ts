@@ -252,3 +252,67 @@ test("an id that no peer has proved is refused by the rules as anybody else's", 
   await until(() => b.inbox.arrivals.length === 1);
   assert.deepEqual(b.inbox.arrivals[0]?.sender, { kind: "peer", id: idOf(1), proof: "key" });
 });
+
+test("a legacy caller whose link broke gets its answer when it is back in time", async () => {
+  const net = testNet();
+  const go = Promise.withResolvers<void>();
+  await using b = testNode(net, { serial: 2, legacy: true, handle: async () => {
+    await go.promise;
+    return { is: "reply", payload: bytes("late") };
+  } });
+  const { node, send, answers } = stranger(net, { serial: 1, legacy: true });
+  await using _a = node;
+  await send(b.id, writeEnvelope(envelope({ timeout_ms: 60_000 }), { extensions: false }));
+  await until(() => b.inbox.arrivals.length === 1);
+  net.cut();
+  go.resolve();
+  await until(() => b.gate.stats()["replies_unsent"] === 1);
+  await send(b.id, writeEnvelope(envelope({ direction: "tell", request_id: "r-2", timeout_ms: 0 }), { extensions: false }));
+  await until(() => answers.length === 1);
+  assert.equal(text(answers[0]?.payload ?? bytes("")), "late");
+});
+
+test("a call that times out closes no connection; after ten silent seconds only a failed probe does", async () => {
+  const clock = new ManualClock();
+  const net = testNet(clock);
+  await using b = testNode(net, { serial: 2, clock, handle: () => "never" });
+  await using a = testNode(net, { serial: 1, clock });
+  const call = async (deadlineMs: number): Promise<void> => {
+    const late = assert.rejects(a.gate.outbound.root.call({ to: b.text, route: ROUTE, payload: bytes(""), deadlineMs }), {
+      code: "node.timed_out",
+    });
+    await clock.pass(deadlineMs);
+    await late;
+  };
+  await call(1_000);
+  await call(20_000);
+  await clock.pass(5_000);
+  assert.equal(net.links, 1);
+  const [link] = a.peers.links();
+  assert.ok(link !== undefined);
+  link.probe = async () => false;
+  await call(20_000);
+  await until(() => net.links === 0);
+});
+
+test("streams of a node that drains are let end, and what is left is reset as draining", async () => {
+  const net = testNet();
+  const ended: string[] = [];
+  await using b = testNode(net, { serial: 2, readStream: async (stream) => {
+    for await (const _ of stream);
+    ended.push(stream.name);
+  } });
+  await using a = testNode(net, { serial: 1 });
+  const [good, bad] = [
+    await a.gate.outbound.root.openStream(b.text, "good"), await a.gate.outbound.root.openStream(b.text, "bad"),
+  ];
+  const time = new AbortController();
+  const drained = b.gate.drainStreams(time.signal);
+  await good.end();
+  await assert.rejects(a.gate.outbound.root.openStream(b.text, "more"), { code: "node.draining" });
+  time.abort();
+  assert.equal(await drained, 1);
+  await until(() => bad.signal.aborted);
+  assert.equal((bad.signal.reason as { code: string }).code, "node.draining");
+  assert.deepEqual(ended, ["good"]);
+});
