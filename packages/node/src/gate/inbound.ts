@@ -193,7 +193,7 @@ export class InboundGate implements PeersEvents {
     const { answers } = this.#parts;
     const { envelope, link, note, peer } = message;
     if (admission.is === "refused") {
-      peer.end(incoming);
+      this.#peers.end(peer, incoming);
       return this.#refuse(message, admission.fault);
     }
     if (envelope.want_accept === true && note.rpc1) {
@@ -202,7 +202,7 @@ export class InboundGate implements PeersEvents {
     }
     if (incoming.kind === "tell") return;
     admission.settled.then((settled) => {
-      peer.end(incoming);
+      this.#peers.end(peer, incoming);
       answers.respond(link, message, settled);
     }, (error: unknown) => this.#broken(message, incoming, error));
   }
@@ -212,7 +212,7 @@ export class InboundGate implements PeersEvents {
   }
 
   #broken({ link, envelope, lane, peer }: Message, incoming: Incoming, error: unknown): void {
-    peer.end(incoming);
+    this.#peers.end(peer, incoming);
     this.#parts.log.write({
       level: "error", target: "gate", msg: "the inbox has failed", fields: { route: envelope.route_key, error },
     });

@@ -145,9 +145,9 @@ test("an answer of another peer, an unknown one and a late one are dropped and c
   await b.peers.send(a.id, "rpc_reliable", answer("r-9"), { deadlineMs: 1_000 });
   await assert.rejects(call, { code: "node.timed_out", uncertain: true });
   await b.peers.send(a.id, "rpc_reliable", answer("r-1"), { deadlineMs: 1_000 });
-  await until(() => a.gate.stats()["orphan_late"] === 1);
-  assert.equal(a.gate.stats()["orphan_wrong_peer"], 1);
-  assert.equal(a.gate.stats()["orphan_unknown"], 1);
+  await until(() => a.gate.stats()["orphan_replies_total{why=\"late\"}"] === 1);
+  assert.equal(a.gate.stats()["orphan_replies_total{why=\"wrong_peer\"}"], 1);
+  assert.equal(a.gate.stats()["orphan_replies_total{why=\"unknown\"}"], 1);
   assert.equal(a.inbox.arrivals.length, 0);
 });
 

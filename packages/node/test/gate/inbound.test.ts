@@ -44,7 +44,7 @@ test("an envelope without a direction is dropped and kept as unreadable, never r
   await until(() => b.inbox.unread.length === 2);
   assert.deepEqual(b.inbox.unread.map(({ reason }) => reason), ["envelope_invalid", "envelope_invalid"]);
   assert.equal(b.inbox.unread[0]?.sender, node.text);
-  assert.equal(b.gate.stats()["frames_envelope_invalid"], 2);
+  assert.equal(b.gate.stats()["frames_rejected_total{why=\"envelope_invalid\"}"], 2);
   assert.equal(b.inbox.arrivals.length, 0);
 });
 
@@ -123,7 +123,7 @@ test("refusals by the rules are written down at most once a second and peer", as
   await assert.rejects(a.gate.outbound.root.call(ask));
   const lines = b.log.filter(({ msg }) => msg === "refused by the rules");
   assert.deepEqual(lines.map(({ fields }) => fields?.["more_since"]), [0, 4]);
-  assert.equal(b.gate.stats()["acl_denied"], 6);
+  assert.equal(b.gate.stats()["acl_denied_total"], 6);
 });
 
 test("a request without a positive timeout is answered invalid_argument", async () => {
@@ -266,7 +266,7 @@ test("a legacy caller whose link broke gets its answer when it is back in time",
   await until(() => b.inbox.arrivals.length === 1);
   net.cut();
   go.resolve();
-  await until(() => b.gate.stats()["replies_unsent"] === 1);
+  await until(() => b.gate.stats()["replies_unsent_total"] === 1);
   await send(b.id, writeEnvelope(envelope({ direction: "tell", request_id: "r-2", timeout_ms: 0 }), { extensions: false }));
   await until(() => answers.length === 1);
   assert.equal(text(answers[0]?.payload ?? bytes("")), "late");

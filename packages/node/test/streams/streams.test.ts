@@ -269,7 +269,7 @@ test("chunks of a legacy peer wait two seconds for whoever registers, then arriv
   const chunk = (n: number): { stream_id: string; sequence: bigint; payload: Uint8Array } =>
     ({ stream_id: "s-1", sequence: BigInt(n), payload: bytes(String(n)) });
   for (let n = 1; n <= 20; n++) await a.gate.plain.send(b.text, chunk(n), "reliable");
-  await until(() => b.gate.stats()["early_dropped"] === 4);
+  await until(() => b.gate.stats()["stream_early_dropped_total"] === 4);
   const heard: string[] = [];
   b.gate.plain.register("s-1", ({ payload }) => void heard.push(text(payload)));
   await a.gate.plain.send(b.text, chunk(21), "reliable");
