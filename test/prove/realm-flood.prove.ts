@@ -40,7 +40,7 @@ interface World extends AsyncDisposable {
   readonly fleet: ChildProcess;
   /** A node that pings. */
   readonly healthy: ChildProcess;
-  readonly echoUrl: string;
+  readonly echoPort: number;
   readonly strangersUrl: string;
 }
 
@@ -60,8 +60,8 @@ async function openWorld(): Promise<World> {
     const near = `http://127.0.0.1:${port}`;
     const [fleet, healthy] = [await start("realm-fleet", near, String(FLEET)), await start("realm-fleet", near, "1")];
     const echo = await start("socket-echo");
-    const [{ url: echoUrl }] = await Promise.all([next(echo), next(fleet), next(healthy)]);
-    return { realm, fleet, healthy, echoUrl: String(echoUrl), strangersUrl: `http://${outside ?? "127.0.0.1"}:${port}`, [Symbol.asyncDispose]: close };
+    const [{ port: echoPort }] = await Promise.all([next(echo), next(fleet), next(healthy)]);
+    return { realm, fleet, healthy, echoPort: Number(echoPort), strangersUrl: `http://${outside ?? "127.0.0.1"}:${port}`, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;
@@ -118,8 +118,8 @@ function ask(child: ChildProcess, order: object): Promise<Message> {
 }
 
 /** 99th of 100: a ping of the realm, and an echo at the same time. */
-async function measure({ healthy, echoUrl }: World): Promise<{ ping: number; echo: number }> {
-  const { times, echoes } = await ask(healthy, { measure: PINGS, echo: echoUrl }) as unknown as Record<"times" | "echoes", number[]>;
+async function measure({ healthy, echoPort }: World): Promise<{ ping: number; echo: number }> {
+  const { times, echoes } = await ask(healthy, { measure: PINGS, echo: echoPort }) as unknown as Record<"times" | "echoes", number[]>;
   const p99 = (all: number[]): number => all.sort((a, b) => a - b)[Math.floor(all.length * 0.99)] ?? 0;
   return { ping: p99(times), echo: p99(echoes) };
 }
