@@ -89,16 +89,16 @@ class ANode {
 
   async register(o: StartOptions = {}): Promise<this> {
     if (this.#state !== "linked" && this.#state !== "attached" || this.#busy !== undefined) throw this.#wrong("register");
-    await this.#run((signal) => this.#register(signal), o);
+    await this.#run((own) => this.#register(own), o);
     return this;
   }
 
   async start(o: StartOptions = {}): Promise<NodeHandle> {
     const isReady = this.#state === "linked" || this.#state === "attached" || this.#state === "registered";
     if (!isReady || this.#busy !== undefined) throw this.#wrong("start");
-    return await this.#run(async (signal) => {
-      const { start, running } = this.#begun ?? await this.#register(signal);
-      await start.begin({ signal });
+    return await this.#run(async (own) => {
+      const { start, running } = this.#begun ?? await this.#register(own);
+      await start.begin(own);
       this.#state = "running";
       void running.handle().closed.then(() => (this.#state = "closed"));
       return running.handle();
@@ -122,9 +122,9 @@ class ANode {
   }
 
   /** One at a time; a failure, or `close` meanwhile, ends the node. */
-  async #run<T>(work: (signal: AbortSignal) => Promise<T>, o: StartOptions): Promise<T> {
+  async #run<T>(work: (o: StartOptions) => Promise<T>, o: StartOptions): Promise<T> {
     const signal = o.signal === undefined ? this.#closing.signal : AbortSignal.any([o.signal, this.#closing.signal]);
-    const busy = work(signal);
+    const busy = work({ ...o, signal });
     this.#busy = busy;
     try {
       return await busy;
@@ -137,7 +137,7 @@ class ANode {
     }
   }
 
-  async #register(signal: AbortSignal): Promise<{ readonly start: Start; readonly running: Running }> {
+  async #register(o: StartOptions): Promise<{ readonly start: Start; readonly running: Running }> {
     const workload = this.#workload as Workload;
     const settings = toSettings(this.#options, workload);
     const opened = this.#opened = await this.#open();
@@ -147,7 +147,7 @@ class ANode {
     });
     const running = new Running({ parts, settings, workload, start, after: () => opened.close() });
     for (const hooks of this.#observed) observeBy(start, hooks);
-    await start.register({ signal });
+    await start.register(o);
     this.#begun = { start, running };
     this.#state = "registered";
     return this.#begun;

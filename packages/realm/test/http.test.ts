@@ -198,3 +198,25 @@ test("200 nodes return at once after a restart, with the ids they had", async ()
   for (const { ws } of returned) ws.terminate();
   await second.close();
 });
+
+test("a client that resets its socket in the middle of anything harms nobody", async () => {
+  const { hostname, port } = new URL(at.url);
+  const upgrade = `GET /signaling/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`
+    + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  const starts = [
+    `${upgrade}\r\n`, `${upgrade}Sec-WebSocket-Protocol: ${HELLO_SUBPROTOCOL}\r\n\r\n`, `${upgrade}X-Actr-Credential: AAAA\r\n\r\n`,
+    "POST /ais/register HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc", "nonsense\r\n\r\n", "GET / HTTP",
+  ];
+  for (const start of [...starts, ...starts, ...starts]) {
+    const socket = connectTcp(Number(port), hostname);
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    socket.write(start);
+    await new Promise((resolve) => setImmediate(resolve));
+    const closed = once(socket, "close");
+    socket.resetAndDestroy();
+    await closed;
+  }
+  const { ws } = await open(await join());
+  ws.terminate();
+});

@@ -51,10 +51,14 @@ function end(response: ServerResponse, o: { readonly status: number; readonly ty
   response.end(o.text);
 }
 
-/** Counters end in `_total`, all else goes up and down (Prometheus text format 0.0.4). */
+/** Counters end in `_total`, all else goes up and down (Prometheus text format 0.0.4). A name may have its labels. */
 function metricsText(metrics: Readonly<Record<string, number>>): string {
+  let last = "";
   return Object.entries(metrics).sort(([a], [b]) => a < b ? -1 : 1).map(([name, value]) => {
     const full = name.startsWith("atoll_") ? name : `atoll_${name}`;
-    return `# TYPE ${full} ${full.endsWith("_total") ? "counter" : "gauge"}\n${full} ${value}\n`;
+    const [bare = full] = full.split("{");
+    const type = bare === last ? "" : `# TYPE ${bare} ${bare.endsWith("_total") ? "counter" : "gauge"}\n`;
+    last = bare;
+    return `${type}${full} ${value}\n`;
   }).join("");
 }

@@ -11,6 +11,7 @@ import {
 import type { LimitsOf } from "../limits.ts";
 import type { Settled } from "../mailbox/inbox.ts";
 import type { Peers } from "../transport/peers.ts";
+import { KeptAnswers } from "./kept-answers.ts";
 import type { LinkBook } from "./link-book.ts";
 
 /** What is answered, and the lane it came on. */
@@ -33,6 +34,7 @@ const ENVELOPE_ROOM = 64 * 1_024;
 export class Answers {
   readonly #parts: AnswersParts;
   readonly #ended = new WeakSet<Link>();
+  readonly #kept = new KeptAnswers();
   readonly stats = { replies_sent: 0, replies_unsent: 0, accepts_unsent: 0 };
   #underWay = 0;
   readonly #idle = new Set<() => void>();
@@ -42,8 +44,17 @@ export class Answers {
   }
 
   /** That link takes nothing any more. */
-  ended(link: Link): void {
+  ended(link: Link, broken: boolean): void {
     this.#ended.add(link);
+    if (!broken) this.#kept.forget(this.#parts.book.of(link).peer);
+  }
+
+  /** A legacy caller is back: it gets what was on its way when its link broke. */
+  back(link: Link): void {
+    const { book, clock } = this.#parts;
+    const { peer, rpc1 } = book.of(link);
+    if (rpc1) return;
+    for (const envelope of this.#kept.take(peer, clock.monotonic())) this.#give(link, "rpc_reliable", envelope);
   }
 
   /** Whether an answer could leave now: on the link its request came by, or on another to that peer. */
@@ -95,11 +106,18 @@ export class Answers {
     const envelope: Envelope = {
       route_key, request_id, direction: "response", timeout_ms: 0, metadata: [], ...fit(outcome), ...trace(asked.envelope),
     };
-    this.#send(link, asked.lane, envelope).then(() => this.stats.replies_sent++, (error: unknown) => {
+    const { book, clock } = this.#parts;
+    const { peer, rpc1 } = book.of(link);
+    if (!rpc1) this.#kept.keep(peer, envelope, clock.monotonic() + asked.envelope.timeout_ms);
+    this.#give(link, asked.lane, envelope);
+  }
+
+  #give(link: Link, lane: Lane, envelope: Envelope): void {
+    this.#send(link, lane, envelope).then(() => this.stats.replies_sent++, (error: unknown) => {
       this.stats.replies_unsent++;
-      this.#parts.log.write({
-        level: "debug", target: "gate", msg: "an answer could not be sent", fields: { request_id, error: String(error) },
-      });
+      this.#parts.log.write({ level: "debug", target: "gate", msg: "an answer could not be sent", fields: {
+        request_id: envelope.request_id, error: String(error),
+      } });
     });
   }
 

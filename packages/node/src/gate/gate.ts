@@ -19,6 +19,7 @@ import { Choice } from "./choice.ts";
 import { Delivery } from "./delivery.ts";
 import { IdReader } from "./ids.ts";
 import { InboundGate } from "./inbound.ts";
+import { gateStats } from "./gate-stats.ts";
 import { Intake } from "./intake.ts";
 import { LinkBook } from "./link-book.ts";
 import type { Outbound } from "./outbound.ts";
@@ -138,10 +139,7 @@ export function createGate(parts: GateParts, limits: GateLimits = NODE_LIMITS): 
       intake.move("closed");
       pending.endAll((ask) => nodeError("node.unavailable", "this node has been closed", { uncertain: ask.sent }));
     },
-    stats: () => ({
-      ...pending.stats, ...inbound.stats, ...answers.stats, ...postman?.stats, ...table.stats, ...table.plain.stats,
-      ...Object.fromEntries([...codes].map(([code, count]) => [`calls_${code}`, count])),
-    }),
+    stats: () => gateStats({ pending, inbound, answers, postman, table, codes }),
   };
 }
 

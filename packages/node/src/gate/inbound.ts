@@ -82,13 +82,14 @@ export class InboundGate implements PeersEvents {
     const { peer } = this.#parts.book.of(link);
     this.#peers.up(link);
     this.#parts.pending.back(peer);
+    this.#parts.answers.back(link);
     this.#parts.streams.up(link);
     this.#parts.onUp?.(link, peer);
   }
 
   down(link: Link, why: { readonly code: number; readonly reason: string; readonly broken: boolean }): void {
     const { peer } = this.#parts.book.of(link);
-    this.#parts.answers.ended(link);
+    this.#parts.answers.ended(link, why.broken);
     this.#peers.down(link);
     this.#parts.pending.lost(peer, link, why.reason);
     this.#parts.streams.down(link, why);
@@ -142,7 +143,7 @@ export class InboundGate implements PeersEvents {
   }
 
   #enter(message: Message): void {
-    const { intake, limits } = this.#parts;
+    const { intake, limits, clock } = this.#parts;
     const { peer } = message;
     if (intake.state === "open" && peer.early === 0) return this.#judge(message);
     if (intake.state === "draining" || intake.state === "closed") {
@@ -150,10 +151,11 @@ export class InboundGate implements PeersEvents {
     }
     if (peer.early >= limits.earlyMax) return this.#tooEarly(message);
     peer.early++;
+    const sinceMs = clock.monotonic();
     intake.opened(limits.earlyMsMax).then((opened) => {
       peer.early--;
       if (!opened) this.#tooEarly(message);
-      else if (intake.state === "open") this.#judge(message);
+      else if (intake.state === "open") this.#judge(waited(message, clock.monotonic() - sinceMs));
       else this.#enter(message);
     });
   }
@@ -191,7 +193,7 @@ export class InboundGate implements PeersEvents {
     const { answers } = this.#parts;
     const { envelope, link, note, peer } = message;
     if (admission.is === "refused") {
-      peer.end(incoming);
+      this.#peers.end(peer, incoming);
       return this.#refuse(message, admission.fault);
     }
     if (envelope.want_accept === true && note.rpc1) {
@@ -200,7 +202,7 @@ export class InboundGate implements PeersEvents {
     }
     if (incoming.kind === "tell") return;
     admission.settled.then((settled) => {
-      peer.end(incoming);
+      this.#peers.end(peer, incoming);
       answers.respond(link, message, settled);
     }, (error: unknown) => this.#broken(message, incoming, error));
   }
@@ -210,7 +212,7 @@ export class InboundGate implements PeersEvents {
   }
 
   #broken({ link, envelope, lane, peer }: Message, incoming: Incoming, error: unknown): void {
-    peer.end(incoming);
+    this.#peers.end(peer, incoming);
     this.#parts.log.write({
       level: "error", target: "gate", msg: "the inbox has failed", fields: { route: envelope.route_key, error },
     });
@@ -230,6 +232,17 @@ interface Came {
 interface Message extends Came {
   readonly envelope: Envelope;
   readonly peer: PeerNote;
+}
+
+/** The wait was at the cost of the caller's budget. */
+function waited(message: Message, ms: number): Message {
+  const { envelope } = message;
+  const { remaining_ms } = envelope;
+  const less = (time: number): number => Math.max(1, time - Math.ceil(ms));
+  return { ...message, envelope: {
+    ...envelope, timeout_ms: envelope.timeout_ms > 0 ? less(envelope.timeout_ms) : envelope.timeout_ms,
+    ...remaining_ms === undefined ? {} : { remaining_ms: less(remaining_ms) },
+  } };
 }
 
 const SYSTEM = new Set<string>(Object.values(SYSTEM_ROUTES));

@@ -104,11 +104,17 @@ export class PeerBook {
   down(link: Link): void {
     const note = this.of(link);
     note.links.delete(link);
-    this.forget(note);
+    this.#forget(note);
+  }
+
+  /** That request of it was answered. */
+  end(note: PeerNote, incoming: Incoming): void {
+    note.end(incoming);
+    if (note.links.size === 0) this.#forget(note);
   }
 
   /** Lets go of a peer that has neither link nor request. */
-  forget(note: PeerNote): void {
+  #forget(note: PeerNote): void {
     if (note.idle) this.#peers.delete(note.key);
   }
 

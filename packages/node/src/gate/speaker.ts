@@ -5,7 +5,7 @@
  * sent when the ask is wrong; never sends what may have run to another node, unless it is idempotent.
  */
 import {
-  isFault, nodeError, type Ask, type CallReply, type Candidate, type DiscoverAsk, type Fault, type OutStream,
+  nodeError, type Ask, type CallReply, type Candidate, type DiscoverAsk, type Fault, type OutStream,
   type Speaker, type StreamAsk, type TellAsk, type Told,
 } from "@atoll-run/core";
 import { newRequestId } from "@atoll-run/core/internal";
@@ -44,7 +44,10 @@ class ScopedSpeaker implements Speaker {
     const awaiting = this.#scope?.awaiting?.();
     try {
       const delivered = await this.#deliver(plan);
-      if (delivered.is === "reply") return delivered;
+      if (delivered.is === "reply") {
+        this.#count("ok");
+        return delivered;
+      }
       throw this.#fault(delivered);
     } finally {
       awaiting?.[Symbol.dispose]();
@@ -53,8 +56,9 @@ class ScopedSpeaker implements Speaker {
 
   async tell(ask: TellAsk): Promise<Told> {
     const delivered = await this.#deliver(this.#plan("tell", ask));
-    if (delivered.is === "told") return { level: delivered.level, duplicate: delivered.duplicate };
-    throw this.#fault(delivered);
+    if (delivered.is !== "told") throw this.#fault(delivered);
+    this.#count("ok");
+    return { level: delivered.level, duplicate: delivered.duplicate };
   }
 
   async discover(type: string, o: DiscoverAsk = {}): Promise<readonly Candidate[]> {
@@ -97,9 +101,13 @@ class ScopedSpeaker implements Speaker {
 
   #fault(delivered: Delivered): Fault {
     const fault = delivered.is === "failed" ? delivered.fault : nodeError("node.internal", "an answer of another kind");
+    this.#count(fault.code);
+    return fault;
+  }
+
+  #count(code: string): void {
     const { codes } = this.#parts;
-    codes.set(fault.code, (codes.get(fault.code) ?? 0) + 1);
-    return isFault(fault) ? fault : nodeError("node.internal", String(fault));
+    codes.set(code, (codes.get(code) ?? 0) + 1);
   }
 
   /** New work of the host ends when the node drains; handlers finish what they began. */

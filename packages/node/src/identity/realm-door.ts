@@ -47,6 +47,8 @@ export interface SignalingDial {
 }
 
 export interface RealmDoor {
+  /** Whether it leads over an interface of this machine: then changes of the network concern it. */
+  readonly remote: boolean;
   /** Whatever the status is, it is an answer. Throws `node.unavailable` when there is none. */
   ask(request: RealmAsk, o: { readonly signal: AbortSignal }): Promise<RealmAnswer>;
   /**

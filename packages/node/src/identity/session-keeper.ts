@@ -269,6 +269,8 @@ class Keeper implements SessionKeeper {
       return { is: "renewed", same_id: true, ...this.#ours(renewed) };
     } catch (error) {
       this.#failures++;
+      const { code, message } = error instanceof Error ? error as Error & { readonly code?: unknown } : { code: "", message: String(error) };
+      if (!this.#closing.signal.aborted) this.#log("warn", "the credential could not be renewed", { code, reason: message, by });
       return toEvent(error);
     }
   }

@@ -1,11 +1,12 @@
 /** What a node is made of, and what it is told to be. */
-import type { ActorType, Clock, Fault, Ids, Log, NodeId, StateStore, Wire, WireEvents } from "@atoll-run/core";
+import type { ActorType, Clock, Fault, Ids, Link, Log, NodeId, StateStore, Wire, WireEvents } from "@atoll-run/core";
 import type { Rule } from "@atoll-run/core/internal";
 import type { InboxLimitsSet } from "../dispatch/parts.ts";
 import type { Discovery } from "../gate/outbound-parts.ts";
 import type { Report } from "../hooks/report.ts";
 import type { Session } from "../identity/session.ts";
 import type { Load } from "../recovery/heartbeat.ts";
+import type { NetworkInput } from "../recovery/network-input.ts";
 import type { ConfiguredPolicies } from "../mailbox/policy.ts";
 import type { ProcessRoom } from "../mailbox/room.ts";
 import type { Directory } from "../signaling/directory.ts";
@@ -64,6 +65,10 @@ export interface Network {
   readonly book: AddressBook;
   readonly discovery: Discovery | undefined;
   readonly watch?: Directory["watch"];
+  /** What the host knows of the machine's network (5.9). */
+  readonly input?: NetworkInput;
+  /** A peer shows a renewed credential on that link; throws to refuse it. */
+  refresh?(link: Link, payload: Uint8Array): Promise<void>;
   /** Begins to renew (10). */
   arm(): void;
   /** Listeners accept (12). */

@@ -5,19 +5,28 @@
  * runs after `close`; refuses steps out of order; never loses the identity that an earlier start had.
  */
 import {
-  formatNodeId, must, nodeError, type Clock, type Fault, type Ids, type Log, type NodeId, type StateStore, type Wire,
+  formatNodeId, must, nodeError, withDeadline, type Clock, type Fault, type Ids, type Link, type Log, type NodeId,
+  type StateStore, type Wire,
 } from "@atoll-run/core";
 import type { NodeKey, Session } from "../identity/session.ts";
 import type { RealmDoor } from "../identity/realm-door.ts";
+import { refreshPeers, takeRefresh } from "../identity/proofs.ts";
 import type { Registrant, Vouch } from "../identity/registration.ts";
 import { NODE_LIMITS } from "../limits.ts";
 import type { Load } from "../recovery/heartbeat.ts";
+import { interfacesText } from "../recovery/interfaces.ts";
+import { performNetworkAction } from "../recovery/network-actions.ts";
+import { createNetworkWatch, type NetworkInput, type NetworkWatch } from "../recovery/network-input.ts";
 import { createRealmClient, type RealmClient } from "../signaling/realm-client.ts";
 import type { AddressBook, PeerAddress } from "../transport/peers.ts";
 import type { MemoryNet } from "../wire/memory/memory-net.ts";
 import { openWebSocketWire, type WebSocketOptions, type WebSocketWire } from "../wire/websocket/websocket-wire.ts";
 import { idleShares } from "./idle-shares.ts";
 import type { Call, Network, NetworkContext, NetworkHealth } from "./parts.ts";
+
+/** Close code of wire 6.5. */
+const EXPIRED = 4_401;
+const REFRESH_MS_MAX = 5_000;
 
 export interface RealmNetworkParts {
   readonly clock: Clock;
@@ -56,6 +65,9 @@ class RealmNetwork implements Network {
   #registered = false;
   #draining = false;
   #lost: (fault: Fault) => void = () => undefined;
+  #changes: NetworkWatch | undefined;
+  /** What is told to links; nobody waits for it but the end of the node. */
+  #telling: Promise<void> = Promise.resolve();
 
   constructor(parts: RealmNetworkParts, options: RealmNetworkOptions, context: NetworkContext) {
     this.#parts = parts;
@@ -70,6 +82,14 @@ class RealmNetwork implements Network {
     addresses: (id, o) => this.#addresses(id, o),
     failed: (id, address) => this.#client?.directory.failed(id, address),
   };
+
+  readonly input: NetworkInput = {
+    report: (event) => this.#changes?.report(event) ?? Promise.reject(nodeError("node.wrong_state", "the node does not run")),
+  };
+
+  refresh(link: Link, payload: Uint8Array): Promise<void> {
+    return takeRefresh({ verifier: this.#must().verifier, peers: this.#context.peers }, link, payload);
+  }
 
   get discovery(): RealmClient["directory"] | undefined {
     return this.#client?.directory;
@@ -116,9 +136,19 @@ class RealmNetwork implements Network {
 
   arm(): void {
     const { session } = this.#must();
+    const { onLost = "stop" } = this.#options;
     session.onStanding((standing) => {
-      if (standing === "lost") this.#lost(nodeError("node.identity_lost", "the realm does not know this node any more"));
-      else if (standing === "expired") void this.#context.peers().drop(undefined, 4401, "the credential has expired");
+      // Peers would close them as well, each in its own time. A node that ends closes them itself, after its replies.
+      if (standing === "expired" || standing === "lost" && onLost === "restart") {
+        this.#tell(() => this.#context.peers().drop(undefined, EXPIRED, "the credential is over"));
+      }
+      if (standing === "lost" && onLost === "stop") {
+        this.#lost(nodeError("node.identity_lost", "the realm does not know this node any more"));
+      }
+    });
+    session.onRenewed((renewed) => {
+      const { ids } = this.#parts;
+      this.#tell(() => refreshPeers({ ids, peers: this.#context.peers() }, renewed, REFRESH_MS_MAX));
     });
     session.arm();
   }
@@ -128,7 +158,17 @@ class RealmNetwork implements Network {
   }
 
   async beat(): Promise<void> {
-    await this.#must().beat(() => this.#load());
+    const { clock, log, door } = this.#parts;
+    const { signaling } = this.#must();
+    await signaling.beat(() => this.#load());
+    this.#changes = createNetworkWatch({
+      clock, log, interfaces: interfacesText,
+      perform: (action, { signal }) => performNetworkAction(
+        action, { signaling, peers: this.#context.peers() }, { limits: NODE_LIMITS.recovery, signal },
+      ),
+    }, NODE_LIMITS.recovery);
+    // A realm of this machine is reached whatever becomes of its interfaces.
+    if (door.remote) this.#changes.start();
   }
 
   async drain({ signal }: Call): Promise<boolean> {
@@ -144,8 +184,10 @@ class RealmNetwork implements Network {
   }
 
   async close(_o: Call): Promise<void> {
+    await this.#changes?.[Symbol.asyncDispose]();
     await Promise.all(this.#wires.map((wire) => wire[Symbol.asyncDispose]()));
     await this.#client?.[Symbol.asyncDispose]();
+    await this.#telling;
   }
 
   health(): NetworkHealth {
@@ -183,7 +225,20 @@ class RealmNetwork implements Network {
     if (standing !== "good") throw nodeError("node.unavailable", "the credential of this node has run out: no new connections");
     const name = formatNodeId(id);
     if (this.#parts.net?.has(name) === true) return [{ wire: "memory", address: name }];
+    const barrier = this.#changes?.barrier;
+    if (barrier !== undefined) {
+      const { clock } = this.#parts;
+      const ms = Math.min(o.deadlineMs, NODE_LIMITS.recovery.resultMsMax);
+      await withDeadline(() => barrier, { clock, ms, signal: o.signal, what: "the change of the network" });
+    }
     return await this.#must().directory.addresses(id, o);
+  }
+
+  #tell(work: () => Promise<void>): void {
+    this.#telling = this.#telling.then(work).catch((error: unknown) => {
+      const fields = { reason: error instanceof Error ? error.message : String(error) };
+      this.#parts.log.write({ level: "warn", target: "network", msg: "links were not told of the credential", fields });
+    });
   }
 
   #load(): Load {

@@ -52,11 +52,12 @@ export function createRooms(parts: NodeParts, settings: NodeSettings, workload: 
     ...parts.named === undefined ? {} : { named: parts.named },
     discovery: { candidates: (type, o) => discovery().candidates(type, o), failed: (type, id) => discovery().failed?.(type, id) },
     outbox: { store, scope: name, epoch: () => inbox.epoch }, report,
+    refresh: (link, payload) => network?.refresh?.(link, payload) ?? Promise.reject(noRefresh()),
     readStream: (stream, { leftMs, ...scope }) => side({ ...scope, limitMs: leftMs, what: `stream ${stream.name}` },
       (context) => workload.stream?.(stream, context) ?? Promise.reject(noStream(stream.name))),
   }, NODE_LIMITS);
   const table = createLinkTable({ clock, report, events: gate.events });
-  const network = parts.network?.({
+  const network: Network | undefined = parts.network?.({
     settings, report, epoch: () => inbox.epoch, events: table.wireEvents, peers: () => later.peers ?? noPeers(),
     load: () => {
       const { running } = inbox.stats();
@@ -76,6 +77,10 @@ const NO_REALM: Discovery = {
     hint: "Give the id or the name of a node.",
   })),
 };
+
+function noRefresh(): Error {
+  return nodeError("node.unknown_route", "this node knows no credentials");
+}
 
 function noStream(name: string): Error {
   return nodeError("node.unknown_route", `this node reads no stream ${name}`);

@@ -13,6 +13,7 @@ import { closeNode, type CloseOptions, type CloseReport } from "./close.ts";
 import { toHealth, type Health } from "./health.ts";
 import type { NodeParts, NodeSettings } from "./parts.ts";
 import { Rebuild } from "./rebuild.ts";
+import type { NetworkInput } from "../recovery/network-input.ts";
 import type { Start } from "./start.ts";
 
 export interface NodeHandle extends Talk, AsyncDisposable {
@@ -39,6 +40,8 @@ export interface NodeHandle extends Talk, AsyncDisposable {
   readonly deadLetters: DeadLetterAdmin;
   /** Frees what is parked under that name; gives how many. */
   wake(name: string): number;
+  /** For hosts that know more of the machine's network than the node sees. */
+  readonly network: NetworkInput;
   /** Plain numbers of all rooms, by name. */
   metrics(): Readonly<Record<string, number>>;
 }
@@ -103,6 +106,7 @@ export class Running {
       events: (o) => rooms.hooks.events(o), streams: rooms.gate.plain, mailbox: rooms.inbox.mailbox,
       deadLetters: rooms.inbox.deadLetters, wake: (what) => rooms.inbox.wake(what),
       watch: (type, o) => rooms.network?.watch?.(toTargetText(type), o) ?? noRealm(), metrics: () => this.#metrics(),
+      network: rooms.network?.input ?? { report: async () => ({ action: "noop" }) },
       [Symbol.asyncDispose]: async () => void await this.close(),
     };
   }

@@ -54,8 +54,8 @@ export class StartScope {
   }
 
   /** Time for all steps of one call of the program. */
-  deadline(what: string): Deadline {
-    return new Deadline(this.#clock, this.#limits.startMsMax, what);
+  deadline(what: string, ms: number = this.#limits.startMsMax): Deadline {
+    return new Deadline(this.#clock, ms, what);
   }
 
   /** Runs one step. When it fails everything is undone, and the fault says at which step and how that went. */

@@ -22,6 +22,8 @@ const STEPS = [
 type Step = (typeof STEPS)[number];
 
 export interface StartOptions {
+  /** Milliseconds for all steps, 60,000 by default. */
+  readonly deadlineMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -57,7 +59,7 @@ export class Start {
 
   /** Steps 1 to 8. */
   async register(o: StartOptions): Promise<void> {
-    using deadline = this.scope.deadline("registering the node");
+    using deadline = this.scope.deadline("registering the node", o.deadlineMs);
     const step = this.#stepper(deadline, o);
     const { hooks, inbox, gate, network, later } = this.rooms;
     await step("store", ({ undo }) => {
@@ -93,7 +95,7 @@ export class Start {
 
   /** Steps 9 to 14. */
   async begin(o: StartOptions): Promise<void> {
-    using deadline = this.scope.deadline("starting the node");
+    using deadline = this.scope.deadline("starting the node", o.deadlineMs);
     const step = this.#stepper(deadline, o);
     const { hooks, inbox, gate, network } = this.rooms;
     if (network !== undefined) {

@@ -30,7 +30,7 @@ export interface RowParts {
   readonly also?: readonly StateOp[];
 }
 
-const PARKED = null;
+const NOT_PARKED = null;
 
 export class Row implements Unit, MessageRow {
   readonly #parts: RowParts;
@@ -49,7 +49,7 @@ export class Row implements Unit, MessageRow {
   #counted = 0;
   #counting = 0;
   #readyAtMs = 0;
-  #parked: string | null = PARKED;
+  #parked: string | null = NOT_PARKED;
   /** A free row is not stored as it should be. */
   #moved = false;
   #finish: LastWrite | undefined;
@@ -82,7 +82,7 @@ export class Row implements Unit, MessageRow {
     this.#wanted = "free";
     if (o !== undefined) {
       this.#readyAtMs = o.readyAtMs;
-      this.#parked = o.parked ?? PARKED;
+      this.#parked = o.parked ?? NOT_PARKED;
       this.#counted += o.counted ? 1 : 0;
       this.#moved = true;
     }
@@ -145,7 +145,8 @@ export class Row implements Unit, MessageRow {
     // A check may be refused, and then what came later under its key would be stored before it. A failure can only be counted on a row that is there; a wait of a new row is told with it.
     const leased = this.#wanted !== "free" || this.#counted > 0;
     this.#next = leased ? "leased" : "free";
-    if (!leased) this.#moved = false;
+    // A new row cannot be parked with its first write.
+    if (!leased) this.#moved = this.#parked !== NOT_PARKED;
     return [{
       op: "accept", mail: toMail(this.#parts.message, this.#readyAtMs),
       lease_until_at_ms: leased ? this.#parts.leaseUntil() : null,

@@ -40,6 +40,7 @@ export function createHttpDoor(
   const base = checkBase(options.ais_url, plain);
   checkAddress(options.signaling_url, plain);
   return {
+    remote: ![base, options.signaling_url].every((url) => isLoopback(new URL(url).hostname)),
     ask: (request, { signal }) => ask(request, { base, ca, signal, bytesMax: limits.identity.answerBytesMax }),
     dial: (o) => dial(o, { url: options.signaling_url, ca, clock: parts.clock, limits: limits.signaling }),
   };

@@ -29,6 +29,7 @@ interface In {
 /** Contract of `realm`: it may be closed or gone, then its calls throw. */
 export function createProcessDoor(realm: RealmInProcess): RealmDoor {
   return {
+    remote: false,
     async ask({ method, path, headers, body = new Uint8Array() }, { signal }) {
       signal.throwIfAborted();
       const [before = "", query = ""] = path.split("?");

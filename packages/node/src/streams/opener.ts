@@ -126,5 +126,7 @@ async function accepted(parts: OpenerParts, stream: WritingStream, o: {
 }
 
 function toFault(error: unknown): Fault {
-  return isFault(error) ? error : nodeError("node.internal", "the stream cannot be opened", { cause: error });
+  if (!isFault(error)) return nodeError("node.internal", "the stream cannot be opened", { cause: error });
+  if (!error.code.startsWith("codec.")) return error;
+  return nodeError("node.invalid_argument", `the stream cannot be opened: ${error.message}`, { facts: { ...error.facts } });
 }

@@ -59,7 +59,7 @@ export class PlainStreams {
       const queue = [chunk];
       this.#waiting.set(key, queue);
       this.#work(key, queue, carrier.principal).catch((error: unknown) => this.#failed(chunk.stream_id, error));
-    } else if (waiting.length < this.#limits.queueMax) waiting.push(chunk);
+    } else if (waiting.length < this.#limits.queueMax && bytesOf(waiting) < this.#limits.windowBytes) waiting.push(chunk);
     else this.stats.plain_dropped++;
     return true;
   }
@@ -126,4 +126,8 @@ export class PlainStreams {
       }
     });
   }
+}
+
+function bytesOf(chunks: readonly Chunk[]): number {
+  return chunks.reduce((sum, { payload }) => sum + payload.length, 0);
 }

@@ -37,6 +37,7 @@ export class ReadingStream implements InStream {
   readonly #abort = new AbortController();
   #carrier: Carrier;
   #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
   #received = 0;
   #receivedBytes = 0;
   #handled = 0;
@@ -181,6 +182,7 @@ export class ReadingStream implements InStream {
     this.#handle();
     const item = this.#queue.shift();
     if (item !== undefined) {
+      this.#queuedBytes -= item.length;
       this.#inHand = item.length;
       return Promise.resolve({ done: false, value: item });
     }
@@ -218,8 +220,9 @@ export class ReadingStream implements InStream {
     if (sequence <= this.#received && this.#carrier.aware) return;
     if (this.#carrier.aware) this.#dropped += sequence - this.#received - 1;
     this.#received = Math.max(sequence, this.#received);
-    if (this.#waiting === undefined && this.#queue.length >= this.#parts.limits.queueMax) {
-      this.#queue.shift();
+    const { queueMax, windowBytes } = this.#parts.limits;
+    while (this.#queue.length >= queueMax || (this.#queue.length > 0 && this.#queuedBytes + item.length > windowBytes)) {
+      this.#queuedBytes -= this.#queue.shift()?.length ?? 0;
       this.#dropped++;
     }
     this.#give(item);
@@ -229,6 +232,7 @@ export class ReadingStream implements InStream {
     const waiting = this.#waiting;
     if (waiting === undefined) {
       this.#queue.push(item);
+      this.#queuedBytes += item.length;
       return;
     }
     this.#waiting = undefined;

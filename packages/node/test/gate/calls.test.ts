@@ -145,9 +145,9 @@ test("an answer of another peer, an unknown one and a late one are dropped and c
   await b.peers.send(a.id, "rpc_reliable", answer("r-9"), { deadlineMs: 1_000 });
   await assert.rejects(call, { code: "node.timed_out", uncertain: true });
   await b.peers.send(a.id, "rpc_reliable", answer("r-1"), { deadlineMs: 1_000 });
-  await until(() => a.gate.stats()["orphan_late"] === 1);
-  assert.equal(a.gate.stats()["orphan_wrong_peer"], 1);
-  assert.equal(a.gate.stats()["orphan_unknown"], 1);
+  await until(() => a.gate.stats()["orphan_replies_total{why=\"late\"}"] === 1);
+  assert.equal(a.gate.stats()["orphan_replies_total{why=\"wrong_peer\"}"], 1);
+  assert.equal(a.gate.stats()["orphan_replies_total{why=\"unknown\"}"], 1);
   assert.equal(a.inbox.arrivals.length, 0);
 });
 
@@ -192,4 +192,52 @@ test("a business error reaches the caller as its own fault", async () => {
       return true;
     });
   }
+});
+
+test("asks without an answer are bounded, in all and for each peer", async () => {
+  const net = testNet();
+  await using a = testNode(net, { serial: 1, limits: { pendingPerPeerMax: 2, pendingMax: 3 } });
+  await using b = testNode(net, { serial: 2, handle: () => "never" });
+  await using c = testNode(net, { serial: 3, handle: () => "never" });
+  const stop = new AbortController();
+  const call = (to: string): Promise<unknown> => a.gate.outbound.root.call({
+    to, route: "acme.Echo.Say", payload: bytes(""), signal: stop.signal,
+  });
+  const calls = [call(b.text), call(b.text)];
+  await assert.rejects(call(b.text), { code: "node.overloaded" });
+  calls.push(call(c.text));
+  await assert.rejects(call(c.text), { code: "node.overloaded" });
+  stop.abort();
+  for (const one of await Promise.allSettled(calls)) assert.equal(one.status, "rejected");
+  assert.equal(a.gate.stats()["pending_calls"], 0);
+});
+
+test("a receiver that is overloaded is asked again under the same id after its hint, inside the deadline", async () => {
+  const clock = new ManualClock();
+  const net = testNet(clock);
+  await using a = testNode(net, { serial: 1, clock });
+  await using b = testNode(net, { serial: 2, clock });
+  let refused = 0;
+  b.inbox.refuse = () => refused++ < 2 ? nodeError("node.overloaded", "full", { retry_after_ms: 3_000 }) : undefined;
+  const call = a.gate.outbound.root.call({ to: b.text, route: "acme.Echo.Say", payload: bytes("x") });
+  await clock.pass(2_999);
+  assert.equal(refused, 1);
+  await clock.pass(3_001);
+  assert.equal(text((await call).payload), "x");
+  await assert.rejects(
+    (b.inbox.refuse = () => nodeError("node.overloaded", "full", { retry_after_ms: 3_000 }),
+    a.gate.outbound.root.call({ to: b.text, route: "acme.Echo.Say", payload: bytes("x"), deadlineMs: 1_000 })),
+    { code: "node.overloaded", retry_after_ms: 3_000 },
+  );
+});
+
+test("a call to a node that cannot be reached waits inside its deadline, then says that nothing ran", async () => {
+  const clock = new ManualClock();
+  const net = testNet(clock);
+  await using a = testNode(net, { serial: 1, clock });
+  const call = assert.rejects(a.gate.outbound.root.call({
+    to: "2@101/acme:echo:1.0.0", route: "acme.Echo.Say", payload: bytes("x"), deadlineMs: 5_000,
+  }), (fault) => isFault(fault) && fault.code === "node.unavailable" && fault.uncertain !== true);
+  await clock.pass(5_000);
+  await call;
 });

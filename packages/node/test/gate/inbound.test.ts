@@ -44,7 +44,7 @@ test("an envelope without a direction is dropped and kept as unreadable, never r
   await until(() => b.inbox.unread.length === 2);
   assert.deepEqual(b.inbox.unread.map(({ reason }) => reason), ["envelope_invalid", "envelope_invalid"]);
   assert.equal(b.inbox.unread[0]?.sender, node.text);
-  assert.equal(b.gate.stats()["frames_envelope_invalid"], 2);
+  assert.equal(b.gate.stats()["frames_rejected_total{why=\"envelope_invalid\"}"], 2);
   assert.equal(b.inbox.arrivals.length, 0);
 });
 
@@ -123,7 +123,7 @@ test("refusals by the rules are written down at most once a second and peer", as
   await assert.rejects(a.gate.outbound.root.call(ask));
   const lines = b.log.filter(({ msg }) => msg === "refused by the rules");
   assert.deepEqual(lines.map(({ fields }) => fields?.["more_since"]), [0, 4]);
-  assert.equal(b.gate.stats()["acl_denied"], 6);
+  assert.equal(b.gate.stats()["acl_denied_total"], 6);
 });
 
 test("a request without a positive timeout is answered invalid_argument", async () => {
@@ -251,4 +251,68 @@ test("an id that no peer has proved is refused by the rules as anybody else's", 
   await node.peers.send(b.id, "rpc_reliable", writeEnvelope(envelope(), { extensions: true }), { deadlineMs: 1_000 });
   await until(() => b.inbox.arrivals.length === 1);
   assert.deepEqual(b.inbox.arrivals[0]?.sender, { kind: "peer", id: idOf(1), proof: "key" });
+});
+
+test("a legacy caller whose link broke gets its answer when it is back in time", async () => {
+  const net = testNet();
+  const go = Promise.withResolvers<void>();
+  await using b = testNode(net, { serial: 2, legacy: true, handle: async () => {
+    await go.promise;
+    return { is: "reply", payload: bytes("late") };
+  } });
+  const { node, send, answers } = stranger(net, { serial: 1, legacy: true });
+  await using _a = node;
+  await send(b.id, writeEnvelope(envelope({ timeout_ms: 60_000 }), { extensions: false }));
+  await until(() => b.inbox.arrivals.length === 1);
+  net.cut();
+  go.resolve();
+  await until(() => b.gate.stats()["replies_unsent_total"] === 1);
+  await send(b.id, writeEnvelope(envelope({ direction: "tell", request_id: "r-2", timeout_ms: 0 }), { extensions: false }));
+  await until(() => answers.length === 1);
+  assert.equal(text(answers[0]?.payload ?? bytes("")), "late");
+});
+
+test("a call that times out closes no connection; after ten silent seconds only a failed probe does", async () => {
+  const clock = new ManualClock();
+  const net = testNet(clock);
+  await using b = testNode(net, { serial: 2, clock, handle: () => "never" });
+  await using a = testNode(net, { serial: 1, clock });
+  const call = async (deadlineMs: number): Promise<void> => {
+    const late = assert.rejects(a.gate.outbound.root.call({ to: b.text, route: ROUTE, payload: bytes(""), deadlineMs }), {
+      code: "node.timed_out",
+    });
+    await clock.pass(deadlineMs);
+    await late;
+  };
+  await call(1_000);
+  await call(20_000);
+  await clock.pass(5_000);
+  assert.equal(net.links, 1);
+  const [link] = a.peers.links();
+  assert.ok(link !== undefined);
+  link.probe = async () => false;
+  await call(20_000);
+  await until(() => net.links === 0);
+});
+
+test("streams of a node that drains are let end, and what is left is reset as draining", async () => {
+  const net = testNet();
+  const ended: string[] = [];
+  await using b = testNode(net, { serial: 2, readStream: async (stream) => {
+    for await (const _ of stream);
+    ended.push(stream.name);
+  } });
+  await using a = testNode(net, { serial: 1 });
+  const [good, bad] = [
+    await a.gate.outbound.root.openStream(b.text, "good"), await a.gate.outbound.root.openStream(b.text, "bad"),
+  ];
+  const time = new AbortController();
+  const drained = b.gate.drainStreams(time.signal);
+  await good.end();
+  await assert.rejects(a.gate.outbound.root.openStream(b.text, "more"), { code: "node.draining" });
+  time.abort();
+  assert.equal(await drained, 1);
+  await until(() => bad.signal.aborted);
+  assert.equal((bad.signal.reason as { code: string }).code, "node.draining");
+  assert.deepEqual(ended, ["good"]);
 });

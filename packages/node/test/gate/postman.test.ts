@@ -59,7 +59,7 @@ test("a receiver that is overloaded is asked again later, the parcels behind wai
   await using _a = node;
   await put(store, clock, tellParcel(b.text, 1, clock), tellParcel(b.text, 2, clock), tellParcel(c.text, 3, clock));
   node.gate.post();
-  await until(() => node.gate.stats()["parcels_retried"] === 1 && c.inbox.arrivals.length === 1);
+  await until(() => node.gate.stats()["parcels_retried_total"] === 1 && c.inbox.arrivals.length === 1);
   await until(() => clock.timers === 1);
   b.inbox.refuse = undefined;
   assert.equal(b.inbox.arrivals.length, 0);
@@ -106,10 +106,10 @@ test("a reply waits in the outbox until its caller is back", async () => {
   await using _a = node;
   await put(store, clock, replyParcel("2@101/acme:echo:1.0.0", "r-7", clock));
   node.gate.post();
-  await until(() => node.gate.stats()["parcels_retried"] === 1);
+  await until(() => node.gate.stats()["parcels_retried_total"] === 1);
   await using b = testNode(net, { serial: 2, clock });
   await b.gate.outbound.root.tell({ to: node.text, route: "acme.Echo.Note", payload: bytes("") });
   // Nobody waits for it here: it is counted, which shows that it came.
-  await until(() => b.gate.stats()["orphan_unknown"] === 1);
+  await until(() => b.gate.stats()["orphan_replies_total{why=\"unknown\"}"] === 1);
   await until(async () => (await store.usage(SCOPE)).parcels === 0);
 });

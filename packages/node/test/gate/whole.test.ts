@@ -61,3 +61,25 @@ test("what was asked over a link that broke after the answer was stored is answe
   assert.equal(text((await call).payload), "v");
   assert.equal(runs, 1);
 });
+
+test("who aborts the first of three hops aborts the last", async () => {
+  const net = testNet();
+  const nodes: Record<string, string> = {};
+  const last = Promise.withResolvers<AbortSignal>();
+  const hop = (next: string) => workloadOf(async ({ payload }, context) =>
+    ({ is: "done", reply: (await context.call({ to: nodes[next] ?? "", route: "acme.Echo.Hop", payload })).payload }));
+  await using a = await wholeNode(net, { serial: 1, workload: hop("b") });
+  await using b = await wholeNode(net, { serial: 2, workload: hop("c") });
+  await using c = await wholeNode(net, { serial: 3, workload: workloadOf((_, { signal }) => {
+    last.resolve(signal);
+    return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  }) });
+  Object.assign(nodes, { b: b.text, c: c.text });
+  const stop = new AbortController();
+  const call = a.gate.outbound.root.call({ to: b.text, route: "acme.Echo.Hop", payload: bytes(""), signal: stop.signal });
+  const signal = await last.promise;
+  assert.equal(signal.aborted, false);
+  stop.abort();
+  await assert.rejects(call, { code: "node.cancelled" });
+  await until(() => signal.aborted);
+});

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { formatNodeId, type Clock, type Ids, type NodeId, type StateStore, type Workload } from "@atoll-run/core";
 import {
-  createGate, createInbox, createLinkTable, createPeers, type Gate, type InboxLife, type MemoryNet, type Peers,
+  createGate, createInbox, createLinkTable, createPeers, type Gate, type GateParts, type InboxLife, type MemoryNet, type Peers,
 } from "@atoll-run/node/internal";
 import { memoryState, seededIds } from "@atoll-run/testkit";
 import { ALLOW_ALL, idOf, realClock } from "./harness.ts";
@@ -18,6 +18,7 @@ export interface WholeNode extends AsyncDisposable {
 
 export async function wholeNode(net: MemoryNet, o: {
   readonly serial: number; readonly workload: Workload; readonly clock?: Clock; readonly ids?: Ids;
+  readonly readStream?: GateParts["readStream"];
 }): Promise<WholeNode> {
   const { serial, workload, clock = realClock, ids = seededIds(serial) } = o;
   const id = idOf(serial);
@@ -29,7 +30,7 @@ export async function wholeNode(net: MemoryNet, o: {
   const gate: Gate = createGate({
     clock, ids, log, random, bytes: (count) => randomBytes(count), self: () => ({ name: scope, id }),
     peers: () => peers, inbox: () => inbox, rules: () => ALLOW_ALL, report,
-    outbox: { store, scope, epoch: () => inbox.epoch },
+    outbox: { store, scope, epoch: () => inbox.epoch }, ...o.readStream === undefined ? {} : { readStream: o.readStream },
   });
   const table = createLinkTable({ clock, report, events: gate.events });
   const wire = net.wire({ self: () => id, events: table.wireEvents });

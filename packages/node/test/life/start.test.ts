@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nodeError, type Fault } from "@atoll-run/core";
-import { createNode, json, route, service, type Network, type NodeParts, type Rollback, type StepName } from "@atoll-run/node";
+import { createNode, json, route, service, type Network, type Node, type NodeParts, type Rollback, type StepName } from "@atoll-run/node";
 import { memoryState } from "@atoll-run/testkit";
 import { ALLOW_ALL, leasedRows, partsOf, settingsOf, testNet, type TestNet } from "../support/node-parts.ts";
 
@@ -162,3 +162,15 @@ test("a registered node that never starts is closed whole", async () => {
   const report = await node.close();
   assert.deepEqual([report.unfinished, report.unregistered, own.open, life.closed > 0, life.stopped], [[], true, [], true, 0]);
 });
+
+// What cannot follow does not compile: `start` takes a node of these states, and no other.
+type Can<S extends "configured" | "linked" | "attached" | "registered", M extends "link" | "attach" | "register" | "start"> =
+  Node<S> extends ThisParameterType<Node[M]> ? true : false;
+const CAN: [
+  Can<"configured", "link">, Can<"configured", "attach">, Can<"linked", "register">, Can<"linked", "start">, Can<"registered", "start">,
+] = [true, true, true, true, true];
+const CANNOT: [
+  Can<"configured", "start">, Can<"configured", "register">, Can<"linked", "link">, Can<"registered", "register">, Can<"attached", "link">,
+] = [false, false, false, false, false];
+
+test("calls out of order do not compile", () => assert.deepEqual([CAN.includes(false as never), CANNOT.includes(true as never)], [false, false]));

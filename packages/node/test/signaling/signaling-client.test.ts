@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFault } from "@atoll-run/core";
 import { NODE_LIMITS, performNetworkAction, type NetworkAction } from "@atoll-run/node/internal";
+import { toActrId, writeSignaling } from "@atoll-run/core/internal";
 import { until } from "@atoll-run/testkit";
+import fc from "fast-check";
 import { IDLE, world } from "./world.ts";
 
 test("a node greets its realm, is connected when the realm has answered, and closes without a trace", async () => {
@@ -262,4 +264,24 @@ test("towards a realm that greets no credential stands in the URL, towards a leg
   assert.deepEqual(Object.keys(old?.query ?? {}), ["actor_id", "key_id", "claims", "signature"]);
   assert.deepEqual(old?.headers, {});
   await legacy.client[Symbol.asyncDispose]();
+});
+
+test("whatever bytes come on signaling, the node goes on: it drops them or connects anew", async () => {
+  const w = await world();
+  await w.up();
+  const good = writeSignaling({ envelopeId: "env-1", replyFor: "env-9", flow: { case: "serverToActr", value: {
+    target: toActrId(w.client.session.current().id), payload: { case: "pong", value: { seq: 1n } },
+  } } });
+  const frames = fc.sample(fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    fc.tuple(fc.nat(good.length - 1), fc.nat(255)).map(([at, byte]) => Uint8Array.from(good, (one, index) => index === at ? byte : one)),
+  ), { numRuns: 40, seed: 7 });
+  for (const frame of frames) {
+    for (const session of w.signaling.open) session.raw(frame);
+    await w.passUntil(() => w.client.signaling.up && w.signaling.open.size > 0, 1_000);
+  }
+  assert.ok(w.client.signaling.stats().dropped > 0);
+  assert.equal(w.client.session.standing, "good");
+  await w.client[Symbol.asyncDispose]();
+  assert.equal(w.clock.timers, 0);
 });

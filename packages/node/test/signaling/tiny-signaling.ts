@@ -32,6 +32,7 @@ export function tinySignaling(clock: Clock, realm: Awaited<ReturnType<typeof tin
   const dialled: SignalingDial[] = [];
   const world = { clock, realm, knobs, asked, pings, open };
   const door: RealmDoor = {
+    remote: false,
     ask: realm.door.ask,
     async dial(o) {
       dials.push(clock.now());

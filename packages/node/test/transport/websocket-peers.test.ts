@@ -5,11 +5,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatNodeId, type Link, type LinkEnd, type NodeId } from "@atoll-run/core";
+import { readEnvelope, type SigningKey } from "@atoll-run/core/internal";
 import {
-  createLinkTable, createPeers, NODE_LIMITS, openWebSocketWire, type LinkTableParts, type Peers, type PeersLimits, type Session,
+  createLinkTable, createPeers, NODE_LIMITS, openWebSocketWire, refreshPeers, takeRefresh, type LinkTableParts, type Peers, type PeersLimits, type Session,
   type WebSocketWire,
 } from "@atoll-run/node/internal";
-import { until } from "@atoll-run/testkit";
+import { seededIds, until } from "@atoll-run/testkit";
 import { realClock } from "../wire/clock.ts";
 import { bytes, newSession, sourceOf, testRealm } from "../wire/realm.ts";
 import { frame, knock, shown } from "../wire/server.ts";
@@ -26,6 +27,7 @@ interface Node extends AsyncDisposable {
   readonly peers: Peers;
   readonly wire: WebSocketWire;
   readonly got: string[];
+  readonly raw: Uint8Array[];
   readonly ups: Link[];
   readonly downs: LinkEnd[];
   readonly told: (readonly [EventName, unknown])[];
@@ -35,13 +37,18 @@ interface Node extends AsyncDisposable {
 async function node(more: Partial<typeof NODE_LIMITS.wire & { connectionsPerSecond: number }> | Record<string, number> = {}, session?: Session): Promise<Node> {
   const own = session ?? await newSession(realm);
   const [got, ups, downs, told]: [string[], Link[], LinkEnd[], (readonly [EventName, unknown])[]] = [[], [], [], []];
+  const raw: Uint8Array[] = [];
   const limits = { ...LIMITS, ...more };
   const report = (name: EventName, fact: unknown): void => {
     told.push([name, fact]);
   };
   const table = createLinkTable({
     clock: realClock, report, events: {
-      frame: (_link, _lane, body) => got.push(new TextDecoder().decode(body)), up: (link) => ups.push(link),
+      frame: (_link, _lane, body) => {
+        raw.push(body);
+        got.push(new TextDecoder().decode(body));
+      },
+      up: (link) => ups.push(link),
       down: (_link, end) => downs.push(end),
     },
   }, limits);
@@ -60,7 +67,7 @@ async function node(more: Partial<typeof NODE_LIMITS.wire & { connectionsPerSeco
     },
   }, limits);
   return {
-    session: own, id: own.id, name, peers, wire, got, ups, downs, told,
+    session: own, id: own.id, name, peers, wire, got, raw, ups, downs, told,
     say: (to, text, o = {}) => peers.send(to.id, "rpc_reliable", Buffer.from(text), { deadlineMs: 30_000, ...o }),
     [Symbol.asyncDispose]: async () => {
       await peers[Symbol.asyncDispose]();
@@ -138,6 +145,26 @@ test("a revocation ends the lanes of a peer, and with the old credential it does
   assert.deepEqual(ann.downs.map(({ code, broken }) => [code, broken]), [[4401, true]]);
   await assert.rejects(ann.say(bob, "again"), { code: "node.permission_denied" });
   assert.equal(bob.peers.stats().revoked, 1);
+});
+
+test("a renewed credential is shown to the peers that are there, and its link outlives the revocation of the older one", async () => {
+  await using ann = await node();
+  await using bob = await node();
+  await ann.say(bob, "hi");
+  const came = await until(() => bob.ups[0]);
+  await until(() => bob.raw.length === 1);
+  const renewed = await newSession(realm, { id: ann.id, key: ann.session.key as SigningKey, epoch: 12n });
+  await refreshPeers({ ids: seededIds(), peers: ann.peers }, renewed, 10_000);
+  await until(() => bob.raw.length === 2);
+  const envelope = readEnvelope(bob.raw[1] ?? new Uint8Array());
+  assert.ok(envelope.ok);
+  assert.deepEqual([envelope.value.route_key, envelope.value.direction], ["atoll.sys.v1.Refresh", "request"]);
+  await takeRefresh({ verifier: realm.verifier, peers: () => bob.peers }, came, envelope.value.payload ?? new Uint8Array());
+  bob.peers.revoke(ann.name, 12n);
+  await ann.say(bob, "still here");
+  await until(() => bob.got.includes("still here"));
+  bob.peers.revoke(ann.name, 13n);
+  await until(() => bob.downs.length === 1);
 });
 
 test("a peer that is not open yet is found as soon as it opens, with a hint when to come again", async () => {

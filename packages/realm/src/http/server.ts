@@ -163,8 +163,8 @@ interface Raw {
 async function upgrade(raw: Raw, parts: ServerParts, sockets: WebSockets): Promise<void> {
   const { request, socket } = raw;
   const ask = toAsk(request);
-  const onError = (): void => void socket.destroy();
-  socket.on("error", onError);
+  // For good: a client that resets a socket while it is being refused must not end the process.
+  socket.on("error", () => void socket.destroy());
   try {
     if (parts.upgrade === undefined || ask.path !== parts.upgrade.path) {
       return refuseSocket(socket, refuse(404, "there is no such endpoint"));
@@ -178,8 +178,6 @@ async function upgrade(raw: Raw, parts: ServerParts, sockets: WebSockets): Promi
     const reason = error instanceof Error ? error.message : String(error);
     parts.log.write({ level: "error", target: "realm", msg: "an upgrade failed", fields: { reason } });
     socket.destroy();
-  } finally {
-    socket.off("error", onError);
   }
 }
 

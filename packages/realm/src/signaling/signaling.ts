@@ -11,6 +11,7 @@ import {
 import type { Credentials } from "../identity/credentials.ts";
 import type { RealmLimits } from "../limits.ts";
 import { Limiter, type Origin } from "../rate/limiter.ts";
+import { Turnstile } from "../rate/turnstile.ts";
 import { refuse, type Refusal } from "../refusal.ts";
 import type { Background } from "../store/background.ts";
 import { CLOSE, Connection, type SignalingOut } from "./connection.ts";
@@ -51,6 +52,7 @@ export class Signaling {
   readonly #failed: Limiter;
   readonly #unproven = new Map<string, number>();
   readonly #sessions = new Set<Session>();
+  readonly #turnstile: Turnstile;
   /** By id, so that a new connection is no new start. */
   readonly #control: Limiter;
   readonly #relay: Limiter;
@@ -62,7 +64,8 @@ export class Signaling {
     this.#parts = parts;
     this.#limits = limits;
     const { clock } = parts;
-    const { rate, signaling: { connectionsMax } } = limits;
+    const { rate, signaling: { connectionsMax, handshakesMax } } = limits;
+    this.#turnstile = new Turnstile(clock, handshakesMax, connectionsMax);
     this.#failed = new Limiter(clock, { perSecond: rate.failedPerMinute / 60, burst: rate.failedBurst }, rate.sourcesMax);
     this.#control = new Limiter(clock, { perSecond: rate.controlPerSecond, burst: rate.controlBurst }, connectionsMax);
     this.#relay = new Limiter(clock, { perSecond: rate.relayPerSecond, burst: rate.relayBurst }, connectionsMax);
@@ -114,8 +117,10 @@ export class Signaling {
   }
 
   async #begin(ask: UpgradeAsk): Promise<{ ok: true; value: Accepted } | Refusal> {
+    const { helloMsMax } = this.#limits.signaling;
     try {
-      return await this.#parts.handshakes.begin(ask);
+      return await this.#turnstile.run(helloMsMax, () => this.#parts.handshakes.begin(ask))
+        ?? refuse(503, "too many connections at once", { why: "overloaded", retry_after_ms: 2_000 });
     } catch (error) {
       return this.#failure(error);
     }

@@ -1,0 +1,109 @@
+/** A store that fails (spec: node 4.5, 4.13, 4.17; acceptance 7 and 44). */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nodeError, stateBroken, stateFull, type Batch, type Fault, type Outcome, type StateStore } from "@atoll-run/core";
+import { memoryState } from "@atoll-run/testkit";
+import { answerOf, done, end, openInbox, SCOPE } from "../dispatch/support.ts";
+
+/** Batches for which `fails` gives a fault are not done. */
+function failing(fails: (batch: Batch) => Fault | undefined): StateStore {
+  const store = memoryState();
+  return { ...store, commit: async (batch) => {
+    const fault = fails(batch);
+    if (fault !== undefined) throw fault;
+    return await store.commit(batch);
+  } };
+}
+
+function has(batch: Batch, name: string): boolean {
+  return batch.ops.some(({ op }) => op === name);
+}
+
+test("on a full disk nothing is accepted, what was accepted is finished when there is space again", async () => {
+  let full = false;
+  let finish = (): void => undefined;
+  const made = await openInbox({ note: ({ id }) => id === "a"
+    ? new Promise<Outcome>((resolve) => finish = () => resolve(done("yes"))) : done("yes") }, {
+    store: failing(() => full ? stateFull("/state.sqlite") : undefined),
+  });
+  const accepted = await made.call("a");
+  full = true;
+  finish();
+  const refused = await made.tell("b");
+  assert.equal(refused.is === "refused" ? refused.fault.code : "", "node.storage_full");
+  assert.equal(made.inbox.ready, true);
+  await made.clock.pass(6_000);
+  assert.equal(made.inbox.ready, false, "after five seconds the node cannot promise anything");
+  assert.equal((await made.tell("c")).is, "refused");
+  full = false;
+  await made.clock.pass(6_000);
+  assert.equal(made.inbox.ready, true);
+  assert.equal(await answerOf(accepted), "yes");
+  assert.equal(await answerOf(made.call("d")), "yes");
+  assert.deepEqual(made.events.map(([name]) => name), ["error"], "it is told once");
+  assert.equal((await made.store.usage(SCOPE)).rows, 0);
+  await end(made);
+});
+
+test("a message whose dead letter cannot be written once is neither lost nor doubled", async () => {
+  let failures = 1;
+  const made = await openInbox({ note: () => ({ is: "failed", fault: nodeError("node.not_found", "no") }) }, {
+    store: failing((batch) => has(batch, "bury") && failures-- > 0 ? stateFull("/state.sqlite") : undefined),
+  });
+  // Its row must be there before the handler ends, or it would never have been accepted.
+  const told = await made.tell("a");
+  if (told.is === "refused") {
+    assert.equal((await made.tell("a")).is, "refused", "the store is given time");
+    await made.clock.pass(200);
+    assert.equal(await answerOf(made.tell("a")), "");
+  } else await told.settled;
+  const { rows, letters } = await made.store.usage(SCOPE);
+  assert.deepEqual([rows, letters], [0, 1]);
+  await end(made);
+});
+
+test("a completion that cannot be written keeps the row, sends nothing, and does not run the handler again", async () => {
+  let failures = 2;
+  let runs = 0;
+  const made = await openInbox({ note: { policy: { redeliver: "never" }, run: () => {
+    runs += 1;
+    return done("yes");
+  } } }, { store: failing((batch) => has(batch, "settle") && failures-- > 0 ? stateFull("/state.sqlite") : undefined) });
+  const called = await made.call("a");
+  let answered = false;
+  void (called.is === "refused" ? Promise.resolve() : called.settled.then(() => answered = true));
+  for (let turn = 0; turn < 20; turn++) await made.clock.pass(0);
+  assert.equal((await made.store.usage(SCOPE)).rows, 1);
+  assert.equal(answered, false);
+  for (let turn = 0; turn < 20; turn++) await made.clock.pass(50);
+  assert.equal(await answerOf(called), "yes");
+  assert.equal(runs, 1);
+  await end(made);
+});
+
+test("a batch that failed although it was done is not done twice", async () => {
+  const inner = memoryState();
+  let lies = 1;
+  const made = await openInbox({ note: { policy: { redeliver: "never" }, run: () => done("yes") } }, { store: { ...inner, commit: async (batch) => {
+    const commit = await inner.commit(batch);
+    if (has(batch, "settle") && lies-- > 0) throw stateBroken("/state.sqlite", "no answer", { uncertain: true });
+    return commit;
+  } } });
+  const called = await made.call("a");
+  for (let turn = 0; turn < 20; turn++) await made.clock.pass(50);
+  assert.equal(await answerOf(called), "yes");
+  await end(made);
+});
+
+test("when another process has taken the scope, nothing is written any more and the owner is told", async () => {
+  let fenced = 0;
+  const made = await openInbox({ note: () => done() }, { parts: { fenced: () => fenced += 1 } });
+  await made.store.commit({ scope: SCOPE, epoch: null, at_ms: 0, ops: [{ op: "attach" }] });
+  const told = made.tell("a");
+  await made.clock.pass(1);
+  assert.equal(fenced, 1);
+  assert.equal((await made.tell("b")).is, "refused");
+  await end(made);
+  assert.equal((await told).is, "refused");
+  assert.equal((await made.store.usage(SCOPE)).rows, 0);
+});
