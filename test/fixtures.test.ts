@@ -12,13 +12,14 @@
  * ATOLL_TEST_BUILT=1 demands the built program, 0 the source; without it the built one is run if it is there.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { cp, mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { execFile, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { suite, test } from "node:test";
+import { after, before, suite, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const FIXTURES = fileURLToPath(new URL("fixtures/lua/", import.meta.url));
@@ -78,6 +79,7 @@ async function run(fixture: Fixture): Promise<Ended> {
   await using stack = new AsyncDisposableStack();
   const place = await realpath(await mkdtemp(join(tmpdir(), "atoll-fixture-")));
   stack.defer(() => rm(place, { recursive: true, force: true }));
+  await cp(cache, join(place, "home", "cache"), { recursive: true });
   const project = join(place, "project");
   const prepared = `${FIXTURES}${fixture.name}.project`;
   await mkdir(project);
@@ -128,6 +130,18 @@ const names = readdirSync(FIXTURES).filter((file) => /^\d+-.*\.lua$/.test(file))
 const fixtures = names.map(readFixture);
 const isThere = existsSync(join(ROOT, PROGRAM)) || process.env["ATOLL_TEST_BUILT"] === "1";
 const skip = isThere ? false : `${PROGRAM} is not there`;
+
+/** A home with the rewritten Lua in it: made by the first run of the program, and copied into the home of each fixture. */
+const home = mkdtempSync(join(tmpdir(), "atoll-fixture-home-"));
+const cache = join(home, "cache");
+after(() => rm(home, { recursive: true, force: true }));
+before(async () => {
+  if (!isThere) return;
+  const [program, ...first] = COMMAND;
+  const empty = join(home, "empty.lua");
+  await writeFile(empty, "");
+  await promisify(execFile)(program, [...first, empty, "-p", home], { env: { HOME: home, ATOLL_HOME: home }, timeout: RUN_MS_MAX });
+});
 
 suite(`Lua scripts written for agent-block run unmodified (${PROGRAM})`, { concurrency: 2, skip }, () => {
   for (const fixture of fixtures) {

@@ -22,6 +22,9 @@ export interface Hostile {
 /** Small, so that each attack is short; a script that is over its time in any of them is ended. */
 export const HOSTILE_LIMITS = { cpuMsMax: 150, wallMsMax: 3_000, isleBytesMax: 32 << 20, lingerMs: 100 } as const;
 
+/** For what is not about time: a busy machine must not end it. */
+export const PATIENT = { cpuMsMax: 2_000, wallMsMax: 15_000 } as const;
+
 type More = Partial<Omit<Hostile, "name" | "source">>;
 
 /** Burns CPU until its budget is over. */
@@ -36,12 +39,12 @@ export function eats(name: string, source: string, more: More = {}): Hostile {
 
 /** Is stopped by an error it could catch. */
 export function fails(name: string, source: string, ends: readonly Ending[] = ["script.failed"], more: More = {}): Hostile {
-  return { name, source, ends, limits: { cpuMsMax: 2_000 }, ...more };
+  return { name, source, ends, limits: PATIENT, ...more };
 }
 
 /** Tries, asserts that it had no luck, and returns. */
 export function returns(name: string, source: string, more: More = {}): Hostile {
-  return { name, source, ends: ["returned"], limits: { cpuMsMax: 2_000 }, ...more };
+  return { name, source, ends: ["returned"], limits: PATIENT, ...more };
 }
 
 /** Ends in one of several ways, each with a name. */

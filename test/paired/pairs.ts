@@ -44,8 +44,9 @@ after(() => pool.close());
 export function pairs(table: readonly Pair[]): void {
   for (const pair of table) {
     test(pair.title, async () => {
-      const lua = await told(pair, `${LUA}${pair.lua}`, "test.lua");
-      const ts = await told(pair, `${TS}${pair.ts}`, "test.ts");
+      const [lua, ts] = await Promise.all([
+        told(pair, `${LUA}${pair.lua}`, "test.lua"), told(pair, `${TS}${pair.ts}`, "test.ts"),
+      ]);
       assert.deepEqual(ts, lua);
       // a pair that says nothing proves nothing
       assert.ok(lua.error !== undefined || lua.value !== null || lua.stdout !== "" || lua.events.length > 1, "says nothing");

@@ -1,7 +1,7 @@
 /** Runs one test file in a process group of its own and reads what became of each test. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { runChild, type ChildEnd } from "../child.ts";
 import { formatMs } from "../progress.ts";
 import type { Report } from "./reporter.ts";
@@ -29,6 +29,10 @@ export interface FileOrder {
   readonly file: string;
   /** An empty folder for the report. */
   readonly scratch: string;
+  /** Added to the environment of the file. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Modules that are loaded before the file. */
+  readonly preload?: readonly string[];
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -39,8 +43,8 @@ export async function runTestFile(order: FileOrder): Promise<Outcome> {
   const { file, root } = order;
   const report = join(order.scratch, `${file.replaceAll(/[^\w.-]/g, "_")}.ndjson`);
   const end = await runChild({
-    command: process.execPath, cwd: root, timeoutMs: order.timeoutMs, signal: order.signal,
-    args: [`--test-reporter=${REPORTER}`, `--test-reporter-destination=${report}`, join(root, file)],
+    command: process.execPath, cwd: root, timeoutMs: order.timeoutMs, signal: order.signal, env: order.env ?? {},
+    args: [...(order.preload ?? []).map((path) => `--import=${pathToFileURL(path).href}`), `--test-reporter=${REPORTER}`, `--test-reporter-destination=${report}`, join(root, file)],
   });
   const lines = readReport(report);
   rmSync(report, { force: true });

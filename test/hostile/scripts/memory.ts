@@ -1,7 +1,7 @@
 /** Memory: in one piece, in many, and where the host would hold it. */
-import { burns, eats, ends, type Ending, fails, type Hostile } from "../script.ts";
+import { burns, eats, ends, type Ending, fails, type Hostile, PATIENT } from "../script.ts";
 
-const ROOM = { limits: { cpuMsMax: 2_000 } };
+const ROOM = { limits: PATIENT };
 const DEEP: readonly Ending[] = ["json.decode", "json.encode", "json.depth", "script.failed"];
 const hundred = (value: string): string => `table.unpack((function() local t = {} for i = 1, 100 do t[i] = ${value} end return t end)())`;
 

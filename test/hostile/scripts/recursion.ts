@@ -1,8 +1,8 @@
 /** Depth: of calls, of metamethods, of source, of data. */
-import { burns, ends, fails, type Hostile, returns } from "../script.ts";
+import { burns, ends, fails, type Hostile, PATIENT, returns } from "../script.ts";
 
 const OVERFLOW = 'assert(not ok and (tostring(e):find("overflow") or tostring(e):find("too long") or tostring(e):find("memory") or tostring(e):find("too complex") or tostring(e):find("limit") or tostring(e):find("levels")), tostring(e)) return true';
-const deep = (name: string, source: string): Hostile => returns(name, `${source} ${OVERFLOW}`, { limits: { cpuMsMax: 3_000 } });
+const deep = (name: string, source: string): Hostile => returns(name, `${source} ${OVERFLOW}`, { limits: { ...PATIENT, cpuMsMax: 3_000 } });
 
 export const recursion: readonly Hostile[] = [
   fails("a function that calls itself", "local function f() return 1 + f() end f()", ["script.failed", "isle.memory"]),
@@ -31,5 +31,5 @@ export const recursion: readonly Hostile[] = [
   deep("a pattern that recurses", 'local ok, e = pcall(string.match, ("a"):rep(1e6), ("(a?"):rep(30) .. ("a?"):rep(1e5) .. (")"):rep(30))'),
   ends("errors with errors in __tostring", `
     local function boom() error(setmetatable({}, {__tostring = function() return tostring(setmetatable({}, {__tostring = boom})) end})) end boom()`,
-  ["script.failed"], { limits: { cpuMsMax: 2_000 } }),
+  ["script.failed"], { limits: PATIENT }),
 ];
