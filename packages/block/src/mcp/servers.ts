@@ -12,7 +12,8 @@
  * that grants and guard are asked, and that `close` leaves no process; refuses calls of servers that are not
  * connected. A `scope()` has names, listeners and handlers of its own and ends with its parent.
  */
-import { emptyTrace, formatTraceparent, type Json, newSpanId, type TraceContext } from "@atoll-run/core";
+import { emptyTrace, type Json, type TraceContext } from "@atoll-run/core";
+import { type CallTrace, outgoingTraceparent } from "../observe/spans.ts";
 import { JsonText } from "../bridges/op.ts";
 import { checkRef, toArguments, toToolArguments, toToolResult } from "./arguments.ts";
 import { Connections } from "./connections.ts";
@@ -124,14 +125,12 @@ export class McpServers implements Mcp {
     }
   }
 
-  #traced(spec: McpServerSpec, given: Message | JsonText, trace: TraceContext): Message {
+  #traced(spec: McpServerSpec, given: Message | JsonText, trace: CallTrace): Message {
     if (spec.traceContext !== true) return { arguments: given };
     const args = given instanceof JsonText ? parseExact(given.text) as Message : given;
     const { ids } = this.#parts;
     const { trace_id, run_id, agent_id, agent_name } = trace;
-    const span_id = newSpanId(ids);
-    const traceparent = formatTraceparent({ trace_id, span_id })
-      ?? formatTraceparent({ trace_id: ids.uuid4(), span_id });
+    const traceparent = outgoingTraceparent(trace, ids);
     return {
       arguments: { ...args, __ab_obs: { trace_id, run_id, agent_id, agent_name } }, _meta: { traceparent },
     };
