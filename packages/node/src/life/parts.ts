@@ -11,6 +11,7 @@ import type { ConfiguredPolicies } from "../mailbox/policy.ts";
 import type { ProcessRoom } from "../mailbox/room.ts";
 import type { Directory } from "../signaling/directory.ts";
 import type { AddressBook, Peers } from "../transport/peers.ts";
+import type { HealthPlace } from "./health-server.ts";
 import type { StepWatch } from "./start-scope.ts";
 
 export interface NodeParts {
@@ -115,4 +116,6 @@ export interface NodeSettings {
   /** By route, `*` for all others. */
   readonly routes?: ConfiguredPolicies;
   readonly limits?: InboxLimitsSet;
+  /** Where `/healthz`, `/readyz` and `/metrics` are served; absent: nowhere. */
+  readonly health?: HealthPlace;
 }

@@ -11,6 +11,7 @@ import type { PresenceEvent } from "../signaling/presence.ts";
 import type { PlainSpeaker } from "../streams/plain-speaker.ts";
 import { closeNode, type CloseOptions, type CloseReport } from "./close.ts";
 import { toHealth, type Health } from "./health.ts";
+import { toPrometheus } from "./metrics.ts";
 import type { NodeParts, NodeSettings } from "./parts.ts";
 import { Rebuild } from "./rebuild.ts";
 import type { NetworkInput } from "../recovery/network-input.ts";
@@ -102,7 +103,7 @@ export class Running {
       get state() {
         return stateNow();
       },
-      closed: this.#ended.promise, close: (o) => this.close(o), health: () => this.#health(), live: () => this.#live(),
+      closed: this.#ended.promise, close: (o) => this.close(o), health: () => this.health(), live: () => this.live(),
       events: (o) => rooms.hooks.events(o), streams: rooms.gate.plain, mailbox: rooms.inbox.mailbox,
       deadLetters: rooms.inbox.deadLetters, wake: (what) => rooms.inbox.wake(what),
       watch: (type, o) => rooms.network?.watch?.(toTargetText(type), o) ?? noRealm(), metrics: () => this.#metrics(),
@@ -124,7 +125,7 @@ export class Running {
     return report;
   }
 
-  #health(): Health {
+  health(): Health {
     const { settings: { durability, dir }, start: { rooms: { inbox, network } }, parts: { clock } } = this.#o;
     return toHealth({
       state: this.#state, storeReady: inbox.ready, workloadUp: this.#rebuild.up, durability, dir, inbox: inbox.stats(),
@@ -132,10 +133,16 @@ export class Running {
     });
   }
 
-  async #live(): Promise<boolean> {
+  async live(): Promise<boolean> {
     const { parts: { clock, store }, settings: { name } } = this.#o;
     const look = (signal: AbortSignal): Promise<unknown> => store.get(name, "node:live", "", { signal });
     return withDeadline(look, { clock, ms: NODE_LIMITS.life.liveMsMax }).then(() => true, () => false);
+  }
+
+  /** For whoever scrapes. */
+  prometheus(): string {
+    const { settings: { name }, parts: { clock } } = this.#o;
+    return toPrometheus(this.#metrics(), { node: name, nowMs: clock.now() });
   }
 
   #metrics(): Readonly<Record<string, number>> {

@@ -9,9 +9,10 @@ import {
 } from "@atoll-run/core";
 import { NODE_LIMITS } from "../limits.ts";
 import { createPeers } from "../transport/create-peers.ts";
+import { serveHealth, type HealthServer, type HealthSource } from "./health-server.ts";
 import type { Network, NodeParts, NodeSettings } from "./parts.ts";
 import { createRooms, type Rooms } from "./rooms.ts";
-import { StartScope, type StepContext, type StepName } from "./start-scope.ts";
+import { StartScope, type StepContext, type StepName, type Undo } from "./start-scope.ts";
 
 /** Names of the steps; one is part of the fault of a start that failed. */
 const STEPS = [
@@ -32,6 +33,8 @@ export interface StartEvents {
   readonly died: (fault: Fault) => void;
   /** The identity is gone for good. */
   readonly lost: (fault: Fault) => void;
+  /** What `/healthz` and its like tell. */
+  readonly source: HealthSource;
 }
 
 /** One start. `register` and `begin` are called once, in that order. */
@@ -78,13 +81,15 @@ export class Start {
       undo("hooks", (signal) => hooks.close({ signal }));
       undo("gate", () => gate.close());
     });
-    if (network === undefined) return;
     await step("listeners", async ({ signal, undo }) => {
+      await this.#serveHealth(undo);
+      if (network === undefined) return;
       undo("listeners", async () => {
         await Promise.all(this.#wires.map((wire) => wire[Symbol.asyncDispose]()));
       });
       this.#wires = await network.listen({ signal });
     });
+    if (network === undefined) return;
     await step("description", () => undefined);
     await step("registration", async ({ signal, undo }) => {
       undo("registration", async (time) => void await network.unregister({ signal: time }));
@@ -130,6 +135,15 @@ export class Start {
       const at: StepName = { step: STEPS.indexOf(name) + 1, name };
       return this.scope.step(at, { deadline, signal }, run);
     };
+  }
+
+  async #serveHealth(undo: Undo): Promise<void> {
+    const { health } = this.#settings;
+    if (health === undefined) return;
+    let server: HealthServer | undefined;
+    undo("health", async () => void await server?.[Symbol.asyncDispose]());
+    server = await serveHealth(health, this.#events.source);
+    this.#log("info", "health is served", { url: server.url });
   }
 
   #openPeers(network: Network, { undo }: StepContext): void {
