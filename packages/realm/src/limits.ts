@@ -25,8 +25,9 @@ export const REALM_LIMITS = {
     keyNextMs: MINUTE_MS,
     /** How long the nonce of a proof is remembered. */
     nonceMs: 10 * MINUTE_MS,
-    /** Records of the past that one registration clears away. */
-    clearMax: 8,
+    /** Records of the past that one registration or renewal clears away, and how seldom one looks for them. */
+    clearMax: 64,
+    clearEachMs: 5_000,
     /** Node records that are kept in memory; the others are read when they are asked for. */
     nodesHeldMax: 20_000,
     /** Rules of one node. */

@@ -20,9 +20,10 @@ import { summarize } from "../registry/entry.ts";
 import type { Registry } from "../registry/registry.ts";
 import { audit, fromBase64, put, toBase64, type Kept, type Records } from "../store/records.ts";
 import { admit, type AdmissionParts, type Admitted } from "./admission.ts";
+import { Clearing } from "./clearing.ts";
 import type { Credentials } from "./credentials.ts";
-import { clearNodes, fade } from "./fading.ts";
-import { checkKeyProof, clearNonces, type ProvedKey } from "./key-proofs.ts";
+import { fade } from "./fading.ts";
+import { checkKeyProof, type ProvedKey } from "./key-proofs.ts";
 import { rulesOf, type NodeRecord, type NodeRecords } from "./node-record.ts";
 import type { RenewalTokens, TokenStep } from "./renewal-tokens.ts";
 import { turnAccess } from "./secrets.ts";
@@ -63,6 +64,7 @@ export class IdentityService {
   readonly #parts: IdentityParts;
   readonly #limits: RealmLimits["identity"];
   readonly #heartbeatMs: number;
+  readonly #clearing: Clearing;
   registered = 0;
   renewed = 0;
 
@@ -70,6 +72,7 @@ export class IdentityService {
     this.#parts = parts;
     this.#limits = limits.identity;
     this.#heartbeatMs = limits.registry.heartbeatMs;
+    this.#clearing = new Clearing(parts, limits.identity);
   }
 
   async register(bytes: Uint8Array, shown: Shown): Promise<Answer<RegisterOkInit>> {
@@ -157,9 +160,7 @@ export class IdentityService {
     const known = await this.#findPrevious(request, wanted, proved.value);
     if (!known.ok) return known;
     if (known.value === undefined && registry.full) return refuse(503, "the registry is full", { retry_after_ms: 60_000 });
-    const clearing = [
-      ...await clearNonces(records, clock.now(), this.#limits), ...await clearNodes(this.#parts, this.#limits),
-    ];
+    const clearing = await this.#clearing.ops();
     // From here to the commit nothing waits, so serials are stored in the order in which they are made.
     const made = this.#makeRecord(known.value, wanted, admitted.value, proved.value);
     const described = this.#describe(made, request);
@@ -197,7 +198,7 @@ export class IdentityService {
     const record: NodeRecord = { ...node.value, tokens: step.stored, seen_at_ms: clock.now() };
     const done = await records.commit([
       put("nodes", record.id, record, node.version), ...proved.value === undefined ? [] : [proved.value.use],
-      ...await clearNonces(records, clock.now(), this.#limits),
+      ...await this.#clearing.ops(),
     ]);
     if (!done.ok) return done.moved === "nonces" ? replayed() : "again";
     nodes.hold({ value: record, version: done.values[0] ?? 0 });
