@@ -96,7 +96,8 @@ export class Control {
     return { case: "pong", value: {
       seq: ++to.pongs, suggestIntervalSecs: Math.round(wantedMs / 1_000),
       ...isRetiring ? { credentialWarning: {
-        type: Pong_CredentialWarning_Type.KEY_IN_TOLERANCE_PERIOD, message: "a newer key signs now: renew the credential",
+        type: Pong_CredentialWarning_Type.KEY_IN_TOLERANCE_PERIOD,
+        message: "a newer key signs now: renew the credential",
       } } : {},
       ...to.aware ? {
         serverAtMs: BigInt(clock.now()),
@@ -129,7 +130,8 @@ export class Control {
 
   #toInfo({ id, availability, power, backlog, node_key: nodeKey, address }: Entry): object {
     return {
-      id: toActrId(id), availability, powerReserve: power, mailboxBacklog: backlog, ttlMs: this.#limits.registry.addressMs,
+      id: toActrId(id), availability, powerReserve: power, mailboxBacklog: backlog,
+      ttlMs: this.#limits.registry.addressMs,
       wsAddresses: address === undefined ? [] : [address], ...nodeKey === undefined ? {} : { nodeKey },
     };
   }

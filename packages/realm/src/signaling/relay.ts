@@ -55,7 +55,9 @@ export class Relay {
     if (target === undefined) return refuse(400, "the target is no id");
     const to = this.#parts.connections.get(target);
     const { case: kind, value } = relay.payload;
-    if (kind === undefined || kind === "roleAssignment") return refuse(400, "that is nothing a node may relay");
+    if (kind === undefined || kind === "roleAssignment") {
+      return refuse(400, "that is nothing a node may relay");
+    }
     if (to === undefined || to === from) return refuse(404, "the target is not connected");
     if (!await this.#isAdmitted(from, to)) return refuse(403, "no rule of the target lets you reach it");
     if (kind === "roleNegotiation") {
