@@ -90,6 +90,27 @@ test("a renewal keeps the id and is shown to signaling; with a rotated key and t
   assert.equal(clock.timers, 0);
 });
 
+test("a guest comes with an invite, once, and renews by its key alone", async () => {
+  const clock = new ManualClock();
+  const { realm, door, admin } = await openRealm(clock);
+  const { token } = await admin("POST", "invites", { realm: 1, type: "acme:guest:1.0.0", ttl_ms: 60_000, uses: 1 });
+  const vouch = { mode: "guest", invite: new Secret(String(token)) } as const;
+  const [store, key] = [memoryState(), await newNodeKey(bytes)];
+  const guest = await makeClient(door, clock, { type: "acme:guest:1.0.0", vouch, store, key });
+  await guest.up();
+  const { id } = guest.client.session.current();
+  const second = await makeClient(door, clock, { type: "acme:guest:1.0.0", vouch });
+  await assert.rejects(second.up(), { code: "node.permission_denied" });
+  guest.client.session.refused();
+  await until(() => guest.client.session.current().generation === 2);
+  await guest.client[Symbol.asyncDispose]();
+  const again = await makeClient(door, clock, { type: "acme:guest:1.0.0", vouch, store, key });
+  await again.client.register();
+  assert.deepEqual(again.client.session.current().id, id);
+  await Promise.all([second.client[Symbol.asyncDispose](), again.client[Symbol.asyncDispose]()]);
+  await realm.close();
+});
+
 test("a revoked node is told of to all others, and its credential counts no more", async () => {
   const clock = new ManualClock();
   const { realm, door, admin } = await openRealm(clock);
