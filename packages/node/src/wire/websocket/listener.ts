@@ -43,6 +43,7 @@ export class Listener implements AsyncDisposable {
   readonly #raw = new Set<RawSocket>();
   readonly #judged = new Set<Promise<void>>();
   readonly #closing = new AbortController();
+  readonly #forget: (this: RawSocket) => void;
   #door: Door = "closed";
 
   private constructor(server: Server, parts: ListenerParts, o: { readonly listen: ListenOptions; readonly limits: LimitsOf<"wire"> }) {
@@ -51,6 +52,10 @@ export class Listener implements AsyncDisposable {
     this.#o = o.listen;
     this.#limits = o.limits;
     this.address = addressOf(o.listen, server.address() as AddressInfo);
+    const raw = this.#raw;
+    this.#forget = function () {
+      raw.delete(this);
+    };
     server.on("connection", (socket: RawSocket) => this.#track(socket));
     server.on("upgrade", (request, socket, head) => {
       const judged = this.#judge({ request, socket, head }).finally(() => this.#judged.delete(judged));
@@ -117,7 +122,7 @@ export class Listener implements AsyncDisposable {
       return;
     }
     this.#raw.add(socket);
-    socket.once("close", () => this.#raw.delete(socket));
+    socket.on("close", this.#forget);
   }
 
   async #judge(knock: Knock): Promise<void> {

@@ -144,6 +144,7 @@ class NodeWebSockets implements WebSocketWire {
   #link({ peer, early, ...came }: Came, inbound: boolean, receive: (link: Link) => Receive): Link {
     const link = new WebSocketLink({
       ...came, peer, inbound, clock: this.#parts.clock, rate: this.#standing.rateOf(peer.id), bounds: this.#bounds,
+      left: this.#standing.remove,
     });
     this.#standing.add(link);
     link.start(receive(link), early);
