@@ -91,6 +91,8 @@ export const REALM_LIMITS = {
     failedPerMinute: 5, failedBurst: 10, unprovenMax: 100,
     controlPerSecond: 10, controlBurst: 50,
     relayPerSecond: 50, relayBurst: 100,
+    /** How often a node may come and go by its pings: all that follow its type are told each time. */
+    flipsPerSecond: 0.5, flipsBurst: 6,
     /** Addresses that are remembered. */
     sourcesMax: 10_000,
   },

@@ -89,6 +89,11 @@ export class Connection {
     return this.verified.credential;
   }
 
+  /** Half of what may wait for it does: nothing more should be sent to it unasked. */
+  get busy(): boolean {
+    return this.#parts.out.buffered() > this.#parts.limits.signaling.bufferedBytesMax / 2;
+  }
+
   send(envelope: EnvelopeInit): void {
     if (this.closed) return;
     if (this.#parts.out.buffered() > this.#parts.limits.signaling.bufferedBytesMax) {
