@@ -92,8 +92,10 @@ export class NodeInbox implements Inbox, RowEvents {
     return this.room.depth;
   }
 
-  messages(): IterableIterator<Message> {
-    return this.#byName.values();
+  /** Age of the oldest message, milliseconds. */
+  get oldestMs(): number {
+    const [oldest] = this.#byName.values();
+    return oldest === undefined ? 0 : Math.max(0, this.now() - oldest.acceptedAtMs);
   }
 
   message(seq: number): Message | undefined {

@@ -100,6 +100,8 @@ export class Message {
   parked: string | undefined;
   /** Waits until then; 0 = for its turn only. */
   readyAtMs = 0;
+  /** Its handler began then, the last time. */
+  begunAtMs = 0;
   /** Its handler is stopped then, whatever it does. */
   limitAtMs = Infinity;
   /** A handler that was told to stop still keeps its place, at most until then. */
@@ -153,6 +155,8 @@ export class Message {
     this.#chains ??= chainsOf(this.envelope);
     this.body = undefined;
     this.envelope = undefined;
+    // Nobody waits for the answer to a tell; what it came with has the same bytes.
+    if (this.kind === "tell") this.arrivals = [];
   }
 
   /** It begins the chain of that name. */

@@ -111,6 +111,11 @@ export class Row implements Unit, MessageRow {
     return this.risky && this.#stored === "none" || this.#next === "gone" && this.#finish?.checks === true;
   }
 
+  get urgent(): boolean {
+    const { high, key } = this.#parts.message;
+    return high && key === null;
+  }
+
   get bytes(): number {
     return this.#stored === "none" ? this.#parts.message.bytes : 0;
   }
