@@ -1,7 +1,6 @@
 /** What a node is made of, and what it is told to be. */
 import type { ActorType, Clock, Fault, Ids, Link, Log, NodeId, StateStore, Wire, WireEvents } from "@atoll-run/core";
 import type { Rule } from "@atoll-run/core/internal";
-import type { InboxLimitsSet } from "../dispatch/parts.ts";
 import type { Discovery } from "../gate/outbound-parts.ts";
 import type { Report } from "../hooks/report.ts";
 import type { Session } from "../identity/session.ts";
@@ -12,6 +11,7 @@ import type { ProcessRoom } from "../mailbox/room.ts";
 import type { Directory } from "../signaling/directory.ts";
 import type { AddressBook, Peers } from "../transport/peers.ts";
 import type { HealthPlace } from "./health-server.ts";
+import type { NodeLimitsSet } from "./node-limits.ts";
 import type { StepWatch } from "./start-scope.ts";
 
 export interface NodeParts {
@@ -115,7 +115,7 @@ export interface NodeSettings {
   readonly rules?: readonly Rule[];
   /** By route, `*` for all others. */
   readonly routes?: ConfiguredPolicies;
-  readonly limits?: InboxLimitsSet;
+  readonly limits?: NodeLimitsSet;
   /** Where `/healthz`, `/readyz` and `/metrics` are served; absent: nowhere. */
   readonly health?: HealthPlace;
 }

@@ -10,6 +10,7 @@ import {
 import { NODE_LIMITS } from "../limits.ts";
 import { createPeers } from "../transport/create-peers.ts";
 import { serveHealth, type HealthServer, type HealthSource } from "./health-server.ts";
+import { nodeLimits } from "./node-limits.ts";
 import type { Network, NodeParts, NodeSettings } from "./parts.ts";
 import { createRooms, type Rooms } from "./rooms.ts";
 import { StartScope, type StepContext, type StepName, type Undo } from "./start-scope.ts";
@@ -153,7 +154,10 @@ export class Start {
       await later.peers?.[Symbol.asyncDispose]();
       later.peers = undefined;
     });
-    later.peers = createPeers({ clock, wires: this.#wires, book: network.book, table, report: hooks.report });
+    const limits = nodeLimits(this.#settings.limits);
+    later.peers = createPeers({ clock, wires: this.#wires, book: network.book, table, report: hooks.report }, {
+      ...limits.transport, ...limits.wire,
+    });
     network.onLost(this.#events.lost);
     network.arm();
   }
