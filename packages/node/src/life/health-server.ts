@@ -6,12 +6,7 @@
 import { createServer, type ServerResponse } from "node:http";
 import { nodeError } from "@atoll-run/core";
 import type { Health } from "./health.ts";
-
-export interface HealthPlace {
-  readonly host: string;
-  /** 0 = any that is free. */
-  readonly port: number;
-}
+import type { HealthPlace } from "./parts.ts";
 
 export interface HealthSource {
   health(): Health;

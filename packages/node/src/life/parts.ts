@@ -10,7 +10,6 @@ import type { ConfiguredPolicies } from "../mailbox/policy.ts";
 import type { ProcessRoom } from "../mailbox/room.ts";
 import type { Directory } from "../signaling/directory.ts";
 import type { AddressBook, Peers } from "../transport/peers.ts";
-import type { HealthPlace } from "./health-server.ts";
 import type { NodeLimitsSet } from "./node-limits.ts";
 import type { StepWatch } from "./start-scope.ts";
 
@@ -103,6 +102,12 @@ export interface NetworkHealth {
 
 /** `full`: every commit is on the disk; `normal`: the last may be lost with the power; `memory`: nothing is kept. */
 export type Durability = "full" | "normal" | "memory";
+
+export interface HealthPlace {
+  readonly host: string;
+  /** 0 = any that is free. */
+  readonly port: number;
+}
 
 export interface NodeSettings {
   /** Local name, 1-64 of `A-Z a-z 0-9 . _ -`: rows and documents stand under it. */

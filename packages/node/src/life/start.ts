@@ -141,9 +141,12 @@ export class Start {
   async #serveHealth(undo: Undo): Promise<void> {
     const { health } = this.#settings;
     if (health === undefined) return;
-    let server: HealthServer | undefined;
-    undo("health", async () => void await server?.[Symbol.asyncDispose]());
-    server = await serveHealth(health, this.#events.source);
+    const opened: HealthServer[] = [];
+    undo("health", async () => {
+      for (const one of opened.splice(0)) await one[Symbol.asyncDispose]();
+    });
+    const server = await serveHealth(health, this.#events.source);
+    opened.push(server);
     this.#log("info", "health is served", { url: server.url });
   }
 
