@@ -72,10 +72,12 @@ test("a renewal keeps the id and is shown to signaling; with a rotated key and t
   await Promise.all([one.up(), two.up()]);
   const before = one.client.session.current();
   await admin("POST", "keys");
+  await clock.pass(61_000);
   one.client.session.refused();
   await until(() => one.client.session.current() !== before);
   const after = one.client.session.current();
   assert.deepEqual(after.id, before.id);
+  assert.equal(after.credential.keyId, before.credential.keyId + 1);
   // Whoever has never seen the key asks for it once, and keeps it.
   await two.client.verifier.verify(after.credential);
   assert.equal(await one.client.announce(), true);
