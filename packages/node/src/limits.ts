@@ -91,11 +91,6 @@ export const NODE_LIMITS = {
     drainMs: 10_000,
     /** Share of the time to drain after which handlers are told. */
     drainSignalShare: 0.8,
-    /** Waits of a workload that has died: from, to. Deaths within `deathsMs` that end the node. */
-    rebuildMs: 100,
-    rebuildMsMax: 10_000,
-    deathsMs: MINUTE_MS,
-    deathsMax: 5,
   },
   hooks: {
     /** One hook of the workload, or one observer: a hook that hangs must not hold up the others. */

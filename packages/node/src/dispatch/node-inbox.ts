@@ -22,6 +22,7 @@ import { completionOps, type Ending } from "./completion.ts";
 import type { HandlerContext } from "./context.ts";
 import { Dispatch } from "./dispatch.ts";
 import type { InboxLimits, InboxParts } from "./parts.ts";
+import { failure } from "./verdict.ts";
 
 /** Shut: nothing was opened yet. */
 export type IntakePhase = "shut" | "open" | "draining";
@@ -215,6 +216,13 @@ export class NodeInbox implements Inbox, RowEvents {
     this.dispatch.forget(message);
   }
 
+  tooLarge(message: Message, cause: Fault): void {
+    const fault = nodeError("node.internal", `what its handler gave cannot be stored: ${cause.message}`, { cause });
+    if (message.row?.bare === true) message.row = undefined;
+    message.holds = false;
+    this.#finish(message, failure(message.kind, fault, "handler_failed"), []);
+  }
+
   lost(message: Message, fault: Fault): void {
     this.#drop(message);
     this.stats.refused_total += 1;
@@ -363,7 +371,7 @@ export class NodeInbox implements Inbox, RowEvents {
     message.row = row;
     let counts = { letters: 0, sent: 0 };
     row.finish({
-      checks: writes.some(({ write }) => write === "check"),
+      checks: writes.some(({ write }) => write === "check"), bytes: bytesOf(message, ending, writes),
       ops: () => {
         const nowMs = this.now();
         const ops = completionOps({ message, ending, writes, nowMs, ids: this.parts.ids, replyTtlMs: this.limits.mailbox.dedupTtlMs });
@@ -450,6 +458,8 @@ export class NodeInbox implements Inbox, RowEvents {
     this.intake = "draining";
     this.dispatch.shut();
     this.dispatch.stopAll(nodeError("node.unavailable", "another process has taken over this node"));
+    const error = nodeError("node.unavailable", `another process has taken over ${this.parts.scope}`);
+    this.parts.report("error", { error, category: "mailbox_failure", context: "commit" });
     this.parts.fenced?.();
   }
 }
@@ -458,6 +468,13 @@ export class NodeInbox implements Inbox, RowEvents {
 const CLOSED: Settled = { is: "error", error: toWireError(nodeError(
   "node.unavailable", "the node closed before the message was handled", { uncertain: true },
 )) };
+
+function bytesOf(message: Message, { settled, burial }: Ending, writes: HandlerContext["writes"]): number {
+  let bytes = settled.is === "reply" ? settled.payload.length : 0;
+  if (burial !== undefined) bytes += message.bytes;
+  for (const write of writes) bytes += write.write === "set" ? write.value.length : write.write === "tell" ? write.payload.length : 0;
+  return bytes;
+}
 
 function needsCommit(ending: Ending, writes: HandlerContext["writes"]): boolean {
   return ending.remember || ending.burial !== undefined || ending.writes && writes.length > 0;
@@ -470,6 +487,7 @@ function reused(id: string): Fault {
 /** What a sender hears of a store that fails. */
 function storeFault(fault: Fault, retryAfterMs: number): Fault {
   const wait = { retry_after_ms: fault.retry_after_ms ?? retryAfterMs, cause: fault };
+  if (fault.code === "state.too_large") return nodeError("node.too_large", fault.message, { cause: fault });
   if (fault.code === "state.full") return nodeError("node.storage_full", "the disk is full", wait);
   return nodeError("node.unavailable", "the store takes nothing at present", {
     ...wait, ...fault.uncertain === true ? { uncertain: true } : {},

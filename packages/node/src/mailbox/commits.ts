@@ -70,6 +70,8 @@ export class Commits {
   #sends = 0;
   #armed = false;
   #pause: Disposable | undefined;
+  /** Of a batch that was too large: each goes alone now. */
+  readonly #single = new Set<Unit>();
   #failures = 0;
   #failingSinceMs: number | undefined;
   #idle: (() => void)[] = [];
@@ -150,14 +152,15 @@ export class Commits {
       }
       ops += own.length;
       bytes += unit.bytes;
-      if (open === undefined || unit.alone || open.ops.length + own.length > this.#limits.commitOps) {
+      const alone = unit.alone || this.#single.delete(unit);
+      if (open === undefined || alone || open.ops.length + own.length > this.#limits.commitOps) {
         open = { units: [], ops: [], spans: [] };
         groups.push(open);
       }
       open.units.push(unit);
       open.spans.push([open.ops.length, own.length]);
       open.ops.push(...own);
-      if (unit.alone) open = undefined;
+      if (alone) open = undefined;
     }
     this.#waiting = taken === waiting.length ? [] : waiting.slice(taken);
     return { groups, unneeded };
@@ -208,6 +211,7 @@ export class Commits {
   }
 
   #failed({ units }: Group, fault: Fault): void {
+    if (fault.code === "state.too_large") return this.#tooLarge(units, fault);
     this.stats.failures += 1;
     const first = this.#failingSinceMs === undefined;
     this.#failingSinceMs ??= this.#parts.clock.monotonic();
@@ -221,6 +225,16 @@ export class Commits {
     }
     for (const unit of units) unit.failed(fault);
     if (first) this.#parts.failing(fault);
+  }
+
+  /** The store is well: one of them cannot be written, or they cannot together. */
+  #tooLarge(units: readonly Unit[], fault: Fault): void {
+    const [only, ...others] = units;
+    if (others.length === 0) return only?.failed(fault);
+    for (const unit of units) {
+      this.#single.add(unit);
+      unit.failed(undefined);
+    }
   }
 
   #recovered(): void {

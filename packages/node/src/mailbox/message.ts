@@ -22,6 +22,8 @@ export interface LastWrite {
   ops(): readonly StateOp[];
   /** Contains a check, which may be refused. */
   readonly checks: boolean;
+  /** Of answer and writes, nearly. */
+  readonly bytes: number;
   /** It is done; before anybody hears of it. */
   done(): void;
 }
