@@ -354,6 +354,9 @@ export const NODE_LIMITS = {
     /** With that many deaths in that time the node ends. */
     deathsMax: 5,
     deathsWithinMs: MINUTE_MS,
+    /** How often the event loop is looked at, and the delay from which a workload of functions is named. */
+    loopLookMs: 1_000,
+    loopDelayMsMax: 1_000,
     /** The loop and the store must answer by then to count as alive. */
     liveMsMax: 10_000,
     /** Signaling may be away so long before the node calls itself degraded. */

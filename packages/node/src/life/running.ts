@@ -11,6 +11,7 @@ import type { PresenceEvent } from "../signaling/presence.ts";
 import type { PlainSpeaker } from "../streams/plain-speaker.ts";
 import { closeNode, type CloseOptions, type CloseReport } from "./close.ts";
 import { toHealth, type Health } from "./health.ts";
+import { LoopWatch } from "./loop-watch.ts";
 import { toPrometheus } from "./metrics.ts";
 import type { NodeParts, NodeSettings } from "./parts.ts";
 import { Rebuild } from "./rebuild.ts";
@@ -60,6 +61,7 @@ export interface RunningParts {
 export class Running {
   readonly #o: RunningParts;
   readonly #rebuild: Rebuild;
+  #loop: LoopWatch | undefined;
   readonly #ended = Promise.withResolvers<CloseReport>();
   readonly #closing = new AbortController();
   #state: NodeHandle["state"] = "running";
@@ -93,7 +95,8 @@ export class Running {
 
   /** What the host gets. */
   handle(): NodeHandle {
-    const { settings: { name }, start: { rooms } } = this.#o;
+    const { parts, settings: { name }, start: { rooms }, workload } = this.#o;
+    if (workload.kind === "linked") this.#loop ??= new LoopWatch({ ...parts, node: name });
     const stateNow = (): NodeHandle["state"] => this.#state;
     return {
       ...createTalk(rooms.gate.outbound.root), name,
@@ -116,6 +119,7 @@ export class Running {
     const { parts: { clock, log }, start, workload, settings: { name } } = this.#o;
     this.#state = "draining";
     this.#rebuild[Symbol.dispose]();
+    this.#loop?.[Symbol.dispose]();
     this.#closing.abort();
     const report = await closeNode({ clock, log, start, workload }, o);
     await this.#o.after();
@@ -147,7 +151,11 @@ export class Running {
 
   #metrics(): Readonly<Record<string, number>> {
     const { rooms: { hooks, inbox, gate, network, later } } = this.#o.start;
-    return { ...inbox.stats(), ...gate.stats(), ...prefixed("hook", hooks.stats()), ...later.peers?.stats(), ...network?.stats() };
+    const loop = this.#loop === undefined ? {} : { loop_delay_ms: this.#loop.maxMs };
+    return {
+      ...inbox.stats(), ...gate.stats(), ...prefixed("hook", hooks.stats()), ...later.peers?.stats(), ...network?.stats(),
+      ...loop,
+    };
   }
 }
 

@@ -69,3 +69,16 @@ test("five deaths in a minute close the node with a report", async () => {
   assert.deepEqual((await node.closed).unfinished, []);
   assert.equal(node.state, "closed");
 });
+
+test("a function that holds the event loop for more than a second is named", async () => {
+  const Held = service({ type: "acme:held:1.0.0", name: "acme.Held", routes: { Hold: route({ output: json<number>() }) } });
+  const parts = partsOf();
+  await using node = await createNode(parts, settingsOf("held")).link(Held.implement({ Hold: () => {
+    const until = performance.now() + 2_200;
+    while (performance.now() < until);
+    return 1;
+  } })).start();
+  await node.call(Held.routes.Hold, undefined, { to: "self" });
+  await until(() => parts.lines.some(({ msg }) => msg === "the event loop of this process was held"));
+  assert.ok((node.metrics()["loop_delay_ms"] ?? 0) > 1_000);
+});
