@@ -13,6 +13,8 @@ const Bank = service({ type: "acme:bank:1.0.0", name: "bank.Bank", routes: {
   Add: route({ input: json<{ account: string; amount: number }>(), output: json<number>(), key: (input) => input.account }),
 } });
 
+const Other = service({ type: "acme:other:1.0.0", name: "acme.Other", routes: {} });
+
 const bank = () => Bank.implement({
   async Add({ account, amount }, ctx) {
     const balance = Number(await ctx.kv.get(account) ?? 0) + amount;
@@ -22,7 +24,7 @@ const bank = () => Bank.implement({
 });
 
 test("local needs nothing but services: they find each other by name, type and id", async () => {
-  await using app = await local({ memory: true, services: { bank: bank(), other: bank() } });
+  await using app = await local({ memory: true, services: { bank: bank(), other: Other.implement({}) } });
   const { bank: id } = { bank: app.node("bank").id };
   assert.ok(id !== undefined);
   for (const to of ["bank", Bank.type, id] as const) {
