@@ -86,7 +86,7 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
     close: () => close(inbox),
     stats: () => ({
       ...inbox.stats, ...dispatch.stats, mailbox_oldest_ms: inbox.oldestMs, mailbox_depth: room.depth, mailbox_bytes: room.bytes, running: dispatch.running,
-      dedup_entries: room.answers, dead_letters: room.letters, frame_letters: inbox.frames.count,
+      dedup_entries: room.answers, dedup_oldest_ms: inbox.oldestAnswerMs, dead_letters: room.letters, frame_letters: inbox.frames.count,
       dead_letters_dropped_total: inbox.frames.dropped, commits_total: commits.stats.commits,
       commit_ops: commits.stats.ops, commit_ms_total: commits.stats.ms, commit_failures_total: commits.stats.failures,
     }),

@@ -99,6 +99,12 @@ export class NodeInbox implements Inbox, RowEvents {
     return oldest === undefined ? 0 : Math.max(0, this.now() - oldest.acceptedAtMs);
   }
 
+  /** Age of the oldest remembered answer, nearly, milliseconds: from the widest window. */
+  get oldestAnswerMs(): number {
+    const untilMs = this.retention.oldestUntilMs;
+    return untilMs === undefined ? 0 : Math.max(0, this.windowMs - Math.max(0, untilMs - this.now()));
+  }
+
   message(seq: number): Message | undefined {
     return this.#bySeq.get(seq);
   }
