@@ -29,6 +29,8 @@ export interface NodeHandle extends Talk, AsyncDisposable {
   /** Runs once; later calls share its promise. */
   close(o?: CloseOptions): Promise<CloseReport>;
   health(): Health;
+  /** Where `/healthz`, `/readyz` and `/metrics` are served; undefined: nowhere. */
+  readonly healthUrl: string | undefined;
   /** Whether loop and store answer in time. */
   live(): Promise<boolean>;
   /** Every event from now on, in order. */
@@ -106,7 +108,7 @@ export class Running {
       get state() {
         return stateNow();
       },
-      closed: this.#ended.promise, close: (o) => this.close(o), health: () => this.health(), live: () => this.live(),
+      closed: this.#ended.promise, close: (o) => this.close(o), health: () => this.health(), healthUrl: this.#o.start.healthUrl, live: () => this.live(),
       events: (o) => rooms.hooks.events(o), streams: rooms.gate.plain, mailbox: rooms.inbox.mailbox,
       deadLetters: rooms.inbox.deadLetters, wake: (what) => rooms.inbox.wake(what),
       watch: (type, o) => rooms.network?.watch?.(toTargetText(type), o) ?? noRealm(), metrics: () => this.#metrics(),

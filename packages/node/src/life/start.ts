@@ -48,6 +48,8 @@ export class Start {
   readonly #workload: Workload;
   readonly #events: StartEvents;
   #wires: readonly Wire[] = [];
+  /** Where health is served, if it is. */
+  healthUrl: string | undefined;
   /** onStart has finished, so that onStop is due. */
   started = false;
 
@@ -147,6 +149,7 @@ export class Start {
     });
     const server = await serveHealth(health, this.#events.source);
     opened.push(server);
+    this.healthUrl = server.url;
     this.#log("info", "health is served", { url: server.url });
   }
 

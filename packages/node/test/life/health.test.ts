@@ -26,7 +26,7 @@ async function get(url: string): Promise<{ readonly status: number; readonly bod
 test("health, readiness and metrics are served where it is asked for, and gone with the node", async () => {
   const parts = partsOf();
   await using node = await createNode(parts, settingsOf("echo", { health: { host: "127.0.0.1", port: 0 } })).link(Echo.implement({ Say: (input) => input })).start();
-  const url = String(parts.lines.find(({ msg }) => msg === "health is served")?.fields?.["url"]);
+  const url = String(node.healthUrl);
   await node.call(Echo.routes.Say, "x", { to: "self" });
   const [healthz, readyz, metrics, other] = await Promise.all(["healthz", "readyz", "metrics", "x"].map((path) => get(`${url}/${path}`)));
   assert.deepEqual([healthz?.status, readyz?.status, metrics?.status, other?.status], [200, 200, 200, 404]);
