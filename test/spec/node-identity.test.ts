@@ -6,11 +6,12 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { formatNodeId, isFault } from "@atoll-run/core";
+import { formatNodeId, isFault, type Clock } from "@atoll-run/core";
 import {
   createNode, createRealm, json, route, service, type Ctx, type NodeConfig, type NodeHandle,
 } from "@atoll-run/atoll/node";
 import { until, watchHandles } from "@atoll-run/testkit";
+import { systemClock } from "./node-world.ts";
 
 const Echo = service({
   type: "acme:echo:1.0.0", name: "acme.Echo",
@@ -122,4 +123,62 @@ test("hooks come in the order of seq, may call others, and one that throws is to
   const seqs = heard.map(({ seq }) => seq);
   assert.deepEqual(seqs, seqs.toSorted((a, b) => a - b));
   assert.equal(new Set(seqs).size, seqs.length);
+});
+
+interface Pair {
+  readonly host: NodeHandle;
+  readonly other: NodeHandle;
+  /** Id of the other. */
+  readonly to: string;
+  admin(path: string, body?: object): Promise<void>;
+  /** The clock of the realm goes on by that. */
+  later(ms: number): void;
+}
+
+/** Two nodes with a WebSocket between them, the first of which has called the other. */
+async function pair(run: (o: Pair) => Promise<void>): Promise<void> {
+  let aheadMs = 0;
+  const clock: Clock = { ...systemClock, now: () => Date.now() + aheadMs };
+  await using realm = await createRealm({ memory: true, clock, listen: { public: { host: "127.0.0.1", port: 0 } } });
+  const url = realm.addresses?.url ?? "";
+  await using other = await createNode({ name: "other", memory: true, realm: { url }, acl: ANYONE }).link(echo()).start();
+  await using host = await createNode({ name: "host", memory: true, realm: { url }, acl: ANYONE }).link(echo()).start();
+  const to = other.id === undefined ? "" : formatNodeId(other.id);
+  assert.deepEqual(await host.call(Echo.routes.Say, { text: "hi" }, { to }), { text: "hi" });
+  const admin: Pair["admin"] = async (path, body = {}) => {
+    const { status } = await realm.door.admin({
+      method: "POST", path: `/admin/v1/${path}`, headers: { authorization: `Bearer ${realm.adminToken.reveal()}` },
+      body: new TextEncoder().encode(JSON.stringify(body)),
+    });
+    assert.equal(status, 200);
+  };
+  await run({ host, other, to, admin, later: (ms) => (aheadMs += ms) });
+}
+
+test("a revoked node loses its links within seconds, and whom it calls refuses it", async () => {
+  await pair(async ({ host, other, to, admin }) => {
+    const from = host.id === undefined ? "" : formatNodeId(host.id);
+    assert.equal(other.metrics()["links"], 1);
+    await admin("revoke", { id: from });
+    await until(() => other.metrics()["links"] === 0, { withinMs: 15_000 });
+    await assert.rejects(host.call(Echo.routes.Say, { text: "again" }, { to, deadlineMs: 3_000 }), (error) => isFault(error));
+  });
+});
+
+test("a renewed credential is shown on the link that stands; the host may tell of the network, and is told what came of it", async () => {
+  await pair(async ({ host, other, to, admin, later }) => {
+    const renewals = (node: NodeHandle): number => node.metrics()["session_renewals"] ?? 0;
+    await admin("keys");
+    // A minute later the new key signs, and the Pong of a ping warns of it; reporting a path makes both ping.
+    later(61_000);
+    const reports = [host, other].map((node) => node.network.report({ is: "path", sequence: 1, status: "available" }));
+    assert.deepEqual(await Promise.all(reports), [{ action: "restore" }, { action: "restore" }]);
+    await until(() => renewals(host) === 1 && renewals(other) === 1);
+    assert.deepEqual(await host.call(Echo.routes.Say, { text: "hi" }, { to }), { text: "hi" });
+    assert.deepEqual([host.metrics()["links"], other.metrics()["links"]], [1, 1]);
+    assert.deepEqual([host.metrics()["links_closed_total"], other.metrics()["websocket_accepted"]], [0, 1]);
+    assert.deepEqual(await host.network.report({ is: "force_reconnect", why: "manual" }), { action: "force_reconnect" });
+    await until(() => host.health().network?.signaling === "up");
+    assert.deepEqual(await host.call(Echo.routes.Say, { text: "back" }, { to }), { text: "back" });
+  });
 });

@@ -72,10 +72,12 @@ test("a renewal keeps the id and is shown to signaling; with a rotated key and t
   await Promise.all([one.up(), two.up()]);
   const before = one.client.session.current();
   await admin("POST", "keys");
+  await clock.pass(61_000);
   one.client.session.refused();
   await until(() => one.client.session.current() !== before);
   const after = one.client.session.current();
   assert.deepEqual(after.id, before.id);
+  assert.equal(after.credential.keyId, before.credential.keyId + 1);
   // Whoever has never seen the key asks for it once, and keeps it.
   await two.client.verifier.verify(after.credential);
   assert.equal(await one.client.announce(), true);
@@ -88,6 +90,27 @@ test("a renewal keeps the id and is shown to signaling; with a rotated key and t
   await asked;
   await Promise.all([one.client[Symbol.asyncDispose](), two.client[Symbol.asyncDispose]()]);
   assert.equal(clock.timers, 0);
+});
+
+test("a guest comes with an invite, once, and renews by its key alone", async () => {
+  const clock = new ManualClock();
+  const { realm, door, admin } = await openRealm(clock);
+  const { token } = await admin("POST", "invites", { realm: 1, type: "acme:guest:1.0.0", ttl_ms: 60_000, uses: 1 });
+  const vouch = { mode: "guest", invite: new Secret(String(token)) } as const;
+  const [store, key] = [memoryState(), await newNodeKey(bytes)];
+  const guest = await makeClient(door, clock, { type: "acme:guest:1.0.0", vouch, store, key });
+  await guest.up();
+  const { id } = guest.client.session.current();
+  const second = await makeClient(door, clock, { type: "acme:guest:1.0.0", vouch });
+  await assert.rejects(second.up(), { code: "node.permission_denied" });
+  guest.client.session.refused();
+  await until(() => guest.client.session.current().generation === 2);
+  await guest.client[Symbol.asyncDispose]();
+  const again = await makeClient(door, clock, { type: "acme:guest:1.0.0", vouch, store, key });
+  await again.client.register();
+  assert.deepEqual(again.client.session.current().id, id);
+  await Promise.all([second.client[Symbol.asyncDispose](), again.client[Symbol.asyncDispose]()]);
+  await realm.close();
 });
 
 test("a revoked node is told of to all others, and its credential counts no more", async () => {

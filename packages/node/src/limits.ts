@@ -91,11 +91,6 @@ export const NODE_LIMITS = {
     drainMs: 10_000,
     /** Share of the time to drain after which handlers are told. */
     drainSignalShare: 0.8,
-    /** Waits of a workload that has died: from, to. Deaths within `deathsMs` that end the node. */
-    rebuildMs: 100,
-    rebuildMsMax: 10_000,
-    deathsMs: MINUTE_MS,
-    deathsMax: 5,
   },
   hooks: {
     /** One hook of the workload, or one observer: a hook that hangs must not hold up the others. */
@@ -359,6 +354,9 @@ export const NODE_LIMITS = {
     /** With that many deaths in that time the node ends. */
     deathsMax: 5,
     deathsWithinMs: MINUTE_MS,
+    /** How often the event loop is looked at, and the delay from which a workload of functions is named. */
+    loopLookMs: 1_000,
+    loopDelayMsMax: 1_000,
     /** The loop and the store must answer by then to count as alive. */
     liveMsMax: 10_000,
     /** Signaling may be away so long before the node calls itself degraded. */

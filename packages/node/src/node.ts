@@ -143,7 +143,9 @@ class ANode {
     const opened = this.#opened = await this.#open();
     const { parts } = opened;
     const start: Start = new Start(parts, settings, {
-      workload, died: (fault) => running.died(fault), lost: (fault) => running.lost(fault),
+      workload, died: (fault) => running.died(fault), lost: (fault) => running.lost(fault), source: {
+        health: () => running.health(), live: () => running.live(), metrics: () => running.prometheus(),
+      },
     });
     const running = new Running({ parts, settings, workload, start, after: () => opened.close() });
     for (const hooks of this.#observed) observeBy(start, hooks);

@@ -124,7 +124,8 @@ export async function assemble(parts: RealmParts, config: RealmConfig, limits: R
     renewals_total: identity.renewed, key_id: keys.current().key_id,
   });
   const admin = new Admin({
-    ...base, token, realms, invites, packages, keys, nodes, registry, connections, relay, control, revocations, log, stats,
+    ...base, token, realms, invites, packages, keys, nodes, registry, connections, relay, control,
+    revocations, log, stats,
   }, limits);
   return {
     ais, admin, signaling, registry, stats,

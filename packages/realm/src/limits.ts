@@ -25,8 +25,9 @@ export const REALM_LIMITS = {
     keyNextMs: MINUTE_MS,
     /** How long the nonce of a proof is remembered. */
     nonceMs: 10 * MINUTE_MS,
-    /** Records of the past that one registration clears away. */
-    clearMax: 8,
+    /** Records of the past that one registration or renewal clears away, and how seldom one looks for them. */
+    clearMax: 64,
+    clearEachMs: 5_000,
     /** Node records that are kept in memory; the others are read when they are asked for. */
     nodesHeldMax: 20_000,
     /** Rules of one node. */
@@ -90,6 +91,8 @@ export const REALM_LIMITS = {
     failedPerMinute: 5, failedBurst: 10, unprovenMax: 100,
     controlPerSecond: 10, controlBurst: 50,
     relayPerSecond: 50, relayBurst: 100,
+    /** How often a node may come and go by its pings: all that follow its type are told each time. */
+    flipsPerSecond: 0.5, flipsBurst: 6,
     /** Addresses that are remembered. */
     sourcesMax: 10_000,
   },

@@ -33,6 +33,7 @@ import { listen, type Bind, type Listening } from "./http/server.ts";
 import { WORKER_MAX } from "./identity/serials.ts";
 import { REALM_LIMITS } from "./limits.ts";
 import { IN_PROCESS, type Origin } from "./rate/limiter.ts";
+import type { UpgradeAsk } from "./signaling/handshakes.ts";
 import type { Upgrade } from "./signaling/signaling.ts";
 import type { RealmStats } from "./stats.ts";
 
@@ -99,7 +100,7 @@ export function createRealm(parts: RealmParts, config: RealmConfig = {}): Realm 
     return rooms;
   };
   const ais = (ask: HttpAsk): Promise<HttpAnswer> => withCors(ask, origins, (inner) => use().ais.handle(inner));
-  const upgrade = { path: SIGNALING_PATH, take: (ask: Parameters<Rooms["signaling"]["upgrade"]>[0]) => use().signaling.upgrade(ask) };
+  const upgrade = { path: SIGNALING_PATH, take: (ask: UpgradeAsk) => use().signaling.upgrade(ask) };
 
   const letGo = async (): Promise<void> => {
     rooms?.signaling.close();

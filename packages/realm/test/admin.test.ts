@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { formatNodeId } from "@atoll-run/core";
 import { ANYONE, connect, join, openRealm } from "./clients.ts";
@@ -60,4 +61,12 @@ test("the journal names every change, is read from any place, and drops what is 
   test.clock.advance(91 * 86_400_000);
   await test.admin("POST", "secrets", { realm: 1 });
   assert.deepEqual((await read()).map(({ event }) => event), ["secret_rotated"]);
+});
+
+test("docs/realm.md names every endpoint of the admin API, and no other", async () => {
+  const page = await readFile(new URL("../../../docs/realm.md", import.meta.url), "utf8");
+  const told = [...page.matchAll(/^\| `((?:GET|POST|PUT) [a-z]+)` \|/gm)].map(([, name]) => name);
+  await using test = await openRealm();
+  const { endpoints } = (await test.admin("GET", "")).body as { endpoints: string[] };
+  assert.deepEqual([...told].sort(), [...endpoints].sort());
 });

@@ -138,3 +138,30 @@ test("addresses of this machine are told from others, and one IPv6 household is 
   assert.notEqual(toOrigin("2001:db8:1:3::9").address, toOrigin("2001:db8:1:2::9").address);
   assert.equal(toOrigin("::5").address, "0:0:0:0::/64");
 });
+
+test("a node that comes and goes again and again is heard six times, then every other second", async () => {
+  await using test = await openRealm();
+  const node = await join(test, { rules: ANYONE });
+  const watcher = await connect(test, await join(test));
+  await watcher.ask({ case: "subscribeActrUpRequest", value: { targetType: node.id.type } });
+  const connection = await connect(test, node);
+  for (let at = 0; at < 20; at++) {
+    await connection.ask({ case: "ping", value: { ...PING.value, availability: at % 2 === 0 ? 3 : 0 } });
+  }
+  const told = watcher.received.filter(({ flow }) => flow.case === "serverToActr" && /actr(?:Up|Down)Event/.test(String(flow.value.payload.case)));
+  assert.equal(told.length, 6);
+});
+
+test("who relays to a node that reads too slowly is told so, and the node stays", async () => {
+  await using test = await openRealm();
+  const [node, slow] = [await join(test), await join(test, { rules: ANYONE, bearer: true })];
+  const connection = await connect(test, node);
+  const upgrade = await test.realm.door.signaling({ headers: bearerHeaders(slow) });
+  assert.ok(upgrade.ok);
+  const held = newConnection(slow);
+  held.connection.incoming = upgrade.open({ ...held.take, buffered: () => 600_000 });
+  const asked = connection.relay({ case: "iceRestartRequest", value: {} }, slow.id);
+  const { flow } = await connection.next("a refusal", ({ replyFor }) => replyFor === asked);
+  assert.ok(flow.case === "serverToActr" && flow.value.payload.case === "error" && flow.value.payload.value.code === 503);
+  assert.equal(held.connection.closed, undefined);
+});

@@ -5,13 +5,11 @@ import { createNode } from "../../src/compose/create-node.ts";
 import { askControl, isNotRunning } from "../../src/control/client.ts";
 import { serveControl } from "../../src/control/server.ts";
 import { nodeMethods } from "../../src/control/node-methods.ts";
-import { serveHealth } from "../../src/control/health-server.ts";
 import type { NodeHandle } from "@atoll-run/node";
 import { decideLogPlan } from "../config/log.ts";
 import { EXIT } from "../exit.ts";
 import { say } from "../output/terminal.ts";
 import { openOutput } from "../running/output.ts";
-import { readAddress } from "../tier/address.ts";
 import { type Deployed, readDeployment } from "../tier/deployment.ts";
 import { untilSignal } from "../tier/ending.ts";
 import { loadEntry } from "../tier/load-entry.ts";
@@ -36,12 +34,8 @@ async function up(call: VerbCall): Promise<number> {
   await using cleanup = new AsyncDisposableStack();
   const handle = await (await createNode({ ...config, type: config.type ?? hosted.type }).attach(hosted)).start();
   cleanup.use(handle);
-  const { listen } = deployed.deployment;
   cleanup.use(await serveControl(controlPath(deployed), nodeMethods(handle)));
-  const health = listen.health === undefined ? undefined
-    : await serveHealth(readAddress({ where: { name: "listen.health" }, text: listen.health }, "0"), handle);
-  if (health !== undefined) cleanup.use(health);
-  await say(call.json ? JSON.stringify({ event: "up", ...facts(handle), health_url: health?.url ?? null }) : welcome(handle, deployed, health?.url));
+  await say(call.json ? JSON.stringify({ event: "up", ...facts(handle), health_url: handle.healthUrl ?? null }) : welcome(handle, deployed));
   const code = await untilSignal(({ count }) => handle.close(count === 1 ? {} : { deadlineMs: HURRY_MS }), handle.closed);
   const report = await handle.closed;
   await say(call.json ? JSON.stringify({ event: "down", report }) : `ended: ${report.handled} handled meanwhile, ${report.returned} back in the mailbox`);
@@ -57,13 +51,13 @@ function facts(handle: NodeHandle): Record<string, Json> {
   };
 }
 
-function welcome(handle: NodeHandle, { deployment, folder }: Deployed, health: string | undefined): string {
+function welcome(handle: NodeHandle, { deployment, folder }: Deployed): string {
   const { network, durability } = handle.health();
   const lines = [
     `${handle.name} is up${handle.id === undefined ? " (local: it has no realm)" : ` as ${formatNodeId(handle.id)}`}`,
     ...network?.addresses.map((address) => `  listens  ${address}`) ?? [],
     `  data     ${resolve(folder, deployment.state.dir)} (${durability})`,
-    ...health === undefined ? [] : [`  health   ${health}/healthz, /readyz, /metrics`],
+    ...handle.healthUrl === undefined ? [] : [`  health   ${handle.healthUrl}/healthz, /readyz, /metrics`],
     ...deployment.rules.length === 0 && deployment.acl.default === "deny"
       ? ["  nobody may reach it: write [[acl.rules]], or [acl] default = \"same-realm\""] : [],
   ];

@@ -49,6 +49,7 @@ export function toNodeConfig(deployed: Deployed, call: VerbCall, log: Log): Node
       diskFloorBytes: mailbox.disk_floor, dedupTtlMs: mailbox.dedup_ttl, dedupEntriesMax: mailbox.dedup_entries,
       dedupBytesMax: mailbox.dedup_bytes, lettersMax: mailbox.dead_letters, letterBytesMax: mailbox.dead_letter_bytes,
     }, dispatch: { runningMax: node.concurrency } },
+    health: listen.health === undefined ? undefined : readAddress({ where: { name: "listen.health" }, text: listen.health }, "0"),
     env: { log },
   }) as NodeConfig;
 }

@@ -1,6 +1,7 @@
 /** Identifiers from the random source and the clock of this machine. */
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { Clock, Ids } from "@atoll-run/core";
+import { randomOf } from "./random.ts";
 
 /** Of a UUID version 7: 48 bits of time, then 12 and 62 bits that tell ids of one millisecond apart. */
 const SEQUENCE_MAX = 0xfff;
@@ -17,7 +18,7 @@ export function systemIds(clock: Clock): Ids {
     if (now > lastMs) {
       lastMs = now;
       // Starts low, so that there is room for many ids in the same millisecond.
-      sequence = randomBytes(1)[0] as number;
+      sequence = randomOf(1)[0] as number;
     } else if (++sequence > SEQUENCE_MAX) {
       lastMs++;
       sequence = 0;
@@ -29,9 +30,9 @@ export function systemIds(clock: Clock): Ids {
     uuid7: () => {
       const [ms, count] = next();
       const time = ms.toString(16).padStart(12, "0");
-      const rest = randomBytes(8);
+      const rest = randomOf(8);
       rest[0] = 0x80 | ((rest[0] as number) & 0x3f);
-      const tail = rest.toString("hex");
+      const tail = Buffer.from(rest).toString("hex");
       const order = count.toString(16).padStart(3, "0");
       return `${time.slice(0, 8)}-${time.slice(8)}-7${order}-${tail.slice(0, 4)}-${tail.slice(4)}`;
     },

@@ -1,5 +1,4 @@
 /** Where nodes and realms of a process keep things: one folder, one database, or nothing at all. */
-import { randomBytes } from "node:crypto";
 import { statfs } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Clock, type Ids, type Log, nodeError, type NodeErrorInit, type StateStore } from "@atoll-run/core";
@@ -9,6 +8,7 @@ import { createProcessRoom, loadNodeKey, newNodeKey, type NodeKey, type ProcessR
 import { openState } from "@atoll-run/sqlite";
 import { systemClock } from "./clock.ts";
 import { systemIds } from "./ids.ts";
+import { randomOf } from "./random.ts";
 
 /** What a program may bring itself; the rest is that of this machine. */
 export interface Env {
@@ -69,10 +69,6 @@ export async function openPlace(o: PlaceOptions): Promise<Place> {
       if (given === undefined) await store[Symbol.asyncDispose]();
     },
   };
-}
-
-function randomOf(count: number): Uint8Array {
-  return new Uint8Array(randomBytes(count));
 }
 
 async function freeBytes(dir: string): Promise<number> {

@@ -4,13 +4,16 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { json, route, service } from "@atoll-run/node";
+import { json, route, service, streamRoute } from "@atoll-run/node";
+import { until } from "@atoll-run/testkit";
 import { local } from "../../src/compose/local.ts";
 import { blockService } from "../../src/compose/block-service.ts";
 
 const Bank = service({ type: "acme:bank:1.0.0", name: "bank.Bank", routes: {
   Add: route({ input: json<{ account: string; amount: number }>(), output: json<number>(), key: (input) => input.account }),
 } });
+
+const Other = service({ type: "acme:other:1.0.0", name: "acme.Other", routes: {} });
 
 const bank = () => Bank.implement({
   async Add({ account, amount }, ctx) {
@@ -21,7 +24,7 @@ const bank = () => Bank.implement({
 });
 
 test("local needs nothing but services: they find each other by name, type and id", async () => {
-  await using app = await local({ memory: true, services: { bank: bank(), other: bank() } });
+  await using app = await local({ memory: true, services: { bank: bank(), other: Other.implement({}) } });
   const { bank: id } = { bank: app.node("bank").id };
   assert.ok(id !== undefined);
   for (const to of ["bank", Bank.type, id] as const) {
@@ -67,4 +70,35 @@ test("a block is a service beside others: it is called, and calls by mesh", asyn
   assert.deepEqual(await call("counter", "acme.Counter.Next"), { n: 1, from: true });
   assert.deepEqual(await call("counter", "acme.Counter.Next"), { n: 2, from: true });
   assert.deepEqual(await call("asker", "acme.Asker.Ask"), { heard: "hi" });
+});
+
+test("a stream goes to a service and to a block; what the reader raises resets it", async () => {
+  const lines: string[] = [];
+  const Log = service({ type: "acme:log:1.0.0", name: "acme.Log", routes: {}, streams: { Lines: streamRoute({ item: json<{ line: string }>() }) } });
+  const log = Log.implement({ async Lines(items) {
+    for await (const { line } of items) {
+      if (line === "bad") throw new Error("not this");
+      lines.push(line);
+    }
+  } });
+  const block = blockService({ type: "acme:reader:1.0.0", script: { name: "reader.lua", source: `
+    local got = {}
+    bus.on("stream:acme.Log.Lines", function(event)
+      if event.payload.data then got[#got + 1] = std.json.decode(event.payload.data).line end
+    end, {isle = "main"})
+    bus.on("acme.Reader.Got", function() return got end, {isle = "main"})
+    bus.serve()` } });
+  await using app = await local({ memory: true, services: { log, block } });
+  for (const to of ["self", "block"]) {
+    await using out = await app.node("log").openStream(to, Log.streams.Lines);
+    for (const line of ["one", "two"]) await out.write({ line });
+    await out.end();
+  }
+  assert.deepEqual(lines, ["one", "two"]);
+  const body = await app.node("log").callRaw("acme.Reader.Got", new Uint8Array(), { to: "block" });
+  assert.deepEqual(JSON.parse(Buffer.from(body).toString()), ["one", "two"]);
+  const bad = await app.node("log").openStream("self", Log.streams.Lines);
+  await bad.write({ line: "bad" });
+  await until(() => bad.signal.aborted);
+  await assert.rejects(bad.write({ line: "more" }));
 });

@@ -95,6 +95,9 @@ export interface DispatchContext extends Speaker {
   remainingMs(): number;
   /** Aborts at the deadline, when the caller cancels, and when the node closes. */
   readonly signal: AbortSignal;
+  /** W3C; of a stream, where no message carries it. */
+  readonly traceparent?: string;
+  readonly tracestate?: string;
   /** Throws when the message is finished. */
   record(writes: readonly Write[]): void;
   /** Committed state plus the own writes. A document that is not there has version 0. */

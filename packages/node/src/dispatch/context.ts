@@ -34,6 +34,7 @@ export class HandlerContext implements DispatchContext {
   #reason: unknown;
   deadlineAtMs = Infinity;
   #speaker: Speaker | undefined;
+  #deadline: Deadline | undefined;
   #ended = false;
   readonly writes: Write[] = [];
 
@@ -73,6 +74,7 @@ export class HandlerContext implements DispatchContext {
   /** Nothing can be recorded any more. */
   end(): void {
     this.#ended = true;
+    this.#deadline?.[Symbol.dispose]();
   }
 
   record(writes: readonly Write[]): void {
@@ -118,9 +120,10 @@ export class HandlerContext implements DispatchContext {
     const { clock, awaiting, newChain } = this.#parts;
     const message = this.#message;
     const { envelope } = message;
+    this.#deadline = new Deadline(clock, this.remainingMs(), `the ${message.kind} of ${message.route}`);
     return {
       chain_id: envelope?.chain_id ?? newChain(message), depth: envelope?.depth ?? 0,
-      deadline: new Deadline(clock, this.remainingMs(), `the ${message.kind} of ${message.route}`), signal: this.signal,
+      deadline: this.#deadline, signal: this.signal,
       ...envelope?.traceparent === undefined ? {} : { traceparent: envelope.traceparent },
       ...envelope?.tracestate === undefined ? {} : { tracestate: envelope.tracestate },
       awaiting: () => awaiting(message),

@@ -85,10 +85,10 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
     drain: ({ deadlineMs }) => drain(inbox, deadlineMs),
     close: () => close(inbox),
     stats: () => ({
-      ...inbox.stats, mailbox_depth: room.depth, mailbox_bytes: room.bytes, running: dispatch.running,
-      dedup_entries: room.answers, dead_letters: room.letters, frame_letters: inbox.frames.count,
+      ...inbox.stats, ...dispatch.stats, mailbox_oldest_ms: inbox.oldestMs, mailbox_depth: room.depth, mailbox_bytes: room.bytes, running: dispatch.running,
+      dedup_entries: room.answers, dedup_oldest_ms: inbox.oldestAnswerMs, dead_letters: room.letters, frame_letters: inbox.frames.count,
       dead_letters_dropped_total: inbox.frames.dropped, commits_total: commits.stats.commits,
-      commit_ops: commits.stats.ops, commit_failures_total: commits.stats.failures,
+      commit_ops: commits.stats.ops, commit_ms_total: commits.stats.ms, commit_failures_total: commits.stats.failures,
     }),
   };
 }
@@ -112,6 +112,7 @@ async function drain(inbox: NodeInbox, deadlineMs: number): Promise<Drained> {
 async function close(inbox: NodeInbox): Promise<void> {
   const { dispatch, commits, retention, room, parts: { clock } } = inbox;
   inbox.intake = "draining";
+  for (const message of dispatch.giveUp()) inbox.giveBack(message);
   dispatch.close();
   retention.end();
   await within(clock, LAST_WRITES_MS, () => commits.settled());

@@ -33,7 +33,16 @@ export interface DispatchParts {
   finish(message: Message, ending: Ending, writes: HandlerContext["writes"]): void;
 }
 
+export interface DispatchStats {
+  dispatched_total: number;
+  retries_total: number;
+  /** From acceptance to the first run. */
+  queue_wait_ms_total: number;
+  dispatch_ms_total: number;
+}
+
 export class Dispatch {
+  readonly stats: DispatchStats = { dispatched_total: 0, retries_total: 0, queue_wait_ms_total: 0, dispatch_ms_total: 0 };
   readonly #parts: DispatchParts;
   readonly #limits: LimitsOf<"dispatch">;
   readonly #schedule: Schedule<Message>;
@@ -220,7 +229,11 @@ export class Dispatch {
 
   /** Its time begins when its handler does, not while the store is asked. */
   #begin(message: Message, context: HandlerContext): void {
-    message.limitAtMs = this.#parts.now() + message.policy.handlerLimitMs;
+    const now = this.#parts.now();
+    this.stats.dispatched_total += 1;
+    if (message.runs === 1) this.stats.queue_wait_ms_total += Math.max(0, now - message.acceptedAtMs);
+    message.begunAtMs = now;
+    message.limitAtMs = now + message.policy.handlerLimitMs;
     context.deadlineAtMs = Math.min(message.expiresAtMs, message.limitAtMs);
     this.#plan(message);
   }
@@ -256,6 +269,7 @@ export class Dispatch {
     this.#contexts.delete(message);
     this.#awaitingSince.delete(message);
     message.leavingUntilMs = 0;
+    if (message.begunAtMs > 0) this.stats.dispatch_ms_total += this.#parts.now() - message.begunAtMs;
     if (this.#stopping && message.phase === "running" && outcome.is !== "done" && outcome.is !== "rejected") {
       // It was told to stop and did: that is no failure.
       message.phase = "ended";
@@ -294,7 +308,10 @@ export class Dispatch {
   #wait(message: Message, { atMs, counted, parked }: Verdict & { readonly is: "wait" }): void {
     message.phase = "waiting";
     message.readyAtMs = atMs;
-    if (counted) message.attempts += 1;
+    if (counted) {
+      message.attempts += 1;
+      this.stats.retries_total += 1;
+    }
     this.#schedule.away(message);
     message.row?.free({
       readyAtMs: Math.min(atMs, Number.MAX_SAFE_INTEGER), counted, ...parked === undefined ? {} : { parked },

@@ -6,22 +6,23 @@
  * what is late, doubled, of no known route, or too much; never acknowledges what is not stored.
  */
 import { isFault, nodeError, onAbort, type Answer, type Fault, type Letter, type MailHead, type Refusal, type StateOp } from "@atoll-run/core";
-import { readEnvelope, toWireError } from "@atoll-run/core/internal";
+import { toWireError } from "@atoll-run/core/internal";
 import { FINISHED, fromStored } from "../mailbox/answers.ts";
+import { Bodies } from "../mailbox/bodies.ts";
 import { Commits } from "../mailbox/commits.ts";
 import { Frames, type Unreadable } from "../mailbox/frames.ts";
 import type { Admission, Arrival, Inbox, Settled } from "../mailbox/inbox.ts";
-import { envelopeFault, hashOf, isNamed, readArrival } from "../mailbox/intake.ts";
+import { envelopeFault, hashOf, readArrival } from "../mailbox/intake.ts";
 import { nameOf, senderOf, type Message, type Stored } from "../mailbox/message.ts";
 import { Retention } from "../mailbox/retention.ts";
 import { createProcessRoom, Room } from "../mailbox/room.ts";
 import { Row, type RowEvents, type RowParts } from "../mailbox/row.ts";
 import { Seen } from "../mailbox/seen.ts";
 import { steadyClock, type SteadyNow } from "../mailbox/steady-clock.ts";
-import { completionOps, type Ending } from "./completion.ts";
-import type { HandlerContext } from "./context.ts";
 import { Dispatch } from "./dispatch.ts";
+import { LastWrites } from "./last-writes.ts";
 import type { InboxLimits, InboxParts } from "./parts.ts";
+import { failure } from "./verdict.ts";
 
 /** Shut: nothing was opened yet. */
 export type IntakePhase = "shut" | "open" | "draining";
@@ -33,10 +34,6 @@ export interface InboxStats {
   refused_total: number;
   dead_letters_total: number;
 }
-
-/** What is remembered of the node itself; the widest window of answers. */
-export const MAILBOX_SPACE = "node:mailbox";
-export const WINDOW_KEY = "dedup_window_ms";
 
 export class NodeInbox implements Inbox, RowEvents {
   readonly parts: InboxParts;
@@ -58,8 +55,8 @@ export class NodeInbox implements Inbox, RowEvents {
   readonly #byName = new Map<string, Message>();
   readonly #bySeq = new Map<number, Message>();
   #order = 0;
-  /** Bodies of messages that wait. */
-  #bodies = 0;
+  readonly #bodies: Bodies;
+  readonly #lastWrites: LastWrites;
 
   constructor(parts: InboxParts, limits: InboxLimits) {
     const { store, scope, clock, report } = parts;
@@ -81,10 +78,12 @@ export class NodeInbox implements Inbox, RowEvents {
       store, scope, clock, now: this.now, commits: this.commits, forgotten: (count) => this.room.forget(count),
     }, limits.mailbox);
     this.frames = new Frames({ store, scope, now: this.now, commits: this.commits }, limits.mailbox);
+    this.#bodies = new Bodies(parts, limits.mailbox.bodiesMax);
+    this.#lastWrites = new LastWrites(this, (message) => this.#bodies.load(message));
     this.dispatch = new Dispatch({
       ...parts, now: this.now, context: { ...parts, now: this.now },
-      load: (message) => this.#load(message),
-      finish: (message, ending, writes) => this.#finish(message, ending, writes),
+      load: (message) => this.#bodies.load(message),
+      finish: (message, ending, writes) => this.#lastWrites.finish(message, ending, writes),
     }, limits.dispatch);
   }
 
@@ -92,8 +91,16 @@ export class NodeInbox implements Inbox, RowEvents {
     return this.room.depth;
   }
 
-  messages(): IterableIterator<Message> {
-    return this.#byName.values();
+  /** Age of the oldest message, milliseconds. */
+  get oldestMs(): number {
+    const [oldest] = this.#byName.values();
+    return oldest === undefined ? 0 : Math.max(0, this.now() - oldest.acceptedAtMs);
+  }
+
+  /** Age of the oldest remembered answer, nearly, milliseconds: from the widest window. */
+  get oldestAnswerMs(): number {
+    const untilMs = this.retention.oldestUntilMs;
+    return untilMs === undefined ? 0 : Math.max(0, this.windowMs - Math.max(0, untilMs - this.now()));
   }
 
   message(seq: number): Message | undefined {
@@ -182,8 +189,8 @@ export class NodeInbox implements Inbox, RowEvents {
       message.accept(this.depth);
       this.dispatch.admitted(message);
     }
-    if (stored === "free") return this.#keepBody(message);
-    this.#releaseBody(message);
+    if (stored === "free") return this.#bodies.keep(message);
+    this.#bodies.release(message);
     this.dispatch.leased(message);
   }
 
@@ -211,6 +218,13 @@ export class NodeInbox implements Inbox, RowEvents {
     message.decline(verdict ?? { is: "refused", fault: nodeError("node.internal", "the mailbox could not take it") });
     message.settle(message.ending ?? CLOSED);
     this.dispatch.forget(message);
+  }
+
+  tooLarge(message: Message, cause: Fault): void {
+    const fault = nodeError("node.internal", `what its handler gave cannot be stored: ${cause.message}`, { cause });
+    if (message.row?.bare === true) message.row = undefined;
+    message.holds = false;
+    this.#lastWrites.finish(message, failure(message.kind, fault, "handler_failed"), []);
   }
 
   lost(message: Message, fault: Fault): void {
@@ -335,7 +349,7 @@ export class NodeInbox implements Inbox, RowEvents {
     for (const listening of message.listening.splice(0)) listening[Symbol.dispose]();
     if (!this.#byName.delete(message.name)) return;
     if (message.row !== undefined) this.#bySeq.delete(message.row.seq);
-    this.#releaseBody(message);
+    this.#bodies.release(message);
     this.room.leave(message);
   }
 
@@ -344,99 +358,6 @@ export class NodeInbox implements Inbox, RowEvents {
     this.stats.duplicates_total += 1;
     if (hash !== message.hash && message.kind === "call") return { is: "refused", fault: reused(message.requestId) };
     return { is: "duplicate", settled: Promise.resolve(fromStored(answer)) };
-  }
-
-  #finish(message: Message, ending: Ending, writes: HandlerContext["writes"]): void {
-    message.ending = ending.settled;
-    if (ending.burial !== undefined && message.body === undefined && !message.policy.volatile) {
-      // Its letter needs the bytes as they came.
-      void this.#load(message).then(() => this.#write(message, ending, writes), () => this.#write(message, ending, writes));
-    } else this.#write(message, ending, writes);
-  }
-
-  #write(message: Message, given: Ending, writes: HandlerContext["writes"]): void {
-    const ending = message.row === undefined ? this.#withoutRow(message, given, writes) : given;
-    const row = message.row ?? (needsCommit(ending, writes) ? new Row({ ...this.rowParts(message), bare: true }, true) : undefined);
-    if (row === undefined) return this.gone(message);
-    message.row = row;
-    let counts = { letters: 0, sent: 0 };
-    row.finish({
-      checks: writes.some(({ write }) => write === "check"),
-      ops: () => {
-        const nowMs = this.now();
-        const ops = completionOps({ message, ending, writes, nowMs, ids: this.parts.ids, replyTtlMs: this.limits.mailbox.dedupTtlMs });
-        counts = { letters: 0, sent: 0 };
-        for (const { op } of ops) {
-          if (op === "bury") counts.letters += 1;
-          if (op === "send") counts.sent += 1;
-        }
-        if (ending.remember && message.policy.dedupTtlMs > this.windowMs) {
-          ops.push({ op: "put", space: MAILBOX_SPACE, key: WINDOW_KEY, value: String(message.policy.dedupTtlMs), if_version: null });
-        }
-        return ops;
-      },
-      done: () => this.#counted(message, ending, counts),
-    });
-  }
-
-  #counted(message: Message, ending: Ending, { letters, sent }: { letters: number; sent: number }): void {
-    if (letters > 0) {
-      this.stats.dead_letters_total += letters;
-      this.room.bury(letters, message.bytes);
-    }
-    const { letter } = message;
-    if (letter !== undefined && ending.burial === undefined && !this.frames.gone(letter)) this.room.bury(-1, -message.bytes);
-    if (ending.remember) {
-      const { dedupTtlMs } = message.policy;
-      const untilMs = this.now() + dedupTtlMs;
-      this.windowMs = Math.max(this.windowMs, dedupTtlMs);
-      this.seen.add(message.name, untilMs);
-      this.room.remember(1, ending.settled.is === "reply" ? ending.settled.payload.length : 0);
-      this.retention.note(untilMs);
-    }
-    if (sent > 0) this.parts.outboxChanged?.();
-  }
-
-  /** What is kept of a message that has no row (spec: node 4.7). */
-  #withoutRow(message: Message, ending: Ending, writes: HandlerContext["writes"]): Ending {
-    const { volatile } = message.policy;
-    const named = message.arrivals.some(isNamed);
-    const { burial, ...rest } = ending;
-    return {
-      ...rest, remember: ending.remember && !volatile && (named || writes.length > 0),
-      ...burial === undefined || volatile ? {} : { burial },
-    };
-  }
-
-  /** Its body, from the disk when it is not here. */
-  async #load(message: Message): Promise<boolean> {
-    const row = message.row === undefined || message.body !== undefined ? undefined
-      : await this.parts.store.mail(this.parts.scope, message.row.seq);
-    message.body ??= row?.body ?? message.arrivals[0]?.bytes;
-    if (message.body === undefined) return false;
-    if (message.envelope === undefined) {
-      const read = readEnvelope(message.body, Infinity);
-      if (!read.ok) throw nodeError("node.decode_failure", "the stored message cannot be read", { cause: read.fault });
-      message.envelope = read.value;
-    }
-    return true;
-  }
-
-  /** Some bodies of those that wait stay in memory, the others are on the disk. */
-  #keepBody(message: Message): void {
-    if (message.phase !== "waiting" || message.resident || message.body === undefined) return;
-    if (this.#bodies < this.limits.mailbox.bodiesMax) {
-      message.resident = true;
-      this.#bodies += 1;
-    } else if (message.row?.stored === "free") {
-      message.dropBody();
-    }
-  }
-
-  #releaseBody(message: Message): void {
-    if (!message.resident) return;
-    message.resident = false;
-    this.#bodies -= 1;
   }
 
   #leaseUntil({ limitAtMs, expiresAtMs }: Message): number {
@@ -448,6 +369,8 @@ export class NodeInbox implements Inbox, RowEvents {
     this.intake = "draining";
     this.dispatch.shut();
     this.dispatch.stopAll(nodeError("node.unavailable", "another process has taken over this node"));
+    const error = nodeError("node.unavailable", `another process has taken over ${this.parts.scope}`);
+    this.parts.report("error", { error, category: "mailbox_failure", context: "commit" });
     this.parts.fenced?.();
   }
 }
@@ -457,10 +380,6 @@ const CLOSED: Settled = { is: "error", error: toWireError(nodeError(
   "node.unavailable", "the node closed before the message was handled", { uncertain: true },
 )) };
 
-function needsCommit(ending: Ending, writes: HandlerContext["writes"]): boolean {
-  return ending.remember || ending.burial !== undefined || ending.writes && writes.length > 0;
-}
-
 function reused(id: string): Fault {
   return nodeError("node.request_id_reused", `the request id ${id} was used for another message`);
 }
@@ -468,6 +387,7 @@ function reused(id: string): Fault {
 /** What a sender hears of a store that fails. */
 function storeFault(fault: Fault, retryAfterMs: number): Fault {
   const wait = { retry_after_ms: fault.retry_after_ms ?? retryAfterMs, cause: fault };
+  if (fault.code === "state.too_large") return nodeError("node.too_large", fault.message, { cause: fault });
   if (fault.code === "state.full") return nodeError("node.storage_full", "the disk is full", wait);
   return nodeError("node.unavailable", "the store takes nothing at present", {
     ...wait, ...fault.uncertain === true ? { uncertain: true } : {},

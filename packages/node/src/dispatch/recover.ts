@@ -6,7 +6,8 @@ import { Message } from "../mailbox/message.ts";
 import { Row, type RowAbout } from "../mailbox/row.ts";
 import { Seen } from "../mailbox/seen.ts";
 import { unknownRoute } from "../mailbox/intake.ts";
-import { MAILBOX_SPACE, WINDOW_KEY, type NodeInbox } from "./node-inbox.ts";
+import { MAILBOX_SPACE, WINDOW_KEY } from "./last-writes.ts";
+import type { NodeInbox } from "./node-inbox.ts";
 import { expired, failure, type Verdict } from "./verdict.ts";
 
 export interface Recovered {

@@ -16,8 +16,10 @@ export interface Job {
   readonly sinceMs: number;
   /** Runs only when nothing else does. */
   readonly alone: boolean;
-  /** Names of the chain it belongs to. */
+  /** Names of the chain by which it may enter. */
   readonly chains: readonly string[];
+  /** Names under which its chain may come back while it waits for a call. */
+  readonly awaited: readonly string[];
 }
 
 export interface ScheduleLimits {
@@ -135,7 +137,7 @@ export class Schedule<J extends Job> {
     const slot = this.#slots.get(job);
     if (slot?.state !== "running") return { [Symbol.dispose]: () => undefined };
     slot.awaiting += 1;
-    for (const chain of job.chains) {
+    for (const chain of job.awaited) {
       const holders = this.#awaiting.get(chain) ?? new Set();
       this.#awaiting.set(chain, holders.add(slot));
     }
@@ -239,7 +241,7 @@ export class Schedule<J extends Job> {
   }
 
   #waitsNoMore(slot: Slot<J>): void {
-    for (const chain of slot.job.chains) {
+    for (const chain of slot.job.awaited) {
       const waiting = this.#awaiting.get(chain);
       waiting?.delete(slot);
       if (waiting?.size === 0) this.#awaiting.delete(chain);

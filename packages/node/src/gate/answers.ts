@@ -59,7 +59,7 @@ export class Answers {
 
   /** Whether an answer could leave now: on the link its request came by, or on another to that peer. */
   reachable(link: Link): boolean {
-    return !this.#ended.has(link) || this.#parts.peers().current(link.peer.id) !== undefined;
+    return !this.#ended.has(link) || this.#other(link) !== undefined;
   }
 
   respond(link: Link, asked: Asked, settled: Settled): void {
@@ -137,9 +137,15 @@ export class Answers {
     return peers().send(link.peer.id, rpc1 ? lane : "rpc_reliable", make, { deadlineMs: limits.replyMsMax, via: link });
   }
 
+  /** Another link to the same peer; one that a legacy peer has dialled takes answers too. */
+  #other(link: Link): Link | undefined {
+    const { peer } = this.#parts.book.of(link);
+    return this.#parts.peers().links(peer).findLast((one) => one !== link && !this.#ended.has(one));
+  }
+
   async #elsewhere(link: Link, lane: Lane, envelope: Envelope): Promise<void> {
-    const other = this.#parts.peers().current(link.peer.id);
-    if (other === undefined || other === link) throw nodeError("node.unavailable", "the caller has no other link");
+    const other = this.#other(link);
+    if (other === undefined) throw nodeError("node.unavailable", "the caller has no other link");
     await this.#sendOn(other, lane, envelope);
   }
 }

@@ -5,13 +5,14 @@
  * deadline of the plan, to send again only under the same request id, and to leave nothing pending; refuses over the
  * caps of pending asks; never closes a link because a call was late.
  */
-import {
-  isFault, nodeError, nodeFaultKind, isNodeCode, onAbort, SYSTEM_ROUTES, type Fault, type Link, type NodeId,
-} from "@atoll-run/core";
+import { nodeError, onAbort, SYSTEM_ROUTES, type Fault, type Link, type NodeId } from "@atoll-run/core";
 import {
   CancelSchema, fromWireError, newRequestId, writeEnvelope, writeMessage, type Envelope, type Lane, type WireError,
 } from "@atoll-run/core/internal";
 import type { Settled } from "../mailbox/inbox.ts";
+import {
+  brokenFault, cancelledFault, isTransient, lateFault, lostFault, toNodeFault,
+} from "./ask-faults.ts";
 import { toEnvelope, type Plan } from "./ask.ts";
 import { Incoming } from "./incoming.ts";
 import type { OutboundParts } from "./outbound-parts.ts";
@@ -304,39 +305,4 @@ function toReply({ payload, content_type }: Envelope): Delivered {
 
 function fromSettled(settled: Settled): Delivered {
   return settled.is === "reply" ? settled : failed(fromWireError(settled.error), "yes");
-}
-
-function isTransient(fault: Fault): boolean {
-  return isNodeCode(fault.code) && nodeFaultKind(fault.code).class === "transient" && fault.retry !== "never";
-}
-
-function lateFault(plan: Plan, peer: string, ask: PendingAsk): Fault {
-  const from = peer === "" ? "" : ` from ${peer}`;
-  return nodeError("node.timed_out", `no answer to ${plan.route}${from} within ${plan.ms} ms`, {
-    facts: { route: plan.route, ms: plan.ms }, uncertain: ask.sent,
-  });
-}
-
-function cancelledFault(plan: Plan, cause: unknown, ask: PendingAsk): Fault {
-  return nodeError("node.cancelled", `the ${plan.kind} of ${plan.route} was cancelled`, {
-    facts: { route: plan.route }, cause, uncertain: ask.sent,
-  });
-}
-
-function lostFault(plan: Plan, peer: string, reason: string): Fault {
-  return nodeError("node.unavailable", `the link to ${peer} was lost before ${plan.route} was answered: ${reason}`, {
-    facts: { route: plan.route }, uncertain: true, hint: "ask again with the same request id",
-  });
-}
-
-function brokenFault(error: unknown): Fault {
-  return isFault(error) ? error : nodeError("node.internal", `the gate has failed: ${String(error)}`, { cause: error });
-}
-
-/** What the transport or the codec says, in the words of a node. */
-function toNodeFault(error: unknown, plan: Plan): Fault {
-  if (!isFault(error)) return brokenFault(error);
-  if (isNodeCode(error.code)) return error;
-  const code = error.code.startsWith("codec.") ? "node.invalid_argument" : "node.unavailable";
-  return nodeError(code, `${plan.route} cannot be sent: ${error.message}`, { facts: { ...error.facts }, cause: error });
 }

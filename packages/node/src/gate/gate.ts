@@ -28,7 +28,8 @@ import { PendingTable } from "./pending.ts";
 import { Postman } from "./postman.ts";
 import { plainSpeaker, type PlainSpeaker } from "../streams/plain-speaker.ts";
 import { createOpener } from "../streams/opener.ts";
-import { StreamTable, type StreamScope } from "../streams/stream-table.ts";
+import type { StreamScope } from "../streams/stream-parts.ts";
+import { StreamTable } from "../streams/stream-table.ts";
 import { createSpeakers } from "./speaker.ts";
 
 export interface GateParts {
@@ -129,7 +130,10 @@ export function createGate(parts: GateParts, limits: GateLimits = NODE_LIMITS): 
       postman?.start();
     },
     post: () => postman?.wake(),
-    drain: () => intake.move("draining"),
+    drain: () => {
+      intake.move("draining");
+      table.shut();
+    },
     drainStreams: (signal) => table.drain(signal),
     plain: plainSpeaker(outParts, table),
     flushed: (signal) => answers.flushed(signal),

@@ -214,7 +214,8 @@ export class Postman implements AsyncDisposable {
   async #reply(to: string, envelope: Envelope): Promise<boolean> {
     const { idReader, peers, book } = this.#parts;
     const id: NodeId | undefined = idReader.read(to);
-    const link: Link | undefined = id === undefined ? undefined : peers().current(id);
+    // One that a legacy caller has dialled takes answers too, if nothing else.
+    const link: Link | undefined = id === undefined ? undefined : peers().current(id) ?? peers().links(to).at(-1);
     if (id === undefined || link === undefined) return false;
     try {
       const make = (taken: Link): Uint8Array => writeEnvelope(envelope, { extensions: book.of(taken).rpc1 });

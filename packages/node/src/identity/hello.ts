@@ -174,9 +174,19 @@ export class Greetings {
 
 function toPeer(credential: VerifiedCredential, features: readonly string[]): LinkPeer {
   return {
-    id: credential.id, proof: "key", features: new Set(FEATURES.filter((one) => features.includes(one))),
+    id: credential.id, proof: "key", features: featureSet(features),
     expires_at_ms: credential.expires_at_ms, epoch: credential.epoch,
   };
+}
+
+/** There are few sets, and many peers. */
+const SETS = new Map<string, ReadonlySet<Feature>>();
+
+function featureSet(names: readonly string[]): ReadonlySet<Feature> {
+  const known = FEATURES.filter((one) => names.includes(one));
+  const set = SETS.get(known.join()) ?? new Set(known);
+  SETS.set(known.join(), set);
+  return set;
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

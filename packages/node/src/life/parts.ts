@@ -1,7 +1,6 @@
 /** What a node is made of, and what it is told to be. */
 import type { ActorType, Clock, Fault, Ids, Link, Log, NodeId, StateStore, Wire, WireEvents } from "@atoll-run/core";
 import type { Rule } from "@atoll-run/core/internal";
-import type { InboxLimitsSet } from "../dispatch/parts.ts";
 import type { Discovery } from "../gate/outbound-parts.ts";
 import type { Report } from "../hooks/report.ts";
 import type { Session } from "../identity/session.ts";
@@ -11,6 +10,7 @@ import type { ConfiguredPolicies } from "../mailbox/policy.ts";
 import type { ProcessRoom } from "../mailbox/room.ts";
 import type { Directory } from "../signaling/directory.ts";
 import type { AddressBook, Peers } from "../transport/peers.ts";
+import type { NodeLimitsSet } from "./node-limits.ts";
 import type { StepWatch } from "./start-scope.ts";
 
 export interface NodeParts {
@@ -103,6 +103,12 @@ export interface NetworkHealth {
 /** `full`: every commit is on the disk; `normal`: the last may be lost with the power; `memory`: nothing is kept. */
 export type Durability = "full" | "normal" | "memory";
 
+export interface HealthPlace {
+  readonly host: string;
+  /** 0 = any that is free. */
+  readonly port: number;
+}
+
 export interface NodeSettings {
   /** Local name, 1-64 of `A-Z a-z 0-9 . _ -`: rows and documents stand under it. */
   readonly name: string;
@@ -114,5 +120,7 @@ export interface NodeSettings {
   readonly rules?: readonly Rule[];
   /** By route, `*` for all others. */
   readonly routes?: ConfiguredPolicies;
-  readonly limits?: InboxLimitsSet;
+  readonly limits?: NodeLimitsSet;
+  /** Where `/healthz`, `/readyz` and `/metrics` are served; absent: nowhere. */
+  readonly health?: HealthPlace;
 }

@@ -22,6 +22,7 @@ import type { AddressBook, PeerAddress } from "../transport/peers.ts";
 import type { MemoryNet } from "../wire/memory/memory-net.ts";
 import { openWebSocketWire, type WebSocketOptions, type WebSocketWire } from "../wire/websocket/websocket-wire.ts";
 import { idleShares } from "./idle-shares.ts";
+import { nodeLimits } from "./node-limits.ts";
 import type { Call, Network, NetworkContext, NetworkHealth } from "./parts.ts";
 
 /** Close code of wire 6.5. */
@@ -113,7 +114,8 @@ class RealmNetwork implements Network {
     const { session, verifier } = this.#must();
     if (net !== undefined) this.#wires.push(net.wire({ self: () => session.current().id, events }));
     if (this.#options.webSocket !== undefined) {
-      this.#webSocket = await openWebSocketWire({ clock, bytes, session, verifier, events }, this.#options.webSocket);
+      this.#webSocket = await openWebSocketWire({ clock, bytes, session, verifier, events }, this.#options.webSocket,
+        nodeLimits(this.#context.settings.limits).wire);
       this.#wires.push(this.#webSocket);
     }
     return this.#wires;

@@ -9,6 +9,7 @@ import { NODE_LIMITS } from "../limits.ts";
 import { createLinkTable } from "../transport/create-peers.ts";
 import type { LinkTable } from "../transport/link-table.ts";
 import type { Peers } from "../transport/peers.ts";
+import { nodeLimits } from "./node-limits.ts";
 import type { Network, NodeParts, NodeSettings } from "./parts.ts";
 import { withSideContext, type SideParts, type SideScope } from "./side-context.ts";
 
@@ -36,6 +37,7 @@ export interface Rooms {
 export function createRooms(parts: NodeParts, settings: NodeSettings, workload: Workload): Rooms {
   const { clock, log, store } = parts;
   const { name, rules } = settings;
+  const limits = nodeLimits(settings.limits);
   const later: Later = { id: undefined, peers: undefined };
   const self = (): string => later.id === undefined ? name : formatNodeId(later.id);
   const hooks = createHookStream({ clock, log }, NODE_LIMITS.hooks);
@@ -55,8 +57,8 @@ export function createRooms(parts: NodeParts, settings: NodeSettings, workload: 
     refresh: (link, payload) => network?.refresh?.(link, payload) ?? Promise.reject(noRefresh()),
     readStream: (stream, { leftMs, ...scope }) => side({ ...scope, limitMs: leftMs, what: `stream ${stream.name}` },
       (context) => workload.stream?.(stream, context) ?? Promise.reject(noStream(stream.name))),
-  }, NODE_LIMITS);
-  const table = createLinkTable({ clock, report, events: gate.events });
+  }, limits);
+  const table = createLinkTable({ clock, report, events: gate.events }, { ...limits.transport, ...limits.wire });
   const network: Network | undefined = parts.network?.({
     settings, report, epoch: () => inbox.epoch, events: table.wireEvents, peers: () => later.peers ?? noPeers(),
     load: () => {

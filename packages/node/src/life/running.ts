@@ -11,6 +11,8 @@ import type { PresenceEvent } from "../signaling/presence.ts";
 import type { PlainSpeaker } from "../streams/plain-speaker.ts";
 import { closeNode, type CloseOptions, type CloseReport } from "./close.ts";
 import { toHealth, type Health } from "./health.ts";
+import { LoopWatch } from "./loop-watch.ts";
+import { toPrometheus } from "./metrics.ts";
 import type { NodeParts, NodeSettings } from "./parts.ts";
 import { Rebuild } from "./rebuild.ts";
 import type { NetworkInput } from "../recovery/network-input.ts";
@@ -27,6 +29,8 @@ export interface NodeHandle extends Talk, AsyncDisposable {
   /** Runs once; later calls share its promise. */
   close(o?: CloseOptions): Promise<CloseReport>;
   health(): Health;
+  /** Where `/healthz`, `/readyz` and `/metrics` are served; undefined: nowhere. */
+  readonly healthUrl: string | undefined;
   /** Whether loop and store answer in time. */
   live(): Promise<boolean>;
   /** Every event from now on, in order. */
@@ -59,6 +63,7 @@ export interface RunningParts {
 export class Running {
   readonly #o: RunningParts;
   readonly #rebuild: Rebuild;
+  #loop: LoopWatch | undefined;
   readonly #ended = Promise.withResolvers<CloseReport>();
   readonly #closing = new AbortController();
   #state: NodeHandle["state"] = "running";
@@ -92,7 +97,8 @@ export class Running {
 
   /** What the host gets. */
   handle(): NodeHandle {
-    const { settings: { name }, start: { rooms } } = this.#o;
+    const { parts, settings: { name }, start: { rooms }, workload } = this.#o;
+    if (workload.kind === "linked") this.#loop ??= new LoopWatch({ ...parts, node: name });
     const stateNow = (): NodeHandle["state"] => this.#state;
     return {
       ...createTalk(rooms.gate.outbound.root), name,
@@ -102,7 +108,7 @@ export class Running {
       get state() {
         return stateNow();
       },
-      closed: this.#ended.promise, close: (o) => this.close(o), health: () => this.#health(), live: () => this.#live(),
+      closed: this.#ended.promise, close: (o) => this.close(o), health: () => this.health(), healthUrl: this.#o.start.healthUrl, live: () => this.live(),
       events: (o) => rooms.hooks.events(o), streams: rooms.gate.plain, mailbox: rooms.inbox.mailbox,
       deadLetters: rooms.inbox.deadLetters, wake: (what) => rooms.inbox.wake(what),
       watch: (type, o) => rooms.network?.watch?.(toTargetText(type), o) ?? noRealm(), metrics: () => this.#metrics(),
@@ -115,6 +121,7 @@ export class Running {
     const { parts: { clock, log }, start, workload, settings: { name } } = this.#o;
     this.#state = "draining";
     this.#rebuild[Symbol.dispose]();
+    this.#loop?.[Symbol.dispose]();
     this.#closing.abort();
     const report = await closeNode({ clock, log, start, workload }, o);
     await this.#o.after();
@@ -124,7 +131,7 @@ export class Running {
     return report;
   }
 
-  #health(): Health {
+  health(): Health {
     const { settings: { durability, dir }, start: { rooms: { inbox, network } }, parts: { clock } } = this.#o;
     return toHealth({
       state: this.#state, storeReady: inbox.ready, workloadUp: this.#rebuild.up, durability, dir, inbox: inbox.stats(),
@@ -132,15 +139,25 @@ export class Running {
     });
   }
 
-  async #live(): Promise<boolean> {
+  async live(): Promise<boolean> {
     const { parts: { clock, store }, settings: { name } } = this.#o;
     const look = (signal: AbortSignal): Promise<unknown> => store.get(name, "node:live", "", { signal });
     return withDeadline(look, { clock, ms: NODE_LIMITS.life.liveMsMax }).then(() => true, () => false);
   }
 
+  /** For whoever scrapes. */
+  prometheus(): string {
+    const { settings: { name }, parts: { clock } } = this.#o;
+    return toPrometheus(this.#metrics(), { node: name, nowMs: clock.now() });
+  }
+
   #metrics(): Readonly<Record<string, number>> {
     const { rooms: { hooks, inbox, gate, network, later } } = this.#o.start;
-    return { ...inbox.stats(), ...gate.stats(), ...prefixed("hook", hooks.stats()), ...later.peers?.stats(), ...network?.stats() };
+    const loop = this.#loop === undefined ? {} : { loop_delay_ms: this.#loop.maxMs };
+    return {
+      ...inbox.stats(), ...gate.stats(), ...prefixed("hook", hooks.stats()), ...later.peers?.stats(), ...network?.stats(),
+      ...loop,
+    };
   }
 }
 

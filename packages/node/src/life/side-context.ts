@@ -56,6 +56,8 @@ class SideContext implements DispatchContext {
   readonly #o: SideScope;
   readonly #deadline: Deadline;
   readonly deadlineAtMs: number;
+  declare readonly traceparent?: string;
+  declare readonly tracestate?: string;
   #writes: Write[] = [];
   #ended = false;
   #speaker: Speaker | undefined;
@@ -65,6 +67,8 @@ class SideContext implements DispatchContext {
     this.#o = o;
     this.#deadline = new Deadline(parts.clock, o.limitMs, o.what);
     this.deadlineAtMs = parts.clock.now() + o.limitMs;
+    if (o.traceparent !== undefined) this.traceparent = o.traceparent;
+    if (o.tracestate !== undefined) this.tracestate = o.tracestate;
   }
 
   get self(): string {

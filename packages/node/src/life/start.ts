@@ -9,9 +9,11 @@ import {
 } from "@atoll-run/core";
 import { NODE_LIMITS } from "../limits.ts";
 import { createPeers } from "../transport/create-peers.ts";
+import { serveHealth, type HealthServer, type HealthSource } from "./health-server.ts";
+import { nodeLimits } from "./node-limits.ts";
 import type { Network, NodeParts, NodeSettings } from "./parts.ts";
 import { createRooms, type Rooms } from "./rooms.ts";
-import { StartScope, type StepContext, type StepName } from "./start-scope.ts";
+import { StartScope, type StepContext, type StepName, type Undo } from "./start-scope.ts";
 
 /** Names of the steps; one is part of the fault of a start that failed. */
 const STEPS = [
@@ -32,6 +34,8 @@ export interface StartEvents {
   readonly died: (fault: Fault) => void;
   /** The identity is gone for good. */
   readonly lost: (fault: Fault) => void;
+  /** What `/healthz` and its like tell. */
+  readonly source: HealthSource;
 }
 
 /** One start. `register` and `begin` are called once, in that order. */
@@ -44,6 +48,8 @@ export class Start {
   readonly #workload: Workload;
   readonly #events: StartEvents;
   #wires: readonly Wire[] = [];
+  /** Where health is served, if it is. */
+  healthUrl: string | undefined;
   /** onStart has finished, so that onStop is due. */
   started = false;
 
@@ -78,13 +84,15 @@ export class Start {
       undo("hooks", (signal) => hooks.close({ signal }));
       undo("gate", () => gate.close());
     });
-    if (network === undefined) return;
     await step("listeners", async ({ signal, undo }) => {
+      await this.#serveHealth(undo);
+      if (network === undefined) return;
       undo("listeners", async () => {
         await Promise.all(this.#wires.map((wire) => wire[Symbol.asyncDispose]()));
       });
       this.#wires = await network.listen({ signal });
     });
+    if (network === undefined) return;
     await step("description", () => undefined);
     await step("registration", async ({ signal, undo }) => {
       undo("registration", async (time) => void await network.unregister({ signal: time }));
@@ -132,6 +140,19 @@ export class Start {
     };
   }
 
+  async #serveHealth(undo: Undo): Promise<void> {
+    const { health } = this.#settings;
+    if (health === undefined) return;
+    const opened: HealthServer[] = [];
+    undo("health", async () => {
+      for (const one of opened.splice(0)) await one[Symbol.asyncDispose]();
+    });
+    const server = await serveHealth(health, this.#events.source);
+    opened.push(server);
+    this.healthUrl = server.url;
+    this.#log("info", "health is served", { url: server.url });
+  }
+
   #openPeers(network: Network, { undo }: StepContext): void {
     const { clock } = this.#parts;
     const { table, later, hooks } = this.rooms;
@@ -139,7 +160,10 @@ export class Start {
       await later.peers?.[Symbol.asyncDispose]();
       later.peers = undefined;
     });
-    later.peers = createPeers({ clock, wires: this.#wires, book: network.book, table, report: hooks.report });
+    const limits = nodeLimits(this.#settings.limits);
+    later.peers = createPeers({ clock, wires: this.#wires, book: network.book, table, report: hooks.report }, {
+      ...limits.transport, ...limits.wire,
+    });
     network.onLost(this.#events.lost);
     network.arm();
   }

@@ -19,6 +19,8 @@ export interface Unit {
   readonly alone: boolean;
   /** Bytes, nearly. */
   readonly bytes: number;
+  /** Before all that waits. Its order does not matter. */
+  readonly urgent?: boolean;
   done(values: readonly number[]): void;
   refused(refusal: Refusal): void;
   /**
@@ -53,18 +55,23 @@ export interface CommitStats {
   commits: number;
   ops: number;
   failures: number;
+  /** From handing over to the answer, all together. */
+  ms: number;
 }
 
 export class Commits {
   readonly #parts: CommitsParts;
   readonly #limits: LimitsOf<"mailbox">;
-  readonly stats: CommitStats = { commits: 0, ops: 0, failures: 0 };
+  readonly stats: CommitStats = { commits: 0, ops: 0, failures: 0, ms: 0 };
   /** Null: not attached. */
   epoch: number | null = null;
   #waiting: Unit[] = [];
+  #urgent: Unit[] = [];
   #sends = 0;
   #armed = false;
   #pause: Disposable | undefined;
+  /** Of a batch that was too large: each goes alone now. */
+  readonly #single = new Set<Unit>();
   #failures = 0;
   #failingSinceMs: number | undefined;
   #idle: (() => void)[] = [];
@@ -76,7 +83,8 @@ export class Commits {
   }
 
   add(unit: Unit): void {
-    this.#waiting.push(unit);
+    if (unit.urgent === true) this.#urgent.push(unit);
+    else this.#waiting.push(unit);
     this.#arm();
   }
 
@@ -92,7 +100,7 @@ export class Commits {
 
   /** Resolves when nothing waits and nothing is on its way. */
   settled(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#sends === 0) return Promise.resolve();
+    if (!this.#waits && this.#sends === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -102,7 +110,12 @@ export class Commits {
     this.#pause?.[Symbol.dispose]();
     this.#pause = undefined;
     this.#waiting = [];
+    this.#urgent = [];
     this.#tellIdle();
+  }
+
+  get #waits(): boolean {
+    return this.#waiting.length + this.#urgent.length > 0;
   }
 
   #arm(): void {
@@ -127,7 +140,9 @@ export class Commits {
     const unneeded: Unit[] = [];
     let open: Group | undefined;
     let [taken, ops, bytes] = [0, 0, 0];
-    for (const unit of this.#waiting) {
+    const waiting = this.#urgent.length === 0 ? this.#waiting : [...this.#urgent, ...this.#waiting];
+    this.#urgent = [];
+    for (const unit of waiting) {
       if (ops >= this.#limits.commitOps || bytes >= this.#limits.commitBytes) break;
       taken += 1;
       const own = unit.prepare();
@@ -137,16 +152,17 @@ export class Commits {
       }
       ops += own.length;
       bytes += unit.bytes;
-      if (open === undefined || unit.alone || open.ops.length + own.length > this.#limits.commitOps) {
+      const alone = unit.alone || this.#single.delete(unit);
+      if (open === undefined || alone || open.ops.length + own.length > this.#limits.commitOps) {
         open = { units: [], ops: [], spans: [] };
         groups.push(open);
       }
       open.units.push(unit);
       open.spans.push([open.ops.length, own.length]);
       open.ops.push(...own);
-      if (unit.alone) open = undefined;
+      if (alone) open = undefined;
     }
-    this.#waiting = taken === this.#waiting.length ? [] : this.#waiting.slice(taken);
+    this.#waiting = taken === waiting.length ? [] : waiting.slice(taken);
     return { groups, unneeded };
   }
 
@@ -154,6 +170,7 @@ export class Commits {
   async #commit(groups: readonly Group[]): Promise<void> {
     const { store, scope, now } = this.#parts;
     const at_ms = now();
+    const begunMs = this.#parts.clock.monotonic();
     await Promise.all(groups.map(async (group) => {
       try {
         const commit = await store.commit({ scope, epoch: this.epoch, at_ms, ops: group.ops });
@@ -168,7 +185,8 @@ export class Commits {
       }
     }));
     this.#sends -= 1;
-    if (this.#waiting.length > 0) this.#arm();
+    this.stats.ms += this.#parts.clock.monotonic() - begunMs;
+    if (this.#waits) this.#arm();
     else this.#tellIdle();
   }
 
@@ -193,6 +211,7 @@ export class Commits {
   }
 
   #failed({ units }: Group, fault: Fault): void {
+    if (fault.code === "state.too_large") return this.#tooLarge(units, fault);
     this.stats.failures += 1;
     const first = this.#failingSinceMs === undefined;
     this.#failingSinceMs ??= this.#parts.clock.monotonic();
@@ -201,11 +220,21 @@ export class Commits {
       const ms = Math.min(storeBackoffMsMax, storeBackoffMs * 2 ** Math.min(this.#failures++, 16));
       this.#pause = this.#parts.clock.after(ms, () => {
         this.#pause = undefined;
-        if (this.#waiting.length > 0) this.#arm();
+        if (this.#waits) this.#arm();
       });
     }
     for (const unit of units) unit.failed(fault);
     if (first) this.#parts.failing(fault);
+  }
+
+  /** The store is well: one of them cannot be written, or they cannot together. */
+  #tooLarge(units: readonly Unit[], fault: Fault): void {
+    const [only, ...others] = units;
+    if (others.length === 0) return only?.failed(fault);
+    for (const unit of units) {
+      this.#single.add(unit);
+      unit.failed(undefined);
+    }
   }
 
   #recovered(): void {
@@ -214,7 +243,7 @@ export class Commits {
   }
 
   #tellIdle(): void {
-    if (!this.#ended && (this.#waiting.length > 0 || this.#sends > 0)) return;
+    if (!this.#ended && (this.#waits || this.#sends > 0)) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

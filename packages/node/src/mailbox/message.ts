@@ -22,6 +22,8 @@ export interface LastWrite {
   ops(): readonly StateOp[];
   /** Contains a check, which may be refused. */
   readonly checks: boolean;
+  /** Of answer and writes, nearly. */
+  readonly bytes: number;
   /** It is done; before anybody hears of it. */
   done(): void;
 }
@@ -100,6 +102,8 @@ export class Message {
   parked: string | undefined;
   /** Waits until then; 0 = for its turn only. */
   readyAtMs = 0;
+  /** Its handler began then, the last time. */
+  begunAtMs = 0;
   /** Its handler is stopped then, whatever it does. */
   limitAtMs = Infinity;
   /** A handler that was told to stop still keeps its place, at most until then. */
@@ -123,6 +127,7 @@ export class Message {
   #answer: Settled | undefined;
   #admit: ((admission: Admission) => void)[] | undefined = [];
   #chains: readonly string[] | undefined;
+  #awaited: readonly string[] | undefined;
 
   constructor(init: MessageInit) {
     this.order = init.order;
@@ -143,21 +148,32 @@ export class Message {
     this.name = nameOf(init.sender, init.route, init.requestId);
   }
 
-  /** Names of the chain it belongs to: the same chain may enter while its holder waits (spec: node 4.12). */
+  /**
+   * Names of the chain by which it may enter (spec: node 4.12): the trace only where a legacy hop has lost the chain, for
+   * two chains may have one trace.
+   */
   get chains(): readonly string[] {
-    return this.#chains ??= chainsOf(this.envelope);
+    return this.#chains ??= chainsOf(this.envelope).slice(0, 1);
+  }
+
+  /** Names under which its chain may come back while it waits for a call. */
+  get awaited(): readonly string[] {
+    return this.#awaited ??= chainsOf(this.envelope);
   }
 
   /** It is on the disk. */
   dropBody(): void {
-    this.#chains ??= chainsOf(this.envelope);
+    this.#chains ??= chainsOf(this.envelope).slice(0, 1);
+    this.#awaited ??= chainsOf(this.envelope);
     this.body = undefined;
     this.envelope = undefined;
+    // Nobody waits for the answer to a tell; what it came with has the same bytes.
+    if (this.kind === "tell") this.arrivals = [];
   }
 
   /** It begins the chain of that name. */
   addChain(name: string): void {
-    this.#chains = [...this.chains, name];
+    this.#awaited = [...this.awaited, name];
   }
 
   /** For scheduling: others of an age. */
@@ -204,9 +220,12 @@ export function nameOf(sender: string, route: string, requestId: string): string
   return `${sender}\n${route}\n${requestId}`;
 }
 
+/** Its chain, then its trace. */
 function chainsOf(envelope: Envelope | undefined): readonly string[] {
-  if (envelope === undefined) return [];
-  if (envelope.chain_id !== undefined) return [`c:${Buffer.from(envelope.chain_id).toString("hex")}`];
-  const trace = envelope.traceparent === undefined ? undefined : parseTraceparent(envelope.traceparent);
-  return trace === undefined ? [] : [`t:${trace.trace_id}`];
+  const { chain_id, traceparent } = envelope ?? {};
+  const trace = traceparent === undefined ? undefined : parseTraceparent(traceparent);
+  return [
+    ...chain_id === undefined ? [] : [`c:${Buffer.from(chain_id).toString("hex")}`],
+    ...trace === undefined ? [] : [`t:${trace.trace_id}`],
+  ];
 }

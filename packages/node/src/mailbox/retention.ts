@@ -21,6 +21,7 @@ export class Retention {
   readonly #parts: RetentionParts;
   readonly #limits: LimitsOf<"mailbox">;
   #timer: Disposable | undefined;
+  #untilMs: number | undefined;
   #busy = false;
   #ended = false;
 
@@ -29,9 +30,15 @@ export class Retention {
     this.#limits = limits;
   }
 
+  /** When the window of the oldest answer is over, nearly; undefined when none is known. */
+  get oldestUntilMs(): number | undefined {
+    return this.#untilMs;
+  }
+
   /** An answer is over at that time. */
   note(untilMs: number): void {
     if (this.#timer !== undefined || this.#busy || this.#ended) return;
+    this.#untilMs = untilMs;
     const waitMs = Math.max(this.#limits.forgetEveryMs, untilMs - this.#parts.now());
     this.#timer = this.#parts.clock.after(waitMs, () => {
       this.#timer = undefined;
@@ -75,6 +82,7 @@ export class Retention {
       // The store fails: its next look is as good as any.
     }
     this.#busy = false;
+    this.#untilMs = undefined;
     if (next !== null) this.note(next);
   }
 }

@@ -14,6 +14,8 @@ export interface RowEvents {
   gone(message: Message): void;
   /** The request is known to the store, or what a handler had read has changed. */
   refused(message: Message, refusal: Refusal): void;
+  /** What a handler gave is more than can be written: the message needs another last write. */
+  tooLarge(message: Message, fault: Fault): void;
   /** Not accepted: the store failed before it knew the message. */
   lost(message: Message, fault: Fault): void;
 }
@@ -111,8 +113,14 @@ export class Row implements Unit, MessageRow {
     return this.risky && this.#stored === "none" || this.#next === "gone" && this.#finish?.checks === true;
   }
 
+  get urgent(): boolean {
+    const { high, key } = this.#parts.message;
+    return high && key === null;
+  }
+
   get bytes(): number {
-    return this.#stored === "none" ? this.#parts.message.bytes : 0;
+    const begins = this.#stored === "none" && this.#next !== "gone" ? this.#parts.message.bytes : 0;
+    return begins + (this.#next === "gone" ? this.#finish?.bytes ?? 0 : 0);
   }
 
   prepare(): readonly StateOp[] {
@@ -201,7 +209,9 @@ export class Row implements Unit, MessageRow {
     this.#land();
     this.#moved ||= this.#wanted === "free";
     if (fault?.uncertain === true) this.#uncertain = true;
-    if (fault === undefined || this.#stored !== "none") this.#ask();
+    const large = fault?.code === "state.too_large" && this.#next === "gone";
+    if (large) this.#parts.events.tooLarge(this.#parts.message, fault);
+    else if (fault === undefined || this.#stored !== "none") this.#ask();
     else this.#parts.events.lost(this.#parts.message, fault);
   }
 

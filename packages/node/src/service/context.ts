@@ -72,7 +72,7 @@ export function createContext(about: About, inner: DispatchContext): Ctx {
     return { value: value === null ? undefined : JSON.parse(value) as Json, version };
   };
   return {
-    ...createTalk(inner), ...about, self: inner.self, deadlineAtMs: inner.deadlineAtMs, signal: inner.signal,
+    ...createTalk(inner), ...about, trace: { ...traceOf(inner), ...about.trace }, self: inner.self, deadlineAtMs: inner.deadlineAtMs, signal: inner.signal,
     remainingMs: () => inner.remainingMs(),
     kv: { read, get: async (key) => (await read(key)).value },
     transaction: (record) => inner.record(recorded(record)),
@@ -80,6 +80,10 @@ export function createContext(about: About, inner: DispatchContext): Ctx {
       throw new Refusal(code, details[0]);
     },
   };
+}
+
+function traceOf({ traceparent, tracestate }: DispatchContext): Ctx["trace"] {
+  return { ...traceparent === undefined ? {} : { traceparent }, ...tracestate === undefined ? {} : { tracestate } };
 }
 
 /** All that `record` asks for, or nothing when it throws. */

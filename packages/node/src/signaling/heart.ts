@@ -1,5 +1,5 @@
 /** The heartbeat of a node: its load to the realm, what the realm says in return (spec: node 5.6). */
-import type { Clock } from "@atoll-run/core";
+import { isFault, type Clock } from "@atoll-run/core";
 import { Availability, isFieldSet, PongSchema, type Pong } from "@atoll-run/core/internal";
 import { realmStatus } from "../identity/realm-errors.ts";
 import type { SessionKeeper } from "../identity/session-keeper.ts";
@@ -83,7 +83,8 @@ export class Heart {
     } catch (error) {
       // The realm has forgotten us: it was restored from an older state, or dropped us after a long silence.
       if (realmStatus(error) === 404) this.#parts.session.again();
-      return realmStatus(error) !== undefined;
+      // It lives, and wants to be left alone for a while.
+      return realmStatus(error) !== undefined || isFault(error) && error.code === "node.overloaded";
     }
   }
 

@@ -5,7 +5,7 @@
  * connect again without end, spread out, and to tell each gain and loss; refuses questions while it is not connected;
  * never closes a link to a peer: losing the realm degrades a node, no more.
  */
-import { isFault, nodeError, withDeadline, type Clock, type Fault, type Log, type NodeId } from "@atoll-run/core";
+import { isFault, nodeError, sleep, withDeadline, type Clock, type Fault, type Log, type NodeId } from "@atoll-run/core";
 import type { ActrRelay, Pong } from "@atoll-run/core/internal";
 import type { Report } from "../hooks/report.ts";
 import { realmStatus } from "../identity/realm-errors.ts";
@@ -45,7 +45,7 @@ export interface SignalingClient extends AsyncDisposable {
   readonly up: boolean;
   /** Monotonic milliseconds since which it is down; undefined = it is up. */
   readonly downSinceMs: number | undefined;
-  /** Throws `node.unavailable` at once while not connected. */
+  /** Throws `node.unavailable` at once while not connected, `node.overloaded` while the realm wants a longer pause. */
   ask(payload: Ask, o?: { readonly ms?: number; readonly signal?: AbortSignal | undefined }): Promise<Told>;
   relay(target: NodeId, payload: RelayPayload): boolean;
   hear(hearer: SignalingHearer): Disposable;
@@ -116,16 +116,30 @@ class Client implements SignalingClient {
   }
 
   async ask(payload: Ask, o: { readonly ms?: number; readonly signal?: AbortSignal | undefined } = {}): Promise<Told> {
+    if (this.#connection === undefined) throw notConnected();
+    const ms = o.ms ?? this.#limits.replyMsMax;
+    const waitMs = await this.#silence(ms, o.signal);
     const connection = this.#connection;
     if (connection === undefined) throw notConnected();
-    const waitMs = this.#silentUntilMs - this.#parts.clock.monotonic();
-    if (waitMs > 0) throw nodeError("node.overloaded", "the realm asked this node to pause", { retry_after_ms: Math.ceil(waitMs) });
     try {
-      return await connection.ask(payload, o);
+      return await connection.ask(payload, { ms: ms - waitMs, signal: o.signal });
     } catch (error) {
       if (realmStatus(error) === 401) this.#parts.session.refused();
       throw error;
     }
+  }
+
+  /** Waits while the realm wants no questions; gives how long, in milliseconds. */
+  async #silence(budgetMs: number, signal: AbortSignal | undefined): Promise<number> {
+    const { clock } = this.#parts;
+    const waitMs = Math.ceil(this.#silentUntilMs - clock.monotonic());
+    if (waitMs <= 0) return 0;
+    if (waitMs >= budgetMs) {
+      throw nodeError("node.overloaded", "the realm asked this node to pause", { retry_after_ms: waitMs });
+    }
+    const closing = this.#closing.signal;
+    await sleep(waitMs, { clock, signal: signal === undefined ? closing : AbortSignal.any([signal, closing]) });
+    return waitMs;
   }
 
   relay(target: NodeId, payload: RelayPayload): boolean {

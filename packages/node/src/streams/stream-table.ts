@@ -5,61 +5,15 @@
  * its sender and its id, that what was acknowledged is neither lost nor repeated over a new link, and that silence, a
  * lost peer and a deadline end it; refuses by the rules and over its caps; never gives a chunk to another's stream.
  */
-import {
-  isFault, nodeError, type Clock, type Fault, type Lane, type Link, type Log,
-} from "@atoll-run/core";
+import { isFault, nodeError, type Fault, type Lane, type Link } from "@atoll-run/core";
 import { readChunk, toWireError, type Chunk, type StreamOpen } from "@atoll-run/core/internal";
-import type { Report } from "../hooks/report.ts";
-import type { LimitsOf } from "../limits.ts";
-import type { Peers, PeersEvents } from "../transport/peers.ts";
+import type { PeersEvents } from "../transport/peers.ts";
 import { CONTROL_LANE, controlChunk, linkCarrier, selfCarrier, type Carrier } from "./carrier.ts";
 import { PlainStreams } from "./plain-streams.ts";
 import { ReadingStream } from "./reading-stream.ts";
-import type { WritingStream } from "./writing-stream.ts";
+import { PeerStreams, type StreamScope, type StreamStats, type StreamTableParts } from "./stream-parts.ts";
 import { StreamWatch } from "./stream-watch.ts";
-
-/** What came with the open of a stream. */
-export interface StreamScope {
-  /** Milliseconds; `Infinity` = none. */
-  readonly leftMs: number;
-  readonly traceparent?: string;
-  readonly tracestate?: string;
-  /** Aborts when the stream is reset, lost or late. */
-  readonly signal: AbortSignal;
-}
-
-export interface StreamTableParts {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly peers: () => Peers;
-  readonly report: Report;
-  /** Whether the rules let the peer of that link open it. */
-  readonly allows: (link: Link, name: string) => boolean;
-  /** Resolves true when the node takes work; a chunk that opens a stream waits for it. */
-  readonly ready: () => Promise<boolean> | true;
-  /** The workload reads it; undefined: it has no stream of that name. */
-  readonly read: (stream: ReadingStream, scope: StreamScope) => Promise<void> | undefined;
-  /** A chunk that is none. */
-  readonly unreadable: (link: Link, lane: Lane, body: Uint8Array, fault: Fault) => void;
-  readonly limits: LimitsOf<"streams">;
-}
-
-export interface StreamStats {
-  streams_open: number;
-  streams_refused: number;
-  streams_foreign: number;
-  stream_dropped: number;
-}
-
-/** Streams with one peer. */
-export class PeerStreams {
-  readonly writing = new Map<string, WritingStream>();
-  readonly reading = new Map<string, ReadingStream>();
-
-  get size(): number {
-    return this.writing.size + this.reading.size;
-  }
-}
+import type { WritingStream } from "./writing-stream.ts";
 
 export class StreamTable implements PeersEvents {
   readonly #parts: StreamTableParts;
@@ -73,6 +27,8 @@ export class StreamTable implements PeersEvents {
   readonly toSelf: Carrier;
   readonly #fromSelf: Carrier;
   readonly stats: StreamStats = { streams_open: 0, streams_refused: 0, streams_foreign: 0, stream_dropped: 0 };
+  /** Peers open nothing any more; and nobody does. */
+  #shut = false;
   #draining = false;
 
   constructor(parts: StreamTableParts) {
@@ -125,7 +81,7 @@ export class StreamTable implements PeersEvents {
 
   /** Throws `node.overloaded`, or `node.draining`. */
   reserve(peer: string): PeerStreams {
-    if (this.#draining) throw nodeError("node.draining", "the node is closing");
+    if (this.#draining) throw closing();
     let own = this.#peers.get(peer);
     if ((own?.size ?? 0) >= this.#parts.limits.perPeerMax) {
       throw nodeError("node.overloaded", `${peer === "" ? "this node" : peer} has too many open streams`, {
@@ -155,9 +111,14 @@ export class StreamTable implements PeersEvents {
     for (const done of [...this.#idle]) done();
   }
 
+  /** From now on peers are refused; what this node opens goes on. */
+  shut(): void {
+    this.#shut = true;
+  }
+
   /** No stream is opened any more; those that are not over when the signal aborts are reset. Gives how many were. */
   async drain(signal: AbortSignal): Promise<number> {
-    this.#draining = true;
+    this.#shut = this.#draining = true;
     if (this.stats.streams_open > 0 && !signal.aborted) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
@@ -174,9 +135,9 @@ export class StreamTable implements PeersEvents {
 
   /** Resets all; gives how many there were. */
   close(): number {
-    this.#draining = true;
+    this.#shut = this.#draining = true;
     const all = [...this.#peers.values()].flatMap((own) => [...own.writing.values(), ...own.reading.values()]);
-    for (const stream of all) stream.fail(nodeError("node.draining", "the node is closing"), true);
+    for (const stream of all) stream.fail(closing(), true);
     this.plain.close();
     this.#watch.close();
     return all.length;
@@ -229,6 +190,7 @@ export class StreamTable implements PeersEvents {
       return this.#refuse(carrier, id, nodeError("node.permission_denied", `${carrier.peer} may not open ${name}`));
     }
     try {
+      if (this.#shut) throw closing();
       this.reserve(carrier.peer);
     } catch (error) {
       return this.#refuse(carrier, id, error as Fault);
@@ -286,6 +248,7 @@ export class StreamTable implements PeersEvents {
     const mode = lane === "stream_latency_first" ? "latency_first" : "reliable";
     const stream = this.#reading({ carrier, id: stream_id, name: stream_id, mode, headers: [], content_type: undefined });
     try {
+      if (this.#shut) throw closing();
       this.opened(carrier.peer, stream);
     } catch {
       this.stats.streams_refused++;
@@ -326,4 +289,8 @@ export class StreamTable implements PeersEvents {
     const [oldest] = this.#finished.keys();
     if (oldest !== undefined) this.#finished.delete(oldest);
   }
+}
+
+function closing(): Fault {
+  return nodeError("node.draining", "the node is closing", { retry_after_ms: 1_000 });
 }

@@ -1,6 +1,7 @@
 /** Ends streams whose time is over, and takes lost ones to their peer's next link: one timer for all (node 6.10, 6.11). */
 import { nodeError, type Clock, type Link, type NodeId } from "@atoll-run/core";
 import { writeChunk, type StreamOpen } from "@atoll-run/core/internal";
+import type { Report } from "../hooks/report.ts";
 import type { LimitsOf } from "../limits.ts";
 import type { Peers } from "../transport/peers.ts";
 import { controlChunk, dataLane, type Carrier } from "./carrier.ts";
@@ -10,6 +11,7 @@ import type { WritingStream } from "./writing-stream.ts";
 export interface WatchParts {
   readonly clock: Clock;
   readonly peers: () => Peers;
+  readonly report: Report;
   readonly limits: LimitsOf<"streams">;
 }
 
@@ -132,9 +134,11 @@ export class StreamWatch {
       if (this.#dueMs(stream) > nowMs) continue;
       const { name, carrier } = stream;
       if (stream.lostAtMs + resumeMs <= nowMs) {
-        stream.fail(nodeError("node.unavailable", `the peer of the stream ${name} did not come back`, {
+        const error = nodeError("node.unavailable", `the peer of the stream ${name} did not come back`, {
           uncertain: true,
-        }), false);
+        });
+        this.#parts.report("error", { error, category: "stream_uncertain", context: name, peer: carrier.peer });
+        stream.fail(error, false);
       } else if (stream.deadlineAtMs <= nowMs) {
         stream.fail(nodeError("node.timed_out", `the time of the stream ${name} is over`), true);
       } else if (!carrier.aware && !("write" in stream)) stream.ranOut();

@@ -5,13 +5,14 @@ import type { CallReply, DispatchContext, LogEvent, Outcome, Speaker } from "@at
 import type { CallScope } from "../../src/gate/outbound.ts";
 import { answerOf, done, end, openInbox, peer, type Made } from "./support.ts";
 
-/** A speaker whose calls come back to the same inbox in the chain of their caller, as a peer's would. */
-function backTo(made: () => Made): (scope: CallScope) => Speaker {
+/** A speaker whose calls come back to the same inbox in the chain of their caller; over a legacy peer with the trace only. */
+function backTo(made: () => Made, legacy = false): (scope: CallScope) => Speaker {
   return (scope) => ({
     call: async ({ route, requestId = "x" }): Promise<CallReply> => {
       using _ = scope.awaiting?.();
       const answer = await answerOf(made().call(requestId, { route, from: peer(9), envelope: {
-        ...scope.chain_id === undefined ? {} : { chain_id: scope.chain_id }, depth: scope.depth + 1,
+        ...scope.chain_id === undefined || legacy ? {} : { chain_id: scope.chain_id }, depth: scope.depth + 1,
+        ...scope.traceparent === undefined ? {} : { traceparent: scope.traceparent },
       } }));
       return { payload: new TextEncoder().encode(answer) };
     },
@@ -43,6 +44,25 @@ test("A calls B calls A on one key and completes; a stranger on that key runs af
   await made.clock.pass(0);
   await made.clock.pass(0);
   assert.deepEqual(log, ["+a", "nested", "-a", "stranger"]);
+  await end(made);
+});
+
+test("a chain that came back over a legacy peer is known by its trace, another chain of the trace waits", async () => {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const log: string[] = [];
+  const made: Made = await openInbox({ note: { key: () => "k", run: async ({ id }, context): Promise<Outcome> => {
+    log.push(`+${id}`);
+    if (id === "a") {
+      void made.call("other", { from: peer(2), envelope: { traceparent, chain_id: new Uint8Array(16).fill(2) } });
+      await call(context, "nested", "note");
+    }
+    log.push(`-${id}`);
+    return done();
+  } } }, { parts: { speaker: backTo(() => made, true) } });
+  await answerOf(made.call("a", { envelope: { traceparent, chain_id: new Uint8Array(16).fill(1) } }));
+  await made.clock.pass(0);
+  await made.clock.pass(0);
+  assert.deepEqual(log, ["+a", "+nested", "-nested", "-a", "+other", "-other"]);
   await end(made);
 });
 

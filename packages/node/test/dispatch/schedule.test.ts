@@ -11,7 +11,7 @@ interface Named extends Job {
 const LIMITS = { runningMax: 64, normalEvery: 8, agedMs: 5_000, suspectPatienceMs: 30_000 };
 
 function job(id: string, more: Partial<Named> = {}): Named {
-  return { id, sender: "ann", key: null, high: false, sinceMs: 0, alone: false, chains: [], ...more };
+  return { id, sender: "ann", key: null, high: false, sinceMs: 0, alone: false, chains: [], awaited: more.chains ?? [], ...more };
 }
 
 function scheduleOf(...jobs: readonly Named[]): Schedule<Named> {

@@ -140,3 +140,18 @@ test("dead letters are found by reason, route, sender, time and trace, in pages,
   await assert.rejects(deadLetters.export(1_000_000), { code: "node.not_found" });
   await end(made);
 });
+
+test("a tell that could not be delivered goes back into the outbox when it is redriven", async () => {
+  let posts = 0;
+  const made = await openInbox({ note: () => done() }, { parts: { outboxChanged: () => posts += 1 } });
+  const about = JSON.stringify({ code: "node.unavailable", text: "no", kind: "tell", to: "bob", request_id: "r" });
+  await made.store.commit({ scope: SCOPE, epoch: null, at_ms: 0, ops: [{ op: "bury", letter: {
+    reason: "undeliverable", accepted: true, sender: null, route: "note", body: new Uint8Array([1]), about, dead_at_ms: 0,
+  } }] });
+  assert.deepEqual(await made.inbox.deadLetters.redrive({ reason: "undeliverable" }), { redriven: 1, skipped: [] });
+  const parcels = await made.store.outbox(SCOPE, made.clock.now(), 9);
+  assert.deepEqual(parcels.map(({ to, kind }) => [to, kind]), [["bob", "tell"]]);
+  assert.equal((await made.inbox.deadLetters.stats()).letters, 0);
+  assert.equal(posts, 1);
+  await end(made);
+});

@@ -107,3 +107,15 @@ test("when another process has taken the scope, nothing is written any more and 
   assert.equal((await told).is, "refused");
   assert.equal((await made.store.usage(SCOPE)).rows, 0);
 });
+
+test("a handler that gives more than can be stored fails alone, and its message is a dead letter", async () => {
+  const made = await openInbox({ note: ({ id }, context) => {
+    if (id === "b") context.record([{ write: "set", space: "s", key: "k".repeat(5_000), value: "1" }]);
+    return done("yes");
+  } });
+  assert.deepEqual(await Promise.all(["a", "b", "c"].map((id) => answerOf(made.call(id)))), ["yes", "error 10010", "yes"]);
+  const { letters: [letter] } = await made.inbox.deadLetters.list();
+  assert.equal(letter?.reason, "handler_failed");
+  assert.equal(made.inbox.ready, true);
+  await end(made);
+});

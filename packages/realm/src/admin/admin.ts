@@ -45,8 +45,10 @@ export class Admin {
     this.#parts = parts;
     this.#limits = limits;
     this.#handlers = {
-      "GET realms": async () => granted({ realms: parts.realms.list().map(toRealm) }), "POST realms": (o) => this.#addRealm(o),
-      "GET secrets": async () => granted({ realms: parts.realms.list().map(toRealm) }), "POST secrets": (o) => this.#rotateSecret(o),
+      "GET realms": async () => granted({ realms: parts.realms.list().map(toRealm) }),
+      "POST realms": (o) => this.#addRealm(o),
+      "GET secrets": async () => granted({ realms: parts.realms.list().map(toRealm) }),
+      "POST secrets": (o) => this.#rotateSecret(o),
       "POST invites": (o) => this.#invite(o), "POST packages": (o) => this.#publish(o),
       "GET keys": async () => granted({ keys: this.#keys() }), "POST keys": () => this.#rotateKey(),
       "GET nodes": (o) => this.#nodes(o), "POST revoke": (o) => this.#revoke(o),
@@ -61,6 +63,9 @@ export class Admin {
       return refusedAnswer(refuse(401, "that needs the admin token"), { "www-authenticate": "Bearer" });
     }
     const name = ask.path.startsWith(PREFIX) ? ask.path.slice(PREFIX.length).replace(/\/+$/, "") : "";
+    if (ask.method === "GET" && name === "") {
+      return jsonAnswer(200, { endpoints: Object.keys(this.#handlers) });
+    }
     const handler = this.#handlers[`${ask.method} ${name}`];
     if (handler === undefined) return refusedAnswer(refuse(404, "there is no such endpoint"));
     const fields = new Fields(ask.method === "GET" ? Object.fromEntries(ask.query) : readBody(ask.body));
@@ -79,7 +84,9 @@ export class Admin {
     const name = o.text("name", "");
     if (o.problem !== undefined) return refuse(400, o.problem);
     if (this.#parts.realms.get(realm) !== undefined) return refuse(409, `realm ${realm} is there already`);
-    if (this.#parts.realms.list().length >= this.#limits.admin.realmsMax) return refuse(400, "there are too many realms");
+    if (this.#parts.realms.list().length >= this.#limits.admin.realmsMax) {
+      return refuse(400, "there are too many realms");
+    }
     return granted(toRealm(await this.#parts.realms.add(realm, name)));
   }
 
@@ -139,7 +146,8 @@ export class Admin {
   #toNode({ tokens, rules, admin_rules, ...rest }: NodeRecord): object {
     const entry = this.#parts.registry.get(rest.id);
     return {
-      ...rest, renewal_tokens: tokens.length, rules: (admin_rules ?? rules ?? []).length, up: entry !== undefined && isUp(entry),
+      ...rest, renewal_tokens: tokens.length, rules: (admin_rules ?? rules ?? []).length,
+      up: entry !== undefined && isUp(entry),
       connected: this.#parts.connections.get(rest.id) !== undefined,
     };
   }
@@ -162,7 +170,8 @@ export class Admin {
   /** `rules: null` gives the word back to the node. */
   async #setRules(o: Fields): Promise<Answer<unknown>> {
     const { nodes, records, registry, relay } = this.#parts;
-    const read = o.raw("rules") === null ? { ok: true as const, rules: null } : readRules(o.raw("rules"), this.#limits.identity.rulesMax);
+    const given = o.raw("rules");
+    const read = given === null ? { ok: true as const, rules: null } : readRules(given, this.#limits.identity.rulesMax);
     if (!read.ok) return refuse(400, read.problem);
     const node = await nodes.get(o.text("id"));
     if (o.problem !== undefined) return refuse(400, o.problem);
@@ -210,8 +219,10 @@ function toRealm({ realm, name, secret, old_secret, made_at_ms }: RealmRecord): 
 function toEntry(entry: Entry): object {
   const { text, type, address, availability, power, backlog, seen_at_ms, place, node_key, spec } = entry;
   return {
-    id: text, type, up: isUp(entry), stale: entry.pinged_at_ms === undefined, availability, power, backlog, seen_at_ms, place,
-    ...address === undefined ? {} : { address }, ...spec === undefined ? {} : { service: spec.name, fingerprint: spec.fingerprint },
+    id: text, type, up: isUp(entry), stale: entry.pinged_at_ms === undefined, availability, power, backlog,
+    seen_at_ms, place,
+    ...address === undefined ? {} : { address },
+    ...spec === undefined ? {} : { service: spec.name, fingerprint: spec.fingerprint },
     proof: node_key === undefined ? "bearer" : "key",
   };
 }

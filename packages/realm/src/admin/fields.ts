@@ -29,7 +29,9 @@ export class Fields {
   whole(name: string, o: { readonly min: number; readonly max: number; readonly usual?: number }): number {
     const given = this.#given[name] ?? o.usual;
     const value = typeof given === "string" && /^\d{1,15}$/.test(given) ? Number(given) : given;
-    if (typeof value === "number" && Number.isInteger(value) && value >= o.min && value <= o.max) return value;
+    if (typeof value === "number" && Number.isInteger(value) && value >= o.min && value <= o.max) {
+      return value;
+    }
     this.problems.push(`${name} is not a whole number in ${o.min}..${o.max}`);
     return o.min;
   }

@@ -21,8 +21,19 @@ export interface RevokeParts {
   readonly clock: Clock;
 }
 
+/** A renewal at the same moment makes it begin anew. */
+const TRIES = 8;
+
 /** Gives the new epoch. The id gets no credential any more; its node can register anew and is then another. */
 export async function revoke(parts: RevokeParts, id: NodeId, reason: string): Promise<Answer<{ epoch: number }>> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const done = await tryRevoke(parts, id, reason);
+    if (done !== "again") return done;
+  }
+  return refuse(503, "the node changes all the time: try again", { retry_after_ms: 1_000 });
+}
+
+async function tryRevoke(parts: RevokeParts, id: NodeId, reason: string): Promise<Answer<{ epoch: number }> | "again"> {
   const { records, nodes, registry, connections, relay, control, revocations } = parts;
   const text = formatNodeId(id);
   const node = await nodes.get(text);
@@ -32,7 +43,7 @@ export async function revoke(parts: RevokeParts, id: NodeId, reason: string): Pr
     put("nodes", text, record, node.version), ...registry.dropOps(text), ...revocations.ops(text, record.epoch),
     audit("revoked", { id: text, epoch: record.epoch, reason }),
   ]);
-  if (!done.ok) return refuse(409, "the node changed meanwhile: try again");
+  if (!done.ok) return "again";
   nodes.hold({ value: record, version: done.values[0] ?? 0 });
   revocations.add(text, record.epoch);
   registry.drop(text, "revoked");

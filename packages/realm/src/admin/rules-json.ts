@@ -1,10 +1,14 @@
 /** Rules as an operator writes them in JSON: checked as those of a node are. */
 import { ruleProblems, type Rule } from "@atoll-run/core/internal";
 
-export type RulesReading = { readonly ok: true; readonly rules: readonly Rule[] } | { readonly ok: false; readonly problem: string };
+export type RulesReading =
+  | { readonly ok: true; readonly rules: readonly Rule[] }
+  | { readonly ok: false; readonly problem: string };
 
 export function readRules(value: unknown, max: number): RulesReading {
-  if (!Array.isArray(value) || value.length > max) return { ok: false, problem: `rules are a list of at most ${max}` };
+  if (!Array.isArray(value) || value.length > max) {
+    return { ok: false, problem: `rules are a list of at most ${max}` };
+  }
   const rules: Rule[] = [];
   const problems: string[] = [];
   for (const [at, one] of value.entries()) {

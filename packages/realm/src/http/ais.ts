@@ -8,7 +8,8 @@ import type { Clock, Log } from "@atoll-run/core";
 import {
   RegisterResponseSchema, RenewCredentialResponseSchema, writeMessage, type MessageInitShape,
 } from "@atoll-run/core/internal";
-import type { IdentityService, RegisterOkInit } from "../identity/identity-service.ts";
+import type { RegisterOkInit } from "../identity/grants.ts";
+import type { IdentityService } from "../identity/identity-service.ts";
 import type { PublishedKey, SigningKeys } from "../identity/signing-keys.ts";
 import type { RealmLimits } from "../limits.ts";
 import { Limiter, type Origin } from "../rate/limiter.ts";

@@ -189,7 +189,8 @@ const STATUS_TEXTS: Readonly<Record<number, string>> = {
 /** The socket is not a response yet, so the few lines are written by hand. */
 function refuseSocket(socket: Duplex, refusal: Refusal): void {
   const headers = {
-    ...retryHeaders(refusal), "x-atoll-error": refusal.why ?? String(refusal.code), "content-length": "0", connection: "close",
+    ...retryHeaders(refusal), "x-atoll-error": refusal.why ?? String(refusal.code), "content-length": "0",
+    connection: "close",
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.end(`HTTP/1.1 ${refusal.code} ${STATUS_TEXTS[refusal.code] ?? "Refused"}\r\n${lines}\r\n`);

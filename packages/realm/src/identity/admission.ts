@@ -6,7 +6,9 @@
  * guesses a mode: unspecified means package.
  */
 import type { ActorType, StateOp } from "@atoll-run/core";
-import { isFieldSet, RegisterRequest_AuthMode, RegisterRequestSchema, type RegisterRequest } from "@atoll-run/core/internal";
+import {
+  isFieldSet, RegisterRequest_AuthMode, RegisterRequestSchema, type RegisterRequest,
+} from "@atoll-run/core/internal";
 import type { Origin } from "../rate/limiter.ts";
 import { granted, refuse, type Answer } from "../refusal.ts";
 import type { Invites } from "./invites.ts";
@@ -43,8 +45,12 @@ export async function admit(parts: AdmissionParts, applicant: Applicant): Promis
   return use.ok ? granted({ mode: "package", ops: use.value }) : use;
 }
 
-async function admitGuest({ invites }: AdmissionParts, { request, realm, type }: Applicant, invite: string): Promise<Answer<Admitted>> {
-  if (request.keyProof === undefined) return refuse(403, "a guest must prove a key of its own", { why: "proof_required" });
+async function admitGuest(
+  { invites }: AdmissionParts, { request, realm, type }: Applicant, invite: string,
+): Promise<Answer<Admitted>> {
+  if (request.keyProof === undefined) {
+    return refuse(403, "a guest must prove a key of its own", { why: "proof_required" });
+  }
   const use = await invites.use(invite, realm.realm, type);
   return use.ok ? granted({ mode: "guest", ops: [use.value] }) : use;
 }
@@ -58,5 +64,6 @@ function admitLinked({ realms }: AdmissionParts, { request, realm, secret, origi
     return refuse(403, "this realm has no secret yet, so only nodes of its own machine may register");
   }
   if (secret === undefined) return refuse(403, "the realm secret is missing");
-  return realms.isSecret(realm, secret) ? granted({ mode: "linked", ops: [] }) : refuse(403, "the realm secret is wrong");
+  if (!realms.isSecret(realm, secret)) return refuse(403, "the realm secret is wrong");
+  return granted({ mode: "linked", ops: [] });
 }

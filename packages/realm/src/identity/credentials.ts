@@ -48,7 +48,8 @@ export class Credentials {
     const now = this.#parts.clock.now();
     const expiresAt = Math.floor((now + this.#limits.credentialMs) / 1_000);
     const claims = writeMessage(IdentityClaimsSchema, {
-      realmId: realm, actorId: record.id, expiresAt: BigInt(expiresAt), issuedAtMs: BigInt(now), epoch: BigInt(record.epoch),
+      realmId: realm, actorId: record.id, expiresAt: BigInt(expiresAt), issuedAtMs: BigInt(now),
+      epoch: BigInt(record.epoch),
       ...record.node_key === null ? {} : { nodeKey: fromBase64(record.node_key) },
     });
     return { credential: { keyId, claims, signature: await key.sign(claims) }, expires_at: expiresAt };
@@ -65,11 +66,15 @@ export class Credentials {
     }
     const { realmId, actorId, expiresAt, epoch } = claims.value;
     const id = parseNodeId(actorId);
-    if (id === undefined || id.realm !== realmId) return denied("the claims of the credential contradict each other");
+    if (id === undefined || id.realm !== realmId) {
+      return denied("the claims of the credential contradict each other");
+    }
     const expiresAtMs = Number(expiresAt) * 1_000;
     if (clock.now() >= expiresAtMs + this.#limits.skewMs) return denied("the credential is over");
     const record = (await nodes.get(actorId))?.value;
-    if (record === undefined || record.revoked || epoch < BigInt(record.epoch)) return denied("the credential was revoked");
+    if (record === undefined || record.revoked || epoch < BigInt(record.epoch)) {
+      return denied("the credential was revoked");
+    }
     const nodeKey = isFieldSet(claims.value, IdentityClaimsSchema.field.nodeKey) ? claims.value.nodeKey : undefined;
     if ((nodeKey === undefined ? null : toBase64(nodeKey)) !== record.node_key) {
       return denied("the credential names another key than the realm knows");

@@ -5,13 +5,10 @@
  * promises one id for one node key and previous id, and that everything it gave out is stored before it is sent;
  * refuses, as a value, whoever cannot show what its mode asks for; never gives an id of somebody else.
  */
+import { formatNodeId, isType, parseNodeId, type ActorType, type NodeId } from "@atoll-run/core";
 import {
-  formatNodeId, isType, parseNodeId, REALM_FEATURES, type ActorType, type Clock, type Log, type NodeId,
-} from "@atoll-run/core";
-import {
-  fromAcl, fromActrId, isFieldSet, readMessage, RegisterRequestSchema, RenewCredentialRequestSchema, toActrId,
-  type MessageInitShape, type RegisterOkSchema, type RegisterRequest, type RenewCredentialRequest,
-  type ServiceSpec,
+  fromAcl, fromActrId, isFieldSet, readMessage, RegisterRequestSchema, RenewCredentialRequestSchema,
+  type RegisterRequest, type RenewCredentialRequest, type ServiceSpec,
 } from "@atoll-run/core/internal";
 import type { RealmLimits } from "../limits.ts";
 import type { Origin } from "../rate/limiter.ts";
@@ -20,16 +17,13 @@ import { summarize } from "../registry/entry.ts";
 import type { Registry } from "../registry/registry.ts";
 import { audit, fromBase64, put, toBase64, type Kept, type Records } from "../store/records.ts";
 import { admit, type AdmissionParts, type Admitted } from "./admission.ts";
-import type { Credentials } from "./credentials.ts";
-import { clearNodes, fade } from "./fading.ts";
-import { checkKeyProof, clearNonces, type ProvedKey } from "./key-proofs.ts";
+import { Clearing } from "./clearing.ts";
+import { fade } from "./fading.ts";
+import { Grants, type GrantsParts, type Made, type RegisterOkInit } from "./grants.ts";
+import { checkKeyProof, type ProvedKey } from "./key-proofs.ts";
 import { rulesOf, type NodeRecord, type NodeRecords } from "./node-record.ts";
-import type { RenewalTokens, TokenStep } from "./renewal-tokens.ts";
-import { turnAccess } from "./secrets.ts";
+import type { RenewalTokens } from "./renewal-tokens.ts";
 import type { Serials } from "./serials.ts";
-import type { SigningKeys } from "./signing-keys.ts";
-
-export type RegisterOkInit = Omit<MessageInitShape<typeof RegisterOkSchema>, "$typeName">;
 
 /** What came beside the message. */
 export interface Shown {
@@ -38,18 +32,12 @@ export interface Shown {
   readonly origin: Origin;
 }
 
-export interface IdentityParts extends AdmissionParts {
+export interface IdentityParts extends AdmissionParts, GrantsParts {
   readonly records: Records;
   readonly nodes: NodeRecords;
-  readonly keys: SigningKeys;
-  readonly credentials: Credentials;
   readonly serials: Serials;
   readonly tokens: RenewalTokens;
   readonly registry: Registry;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Shared with the TURN server. */
-  readonly turnSecret: string;
   /** Hears who has signed off over HTTP. */
   readonly left: (id: string) => void;
 }
@@ -57,19 +45,19 @@ export interface IdentityParts extends AdmissionParts {
 /** Batches that another one overtook are made again this often. */
 const TRIES = 8;
 
-
-
 export class IdentityService {
   readonly #parts: IdentityParts;
   readonly #limits: RealmLimits["identity"];
-  readonly #heartbeatMs: number;
+  readonly #grants: Grants;
+  readonly #clearing: Clearing;
   registered = 0;
   renewed = 0;
 
   constructor(parts: IdentityParts, limits: RealmLimits) {
     this.#parts = parts;
     this.#limits = limits.identity;
-    this.#heartbeatMs = limits.registry.heartbeatMs;
+    this.#grants = new Grants(parts, limits);
+    this.#clearing = new Clearing(parts, limits.identity);
   }
 
   async register(bytes: Uint8Array, shown: Shown): Promise<Answer<RegisterOkInit>> {
@@ -132,9 +120,13 @@ export class IdentityService {
     if (realm === undefined) return refuse(403, `there is no realm ${wantedRealm.realmId} here`);
     const rules = acl === undefined ? null : fromAcl(acl);
     if (rules === undefined) return refuse(400, "a rule of the node cannot be read");
-    if ((rules?.length ?? 0) > this.#limits.rulesMax) return refuse(400, `a node has at most ${this.#limits.rulesMax} rules`);
+    if ((rules?.length ?? 0) > this.#limits.rulesMax) {
+      return refuse(400, `a node has at most ${this.#limits.rulesMax} rules`);
+    }
     if (request.wsAddress.length > this.#limits.textMax) return refuse(400, "the address is too long");
-    if (request.serviceSpec !== undefined && !this.#fits(request.serviceSpec)) return refuse(413, "the description is too large");
+    if (request.serviceSpec !== undefined && !this.#fits(request.serviceSpec)) {
+      return refuse(413, "the description is too large");
+    }
     return granted({ type, realm, rules });
   }
 
@@ -156,17 +148,18 @@ export class IdentityService {
     if (!proved.ok) return proved;
     const known = await this.#findPrevious(request, wanted, proved.value);
     if (!known.ok) return known;
-    if (known.value === undefined && registry.full) return refuse(503, "the registry is full", { retry_after_ms: 60_000 });
-    const clearing = [
-      ...await clearNonces(records, clock.now(), this.#limits), ...await clearNodes(this.#parts, this.#limits),
-    ];
+    if (known.value === undefined && registry.full) {
+      return refuse(503, "the registry is full", { retry_after_ms: 60_000 });
+    }
+    const clearing = await this.#clearing.ops();
     // From here to the commit nothing waits, so serials are stored in the order in which they are made.
     const made = this.#makeRecord(known.value, wanted, admitted.value, proved.value);
     const described = this.#describe(made, request);
     const ops = [
       put("nodes", made.record.id, made.record, known.value?.version ?? 0),
       ...known.value === undefined ? [put("own", "serial", { last: made.id.serial.toString() })] : [],
-      ...registry.placeOps(described, request.serviceSpec), ...admitted.value.ops, ...proved.value === undefined ? [] : [proved.value.use],
+      ...registry.placeOps(described, request.serviceSpec), ...admitted.value.ops,
+      ...proved.value === undefined ? [] : [proved.value.use],
       ...fade(made.record, clock.now() + this.#limits.renewalTokenMs), ...clearing,
       audit("registered", { id: made.record.id, mode: made.record.mode, from: shown.origin.address }),
     ];
@@ -175,7 +168,7 @@ export class IdentityService {
     this.#parts.nodes.hold({ value: made.record, version: done.values[0] ?? 0 });
     registry.place(described);
     this.registered++;
-    return granted(await this.#grant(made, "fresh"));
+    return granted(await this.#grants.give(made));
   }
 
   async #tryRenew(
@@ -197,12 +190,12 @@ export class IdentityService {
     const record: NodeRecord = { ...node.value, tokens: step.stored, seen_at_ms: clock.now() };
     const done = await records.commit([
       put("nodes", record.id, record, node.version), ...proved.value === undefined ? [] : [proved.value.use],
-      ...await clearNonces(records, clock.now(), this.#limits),
+      ...await this.#clearing.ops(),
     ]);
     if (!done.ok) return done.moved === "nonces" ? replayed() : "again";
     nodes.hold({ value: record, version: done.values[0] ?? 0 });
     this.renewed++;
-    return granted(await this.#grant({ id, record, token: step }, "renewed"));
+    return granted(await this.#grants.give({ id, record, token: step }));
   }
 
   /** Undefined: none was offered. */
@@ -232,7 +225,8 @@ export class IdentityService {
   }
 
   #makeRecord(
-    known: Kept<NodeRecord> | undefined, { type, realm, rules }: Wanted, admitted: Admitted, proved: ProvedKey | undefined,
+    known: Kept<NodeRecord> | undefined, { type, realm, rules }: Wanted, admitted: Admitted,
+    proved: ProvedKey | undefined,
   ): Made {
     const { clock, serials, tokens } = this.#parts;
     const now = clock.now();
@@ -257,26 +251,6 @@ export class IdentityService {
       node_key: record.node_key === null ? undefined : fromBase64(record.node_key),
     };
   }
-
-  async #grant({ id, record, token }: Made, what: "fresh" | "renewed"): Promise<RegisterOkInit> {
-    const { credentials, keys, clock, turnSecret, log } = this.#parts;
-    const { credential, expires_at: expiresAt } = await credentials.issue(record, id.realm);
-    const key = keys.current();
-    log.write({ level: "debug", target: "realm", msg: `${what} credential`, fields: { id: record.id } });
-    return {
-      actrId: toActrId(id), credential, credentialExpiresAt: toTimestamp(expiresAt),
-      turnCredential: { ...turnAccess(turnSecret, record.id, expiresAt), expiresAt: BigInt(expiresAt) },
-      signalingHeartbeatIntervalSecs: Math.round(this.#heartbeatMs / 1_000),
-      signingPubkey: key.pubkey, signingKeyId: key.key_id,
-      ...token?.token === undefined ? {} : {
-        renewalToken: token.token, renewalTokenExpiresAt: toTimestamp(token.expires_at),
-      },
-      realmFeatures: [...REALM_FEATURES], serverAtMs: BigInt(clock.now()),
-      keys: keys.published().map(({ key_id: keyId, pubkey, not_after_at_ms }) => ({
-        keyId, pubkey, ...not_after_at_ms === null ? {} : { notAfterAtMs: BigInt(not_after_at_ms) },
-      })),
-    };
-  }
 }
 
 interface Wanted {
@@ -285,20 +259,10 @@ interface Wanted {
   readonly rules: NodeRecord["rules"];
 }
 
-interface Made {
-  readonly id: NodeId;
-  readonly record: NodeRecord;
-  readonly token: TokenStep | undefined;
-}
-
 function replayed(): Answer<never> {
   return refuse(401, "the proof was used before", { why: "replayed" });
 }
 
 function sameType(a: ActorType, b: ActorType): boolean {
   return a.manufacturer === b.manufacturer && a.name === b.name && a.version === b.version;
-}
-
-function toTimestamp(seconds: number): { seconds: bigint; nanos: number } {
-  return { seconds: BigInt(seconds), nanos: 0 };
 }

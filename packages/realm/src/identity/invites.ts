@@ -63,7 +63,9 @@ export class Invites {
     const found = await records.get<InviteRecord>("invites", key);
     const isGood = found !== undefined && found.value.realm === realm && found.value.expires_at_ms > clock.now();
     if (!isGood || found.value.uses_left < 1) return refuse(403, "the invite is not good (any more)");
-    if (found.value.type !== formatType(type)) return refuse(403, `the invite is for the type ${found.value.type}`);
+    if (found.value.type !== formatType(type)) {
+      return refuse(403, `the invite is for the type ${found.value.type}`);
+    }
     const left = { ...found.value, uses_left: found.value.uses_left - 1 };
     return granted(put("invites", key, left.uses_left === 0 ? null : left, found.version));
   }

@@ -24,7 +24,9 @@ export async function checkKeyProof(
   if (!isFresh(proof.signedAtMs, clock.now())) {
     return refuse(401, "the key proof was not signed just now: look at the clock of this machine", { why: "skew" });
   }
-  if (!await verifyKeyProof(purpose, request, proof)) return refuse(401, "the key proof is wrong", { why: "proof" });
+  if (!await verifyKeyProof(purpose, request, proof)) {
+    return refuse(401, "the key proof is wrong", { why: "proof" });
+  }
   return granted({
     public_key: proof.publicKey,
     use: useNonce(Number(proof.signedAtMs), proof.publicKey, proof.nonce),

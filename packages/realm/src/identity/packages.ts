@@ -69,7 +69,9 @@ export class Packages {
   /** What a registration must bring besides its request. */
   async admit(request: RegisterRequest, type: ActorType, realm: number): Promise<Answer<readonly StateOp[]>> {
     const manifest = request.manifestRaw;
-    if (manifest.length === 0) return refuse(403, "a package needs its manifest; to register without one, say linked");
+    if (manifest.length === 0) {
+      return refuse(403, "a package needs its manifest; to register without one, say linked");
+    }
     const published = await this.#parts.records.get<PackageRecord>("packages", packageKey(type, request.target));
     if (published?.value.manifest === hashKey(manifest)) return granted([]);
     return this.#admitSigned(request, type, realm);
@@ -78,12 +80,18 @@ export class Packages {
   async #admitSigned(request: RegisterRequest, type: ActorType, realm: number): Promise<Answer<readonly StateOp[]>> {
     const { records, clock } = this.#parts;
     const maker = await records.get<ManufacturerRecord>("packages", manufacturerKey(type.manufacturer));
-    if (maker === undefined) return refuse(403, "the manifest is not published, and its manufacturer is not known here");
+    if (maker === undefined) {
+      return refuse(403, "the manifest is not published, and its manufacturer is not known here");
+    }
     const nonce = request.manufacturerAuthNonce;
-    if (!NONCE_BYTES.includes(nonce.length)) return refuse(400, "the nonce of the manufacturer has 16 or 32 bytes");
+    if (!NONCE_BYTES.includes(nonce.length)) {
+      return refuse(400, "the nonce of the manufacturer has 16 or 32 bytes");
+    }
     const signedAtMs = Number(request.manufacturerAuthSignedAt) * 1_000;
     const ageMs = clock.now() - signedAtMs;
-    if (ageMs > SIGNED_AGE_MS_MAX || ageMs < -this.#limits.skewMs) return refuse(401, "the proof of the manufacturer is old");
+    if (ageMs > SIGNED_AGE_MS_MAX || ageMs < -this.#limits.skewMs) {
+      return refuse(401, "the proof of the manufacturer is old");
+    }
     const lines = ENCODER.encode([
       "ACTR-MANUFACTURER-REGISTER-V1", "auth_mode=package", `realm=${realm}`, `actr_type=${formatType(type)}`,
       `target=${request.target}`, `manifest_sha256=${hashKey(request.manifestRaw)}`,

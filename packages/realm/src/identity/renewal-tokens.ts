@@ -43,7 +43,8 @@ export class RenewalTokens {
     }
     const next = renewalSuccessor(this.#secret, token, record.id, found.expires_at);
     const expiresAt = found.expires_at + Math.floor(this.#limits.renewalTokenMs / 1_000);
-    return { token: next, expires_at: expiresAt, stored: this.#keep(record.tokens, { hash: hashOf(next), expires_at: expiresAt }) };
+    const added = { hash: hashOf(next), expires_at: expiresAt };
+    return { token: next, expires_at: expiresAt, stored: this.#keep(record.tokens, added) };
   }
 
   #keep(before: readonly StoredToken[], added: StoredToken): readonly StoredToken[] {

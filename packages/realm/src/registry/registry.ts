@@ -7,7 +7,8 @@
  */
 import { formatNodeId, parseNodeId, type Clock, type StateOp } from "@atoll-run/core";
 import {
-  mayReach, readMessage, ServiceSpecSchema, writeMessage, type Caller, type Ping, type Principal, type Rule, type ServiceSpec,
+  mayReach, readMessage, ServiceSpecSchema, writeMessage, type Caller, type Ping, type Principal, type Rule,
+  type ServiceSpec,
 } from "@atoll-run/core/internal";
 import { rulesOf, type NodeRecords } from "../identity/node-record.ts";
 import type { RealmLimits } from "../limits.ts";

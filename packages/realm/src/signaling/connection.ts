@@ -1,7 +1,8 @@
 /** One client on signaling: what is known of it, and how it is spoken to. */
 import { formatNodeId, type Clock, type NodeId } from "@atoll-run/core";
 import {
-  envelopeIds, toActrId, writeSignaling, type MessageInitShape, type SignalingEnvelopeSchema, type SignalingToActrSchema,
+  envelopeIds, toActrId, writeSignaling, type MessageInitShape, type SignalingEnvelopeSchema,
+  type SignalingToActrSchema,
 } from "@atoll-run/core/internal";
 import type { Credential, Verified } from "../identity/credentials.ts";
 import type { RealmLimits } from "../limits.ts";
@@ -12,7 +13,8 @@ import type { Asker } from "../registry/registry.ts";
 
 /** Close codes (spec: wire 6.5). */
 export const CLOSE = {
-  protocol: 4_400, credential: 4_401, denied: 4_403, late: 4_408, replaced: 4_409, large: 4_413, rate: 4_429, draining: 4_503,
+  protocol: 4_400, credential: 4_401, denied: 4_403, late: 4_408, replaced: 4_409, large: 4_413, rate: 4_429,
+  draining: 4_503,
 } as const;
 
 /** The way to a client: a socket, or a function call inside this process. */
@@ -24,7 +26,9 @@ export interface SignalingOut {
   buffered(): number;
 }
 
-export type EnvelopeInit = Omit<MessageInitShape<typeof SignalingEnvelopeSchema>, "$typeName" | "envelopeVersion" | "envelopeId">;
+export type EnvelopeInit = Omit<
+  MessageInitShape<typeof SignalingEnvelopeSchema>, "$typeName" | "envelopeVersion" | "envelopeId"
+>;
 export type SignalingPayload = NonNullable<MessageInitShape<typeof SignalingToActrSchema>["payload"]>;
 
 export interface ConnectionParts {
@@ -83,6 +87,11 @@ export class Connection {
 
   get credential(): Credential {
     return this.verified.credential;
+  }
+
+  /** Half of what may wait for it does: nothing more should be sent to it unasked. */
+  get busy(): boolean {
+    return this.#parts.out.buffered() > this.#parts.limits.signaling.bufferedBytesMax / 2;
   }
 
   send(envelope: EnvelopeInit): void {

@@ -4,17 +4,18 @@
  * takes one request of a proved node; gives exactly one answer with its envelope id; promises that nobody learns of a
  * node that it may not reach; refuses as an `error` in the answer; never answers for a node.
  */
-import { formatType, isType, type Clock, type Log } from "@atoll-run/core";
+import { formatType, isType, must, type Clock, type Log } from "@atoll-run/core";
 import {
-  isFieldSet, Pong_CredentialWarning_Type, RouteCandidatesRequest_CriteriaSchema, ServiceLocationSchema, toActrId,
+  Availability, isFieldSet, Pong_CredentialWarning_Type, RouteCandidatesRequest_CriteriaSchema, ServiceLocationSchema, toActrId,
   type ActrToSignaling, type DiscoveryRequest, type Ping, type RouteCandidatesRequest,
 } from "@atoll-run/core/internal";
 import type { IdentityService } from "../identity/identity-service.ts";
 import { rulesOf, type NodeRecords } from "../identity/node-record.ts";
 import type { SigningKeys } from "../identity/signing-keys.ts";
 import type { RealmLimits } from "../limits.ts";
+import { Limiter } from "../rate/limiter.ts";
 import { refuse, type Refusal } from "../refusal.ts";
-import type { Entry, Place } from "../registry/entry.ts";
+import { isUp, type Entry, type Place } from "../registry/entry.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Connection, SignalingPayload } from "./connection.ts";
 import type { Connections } from "./connections.ts";
@@ -37,10 +38,13 @@ type Reply = SignalingPayload | Refusal | undefined;
 export class Control {
   readonly #parts: ControlParts;
   readonly #limits: RealmLimits;
+  readonly #flips: Limiter;
 
   constructor(parts: ControlParts, limits: RealmLimits) {
     this.#parts = parts;
     this.#limits = limits;
+    const { flipsPerSecond, flipsBurst } = limits.rate;
+    this.#flips = new Limiter(parts.clock, { perSecond: flipsPerSecond, burst: flipsBurst }, limits.signaling.connectionsMax);
   }
 
   async take(from: Connection, request: Request, envelopeId: string): Promise<void> {
@@ -81,6 +85,11 @@ export class Control {
         node_key: from.verified.node_key,
       });
     }
+    const isUpNow = isUp(must(registry.get(from.text), "it was placed"));
+    if (isUpNow !== (ping.availability !== Availability.UNAVAILABLE)) {
+      const waitMs = this.#flips.take(from.text);
+      if (waitMs > 0) return refuse(429, "the node comes and goes too often", { retry_after_ms: waitMs });
+    }
     registry.ping(from.text, ping);
     return this.pong(from);
   }
@@ -96,7 +105,8 @@ export class Control {
     return { case: "pong", value: {
       seq: ++to.pongs, suggestIntervalSecs: Math.round(wantedMs / 1_000),
       ...isRetiring ? { credentialWarning: {
-        type: Pong_CredentialWarning_Type.KEY_IN_TOLERANCE_PERIOD, message: "a newer key signs now: renew the credential",
+        type: Pong_CredentialWarning_Type.KEY_IN_TOLERANCE_PERIOD,
+        message: "a newer key signs now: renew the credential",
       } } : {},
       ...to.aware ? {
         serverAtMs: BigInt(clock.now()),
@@ -129,7 +139,8 @@ export class Control {
 
   #toInfo({ id, availability, power, backlog, node_key: nodeKey, address }: Entry): object {
     return {
-      id: toActrId(id), availability, powerReserve: power, mailboxBacklog: backlog, ttlMs: this.#limits.registry.addressMs,
+      id: toActrId(id), availability, powerReserve: power, mailboxBacklog: backlog,
+      ttlMs: this.#limits.registry.addressMs,
       wsAddresses: address === undefined ? [] : [address], ...nodeKey === undefined ? {} : { nodeKey },
     };
   }

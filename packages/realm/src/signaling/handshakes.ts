@@ -145,7 +145,9 @@ export class Handshakes {
     if (!isFresh(hello.sentAtMs, clock.now())) {
       return refuse(401, "the hello was not made just now: look at the clock of this machine", { why: "skew" });
     }
-    if (hello.nonce.length !== HELLO_LIMITS.nonceBytes) return refuse(400, "the nonce of the hello has 32 bytes");
+    if (hello.nonce.length !== HELLO_LIMITS.nonceBytes) {
+      return refuse(400, "the nonce of the hello has 32 bytes");
+    }
     if (realms.get(hello.realmId) === undefined) return refuse(403, "the hello is for another realm");
     // The nonce of the server makes each proof new; this keeps one hello from being answered again and again.
     const used = this.#nonces.take(new Uint8Array(), hello.nonce, clock.monotonic());
@@ -159,7 +161,9 @@ export class Handshakes {
   }
 
   #checkKeyed(verified: Verified, { realmId }: { readonly realmId: number | undefined }): Answer<void> {
-    if (verified.node_key === undefined) return refuse(403, "the credential names no key, so there is nothing to prove");
+    if (verified.node_key === undefined) {
+      return refuse(403, "the credential names no key, so there is nothing to prove");
+    }
     return verified.id.realm === realmId ? granted(undefined) : refuse(403, "the hello is for another realm");
   }
 

@@ -55,9 +55,13 @@ export class Relay {
     if (target === undefined) return refuse(400, "the target is no id");
     const to = this.#parts.connections.get(target);
     const { case: kind, value } = relay.payload;
-    if (kind === undefined || kind === "roleAssignment") return refuse(400, "that is nothing a node may relay");
+    if (kind === undefined || kind === "roleAssignment") {
+      return refuse(400, "that is nothing a node may relay");
+    }
     if (to === undefined || to === from) return refuse(404, "the target is not connected");
     if (!await this.#isAdmitted(from, to)) return refuse(403, "no rule of the target lets you reach it");
+    // Else whoever may reach a slow node could end its connection.
+    if (to.busy) return refuse(503, "the target reads too slowly now", { retry_after_ms: 1_000 });
     if (kind === "roleNegotiation") {
       const isOwn = [value.from, value.to].every((one, at) => textOf(one) === [from, to][at]?.text);
       if (!isOwn) return refuse(400, "a role negotiation names its source and its target");

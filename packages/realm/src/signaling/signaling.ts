@@ -139,7 +139,8 @@ export class Signaling {
     const waitMs = this.#failed.waitMs(origin.address);
     const isFull = (this.#unproven.get(origin.address) ?? 0) >= rate.unprovenMax;
     if (waitMs === 0 && !isFull) return undefined;
-    return refuse(429, "too many connections that proved nothing", { why: "overloaded", retry_after_ms: Math.max(1_000, waitMs) });
+    const retry_after_ms = Math.max(1_000, waitMs);
+    return refuse(429, "too many connections that proved nothing", { why: "overloaded", retry_after_ms });
   }
 
   /** Counts it as unproven until the given function is called. */
@@ -162,7 +163,8 @@ export class Signaling {
   #admit({ verified, proof }: Proved, ask: UpgradeAsk, out: SignalingOut): Connection {
     const { clock, connections } = this.#parts;
     const connection = new Connection({
-      out, verified, proof, clock, limits: this.#limits, origin: ask.origin, answers: ask.query.get("webrtc_role") === "answer",
+      out, verified, proof, clock, limits: this.#limits, origin: ask.origin,
+      answers: ask.query.get("webrtc_role") === "answer",
     });
     connections.add(connection);
     // A proof costs two signatures: who connects again and again pays for it as for a request.
@@ -187,9 +189,13 @@ export class Signaling {
     else connection.refuse(refusal, envelope.envelopeId);
   }
 
-  async #take(connection: Connection, { flow, envelopeId, traceparent, tracestate }: SignalingEnvelope): Promise<Refusal | undefined> {
+  async #take(
+    connection: Connection, { flow, envelopeId, traceparent, tracestate }: SignalingEnvelope,
+  ): Promise<Refusal | undefined> {
     if (flow.case === "peerToServer") return refuse(410, "registration is by HTTP only: POST /ais/register");
-    if (flow.case !== "actrToServer" && flow.case !== "actrRelay") return refuse(400, "a node does not send that");
+    if (flow.case !== "actrToServer" && flow.case !== "actrRelay") {
+      return refuse(400, "a node does not send that");
+    }
     const isRelay = flow.case === "actrRelay";
     const waitMs = connection.origin.loopback ? 0 : (isRelay ? this.#relay : this.#control).take(connection.text);
     if (waitMs > 0) return refuse(429, "too many messages: pause", { retry_after_ms: waitMs });
@@ -214,8 +220,8 @@ export class Signaling {
     if (credential !== undefined && Buffer.compare(credential.claims, connection.credential.claims) !== 0) {
       const verified = await this.#parts.credentials.verify(credential);
       if (!verified.ok) return verified;
-      const isSame = verified.value.text === connection.text
-        && Buffer.compare(verified.value.node_key ?? new Uint8Array(), connection.verified.node_key ?? new Uint8Array()) === 0;
+      const [key = new Uint8Array(), own = new Uint8Array()] = [verified.value.node_key, connection.verified.node_key];
+      const isSame = verified.value.text === connection.text && Buffer.compare(key, own) === 0;
       if (!isSame) return refuse(403, "the credential is that of another", { why: "identity_mismatch" });
       if (verified.value.expires_at_ms > connection.verified.expires_at_ms) connection.verified = verified.value;
     }

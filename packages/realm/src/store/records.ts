@@ -11,7 +11,8 @@ import type { RealmLimits } from "../limits.ts";
 
 /** Where each kind of record lives: what, by which key, for how long. `realm.ts` shows it as a table. */
 export const SPACES = {
-  realms: "realms", nodes: "nodes", registry: "registry", specs: "specs", keys: "keys", invites: "invites", nonces: "nonces",
+  realms: "realms", nodes: "nodes", registry: "registry", specs: "specs", keys: "keys", invites: "invites",
+  nonces: "nonces",
   revoked: "revoked", fading: "fading", packages: "packages", own: "own",
 } as const;
 export type Space = keyof typeof SPACES;
@@ -24,7 +25,9 @@ export interface Kept<T> {
 }
 
 /** `moved`: the space in which a record was not what the batch counted on. */
-export type Done = { readonly ok: true; readonly values: readonly number[] } | { readonly ok: false; readonly moved: string };
+export type Done =
+  | { readonly ok: true; readonly values: readonly number[] }
+  | { readonly ok: false; readonly moved: string };
 
 export type StoreLimits = RealmLimits["store"] & { readonly auditMs: number };
 

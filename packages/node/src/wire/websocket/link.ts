@@ -10,7 +10,7 @@ import { type Clock, type Lane, type Link, type LinkEnd, type LinkPeer, type Rec
 import { cutText, readFrame, writeFrame } from "@atoll-run/core/internal";
 import type { TokenBucket } from "../token-bucket.ts";
 import { isBroken } from "./refusal.ts";
-import type { RawData, Socket } from "./ws.ts";
+import type { Ears, RawData, Socket } from "./ws.ts";
 
 export interface WebSocketLinkParts {
   readonly clock: Clock;
@@ -24,6 +24,8 @@ export interface WebSocketLinkParts {
   /** Shared by all links of the peer. */
   readonly rate: TokenBucket;
   readonly bounds: LinkBounds;
+  /** Hears when the socket is closed. */
+  readonly left: (link: WebSocketLink) => void;
 }
 
 export interface LinkBounds {
@@ -36,16 +38,15 @@ export interface LinkBounds {
 const VIEW_SHARE = 4;
 const REASON_BYTES_MAX = 123;
 const BINARY = { binary: true } as const;
+const UNHEARD: Receive = () => undefined;
 
-export class WebSocketLink implements Link {
+export class WebSocketLink implements Link, Ears {
   readonly wire = "websocket";
   readonly peer: LinkPeer;
   readonly inbound: boolean;
   declare readonly remote_address?: string;
   declare readonly opening?: Uint8Array;
   readonly ended: Promise<LinkEnd>;
-  /** Resolves when the socket is closed. */
-  readonly gone: Promise<void>;
   /** Monotonic: when anything came in, when it was last asked. */
   heardAtMs: number;
   askedAtMs = 0;
@@ -55,7 +56,9 @@ export class WebSocketLink implements Link {
   readonly #rate: TokenBucket;
   readonly #bounds: LinkBounds;
   readonly #end: (end: LinkEnd) => void;
-  #receive: Receive = () => undefined;
+  readonly #left: (link: WebSocketLink) => void;
+  #gone: PromiseWithResolvers<void> | undefined;
+  #receive: Receive = UNHEARD;
   #over = false;
   #corked = false;
   #high = false;
@@ -77,26 +80,16 @@ export class WebSocketLink implements Link {
     const ended = Promise.withResolvers<LinkEnd>();
     this.ended = ended.promise;
     this.#end = ended.resolve;
-    const gone = Promise.withResolvers<void>();
-    this.gone = gone.promise;
-    if (this.#socket.readyState === this.#socket.CLOSED) gone.resolve();
-    this.#socket.on("close", (code, reason) => {
-      this.#finish({ code: code === 1005 ? 1000 : code, reason: reason.toString(), broken: isBroken(code) });
-      gone.resolve();
-    });
+    this.#left = parts.left;
   }
 
   /** From now on bodies are heard; before it the socket must be paused. `early`: messages that came before. */
   start(receive: Receive, early: readonly Uint8Array[] = []): void {
     this.#receive = receive;
-    for (const message of early) this.#hear(message, true);
-    this.#socket.on("message", (data, isBinary) => this.#hear(data, isBinary));
-    this.#socket.on("ping", () => {
-      this.heardAtMs = this.#clock.monotonic();
-    });
-    this.#socket.on("pong", () => this.#answered());
-    if (this.#socket.readyState === this.#socket.CLOSED) this.#finish({ code: 1000, reason: "it has left already", broken: false });
-    this.#socket.resume();
+    this.#socket.hearBy(this);
+    for (const message of early) this.message(message, true);
+    if (this.#socket.readyState === this.#socket.CLOSED) this.closed(1000);
+    else this.#socket.resume();
   }
 
   get bufferedBytes(): number {
@@ -139,7 +132,7 @@ export class WebSocketLink implements Link {
     this.#probes ??= new Set();
     this.#probes.add(alive);
     const timer = this.#clock.after(withinMs, () => resolve(false));
-    this.ping();
+    this.ask();
     try {
       return await Promise.race([promise, this.ended.then(() => false)]);
     } finally {
@@ -148,7 +141,7 @@ export class WebSocketLink implements Link {
     }
   }
 
-  ping(): void {
+  ask(): void {
     if (this.#over || this.#socket.readyState !== this.#socket.OPEN) return;
     this.askedAtMs = this.#clock.monotonic();
     this.#socket.ping();
@@ -161,7 +154,9 @@ export class WebSocketLink implements Link {
       // Nothing would be read of its goodbye.
       this.#socket.resume();
     }
-    await this.gone;
+    if (this.#socket.readyState === this.#socket.CLOSED) return;
+    this.#gone ??= Promise.withResolvers<void>();
+    await this.#gone.promise;
   }
 
   /** Ends it without a word. */
@@ -170,19 +165,8 @@ export class WebSocketLink implements Link {
     this.#socket.terminate();
   }
 
-  #uncork(): void {
-    this.#corked = false;
-    this.#raw.uncork();
-  }
-
-  #written(): void {
-    if (!this.#high || this.#socket.bufferedAmount > this.#bounds.lowBytes) return;
-    this.#high = false;
-    this.#room?.resolve();
-    this.#room = undefined;
-  }
-
-  #hear(data: RawData | Uint8Array, isBinary: boolean): void {
+  /** What the socket tells. */
+  message(data: RawData | Uint8Array, isBinary: boolean): void {
     if (this.#over) return;
     const now = this.#clock.monotonic();
     this.heardAtMs = now;
@@ -200,6 +184,33 @@ export class WebSocketLink implements Link {
     this.#receive(lane, body.length * VIEW_SHARE < body.buffer.byteLength ? body.slice() : body);
   }
 
+  ping(): void {
+    this.heardAtMs = this.#clock.monotonic();
+  }
+
+  pong(): void {
+    this.heardAtMs = this.#clock.monotonic();
+    for (const alive of this.#probes ?? []) alive();
+  }
+
+  closed(code: number, reason?: Buffer): void {
+    this.#finish({ code: code === 1005 ? 1000 : code, reason: reason?.toString() ?? "", broken: isBroken(code) });
+    this.#gone?.resolve();
+    this.#left(this);
+  }
+
+  #uncork(): void {
+    this.#corked = false;
+    this.#raw.uncork();
+  }
+
+  #written(): void {
+    if (!this.#high || this.#socket.bufferedAmount > this.#bounds.lowBytes) return;
+    this.#high = false;
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
   /** Reads nothing until what was taken on credit is paid, also by what came in the same piece of the stream. */
   #rest(): void {
     this.#socket.pause();
@@ -208,11 +219,6 @@ export class WebSocketLink implements Link {
       if (this.#rate.debtMs(this.#clock.monotonic()) > 0) this.#rest();
       else this.#socket.resume();
     });
-  }
-
-  #answered(): void {
-    this.heardAtMs = this.#clock.monotonic();
-    for (const alive of this.#probes ?? []) alive();
   }
 
   #finish(end: LinkEnd): void {

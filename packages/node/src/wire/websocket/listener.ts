@@ -41,8 +41,9 @@ export class Listener implements AsyncDisposable {
   readonly #limits: LimitsOf<"wire">;
   readonly #server: Server;
   readonly #raw = new Set<RawSocket>();
-  readonly #judged = new Set<Promise<void>>();
-  readonly #closing = new AbortController();
+  /** Handshakes that run, and how each is given up. */
+  readonly #judged = new Map<AbortController, Promise<void>>();
+  readonly #forget: (this: RawSocket) => void;
   #door: Door = "closed";
 
   private constructor(server: Server, parts: ListenerParts, o: { readonly listen: ListenOptions; readonly limits: LimitsOf<"wire"> }) {
@@ -51,10 +52,14 @@ export class Listener implements AsyncDisposable {
     this.#o = o.listen;
     this.#limits = o.limits;
     this.address = addressOf(o.listen, server.address() as AddressInfo);
+    const raw = this.#raw;
+    this.#forget = function () {
+      raw.delete(this);
+    };
     server.on("connection", (socket: RawSocket) => this.#track(socket));
     server.on("upgrade", (request, socket, head) => {
-      const judged = this.#judge({ request, socket, head }).finally(() => this.#judged.delete(judged));
-      this.#judged.add(judged);
+      const giveUp = new AbortController();
+      this.#judged.set(giveUp, this.#judge({ request, socket, head }, giveUp).finally(() => this.#judged.delete(giveUp)));
     });
   }
 
@@ -97,8 +102,9 @@ export class Listener implements AsyncDisposable {
   /** Gives up all handshakes: nobody comes in afterwards. */
   async stop(): Promise<void> {
     this.shut();
-    this.#closing.abort(nodeError("node.draining", "this node is closing"));
-    await Promise.all(this.#judged);
+    const judged = [...this.#judged.values()];
+    for (const giveUp of this.#judged.keys()) giveUp.abort(nodeError("node.draining", "this node is closing"));
+    await Promise.all(judged);
   }
 
   /** Unbinds; what is still connected is broken. */
@@ -117,17 +123,16 @@ export class Listener implements AsyncDisposable {
       return;
     }
     this.#raw.add(socket);
-    socket.once("close", () => this.#raw.delete(socket));
+    socket.on("close", this.#forget);
   }
 
-  async #judge(knock: Knock): Promise<void> {
+  async #judge(knock: Knock, giveUp: AbortController): Promise<void> {
     const raw = knock.socket as RawSocket;
-    const gone = new AbortController();
-    const left = (): void => gone.abort(nodeError("node.unavailable", "the other end has left"));
+    const left = (): void => giveUp.abort(nodeError("node.unavailable", "the other end has left"));
     raw.on("error", left);
     raw.on("close", left);
     let socket: Socket | undefined;
-    const signal = AbortSignal.any([gone.signal, this.#closing.signal]);
+    const { signal } = giveUp;
     try {
       this.#checkDoor();
       using _attempt = this.#parts.standing.attempt();

@@ -65,27 +65,30 @@ export class Standing {
     };
   }
 
-  /** The rate at which a peer may send, over all its links; give it back by adding a link. */
+  /** The rate at which a peer may send, over all its links; counted until {@link remove}. */
   rateOf(id: NodeId): TokenBucket {
-    return this.#rateOf(formatNodeId(id)).bucket;
+    const rate = this.#rateOf(formatNodeId(id));
+    rate.links++;
+    return rate.bucket;
   }
 
   add(link: WebSocketLink): void {
-    const id = formatNodeId(link.peer.id);
     this.#links.add(link);
-    this.#rateOf(id).links++;
     this.#timer ??= this.#look();
-    void link.gone.then(() => {
-      this.#links.delete(link);
-      const rate = this.#rateOf(id);
-      rate.links--;
-      // Who comes back at once must not come back with a full bucket.
-      if (rate.links === 0 && rate.bucket.debtMs(this.#clock.monotonic()) === 0) this.#rates.delete(id);
-      if (this.#links.size > 0) return;
-      this.#timer?.[Symbol.dispose]();
-      this.#timer = undefined;
-    });
   }
+
+  /** The socket of a link is closed. */
+  readonly remove = (link: WebSocketLink): void => {
+    if (!this.#links.delete(link)) return;
+    const id = formatNodeId(link.peer.id);
+    const rate = this.#rateOf(id);
+    rate.links--;
+    // Who comes back at once must not come back with a full bucket.
+    if (rate.links === 0 && rate.bucket.debtMs(this.#clock.monotonic()) === 0) this.#rates.delete(id);
+    if (this.#links.size > 0) return;
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+  };
 
   #rateOf(id: string): PeerRate {
     let rate = this.#rates.get(id);
@@ -105,7 +108,7 @@ export class Standing {
         const silentMs = now - link.heardAtMs;
         if (silentMs < this.#limits.pingMs || link.resting) continue;
         if (silentMs >= this.#limits.deadMs) link.break("the peer gave no sign of life");
-        else if (now - link.askedAtMs >= this.#limits.pingMs) link.ping();
+        else if (now - link.askedAtMs >= this.#limits.pingMs) link.ask();
       }
     });
   }

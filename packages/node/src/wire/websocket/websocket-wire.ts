@@ -6,7 +6,7 @@
  * without proof, and what is too much; never looks into a body.
  */
 import {
-  isFault, nodeError, withDeadline, type Clock, type DialOptions, type Link, type Receive, type Wire, type WireEvents,
+  isFault, nodeError, onAbort, withDeadline, type Clock, type DialOptions, type Link, type Receive, type Wire, type WireEvents,
 } from "@atoll-run/core";
 import { FRAME_HEADER_BYTES } from "@atoll-run/core/internal";
 import { Greetings, type BearerRule, type GreetingParts } from "../../identity/hello.ts";
@@ -116,12 +116,14 @@ class NodeWebSockets implements WebSocketWire {
     o.signal?.throwIfAborted();
     if (this.#standing.full) throw nodeError("node.overloaded", "this node has too many connections", { retry_after_ms: this.#limits.retryAfterMs });
     using _attempt = this.#standing.attempt();
-    const signals = [this.#closing.signal, ...o.signal === undefined ? [] : [o.signal]];
+    const giveUp = new AbortController();
+    using _closing = onAbort(this.#closing.signal, (reason) => giveUp.abort(reason));
+    using _given = onAbort(o.signal, (reason) => giveUp.abort(reason));
     const parts = { greetings: this.#greetings, plain: this.#o.plain ?? "loopback", ca: this.#o.ca, sockets: this.#sockets };
     const run = (signal: AbortSignal): Promise<Link> =>
       this.#owned(dial(parts, o, signal).then((came) => this.#link(came, false, o.receive)));
     try {
-      return await withDeadline(run, { clock: this.#parts.clock, ms: o.withinMs, signal: AbortSignal.any(signals) });
+      return await withDeadline(run, { clock: this.#parts.clock, ms: o.withinMs, signal: giveUp.signal });
     } catch (error) {
       if (!isFault(error) || error.code !== "core.timed_out") throw error;
       throw nodeError("node.unavailable", `no answer of ${o.address} within ${o.withinMs} ms`, { cause: error });
@@ -144,6 +146,7 @@ class NodeWebSockets implements WebSocketWire {
   #link({ peer, early, ...came }: Came, inbound: boolean, receive: (link: Link) => Receive): Link {
     const link = new WebSocketLink({
       ...came, peer, inbound, clock: this.#parts.clock, rate: this.#standing.rateOf(peer.id), bounds: this.#bounds,
+      left: this.#standing.remove,
     });
     this.#standing.add(link);
     link.start(receive(link), early);

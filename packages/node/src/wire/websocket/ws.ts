@@ -1,7 +1,7 @@
 /** The one door to the WebSocket library: no compression, every bound said. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocket, WebSocketServer, type ClientOptions } from "ws";
+import { WebSocket, WebSocketServer, type ClientOptions, type RawData } from "ws";
 import { HELLO_SUBPROTOCOL } from "@atoll-run/core/internal";
 
 export type { RawData } from "ws";
@@ -12,7 +12,42 @@ const CLOSE_CODES: Readonly<Record<number, number>> = { 1002: 4400, 1003: 4400, 
 /** Errors are told by the close that follows; who needs one listens too. */
 const IGNORE = (): void => undefined;
 
+/** Who hears a socket. One object instead of a closure for each event: there may be ten thousand sockets. */
+export interface Ears {
+  message(data: RawData, isBinary: boolean): void;
+  ping(): void;
+  pong(): void;
+  closed(code: number, reason: Buffer): void;
+}
+
 export class Socket extends WebSocket {
+  #ears: Ears | undefined;
+
+  /** From now on; once. */
+  hearBy(ears: Ears): void {
+    this.#ears = ears;
+    this.on("message", Socket.#message);
+    this.on("ping", Socket.#ping);
+    this.on("pong", Socket.#pong);
+    this.on("close", Socket.#closed);
+  }
+
+  static #message(this: WebSocket, data: RawData, isBinary: boolean): void {
+    (this as Socket).#ears?.message(data, isBinary);
+  }
+
+  static #ping(this: WebSocket): void {
+    (this as Socket).#ears?.ping();
+  }
+
+  static #pong(this: WebSocket): void {
+    (this as Socket).#ears?.pong();
+  }
+
+  static #closed(this: WebSocket, code: number, reason: Buffer): void {
+    (this as Socket).#ears?.closed(code, reason);
+  }
+
   /** The library gives no reason when it ends a connection because of what came in. */
   override close(code?: number, reason?: string | Buffer): void {
     if (code === undefined || reason !== undefined) super.close(code, reason);

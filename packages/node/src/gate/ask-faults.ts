@@ -1,0 +1,40 @@
+/** Why an ask ended without an answer (spec: node 5.4): `uncertain` = it was sent, so it may have run. */
+import { isFault, isNodeCode, nodeError, nodeFaultKind, type Fault } from "@atoll-run/core";
+import type { Plan } from "./ask.ts";
+import type { PendingAsk } from "./pending.ts";
+
+/** Trying again may help. */
+export function isTransient(fault: Fault): boolean {
+  return isNodeCode(fault.code) && nodeFaultKind(fault.code).class === "transient" && fault.retry !== "never";
+}
+
+export function lateFault(plan: Plan, peer: string, ask: PendingAsk): Fault {
+  const from = peer === "" ? "" : ` from ${peer}`;
+  return nodeError("node.timed_out", `no answer to ${plan.route}${from} within ${plan.ms} ms`, {
+    facts: { route: plan.route, ms: plan.ms }, uncertain: ask.sent,
+  });
+}
+
+export function cancelledFault(plan: Plan, cause: unknown, ask: PendingAsk): Fault {
+  return nodeError("node.cancelled", `the ${plan.kind} of ${plan.route} was cancelled`, {
+    facts: { route: plan.route }, cause, uncertain: ask.sent,
+  });
+}
+
+export function lostFault(plan: Plan, peer: string, reason: string): Fault {
+  return nodeError("node.unavailable", `the link to ${peer} was lost before ${plan.route} was answered: ${reason}`, {
+    facts: { route: plan.route }, uncertain: true, hint: "ask again with the same request id",
+  });
+}
+
+export function brokenFault(error: unknown): Fault {
+  return isFault(error) ? error : nodeError("node.internal", `the gate has failed: ${String(error)}`, { cause: error });
+}
+
+/** What the transport or the codec says, in the words of a node. */
+export function toNodeFault(error: unknown, plan: Plan): Fault {
+  if (!isFault(error)) return brokenFault(error);
+  if (isNodeCode(error.code)) return error;
+  const code = error.code.startsWith("codec.") ? "node.invalid_argument" : "node.unavailable";
+  return nodeError(code, `${plan.route} cannot be sent: ${error.message}`, { facts: { ...error.facts }, cause: error });
+}

@@ -1,0 +1,42 @@
+/** The numbers of a node's rooms under their public names, as the text that Prometheus reads (spec: node 11.3). */
+
+export interface MetricsAt {
+  /** Local name of the node. */
+  readonly node: string;
+  /** Wall clock, milliseconds. */
+  readonly nowMs: number;
+}
+
+/** Rooms that count under names of their own; the others have the public ones already, labels included. */
+const NAMES: Readonly<Record<string, string>> = {
+  duplicates_total: 'dedup_total{kind="duplicate"}', sent_bytes: 'lane_bytes_total{direction="out"}',
+  received_bytes: 'lane_bytes_total{direction="in"}', buffered_bytes: "lane_buffered_bytes", links: 'connections{state="up"}',
+};
+
+/** One line for each number, those of one name together. `stats`: by name, or by `name{label="value"}`. */
+export function toPrometheus(stats: Readonly<Record<string, number>>, at: MetricsAt): string {
+  const metrics = Object.entries(stats).map(([key, value]) => toMetric(key, value, at));
+  const lines = [...Map.groupBy(metrics, ({ name }) => name)].flatMap(([name, own]) => [
+    `# TYPE ${name} ${name.endsWith("_total") ? "counter" : "gauge"}`,
+    ...own.map(({ labels, value }) => `${name}{${labels}} ${value}`),
+  ]);
+  return `${lines.join("\n")}\n`;
+}
+
+interface Metric {
+  readonly name: string;
+  readonly labels: string;
+  readonly value: number;
+}
+
+function toMetric(key: string, value: number, { node, nowMs }: MetricsAt): Metric {
+  const labels = `node="${node}"`;
+  // Milliseconds inside, seconds outside.
+  if (key === "session_expires_at_ms") {
+    return { name: "atoll_credential_expires_seconds", labels, value: Math.max(0, (value - nowMs) / 1_000) };
+  }
+  if (key.endsWith("_ms")) return { name: `atoll_${key.slice(0, -"_ms".length)}_seconds`, labels, value: value / 1_000 };
+  const [, name = key, more] = /^([^{]+)\{(.*)\}$/.exec(NAMES[key] ?? key) ?? [];
+  const plain = more === undefined ? NAMES[key] ?? key : name;
+  return { name: `atoll_${plain}`, labels: more === undefined ? labels : `${labels},${more}`, value };
+}
