@@ -46,6 +46,8 @@ export function misuse(name: string, problem: string, hint?: string): Misuse {
 }
 
 const DEADLINE_MS = 30_000;
+/** Nobody waits for their end. */
+const LASTING = new Set(["realm up", "node up"]);
 
 export async function runVerb(name: string, args: readonly string[], verbs: Verbs): Promise<number> {
   const command = commandOf(name) as Command;
@@ -56,13 +58,16 @@ export async function runVerb(name: string, args: readonly string[], verbs: Verb
     return EXIT.ok;
   }
   const json = given.flags.has("json");
+  let call: VerbCall | undefined;
   try {
     const run = verb !== undefined && Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
     if (run === undefined || verb === undefined) throw unknownVerb(command, verb);
     if (given.problems.length > 0) throw new Misuse(...given.problems);
-    return await run(toCall({ verb, words, given, json }));
+    call = toCall({ verb, words, given, json });
+    return await run(call);
   } catch (error) {
-    return await tellError(error, { command, json });
+    const isLate = call?.signal.aborted === true && !LASTING.has(`${name} ${verb ?? ""}`);
+    return await tellError(isLate ? call?.signal.reason : error, { command, json });
   }
 }
 

@@ -61,6 +61,8 @@ export interface CallOptions {
   readonly stdin?: string | Uint8Array;
   /** A program that starts atoll in a way of its own; default: atoll itself. */
   readonly program?: string;
+  /** Milliseconds after which it is killed; default a minute. */
+  readonly msMax?: number;
 }
 
 export interface Ended {
@@ -91,7 +93,7 @@ export function startAtoll(at: Place, args: readonly string[], o: CallOptions = 
     cwd: at.cwd, stdio: "pipe",
     env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
+  const timer = setTimeout(() => child.kill("SIGKILL"), o.msMax ?? RUN_MS_MAX);
   const out: Buffer[] = [];
   const errors: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
