@@ -6,4 +6,5 @@ export {
 export { createRealm, type RealmOptions, type RunningRealm } from "./compose/create-realm.ts";
 export { type Hosted, local, type Local, type LocalOptions } from "./compose/local.ts";
 export { blockService, type BlockServiceConfig } from "./compose/block-service.ts";
+export type { Rule } from "@atoll-run/core/internal";
 export type { Env, PlaceOptions } from "./compose/place.ts";

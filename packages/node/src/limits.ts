@@ -112,9 +112,12 @@ export const NODE_LIMITS = {
     bufferedBytesLow: 256 * KIB,
     /** Connections of a node, those that are not proved yet included: a descriptor and some 20 KiB each. */
     connectionsMax: 10_000,
-    /** New ones in a second: each costs two signatures. Beyond it whoever knocks is asked to come again. */
+    /**
+     * New ones in a second, and at once: each costs three signatures, and peers that are there wait behind a burst.
+     * Beyond it whoever knocks is asked to come again.
+     */
     connectionsPerSecond: 100,
-    connectionsBurst: 100,
+    connectionsBurst: 50,
     /** Upgrade, hello and proof together. */
     handshakeMsMax: 5_000,
     /** All that a connection may send before it is proved; a hello, a credential and a proof need a tenth. */

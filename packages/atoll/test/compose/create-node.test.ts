@@ -80,7 +80,7 @@ test("signaling is a black hole: the start fails at step 9 when its time is over
   await using hole = await listening((socket) => void sockets.add(socket.on("error", () => undefined)));
   const base = await url();
   const bad = { realm: { aisUrl: `${base}/ais`, signalingUrl: `ws://127.0.0.1:${hole.port}/signaling/ws` } };
-  await failsThenWorks(bad, { realm: { url: base } }, { code: "node.unavailable", step: 9, deadlineMs: 1_500 });
+  await failsThenWorks(bad, { realm: { url: base } }, { code: "node.unavailable", step: 9, deadlineMs: 6_000 });
   for (const socket of sockets) socket.destroy();
 });
 

@@ -30,6 +30,7 @@ export class RealmKeys {
   /** Number → until when it is not asked for, on the monotonic clock. */
   readonly #missing = new Map<number, number>();
   readonly #flights = new Map<number, Promise<RealmKey | undefined>>();
+  readonly #closing = new AbortController();
   #fetches = 0;
 
   constructor(parts: RealmKeyParts, limits: LimitsOf<"identity">) {
@@ -63,6 +64,11 @@ export class RealmKeys {
     return key.publicKey;
   }
 
+  /** Gives up what is asked for. */
+  close(): void {
+    this.#closing.abort(nodeError("node.cancelled", "the node closes"));
+  }
+
   stats(): RealmKeyStats {
     return { known: this.#known.size, missing: this.#missing.size, fetches: this.#fetches };
   }
@@ -85,7 +91,7 @@ export class RealmKeys {
     const { clock } = this.#parts;
     try {
       const key = await withDeadline((signal) => this.#parts.fetchKey(keyId, { signal }), {
-        clock, ms: this.#limits.keyFetchMsMax, what: `the question for key ${keyId} of the realm`,
+        clock, ms: this.#limits.keyFetchMsMax, signal: this.#closing.signal, what: `the question for key ${keyId} of the realm`,
       });
       if (key === undefined) this.#miss(keyId);
       else this.seed(keyId, key);

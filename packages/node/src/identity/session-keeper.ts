@@ -146,7 +146,8 @@ class Keeper implements SessionKeeper {
   }
 
   again(): void {
-    if (this.#registering !== undefined || this.#state?.is !== "active" || this.#closing.signal.aborted) return;
+    const { is } = this.#state ?? { is: "lost" };
+    if (this.#registering !== undefined || is === "lost" || this.#closing.signal.aborted) return;
     this.#registering = this.#registerAgain().finally(() => (this.#registering = undefined));
   }
 

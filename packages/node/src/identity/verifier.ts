@@ -16,6 +16,8 @@ import type { CredentialVerifier, VerifiedCredential } from "./session.ts";
 export interface Verifier extends CredentialVerifier {
   /** A key of the realm that is known already. */
   seed(keyId: number, key: RealmKey): void;
+  /** Ends questions for keys that are under way; keys that are known go on to count. */
+  close(): void;
   stats(): RealmKeyStats & { readonly revoked: number };
 }
 
@@ -49,6 +51,7 @@ export function createVerifier(parts: RealmKeyParts, limits: LimitsOf<"identity"
     },
     realmKey: (keyId, o = {}) => keys.get(keyId, o.signal),
     seed: (keyId, key) => keys.seed(keyId, key),
+    close: () => keys.close(),
     stats: () => ({ ...keys.stats(), revoked: revoked.size }),
   };
 }

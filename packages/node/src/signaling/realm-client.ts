@@ -121,6 +121,7 @@ function toClient({ session, verifier, signaling, directory, log }: Rooms): Real
     }),
     [Symbol.asyncDispose]: async () => {
       // First what others wait for: their questions end with it.
+      verifier.close();
       await signaling[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
       await session[Symbol.asyncDispose]();
