@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type BlockCode, blockError } from "@atoll-run/block";
-import { Fault } from "@atoll-run/core";
+import { Fault, isNodeCode, LOCAL_NODE_FAULTS, NODE_FAULTS, nodeError } from "@atoll-run/core";
 import { EXIT, toExitCode } from "../../bin/exit.ts";
 
 const ROOT = new URL("../../../../", import.meta.url);
@@ -27,12 +27,15 @@ function codesIn(source: string, type: string): string[] {
 const blockCodes = codesIn(read("packages/block/src/errors.ts"), "BlockCode");
 const coreCodes = [...read("packages/core/src/core-fault.ts").matchAll(/readonly code: "([a-z._]+)"/g)]
   .map(([, code]) => code as string);
+const nodeCodes = [...Object.keys(NODE_FAULTS), ...Object.keys(LOCAL_NODE_FAULTS)];
+const otherCodes = ["packages/core/src/state-fault.ts", "packages/realm/src/errors.ts"].flatMap((path) =>
+  [...read(path).matchAll(/readonly code: "([a-z._]+)"/g)].map(([, code]) => code as string));
 const page = rows(read("docs/errors.md"));
 
-test("every code of a block has one row in docs/errors.md, and no row has a code that is none", () => {
+test("every code has one row in docs/errors.md, and no row has a code that is none", () => {
   assert.ok(blockCodes.length > 50, `found ${blockCodes.length} codes`);
   const named = page.map(([code]) => code?.replaceAll("`", ""));
-  assert.deepEqual(named.toSorted(), [...blockCodes, ...coreCodes].sort());
+  assert.deepEqual(named.toSorted(), [...blockCodes, ...coreCodes, ...nodeCodes, ...otherCodes].sort());
 });
 
 for (const [code = "", text, retry, exit, advice] of page) {
@@ -40,7 +43,8 @@ for (const [code = "", text, retry, exit, advice] of page) {
   test(`docs/errors.md tells text, retry, exit and what to do of ${name}`, () => {
     assert.match(text ?? "", /\S/);
     assert.match(advice ?? "", /^[A-Z].*\.$/);
-    const fault = blockCodes.includes(name) ? blockError(name as BlockCode, "x") : undefined;
+    const fault = blockCodes.includes(name) ? blockError(name as BlockCode, "x")
+      : isNodeCode(name) ? nodeError(name, "x") : undefined;
     if (fault !== undefined) assert.equal(retry, fault.retry);
     const code = toExitCode(fault ?? new Fault({ code: name, text: "x" }), { signal: 100 });
     assert.equal(exit, code === EXIT.signal + 100 ? "128+n" : String(code));

@@ -1,0 +1,46 @@
+/** `docs/node-limits.md`, made from the limits of nodes, realms and stores: values as they are, reasons as they stand beside them. */
+import { readFileSync } from "node:fs";
+import { limitText, STATE_LIMITS } from "@atoll-run/core";
+import { NODE_LIMITS } from "@atoll-run/node/internal";
+import { REALM_LIMITS } from "@atoll-run/realm";
+
+const HEAD = `# Limits of nodes, realms and stores
+
+Printed from \`packages/node/src/limits.ts\`, \`packages/realm/src/limits.ts\` and \`packages/core/src/state-batch.ts\` by
+\`node packages/atoll/test/docs/write-docs.ts\`; a test compares them. Limits of a block: [limits.md](limits.md). Over a limit a
+sender gets \`node.overloaded\`, \`node.too_large\` or \`node.storage_full\` with a time to wait; nothing is dropped in silence.
+Those of \`mailbox\` and \`dispatch\` are set in \`atoll.toml\` ([mailbox.md](mailbox.md)) or by \`NodeConfig.limits\`.`;
+
+type Groups = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+export function renderNodeLimits(): string {
+  const source = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
+  return `${[
+    HEAD,
+    ...section("Node", NODE_LIMITS, source("node/src/limits.ts")),
+    ...section("Realm", REALM_LIMITS, source("realm/src/limits.ts")),
+    ...section("Store", { state: STATE_LIMITS }, source("core/src/state-batch.ts")),
+  ].join("\n\n")}\n`;
+}
+
+function section(title: string, groups: Groups, source: string): string[] {
+  return Object.entries(groups).map(([group, limits]) => {
+    const start = source.indexOf(`\n  ${group}: {`);
+    const reasons = reasonsOf(start < 0 ? source : source.slice(start, source.indexOf("\n  }", start)));
+    const rows = Object.entries(limits).flatMap(([name, value]) =>
+      typeof value === "number" ? [`| \`${name}\` | ${textOf(name, value)} | ${reasons.get(name) ?? ""} |`] : []);
+    return `## ${title}: ${group}\n\n| limit | value | why |\n|---|---|---|\n${rows.join("\n")}`;
+  });
+}
+
+/** The unit stands in the name. */
+function textOf(name: string, value: number): string {
+  if (/Ms(Max|Min)?$/.test(name)) return limitText(value, "ms");
+  return /Bytes(Max|Min)?$|BytesCeiling$/.test(name) ? limitText(value, "bytes") : value.toLocaleString("en-US");
+}
+
+/** Comment → the name below it. */
+function reasonsOf(source: string): ReadonlyMap<string, string> {
+  const found = source.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\s*(\w+):/g);
+  return new Map([...found].map(([, text = "", name = ""]) => [name, text.replaceAll(/\s*\n\s*\*?\s*/g, " ").trim()]));
+}
