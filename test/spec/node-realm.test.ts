@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer, connect as dialTcp, type Socket } from "node:net";
 import { test } from "node:test";
 import { formatNodeId, Secret } from "@atoll-run/core";
+import { writeHelloC, writeNodeId } from "@atoll-run/core/internal";
 import { createHttpDoor, createProcessDoor, newNodeKey, NODE_LIMITS } from "@atoll-run/node/internal";
 import { ManualClock, memoryState, until, watchHandles } from "@atoll-run/testkit";
 import { bytes, IDLE, makeClient, openRealm, systemClock } from "./node-world.ts";
@@ -181,23 +182,42 @@ test("two hundred nodes whose realm was restarted come back spread out", async (
   assert.equal(clock.timers, 0);
 });
 
-test("the credential of another node opens no signaling, and is refused everywhere without its key", async () => {
+test("a recorded hello opens no signaling, nor does a credential without its key or under another id", async () => {
   const clock = new ManualClock();
   const { realm, door } = await openRealm(clock);
-  const victim = await makeClient(door, clock);
+  const recorded: { headers: Readonly<Record<string, string>>; frames: Uint8Array[] }[] = [];
+  const victim = await makeClient({
+    ...door, dial: async (o) => {
+      const entry = { headers: o.headers, frames: [] as Uint8Array[] };
+      recorded.push(entry);
+      const pipe = await door.dial(o);
+      return { ...pipe, bufferedBytes: 0, send: (frame) => {
+        entry.frames.push(frame);
+        pipe.send(frame);
+      } };
+    },
+  }, clock);
   await victim.up();
-  const { id, credential_bytes } = victim.client.session.current();
-  const headers = {
-    "x-actr-credential": Buffer.from(credential_bytes).toString("base64"), "x-actr-source-id": "00",
+  const [{ headers, frames } = { headers: {}, frames: [] }] = recorded;
+  /** Frames that came, and the code of the end. */
+  const replay = async (shown: Readonly<Record<string, string>>, sent: readonly Uint8Array[]) => {
+    const came: Uint8Array[] = [];
+    const ended = Promise.withResolvers<number>();
+    const hear = { frame: (frame: Uint8Array) => void came.push(frame), ended: (code: number) => ended.resolve(code) };
+    const pipe = await door.dial({ headers: shown, query: {}, hear, signal: new AbortController().signal });
+    for (const frame of sent) pipe.send(frame);
+    return { code: await ended.promise, came: came.length };
   };
-  const hear = { frame: () => undefined, ended: () => undefined };
-  await assert.rejects(door.dial({ headers, query: {}, hear, signal: new AbortController().signal }), { code: "node.permission_denied" });
-  const thief = await makeClient(door, clock);
-  await assert.rejects(thief.client.session.obtain().then(() => thief.client.signaling.ask({
-    case: "unregisterRequest", value: { actrId: { realm: { realmId: id.realm }, serialNumber: id.serial, type: id.type } },
-  })), { code: "node.unavailable" });
+  await assert.rejects(replay(headers, frames), { code: "node.permission_denied" });
+  const fresh = writeHelloC({ nonce: bytes(32), sentAtMs: BigInt(clock.now()), realmId: 1, features: [] });
+  const renewed = { ...headers, "x-atoll-hello": Buffer.from(fresh).toString("base64url") };
+  assert.deepEqual(await replay(renewed, frames), { code: 4_401, came: 0 });
+  const { "x-atoll-hello": _hello, ...bare } = headers;
+  await assert.rejects(replay(bare, []), { code: "node.permission_denied" });
+  const other = Buffer.from(writeNodeId({ ...victim.client.session.current().id, serial: 1n })).toString("hex");
+  await assert.rejects(replay({ ...headers, "x-actr-source-id": other }, frames), { code: "node.permission_denied" });
   assert.ok(victim.client.signaling.up);
-  await Promise.all([victim.client[Symbol.asyncDispose](), thief.client[Symbol.asyncDispose]()]);
+  await victim.client[Symbol.asyncDispose]();
   await realm.close();
 });
 
