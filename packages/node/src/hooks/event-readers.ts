@@ -1,5 +1,5 @@
 /** Readers of `events()`: each has a queue of its own, so that a slow one holds up nobody. */
-import { assert, onAbort, type HookEvent } from "@atoll-run/core";
+import { assert, nodeError, onAbort, type HookEvent } from "@atoll-run/core";
 import { EventQueue, type EventQueueLimits, type Waiting } from "./event-queue.ts";
 
 type Result = IteratorResult<HookEvent, undefined>;
@@ -19,7 +19,7 @@ export class EventReaders {
 
   /** Every event that is delivered from now on. Ends when the stream closes or the signal aborts. */
   open(signal: AbortSignal | undefined): AsyncIterableIterator<HookEvent, undefined> & AsyncDisposable {
-    assert(this.#readers.size < this.#limits.hearersMax, "too many readers of events()");
+    if (this.#readers.size >= this.#limits.hearersMax) throw nodeError("node.overloaded", "too many readers of events()");
     const reader: Reader = new Reader(this.#limits, () => {
       this.#readers.delete(reader);
       listening[Symbol.dispose]();

@@ -58,7 +58,7 @@ export interface HookStream extends AsyncDisposable {
    * `stop` the workload hears nothing any more.
    */
   lifecycle(phase: Lifecycle, o?: { readonly limitMs?: number }): Promise<HookEnd>;
-  /** Hears, after the workload, each event from now on. */
+  /** Hears, after the workload, each event from now on. Throws `node.overloaded` beyond `hearersMax`, as `events` does. */
   observe(observer: Observer): Disposable;
   /** Every event from now on, each with `seq` and `at_ms`. */
   events(o?: { readonly signal?: AbortSignal | undefined }): AsyncIterableIterator<HookEvent, undefined> & AsyncDisposable;
@@ -116,7 +116,7 @@ class Stream implements HookStream {
   }
 
   observe(observer: Observer): Disposable {
-    assert(this.#observers.size < this.#limits.hearersMax, "too many observers");
+    if (this.#observers.size >= this.#limits.hearersMax) throw nodeError("node.overloaded", "too many observers");
     // A copy: one object may be given twice, and each time it is another observer.
     const own = { ...observer };
     this.#observers.add(own);

@@ -148,7 +148,18 @@ function vouchFields(vouch: Vouch): Omit<MessageInitShape<typeof RegisterRequest
 }
 
 function vouchHeaders(vouch: Vouch): Readonly<Record<string, string>> {
-  if (vouch.mode === "guest") return { "x-atoll-invite": vouch.invite.reveal() };
-  if (vouch.mode === "linked" && vouch.secret !== undefined) return { "x-actrix-realm-secret": vouch.secret.reveal() };
+  if (vouch.mode === "guest") return { "x-atoll-invite": toHeader(vouch.invite, "invite") };
+  if (vouch.mode === "linked" && vouch.secret !== undefined) {
+    return { "x-actrix-realm-secret": toHeader(vouch.secret, "realm secret") };
+  }
   return {};
+}
+
+/** Throws `node.invalid_argument` for what no header can carry, without showing it. */
+function toHeader(secret: Secret, what: string): string {
+  const text = secret.reveal();
+  if (/^[!-~]+$/.test(text)) return text;
+  throw nodeError("node.invalid_argument", `the ${what} is empty or has blanks or characters that are not ASCII`, {
+    hint: "Is there a line break at its end?",
+  });
 }

@@ -179,3 +179,15 @@ test("closing gives up what hangs when its signal aborts, and drops the rest", a
   assert.deepEqual(heard, ["on_credential_renewed"]);
   assert.equal(clock.timers, 0);
 });
+
+test("more than 64 observers or readers are a leak, and refused", async () => {
+  const { stream } = make();
+  stream.open(undefined);
+  for (let i = 0; i < 64; i++) {
+    stream.observe({});
+    stream.events();
+  }
+  assert.throws(() => stream.observe({}), { code: "node.overloaded" });
+  assert.throws(() => stream.events(), { code: "node.overloaded" });
+  await stream.close();
+});

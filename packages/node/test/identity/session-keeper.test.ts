@@ -214,3 +214,10 @@ test("leaving is acknowledged by the realm, or told as not done", async () => {
   realm.knobs.away = "error";
   assert.equal(await keeper.unregister(), false);
 });
+
+test("a secret with a line break at its end is told as such, and is not shown", async () => {
+  const { make } = await world();
+  const secret = new Secret("right-secret\n");
+  await assert.rejects(make({ who: { vouch: { mode: "linked", secret } } }).obtain(), (error: Error & { code: string }) =>
+    error.code === "node.invalid_argument" && !error.message.includes("right"));
+});
