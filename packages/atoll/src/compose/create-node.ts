@@ -71,7 +71,7 @@ export function createNode(config: NodeConfig): Node<"configured"> {
     const place = await openPlace(config);
     return { parts: toParts(place, config), close: () => place.close() };
   };
-  const { name, routes, limits, dir, memory, durability = "full", acl, health } = config;
+  const { name, routes, limits, dir, memory, durability = "full", acl, health, restart } = config;
   const type = config.type === undefined ? undefined : parseType(config.type);
   if (config.type !== undefined && type === undefined) {
     throw nodeError("node.invalid_argument", `type ${JSON.stringify(config.type)} is not manufacturer:name:version`);
@@ -80,6 +80,7 @@ export function createNode(config: NodeConfig): Node<"configured"> {
     name, durability: memory === true ? "memory" : durability, ...memory === true ? {} : { dir: dir ?? ".atoll" },
     ...type === undefined ? {} : { type }, ...routes === undefined ? {} : { routes }, ...limits === undefined ? {} : { limits },
     ...acl === undefined ? {} : { rules: acl }, ...health === undefined ? {} : { health },
+    ...restart === undefined ? {} : { restart },
   });
 }
 

@@ -121,6 +121,8 @@ export interface NodeSettings {
   /** By route, `*` for all others. */
   readonly routes?: ConfiguredPolicies;
   readonly limits?: NodeLimitsSet;
+  /** Who builds a workload that has died: the node (default), or its host by `rebuild` of the handle. */
+  readonly restart?: "node" | "host";
   /** Where `/healthz`, `/readyz` and `/metrics` are served; absent: nowhere. */
   readonly health?: HealthPlace;
 }

@@ -15,6 +15,8 @@ export interface RebuildParts {
   readonly build: () => Promise<void>;
   /** Nothing is handed out while it is true. */
   readonly pause: (paused: boolean) => void;
+  /** `host`: somebody else decides when it is built. */
+  readonly by: "node" | "host";
   /** It has died too often. */
   readonly giveUp: (fault: Fault) => void;
 }
@@ -42,6 +44,7 @@ export class Rebuild implements Disposable {
     this.#up = false;
     pause(true);
     report("error", { error: fault, category: "handler_panic", context: "the workload has died" });
+    if (this.#parts.by === "host") return;
     const now = clock.monotonic();
     this.#deaths.push(now);
     while (now - (this.#deaths[0] ?? now) > deathsWithinMs) this.#deaths.shift();
@@ -52,6 +55,16 @@ export class Rebuild implements Disposable {
     }
     const ms = Math.min(rebuildMsMax, rebuildMs * 2 ** (this.#deaths.length - 1));
     this.#timer = clock.after(ms, () => void this.#build());
+  }
+
+  /** Builds it now, dead or alive; nothing is handed out meanwhile. Throws what its start throws. */
+  async now(): Promise<void> {
+    if (this.#closed) throw nodeError("node.wrong_state", "the node is closing");
+    this.#timer?.[Symbol.dispose]();
+    this.#up = false;
+    this.#parts.pause(true);
+    await this.#parts.build();
+    this.#built();
   }
 
   [Symbol.dispose](): void {
@@ -65,6 +78,10 @@ export class Rebuild implements Disposable {
     } catch (error) {
       return this.died(nodeError("node.internal", `the workload did not start again: ${String(error)}`, { cause: error }));
     }
+    this.#built();
+  }
+
+  #built(): void {
     if (this.#closed) return;
     this.#up = true;
     this.#parts.pause(false);

@@ -46,6 +46,8 @@ export interface NodeHandle extends Talk, AsyncDisposable {
   wake(name: string): number;
   /** For hosts that know more of the machine's network than the node sees. */
   readonly network: NetworkInput;
+  /** Ends the workload and starts it anew; messages wait meanwhile. For hosts that decide it themselves. */
+  rebuild(): Promise<void>;
   /** Plain numbers of all rooms, by name. */
   metrics(): Readonly<Record<string, number>>;
 }
@@ -74,7 +76,7 @@ export class Running {
     const { clock } = o.parts;
     const { inbox, hooks } = o.start.rooms;
     this.#rebuild = new Rebuild({
-      clock, report: hooks.report, pause: (paused) => inbox.pause(paused), giveUp: (fault) => this.lost(fault),
+      clock, report: hooks.report, by: o.settings.restart ?? "node", pause: (paused) => inbox.pause(paused), giveUp: (fault) => this.lost(fault),
       build: () => withDeadline((signal) => o.start.rebuild(signal), {
         clock, ms: NODE_LIMITS.hooks.lifecycleMsMax, signal: this.#closing.signal, what: "building the workload",
       }),
@@ -111,6 +113,7 @@ export class Running {
       closed: this.#ended.promise, close: (o) => this.close(o), health: () => this.health(), healthUrl: this.#o.start.healthUrl, live: () => this.live(),
       events: (o) => rooms.hooks.events(o), streams: rooms.gate.plain, mailbox: rooms.inbox.mailbox,
       deadLetters: rooms.inbox.deadLetters, wake: (what) => rooms.inbox.wake(what),
+      rebuild: () => this.#rebuild.now(),
       watch: (type, o) => rooms.network?.watch?.(toTargetText(type), o) ?? noRealm(), metrics: () => this.#metrics(),
       network: rooms.network?.input ?? { report: async () => ({ action: "noop" }) },
       [Symbol.asyncDispose]: async () => void await this.close(),

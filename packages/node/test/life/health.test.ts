@@ -58,6 +58,17 @@ test("a workload that dies is built again after a pause; meanwhile the node is n
   await until(() => errors.includes("handler_panic"));
 });
 
+test("with restart = host the node waits for its host, and keeps what comes meanwhile", async () => {
+  const { impl, hosts } = mortal();
+  await using node = await (await createNode(partsOf(), settingsOf("echo", { restart: "host" })).attach(impl)).start();
+  hosts[0]?.died(nodeError("node.internal", "the script broke"));
+  const answer = node.call(Echo.routes.Say, "later", { to: "self" });
+  assert.deepEqual([node.health().ready, hosts.length], [false, 1]);
+  await node.rebuild();
+  assert.equal(await answer, "later");
+  assert.deepEqual([node.health().ready, hosts.length], [true, 2]);
+});
+
 test("five deaths in a minute close the node with a report", async () => {
   const { impl, hosts } = mortal();
   const node = await (await createNode(partsOf(), settingsOf("echo")).attach(impl)).start();
