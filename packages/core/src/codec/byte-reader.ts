@@ -10,8 +10,8 @@ import type { Fault } from "../fault.ts";
 
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const U32_LIMIT = 0x1_0000_0000;
-/** Longer texts are decoded by the platform. */
-const SHORT_TEXT = 48;
+/** Longer texts are decoded by the platform: put together of characters they would be a chain of pieces. */
+const SHORT_TEXT = 10;
 
 export class ByteReader {
   readonly bytes: Uint8Array;

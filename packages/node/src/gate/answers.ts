@@ -82,7 +82,7 @@ export class Answers {
     const envelope: Envelope = {
       route_key, request_id, direction: "accept", timeout_ms: 0, metadata: [], accept, ...trace(asked.envelope),
     };
-    this.#send(link, asked.lane, envelope).catch(() => this.stats.accepts_unsent++);
+    this.#send(link, asked.lane, envelope, { sent: () => undefined, failed: () => void this.stats.accepts_unsent++ });
   }
 
   /** Waits until no answer is under way; gives how many still are when the signal aborts. */
@@ -102,10 +102,7 @@ export class Answers {
   }
 
   #respond(link: Link, asked: Asked, outcome: Outcome): void {
-    const { route_key, request_id } = asked.envelope;
-    const envelope: Envelope = {
-      route_key, request_id, direction: "response", timeout_ms: 0, metadata: [], ...fit(outcome), ...trace(asked.envelope),
-    };
+    const envelope = toResponse(asked.envelope, fit(outcome));
     const { book, clock } = this.#parts;
     const { peer, rpc1 } = book.of(link);
     if (!rpc1) this.#kept.keep(peer, envelope, clock.monotonic() + asked.envelope.timeout_ms);
@@ -113,21 +110,34 @@ export class Answers {
   }
 
   #give(link: Link, lane: Lane, envelope: Envelope): void {
-    this.#send(link, lane, envelope).then(() => this.stats.replies_sent++, (error: unknown) => {
+    const sent = (): void => void this.stats.replies_sent++;
+    this.#send(link, lane, envelope, { sent, failed: (error) => {
       this.stats.replies_unsent++;
       this.#parts.log.write({ level: "debug", target: "gate", msg: "an answer could not be sent", fields: {
         request_id: envelope.request_id, error: String(error),
       } });
-    });
+    } });
   }
 
-  #send(link: Link, lane: Lane, envelope: Envelope): Promise<unknown> {
+  /** Tells one of the two. The common way makes no promise of its own. */
+  #send(link: Link, lane: Lane, envelope: Envelope, { sent, failed }: Ends): void {
     this.#underWay++;
-    const first = this.#ended.has(link) ? this.#elsewhere(link, lane, envelope)
-      : this.#sendOn(link, lane, envelope).catch(() => this.#elsewhere(link, lane, envelope));
-    return first.finally(() => {
-      if (--this.#underWay === 0) for (const done of [...this.#idle]) done();
-    });
+    const done = (): void => {
+      this.#over();
+      sent();
+    };
+    const elsewhere = (): void => {
+      this.#elsewhere(link, lane, envelope).then(done, (error: unknown) => {
+        this.#over();
+        failed(error);
+      });
+    };
+    if (this.#ended.has(link)) elsewhere();
+    else this.#sendOn(link, lane, envelope).then(done, elsewhere);
+  }
+
+  #over(): void {
+    if (--this.#underWay === 0) for (const wake of [...this.#idle]) wake();
   }
 
   #sendOn(link: Link, lane: Lane, envelope: Envelope): Promise<unknown> {
@@ -161,6 +171,27 @@ function fit(outcome: Outcome): Outcome {
     facts: { bytes: outcome.payload.length }, hint: "send it as a stream",
   })) };
 }
+
+interface Ends {
+  sent(): void;
+  failed(error: unknown): void;
+}
+
+function toResponse(request: Envelope, outcome: Outcome): Envelope {
+  const envelope: { -readonly [Name in keyof Envelope]: Envelope[Name] } = {
+    route_key: request.route_key, request_id: request.request_id, direction: "response", timeout_ms: 0, metadata: NONE,
+  };
+  if ("error" in outcome) envelope.error = outcome.error;
+  else {
+    envelope.payload = outcome.payload;
+    if (outcome.content_type !== undefined) envelope.content_type = outcome.content_type;
+  }
+  if (request.traceparent !== undefined) envelope.traceparent = request.traceparent;
+  if (request.tracestate !== undefined) envelope.tracestate = request.tracestate;
+  return envelope;
+}
+
+const NONE: readonly never[] = [];
 
 function trace({ traceparent, tracestate }: Envelope): Pick<Envelope, "traceparent" | "tracestate"> {
   return { ...traceparent === undefined ? {} : { traceparent }, ...tracestate === undefined ? {} : { tracestate } };

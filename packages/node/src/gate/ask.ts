@@ -1,6 +1,8 @@
 /** What is asked → a plan that can be sent (spec: node 2.8, 4.12, 11.1; wire 1.4, 3.2). Throws before anything is sent. */
-import { nodeError, parseTraceparent, type Ask, type NodeError, type TellAsk } from "@atoll-run/core";
-import { WIRE_LIMITS, type Envelope, type Lane } from "@atoll-run/core/internal";
+import {
+  nodeError, parseTraceparent, type Ask, type Clock, type Ids, type NodeError, type TellAsk,
+} from "@atoll-run/core";
+import { newRequestId, WIRE_LIMITS, type Envelope, type Lane } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
 import type { CallScope } from "./outbound.ts";
 import type { Chance } from "./chance.ts";
@@ -29,9 +31,8 @@ export interface Plan {
 export interface PlanParts {
   readonly limits: LimitsOf<"gate">;
   readonly chance: Chance;
-  /** Monotonic milliseconds. */
-  readonly nowMs: number;
-  readonly newRequestId: () => string;
+  readonly clock: Clock;
+  readonly ids: Ids;
 }
 
 /** Lanes of asks. Callers without types could name a lane of streams. */
@@ -42,7 +43,8 @@ const ENVELOPE_ROOM = 64 * 1_024;
 
 /** Throws `node.invalid_argument`, `node.too_large`, `node.timed_out`. */
 export function toPlan(kind: "call" | "tell", ask: TellAsk, scope: CallScope | undefined, parts: PlanParts): Plan {
-  const { limits, nowMs, chance } = parts;
+  const { limits, chance } = parts;
+  const nowMs = parts.clock.monotonic();
   const asked = ask.deadlineMs ?? (kind === "call" ? limits.callMs : limits.tellMs);
   const lane = LANES[ask.priority ?? "normal"];
   checkWhole("deadlineMs", asked);
@@ -60,7 +62,7 @@ export function toPlan(kind: "call" | "tell", ask: TellAsk, scope: CallScope | u
   const isCall = kind === "call";
   return {
     kind, to: ask.to, route: ask.route, payload: ask.payload, lane, ms, atMs: nowMs + ms, ask,
-    requestId: ask.requestId ?? parts.newRequestId(),
+    requestId: ask.requestId ?? newRequestId(parts.ids),
     ttlAtMs: ask.ttlMs === undefined ? undefined : nowMs + ask.ttlMs,
     idempotent: ask.idempotent === true, retries: ask.retry !== "none",
     chainId: isCall ? scope?.chain_id ?? chance.bytes16() : undefined,

@@ -1,10 +1,9 @@
 /** Random bytes in small pieces: one look at the source gives many. */
 const POOL_BYTES = 4_096;
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 export class Chance {
   readonly #source: (bytes: number) => Uint8Array;
-  #pool: Uint8Array = new Uint8Array();
+  #pool: Buffer = Buffer.alloc(0);
   #at = 0;
 
   /** `source` gives so many random bytes. */
@@ -14,29 +13,25 @@ export class Chance {
 
   /** For the id of a chain. */
   bytes16(): Uint8Array {
-    this.#fill(16);
-    return this.#pool.slice(this.#at - 16, this.#at);
+    const at = this.#take(16);
+    return new Uint8Array(this.#pool.buffer, this.#pool.byteOffset + at, 16);
   }
 
-  /** So many hex digits, not all 0: at most 64, an even number. */
+  /** So many hex digits, not all 0: an even number. */
   hex(digits: number): string {
-    const bytes = digits / 2;
-    this.#fill(bytes);
-    let text = "";
-    let sum = 0;
-    for (let at = this.#at - bytes; at < this.#at; at++) {
-      const byte = this.#pool[at] as number;
-      sum += byte;
-      text += HEX[byte];
-    }
-    return sum === 0 ? this.hex(digits) : text;
+    const at = this.#take(digits / 2);
+    const text = this.#pool.toString("hex", at, this.#at);
+    return /^0+$/.test(text) ? this.hex(digits) : text;
   }
 
-  #fill(bytes: number): void {
+  /** Where they begin. What was given is never given again. */
+  #take(bytes: number): number {
     if (this.#at + bytes > this.#pool.length) {
-      this.#pool = this.#source(POOL_BYTES);
+      const { buffer, byteOffset, length } = this.#source(POOL_BYTES);
+      this.#pool = Buffer.from(buffer, byteOffset, length);
       this.#at = 0;
     }
     this.#at += bytes;
+    return this.#at - bytes;
   }
 }

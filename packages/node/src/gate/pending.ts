@@ -38,6 +38,9 @@ export class PendingAsk {
   /** Waits until another attempt. */
   resting = false;
   next: PendingAsk | undefined;
+  /** Neighbours among the asks of the peer, in the order they were asked. */
+  before: PendingAsk | undefined;
+  after: PendingAsk | undefined;
   /** Those that came before they were waited for; mostly there are none. */
   #events: AskEvent[] | undefined;
   #over = false;
@@ -73,6 +76,39 @@ export class PendingAsk {
   }
 }
 
+/** The asks of one peer as a list through themselves: coming and going takes no memory. */
+class PeerAsks {
+  count = 0;
+  #first: PendingAsk | undefined;
+  #last: PendingAsk | undefined;
+
+  add(ask: PendingAsk): void {
+    this.count++;
+    ask.before = this.#last;
+    if (this.#last === undefined) this.#first = ask;
+    else this.#last.after = ask;
+    this.#last = ask;
+  }
+
+  drop(ask: PendingAsk): void {
+    this.count--;
+    if (ask.before === undefined) this.#first = ask.after;
+    else ask.before.after = ask.after;
+    if (ask.after === undefined) this.#last = ask.before;
+    else ask.after.before = ask.before;
+    ask.before = ask.after = undefined;
+  }
+
+  all(): PendingAsk[] {
+    const all: PendingAsk[] = [];
+    for (let ask = this.#first; ask !== undefined; ask = ask.after) all.push(ask);
+    return all;
+  }
+}
+
+/** Peers without an open ask that are kept for the next. */
+const IDLE_PEERS_MAX = 1_024;
+
 export interface PendingStats {
   pending_calls: number;
   orphan_late: number;
@@ -84,7 +120,7 @@ export class PendingTable {
   readonly #limits: LimitsOf<"gate">;
   /** By request id; more than one of an id are a chain. */
   readonly #asks = new Map<string, PendingAsk>();
-  readonly #peers = new Map<string, Set<PendingAsk>>();
+  readonly #peers = new Map<string, PeerAsks>();
   /** Request ids that ended unanswered, the oldest first. */
   readonly #late = new Set<string>();
   readonly stats: PendingStats = { pending_calls: 0, orphan_late: 0, orphan_unknown: 0, orphan_wrong_peer: 0 };
@@ -96,13 +132,17 @@ export class PendingTable {
   /** Throws `node.overloaded`. */
   open(ask: PendingAsk): void {
     let own = this.#peers.get(ask.peer);
-    if (this.stats.pending_calls >= this.#limits.pendingMax || (own?.size ?? 0) >= this.#limits.pendingPerPeerMax) {
+    const count = own?.count ?? 0;
+    if (this.stats.pending_calls >= this.#limits.pendingMax || count >= this.#limits.pendingPerPeerMax) {
       throw nodeError("node.overloaded", `too many asks wait for an answer${ask.peer && ` of ${ask.peer}`}`, {
-        facts: { pending: own?.size ?? 0 }, retry_after_ms: 1_000,
+        facts: { pending: count }, retry_after_ms: 1_000,
         hint: "wait for answers before you ask more",
       });
     }
-    if (own === undefined) this.#peers.set(ask.peer, own = new Set());
+    if (own === undefined) {
+      if (this.#peers.size >= IDLE_PEERS_MAX) this.#prune();
+      this.#peers.set(ask.peer, own = new PeerAsks());
+    }
     own.add(ask);
     this.stats.pending_calls++;
     const first = this.#asks.get(ask.requestId);
@@ -112,9 +152,7 @@ export class PendingTable {
 
   /** `answered`: false when an answer may still come. */
   close(ask: PendingAsk, answered: boolean): void {
-    const own = this.#peers.get(ask.peer);
-    if (own?.delete(ask) !== true) return;
-    if (own.size === 0) this.#peers.delete(ask.peer);
+    this.#peers.get(ask.peer)?.drop(ask);
     this.stats.pending_calls--;
     this.#unchain(ask);
     if (answered) return;
@@ -143,7 +181,7 @@ export class PendingTable {
 
   /** What this link carried is without an answer, in the order it was asked. */
   lost(peer: string, link: Link, reason: string): void {
-    for (const ask of [...this.#peers.get(peer) ?? []]) {
+    for (const ask of this.#of(peer)) {
       if (ask.link !== link) continue;
       ask.link = undefined;
       ask.tell({ is: "lost", reason });
@@ -152,7 +190,7 @@ export class PendingTable {
 
   /** The peer is back: what rests between two attempts goes now, in the order it was asked. */
   back(peer: string): void {
-    for (const ask of [...this.#peers.get(peer) ?? []]) {
+    for (const ask of this.#of(peer)) {
       if (ask.resting) ask.tell({ is: "again" });
     }
   }
@@ -160,8 +198,17 @@ export class PendingTable {
   /** Ends all. */
   endAll(fault: (ask: PendingAsk) => Fault): void {
     for (const own of [...this.#peers.values()]) {
-      for (const ask of [...own]) ask.tell({ is: "ended", fault: fault(ask) });
+      for (const ask of own.all()) ask.tell({ is: "ended", fault: fault(ask) });
     }
+  }
+
+  #of(peer: string): readonly PendingAsk[] {
+    return this.#peers.get(peer)?.all() ?? [];
+  }
+
+  /** Peers are remembered while they are few: most are asked again. */
+  #prune(): void {
+    for (const [peer, { count }] of this.#peers) if (count === 0) this.#peers.delete(peer);
   }
 
   #unchain(ask: PendingAsk): void {

@@ -8,7 +8,6 @@ import {
   nodeError, type Ask, type CallReply, type Candidate, type DiscoverAsk, type Fault, type OutStream,
   type Speaker, type StreamAsk, type TellAsk, type Told,
 } from "@atoll-run/core";
-import { newRequestId } from "@atoll-run/core/internal";
 import { checkWhole, toPlan, type Plan } from "./ask.ts";
 import type { Choice } from "./choice.ts";
 import type { Delivered, Delivery } from "./delivery.ts";
@@ -84,10 +83,7 @@ class ScopedSpeaker implements Speaker {
 
   #plan(kind: "call" | "tell", ask: TellAsk): Plan {
     this.#checkOpen();
-    const { limits, chance, clock, ids } = this.#parts;
-    return toPlan(kind, ask, this.#scope, {
-      limits, chance, nowMs: clock.monotonic(), newRequestId: () => newRequestId(ids),
-    });
+    return toPlan(kind, ask, this.#scope, this.#parts);
   }
 
   #deliver(plan: Plan): Promise<Delivered> {
