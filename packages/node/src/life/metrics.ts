@@ -35,7 +35,8 @@ function toMetric(key: string, value: number, { node, nowMs }: MetricsAt): Metri
   if (key === "session_expires_at_ms") {
     return { name: "atoll_credential_expires_seconds", labels, value: Math.max(0, (value - nowMs) / 1_000) };
   }
-  if (key.endsWith("_ms")) return { name: `atoll_${key.slice(0, -"_ms".length)}_seconds`, labels, value: value / 1_000 };
+  const [, span, rest] = /^(.+)_ms(_total)?$/.exec(key) ?? [];
+  if (span !== undefined) return { name: `atoll_${span}_seconds${rest ?? ""}`, labels, value: value / 1_000 };
   const [, name = key, more] = /^([^{]+)\{(.*)\}$/.exec(NAMES[key] ?? key) ?? [];
   const plain = more === undefined ? NAMES[key] ?? key : name;
   return { name: `atoll_${plain}`, labels: more === undefined ? labels : `${labels},${more}`, value };

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createTalk } from "@atoll-run/node/internal";
 import { bytes, err, json, proto, route, service, type BusinessError, type In, type Out } from "@atoll-run/node";
+import { until } from "@atoll-run/testkit";
 import { loopback } from "../support/loopback.ts";
 import { isoDate, shape } from "../support/schemas.ts";
 
@@ -42,6 +43,7 @@ const impl = () => Bank.implement({
       void Promise.reject(new Error("nobody awaits this"));
       await new Promise((resolve) => setTimeout(resolve, 60_000, undefined).unref());
     }
+    if (input.account === "after") setImmediate(() => void Promise.reject(new Error("too late")));
     if (input.account === "undeclared") (ctx.fail as (code: string) => never)("made_up");
     return { id: ctx.requestId };
   },
@@ -105,13 +107,16 @@ test("a business error is typed: returned it keeps the transaction, thrown it di
   await assert.rejects(talk.callResult(Bank.routes.Charge, { account: "undeclared", amount: 1 }, { to: "self" }), { code: "node.internal" });
 });
 
-test("a rejection nobody awaited fails that message, not the process", async () => {
+test("a rejection nobody awaited fails that message, not the process; one that comes later is an error event", async () => {
   // The test runner listens too, and would take it for a failure of its own.
   const others = process.listeners("unhandledRejection");
   process.removeAllListeners("unhandledRejection");
   await using own = await loopback(impl());
   const talk = createTalk(own.speaker);
   await assert.rejects(talk.call(Bank.routes.Charge, { account: "late", amount: 1 }, { to: "self" }), /nobody awaits this/);
+  await talk.call(Bank.routes.Charge, { account: "after", amount: 3 }, { to: "self" });
+  await until(() => own.failures.length === 1);
+  assert.deepEqual(own.failures, [{ code: "node.internal", context: "handler of bank.Bank.Charge" }]);
   for (const other of others) process.on("unhandledRejection", other);
   assert.deepEqual(await talk.call(Bank.routes.Charge, { account: "a", amount: 3 }, { to: "self", requestId: "q" }), { id: "q" });
 });
