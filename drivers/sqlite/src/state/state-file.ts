@@ -55,7 +55,7 @@ export class StateFile {
     this.#reads = createReads(this.#sql, (name) => this.#scope(name)?.id ?? 0);
     try {
       this.#db.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=${durability === "full" ? "FULL" : "NORMAL"}`);
-      this.#db.exec(`PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}`);
+      this.#db.exec(`PRAGMA wal_autocheckpoint=${CHECKPOINT_PAGES}; PRAGMA temp_store=MEMORY`);
       this.#migrate();
       this.#lastSeq = this.#reserved = this.#sql.row("reserved")?.[0] as number;
     } catch (error) {
@@ -70,7 +70,13 @@ export class StateFile {
     let committing = false;
     try {
       this.#db.exec("BEGIN IMMEDIATE");
-      const commits = batches.map((batch) => this.#commitOne(batch));
+      // One alone is taken back with the transaction: a savepoint would copy each page once for each of its ops.
+      const alone = batches.length === 1;
+      const commits = batches.map((batch) => this.#commitOne(batch, alone));
+      if (alone && commits[0]?.ok === false) {
+        this.#rollBack();
+        return commits;
+      }
       committing = true;
       this.#db.exec("COMMIT");
       this.#dirty = true;
@@ -111,14 +117,14 @@ export class StateFile {
     }
   }
 
-  #commitOne({ scope: name, epoch, at_ms, ops }: Batch): Commit {
+  #commitOne({ scope: name, epoch, at_ms, ops }: Batch, alone: boolean): Commit {
     const scope = this.#scope(name) ?? this.#addScope(name);
     if (epoch !== null && epoch !== scope.epoch) {
       return { ok: false, at: 0, refusal: { why: "stale_epoch", epoch: scope.epoch } };
     }
     this.#reserve(ops.length);
     // An op changes nothing before it knows that it is not refused: one alone needs no way back.
-    const several = ops.length > 1;
+    const several = ops.length > 1 && !alone;
     const values: number[] = [];
     if (several) this.#db.exec("SAVEPOINT batch");
     try {

@@ -4,7 +4,6 @@ import type { Redrive } from "../mailbox/dead-letter-admin.ts";
 import { DROPPED, noRow, rowRuns, type LiveMailbox } from "../mailbox/mailbox-admin.ts";
 import { unknownRoute } from "../mailbox/intake.ts";
 import { Message } from "../mailbox/message.ts";
-import { policyOf } from "../mailbox/policy.ts";
 import type { NodeInbox } from "./node-inbox.ts";
 import { failure } from "./verdict.ts";
 
@@ -33,7 +32,7 @@ export async function takeRedrive(inbox: NodeInbox, { letter, mail, kind, princi
   if (info === undefined) return unknownRoute(mail.route);
   const message = new Message({
     order: inbox.nextOrder(), kind, principal, sender: mail.sender, route: mail.route, requestId: mail.request_id,
-    hash: mail.hash, high: mail.priority === "high", key: mail.key, policy: policyOf(kind, mail.route, info.policy, parts.policies),
+    hash: mail.hash, high: mail.priority === "high", key: mail.key, policy: inbox.policies.of(kind, mail.route, info.policy),
     bytes: mail.body.length, acceptedAtMs: mail.accepted_at_ms, expiresAtMs: Infinity, lane: "redrive", letter: letter.seq,
   });
   const full = inbox.room.refusal(message);

@@ -14,6 +14,7 @@ import { Frames, type Unreadable } from "../mailbox/frames.ts";
 import type { Admission, Arrival, Inbox, Settled } from "../mailbox/inbox.ts";
 import { envelopeFault, hashOf, readArrival } from "../mailbox/intake.ts";
 import { nameOf, senderOf, type Message, type Stored } from "../mailbox/message.ts";
+import { Policies } from "../mailbox/policy.ts";
 import { Retention } from "../mailbox/retention.ts";
 import { createProcessRoom, Room } from "../mailbox/room.ts";
 import { Row, type RowEvents, type RowParts } from "../mailbox/row.ts";
@@ -39,6 +40,7 @@ export class NodeInbox implements Inbox, RowEvents {
   readonly parts: InboxParts;
   readonly limits: InboxLimits;
   readonly now: SteadyNow;
+  readonly policies: Policies;
   readonly commits: Commits;
   readonly dispatch: Dispatch;
   readonly room: Room;
@@ -63,6 +65,7 @@ export class NodeInbox implements Inbox, RowEvents {
     this.parts = parts;
     this.limits = limits;
     this.now = steadyClock(clock);
+    this.policies = new Policies(parts.policies);
     this.seen = new Seen({ namesMax: limits.mailbox.dedupEntriesMax, blindUntilMs: Infinity });
     this.commits = new Commits({
       store, scope, clock, now: this.now, fenced: () => this.#fenced(),
@@ -121,7 +124,7 @@ export class NodeInbox implements Inbox, RowEvents {
     const known = this.#byName.get(name);
     if (known !== undefined) return this.#join(known, arrival, hash);
     const message = readArrival({
-      arrival, sender, hash, workload: this.parts.workload(), policies: this.parts.policies, order: this.nextOrder(),
+      arrival, sender, hash, workload: this.parts.workload(), policies: this.policies, order: this.nextOrder(),
       nowMs: this.now(),
     });
     const unknown = isFault(message) ? message : this.#noRoom(message);

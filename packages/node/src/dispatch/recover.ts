@@ -1,7 +1,6 @@
 /** What an earlier process has left (spec: node 3.1 step 2, 4.3, 4.9, 4.14): attach, and look at every row once. */
 import { nodeError, type MailHead } from "@atoll-run/core";
 import { principalOf } from "../mailbox/dead-letter-admin.ts";
-import { policyOf } from "../mailbox/policy.ts";
 import { Message } from "../mailbox/message.ts";
 import { Row, type RowAbout } from "../mailbox/row.ts";
 import { Seen } from "../mailbox/seen.ts";
@@ -70,7 +69,7 @@ function take(inbox: NodeInbox, head: MailHead, counts: Counts): void {
   const { kind, proof, letter } = JSON.parse(head.about) as RowAbout;
   const principal = principalOf(head.sender, proof);
   const info = inbox.parts.workload().route(head.route, kind);
-  const policy = policyOf(kind, head.route, info?.policy ?? {}, inbox.parts.policies);
+  const policy = inbox.policies.of(kind, head.route, info?.policy ?? {});
   const message = new Message({
     order: inbox.nextOrder(), kind, principal: principal ?? { kind: "local" }, sender: head.sender, route: head.route,
     requestId: head.request_id, hash: head.hash, high: head.priority === "high", key: head.key, policy, bytes: head.bytes,

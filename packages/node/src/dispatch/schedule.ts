@@ -49,7 +49,8 @@ interface Slot<J> {
 
 interface KeyLine<J> {
   readonly slots: Line<Slot<J>>;
-  readonly holders: Set<Slot<J>>;
+  /** Nearly always one. */
+  readonly holders: Slot<J>[];
 }
 
 export class Schedule<J extends Job> {
@@ -152,7 +153,7 @@ export class Schedule<J extends Job> {
   /** It holds a key for which others wait. */
   blocks(job: J): boolean {
     const line = this.isRunning(job) ? this.#slots.get(job)?.keyLine : undefined;
-    return line !== undefined && line.slots.size > line.holders.size;
+    return line !== undefined && line.slots.size > line.holders.length;
   }
 
   isRunning(job: J): boolean {
@@ -160,7 +161,7 @@ export class Schedule<J extends Job> {
   }
 
   #keyLine(key: string): KeyLine<J> {
-    const line = this.#keys.get(key) ?? { slots: new Line(), holders: new Set() };
+    const line = this.#keys.get(key) ?? { slots: new Line(), holders: [] };
     this.#keys.set(key, line);
     return line;
   }
@@ -168,7 +169,7 @@ export class Schedule<J extends Job> {
   /** Into the line of those who may start, when nothing stands before it. */
   #offer(slot: Slot<J>): void {
     const { job, keyLine } = slot;
-    const first = keyLine === undefined || keyLine.slots.first === slot && keyLine.holders.size === 0;
+    const first = keyLine === undefined || keyLine.slots.first === slot && keyLine.holders.length === 0;
     if (this.#mayEnter(slot)) {
       slot.nested = true;
       slot.turn = this.#entering.join(slot);
@@ -184,7 +185,7 @@ export class Schedule<J extends Job> {
 
   #offerFirst({ slots, holders }: KeyLine<J>): void {
     const { first } = slots;
-    if (first?.state === "behind" && holders.size === 0) this.#offer(first);
+    if (first?.state === "behind" && holders.length === 0) this.#offer(first);
   }
 
   /** Its key is free or held by its own chain, and somebody of that chain waits for it. */
@@ -225,7 +226,7 @@ export class Schedule<J extends Job> {
   #start(slot: Slot<J>): void {
     this.#withdraw(slot);
     slot.state = "running";
-    slot.keyLine?.holders.add(slot);
+    slot.keyLine?.holders.push(slot);
     if (slot.nested) return;
     this.#running += 1;
     if (slot.job.alone) this.#alone = slot;
@@ -235,7 +236,7 @@ export class Schedule<J extends Job> {
     if (!slot.nested) this.#running -= 1;
     slot.nested = false;
     if (this.#alone === slot) this.#alone = undefined;
-    slot.keyLine?.holders.delete(slot);
+    slot.keyLine?.holders.splice(slot.keyLine.holders.indexOf(slot), 1);
     if (slot.awaiting > 0) this.#waitsNoMore(slot);
     slot.awaiting = 0;
   }

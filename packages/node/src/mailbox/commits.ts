@@ -47,8 +47,8 @@ const SENDS_MAX = 2;
 interface Group {
   readonly units: Unit[];
   readonly ops: StateOp[];
-  /** For each unit the first of its ops, and how many. */
-  readonly spans: (readonly [from: number, count: number])[];
+  /** For each unit the first of its ops. */
+  readonly spans: number[];
 }
 
 export interface CommitStats {
@@ -158,7 +158,7 @@ export class Commits {
         groups.push(open);
       }
       open.units.push(unit);
-      open.spans.push([open.ops.length, own.length]);
+      open.spans.push(open.ops.length);
       open.ops.push(...own);
       if (alone) open = undefined;
     }
@@ -191,9 +191,9 @@ export class Commits {
   }
 
   #done({ units, spans }: Group, values: readonly number[]): void {
-    for (const [i, unit] of units.entries()) {
-      const [from, count] = spans[i] ?? [0, 0];
-      unit.done(values.slice(from, from + count));
+    for (let i = 0; i < units.length; i++) {
+      const from = spans[i] ?? 0;
+      units[i]?.done(values.slice(from, spans[i + 1]));
     }
   }
 
@@ -202,7 +202,7 @@ export class Commits {
       this.end();
       return this.#parts.fenced();
     }
-    const guilty = spans.findIndex(([from, count]) => at >= from && at < from + count);
+    const guilty = spans.findLastIndex((from) => at >= from);
     for (const [i, unit] of units.entries()) {
       if (i === guilty) unit.refused(refusal);
       // Nothing of the batch was done: the others ask again.

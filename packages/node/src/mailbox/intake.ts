@@ -5,7 +5,7 @@ import { requestProblem, type Envelope } from "@atoll-run/core/internal";
 import { NODE_LIMITS } from "../limits.ts";
 import type { Arrival } from "./inbox.ts";
 import { Message } from "./message.ts";
-import { keyOf, policyOf, type ConfiguredPolicies } from "./policy.ts";
+import { keyOf, type Policies } from "./policy.ts";
 
 /** What can be said of it before its route is looked at. */
 export function envelopeFault({ kind, envelope }: Arrival): Fault | undefined {
@@ -30,7 +30,7 @@ export interface Reading {
   /** Text. */
   readonly sender: string;
   readonly workload: Workload;
-  readonly policies: ConfiguredPolicies | undefined;
+  readonly policies: Policies;
   readonly hash: string;
   readonly order: number;
   readonly nowMs: number;
@@ -42,7 +42,7 @@ export function readArrival({ arrival, sender, workload, policies, hash, order, 
   const route = envelope.route_key;
   const info = workload.route(route, kind);
   if (info === undefined) return unknownRoute(route);
-  const policy = policyOf(kind, route, info.policy, policies);
+  const policy = policies.of(kind, route, info.policy);
   try {
     const key = keyOf({ kind, policy, info, envelope, principal, sender });
     const rowless = policy.volatile || arrival.in_process && kind === "call";

@@ -20,7 +20,30 @@ const DEFAULTS: Policy = {
 /** A call has one attempt, and its deadline for a limit. */
 const CALL: Policy = { ...DEFAULTS, attempts: DISPATCH.callAttempts, handlerLimitMs: Infinity };
 
-export function policyOf(
+/** Policies by what was declared: one for each route, made at its first message. */
+export class Policies {
+  readonly #configured: ConfiguredPolicies | undefined;
+  readonly #known = { call: new WeakMap<RoutePolicy, Map<string, Policy>>(), tell: new WeakMap<RoutePolicy, Map<string, Policy>>() };
+
+  constructor(configured: ConfiguredPolicies | undefined) {
+    this.#configured = configured;
+  }
+
+  of(kind: "call" | "tell", route: string, declared: RoutePolicy): Policy {
+    const byRoute = this.#known[kind].get(declared) ?? new Map<string, Policy>();
+    this.#known[kind].set(declared, byRoute);
+    const known = byRoute.get(route);
+    if (known !== undefined) return known;
+    const policy = policyOf(kind, route, declared, this.#configured);
+    if (byRoute.size < KNOWN_MAX) byRoute.set(route, policy);
+    return policy;
+  }
+}
+
+/** Routes that share one declaration; a block's may be any text. */
+const KNOWN_MAX = 256;
+
+function policyOf(
   kind: "call" | "tell", route: string, declared: RoutePolicy, configured: ConfiguredPolicies | undefined,
 ): Policy {
   const policy = {
