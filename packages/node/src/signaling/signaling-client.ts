@@ -223,6 +223,7 @@ class Client implements SignalingClient {
       this.#connection = connection;
       this.#down = undefined;
       report("signaling_connected", {});
+      if (this.#losses > 0 || this.#failures > 0) this.#log("info", "signaling is back", { attempt });
       this.#first.resolve();
       this.#tell((hearer) => hearer.connected?.());
       this.#heart.connected();
@@ -240,6 +241,8 @@ class Client implements SignalingClient {
     const closed = (fault.facts as { readonly close_code?: unknown })["close_code"];
     if (status === 401 || closed === 4_401) this.#parts.session.refused();
     this.#parts.report("error", { error: fault, category: "signaling_failure", context: "connect" });
+    // Once: it may fail each minute for days.
+    if (this.#failures === 0) this.#log("warn", "signaling cannot be reached", { code: fault.code, reason: fault.message });
     return { retry_after_ms: Math.min(fault.retry_after_ms ?? 0, this.#limits.pauseMsMax) };
   }
 
@@ -249,6 +252,8 @@ class Client implements SignalingClient {
     this.#losses++;
     this.#down = this.#parts.clock.monotonic();
     if (code === 4_401) this.#parts.session.refused();
+    const isOrderly = code === 1_000 || this.#paused;
+    if (!this.#closing.signal.aborted) this.#log(isOrderly ? "info" : "warn", "signaling is lost", { close_code: code, reason });
     this.#parts.report("signaling_disconnected", { reason: reason === "" ? `closed with ${code}` : reason });
     this.#tell((hearer) => hearer.disconnected?.());
     this.#heart.disconnected();
@@ -286,6 +291,10 @@ class Client implements SignalingClient {
       this.#wake = undefined;
       if (!this.#paused) return;
     }
+  }
+
+  #log(level: "info" | "warn", msg: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#parts.log.write({ level, target: "signaling", msg, fields });
   }
 
   #tell(tell: (hearer: SignalingHearer) => void): void {

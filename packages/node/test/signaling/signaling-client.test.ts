@@ -68,6 +68,7 @@ test("a lost connection comes back with waits that double from 1 to 60 s, all of
   w.realm.knobs.away = false;
   await w.passUntil(() => client.signaling.up, 1_000);
   assert.ok(w.told.includes("signaling_disconnected gone"));
+  assert.deepEqual(w.logged.filter((line) => line.includes("signaling")), ["warn signaling is lost", "info signaling is back"]);
   await client[Symbol.asyncDispose]();
   assert.equal(clock.timers, 0);
 });

@@ -21,8 +21,10 @@ export async function world(o: { readonly random?: number; readonly discovery?: 
   const told: string[] = [];
   const faults: Fault[] = [];
   const revoked: string[] = [];
+  const logged: string[] = [];
   const client = createRealmClient({
-    door: signaling.door, store: memoryState(), scope: "echo", epoch: null, key, clock, bytes, log: { write: () => undefined },
+    door: signaling.door, store: memoryState(), scope: "echo", epoch: null, key, clock, bytes,
+    log: { write: ({ level, msg }) => void logged.push(`${level} ${msg}`) },
     random: () => o.random ?? 0.5,
     report: (name, fact) => {
       if ("error" in fact) faults.push(fact.error);
@@ -44,5 +46,5 @@ export async function world(o: { readonly random?: number; readonly discovery?: 
     await client.connect();
     client.arm();
   };
-  return { clock, realm, signaling, client, told, faults, revoked, passUntil, up };
+  return { clock, realm, signaling, client, told, faults, revoked, logged, passUntil, up };
 }
