@@ -37,3 +37,21 @@ test("the hash of parts is that of the whole", async () => {
   const whole = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
   assert.deepEqual(await sha256(Buffer.from("a"), Buffer.from("bc")), hex(whole));
 });
+
+test("the hash of any length is that of the platform", async () => {
+  for (const length of [0, 1, 54, 55, 56, 57, 63, 64, 65, 119, 120, 128, 500, 1_000, 8_191, 8_192, 20_000]) {
+    const bytes = Uint8Array.from({ length }, (_, at) => at * 31 + length);
+    assert.deepEqual(await sha256(bytes), new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)), `${length} bytes`);
+  }
+});
+
+test("a hundred keys verify, each its own signatures, in any order", async () => {
+  const seeds = Array.from({ length: 100 }, (_, at) => new Uint8Array(32).fill(at + 1));
+  const signing = await Promise.all(seeds.map((seed) => toSigningKey(seed)));
+  const message = Buffer.from("x");
+  for (const [at, key] of [...signing.entries(), ...signing.entries()]) {
+    const signature = await key.sign(message);
+    assert.equal(await verifySignature(key.publicKey, signature, message), true);
+    assert.equal(await verifySignature((signing[(at + 1) % 100] ?? key).publicKey, signature, message), false);
+  }
+});

@@ -168,6 +168,8 @@ export const NODE_LIMITS = {
     keyFetchMsMax: 3_000,
     /** Questions for keys at one time: strangers choose the numbers. */
     keyFetchesMax: 8,
+    /** Credentials whose signature need not be checked again: some 300 bytes each. */
+    signedMax: 1_024,
     /** Ids that are remembered as revoked; the oldest is forgotten. */
     revokedMax: 65_536,
     /** One request to the identity service. */

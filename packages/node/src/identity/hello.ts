@@ -139,13 +139,15 @@ export class Greetings {
     if (node_key === undefined || o.node_key !== undefined && !isSame(node_key, o.node_key)) {
       throw mismatch("the key of the server is not the one that the realm names");
     }
-    if (!await verifyHelloS(node_key, hello_c, read.value)) throw mismatch("the server has not proved its key");
+    // Signed while the other is verified; it is shown to nobody when that fails.
+    const [proved, proof, opening] = await Promise.all([
+      verifyHelloS(node_key, hello_c, read.value),
+      makeHelloProof(session.key, { hello_c, hello_s: helloS }, session.credential_bytes),
+      openingHash(hello_c, helloS),
+    ]);
+    if (!proved) throw mismatch("the server has not proved its key");
     this.#once(node_key, hello.nonce);
-    const hellos = { hello_c, hello_s: helloS };
-    return {
-      peer: toPeer(credential, hello.features), opening: await openingHash(hello_c, helloS),
-      proof: await makeHelloProof(session.key, hellos, session.credential_bytes),
-    };
+    return { peer: toPeer(credential, hello.features), opening, proof };
   }
 
   /** The server that was asked and did not greet: nothing is known of it but its address. */

@@ -26,6 +26,7 @@ const KEY_BYTES = 32;
 export function createVerifier(parts: RealmKeyParts, limits: LimitsOf<"identity">): Verifier {
   const keys = new RealmKeys(parts, limits);
   const revoked = new Map<string, bigint>();
+  const signed = new SignedBefore(limits.signedMax);
 
   return {
     async verify(credential, o = {}) {
@@ -33,9 +34,7 @@ export function createVerifier(parts: RealmKeyParts, limits: LimitsOf<"identity"
       const read = readClaims(credential, limits.claimsBytesMax);
       if (read.said.expires_at_ms + limits.skewMs <= parts.clock.now()) throw refused("it has expired");
       const publicKey = await keys.get(credential.keyId, o.signal);
-      if (!await verifySignature(publicKey, credential.signature, credential.claims)) {
-        throw refused("the realm did not sign it");
-      }
+      if (!await signed.holds(publicKey, credential)) throw refused("the realm did not sign it");
       const below = revoked.get(read.idText);
       if (below !== undefined && read.said.epoch < below) throw refused("it was revoked");
       return read.said;
@@ -54,6 +53,28 @@ export function createVerifier(parts: RealmKeyParts, limits: LimitsOf<"identity"
     close: () => keys.close(),
     stats: () => ({ ...keys.stats(), revoked: revoked.size }),
   };
+}
+
+/** Credentials whose signature was found good: a peer that comes back shows the same bytes for an hour. */
+class SignedBefore {
+  readonly #max: number;
+  /** Last used is last. */
+  readonly #known = new Set<string>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  async holds(publicKey: Uint8Array, { signature, claims }: AIdCredential): Promise<boolean> {
+    const text = String.fromCharCode(...publicKey, ...signature, ...claims);
+    if (!this.#known.delete(text) && !await verifySignature(publicKey, signature, claims)) return false;
+    this.#known.add(text);
+    for (const oldest of this.#known) {
+      if (this.#known.size <= this.#max) break;
+      this.#known.delete(oldest);
+    }
+    return true;
+  }
 }
 
 /** The claims as they are written, believed or not. Throws `node.permission_denied`. */

@@ -131,7 +131,11 @@ test("with the identity service down from five minutes before the end for ten mi
   assert.deepEqual(keeper.current().id, id);
   assert.ok(keeper.stats().failures >= 8 && keeper.stats().failures < 25, `${keeper.stats().failures} tries`);
   realm.knobs.away = false;
-  await clock.pass(90_000);
+  // Keys are real: their work takes real time, so the clock must not run away from a question that is asked.
+  for (let second = 0; second < 90; second += 5) {
+    await clock.pass(5_000);
+    await settled(() => !keeper.stats().asking);
+  }
   await settled(() => renewed === 1);
   assert.deepEqual(standings, ["grace", "good"]);
   assert.deepEqual(keeper.current().id, id);
