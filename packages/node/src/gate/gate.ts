@@ -17,7 +17,7 @@ import { Answers } from "./answers.ts";
 import { Chance } from "./chance.ts";
 import { Choice } from "./choice.ts";
 import { Delivery } from "./delivery.ts";
-import { IdReader } from "./ids.ts";
+import { IdReader } from "../identity/id-text.ts";
 import { InboundGate } from "./inbound.ts";
 import { gateStats } from "./gate-stats.ts";
 import { Intake } from "./intake.ts";

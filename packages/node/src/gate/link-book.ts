@@ -1,6 +1,6 @@
 /** What the gates know about each link while it stands. */
 import type { Clock, Link } from "@atoll-run/core";
-import { idText } from "./ids.ts";
+import { idText } from "../identity/id-text.ts";
 
 export interface LinkNote {
   /** Text of the peer's id. */

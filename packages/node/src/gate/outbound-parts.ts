@@ -4,7 +4,7 @@ import type { LimitsOf } from "../limits.ts";
 import type { Inbox } from "../mailbox/inbox.ts";
 import type { Peers } from "../transport/peers.ts";
 import type { Chance } from "./chance.ts";
-import type { IdReader } from "./ids.ts";
+import type { IdReader } from "../identity/id-text.ts";
 import type { Intake } from "./intake.ts";
 import type { LinkBook } from "./link-book.ts";
 import type { CallScope } from "./outbound.ts";

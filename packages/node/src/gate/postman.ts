@@ -12,7 +12,7 @@ import {
 import { readEnvelope, writeEnvelope, type Envelope } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
 import type { Peers } from "../transport/peers.ts";
-import type { IdReader } from "./ids.ts";
+import type { IdReader } from "../identity/id-text.ts";
 import type { LinkBook } from "./link-book.ts";
 import { undeliverable } from "./undeliverable.ts";
 

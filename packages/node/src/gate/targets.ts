@@ -1,6 +1,6 @@
 /** Whom a caller means (spec: node 2, Target): this node, a node, a type, or a name of this process. */
 import { nodeError, parseType, type NodeId } from "@atoll-run/core";
-import { idText, type IdReader } from "./ids.ts";
+import { idText, type IdReader } from "../identity/id-text.ts";
 import type { Self } from "./outbound-parts.ts";
 
 export type Target =

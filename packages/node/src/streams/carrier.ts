@@ -1,7 +1,7 @@
 /** What chunks of one peer travel on: a link, or the short way to this node itself. */
 import type { Lane, Link, Principal } from "@atoll-run/core";
 import { writeChunk, type Chunk, type StreamControl } from "@atoll-run/core/internal";
-import { idText } from "../gate/ids.ts";
+import { idText } from "../identity/id-text.ts";
 import type { Peers } from "../transport/peers.ts";
 
 export interface Carrier {

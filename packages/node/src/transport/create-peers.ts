@@ -1,5 +1,6 @@
 /** Composes links, dials and queues into `Peers` (spec: node 6.1 to 6.3, 6.6). */
-import { formatNodeId, nodeError, type Clock, type Lane, type Link, type NodeId, type Wire } from "@atoll-run/core";
+import { nodeError, type Clock, type Lane, type Link, type NodeId, type Wire } from "@atoll-run/core";
+import { idText } from "../identity/id-text.ts";
 import type { VerifiedCredential } from "../identity/session.ts";
 import type { Report } from "../hooks/report.ts";
 import { NODE_LIMITS } from "../limits.ts";
@@ -53,26 +54,24 @@ class NodePeers implements Peers {
     });
   }
 
-  async send(to: NodeId, lane: Lane, body: Body, o: SendOptions): Promise<Link> {
-    this.#closing.signal.throwIfAborted();
-    o.signal?.throwIfAborted();
+  send(to: NodeId, lane: Lane, body: Body, o: SendOptions): Promise<Link> {
+    const aborted = this.#closing.signal.aborted ? this.#closing.signal : o.signal;
+    if (aborted?.aborted === true) return Promise.reject(aborted.reason as Error);
     if (o.via !== undefined) return this.#outletOf(o.via).send(lane, body, o);
-    const id = formatNodeId(to);
+    const id = idText(to);
     let peer = this.#peers.get(id);
     if (peer === undefined) {
       peer = new Peer(this.#parts, { to, id }, this.#limits);
       this.#peers.set(id, peer);
     }
-    try {
-      return await peer.outlet.send(lane, body, o);
-    } catch (error) {
-      this.#tidy(id);
-      throw error;
-    }
+    const sent = peer.outlet.send(lane, body, o);
+    // The sender is told; here a failure only says that the peer may be of no use any more.
+    sent.catch(() => this.#tidy(id));
+    return sent;
   }
 
   current(to: NodeId): Link | undefined {
-    return this.#parts.table.newest(formatNodeId(to));
+    return this.#parts.table.newest(idText(to));
   }
 
   links(id?: string): readonly Link[] {
