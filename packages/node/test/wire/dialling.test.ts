@@ -250,7 +250,7 @@ test("a peer that sends too fast is read more slowly, over all its connections; 
 });
 
 test("a silent peer is asked whether it lives; one that says nothing is ended as broken", async () => {
-  await using server = await testServer(realm, { session: bob, limits: { pingMs: 60, deadMs: 400 } });
+  await using server = await testServer(realm, { session: bob, limits: { pingMs: 100, deadMs: 2_500 } });
   const wired = await cable(server.address);
   await using ann = await dialler();
   const link = await ann.dial(wired.address);

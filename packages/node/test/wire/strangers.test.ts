@@ -133,7 +133,7 @@ test("a handshake that was recorded is worth nothing: neither its proof on a new
 });
 
 test("a connection without a proof is ended after the time of a handshake with 4408, and holds up nobody", async () => {
-  await using slow = await testServer(realm, { limits: { handshakeMsMax: 300 } });
+  await using slow = await testServer(realm, { limits: { handshakeMsMax: 1_500 } });
   const silent = await knock(slow.address, withHello(ann, hello(slow)));
   const inBand = await knock(slow.address, {}, { protocols: ["atoll.hello.1"] });
   const friend = await enter(slow, ann);
@@ -151,7 +151,7 @@ test("an unknown key of the realm, and a realm that does not answer, delay no ot
     asked.push(credential.keyId);
     return never.promise;
   } } };
-  await using other = await testServer(dead, { limits: { handshakeMsMax: 2_000 } });
+  await using other = await testServer(dead, { limits: { handshakeMsMax: 3_000 } });
   const strange = await tampered(ann, (one) => {
     one.keyId = 77;
   });
