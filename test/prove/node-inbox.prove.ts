@@ -27,7 +27,7 @@ const program = fileURLToPath(new URL("./fixtures/inbox-life.ts", import.meta.ur
 export const proof: Proof = {
   issue: "C",
   title: "after kill -9 each accepted message was handled once and in the order of its sender, or is a dead letter",
-  sharePercent: 12,
+  sharePercent: 8,
   full: 125,
   async run({ seed, from, count, deadlineAtMs, onRound, signal }) {
     const root = mkdtempSync(join(tmpdir(), "atoll-inbox-crash-"));

@@ -50,6 +50,7 @@ export interface InboxLife extends Inbox {
 
 /** How long the last writes may take at the end. */
 const LAST_WRITES_MS = 3_000;
+const LOST_MS = 200;
 
 export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): InboxLife {
   const inbox = new NodeInbox(parts, inboxLimits(limits, parts.workload().concurrency));
@@ -101,7 +102,8 @@ async function drain(inbox: NodeInbox, deadlineMs: number): Promise<Drained> {
   const warn = clock.after(deadlineMs * inbox.limits.dispatch.drainSignalShare, () => {
     dispatch.stopAll(nodeError("node.draining", "the node is closing"));
   });
-  await within(clock, deadlineMs, () => dispatch.idle());
+  // Without a store no message ends: handlers get the time to hear that they are to stop.
+  await within(clock, commits.ended ? Math.min(deadlineMs, LOST_MS) : deadlineMs, () => dispatch.idle());
   warn[Symbol.dispose]();
   const given = dispatch.giveUp();
   for (const message of given) inbox.giveBack(message);

@@ -68,7 +68,13 @@ export class NodeInbox implements Inbox, RowEvents {
     this.policies = new Policies(parts.policies);
     this.seen = new Seen({ namesMax: limits.mailbox.dedupEntriesMax, blindUntilMs: Infinity });
     this.commits = new Commits({
-      store, scope, clock, now: this.now, fenced: () => this.#fenced(),
+      store, scope, clock, now: this.now,
+      fenced: () => {
+        const error = nodeError("node.unavailable", `another process has taken over ${scope}`);
+        report("error", { error, category: "mailbox_failure", context: "commit" });
+        this.#lost(error);
+      },
+      broken: (fault) => this.#lost(fault),
       failing: (error) => report("error", { error, category: "mailbox_failure", context: "commit" }),
     }, limits.mailbox);
     this.room = new Room({
@@ -368,13 +374,12 @@ export class NodeInbox implements Inbox, RowEvents {
     return untilMs === Infinity ? this.now() + this.limits.dispatch.tellHandlerMs : untilMs;
   }
 
-  #fenced(): void {
+  #lost(fault: Fault): void {
     this.intake = "draining";
     this.dispatch.shut();
-    this.dispatch.stopAll(nodeError("node.unavailable", "another process has taken over this node"));
-    const error = nodeError("node.unavailable", `another process has taken over ${this.parts.scope}`);
-    this.parts.report("error", { error, category: "mailbox_failure", context: "commit" });
-    this.parts.fenced?.();
+    this.dispatch.stopAll(fault);
+    this.letGo();
+    this.parts.lost?.(fault);
   }
 }
 

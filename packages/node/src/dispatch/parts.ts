@@ -1,6 +1,6 @@
 /** What mailbox and dispatch of a node are made of. */
 import type {
-  Clock, Ids, Log, Principal, Speaker, StateStore, Workload,
+  Clock, Fault, Ids, Log, Principal, Speaker, StateStore, Workload,
 } from "@atoll-run/core";
 import type { CallScope } from "../gate/outbound.ts";
 import type { Report } from "../hooks/report.ts";
@@ -33,8 +33,8 @@ export interface InboxParts {
   readonly mayDo?: ((sender: Principal, kind: "call" | "tell", route: string) => boolean) | undefined;
   /** Something was put into the outbox. */
   readonly outboxChanged?: (() => void) | undefined;
-  /** Another owner has taken the scope: this node must end. */
-  readonly fenced?: (() => void) | undefined;
+  /** Another owner has taken the scope, or the store is broken: this node must end. Told once. */
+  readonly lost?: ((fault: Fault) => void) | undefined;
 }
 
 export interface InboxLimits {

@@ -1,5 +1,5 @@
 /** Makes the rooms of a node, in the order in which they need each other. Nothing is opened, bound or stored here. */
-import { formatNodeId, nodeError, type DispatchContext, type NodeId, type Workload } from "@atoll-run/core";
+import { formatNodeId, nodeError, type DispatchContext, type Fault, type NodeId, type Workload } from "@atoll-run/core";
 import { judge } from "@atoll-run/core/internal";
 import { createInbox, type InboxLife } from "../dispatch/create-inbox.ts";
 import { createGate, type Gate } from "../gate/gate.ts";
@@ -34,7 +34,11 @@ export interface Rooms {
   ) => Promise<void> | undefined;
 }
 
-export function createRooms(parts: NodeParts, settings: NodeSettings, workload: Workload): Rooms {
+/** `lost`: the node must end. */
+export function createRooms(parts: NodeParts, settings: NodeSettings, o: {
+  readonly workload: Workload; readonly lost: (fault: Fault) => void;
+}): Rooms {
+  const { workload, lost } = o;
   const { clock, log, store } = parts;
   const { name, rules } = settings;
   const limits = nodeLimits(settings.limits);
@@ -43,7 +47,7 @@ export function createRooms(parts: NodeParts, settings: NodeSettings, workload: 
   const hooks = createHookStream({ clock, log }, NODE_LIMITS.hooks);
   const { report } = hooks;
   const inbox: InboxLife = createInbox({
-    store, scope: name, self, clock, ids: parts.ids, random: parts.random, log, report, workload: () => workload,
+    store, scope: name, self, clock, ids: parts.ids, random: parts.random, log, report, lost, workload: () => workload,
     speaker: (scope) => gate.outbound.within(scope), policies: settings.routes, shared: parts.room,
     freeBytes: parts.freeBytes, outboxChanged: () => gate.post(),
     mayDo: (principal, kind, route) => judge(rules, { principal, realm: later.id?.realm ?? 0 }, { kind, name: route }).allowed,

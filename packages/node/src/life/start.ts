@@ -32,7 +32,7 @@ export interface StartOptions {
 export interface StartEvents {
   /** The workload has ended by itself. */
   readonly died: (fault: Fault) => void;
-  /** The identity is gone for good. */
+  /** The identity, the scope or the store is gone for good. */
   readonly lost: (fault: Fault) => void;
   /** What `/healthz` and its like tell. */
   readonly source: HealthSource;
@@ -60,7 +60,7 @@ export class Start {
     this.#workload = o.workload;
     this.#events = o;
     this.scope = new StartScope({ clock: parts.clock, watch: parts.watch }, NODE_LIMITS.life);
-    this.rooms = createRooms(parts, settings, o.workload);
+    this.rooms = createRooms(parts, settings, o);
   }
 
   /** Steps 1 to 8. */

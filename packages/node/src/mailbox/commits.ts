@@ -37,6 +37,8 @@ export interface CommitsParts {
   readonly now: SteadyNow;
   /** Another owner has taken the scope: nothing can be written any more. */
   fenced(): void;
+  /** The store is broken for good; told once. What waits is never written. */
+  broken(fault: Fault): void;
   /** The first failure after a success, and what it was. */
   failing(fault: Fault): void;
 }
@@ -91,6 +93,11 @@ export class Commits {
   /** Milliseconds for which the store has failed, 0 when the last commit was done. */
   get failingMs(): number {
     return this.#failingSinceMs === undefined ? 0 : Math.max(1, this.#parts.clock.monotonic() - this.#failingSinceMs);
+  }
+
+  /** Nothing will be written any more. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** It is waiting for the store to come back. */
@@ -225,6 +232,9 @@ export class Commits {
     }
     for (const unit of units) unit.failed(fault);
     if (first) this.#parts.failing(fault);
+    if (fault.code !== "state.broken" || this.#ended) return;
+    this.end();
+    this.#parts.broken(fault);
   }
 
   /** The store is well: one of them cannot be written, or they cannot together. */

@@ -1,7 +1,7 @@
 /** A store that fails (spec: node 4.5, 4.13, 4.17; acceptance 7 and 44). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nodeError, stateBroken, stateFull, type Batch, type Fault, type Outcome, type StateStore } from "@atoll-run/core";
+import { nodeError, stateBroken, stateFull, stateTimedOut, type Batch, type Fault, type Outcome, type StateStore } from "@atoll-run/core";
 import { memoryState } from "@atoll-run/testkit";
 import { answerOf, done, end, openInbox, SCOPE } from "../dispatch/support.ts";
 
@@ -86,7 +86,7 @@ test("a batch that failed although it was done is not done twice", async () => {
   let lies = 1;
   const made = await openInbox({ note: { policy: { redeliver: "never" }, run: () => done("yes") } }, { store: { ...inner, commit: async (batch) => {
     const commit = await inner.commit(batch);
-    if (has(batch, "settle") && lies-- > 0) throw stateBroken("/state.sqlite", "no answer", { uncertain: true });
+    if (has(batch, "settle") && lies-- > 0) throw stateTimedOut(10, true);
     return commit;
   } } });
   const called = await made.call("a");
@@ -97,7 +97,7 @@ test("a batch that failed although it was done is not done twice", async () => {
 
 test("when another process has taken the scope, nothing is written any more and the owner is told", async () => {
   let fenced = 0;
-  const made = await openInbox({ note: () => done() }, { parts: { fenced: () => fenced += 1 } });
+  const made = await openInbox({ note: () => done() }, { parts: { lost: () => fenced += 1 } });
   await made.store.commit({ scope: SCOPE, epoch: null, at_ms: 0, ops: [{ op: "attach" }] });
   const told = made.tell("a");
   await made.clock.pass(1);
@@ -118,4 +118,21 @@ test("a handler that gives more than can be stored fails alone, and its message 
   assert.equal(letter?.reason, "handler_failed");
   assert.equal(made.inbox.ready, true);
   await end(made);
+});
+
+test("a store that is broken for good ends the node: nothing is acknowledged, and the owner is told once", async () => {
+  const lost: string[] = [];
+  let broken = false;
+  const made = await openInbox({ note: () => done() }, {
+    store: failing(() => broken ? stateBroken("/state.sqlite", "disk I/O error", { uncertain: true }) : undefined),
+    parts: { lost: ({ code }) => lost.push(code) },
+  });
+  assert.equal((await made.tell("a")).is, "accepted");
+  broken = true;
+  const told = [made.tell("b"), made.tell("c")];
+  await made.clock.pass(1);
+  assert.equal((await made.tell("d")).is, "refused");
+  assert.deepEqual(lost, ["state.broken"]);
+  await end(made);
+  assert.deepEqual((await Promise.all(told)).map(({ is }) => is), ["refused", "refused"]);
 });
