@@ -17,7 +17,6 @@ const PROGRAM = fileURLToPath(new URL("./fixtures/kill-node.ts", import.meta.url
 const DISK = new URL("./fixtures/failing-disk.ts", import.meta.url).href;
 /** Far above what anything here needs on a busy machine. */
 const PATIENCE_MS = 90_000;
-/** Answers of one life after which it is killed, at most. */
 const ANSWERS_MAX = 150;
 const LIFE_MS = 2_000;
 
@@ -41,6 +40,8 @@ export type Moment =
 export interface RoundOrder {
   readonly moment: Moment;
   readonly kills: number;
+  /** Answers of one life after which it is killed, at most; default 150. */
+  readonly answersMax?: number;
   readonly nodes: KillNodeOrder["nodes"];
   /** Clients name the nodes by type, so that the realm is asked where they are. */
   readonly byType?: boolean;
@@ -187,8 +188,8 @@ class Lives {
 
   /** Until it has given some answers, then to its moment, then dead. */
   async liveOnce(senders: Senders): Promise<void> {
-    const { random, moment } = this.#order;
-    const enough = senders.answers + 1 + Math.floor(random() * ANSWERS_MAX);
+    const { random, moment, answersMax = ANSWERS_MAX } = this.#order;
+    const enough = senders.answers + 1 + Math.floor(random() * answersMax);
     const end = performance.now() + LIFE_MS;
     const failing = moment === "full" || moment === "fsync";
     const broken = (): boolean => failing && this.#heard.some(({ is }) => is === "failing");
