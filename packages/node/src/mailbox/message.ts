@@ -1,6 +1,7 @@
 /** One message in this process, from its arrival to its end. Its body may be on the disk only. */
-import { formatNodeId, parseTraceparent, type Principal, type StateOp } from "@atoll-run/core";
+import { parseTraceparent, type Principal, type StateOp } from "@atoll-run/core";
 import type { Envelope } from "@atoll-run/core/internal";
+import { idText } from "../identity/id-text.ts";
 import type { Admission, Arrival, Settled } from "./inbox.ts";
 import type { Policy } from "./policy.ts";
 
@@ -8,7 +9,7 @@ import type { Policy } from "./policy.ts";
 export const LOCAL = "local";
 
 export function senderOf(principal: Principal): string {
-  return principal.kind === "local" ? LOCAL : formatNodeId(principal.id);
+  return principal.kind === "local" ? LOCAL : idText(principal.id);
 }
 
 /** Waiting = for its turn or its time. Ended = it has its answer; the handler may still be on its way out. */
