@@ -17,13 +17,14 @@ export interface OutletParts {
   readonly counts: { sent: number; sent_bytes: number };
 }
 
-export type OutletLimits = LimitsOf<"transport"> & Pick<LimitsOf<"wire">, "bufferedBytesHigh" | "messageBytesMax">;
+export type OutletLimits = LimitsOf<"transport"> & Pick<LimitsOf<"wire">, "bufferedBytesHigh" | "bufferedBytesLow" | "messageBytesMax">;
 
 export class Outlet {
   readonly #parts: OutletParts;
   readonly #limits: OutletLimits;
   readonly #waiting: Waiting;
   #pump: Promise<void> | undefined;
+  #woken: PromiseWithResolvers<void> | undefined;
 
   constructor(parts: OutletParts, limits: OutletLimits) {
     this.#parts = parts;
@@ -68,15 +69,28 @@ export class Outlet {
     await this.#pump;
   }
 
+  /** There is a newer link: nothing waits any longer for room on the older one. */
+  wake(): void {
+    this.#woken?.resolve();
+  }
+
+  async #room(link: Link): Promise<void> {
+    if (link.bufferedBytes <= this.#limits.bufferedBytesLow) return;
+    this.#woken = Promise.withResolvers<void>();
+    await Promise.race([link.drained(), this.#woken.promise]);
+    this.#woken = undefined;
+  }
+
   async #run(): Promise<void> {
     try {
       while (this.#waiting.size > 0) {
-        const link = this.#parts.ready() ?? await this.#parts.obtain();
-        await link.drained();
+        const standing = this.#parts.ready();
+        const link = standing ?? await this.#parts.obtain();
+        await this.#room(link);
         const size = this.#waiting.size;
         this.#flush(link);
         // Never dial in a circle: who lets this node in and ends the connection at once does not want it.
-        if (this.#waiting.size === size && this.#parts.ready() === undefined) throw justEnded();
+        if (standing === undefined && this.#waiting.size === size && this.#parts.ready() === undefined) throw justEnded();
       }
     } catch (error) {
       this.#waiting.failAll(error);

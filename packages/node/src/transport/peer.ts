@@ -36,7 +36,9 @@ export class Peer {
 
   up(): void {
     const link = this.#parts.table.newest(this.#id);
-    if (link !== undefined) this.#arrived?.resolve(link);
+    if (link === undefined) return;
+    this.#arrived?.resolve(link);
+    this.outlet.wake();
   }
 
   async settled(): Promise<void> {

@@ -200,6 +200,30 @@ test("sends take the newest link once the older one has carried everything; an o
   await close();
 });
 
+test("a link that is full and silent holds up nothing once its peer has come back on another", async () => {
+  const { node, clock, troubles, net, close } = world();
+  const [ann, bob] = [node(), node()];
+  const first = await ann.send(bob, "x");
+  await clock.pass(1);
+  const silent = troubles.make({ delayMs: 600_000 }, { from: ann.name, to: bob.name });
+  await ann.send(bob, new Uint8Array(1_100_000));
+  const waiting = ann.send(bob, "after", { deadlineMs: 10_000 });
+  await clock.pass(1_000);
+  assert.equal(ann.peers.stats().waiting, 1);
+  const lost = troubles.make({ lost: 1 }, { from: ann.name, to: bob.name });
+  const again = bob.wire.dial({ id: ann.id, address: ann.name, withinMs: 1_000, receive: () => (_lane, body) => bob.got.push(String(body)) });
+  await clock.pass(1_900);
+  assert.equal(ann.peers.stats().waiting, 1);
+  await clock.pass(200);
+  assert.notEqual(await waiting, first);
+  lost[Symbol.dispose]();
+  silent[Symbol.dispose]();
+  await (await again).close(1000, "");
+  net.cut();
+  await clock.pass(1);
+  await close();
+});
+
 test("a reply goes on the link it is bound to and on no other", async () => {
   const { node, clock, close } = world();
   const [ann, bob] = [node(), node()];
