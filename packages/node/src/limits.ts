@@ -53,6 +53,8 @@ export const NODE_LIMITS = {
     /** Bounds of `retry_after_ms` when there is no room. */
     retryAfterMsMin: 100,
     retryAfterMsMax: 30_000,
+    /** Duplicates of one request that wait with it: each holds its bytes. */
+    joinsMax: 64,
     /** Bytes of an order key; it is stored with each row. */
     keyBytesMax: 4 * KIB,
   },

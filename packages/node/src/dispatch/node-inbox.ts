@@ -293,7 +293,15 @@ export class NodeInbox implements Inbox, RowEvents {
       this.stats.duplicates_total += 1;
       return Promise.resolve({ is: "duplicate", settled: Promise.resolve(FINISHED) });
     }
+    if (known.joins >= this.limits.mailbox.joinsMax) {
+      return this.#refuse(nodeError("node.overloaded", `${known.requestId} was asked for too often`, {
+        retry_after_ms: this.limits.mailbox.retryAfterMsMin,
+      }));
+    }
     this.stats.duplicates_total += 1;
+    // A tell that is accepted leaves nobody waiting.
+    if (arrival.kind === "tell" && known.accepted) return known.admission();
+    known.joins += 1;
     known.arrivals.push(arrival);
     this.#listen(known, arrival);
     return known.admission();

@@ -88,6 +88,9 @@ export class Message {
   /** Whoever waits for it, the latest last. Empty for what an earlier process accepted. */
   arrivals: Arrival[] = [];
 
+  /** Duplicates that wait with it. */
+  joins = 0;
+
   phase: MessagePhase = "waiting";
   /** Failures that count. */
   attempts = 0;
@@ -201,6 +204,10 @@ export class Message {
   admission(): Promise<Admission> {
     if (this.#admit === undefined) return Promise.resolve({ is: "duplicate", settled: this.settled });
     return new Promise((resolve) => this.#admit?.push(resolve));
+  }
+
+  get accepted(): boolean {
+    return this.#admit === undefined;
   }
 
   accept(queueLen: number): void {

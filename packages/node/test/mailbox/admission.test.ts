@@ -67,6 +67,17 @@ test("one request id sent five times at once runs once, and all get the same byt
   await end(made);
 });
 
+test("so many duplicates may wait with a call, the others are refused; those of an accepted tell wait for nothing", async () => {
+  const { handler, open } = gate();
+  const made = await openInbox({ note: handler }, { limits: { mailbox: { joinsMax: 2 } } });
+  const calls = await Promise.all(Array.from({ length: 4 }, () => codeOf(made.call("a"))));
+  assert.deepEqual(calls, ["accepted", "duplicate", "duplicate", "node.overloaded"]);
+  await made.tell("t");
+  for (let i = 0; i < 5; i++) assert.equal(await codeOf(made.tell("t")), "duplicate");
+  open();
+  await end(made);
+});
+
 test("after a restart a duplicate gets the stored answer, of a business error too", async () => {
   const first = await openInbox({ note: ({ id }) => id === "a" ? done("yes")
     : { is: "rejected", code: "no_funds", body: new Uint8Array([1, 2]), content_type: "x", keeps_writes: false } });
