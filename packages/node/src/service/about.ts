@@ -1,27 +1,28 @@
-/** What a context says of the message, stream or hook it belongs to. */
-import type { HookEvent, InStream, Log, LogLevel, WorkloadMessage } from "@atoll-run/core";
+/** What a context says of the message, stream or hook it belongs to. Made piece by piece, when somebody asks. */
+import type { HookEvent, InStream, Log, LogLevel, MetadataEntry, WorkloadMessage } from "@atoll-run/core";
 import type { About, Logger } from "./context.ts";
 
 export function aboutMessage(message: WorkloadMessage, log: Log | undefined): About {
-  const { caller, id, route, kind, attempt, redelivered, metadata, traceparent, tracestate } = message;
+  const { caller, id, route, kind, attempt, redelivered } = message;
   return {
-    caller, requestId: id, route, kind, attempt, redelivered, log: logger(log, { route, request_id: id }),
-    metadata: new Map(metadata.map(({ key, value }) => [key, value])),
-    trace: { ...traceparent === undefined ? {} : { traceparent }, ...tracestate === undefined ? {} : { tracestate } },
+    caller, requestId: id, route, kind, attempt, redelivered, entries: message.metadata, traced: message,
+    logger: () => logger(log, { route, request_id: id }),
   };
 }
 
 export function aboutStream({ peer, id, name, headers }: InStream, log: Log | undefined): About {
   return {
-    caller: peer, requestId: id, route: name, kind: "stream", attempt: 1, redelivered: false, trace: {},
-    log: logger(log, { stream: name, stream_id: id }), metadata: new Map(headers.map(({ key, value }) => [key, value])),
+    caller: peer, requestId: id, route: name, kind: "stream", attempt: 1, redelivered: false, entries: headers, traced: {},
+    logger: () => logger(log, { stream: name, stream_id: id }),
   };
 }
+
+const NO_ENTRIES: readonly MetadataEntry[] = [];
 
 export function aboutHook({ name, seq }: HookEvent, log: Log | undefined): About {
   return {
     caller: { kind: "local" }, requestId: `hook-${seq}`, route: name, kind: "hook", attempt: 1, redelivered: false,
-    trace: {}, metadata: new Map(), log: logger(log, { hook: name }),
+    entries: NO_ENTRIES, traced: {}, logger: () => logger(log, { hook: name }),
   };
 }
 

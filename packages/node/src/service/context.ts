@@ -1,6 +1,6 @@
 /** What a handler, a stream reader and a hook get (spec: node 2, 2.7, 2.10). */
 import {
-  type DispatchContext, type Json, type LogLevel, nodeError, type Principal, type Write,
+  type DispatchContext, type Json, type LogLevel, type MetadataEntry, nodeError, type Principal, type Write,
 } from "@atoll-run/core";
 import { json, type Codec } from "./codec.ts";
 import { Refusal } from "./refusal.ts";
@@ -58,31 +58,130 @@ export interface Ctx<E extends ErrorSchemas = ErrorSchemas> extends Talk {
 }
 
 /** What the node knows of the message. */
-export type About = Pick<
-  Ctx, "caller" | "requestId" | "route" | "kind" | "attempt" | "redelivered" | "metadata" | "trace" | "log"
->;
+export interface About extends Pick<Ctx, "caller" | "requestId" | "route" | "kind" | "attempt" | "redelivered"> {
+  readonly entries: readonly MetadataEntry[];
+  readonly traced: Ctx["trace"];
+  readonly logger: () => Logger;
+}
 
 /** Documents of TypeScript services; a block names a space of its own with each. */
 const SPACE = "kv";
 const DOCUMENT: Codec = json();
 
 export function createContext(about: About, inner: DispatchContext): Ctx {
+  return new Context(about, inner);
+}
+
+/** Each power is made when a handler asks for it: most use one or two. All can be taken out of the context. */
+class Context implements Ctx {
+  readonly #about: About;
+  readonly #inner: DispatchContext;
+  readonly caller: Principal;
+  readonly requestId: string;
+  readonly route: string;
+  readonly kind: Ctx["kind"];
+  readonly attempt: number;
+  readonly redelivered: boolean;
+  readonly deadlineAtMs: number;
+  #talk: Talk | undefined;
+  #kv: KvReader | undefined;
+  #metadata: ReadonlyMap<string, string> | undefined;
+  #log: Logger | undefined;
+
+  constructor(about: About, inner: DispatchContext) {
+    this.#about = about;
+    this.#inner = inner;
+    this.caller = about.caller;
+    this.requestId = about.requestId;
+    this.route = about.route;
+    this.kind = about.kind;
+    this.attempt = about.attempt;
+    this.redelivered = about.redelivered;
+    this.deadlineAtMs = inner.deadlineAtMs;
+  }
+
+  get self(): string {
+    return this.#inner.self;
+  }
+
+  get signal(): AbortSignal {
+    return this.#inner.signal;
+  }
+
+  get remainingMs(): Ctx["remainingMs"] {
+    return () => this.#inner.remainingMs();
+  }
+
+  get metadata(): Ctx["metadata"] {
+    return this.#metadata ??= new Map(this.#about.entries.map(({ key, value }) => [key, value]));
+  }
+
+  get trace(): Ctx["trace"] {
+    return { ...traceOf(this.#inner), ...traceOf(this.#about.traced) };
+  }
+
+  get log(): Logger {
+    return this.#log ??= this.#about.logger();
+  }
+
+  get kv(): KvReader {
+    return this.#kv ??= kvReader(this.#inner);
+  }
+
+  get transaction(): Ctx["transaction"] {
+    return (record) => this.#inner.record(recorded(record));
+  }
+
+  get fail(): Ctx["fail"] {
+    return fail;
+  }
+
+  get call(): Talk["call"] {
+    return this.#say().call;
+  }
+
+  get callResult(): Talk["callResult"] {
+    return this.#say().callResult;
+  }
+
+  get tell(): Talk["tell"] {
+    return this.#say().tell;
+  }
+
+  get callRaw(): Talk["callRaw"] {
+    return this.#say().callRaw;
+  }
+
+  get tellRaw(): Talk["tellRaw"] {
+    return this.#say().tellRaw;
+  }
+
+  get openStream(): Talk["openStream"] {
+    return this.#say().openStream;
+  }
+
+  get discover(): Talk["discover"] {
+    return this.#say().discover;
+  }
+
+  #say(): Talk {
+    return this.#talk ??= createTalk(this.#inner);
+  }
+}
+
+function fail(code: string, ...details: readonly unknown[]): never {
+  throw new Refusal(code, details[0]);
+}
+
+function kvReader(inner: DispatchContext): KvReader {
   const read: KvReader["read"] = async (key) => {
     const { value, version } = await inner.read(SPACE, key);
     return { value: value === null ? undefined : JSON.parse(value) as Json, version };
   };
-  return {
-    ...createTalk(inner), ...about, trace: { ...traceOf(inner), ...about.trace }, self: inner.self, deadlineAtMs: inner.deadlineAtMs, signal: inner.signal,
-    remainingMs: () => inner.remainingMs(),
-    kv: { read, get: async (key) => (await read(key)).value },
-    transaction: (record) => inner.record(recorded(record)),
-    fail: (code, ...details) => {
-      throw new Refusal(code, details[0]);
-    },
-  };
+  return { read, get: async (key) => (await read(key)).value };
 }
 
-function traceOf({ traceparent, tracestate }: DispatchContext): Ctx["trace"] {
+function traceOf({ traceparent, tracestate }: Ctx["trace"]): Ctx["trace"] {
   return { ...traceparent === undefined ? {} : { traceparent }, ...tracestate === undefined ? {} : { tracestate } };
 }
 

@@ -102,7 +102,7 @@ async function dispatch(
   } catch (error) {
     return failed("node.decode_failure", `input of ${route.key} cannot be read: ${textOf(error)}`, { cause: error });
   }
-  const checked = await input.check?.(value);
+  const checked = input.check === undefined ? undefined : await input.check(value);
   if (checked?.ok === false) {
     const { issues } = checked;
     return failed("node.invalid_argument", `input of ${route.key}: ${issues.join("; ")}`, { facts: { issues } });
@@ -117,15 +117,24 @@ function failed(...fault: Parameters<typeof nodeError>): Outcome {
 }
 
 /** Fails with what the handler throws, or left behind while it ran; what comes afterwards goes to `late`. */
-async function guarded<T>(handle: () => T | Promise<T>, late: (error: unknown) => void): Promise<T> {
-  const loose = Promise.withResolvers<never>();
-  let over = false;
-  const hear = (error: unknown): void => over ? late(error) : loose.reject(error);
-  try {
-    return await Promise.race([hearing(hear, async () => handle()), loose.promise]);
-  } finally {
-    over = true;
-  }
+function guarded<T>(handle: () => T | Promise<T>, late: (error: unknown) => void): T | Promise<T> {
+  let fail: ((error: unknown) => void) | undefined;
+  const given = hearing((error) => (fail ?? late)(error), handle);
+  if (!isPromise(given)) return given;
+  return new Promise<T>((resolve, reject) => {
+    fail = reject;
+    given.then((value) => {
+      fail = undefined;
+      resolve(value);
+    }, (error: unknown) => {
+      fail = undefined;
+      reject(error);
+    });
+  });
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === "function";
 }
 
 async function read(route: BoundStream, stream: InStream, ctx: Ctx): Promise<void> {

@@ -6,7 +6,7 @@ import type { AnyRoute } from "./route.ts";
 import { textOf } from "./talk.ts";
 
 /** Never rejects. */
-export async function toOutcome(route: AnyRoute, handle: () => Promise<unknown>): Promise<Outcome> {
+export async function toOutcome(route: AnyRoute, handle: () => unknown): Promise<Outcome> {
   let value: unknown;
   try {
     value = await handle();
@@ -46,7 +46,7 @@ type Wrote =
 
 /** The bytes of a value that is right; what is wrong is our side's fault, not the caller's. */
 async function write(codec: Codec, value: unknown, what: string): Promise<Wrote> {
-  const checked = await codec.check?.(value);
+  const checked = codec.check === undefined ? undefined : await codec.check(value);
   if (checked?.ok === false) {
     const { issues } = checked;
     const text = `${what}: not what its schema says: ${issues.join("; ")}`;
