@@ -34,7 +34,7 @@ export function agentOps(env: OpEnv): Ops {
         const given = fieldsOf(readJson(text));
         return toJson(
           await runAgent(
-            toOptions(given, refsOf(functions), call), { ...env, trace: call.trace, log: call.log },
+            toOptions(given, refsOf(functions), call), { ...env, trace: call.trace, log: (...line) => call.log(...line) },
           ),
         );
       } catch (error) {
