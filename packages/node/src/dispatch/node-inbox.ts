@@ -12,8 +12,8 @@ import { Bodies } from "../mailbox/bodies.ts";
 import { Commits } from "../mailbox/commits.ts";
 import { Frames, type Unreadable } from "../mailbox/frames.ts";
 import type { Admission, Arrival, Inbox, Settled } from "../mailbox/inbox.ts";
-import { envelopeFault, hashOf, readArrival } from "../mailbox/intake.ts";
-import { nameOf, senderOf, type Message, type Stored } from "../mailbox/message.ts";
+import { envelopeFault, readArrival } from "../mailbox/intake.ts";
+import { hashOf, nameOf, senderOf, type Message, type Stored } from "../mailbox/message.ts";
 import { Policies } from "../mailbox/policy.ts";
 import { Retention } from "../mailbox/retention.ts";
 import { createProcessRoom, Room } from "../mailbox/room.ts";
@@ -126,15 +126,14 @@ export class NodeInbox implements Inbox, RowEvents {
     const { envelope } = arrival;
     const sender = senderOf(arrival.sender);
     const name = nameOf(sender, envelope.route_key, envelope.request_id);
-    const hash = hashOf(envelope);
     const known = this.#byName.get(name);
-    if (known !== undefined) return this.#join(known, arrival, hash);
+    if (known !== undefined) return this.#join(known, arrival, hashOf(envelope));
     const message = readArrival({
-      arrival, sender, hash, workload: this.parts.workload(), policies: this.policies, order: this.nextOrder(),
+      arrival, sender, workload: this.parts.workload(), policies: this.policies, order: this.nextOrder(),
       nowMs: this.now(),
     });
     const unknown = isFault(message) ? message : this.#noRoom(message);
-    if (unknown !== undefined) return this.#refuseUnlessAnswered(arrival, { sender, name, hash, fault: unknown });
+    if (unknown !== undefined) return this.#refuseUnlessAnswered(arrival, { sender, name, fault: unknown });
     return this.#take(message as Message, arrival);
   }
 
@@ -265,11 +264,11 @@ export class NodeInbox implements Inbox, RowEvents {
 
   /** Whoever was answered before gets that answer, whatever has become of route and room. */
   async #refuseUnlessAnswered(
-    { envelope, bytes, lane, kind, sender }: Arrival, o: { sender: string; name: string; hash: string; fault: Fault },
+    { envelope, bytes, lane, kind, sender }: Arrival, o: { sender: string; name: string; fault: Fault },
   ): Promise<Admission> {
     const route = envelope.route_key;
     const answered = await this.#answered(o.name, { sender: o.sender, route, request_id: envelope.request_id });
-    if (answered !== undefined) return this.#repeat(kind, answered, o.hash);
+    if (answered !== undefined) return this.#repeat(kind, answered, hashOf(envelope));
     if (o.fault.code === "node.unknown_route") {
       const proof = sender.kind === "peer" ? { proof: sender.proof } : {};
       this.frames.buryUnknownRoute({ sender: o.sender, route, bytes, lane, kind, ...proof, envelope, fault: o.fault });
@@ -355,11 +354,15 @@ export class NodeInbox implements Inbox, RowEvents {
   }
 
   /** A call is given up when each of those who wait for it has gone. */
-  #listen(message: Message, { kind, signal }: Arrival): void {
-    if (kind !== "call" || signal === undefined) return;
-    message.listening.push(onAbort(signal, (reason) => {
-      if (message.arrivals.every((one) => one.signal?.aborted === true)) this.dispatch.cancel(message, reason);
-    }));
+  #listen(message: Message, { kind, cancellation, signal }: Arrival): void {
+    if (kind !== "call") return;
+    const hear = (reason: unknown): void => {
+      if (message.arrivals.every(isGivenUp)) this.dispatch.cancel(message, reason);
+    };
+    if (cancellation !== undefined) {
+      message.listening.push(cancellation);
+      cancellation.hear(hear);
+    } else if (signal !== undefined) message.listening.push(onAbort(signal, hear));
   }
 
   #drop(message: Message): void {
@@ -408,4 +411,8 @@ function storeFault(fault: Fault, retryAfterMs: number): Fault {
   return nodeError("node.unavailable", "the store takes nothing at present", {
     ...wait, ...fault.uncertain === true ? { uncertain: true } : {},
   });
+}
+
+function isGivenUp({ cancellation, signal }: Arrival): boolean {
+  return cancellation?.cancelled ?? signal?.aborted === true;
 }

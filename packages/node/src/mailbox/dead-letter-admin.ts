@@ -7,9 +7,8 @@ import {
   type StateStore,
 } from "@atoll-run/core";
 import { readEnvelope } from "@atoll-run/core/internal";
-import { hashOf } from "./intake.ts";
 import type { LetterAbout } from "./letters.ts";
-import { LOCAL } from "./message.ts";
+import { hashOf, LOCAL } from "./message.ts";
 import { aboutOf } from "./row.ts";
 
 /** All that is given must fit. */

@@ -26,6 +26,15 @@ export interface Arrival {
   reachable(): boolean;
   /** Aborts when the caller cancels. */
   readonly signal?: AbortSignal | undefined;
+  /** The same without a signal, which is dear to make; where it is there, nobody looks at the signal. */
+  readonly cancellation?: Cancellation | undefined;
+}
+
+/** Whether the caller has given it up; for one who listens. Disposed: nobody does. */
+export interface Cancellation extends Disposable {
+  readonly cancelled: boolean;
+  /** Called once, at once when it has already. */
+  hear(then: (reason: unknown) => void): void;
 }
 
 /** The answer to a request, the same bytes for every duplicate. */

@@ -1,5 +1,4 @@
 /** What an arrival is, or why it is refused (spec: node 4.8, 4.11, 2.8). Looks at nothing but what it is given. */
-import { hash } from "node:crypto";
 import { isFault, nodeError, type Fault, type Workload } from "@atoll-run/core";
 import { requestProblem, type Envelope } from "@atoll-run/core/internal";
 import { NODE_LIMITS } from "../limits.ts";
@@ -17,11 +16,6 @@ export function envelopeFault({ kind, envelope }: Arrival): Fault | undefined {
   return nodeError("node.invalid_argument", `more than ${chainDepthMax} messages follow from one another`);
 }
 
-/** Tells a duplicate from another message under the same name, which has the route in it. */
-export function hashOf({ payload }: Envelope): string {
-  return hash("sha256", payload ?? "", "hex");
-}
-
 /** What an envelope has beside its payload, nearly. */
 const HEAD_BYTES = 256;
 
@@ -31,13 +25,12 @@ export interface Reading {
   readonly sender: string;
   readonly workload: Workload;
   readonly policies: Policies;
-  readonly hash: string;
   readonly order: number;
   readonly nowMs: number;
 }
 
 /** The message; or `node.unknown_route`, `node.invalid_argument`. */
-export function readArrival({ arrival, sender, workload, policies, hash, order, nowMs }: Reading): Message | Fault {
+export function readArrival({ arrival, sender, workload, policies, order, nowMs }: Reading): Message | Fault {
   const { kind, envelope, sender: principal, lane } = arrival;
   const route = envelope.route_key;
   const info = workload.route(route, kind);
@@ -49,7 +42,7 @@ export function readArrival({ arrival, sender, workload, policies, hash, order, 
     // Without a row its bytes are seldom needed, and making them is work.
     const body = rowless ? undefined : arrival.bytes;
     const message = new Message({
-      order, kind, principal, sender, route, requestId: envelope.request_id, hash, high: lane === "rpc_signal", key, policy,
+      order, kind, principal, sender, route, requestId: envelope.request_id, high: lane === "rpc_signal", key, policy,
       bytes: body?.length ?? (envelope.payload?.length ?? 0) + HEAD_BYTES, acceptedAtMs: nowMs, expiresAtMs: nowMs + budgetMs(kind, envelope, policy.ttlMs), lane,
       letter: undefined,
     });

@@ -1,4 +1,5 @@
 /** One message in this process, from its arrival to its end. Its body may be on the disk only. */
+import { hash } from "node:crypto";
 import { parseTraceparent, type Principal, type StateOp } from "@atoll-run/core";
 import type { Envelope } from "@atoll-run/core/internal";
 import { idText } from "../identity/id-text.ts";
@@ -48,7 +49,8 @@ export interface MessageInit {
   readonly sender: string;
   readonly route: string;
   readonly requestId: string;
-  readonly hash: string;
+  /** Absent: that of the envelope, once somebody asks. */
+  readonly hash?: string;
   readonly high: boolean;
   readonly key: string | null;
   readonly policy: Policy;
@@ -68,7 +70,6 @@ export class Message {
   readonly sender: string;
   readonly route: string;
   readonly requestId: string;
-  readonly hash: string;
   readonly high: boolean;
   readonly key: string | null;
   readonly policy: Policy;
@@ -130,6 +131,7 @@ export class Message {
   #settled: PromiseWithResolvers<Settled> | undefined;
   #answer: Settled | undefined;
   #admit: ((admission: Admission) => void)[] | undefined = [];
+  #hash: string | undefined;
   #chains: readonly string[] | undefined;
   #awaited: readonly string[] | undefined;
 
@@ -140,7 +142,7 @@ export class Message {
     this.sender = init.sender;
     this.route = init.route;
     this.requestId = init.requestId;
-    this.hash = init.hash;
+    this.#hash = init.hash;
     this.high = init.high;
     this.key = init.key;
     this.policy = init.policy;
@@ -165,8 +167,14 @@ export class Message {
     return this.#awaited ??= chainsOf(this.envelope);
   }
 
+  /** Tells a duplicate from another message under the same name. Most that have no row are never asked. */
+  get hash(): string {
+    return this.#hash ??= hashOf(this.envelope);
+  }
+
   /** It is on the disk. */
   dropBody(): void {
+    this.#hash ??= hashOf(this.envelope);
     this.#chains ??= chainsOf(this.envelope).slice(0, 1);
     this.#awaited ??= chainsOf(this.envelope);
     this.body = undefined;
@@ -221,6 +229,11 @@ export class Message {
   decline(admission: Admission): void {
     for (const resolve of this.#admit?.splice(0) ?? []) resolve(admission);
   }
+}
+
+/** Of the payload; the route is part of the name. */
+export function hashOf(envelope: Envelope | undefined): string {
+  return hash("sha256", envelope?.payload ?? "", "hex");
 }
 
 /** Texts with a mark between them that none contains: a route or an id with one would only be joined too seldom. */
