@@ -3,8 +3,8 @@ const ENCODER = new TextEncoder();
 /** Longer texts are encoded by the platform. */
 const SHORT_TEXT = 127;
 
-/** What one writer leaves to the next: most messages are small, and a fresh buffer costs more than they. */
-const SPARE_BYTES = 16_384;
+/** What one writer leaves to the next: most messages fit, and a fresh buffer costs more than they. One for a process. */
+const SPARE_BYTES = 65_536;
 let spare: Uint8Array | undefined;
 
 export class ByteWriter {
