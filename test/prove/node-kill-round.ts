@@ -212,8 +212,7 @@ class Lives {
 
   /** Without its store a node is nothing: it must not stay. */
   async #ends(): Promise<void> {
-    const child = this.#child as ChildProcess;
-    await until(() => child.exitCode !== null, { withinMs: PATIENCE_MS, what: "the end of a node whose store is broken" });
+    await until(() => this.#heard.some(({ is }) => is === "ended"), { withinMs: PATIENCE_MS, what: "the end of a node whose store is broken" });
   }
 
   async #redrive(): Promise<void> {
