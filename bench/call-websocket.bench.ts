@@ -15,6 +15,7 @@ const LONE = 100;
 const MANY = 512;
 /** Until the code is compiled, as in a process that lives long. */
 const COMPILED = 2_048;
+const COMPILED_LARGE = 256;
 /** `acme:bench` with the number that the other process has. */
 const SERVER = "1@1/acme:bench:1.0.0";
 const CLIENT = 2;
@@ -36,48 +37,62 @@ export const bench: Bench = {
 async function measure(quick: boolean, how: string): Promise<Row[]> {
   await using server = await startPeer("node");
   await using rawServer = await startPeer("raw");
-  await using brokers = await startPeer("moleculer");
   await using client = await openKeyedNode({ serial: CLIENT, workload: echoWorkload(), addresses: { [SERVER]: server.address } });
   await using raw = await openRawSocket(rawServer.address);
-  const broker = await startBroker("client", brokers.address);
+  // It has no bar.
+  await using others = quick ? undefined : await startPeer("moleculer");
+  const broker = others === undefined ? undefined : await startBroker("client", others.address);
   try {
     const rows: Row[] = [];
     for (const [size, count] of Object.entries(SIZES)) {
       const body = new Uint8Array(count).fill(120);
       const text = "x".repeat(count);
-      rows.push(...await compare(`${size}`, {
+      rows.push(...await compare({
         call: () => client.handle.call(Echo.routes.Bytes, body, { to: SERVER }),
         raw: () => raw.echo(body),
-        moleculer: () => broker.call("echo.echo", { text }),
-      }, { quick, how }));
+        ...broker === undefined ? {} : { moleculer: () => broker.call("echo.echo", { text }) },
+      }, { size, quick, how, compiled: rows.length === 0 ? COMPILED : COMPILED_LARGE }));
     }
     return rows;
   } finally {
-    await broker.stop();
+    await broker?.stop();
   }
 }
 
-async function compare(
-  size: string, ways: Readonly<Record<"call" | "raw" | "moleculer", Ask>>, { quick, how }: { readonly quick: boolean; readonly how: string },
-): Promise<Row[]> {
-  const o = quick ? { runs: 5, warmUps: 2 } : { runs: 15, warmUps: 5 };
-  for (const way of Object.values(ways)) await atOnce(COMPILED, OUTSTANDING, way);
+interface Ways {
+  readonly call: Ask;
+  readonly raw: Ask;
+  readonly moleculer?: Ask;
+}
+
+interface CompareOptions {
+  readonly size: string;
+  readonly quick: boolean;
+  readonly how: string;
+  /** Calls before anything is measured. */
+  readonly compiled: number;
+}
+
+async function compare(ways: Ways, { size, quick, how, compiled }: CompareOptions): Promise<Row[]> {
+  const o = quick ? { runs: 5, warmUps: 1 } : { runs: 15, warmUps: 5 };
+  const { call, raw, moleculer = () => Promise.resolve() } = ways;
+  for (const way of [call, raw, moleculer]) await atOnce(compiled, OUTSTANDING, way);
   const lone = await takeTurns({
-    call: () => oneByOne(LONE, ways.call), raw: () => oneByOne(LONE, ways.raw), moleculer: () => oneByOne(LONE, ways.moleculer),
+    call: () => oneByOne(LONE, call), raw: () => oneByOne(LONE, raw), moleculer: () => oneByOne(LONE, moleculer),
   }, o);
   const many = await takeTurns({
-    call: () => atOnce(MANY, OUTSTANDING, ways.call), raw: () => atOnce(MANY, OUTSTANDING, ways.raw),
-    moleculer: () => atOnce(MANY, OUTSTANDING, ways.moleculer),
+    call: () => atOnce(MANY, OUTSTANDING, call), raw: () => atOnce(MANY, OUTSTANDING, raw),
+    moleculer: () => atOnce(MANY, OUTSTANDING, moleculer),
   }, o);
   const perSecond = (ms: number): string => `${Number((MANY / ms).toPrecision(3))} k/s`;
-  return [
+  const rows = [
     ratioRow(`${size}, p50${how}`, lone.call, lone.raw),
     // Of rates, not of times: more is better.
     { ...ratioRow(`${size}, rate${how}`, many.raw, many.call), note: `${perSecond(many.call.median)} against ${perSecond(many.raw.median)}` },
-    ratioRow(`${size}, p50, of moleculer TCP${how}`, lone.call, lone.moleculer),
-    {
-      ...ratioRow(`${size}, rate, of moleculer TCP${how}`, many.moleculer, many.call),
-      note: `moleculer ${perSecond(many.moleculer.median)}`,
-    },
   ];
+  if (ways.moleculer === undefined) return rows;
+  return [...rows, ratioRow(`${size}, p50, of moleculer TCP${how}`, lone.call, lone.moleculer), {
+    ...ratioRow(`${size}, rate, of moleculer TCP${how}`, many.moleculer, many.call),
+    note: `moleculer ${perSecond(many.moleculer.median)}`,
+  }];
 }
