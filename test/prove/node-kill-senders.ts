@@ -6,7 +6,7 @@ import { type Entry, Ledger } from "./fixtures/kill-services.ts";
 /** Under way of one sender. */
 const WINDOW = 4;
 const ASK_MS = 5_000;
-const AGAIN_MS = 20;
+const AGAIN_MS = 50;
 const STREAM_LINES_MAX = 40;
 const RECEIPT_MS = 1_500;
 

@@ -10,7 +10,7 @@ const FAILURES_MAX = 10;
 const KILLS = 5;
 /** In turn. Blocks are there in every other round. */
 const LINUX = process.platform === "linux";
-const MOMENTS: readonly Moment[] = ["work", "start", "checkpoint", "work", "drain", "redrive", "work", "full", LINUX ? "fsync" : "work"];
+const MOMENTS: readonly Moment[] = ["work", LINUX ? "fsync" : "work", "drain", "full", "checkpoint", "redrive", "work", "start", "work"];
 
 export const proof: Proof = {
   issue: "C",
