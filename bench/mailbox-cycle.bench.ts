@@ -12,6 +12,7 @@ import { onAllCores, onOneCore } from "./support/one-core.ts";
 const OUTSTANDING = 256;
 const MESSAGES = 8_192;
 const LONE = 100;
+const HASH = "0".repeat(64);
 const BODY = new Uint8Array(1_024).fill(7);
 
 export const bench: Bench = {
@@ -79,8 +80,10 @@ interface Raw extends Disposable {
 function openRaw(path: string): Raw {
   const db = new DatabaseSync(path);
   db.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; CREATE TABLE mail (
-    seq INTEGER PRIMARY KEY, sender TEXT, route TEXT, request_id TEXT, hash TEXT, about TEXT, accepted_at INTEGER, body BLOB)`);
-  const insert = db.prepare("INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    seq INTEGER PRIMARY KEY, scope INTEGER, sender TEXT, route TEXT, request_id TEXT, hash TEXT, priority INTEGER, key TEXT, about TEXT,
+    accepted_at INTEGER, expires_at INTEGER, ready_at INTEGER, leased INTEGER, attempts INTEGER, crashes INTEGER, fence INTEGER, body BLOB)`);
+  // Every column of a row of the mailbox, found by its number only.
+  const insert = db.prepare("INSERT INTO mail VALUES (?, 1, ?, ?, ?, ?, 0, ?, ?, ?, NULL, 0, 1, 0, 0, 1, ?)");
   const remove = db.prepare("DELETE FROM mail WHERE seq = ?");
   let next = 0;
   const commit = (work: () => void): void => {
@@ -94,7 +97,8 @@ function openRaw(path: string): Raw {
         const first = next + 1;
         commit(() => {
           for (let i = 0; i < OUTSTANDING; i++) {
-            insert.run(++next, "1a2b3c@1/acme:client:1.0.0", "bench.Bench.Note", `r-${next}`, "0123456789abcdef", "{\"kind\":\"tell\"}", next, BODY);
+            insert.run(++next, "1a2b3c@1/acme:client:1.0.0", "bench.Bench.Note", `r-${next}`, HASH, "s1a2b3c@1/acme:client:1.0.0",
+              "{\"kind\":\"tell\"}", next, BODY);
           }
         });
         commit(() => {

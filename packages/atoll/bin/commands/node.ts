@@ -8,7 +8,7 @@ import { nodeMethods } from "../../src/control/node-methods.ts";
 import type { NodeHandle } from "@atoll-run/node";
 import { decideLogPlan } from "../config/log.ts";
 import { EXIT } from "../exit.ts";
-import { say } from "../output/terminal.ts";
+import { complain, say } from "../output/terminal.ts";
 import { openOutput } from "../running/output.ts";
 import { type Deployed, readDeployment } from "../tier/deployment.ts";
 import { untilSignal } from "../tier/ending.ts";
@@ -31,16 +31,19 @@ async function up(call: VerbCall): Promise<number> {
   for (const warning of [...call.warnings, ...deployed.warnings]) log.write({ level: "warn", target: "node", msg: problemText(warning) });
   const hosted = await loadEntry(deployed, log);
   const config = toNodeConfig(deployed, call, log);
+  let asked = false;
   await using cleanup = new AsyncDisposableStack();
   const handle = await (await createNode({ ...config, type: config.type ?? hosted.type }).attach(hosted)).start();
   cleanup.use(handle);
-  cleanup.use(await serveControl(controlPath(deployed), nodeMethods(handle)));
+  cleanup.use(await serveControl(controlPath(deployed), nodeMethods(handle, () => (asked = true))));
   await say(call.json ? JSON.stringify({ event: "up", ...facts(handle), health_url: handle.healthUrl ?? null }) : welcome(handle, deployed));
-  const code = await untilSignal(({ count }) => handle.close(count === 1 ? {} : { deadlineMs: HURRY_MS }), handle.closed);
+  const ended = await untilSignal(({ count }) => handle.close(count === 1 ? {} : { deadlineMs: HURRY_MS }), handle.closed);
   const report = await handle.closed;
   await say(call.json ? JSON.stringify({ event: "down", report }) : `ended: ${report.handled} handled meanwhile, ${report.returned} back in the mailbox`);
   await flush();
-  return code;
+  if (asked || ended !== EXIT.ok) return ended;
+  await complain("the node ended by itself; the log says why");
+  return EXIT.unavailable;
 }
 
 function facts(handle: NodeHandle): Record<string, Json> {

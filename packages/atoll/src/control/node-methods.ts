@@ -4,13 +4,17 @@ import type { NodeHandle } from "@atoll-run/node";
 import { adminMethods } from "./admin-methods.ts";
 import type { ControlMethods } from "./protocol.ts";
 
-export function nodeMethods(handle: NodeHandle): ControlMethods {
+/** `draining` hears that somebody has asked the node to end. */
+export function nodeMethods(handle: NodeHandle, draining: () => void): ControlMethods {
   return {
     ...adminMethods(handle),
     status: async () => toJson({
       name: handle.name, id: handle.id === undefined ? null : formatNodeId(handle.id), ...handle.health(), metrics: handle.metrics(),
     }),
-    drain: async () => toJson(await handle.close()),
+    drain: async () => {
+      draining();
+      return toJson(await handle.close());
+    },
   };
 }
 
