@@ -17,6 +17,8 @@ const SCRATCH_UNITS = 1300;
 const RESERVE_BYTES = 1 << 20;
 /** Units of work in JavaScript between two looks at the limits; some 0.2 ms. */
 const WORK_UNITS = 4000;
+/** Times put into words between two looks at the limits; some 0.3 ms. */
+const TIMES_A_LOOK = 100;
 /** Ticks between two polls: 0.1 to 0.2 ms of work. */
 export const POLL_TICKS = 20_000;
 
@@ -33,6 +35,8 @@ export interface StateHost {
   sized(bytes: number): void;
   /** Called now and then by work done here on behalf of a script; throws when that is to end. */
   worked(): void;
+  /** The same where no error can be raised: throws only when the VM is dead. */
+  look(): void;
   /** Resolves with the next budget once the VM may go on; absent = this VM is never suspended. */
   suspending?(): Promise<number>;
 }
@@ -57,6 +61,7 @@ export class LuaMachine {
   /** Pieces of bytecode of the dump that is going on. */
   protected dumped: Uint8Array[] = [];
   #work = 0;
+  #times = 0;
   #panic = "";
   readonly #freed: number[] = [];
   readonly #host: StateHost;
@@ -67,7 +72,7 @@ export class LuaMachine {
     this.memory = { bytes: new Uint8Array(0), words: new Int32Array(0) };
     const libc = libcImports({
       memory: this.memory, now: () => host.now(), grow: (need) => this.#grow(need),
-      write: (fd, bytes) => this.#written(fd, bytes),
+      write: (fd, bytes) => this.#written(fd, bytes), formatted: () => this.#formatted(),
       abort: () => {
         this.dead = this.#panic.includes("not enough memory") ? new Terminate("memory", "not enough memory")
           : new Terminate("crashed", this.#panic === "" ? "the Lua VM aborted" : this.#panic.trim());
@@ -161,6 +166,11 @@ export class LuaMachine {
     if (this.#work < WORK_UNITS) return;
     this.#work = 0;
     this.#host.worked();
+  }
+
+  /** No error can be raised from here, so a soft cancel waits for the end of the call; a kill does not. */
+  #formatted(): void {
+    if (++this.#times % TIMES_A_LOOK === 0) this.#host.look();
   }
 
   /** Makes sure of `slots` free places on the stack; a C function has 20 without asking. */
