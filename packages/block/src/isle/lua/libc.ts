@@ -16,8 +16,8 @@ export interface LibcHost {
   /** Bytes that C wrote to a descriptor (1 output, 2 warnings). */
   write(descriptor: number, bytes: Uint8Array): void;
   abort(): never;
-  /** A time was put into words: one call of `os.date` may ask for very many. */
-  formatted(): void;
+  /** A time is to be put into words: one call of `os.date` may ask for very many. False: the script is to end. */
+  formats(): boolean;
 }
 
 const NO_ENTRY = 44;
@@ -31,10 +31,8 @@ export function libcImports(host: LibcHost): WebAssembly.Imports {
   return {
     env: {
       abort: ended, exit: ended, system: () => 0, invoke_vii: ended, _emscripten_throw_longjmp: ended,
-      strftime: (p: number, max: number, format: number, tm: number) => {
-        host.formatted();
-        return strftime(host.memory, { p, max, format, tm });
-      },
+      strftime: (p: number, max: number, format: number, tm: number) =>
+        host.formats() ? strftime(host.memory, { p, max, format, tm }) : 0,
       emscripten_date_now: () => host.now(), _emscripten_get_now_is_monotonic: () => 1,
       __syscall_openat: refuse(NO_ENTRY), __syscall_fcntl64: refuse(NOT_SUPPORTED),
       __syscall_ioctl: refuse(NOT_SUPPORTED),

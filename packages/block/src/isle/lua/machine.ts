@@ -35,8 +35,8 @@ export interface StateHost {
   sized(bytes: number): void;
   /** Called now and then by work done here on behalf of a script; throws when that is to end. */
   worked(): void;
-  /** The same where no error can be raised: throws only when the VM is dead. */
-  look(): void;
+  /** The same where no error can be raised: throws only when the VM is dead, and says whether the script is to end. */
+  hurried(): boolean;
   /** Resolves with the next budget once the VM may go on; absent = this VM is never suspended. */
   suspending?(): Promise<number>;
 }
@@ -62,6 +62,7 @@ export class LuaMachine {
   protected dumped: Uint8Array[] = [];
   #work = 0;
   #times = 0;
+  #hurried = false;
   #panic = "";
   readonly #freed: number[] = [];
   readonly #host: StateHost;
@@ -72,7 +73,7 @@ export class LuaMachine {
     this.memory = { bytes: new Uint8Array(0), words: new Int32Array(0) };
     const libc = libcImports({
       memory: this.memory, now: () => host.now(), grow: (need) => this.#grow(need),
-      write: (fd, bytes) => this.#written(fd, bytes), formatted: () => this.#formatted(),
+      write: (fd, bytes) => this.#written(fd, bytes), formats: () => this.#formats(),
       abort: () => {
         this.dead = this.#panic.includes("not enough memory") ? new Terminate("memory", "not enough memory")
           : new Terminate("crashed", this.#panic === "" ? "the Lua VM aborted" : this.#panic.trim());
@@ -168,9 +169,10 @@ export class LuaMachine {
     this.#host.worked();
   }
 
-  /** No error can be raised from here, so a soft cancel waits for the end of the call; a kill does not. */
-  #formatted(): void {
-    if (++this.#times % TIMES_A_LOOK === 0) this.#host.look();
+  /** No error can be raised from here: a script that is to end gets nothing more, and so comes to where one can. */
+  #formats(): boolean {
+    if (this.#hurried || ++this.#times % TIMES_A_LOOK === 0) this.#hurried = this.#host.hurried();
+    return !this.#hurried;
   }
 
   /** Makes sure of `slots` free places on the stack; a C function has 20 without asking. */

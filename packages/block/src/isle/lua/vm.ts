@@ -50,7 +50,7 @@ export class LuaVm implements Metered {
     this.shared = options.shared;
     this.alarms = new Alarms(() => host.monotonic());
     this.state = new LuaState(module, {
-      poll: () => this.meter.poll(), worked: () => this.meter.worked(), look: () => void this.meter.look(),
+      poll: () => this.meter.poll(), worked: () => this.meter.worked(), hurried: () => this.meter.hurried(),
       call: (L, fn) => this.#inHost(L, this.#functions[fn] as HostFunction),
       resumed: (L) => this.#inHost(L, (T) => this.#resumed(T)),
       hook: (L) => this.#hook(L), write: (fd, bytes) => host.write(fd, bytes), now: () => host.now(),
