@@ -2,19 +2,18 @@
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import type { Batch } from "@atoll-run/core";
 import type { Bench } from "../tools/bench/bench.ts";
 import { sqlite } from "./support/built.ts";
-import { ratioRow, rounds, takeTurns, toFigures, type Figures } from "./support/figures.ts";
+import { medianOf, ratioRow, rounds, takeTurns, timed, type Figures } from "./support/figures.ts";
 import { onAllCores, onOneCore } from "./support/one-core.ts";
+import { openRawMail } from "./support/raw-mail.ts";
 
 const PRODUCERS = 64;
 const MESSAGES = 8_192;
 const LONE = 100;
 const SYNCED_BYTES = 4_096;
 const BODY = new Uint8Array(1_024).fill(7);
-const PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000";
 
 export const bench: Bench = {
   name: "state commit", unit: "×", issue: "C",
@@ -41,7 +40,7 @@ export const bench: Bench = {
 
 async function measure(folder: string, quick: boolean): Promise<Record<"enqueue" | "raw" | "lone" | "rawLone" | "sync", Figures>> {
   await using store = await sqlite.openState({ dir: folder });
-  using raw = openRaw(join(folder, "raw.sqlite"));
+  using raw = openRawMail(join(folder, "raw.sqlite"));
   const file = openSync(join(folder, "synced"), "w");
   writeSync(file, new Uint8Array(SYNCED_BYTES));
   let next = 0;
@@ -58,9 +57,9 @@ async function measure(folder: string, quick: boolean): Promise<Record<"enqueue"
     // Two threads that take turns; see one-core.ts.
     onOneCore();
     const alone = await takeTurns({
-      lone: () => median(LONE, accept),
-      rawLone: () => median(LONE, () => raw.insert(1)),
-      sync: () => median(LONE, () => {
+      lone: () => medianOf(LONE, accept),
+      rawLone: () => medianOf(LONE, () => raw.insert(1)),
+      sync: () => medianOf(LONE, () => {
         writeSync(file, BODY, 0, BODY.length, 0);
         fdatasyncSync(file);
       }),
@@ -82,38 +81,4 @@ function batchOf(n: number): Batch {
       },
     }],
   };
-}
-
-/** The same columns, found by their number only. */
-function openRaw(path: string): Disposable & { insert(rows: number): void } {
-  const db = new DatabaseSync(path);
-  db.exec(`${PRAGMAS}; CREATE TABLE mail (
-    seq INTEGER PRIMARY KEY, sender TEXT, route TEXT, request_id TEXT, hash TEXT, about TEXT, accepted_at INTEGER, body BLOB)`);
-  const statement = db.prepare("INSERT INTO mail VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
-  let next = 0;
-  return {
-    insert: (rows) => {
-      db.exec("BEGIN IMMEDIATE");
-      for (let i = 0; i < rows; i++) {
-        const [op] = batchOf(++next).ops;
-        if (op?.op !== "accept") continue;
-        const { sender, route, request_id, hash, about, accepted_at_ms, body } = op.mail;
-        statement.run(next, sender, route, request_id, hash, about, accepted_at_ms, body);
-      }
-      db.exec("COMMIT");
-    },
-    [Symbol.dispose]: () => db.close(),
-  };
-}
-
-async function timed(work: () => unknown): Promise<number> {
-  const begun = performance.now();
-  await work();
-  return performance.now() - begun;
-}
-
-async function median(times: number, work: () => unknown): Promise<number> {
-  const taken: number[] = [];
-  for (let i = 0; i < times; i++) taken.push(await timed(work));
-  return toFigures(taken).median;
 }

@@ -56,3 +56,17 @@ function describe({ median, p95 }: Figures): string {
 export function formatTime(ms: number): string {
   return ms >= 0.1 ? `${Number(ms.toPrecision(3))} ms` : `${Number((ms * 1000).toPrecision(3))} µs`;
 }
+
+/** Milliseconds that it took. */
+export async function timed(work: () => unknown): Promise<number> {
+  const begun = performance.now();
+  await work();
+  return performance.now() - begun;
+}
+
+/** The median of so many, one after the other. */
+export async function medianOf(times: number, work: () => unknown): Promise<number> {
+  const taken: number[] = [];
+  for (let i = 0; i < times; i++) taken.push(await timed(work));
+  return toFigures(taken).median;
+}

@@ -35,11 +35,13 @@ const folder = mkdtempSync(join(tmpdir(), "atoll-example-"));
 const children: ChildProcess[] = [];
 /** Lines of the bank and the teller. */
 const printed: string[] = [];
+// Also when something is thrown where nobody waits for it.
+process.once("exit", endChildren);
 try {
   await main();
   console.log("\nthat was all: done");
 } finally {
-  for (const child of children) child.kill("SIGKILL");
+  endChildren();
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -130,6 +132,10 @@ function start(name: string, args: readonly string[]): Promise<Readonly<Record<s
       resolve(JSON.parse(line) as Record<string, unknown>);
     });
   });
+}
+
+function endChildren(): void {
+  for (const child of children) child.kill("SIGKILL");
 }
 
 async function kill(child: ChildProcess): Promise<void> {

@@ -17,7 +17,7 @@ import { numbered, wireOf } from "./fixtures/small-realm.ts";
 const CROWD = 1_000;
 const PEERS = 10;
 /** An echo within that time has harmed nobody, whatever it is three times of. */
-const QUICK_MS = 250;
+const QUICK_MS = 100;
 const FAILURES_MAX = 10;
 
 export const proof: Proof = {

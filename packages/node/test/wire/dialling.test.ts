@@ -243,10 +243,11 @@ test("a peer that sends too fast is read more slowly, over all its connections; 
   for (let at = 0; at < 150; at++) for (const { socket } of fast) socket.send(frame(0, 1, Buffer.of(at)));
   calm.socket.send(frame(1, 4, Buffer.from("calm")));
   await until(() => server.got.some(({ lane }) => lane === "rpc_signal"));
+  // What one read brings is taken whole: only the next one waits for the bucket.
+  await until(() => server.got.length === 301);
   for (const { socket } of fast) socket.send(frame(0, 1, Buffer.of(255)));
   await until(() => server.got.length === 303);
-  // A read that has begun is taken whole, so the last one may bring more than the bucket holds.
-  assert.ok(performance.now() - began > 500, "two hundred messages above the burst take about a second");
+  assert.ok(performance.now() - began > 900, "two hundred messages above the burst take a second");
   for (const { socket } of [...fast, calm]) socket.close();
 });
 
