@@ -1,0 +1,103 @@
+/** What a mob is to be (spec: mob 1, 3.1, 3.2, 4, 8.9, 9.2). Data, as in `mob.toml`, with defaults filled in. */
+import type { Json } from "@atoll-run/core";
+
+export interface MobDefinition {
+  readonly mob: { readonly id: string };
+  /** `count` unfolded. */
+  readonly members: readonly MemberSpec[];
+  /** `@name` unfolded into pairs when edges are reconciled. */
+  readonly edges: readonly (readonly [string, string])[];
+  readonly profiles: Readonly<Record<string, Profile>>;
+  readonly approvals: readonly ApprovalRule[];
+  readonly flows: Readonly<Record<string, FlowDefinition>>;
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+export type Text = string | { readonly file: string };
+
+export interface Profile {
+  readonly runs: { readonly script: string } | { readonly linked: string } | { readonly agent: true };
+  readonly model: string | null;
+  readonly provider: string | null;
+  readonly system: Text | null;
+  readonly instructions: readonly Text[];
+  /** `verb:pattern`, also `mob:<verb>`; none at all by default. */
+  readonly grants: readonly string[];
+  readonly external: boolean;
+  readonly restart: "on_failure" | "always" | "never";
+  readonly idle_after_ms: number;
+  /** Turns at the same time, one for each conversation. */
+  readonly conversations: number;
+  readonly output_schema: Json | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly initial_message: string | null;
+  readonly visible: boolean;
+}
+
+export interface MemberSpec {
+  readonly id: string;
+  readonly profile: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly context?: Json;
+  readonly instructions?: readonly Text[];
+  readonly model?: string;
+  readonly system?: Text;
+  /** May narrow those of the profile, never widen. */
+  readonly grants?: readonly string[];
+  readonly external?: boolean;
+  readonly display_name?: string;
+  readonly initial_message?: string;
+  readonly resume?: "last" | "fresh" | { readonly session_id: string };
+}
+
+export type Tier = "R0" | "R1" | "R2" | "R3" | "deny";
+
+export interface ApprovalRule {
+  readonly id: string;
+  readonly match: {
+    readonly tool?: string; readonly grant?: string; readonly object?: string; readonly member?: string;
+    readonly profile?: string; readonly args?: Readonly<Record<string, string>>; readonly labels?: Readonly<Record<string, string>>;
+  };
+  readonly tier: Tier;
+  readonly approvers: readonly string[];
+  readonly quorum: number;
+  readonly timeout_ms: number;
+  readonly on_timeout: "draft" | "deny";
+  readonly self_approval: boolean | null;
+}
+
+export interface FlowDefinition {
+  /** In the order of the file. */
+  readonly steps: Readonly<Record<string, FlowStep>>;
+}
+
+export interface FlowStep {
+  readonly to: { readonly role: string } | { readonly member: string };
+  readonly message: string | null;
+  readonly depends_on: readonly string[];
+  readonly depends_on_mode: "all" | "any";
+  readonly dispatch: "fan_out" | "fan_in" | "one_to_one" | "share";
+  /** Path to a list; of `share`. */
+  readonly items: string | null;
+  readonly key: string | null;
+  readonly collect: "all" | "any" | { readonly quorum: number };
+  readonly timeout_ms: number;
+  readonly retries: number;
+  readonly expect: Json | null;
+  readonly output: "json" | "text";
+  readonly on_failure: "escalate" | "continue";
+}
+
+/** One thing that is wrong with a definition. */
+export interface Problem {
+  /** `profiles.scout.grants[1]`. */
+  readonly path: string;
+  readonly text: string;
+  readonly hint?: string;
+  readonly file?: string;
+  /** From 1. */
+  readonly line?: number;
+}
+
+/** Finds where a path stands in the source; the reader of the file gives it. */
+export type Locate = (path: readonly (string | number)[]) => { readonly file: string; readonly line: number } | undefined;

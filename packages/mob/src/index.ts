@@ -1,0 +1,11 @@
+export { MobError, mobError, type MobCode, type MobFault } from "./errors.ts";
+export { MOB_LIMITS, type MobLimits } from "./limits.ts";
+export type {
+  Cursor, Entry, EntryClass, EntryFilter, EntryKind, EntryPage, EntryQuery, Gap, Live, NewEntry,
+} from "./ledger/entry.ts";
+export type { Ledger, LedgerParts, OpenLedger, Writer } from "./ledger/ledger.ts";
+export type {
+  ApprovalRule, FlowDefinition, FlowStep, Locate, MemberSpec, MobDefinition, Problem, Profile, Text, Tier,
+} from "./definition/definition.ts";
+export type { MemberRow, MemberState } from "./member/row.ts";
+export type { Ticket, Turn, TurnBody, TurnState } from "./member/turn.ts";

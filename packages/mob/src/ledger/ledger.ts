@@ -1,0 +1,61 @@
+/**
+ * The ledger as the other rooms see it (spec: mob 5). Types only; `create-ledger.ts` makes one.
+ *
+ * takes entries; gives them a place in one order; promises that each is there once and whole, and that readers get
+ * every one of them or are told of a gap; refuses a cursor that is not of this history; never waits for a reader.
+ */
+import type { Closing, Clock, Commit, Ids, Log, StateOp, StateStore, Write } from "@atoll-run/core";
+import type { MobLimits } from "../limits.ts";
+import type { Cursor, Entry, EntryFilter, EntryPage, EntryQuery, Gap, Live, NewEntry } from "./entry.ts";
+
+export interface LedgerParts {
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+}
+
+/** Who writes: rows of a scope that has moved on are refused (spec: mob 3.5). */
+export interface Writer {
+  /** `mob`, or `memberScope(id)`. */
+  readonly scope: string;
+  /** As the attach of that scope gave it: the fence of a member is the epoch of its scope. */
+  readonly epoch: number;
+}
+
+export interface Ledger extends AsyncDisposable {
+  /** The same store, watched: whatever of the mob writes, writes here, so that the ledger sees what is appended. */
+  readonly store: StateStore;
+  readonly epoch: string;
+  /** `seq` of the last committed entry; 0 = none. */
+  readonly head: number;
+  /** Commits entries with `ops` of the same scope, all or nothing. Throws `mob.stale_fence`, `mob.storage_degraded`. */
+  append(by: Writer, entries: readonly NewEntry[], ops?: readonly StateOp[]): Promise<readonly Entry[]>;
+  /** The same for ops that may be refused: gives the refusal instead of throwing it. */
+  tryAppend(by: Writer, entries: readonly NewEntry[], ops: readonly StateOp[]): Promise<Commit>;
+  /** Pipelined: resolves when its writer has room, before it is committed. What cannot be written is told to the log. */
+  note(by: Writer, entry: NewEntry): Promise<void>;
+  /** Resolves when all that was noted is committed. */
+  flush(): Promise<void>;
+  /** For a batch that somebody else commits through `store`. */
+  toOp(entry: NewEntry): StateOp;
+  /** For a handler that records it with its answer. */
+  toWrite(entry: NewEntry): Write;
+  /** Called in order, at once when an entry is committed; must not throw. */
+  hear(fold: (entry: Entry) => void): Disposable;
+  /** All entries up to the head, in order, then none is missing for {@link hear}: for folds at start. */
+  replay(after: number, fold: (entry: Entry) => void): Promise<void>;
+  query(query: EntryQuery): Promise<EntryPage>;
+  /**
+   * From the store up to the head, then live, on one path. Throws `mob.stale_cursor` for what is past the head or of
+   * another epoch. A reader that is slow is served from the store, at its own pace.
+   */
+  subscribe(filter: EntryFilter, o: { readonly after?: Cursor; readonly signal: AbortSignal }): AsyncIterable<Entry | Gap | Live>;
+  /** Tells present readers; not stored. */
+  live(signal: Omit<Live, "after_seq">): void;
+  /** `<epoch>-<seq>`. */
+  cursor(seq: number): string;
+}
+
+/** Opens what is in the store, or begins an epoch. */
+export type OpenLedger = (parts: LedgerParts, o: { readonly mob: string; readonly limits: MobLimits; readonly closing?: Closing }) => Promise<Ledger>;

@@ -1,0 +1,64 @@
+/** Limits of a mob, with unit and reason. Each may be set by `[limits]`; each breach has a typed error. */
+export const MOB_LIMITS = {
+  /** The definition. */
+  members: 50_000,
+  edgesPerMember: 256,
+  memberIdCharsMax: 128,
+  /** Unfinished turns of one member, then `mob.overloaded`; an accepted one is never dropped. */
+  turnsMax: 256,
+  /** Content and output of a turn, bytes; more travels as a blob. */
+  contentBytesMax: 1_048_576,
+  /** From acceptance to the end, waits for approvals not counted. */
+  turnMs: 600_000,
+  /** How long the answer to a keyed send is kept. */
+  keyWindowMs: 86_400_000,
+  /** `data` of an entry, bytes. */
+  entryBytesMax: 65_536,
+  /** What stands of a body in an entry, bytes. */
+  previewBytes: 1_024,
+  /** Entries in memory behind the head: what a reader that keeps up is served from. */
+  tailEntries: 4_096,
+  /** Of one source, written and not yet committed; then the source waits. */
+  uncommittedMax: 256,
+  /** Of one reader, in memory. */
+  readerEntriesMax: 1_024,
+  readerBytesMax: 262_144,
+  /** A socket that cannot be written for so long is closed. */
+  stalledMs: 60_000,
+  queryMax: 1_000,
+  queryDefault: 256,
+  queryBytesMax: 4_194_304,
+  scanMax: 100_000,
+  snapshotEvery: 10_000,
+  /** Of a member without turn, queue and open approval, until it is dormant. */
+  idleMs: 600_000,
+  startTries: 5,
+  startBackoffMs: 1_000,
+  startBackoffMsMax: 60_000,
+  crashesMax: 5,
+  crashWindowMs: 300_000,
+  drainMs: 30_000,
+  warmAtOnce: 16,
+  approvalsOpenMax: 512,
+  approvalMs: 600_000,
+  /** How long a script waits in place for a decision, then it gets a draft. */
+  approvalInPlaceMs: 300_000,
+  runsMax: 64,
+  stepsMax: 500,
+  stepMs: 300_000,
+  runMs: 3_600_000,
+  leaseMs: 15_000,
+  leaseRenewMs: 5_000,
+  leaseMarginMs: 2_000,
+  /** HTTP. */
+  requestsMax: 1_024,
+  streamsMax: 4_096,
+  streamsPerPrincipalMax: 64,
+  jsonBytesMax: 1_048_576,
+  headerBytesMax: 16_384,
+  requestMs: 30_000,
+  pollMs: 60_000,
+  batchMax: 50,
+} as const;
+
+export type MobLimits = { readonly [K in keyof typeof MOB_LIMITS]: number };

@@ -1,0 +1,26 @@
+/** What is shown of a member (spec: mob 3.4). */
+export type MemberState =
+  | "starting" | "active" | "dormant" | "suspended" | "broken" | "retiring" | "retired" | "completed";
+
+export interface MemberRow {
+  readonly id: string;
+  readonly profile: string;
+  readonly state: MemberState;
+  readonly phase: "idle" | "busy" | "waiting_approval";
+  readonly generation: number;
+  /** `<id>:<generation>`. */
+  readonly runtime_id: string;
+  readonly external: boolean;
+  readonly wired_to: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly origin: "definition" | "desired" | "api" | "helper";
+  readonly held: boolean;
+  readonly fence: number;
+  readonly queue: { readonly depth: number; readonly oldest_at_ms: number | null; readonly dead: number };
+  readonly usage: { readonly tokens_in: number; readonly tokens_out: number; readonly turns: number };
+  readonly session: { readonly id: string; readonly head: number } | null;
+  readonly last_error?: { readonly code: string; readonly text: string };
+  readonly final: boolean;
+  readonly since_at_ms: number;
+  readonly seq: number;
+}

@@ -1,0 +1,46 @@
+/** One piece of work for a member (spec: mob 3.7 to 3.9). Data only. */
+import type { Json } from "@atoll-run/core";
+
+export type TurnState = "queued" | "running" | "waiting_approval" | "done" | "failed" | "cancelled" | "expired" | "dead";
+
+export const FINAL_TURNS: ReadonlySet<TurnState> = new Set(["done", "failed", "cancelled", "expired", "dead"]);
+
+export interface Ticket {
+  readonly turn_id: string;
+  readonly member: string;
+  readonly generation: number;
+  readonly conversation: string;
+  readonly state: TurnState;
+  readonly seq: number;
+  readonly duplicate: boolean;
+}
+
+/** What a member gets: the payload of the tell, as JSON. */
+export interface TurnBody {
+  readonly turn_id: string;
+  readonly from: string;
+  readonly principal: string;
+  readonly conversation: string;
+  readonly content: Json;
+  /** Wall clock; waits for approvals move it. */
+  readonly deadline_at_ms: number;
+  readonly run?: { readonly run_id: string; readonly step_id: string };
+  readonly traceparent?: string;
+}
+
+export interface Turn {
+  readonly turn_id: string;
+  readonly member: string;
+  readonly generation: number;
+  readonly conversation: string;
+  readonly from: string;
+  readonly principal: string;
+  readonly state: TurnState;
+  readonly attempt: number;
+  readonly output: Json | null;
+  readonly error: { readonly code: string; readonly text: string } | null;
+  readonly queued_at_ms: number;
+  readonly started_at_ms: number | null;
+  readonly ended_at_ms: number | null;
+  readonly seq: number;
+}
