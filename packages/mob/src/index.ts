@@ -3,7 +3,7 @@ export { MOB_LIMITS, type MobLimits } from "./limits.ts";
 export type {
   Cursor, Entry, EntryClass, EntryFilter, EntryKind, EntryPage, EntryQuery, Gap, Live, NewEntry,
 } from "./ledger/entry.ts";
-export type { Ledger, LedgerParts, OpenLedger, Writer } from "./ledger/ledger.ts";
+export type { Ledger, LedgerParts, Writer } from "./ledger/ledger.ts";
 export type {
   ApprovalRule, FlowDefinition, FlowStep, Locate, MemberSpec, MobDefinition, Problem, Profile, Text, Tier,
 } from "./definition/definition.ts";

@@ -29,6 +29,7 @@ export const MOB_LIMITS = {
   queryDefault: 256,
   queryBytesMax: 4_194_304,
   scanMax: 100_000,
+  retentionMs: 2_592_000_000,
   snapshotEvery: 10_000,
   /** Of a member without turn, queue and open approval, until it is dormant. */
   idleMs: 600_000,

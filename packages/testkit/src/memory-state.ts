@@ -66,6 +66,11 @@ export function memoryState(): StateStore {
       return pageOf(shared.entries.filter((one) => one.journal === journal && one.seq > after), limit)
         .map(({ seq, scope, at_ms, body }): JournalEntry => ({ seq, scope, at_ms, body }));
     },
+    journalBack: async (journal, { before, limit }, call) => {
+      enter("", call);
+      return pageOf(shared.entries.filter((one) => one.journal === journal && one.seq < before).reverse(), limit)
+        .map(({ seq, scope, at_ms, body }): JournalEntry => ({ seq, scope, at_ms, body }));
+    },
     usage: async (name, call) => usageOf(enter(name, call)),
     wakes: async (name, after, call) => wakesOf(enter(name, call), after),
     [Symbol.asyncDispose]: async () => void (closed = true),

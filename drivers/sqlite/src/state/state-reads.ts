@@ -66,6 +66,7 @@ export function createReads(sql: Compiled, scopeOf: (name: string) => number): S
       return keys;
     },
     journal: (journal, { after, limit }) => page(sql.rows("journal", journal, after, limit), limit, toEntry),
+    journalBack: (journal, { before, limit }) => page(sql.rows("journalBack", journal, before, limit), limit, toEntry),
   };
 }
 

@@ -69,6 +69,8 @@ export const READS = {
   keysAfter: "SELECT key FROM documents WHERE scope = ? AND space = ? AND key > ? ORDER BY key",
   journal: `SELECT j.seq, s.name, j.at, j.body FROM journals j CROSS JOIN scopes s ON s.id = j.scope
     WHERE j.journal = ? AND j.seq > ? ORDER BY j.seq LIMIT ?`,
+  journalBack: `SELECT j.seq, s.name, j.at, j.body FROM journals j CROSS JOIN scopes s ON s.id = j.scope
+    WHERE j.journal = ? AND j.seq < ? ORDER BY j.seq DESC LIMIT ?`,
   usageOfMail: "SELECT count(*), coalesce(sum(length(body)), 0) FROM mail WHERE scope = ?",
   usageOfAnswers: "SELECT count(*), coalesce(sum(length(reply)), 0) FROM answers WHERE scope = ?",
   usageOfLetters: "SELECT count(*), coalesce(sum(length(body)), 0) FROM letters WHERE scope = ?",

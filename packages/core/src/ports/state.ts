@@ -128,6 +128,10 @@ export interface StateReader {
   ): Promise<readonly string[]>;
   /** Entries with a `seq` above `after`, of all scopes. */
   journal(journal: string, page: Page, call?: StoreCall): Promise<readonly JournalEntry[]>;
+  /** Entries with a `seq` below `before`, of all scopes, the newest first. */
+  journalBack(
+    journal: string, page: { readonly before: number; readonly limit: number }, call?: StoreCall,
+  ): Promise<readonly JournalEntry[]>;
   usage(scope: string, call?: StoreCall): Promise<Usage>;
   /** Instants later than that; for what is due already, see the reads above. */
   wakes(scope: string, after_ms: number, call?: StoreCall): Promise<Wakes>;

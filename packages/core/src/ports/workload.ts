@@ -79,6 +79,8 @@ export type Write =
   | { readonly write: "delete"; readonly space: string; readonly key: string }
   /** The handler runs again when the document has moved. */
   | { readonly write: "check"; readonly space: string; readonly key: string; readonly version: number }
+  /** To the end of a journal of the whole store; for hosts, handlers are not given it. */
+  | { readonly write: "append"; readonly journal: string; readonly body: string }
   | {
     readonly write: "tell"; readonly to: string; readonly route: string; readonly payload: Uint8Array;
     readonly content_type?: string; readonly metadata?: readonly MetadataEntry[];

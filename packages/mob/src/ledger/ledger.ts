@@ -4,15 +4,17 @@
  * takes entries; gives them a place in one order; promises that each is there once and whole, and that readers get
  * every one of them or are told of a gap; refuses a cursor that is not of this history; never waits for a reader.
  */
-import type { Closing, Clock, Commit, Ids, Log, StateOp, StateStore, Write } from "@atoll-run/core";
-import type { MobLimits } from "../limits.ts";
+import type { Clock, Commit, Json, Log, StateOp, StateStore, Write } from "@atoll-run/core";
+import type { NewId } from "../ids.ts";
 import type { Cursor, Entry, EntryFilter, EntryPage, EntryQuery, Gap, Live, NewEntry } from "./entry.ts";
 
 export interface LedgerParts {
   readonly store: StateStore;
   readonly clock: Clock;
-  readonly ids: Ids;
+  readonly newId: NewId;
   readonly log: Log;
+  /** Masks registered secrets. */
+  readonly redact?: (value: Json) => Json;
 }
 
 /** Who writes: rows of a scope that has moved on are refused (spec: mob 3.5). */
@@ -56,6 +58,3 @@ export interface Ledger extends AsyncDisposable {
   /** `<epoch>-<seq>`. */
   cursor(seq: number): string;
 }
-
-/** Opens what is in the store, or begins an epoch. */
-export type OpenLedger = (parts: LedgerParts, o: { readonly mob: string; readonly limits: MobLimits; readonly closing?: Closing }) => Promise<Ledger>;

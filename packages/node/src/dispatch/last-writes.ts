@@ -117,6 +117,7 @@ function bytesOf(message: Message, { settled, burial }: Ending, writes: readonly
   for (const write of writes) {
     if (write.write === "set") bytes += write.value.length;
     else if (write.write === "tell") bytes += write.payload.length;
+    else if (write.write === "append") bytes += write.body.length;
   }
   return bytes;
 }

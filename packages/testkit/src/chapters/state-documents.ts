@@ -81,6 +81,8 @@ export function stateDocumentChapter(open: Open): void {
       { seq: seqs[2], scope: SCOPE, at_ms: NOW, body: '{"n":2}' },
     ]);
     assert.deepEqual((await store.journal("ledger", { after: seqs[0] ?? 0, limit: 1 })).map(({ seq }) => seq), [seqs[1]]);
+    const back = await store.journalBack("ledger", { before: seqs[2] ?? 0, limit: 1 });
+    assert.deepEqual(back.map(({ seq }) => seq), [seqs[1]], "backward, the newest first");
     const trim = { op: "trim", journal: "ledger", below: seqs[2] ?? 0 } as const;
     assert.deepEqual(await one.done({ ...trim, limit: 1 }, { ...trim, limit: 10 }), [1, 1]);
     assert.deepEqual((await store.journal("ledger", { after: 0, limit: 10 })).map(({ seq }) => seq), [seqs[2]]);

@@ -1,0 +1,48 @@
+/** An entry as it is stored: JSON text with all but its `seq`. */
+import { isSecretKey, REDACTED, stringifyJson, type Json, type JournalEntry } from "@atoll-run/core";
+import { mobError } from "../errors.ts";
+import { KINDS, type Entry, type NewEntry } from "./entry.ts";
+
+export type Unplaced = Omit<Entry, "seq">;
+
+export interface BodyParts {
+  readonly mob: string;
+  readonly epoch: string;
+  readonly dataBytesMax: number;
+  readonly id: () => string;
+  readonly now: () => number;
+  /** Masks registered secrets. */
+  readonly redact: (value: Json) => Json;
+}
+
+/** Throws `mob.too_large` when `data` is more than its limit as JSON. */
+export function toUnplaced(entry: NewEntry, o: BodyParts): Unplaced {
+  const data = o.redact(hide(entry.data)) as Entry["data"];
+  return { ...entry, data, v: 1, class: KINDS[entry.kind], epoch: o.epoch, id: o.id(), ts_ms: o.now(), mob: o.mob };
+}
+
+export function toBody(entry: Unplaced, { dataBytesMax }: BodyParts): string {
+  const text = JSON.stringify(entry);
+  // Cheap where it is plain that it fits: a UTF-16 unit is at most three bytes.
+  if (text.length * 3 > dataBytesMax) {
+    const written = stringifyJson(entry.data);
+    const size = Buffer.byteLength(written.ok ? written.text : text);
+    if (size > dataBytesMax) {
+      throw mobError("mob.too_large", `data of the entry ${entry.kind} has ${size} bytes, more than ${dataBytesMax}`, {
+        facts: { size, limit: dataBytesMax }, hint: "Put it into a blob and name it in the entry.",
+      });
+    }
+  }
+  return text;
+}
+
+export function readEntry({ seq, body }: Pick<JournalEntry, "seq" | "body">): Entry {
+  return { seq, ...JSON.parse(body) as Unplaced };
+}
+
+function hide(value: Json): Json {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(hide);
+  return Object.fromEntries(Object.entries(value as { [key: string]: Json }).map(([key, item]) =>
+    [key, isSecretKey(key) && typeof item === "string" ? REDACTED : hide(item)]));
+}

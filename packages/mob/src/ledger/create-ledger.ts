@@ -1,0 +1,257 @@
+/** The ledger on a `StateStore`: one journal, whose seq is that of the whole store (spec: mob 5). */
+import { isFault, type Commit, type JournalEntry, type StateOp, type StateStore } from "@atoll-run/core";
+import { mobError, type MobError } from "../errors.ts";
+import { shortHash } from "../ids.ts";
+import type { MobLimits } from "../limits.ts";
+import { readEntry, toBody, toUnplaced, type BodyParts, type Unplaced } from "./body.ts";
+import { readCursor, toCursor } from "./cursor.ts";
+import type { Entry, EntryFilter, Live, NewEntry } from "./entry.ts";
+import { toMatch } from "./filter.ts";
+import type { Ledger, LedgerParts, Writer } from "./ledger.ts";
+import { Notes } from "./notes.ts";
+import { queryEntries } from "./query.ts";
+import { Reader } from "./reader.ts";
+import { Tail } from "./tail.ts";
+import { watchStore } from "./watched-store.ts";
+
+export const LEDGER_JOURNAL = "ledger";
+/** Scope of what is the mob's own. */
+export const MOB_SCOPE = "mob";
+
+const SPACE = "ledger";
+const PAGE = 1_000;
+const CATCH_UP_MS = 50;
+
+export interface LedgerOptions {
+  readonly mob: string;
+  readonly limits: MobLimits;
+}
+
+/** Goes on with what is in the store, or begins an epoch. Throws the fault of the store. */
+export async function openLedger(parts: LedgerParts, o: LedgerOptions): Promise<Ledger> {
+  const { store, clock, newId } = parts;
+  const found = await store.get(MOB_SCOPE, SPACE, "epoch");
+  const epoch = found?.value ?? shortHash(newId("e")).slice(0, 8);
+  if (found === undefined) {
+    await store.commit({ scope: MOB_SCOPE, epoch: null, at_ms: clock.now(), ops: [
+      { op: "put", space: SPACE, key: "epoch", value: epoch, if_version: 0 },
+    ] });
+  }
+  const pruned = Number((await store.get(MOB_SCOPE, SPACE, "pruned"))?.value ?? 0);
+  const [newest] = await store.journalBack(LEDGER_JOURNAL, { before: Number.MAX_SAFE_INTEGER, limit: 1 });
+  return new StoreLedger(parts, o, { epoch, pruned, head: newest?.seq ?? pruned });
+}
+
+class StoreLedger implements Ledger {
+  readonly store: StateStore;
+  readonly epoch: string;
+  readonly #parts: LedgerParts;
+  readonly #limits: MobLimits;
+  readonly #body: BodyParts;
+  readonly #tail: Tail;
+  readonly #notes: Notes;
+  /** What was made into an op is not read again when it is committed. */
+  readonly #made = new WeakMap<StateOp, Unplaced>();
+  readonly #folds = new Set<(entry: Entry) => void>();
+  readonly #readers = new Set<Reader>();
+  #pruned: number;
+  /** Entries that came while what was before them is looked for. */
+  #held: Entry[] | undefined;
+  #ended = false;
+
+  constructor(parts: LedgerParts, { mob, limits }: LedgerOptions, at: { epoch: string; pruned: number; head: number }) {
+    const { clock, newId, log } = parts;
+    this.#parts = parts;
+    this.#limits = limits;
+    this.epoch = at.epoch;
+    this.#pruned = at.pruned;
+    this.#tail = new Tail(at.head, limits.tailEntries);
+    this.#body = {
+      mob, epoch: at.epoch, dataBytesMax: limits.entryBytesMax, id: () => newId("e"), now: () => clock.now(),
+      redact: parts.redact ?? ((value) => value),
+    };
+    this.store = watchStore(parts.store, {
+      journal: LEDGER_JOURNAL, committed: (entries, ops) => this.#committed(entries, ops), unsure: () => this.#unsure(),
+    });
+    this.#notes = new Notes({ clock, log, commit: (by, ops) => this.#commit(by, ops) }, limits.uncommittedMax);
+  }
+
+  get head(): number {
+    return this.#tail.head;
+  }
+
+  async append(by: Writer, entries: readonly NewEntry[], ops: readonly StateOp[] = []): Promise<readonly Entry[]> {
+    const own = entries.map((entry) => this.#toOps(entry));
+    const all = [...ops, ...own.flat()];
+    const commit = await this.#commit(by, all);
+    if (!commit.ok) throw refused(commit, by);
+    let at = ops.length;
+    return own.map((made) => {
+      at += made.length;
+      const op = made[made.length - 1] as StateOp;
+      return { seq: commit.values[at - 1] as number, ...this.#made.get(op) as Unplaced };
+    });
+  }
+
+  tryAppend(by: Writer, entries: readonly NewEntry[], ops: readonly StateOp[]): Promise<Commit> {
+    return this.#commit(by, [...ops, ...entries.flatMap((entry) => this.#toOps(entry))]);
+  }
+
+  note(by: Writer, entry: NewEntry): Promise<void> {
+    return this.#notes.add(by, this.toOp(entry));
+  }
+
+  flush(): Promise<void> {
+    return this.#notes.flush();
+  }
+
+  toOp(entry: NewEntry): StateOp & { op: "append" } {
+    const unplaced = toUnplaced(entry, this.#body);
+    const op = { op: "append", journal: LEDGER_JOURNAL, body: toBody(unplaced, this.#body) } as const;
+    this.#made.set(op, unplaced);
+    return op;
+  }
+
+  toWrite(entry: NewEntry): ReturnType<Ledger["toWrite"]> {
+    const { journal, body } = this.toOp(entry);
+    return { write: "append", journal, body };
+  }
+
+  hear(fold: (entry: Entry) => void): Disposable {
+    this.#folds.add(fold);
+    return { [Symbol.dispose]: () => void this.#folds.delete(fold) };
+  }
+
+  async replay(after: number, fold: (entry: Entry) => void): Promise<void> {
+    for (let at = after; at < this.head;) {
+      const page = await this.store.journal(LEDGER_JOURNAL, { after: at, limit: PAGE });
+      if (page.length === 0) return;
+      for (const row of page) fold(readEntry(row));
+      at = (page.at(-1) as JournalEntry).seq;
+    }
+  }
+
+  query(query: Parameters<Ledger["query"]>[0]): ReturnType<Ledger["query"]> {
+    return queryEntries(query, {
+      history: { epoch: this.epoch, head: this.head, oldest: this.#pruned + 1 }, limits: this.#limits,
+      forward: (after, limit) => this.store.journal(LEDGER_JOURNAL, { after, limit }),
+      backward: (before, limit) => this.store.journalBack(LEDGER_JOURNAL, { before, limit }),
+    });
+  }
+
+  subscribe(filter: EntryFilter, { after, signal }: Parameters<Ledger["subscribe"]>[1]): ReturnType<Ledger["subscribe"]> {
+    const at = after === undefined ? this.head : readCursor(after, this);
+    return this.#read(new Reader(at, {
+      matches: toMatch(filter), prunedTo: () => this.#pruned, next: (from) => this.#next(from),
+      matchesLive: ({ member, turn_id }) => (filter.member === undefined || filter.member === member)
+        && (filter.turn_id === undefined || filter.turn_id === turn_id),
+    }), signal);
+  }
+
+  live(signal: Omit<Live, "after_seq">): void {
+    if (this.#readers.size === 0) return;
+    const live = { ...signal, after_seq: this.head };
+    for (const reader of this.#readers) reader.hear(live);
+  }
+
+  cursor(seq: number): string {
+    return toCursor(this.epoch, seq);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#notes.close();
+    await this.#notes.flush();
+    this.#ended = true;
+  }
+
+  async *#read(reader: Reader, signal: AbortSignal): ReturnType<Reader["read"]> {
+    this.#readers.add(reader);
+    try {
+      yield* reader.read(signal);
+    } finally {
+      this.#readers.delete(reader);
+    }
+  }
+
+  #next(after: number): readonly Entry[] | Promise<readonly Entry[]> {
+    const here = this.#tail.after(after, this.#limits.readerEntriesMax);
+    if (here !== undefined) return here;
+    return this.store.journal(LEDGER_JOURNAL, { after, limit: PAGE }).then((page) => page.map(readEntry));
+  }
+
+  /** With `dedupe_key` the batch is refused when there is an entry with it; the op of the entry is the last one. */
+  #toOps(entry: NewEntry): readonly StateOp[] {
+    const op = this.toOp(entry);
+    if (entry.dedupe_key === undefined) return [op];
+    const nowMs = this.#parts.clock.now();
+    return [{ op: "remember", answer: {
+      sender: "ledger", route: entry.kind, request_id: entry.dedupe_key, hash: "", outcome: "", reply: null, done_at_ms: nowMs,
+      forget_at_ms: nowMs + this.#limits.retentionMs,
+    } }, op];
+  }
+
+  #commit({ scope, epoch }: Writer, ops: readonly StateOp[]): Promise<Commit> {
+    return this.store.commit({ scope, epoch, at_ms: this.#parts.clock.now(), ops }).catch((error: unknown) => {
+      throw isFault(error) ? degraded(error) : error;
+    });
+  }
+
+  #committed(rows: readonly JournalEntry[], ops: readonly StateOp[]): void {
+    const entries = rows.map((row, i): Entry => {
+      const made = this.#made.get(ops[i] as StateOp);
+      return made === undefined ? readEntry(row) : { seq: row.seq, ...made };
+    });
+    if (this.#held !== undefined) return void this.#held.push(...entries);
+    for (const entry of entries) this.#place(entry);
+    for (const reader of this.#readers) reader.woken();
+  }
+
+  #place(entry: Entry): void {
+    if (entry.seq <= this.head) return;
+    this.#tail.push(entry);
+    for (const fold of this.#folds) fold(entry);
+  }
+
+  /** What may have been written is read back, before anything later is told. */
+  #unsure(): void {
+    if (this.#held !== undefined || this.#ended) return;
+    this.#held = [];
+    void this.#catchUp();
+  }
+
+  async #catchUp(): Promise<void> {
+    while (!this.#ended) {
+      try {
+        await this.replay(this.head, (entry) => this.#place(entry));
+        const page = await this.store.journal(LEDGER_JOURNAL, { after: this.head, limit: PAGE });
+        for (const row of page) this.#place(readEntry(row));
+        if (page.length > 0) continue;
+        const held = this.#held ?? [];
+        this.#held = undefined;
+        for (const entry of held) this.#place(entry);
+        for (const reader of this.#readers) reader.woken();
+        return;
+      } catch {
+        // The store is away: so is whoever waits for it.
+        await new Promise<void>((resolve) => void this.#parts.clock.after(CATCH_UP_MS, resolve));
+      }
+    }
+  }
+}
+
+function refused(commit: Commit & { ok: false }, { scope, epoch }: Writer): MobError {
+  const { refusal } = commit;
+  if (refusal.why === "stale_epoch") {
+    return mobError("mob.stale_fence", `a newer incarnation writes as ${scope} now`, {
+      facts: { scope, fence: epoch, present: refusal.epoch }, hint: "This one is over; nothing of it counts any more.",
+    });
+  }
+  return mobError("mob.conflict", `the entry could not be written: ${refusal.why}`, { facts: { what: refusal.why } });
+}
+
+function degraded(error: Parameters<typeof Object.assign>[0] & { code: string; message: string; uncertain?: boolean }): MobError {
+  return mobError("mob.storage_degraded", `the ledger cannot be written: ${error.message}`, {
+    facts: { cause: error.code }, cause: error, hint: "Look at the disk; what was accepted is kept.",
+    ...error.uncertain === undefined ? {} : { uncertain: error.uncertain },
+  });
+}
