@@ -9,3 +9,4 @@ export type {
 } from "./definition/definition.ts";
 export type { MemberRow, MemberState } from "./member/row.ts";
 export type { Ticket, Turn, TurnBody, TurnState } from "./member/turn.ts";
+export { defineMob, readDefinition, type TreeInput } from "./definition/read-definition.ts";

@@ -1,0 +1,57 @@
+/** What is wrong with a tree, each with its place. */
+import type { z } from "zod";
+import { mobError, type MobError } from "../errors.ts";
+import type { Locate, Problem } from "./definition.ts";
+import { nearest } from "./nearest.ts";
+
+export type Path = readonly (string | number)[];
+
+export class Problems {
+  readonly all: Problem[] = [];
+  readonly #locate: Locate;
+
+  constructor(locate: Locate = () => undefined) {
+    this.#locate = locate;
+  }
+
+  add(path: Path, text: string, hint?: string): void {
+    this.all.push({ path: toPathText(path), text, ...hint === undefined ? {} : { hint }, ...this.#locate(path) });
+  }
+
+  /** For a name that stands for nothing. */
+  unknown(path: Path, word: string, { what, known }: { readonly what: string; readonly known: Iterable<string> }): void {
+    const near = nearest(word, known);
+    this.add(path, `there is no ${what} ${JSON.stringify(word)}`, near === undefined ? undefined : `did you mean ${JSON.stringify(near)}?`);
+  }
+
+  /** What the shape says. */
+  shape(issues: readonly z.core.$ZodIssue[], keysAt: (path: Path) => readonly string[]): void {
+    for (const issue of issues) {
+      const path = issue.path.map((step) => typeof step === "symbol" ? String(step) : step);
+      if (issue.code === "unrecognized_keys") {
+        for (const key of issue.keys) this.unknown([...path, key], key, { what: "key", known: keysAt(path) });
+      } else this.add(path, toText(issue));
+    }
+  }
+
+  /** All at once. */
+  fault(): MobError {
+    const lines = this.all.map(({ path, text, hint, file, line }) =>
+      `${file === undefined ? "" : `${file}${line === undefined ? "" : `:${line}`}: `}${path}: ${text}${hint === undefined ? "" : ` (${hint})`}`);
+    return mobError("mob.definition_invalid", `the definition has ${this.all.length} error${this.all.length === 1 ? "" : "s"}:\n${lines.join("\n")}`, {
+      facts: { problems: this.all }, hint: "Mend them all, then try again: nothing was started.",
+    });
+  }
+}
+
+/** `profiles.scout.grants[1]`. */
+export function toPathText(path: Path): string {
+  return path.reduce<string>((text, step) =>
+    typeof step === "number" ? `${text}[${step}]` : text === "" ? step : `${text}.${step}`, "") || "the tree";
+}
+
+function toText(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_union") return "is neither of what it may be";
+  if (issue.code === "invalid_type" && issue.input === undefined && issue.message.includes("undefined")) return "is missing";
+  return issue.message;
+}

@@ -1,0 +1,174 @@
+/**
+ * A definition out of a tree (spec: mob 1, A1).
+ * takes what a file or a program says; gives a frozen definition, or every error at once, each with its place; promises
+ * that every name in it stands for something; refuses keys it does not know; never reads a file.
+ */
+import { freezeDeep } from "@atoll-run/core";
+import { MOB_LIMITS } from "../limits.ts";
+import type {
+  ApprovalRule, FlowDefinition, FlowStep, Locate, MemberSpec, MobDefinition, Profile,
+} from "./definition.ts";
+import { type Path, Problems } from "./problems.ts";
+import { tree, type Tree, type TreeInput } from "./schema.ts";
+
+export type { TreeInput };
+
+/** Throws `mob.definition_invalid` with the fact `problems`. */
+export function defineMob(given: TreeInput): MobDefinition {
+  return readDefinition(given);
+}
+
+/** As {@link defineMob}, of anything; `locate` knows the lines. */
+export function readDefinition(given: unknown, locate?: Locate): MobDefinition {
+  const problems = new Problems(locate);
+  const read = tree.safeParse(given);
+  if (!read.success) {
+    problems.shape(read.error.issues, keysAt);
+    throw problems.fault();
+  }
+  const definition = toDefinition(read.data, problems);
+  if (problems.all.length > 0) throw problems.fault();
+  return freezeDeep(definition);
+}
+
+function toDefinition(data: Tree, problems: Problems): MobDefinition {
+  const members = toMembers(data, problems);
+  return {
+    mob: { id: data.mob.id }, members, profiles: toProfiles(data, problems), edges: checkedEdges(data, members, problems),
+    approvals: data.approvals.map(({ timeout, id, match, ...rule }, at): ApprovalRule => ({
+      id: id ?? `rule-${at + 1}`, match: withoutAbsent(match), timeout_ms: timeout, ...rule,
+    })),
+    flows: Object.fromEntries(Object.entries(data.flows).map(([name, flow]) =>
+      [name, toFlow(flow, { data, members, problems, path: ["flows", name, "steps"] })])),
+    limits: checkedLimits(data, problems),
+  };
+}
+
+function toProfiles({ profiles }: Tree, problems: Problems): MobDefinition["profiles"] {
+  return Object.fromEntries(Object.entries(profiles).map(([name, { script, linked, agent, idle_after, ...rest }]) => {
+    const ways = [script, linked, agent].filter((way) => way !== undefined).length;
+    if (ways !== 1) problems.add(["profiles", name], "a profile has one of script, linked and agent = true", `it has ${ways === 0 ? "none" : ways}`);
+    const runs = script !== undefined ? { script } : linked !== undefined ? { linked } : { agent: true } as const;
+    const profile: Profile = { ...rest, runs, idle_after_ms: idle_after };
+    return [name, profile];
+  }));
+}
+
+/** `count = n` makes `id-1 … id-n`. */
+function toMembers({ mob, profiles }: Tree, problems: Problems): readonly MemberSpec[] {
+  const known = new Map<string, number>();
+  return mob.members.flatMap(({ count, ...given }, at) => {
+    const path = ["mob", "members", at];
+    const profile = Object.hasOwn(profiles, given.profile) ? profiles[given.profile] : undefined;
+    if (profile === undefined) problems.unknown([...path, "profile"], given.profile, { what: "profile", known: Object.keys(profiles) });
+    for (const grant of given.grants ?? []) {
+      if (profile !== undefined && !profile.grants.includes(grant)) {
+        problems.add([...path, "grants"], `${JSON.stringify(grant)} is not a grant of profile ${given.profile}`, "a member may narrow them, never widen");
+      }
+    }
+    const ids = count === undefined ? [given.id] : Array.from({ length: count }, (_, n) => `${given.id}-${n + 1}`);
+    for (const id of ids) {
+      if (known.has(id)) problems.add([...path, "id"], `${JSON.stringify(id)} is there already, as member ${known.get(id)}`);
+      else known.set(id, at + 1);
+    }
+    return ids.map((id): MemberSpec => withoutAbsent({ ...given, id }));
+  });
+}
+
+function checkedEdges({ mob, profiles }: Tree, members: readonly MemberSpec[], problems: Problems): MobDefinition["edges"] {
+  const ids = new Set(members.map(({ id }) => id));
+  for (const [at, edge] of mob.edges.entries()) {
+    for (const [side, end] of edge.entries()) {
+      const path = ["mob", "edges", at, side];
+      if (end.startsWith("@")) {
+        if (!Object.hasOwn(profiles, end.slice(1))) problems.unknown(path, end.slice(1), { what: "profile", known: Object.keys(profiles) });
+      } else if (!ids.has(end)) problems.unknown(path, end, { what: "member", known: ids });
+    }
+    if (edge[0] === edge[1] && !edge[0].startsWith("@")) problems.add(["mob", "edges", at], "a member has no edge to itself");
+  }
+  return mob.edges;
+}
+
+interface FlowPlace {
+  readonly data: Tree;
+  readonly members: readonly MemberSpec[];
+  readonly problems: Problems;
+  readonly path: Path;
+}
+
+function toFlow({ steps }: Tree["flows"][string], place: FlowPlace): FlowDefinition {
+  const { problems, path } = place;
+  const names = Object.keys(steps);
+  if (names.length === 0) problems.add(path, "a flow has at least one step");
+  if (names.length > MOB_LIMITS.stepsMax) problems.add(path, `a flow has at most ${MOB_LIMITS.stepsMax} steps`);
+  const made = Object.fromEntries(Object.entries(steps).map(([name, step]) => [name, toStep(step, { ...place, path: [...path, name] })]));
+  for (const [name, { depends_on }] of Object.entries(made)) {
+    for (const [at, other] of depends_on.entries()) {
+      if (!names.includes(other)) problems.unknown([...path, name, "depends_on", at], other, { what: "step", known: names });
+    }
+  }
+  const circle = findCircle(made);
+  if (circle !== undefined) problems.add([...path, circle[0] as string, "depends_on"], `steps wait for each other: ${circle.join(" → ")}`);
+  return { steps: made };
+}
+
+function toStep({ role, member, timeout, ...rest }: Tree["flows"][string]["steps"][string], place: FlowPlace): FlowStep {
+  const { data, members, problems, path } = place;
+  if ((role === undefined) === (member === undefined)) problems.add(path, "a step has one of role and member");
+  if (role !== undefined && !Object.hasOwn(data.profiles, role)) {
+    problems.unknown([...path, "role"], role, { what: "profile", known: Object.keys(data.profiles) });
+  }
+  if (member !== undefined && !members.some(({ id }) => id === member)) {
+    problems.unknown([...path, "member"], member, { what: "member", known: members.map(({ id }) => id) });
+  }
+  if (rest.dispatch === "share" && rest.items === null) problems.add([...path, "items"], "is missing", "share goes over a list: items = \"steps.scan.output.batches\"");
+  if (rest.dispatch !== "share" && rest.items !== null) problems.add([...path, "items"], `is not read by ${rest.dispatch}`, "write dispatch = \"share\"");
+  return { ...rest, to: member === undefined ? { role: role ?? "" } : { member }, timeout_ms: timeout };
+}
+
+/** Names on the way round, the first one again at the end. */
+function findCircle(steps: Readonly<Record<string, FlowStep>>): readonly string[] | undefined {
+  const done = new Set<string>();
+  const walk = (name: string, way: readonly string[]): readonly string[] | undefined => {
+    if (way.includes(name)) return [...way.slice(way.indexOf(name)), name];
+    if (done.has(name)) return undefined;
+    for (const next of steps[name]?.depends_on ?? []) {
+      const circle = walk(next, [...way, name]);
+      if (circle !== undefined) return circle;
+    }
+    done.add(name);
+    return undefined;
+  };
+  for (const name of Object.keys(steps)) {
+    const circle = walk(name, []);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+}
+
+function checkedLimits({ limits }: Tree, problems: Problems): MobDefinition["limits"] {
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Object.hasOwn(MOB_LIMITS, name)) problems.unknown(["limits", name], name, { what: "limit", known: Object.keys(MOB_LIMITS) });
+    else if (!Number.isSafeInteger(value) || value < 0) problems.add(["limits", name], "is a whole number, not below 0");
+  }
+  return limits;
+}
+
+/** Keys that may stand at a place. */
+function keysAt(path: Path): readonly string[] {
+  const [top, second, third] = path;
+  if (top === undefined) return Object.keys(tree.shape);
+  if (top === "mob") return second === "members" ? MEMBER_KEYS : Object.keys(tree.shape.mob.shape);
+  if (top === "profiles") return PROFILE_KEYS;
+  if (top === "flows") return third === "steps" ? STEP_KEYS : ["steps"];
+  return top === "approvals" ? APPROVAL_KEYS : [];
+}
+
+const MEMBER_KEYS = Object.keys(tree.shape.mob.shape.members.unwrap().element.shape);
+const PROFILE_KEYS = Object.keys(tree.shape.profiles.unwrap().valueType.shape);
+const STEP_KEYS = Object.keys(tree.shape.flows.unwrap().valueType.shape.steps.valueType.shape);
+const APPROVAL_KEYS = Object.keys(tree.shape.approvals.unwrap().element.shape);
+
+function withoutAbsent<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+}

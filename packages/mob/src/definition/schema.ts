@@ -1,0 +1,84 @@
+/** The tree of `mob.toml` as it is written (spec: mob 1, 3.1, 3.2, 8.9, 9.2): shapes and defaults, not what fits together. */
+import { z } from "zod";
+import { isMemberId } from "../ids.ts";
+import { MOB_LIMITS } from "../limits.ts";
+
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** `"30s"` or milliseconds. */
+export const duration = z.union([z.number(), z.string()]).transform((given, context) => {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(String(given)) ?? [];
+  const ms = typeof given === "number" ? given : Number(digits) * UNITS[unit as keyof typeof UNITS];
+  if (Number.isSafeInteger(ms) && ms >= 0) return ms;
+  context.addIssue({ code: "custom", message: `${JSON.stringify(given)} is not a duration: write "30s", "5m" or milliseconds` });
+  return z.NEVER;
+});
+
+const text = z.union([z.string(), z.strictObject({ file: z.string().min(1) })]);
+const labels = z.record(z.string().min(1).max(128), z.string().max(1_024))
+  .refine((given) => Object.keys(given).length <= 64, "at most 64 labels");
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, "a name is 1–64 letters, digits, - and _");
+export const memberId = z.string().refine(isMemberId, {
+  error: "a member id has 1–128 characters without white space, /, :: or a leading @",
+});
+
+const person = {
+  labels: labels.optional(), context: z.json().optional(), instructions: z.array(text).optional(), model: z.string().min(1).optional(),
+  system: text.optional(), grants: z.array(z.string()).optional(), external: z.boolean().optional(),
+  display_name: z.string().max(256).optional(), initial_message: z.string().min(1).optional(),
+};
+
+/** What spawns a member (spec: mob 3.2). */
+export const memberSpec = z.strictObject({
+  id: memberId, profile: name, ...person,
+  resume: z.union([z.enum(["last", "fresh"]), z.strictObject({ session_id: z.string() })]).optional(),
+});
+
+const profile = z.strictObject({
+  script: z.string().min(1).optional(), linked: z.string().min(1).optional(), agent: z.literal(true).optional(),
+  model: z.string().min(1).nullable().default(null), provider: z.string().min(1).nullable().default(null),
+  system: text.nullable().default(null), instructions: z.array(text).default([]), grants: z.array(z.string()).default([]),
+  external: z.boolean().default(false), restart: z.enum(["on_failure", "always", "never"]).default("on_failure"),
+  idle_after: duration.default(MOB_LIMITS.idleMs), conversations: z.int().min(1).max(64).default(1),
+  output_schema: z.json().default(null), labels: labels.default({}), initial_message: z.string().nullable().default(null),
+  visible: z.boolean().default(false),
+});
+
+const approval = z.strictObject({
+  id: name.optional(),
+  match: z.strictObject({
+    tool: z.string(), grant: z.string(), object: z.string(), member: z.string(), profile: z.string(),
+    args: z.record(z.string(), z.string()), labels: z.record(z.string(), z.string()),
+  }).partial().refine((match) => Object.keys(match).length > 0, "a rule that matches nothing named matches everything: name something"),
+  tier: z.enum(["R0", "R1", "R2", "R3", "deny"]), approvers: z.array(z.string()).default([]), quorum: z.int().min(1).max(16).default(1),
+  timeout: duration.default(MOB_LIMITS.approvalMs), on_timeout: z.enum(["draft", "deny"]).default("draft"),
+  self_approval: z.boolean().nullable().default(null),
+});
+
+const step = z.strictObject({
+  role: name.optional(), member: memberId.optional(), message: z.string().nullable().default(null),
+  depends_on: z.array(name).default([]), depends_on_mode: z.enum(["all", "any"]).default("all"),
+  dispatch: z.enum(["fan_out", "fan_in", "one_to_one", "share"]).default("fan_out"),
+  items: z.string().min(1).nullable().default(null), key: z.string().min(1).nullable().default(null),
+  collect: z.union([z.enum(["all", "any"]), z.strictObject({ quorum: z.int().min(1) })]).default("all"),
+  timeout: duration.default(MOB_LIMITS.stepMs), retries: z.int().min(0).max(100).default(1),
+  expect: z.json().default(null), output: z.enum(["json", "text"]).default("json"),
+  on_failure: z.enum(["escalate", "continue"]).default("escalate"),
+});
+
+export const tree = z.strictObject({
+  mob: z.strictObject({
+    id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "the id of a mob is 1–64 of a–z, 0–9, . _ -"),
+    members: z.array(z.strictObject({
+      id: memberId, profile: name, count: z.int().min(1).max(MOB_LIMITS.members).optional(), ...person,
+    })).default([]),
+    edges: z.array(z.tuple([z.string().trim().min(1), z.string().trim().min(1)])).default([]),
+  }),
+  profiles: z.record(name, profile).default({}),
+  approvals: z.array(approval).default([]),
+  flows: z.record(name, z.strictObject({ steps: z.record(name, step) })).default({}),
+  limits: z.record(z.string(), z.number()).default({}),
+});
+
+export type Tree = z.output<typeof tree>;
+export type TreeInput = z.input<typeof tree>;

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isFault } from "@atoll-run/core";
+import { defineMob, readDefinition, type Problem, type TreeInput } from "@atoll-run/mob";
+
+const AUDIT: TreeInput = {
+  mob: { id: "audit", members: [{ id: "scout", profile: "scout" }, { id: "auditor", profile: "auditor", count: 4 }, { id: "editor", profile: "editor" }],
+    edges: [["scout", "@auditor"], ["@auditor", "editor"]] },
+  profiles: {
+    scout: { script: "scout.lua", grants: ["fs.read:node_modules"] }, auditor: { linked: "auditor" },
+    editor: { script: "editor.lua", external: true, grants: ["fs.write:atoll-audit"], idle_after: "30s" },
+  },
+  approvals: [{ match: { grant: "fs.write", member: "editor" }, tier: "R3", timeout: "5m" }],
+  flows: { audit: { steps: {
+    scan: { role: "scout", message: "{{ params.root }}" },
+    audit: { role: "auditor", depends_on: ["scan"], dispatch: "share", items: "steps.scan.output.batches", retries: 2 },
+    report: { role: "editor", depends_on: ["audit"], message: "{{ steps.audit.output }}" },
+  } } },
+};
+
+function problemsOf(given: unknown, locate?: Parameters<typeof readDefinition>[1]): readonly Problem[] {
+  try {
+    readDefinition(given, locate);
+  } catch (error) {
+    assert.ok(isFault(error) && error.code === "mob.definition_invalid", String(error));
+    return error.facts["problems"] as readonly Problem[];
+  }
+  return [];
+}
+
+test("a definition is frozen, its counts unfolded, its durations in milliseconds, its defaults filled in", () => {
+  const made = defineMob(AUDIT);
+  assert.deepEqual(made.members.map(({ id }) => id), ["scout", "auditor-1", "auditor-2", "auditor-3", "auditor-4", "editor"]);
+  assert.equal(made.profiles["editor"]?.idle_after_ms, 30_000);
+  assert.deepEqual(made.profiles["auditor"]?.runs, { linked: "auditor" });
+  assert.deepEqual(made.profiles["auditor"]?.grants, []);
+  assert.deepEqual(made.approvals[0], {
+    id: "rule-1", match: { grant: "fs.write", member: "editor" }, tier: "R3", approvers: [], quorum: 1, timeout_ms: 300_000,
+    on_timeout: "draft", self_approval: null,
+  });
+  assert.deepEqual(made.flows["audit"]?.steps["audit"]?.to, { role: "auditor" });
+  assert.throws(() => (made.members as unknown[]).push(1));
+});
+
+test("all errors are reported with path and line, and nothing was created", () => {
+  const problems = problemsOf({
+    mob: { id: "audit", members: [{ id: "a b", profile: "scout" }, { id: "x", profil: "scout", profile: "scout" }] },
+    profiles: { scout: { script: "s.lua", grant: [] } },
+    flows: { f: { steps: { one: { role: "scout", timeout: "soon" } } } },
+  }, (path) => path[0] === "profiles" ? { file: "mob.toml", line: 7 } : undefined);
+  assert.deepEqual(problems.map(({ path, hint, line }) => [path, hint, line]), [
+    ["mob.members[0].id", undefined, undefined], ["mob.members[1].profil", 'did you mean "profile"?', undefined],
+    ["profiles.scout.grant", 'did you mean "grants"?', 7], ["flows.f.steps.one.timeout", undefined, undefined],
+  ]);
+});
+
+const WRONG: readonly [what: string, change: (tree: typeof AUDIT & Record<string, never>) => unknown, path: string, text: RegExp][] = [
+  ["a profile that is not there", () => ({ ...AUDIT, mob: { id: "m", members: [{ id: "a", profile: "scot" }] } }), "mob.members[0].profile", /no profile "scot"/],
+  ["a member twice", () => ({ ...AUDIT, mob: { id: "m", members: [{ id: "a-1", profile: "scout" }, { id: "a", profile: "scout", count: 2 }] } }), "mob.members[1].id", /there already/],
+  ["a grant that its profile has not", () => ({ ...AUDIT, mob: { id: "m", members: [{ id: "a", profile: "scout", grants: ["run:*"] }] } }), "mob.members[0].grants", /not a grant of profile scout/],
+  ["an edge to nobody", () => ({ ...AUDIT, mob: { ...AUDIT.mob, edges: [["scout", "edtor"]] } }), "mob.edges[0][1]", /no member "edtor"/],
+  ["an edge to a profile that is not there", () => ({ ...AUDIT, mob: { ...AUDIT.mob, edges: [["scout", "@auditors"]] } }), "mob.edges[0][1]", /no profile/],
+  ["an edge to itself", () => ({ ...AUDIT, mob: { ...AUDIT.mob, edges: [["scout", "scout"]] } }), "mob.edges[0]", /to itself/],
+  ["a profile with two ways to run", () => ({ ...AUDIT, profiles: { ...AUDIT.profiles, scout: { script: "x", linked: "y" } } }), "profiles.scout", /one of script, linked/],
+  ["a rule that matches everything", () => ({ ...AUDIT, approvals: [{ match: {}, tier: "R3" }] }), "approvals[0].match", /matches everything/],
+  ["a step of nobody", () => ({ ...AUDIT, flows: { f: { steps: { s: { message: "x" } } } } }), "flows.f.steps.s", /one of role and member/],
+  ["a step that waits for one that is not there", () => ({ ...AUDIT, flows: { f: { steps: { s: { role: "scout", depends_on: ["t"] } } } } }), "flows.f.steps.s.depends_on[0]", /no step "t"/],
+  ["steps that wait for each other", () => ({ ...AUDIT, flows: { f: { steps: {
+    a: { role: "scout", depends_on: ["b"] }, b: { role: "scout", depends_on: ["a"] },
+  } } } }), "flows.f.steps.a.depends_on", /a → b → a/],
+  ["a share of nothing", () => ({ ...AUDIT, flows: { f: { steps: { s: { role: "scout", dispatch: "share" } } } } }), "flows.f.steps.s.items", /missing/],
+  ["a limit that is none", () => ({ ...AUDIT, limits: { turnMax: 3 } }), "limits.turnMax", /no limit/],
+];
+
+for (const [what, change, path, text] of WRONG) {
+  test(`${what} is an error that names its place`, () => {
+    const [first] = problemsOf(change(AUDIT as never));
+    assert.equal(first?.path, path);
+    assert.match(first?.text ?? "", text);
+  });
+}
