@@ -3,3 +3,11 @@ export { createIds, isMemberId, memberScope, shortHash, type IdKind, type IdPart
 export { KINDS } from "./ledger/entry.ts";
 export { FINAL_TURNS } from "./member/turn.ts";
 export { LEDGER_JOURNAL, MOB_SCOPE, openLedger, type LedgerOptions } from "./ledger/create-ledger.ts";
+export {
+  FINAL_STATES, LIFE_TABLE, NOBODY, stepLife, type BrokenKind, type Life, type LifeAction, type LifeEvent, type LifeRules,
+  type LifeState, type LifeStep,
+} from "./member/life.ts";
+export {
+  EDGE_BUCKETS, keyOf, planEdges, toEdge, unfoldEdges, type Edge, type EdgeBucket, type EdgeDeed, type EdgeNow, type EdgeOwner,
+  type EdgePlanRow,
+} from "./edges/plan.ts";

@@ -1,0 +1,115 @@
+/** Goal: table 3.3. Invariant: no event sequence leaves it. Method: one test a row, and random sequences. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import {
+  FINAL_STATES, LIFE_TABLE, type Life, type LifeEvent, type LifeState, NOBODY, stepLife,
+} from "@atoll-run/mob/internal";
+
+const RULES = { restart: "on_failure", now_ms: 1_000_000, chance: 0.5 } as const;
+const at = (state: LifeState, more: Partial<Life> = {}): Life => ({ ...NOBODY, state, generation: state === "none" ? 0 : 3, first: false, ...more });
+
+const spawn = { is: "spawn", lazy: false, fresh: false } as const;
+const failed = { is: "start_failed", kind: "start_failed", detail: "no" } as const;
+const crashed = { is: "crashed", detail: "out of memory" } as const;
+const retire = { is: "retire", drain_ms: 30_000, queued: false } as const;
+
+interface Row {
+  readonly event: LifeEvent;
+  readonly from: Life;
+  readonly to: LifeState;
+  readonly entries: readonly string[];
+  readonly does: readonly string[];
+  readonly rules?: Partial<Omit<typeof RULES, "restart">> & { readonly restart?: "on_failure" | "always" | "never" };
+}
+
+const ROWS: Readonly<Record<string, Row>> = {
+  "spawn makes a member start": { event: spawn, from: NOBODY, to: "starting", entries: ["member_spawning"], does: ["start"] },
+  "a lazy one is dormant until its first mail": { event: { ...spawn, lazy: true }, from: NOBODY, to: "dormant", entries: ["member_spawning", "member_spawned"], does: [] },
+  "a retired id is revived with the next generation": { event: spawn, from: at("retired"), to: "starting", entries: ["member_spawning"], does: ["start"] },
+  "a revived id gets a new session only when it is to be fresh": { event: { ...spawn, fresh: true }, from: at("completed"), to: "starting", entries: ["member_spawning"], does: ["session", "start"] },
+  "wake starts a dormant member": { event: { is: "wake" }, from: at("dormant"), to: "starting", entries: [], does: ["start"] },
+  "a member that has started is active": { event: { is: "started" }, from: at("starting"), to: "active", entries: ["member_started"], does: [] },
+  "the first start says that it is spawned": { event: { is: "started" }, from: at("starting", { first: true }), to: "active", entries: ["member_spawned", "member_started"], does: [] },
+  "a start that fails is tried again": { event: failed, from: at("starting"), to: "dormant", entries: [], does: ["retry"] },
+  "after five tries it is broken": { event: failed, from: at("starting", { tries: 4 }), to: "broken", entries: ["member_broken"], does: [] },
+  "a first spawn that fails leaves no member": { event: failed, from: at("starting", { tries: 4, first: true, generation: 1 }), to: "none", entries: ["member_spawn_failed"], does: ["leave_edges"] },
+  "an idle member is dormant": { event: { is: "idle", busy: false }, from: at("active"), to: "dormant", entries: ["member_dormant"], does: ["sleep"] },
+  "a crash starts it again and its turn is delivered again": { event: crashed, from: at("active"), to: "starting", entries: [], does: ["stop", "start"] },
+  "five crashes in five minutes break it": { event: crashed, from: at("active", { crashes: [999_000, 999_001, 999_002, 999_003] }), to: "broken", entries: ["member_broken"], does: ["stop"] },
+  "old crashes are forgotten": { event: crashed, from: at("active", { crashes: [1, 2, 3, 4] }), to: "starting", entries: [], does: ["stop", "start"] },
+  "restart = never: a crash completes it": { event: crashed, from: at("active"), to: "completed", entries: ["member_completed"], does: ["stop"], rules: { restart: "never" } },
+  "an exit completes it": { event: { is: "exited" }, from: at("active"), to: "completed", entries: ["member_completed"], does: ["stop"] },
+  "restart = always: an exit starts it again": { event: { is: "exited" }, from: at("active"), to: "starting", entries: [], does: ["stop", "start"], rules: { restart: "always" } },
+  "suspend aborts the turn and puts it back": { event: { is: "suspend", why: "lease_lost" }, from: at("active"), to: "suspended", entries: ["member_suspended"], does: ["stop"] },
+  "resume makes it dormant": { event: { is: "resume" }, from: at("suspended"), to: "dormant", entries: ["member_dormant"], does: [] },
+  "retire drains": { event: retire, from: at("active"), to: "retiring", entries: ["member_retiring"], does: ["drain"] },
+  "retire wakes a dormant member that has mail": { event: { ...retire, queued: true }, from: at("dormant"), to: "retiring", entries: ["member_retiring"], does: ["start", "drain"] },
+  "what is drained is retired": { event: { is: "drained" }, from: at("retiring"), to: "retired", entries: ["member_retired"], does: ["stop", "bury_queue", "leave_edges", "session"] },
+  "what is not drained in time is retired all the same": { event: { is: "drain_deadline" }, from: at("retiring"), to: "retired", entries: ["member_retired"], does: ["stop", "bury_queue", "leave_edges", "session"] },
+  "respawn is the next generation, its queue stays": { event: { is: "respawn" }, from: at("active"), to: "starting", entries: ["member_respawned"], does: ["stop", "start"] },
+  "reset is the next generation with a new session, its queue is buried": { event: { is: "reset" }, from: at("active"), to: "starting", entries: ["member_reset"], does: ["stop", "bury_queue", "session", "start"] },
+  "reload keeps state and generation": { event: { is: "reload" }, from: at("active"), to: "active", entries: ["member_reloaded"], does: ["reload"] },
+  "repair starts a broken member": { event: { is: "repair" }, from: at("broken"), to: "starting", entries: ["member_repaired"], does: ["start"] },
+};
+
+for (const [title, { event, from, to, entries, does, rules }] of Object.entries(ROWS)) {
+  test(title, () => {
+    const step = stepLife(from, event, { ...RULES, ...rules });
+    assert.equal(step?.life.state, to);
+    assert.deepEqual(step?.entries.map(({ kind }) => kind), entries);
+    assert.deepEqual(step?.actions.map((action) => action.do), does);
+    const moved = ["spawn", "respawn", "reset"].includes(event.is) ? 1 : 0;
+    if (to !== "none") assert.equal(step?.life.generation, from.generation + moved, "generation moves by spawn, respawn and reset only");
+  });
+}
+
+test("the running turn of a respawned member fails as interrupted, that of a crashed one is put back", () => {
+  const turn = (event: LifeEvent) => stepLife(at("active"), event, RULES)?.actions.find((action) => action.do === "stop");
+  assert.deepEqual(turn({ is: "respawn" }), { do: "stop", turn: "interrupted" });
+  assert.deepEqual(turn(crashed), { do: "stop", turn: "requeue" });
+});
+
+test("a member that has work does not become dormant", () => {
+  assert.equal(stepLife(at("active"), { is: "idle", busy: true }, RULES), undefined);
+});
+
+const EVENTS: Readonly<Record<keyof typeof LIFE_TABLE, LifeEvent>> = {
+  spawn, wake: { is: "wake" }, started: { is: "started" }, start_failed: failed, idle: { is: "idle", busy: false }, crashed,
+  exited: { is: "exited" }, suspend: { is: "suspend", why: "operator" }, resume: { is: "resume" }, retire,
+  drained: { is: "drained" }, drain_deadline: { is: "drain_deadline" }, respawn: { is: "respawn" }, reset: { is: "reset" },
+  reload: { is: "reload" }, repair: { is: "repair" }, retry: { is: "retry" },
+};
+
+test("an event without a row for the state does nothing", () => {
+  for (const [name, states] of Object.entries(LIFE_TABLE)) {
+    for (const state of [...FINAL_STATES, "starting", "active", "dormant", "suspended", "broken", "retiring"] as const) {
+      const step = stepLife(at(state), EVENTS[name as keyof typeof LIFE_TABLE], RULES);
+      assert.equal(step !== undefined, (states as readonly LifeState[]).includes(state), `${name} in ${state}`);
+    }
+  }
+});
+
+test("any sequence of events stays in the table, and the generation never falls", () => {
+  const event = fc.constantFrom(...Object.values(EVENTS));
+  fc.assert(fc.property(
+    fc.array(fc.tuple(event, fc.constantFrom("on_failure", "always", "never"), fc.double({ min: 0, max: 0.99, noNaN: true })), { maxLength: 60 }),
+    (sequence) => {
+      let life = NOBODY;
+      let [nowMs, highest] = [0, 0];
+      for (const [one, restart, chance] of sequence) {
+        nowMs += 10_000;
+        const step = stepLife(life, one, { restart, chance, now_ms: nowMs });
+        if (step === undefined) continue;
+        const rows = new Set(Object.values(LIFE_TABLE).flat().concat(["retired", "completed", "none"] as never));
+        assert.ok(rows.has(step.life.state as never));
+        assert.ok(step.life.crashes.length <= 5);
+        if (step.life.state !== "none") assert.ok(step.life.generation >= highest);
+        highest = step.life.state === "none" ? 0 : step.life.generation;
+        for (const action of step.actions) if ("after_ms" in action) assert.ok(action.after_ms >= 0 && action.after_ms <= 72_000);
+        for (const entry of step.entries) assert.equal(entry.data["generation"], step.life.state === "none" ? 0 : step.life.generation);
+        life = step.life;
+      }
+    },
+  ), { numRuns: 500 });
+});
