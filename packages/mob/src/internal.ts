@@ -11,3 +11,6 @@ export {
   EDGE_BUCKETS, keyOf, planEdges, toEdge, unfoldEdges, type Edge, type EdgeBucket, type EdgeDeed, type EdgeNow, type EdgeOwner,
   type EdgePlanRow,
 } from "./edges/plan.ts";
+export { decideRun, type Candidate, type Decision, type Facts, type Move } from "./flows/decide.ts";
+export { beginRun, foldRun, type Failure, type Run, type RunState, type StepRun, type StepState, type Target } from "./flows/run.ts";
+export { lookUp, render, type Rendered, type Scope } from "./flows/template.ts";
