@@ -14,3 +14,4 @@ export {
 export { decideRun, type Candidate, type Decision, type Facts, type Move } from "./flows/decide.ts";
 export { beginRun, foldRun, type Failure, type Run, type RunState, type StepRun, type StepState, type Target } from "./flows/run.ts";
 export { lookUp, render, type Rendered, type Scope } from "./flows/template.ts";
+export { fromSnapshot, toSnapshot, View, type MemberView } from "./roster/view.ts";
