@@ -15,3 +15,6 @@ export { decideRun, type Candidate, type Decision, type Facts, type Move } from 
 export { beginRun, foldRun, type Failure, type Run, type RunState, type StepRun, type StepState, type Target } from "./flows/run.ts";
 export { lookUp, render, type Rendered, type Scope } from "./flows/template.ts";
 export { fromSnapshot, toSnapshot, View, type MemberView } from "./roster/view.ts";
+export { approvalHash, decideApproval, foldApproval, type Approval, type ApprovalState } from "./approvals/approval.ts";
+export { toCanonical } from "./approvals/canonical.ts";
+export { judgeCall, type GuardedCall, type Judgement } from "./approvals/policy.ts";

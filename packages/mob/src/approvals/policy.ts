@@ -1,0 +1,76 @@
+/**
+ * Which tier a call of a member has (spec: mob 8.9). Pure.
+ * takes rules and a call; gives a tier and the rule it is by; promises that `deny` beats all, then the rule that names the
+ * most, then the first; refuses nothing; never looks at anything but the call.
+ */
+import type { Json } from "@atoll-run/core";
+import type { ApprovalRule, Tier } from "../definition/definition.ts";
+
+/** One thing a member is about to do. */
+export interface GuardedCall {
+  readonly member: string;
+  readonly profile: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Verb of the grant: `fs.write`, `net`, `run`. */
+  readonly grant: string;
+  readonly tool?: string;
+  /** What it is done to: a path, a host, a program. */
+  readonly object?: string;
+  readonly args: Json;
+}
+
+export interface Judgement {
+  readonly tier: Tier;
+  /** Absent: no rule matches, the default counts. */
+  readonly rule?: ApprovalRule;
+}
+
+/** What leaves the mob or changes the machine is written down although no rule asks for it. */
+const AUDITED: ReadonlySet<string> = new Set(["run", "fs.write", "deliver"]);
+
+export function judgeCall(rules: readonly ApprovalRule[], call: GuardedCall): Judgement {
+  const matching = rules.filter(({ match }) => matches(match, call));
+  const [rule] = matching.toSorted((a, b) => rank(b) - rank(a));
+  if (rule !== undefined) return { tier: rule.tier, rule };
+  return { tier: AUDITED.has(call.grant) ? "R2" : "R1" };
+}
+
+function rank({ tier, match }: ApprovalRule): number {
+  const named = Object.keys(match).length + Object.keys(match.args ?? {}).length + Object.keys(match.labels ?? {}).length;
+  return (tier === "deny" ? 1_000_000 : 0) + named;
+}
+
+function matches({ tool, grant, object, member, profile, args, labels }: ApprovalRule["match"], call: GuardedCall): boolean {
+  return is(tool, call.tool) && is(grant, call.grant) && is(object, call.object) && is(member, call.member) && is(profile, call.profile)
+    && Object.entries(labels ?? {}).every(([name, glob]) => is(glob, call.labels[name]))
+    && Object.entries(args ?? {}).every(([path, wanted]) => isArgument(wanted, at(call.args, path)));
+}
+
+/** `*` stands for anything; what is not named fits all. */
+function is(glob: string | undefined, text: string | undefined): boolean {
+  if (glob === undefined) return true;
+  return text !== undefined && toPattern(glob).test(text);
+}
+
+function toPattern(glob: string): RegExp {
+  return new RegExp(`^${glob.split("*").map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, "\\$&")).join(".*")}$`, "s");
+}
+
+/** A glob for text, or `1..10`, `..10`, `5..` for a number. */
+function isArgument(wanted: string, value: Json | undefined): boolean {
+  if (value === undefined) return false;
+  const [, from, to] = /^(-?\d+(?:\.\d+)?)?\.\.(-?\d+(?:\.\d+)?)?$/.exec(wanted) ?? [];
+  if (typeof value === "number" && (from !== undefined || to !== undefined)) {
+    return value >= Number(from ?? -Infinity) && value <= Number(to ?? Infinity);
+  }
+  return is(wanted, typeof value === "string" ? value : JSON.stringify(value));
+}
+
+function at(args: Json, path: string): Json | undefined {
+  let value: Json | undefined = args;
+  for (const field of path.split(".")) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, field)) return undefined;
+    value = (value as { readonly [key: string]: Json })[field];
+  }
+  return value;
+}
