@@ -18,3 +18,4 @@ export { fromSnapshot, toSnapshot, View, type MemberView } from "./roster/view.t
 export { approvalHash, decideApproval, foldApproval, type Approval, type ApprovalState } from "./approvals/approval.ts";
 export { toCanonical } from "./approvals/canonical.ts";
 export { judgeCall, type GuardedCall, type Judgement } from "./approvals/policy.ts";
+export { MEMBER_BUCKETS, planMembers, retireGuard, type MemberBucket, type MemberNow, type MemberPlanRow } from "./reconcile/plan.ts";
