@@ -302,6 +302,8 @@ export const NODE_LIMITS = {
     /** A socket is asked for a sign of life so often, and is dead after so long a silence. */
     pingMs: 5_000,
     deadMs: 10_000,
+    /** Between two heartbeats; 0 = as the realm wants it. */
+    heartbeatMs: 0,
     /** First wait before connecting again; doubles. Full jitter: a fleet must not come back at once. */
     reconnectMs: 1_000,
     reconnectMsMax: MINUTE_MS,
@@ -345,9 +347,8 @@ export const NODE_LIMITS = {
     announceMsMax: 1_000,
     /** Streams end by themselves; the rest is reset. */
     streamsMsMax: 3_000,
-    /** Handlers end by themselves; after a part of it they are told. */
+    /** Handlers end by themselves; after a part of it they are told (`drainSignalShare`). */
     handlersMsMax: 10_000,
-    handlersToldPercent: 80,
     /** Replies leave their lanes. */
     repliesMsMax: 3_000,
     /** onStop, and the end of the workload. */

@@ -21,7 +21,7 @@ export function node(args: readonly string[]): Promise<number> {
 }
 
 /** What is left of each step when the second signal came, milliseconds. */
-const HURRY_MS = 8_000;
+const HURRY_MS = 1_000;
 
 async function up(call: VerbCall): Promise<number> {
   const [file, extra] = call.words;
@@ -37,7 +37,7 @@ async function up(call: VerbCall): Promise<number> {
   cleanup.use(handle);
   cleanup.use(await serveControl(controlPath(deployed), nodeMethods(handle, () => (asked = true))));
   await say(call.json ? JSON.stringify({ event: "up", ...facts(handle), health_url: handle.healthUrl ?? null }) : welcome(handle, deployed));
-  const ended = await untilSignal(({ count }) => handle.close(count === 1 ? {} : { deadlineMs: HURRY_MS }), handle.closed);
+  const ended = await untilSignal(({ count }) => handle.close(count === 1 ? {} : { stepMs: HURRY_MS }), handle.closed);
   const report = await handle.closed;
   await say(call.json ? JSON.stringify({ event: "down", report }) : `ended: ${report.handled} handled meanwhile, ${report.returned} back in the mailbox`);
   await flush();

@@ -30,7 +30,8 @@ export interface InboxLife extends Inbox {
   /** From now on arrivals are refused with `node.draining`. */
   stopIntake(): void;
   /** Lets handlers finish; after 80 % of the time their signals abort, at its end they are given up. */
-  drain(o: { readonly deadlineMs: number }): Promise<Drained>;
+  /** `signal`: handlers hear at once that they are to stop, and are given up soon. */
+  drain(o: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }): Promise<Drained>;
   /** Lets go of timers; what is not stored by then is not stored. Not before `drain`. */
   close(): Promise<void>;
   /** As `attach` gave it; for others who write under the same scope. Throws before {@link recover}. */
@@ -50,6 +51,7 @@ export interface InboxLife extends Inbox {
 
 /** How long the last writes may take at the end. */
 const LAST_WRITES_MS = 3_000;
+/** And how long handlers get to hear that they are to stop, when nobody waits for them any more. */
 const LOST_MS = 200;
 
 export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): InboxLife {
@@ -83,7 +85,7 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
     }),
     wake: (name) => dispatch.wake(name),
     pause: (paused) => dispatch.pause(paused),
-    drain: ({ deadlineMs }) => drain(inbox, deadlineMs),
+    drain: (o) => drain(inbox, o),
     close: () => close(inbox),
     stats: () => ({
       ...inbox.stats, ...dispatch.stats, mailbox_oldest_ms: inbox.oldestMs, mailbox_depth: room.depth, mailbox_bytes: room.bytes, running: dispatch.running,
@@ -94,16 +96,19 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
   };
 }
 
-async function drain(inbox: NodeInbox, deadlineMs: number): Promise<Drained> {
+async function drain(inbox: NodeInbox, { deadlineMs, signal }: Parameters<InboxLife["drain"]>[0]): Promise<Drained> {
   const { dispatch, commits, parts: { clock } } = inbox;
   inbox.intake = "draining";
   dispatch.shut();
   const before = inbox.stats.handled_total;
-  const warn = clock.after(deadlineMs * inbox.limits.dispatch.drainSignalShare, () => {
-    dispatch.stopAll(nodeError("node.draining", "the node is closing"));
-  });
+  const stop = (): void => dispatch.stopAll(nodeError("node.draining", "the node is closing"));
+  const warn = clock.after(deadlineMs * inbox.limits.dispatch.drainSignalShare, stop);
   // Without a store no message ends: handlers get the time to hear that they are to stop.
-  await within(clock, commits.ended ? Math.min(deadlineMs, LOST_MS) : deadlineMs, () => dispatch.idle());
+  await within(clock, commits.ended ? Math.min(deadlineMs, LOST_MS) : deadlineMs, () => dispatch.idle(), signal);
+  if (signal?.aborted === true) {
+    stop();
+    await within(clock, LOST_MS, () => dispatch.idle());
+  }
   warn[Symbol.dispose]();
   const given = dispatch.giveUp();
   for (const message of given) inbox.giveBack(message);
@@ -124,9 +129,9 @@ async function close(inbox: NodeInbox): Promise<void> {
 }
 
 /** What is not done in time is left as it is. */
-async function within(clock: Clock, ms: number, work: () => Promise<void>): Promise<void> {
+async function within(clock: Clock, ms: number, work: () => Promise<void>, signal?: AbortSignal): Promise<void> {
   try {
-    await withDeadline(work, { clock, ms });
+    await withDeadline(work, { clock, ms, signal });
   } catch {
     // Its caller looks at what is left.
   }

@@ -60,6 +60,7 @@ export class Dispatch {
   #open = false;
   #paused = false;
   #idle: (() => void)[] = [];
+  #gaveUp = false;
 
   constructor(parts: DispatchParts, limits: LimitsOf<"dispatch">) {
     this.#parts = parts;
@@ -195,6 +196,7 @@ export class Dispatch {
 
   /** Takes back what still runs: nothing they give counts any more. Gives the messages. */
   giveUp(): Message[] {
+    this.#gaveUp = true;
     const given = [...this.#contexts.keys()].filter((message) => message.phase === "running");
     for (const message of given) {
       this.#contexts.get(message)?.end();
@@ -203,9 +205,9 @@ export class Dispatch {
     return [...this.#stopped.splice(0), ...given];
   }
 
-  /** Resolves when no handler runs. */
+  /** Resolves when no handler runs, but for those that were given up. */
   idle(): Promise<void> {
-    if (this.#contexts.size === 0) return Promise.resolve();
+    if (this.#gaveUp || this.#contexts.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -296,7 +298,11 @@ export class Dispatch {
   /** `context` is undefined when the handler still runs. */
   #apply(message: Message, verdict: Verdict, context: HandlerContext | undefined): void {
     if (verdict.is === "wait") return this.#wait(message, verdict);
-    if (verdict.burial?.reason === "handler_failed") this.#reportFailure(message, verdict.burial.fault);
+    if (verdict.burial?.reason === "handler_failed") {
+      // Its letter tells all attempts, the last one too.
+      message.attempts += 1;
+      this.#reportFailure(message, verdict.burial.fault);
+    }
     message.phase = "ended";
     const writes = verdict.writes ? context?.writes ?? [] : [];
     // What comes next under its key must see what it wrote; and it may have to run again.

@@ -65,7 +65,7 @@ export class NodeInbox implements Inbox, RowEvents {
     this.parts = parts;
     this.limits = limits;
     this.now = steadyClock(clock);
-    this.policies = new Policies(parts.policies);
+    this.policies = new Policies(parts.policies, this.limits);
     this.seen = new Seen({ namesMax: limits.mailbox.dedupEntriesMax, blindUntilMs: Infinity });
     this.commits = new Commits({
       store, scope, clock, now: this.now,

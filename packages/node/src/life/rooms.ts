@@ -5,11 +5,10 @@ import { createInbox, type InboxLife } from "../dispatch/create-inbox.ts";
 import { createGate, type Gate } from "../gate/gate.ts";
 import type { Discovery } from "../gate/outbound-parts.ts";
 import { createHookStream, type HookStream } from "../hooks/hook-stream.ts";
-import { NODE_LIMITS } from "../limits.ts";
 import { createLinkTable } from "../transport/create-peers.ts";
 import type { LinkTable } from "../transport/link-table.ts";
 import type { Peers } from "../transport/peers.ts";
-import { nodeLimits } from "./node-limits.ts";
+import type { NodeLimits } from "./node-limits.ts";
 import type { Network, NodeParts, NodeSettings } from "./parts.ts";
 import { withSideContext, type SideParts, type SideScope } from "./side-context.ts";
 
@@ -36,15 +35,14 @@ export interface Rooms {
 
 /** `lost`: the node must end. */
 export function createRooms(parts: NodeParts, settings: NodeSettings, o: {
-  readonly workload: Workload; readonly lost: (fault: Fault) => void;
+  readonly workload: Workload; readonly lost: (fault: Fault) => void; readonly limits: NodeLimits;
 }): Rooms {
-  const { workload, lost } = o;
+  const { workload, lost, limits } = o;
   const { clock, log, store } = parts;
   const { name, rules } = settings;
-  const limits = nodeLimits(settings.limits);
   const later: Later = { id: undefined, peers: undefined };
   const self = (): string => later.id === undefined ? name : formatNodeId(later.id);
-  const hooks = createHookStream({ clock, log }, NODE_LIMITS.hooks);
+  const hooks = createHookStream({ clock, log }, limits.hooks);
   const { report } = hooks;
   const inbox: InboxLife = createInbox({
     store, scope: name, self, clock, ids: parts.ids, random: parts.random, log, report, lost, workload: () => workload,
@@ -67,7 +65,7 @@ export function createRooms(parts: NodeParts, settings: NodeSettings, o: {
     settings, report, epoch: () => inbox.epoch, events: table.wireEvents, peers: () => later.peers ?? noPeers(),
     load: () => {
       const { running } = inbox.stats();
-      return { queued: inbox.depth - (running ?? 0), running: running ?? 0, hard_max: NODE_LIMITS.mailbox.hardRowsMax };
+      return { queued: inbox.depth - (running ?? 0), running: running ?? 0, hard_max: limits.mailbox.hardRowsMax };
     },
   });
   const discovery = (): Discovery => network?.discovery ?? NO_REALM;

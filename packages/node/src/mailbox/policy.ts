@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { nodeError, type Principal, type RouteInfo, type RoutePolicy } from "@atoll-run/core";
 import type { Envelope } from "@atoll-run/core/internal";
-import { NODE_LIMITS } from "../limits.ts";
+import { NODE_LIMITS, type LimitsOf } from "../limits.ts";
 
 /** Complete. */
 export type Policy = Required<RoutePolicy>;
@@ -10,23 +10,33 @@ export type Policy = Required<RoutePolicy>;
 /** By route; `*` stands for all others. */
 export type ConfiguredPolicies = Readonly<Record<string, RoutePolicy>>;
 
-const { mailbox: MAILBOX, dispatch: DISPATCH } = NODE_LIMITS;
+const { mailbox: MAILBOX } = NODE_LIMITS;
 
-const DEFAULTS: Policy = {
-  order: "key", attempts: DISPATCH.tellAttempts, backoffMs: DISPATCH.backoffMs, handlerLimitMs: DISPATCH.tellHandlerMs,
-  ttlMs: Infinity, volatile: false, redeliver: "always", idempotent: false, dedupTtlMs: MAILBOX.dedupTtlMs, senderKeys: false,
-};
+export interface PolicyLimits {
+  readonly mailbox: Pick<LimitsOf<"mailbox">, "dedupTtlMs" | "dedupTtlMsMax">;
+  readonly dispatch: Pick<LimitsOf<"dispatch">, "callAttempts" | "tellAttempts" | "backoffMs" | "tellHandlerMs">;
+}
 
 /** A call has one attempt, and its deadline for a limit. */
-const CALL: Policy = { ...DEFAULTS, attempts: DISPATCH.callAttempts, handlerLimitMs: Infinity };
+function defaultsOf({ mailbox, dispatch }: PolicyLimits): { readonly call: Policy; readonly tell: Policy } {
+  const tell: Policy = {
+    order: "key", attempts: dispatch.tellAttempts, backoffMs: dispatch.backoffMs, handlerLimitMs: dispatch.tellHandlerMs,
+    ttlMs: Infinity, volatile: false, redeliver: "always", idempotent: false, dedupTtlMs: mailbox.dedupTtlMs, senderKeys: false,
+  };
+  return { tell, call: { ...tell, attempts: dispatch.callAttempts, handlerLimitMs: Infinity } };
+}
 
 /** Policies by what was declared: one for each route, made at its first message. */
 export class Policies {
   readonly #configured: ConfiguredPolicies | undefined;
+  readonly #defaults: ReturnType<typeof defaultsOf>;
+  readonly #dedupTtlMsMax: number;
   readonly #known = { call: new WeakMap<RoutePolicy, Map<string, Policy>>(), tell: new WeakMap<RoutePolicy, Map<string, Policy>>() };
 
-  constructor(configured: ConfiguredPolicies | undefined) {
+  constructor(configured: ConfiguredPolicies | undefined, limits: PolicyLimits) {
     this.#configured = configured;
+    this.#defaults = defaultsOf(limits);
+    this.#dedupTtlMsMax = limits.mailbox.dedupTtlMsMax;
   }
 
   of(kind: "call" | "tell", route: string, declared: RoutePolicy): Policy {
@@ -34,25 +44,23 @@ export class Policies {
     this.#known[kind].set(declared, byRoute);
     const known = byRoute.get(route);
     if (known !== undefined) return known;
-    const policy = policyOf(kind, route, declared, this.#configured);
+    const policy = this.#decide(kind, route, declared);
     if (byRoute.size < KNOWN_MAX) byRoute.set(route, policy);
+    return policy;
+  }
+
+  #decide(kind: "call" | "tell", route: string, declared: RoutePolicy): Policy {
+    const configured = this.#configured ?? {};
+    const policy = {
+      ...this.#defaults[kind], ...declared, ...configured["*"], ...Object.hasOwn(configured, route) ? configured[route] : undefined,
+    };
+    policy.dedupTtlMs = Math.min(policy.dedupTtlMs, this.#dedupTtlMsMax);
     return policy;
   }
 }
 
 /** Routes that share one declaration; a block's may be any text. */
 const KNOWN_MAX = 256;
-
-function policyOf(
-  kind: "call" | "tell", route: string, declared: RoutePolicy, configured: ConfiguredPolicies | undefined,
-): Policy {
-  const policy = {
-    ...kind === "call" ? CALL : DEFAULTS, ...declared,
-    ...configured?.["*"], ...Object.hasOwn(configured ?? {}, route) ? configured?.[route] : undefined,
-  };
-  policy.dedupTtlMs = Math.min(policy.dedupTtlMs, MAILBOX.dedupTtlMsMax);
-  return policy;
-}
 
 export interface KeyOf {
   readonly kind: "call" | "tell";

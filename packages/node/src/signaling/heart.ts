@@ -24,6 +24,7 @@ const LEVELS: Readonly<Record<Heartbeat["availability"], Availability>> = {
 
 export class Heart {
   readonly #parts: HeartParts;
+  readonly #everyMs: number;
   readonly #renewed: Disposable;
   #load: (() => Load) | undefined;
   #suggested: number | undefined;
@@ -32,8 +33,10 @@ export class Heart {
   #stopped = false;
   #misses = 0;
 
-  constructor(parts: HeartParts) {
+  /** `everyMs`: between two pings; 0 = as the realm wants it. */
+  constructor(parts: HeartParts, everyMs: number) {
     this.#parts = parts;
+    this.#everyMs = everyMs;
     // The next message shows the new credential: let it be now.
     this.#renewed = parts.session.onRenewed(() => void this.#now());
   }
@@ -43,7 +46,7 @@ export class Heart {
   }
 
   get #intervalMs(): number {
-    return heartbeatInterval(this.#parts.session.realm.heartbeat_secs, this.#suggested);
+    return this.#everyMs > 0 ? this.#everyMs : heartbeatInterval(this.#parts.session.realm.heartbeat_secs, this.#suggested);
   }
 
   /** Resolves with the first answer: from then on the realm offers this node. */

@@ -109,6 +109,20 @@ test("the window of an answer is over after its time, and the answer is dropped"
   await end(made);
 });
 
+test("the window that is set for the node holds for every route that names none, up to seven days", async () => {
+  const limits = { mailbox: { dedupTtlMs: 60_000 } };
+  const made = await openInbox({ note: () => done("yes"), long: { run: () => done("yes"), policy: { dedupTtlMs: 30 * 86_400_000 } } }, { limits });
+  await answerOf(made.call("a"));
+  await answerOf(made.call("b", { route: "long" }));
+  await made.clock.pass(59_000);
+  assert.equal((await made.call("a")).is, "duplicate");
+  await made.clock.pass(7 * 86_400_000 - 70_000);
+  assert.deepEqual([(await made.call("a")).is, (await made.call("b", { route: "long" })).is], ["accepted", "duplicate"]);
+  await made.clock.pass(20_000);
+  assert.equal((await made.call("b", { route: "long" })).is, "accepted", "seven days are the longest");
+  await end(made);
+});
+
 test("two callers with the same request id are two requests", async () => {
   const made = await openInbox({ note: ({ caller }) => done(caller.kind === "peer" ? String(caller.id.serial) : "") });
   const answers = await Promise.all([made.call("a", { from: peer(1) }), made.call("a", { from: peer(2) })].map(answerOf));
