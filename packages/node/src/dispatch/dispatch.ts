@@ -6,7 +6,7 @@
  * tells anybody an ending before it is stored.
  */
 import {
-  isFault, nodeError, type Clock, type Fault, type Ids, type Log, type Outcome, type Workload, type WorkloadMessage,
+  isFault, nodeError, PassingMap, type Clock, type Fault, type Ids, type Log, type Outcome, type Workload, type WorkloadMessage,
 } from "@atoll-run/core";
 import type { Report } from "../hooks/report.ts";
 import type { LimitsOf } from "../limits.ts";
@@ -47,7 +47,7 @@ export class Dispatch {
   readonly #limits: LimitsOf<"dispatch">;
   readonly #schedule: Schedule<Message>;
   readonly #agenda: Agenda<Message>;
-  readonly #contexts = new Map<Message, HandlerContext>();
+  readonly #contexts = new PassingMap<Message, HandlerContext>();
   readonly #context: ContextParts;
   readonly #parked = new Map<string, Set<Message>>();
   /** Wait for their lease to be stored. */

@@ -5,7 +5,7 @@
  * promises that what it accepted is handled or becomes a dead letter, once for its request within the window; refuses
  * what is late, doubled, of no known route, or too much; never acknowledges what is not stored.
  */
-import { isFault, nodeError, onAbort, type Answer, type Fault, type Letter, type MailHead, type Refusal, type StateOp } from "@atoll-run/core";
+import { isFault, nodeError, onAbort, PassingMap, type Answer, type Fault, type Letter, type MailHead, type Refusal, type StateOp } from "@atoll-run/core";
 import { toWireError } from "@atoll-run/core/internal";
 import { FINISHED, fromStored } from "../mailbox/answers.ts";
 import { Bodies } from "../mailbox/bodies.ts";
@@ -54,8 +54,8 @@ export class NodeInbox implements Inbox, RowEvents {
   seen: Seen;
   /** The widest window that the store knows of, milliseconds. */
   windowMs = 0;
-  readonly #byName = new Map<string, Message>();
-  readonly #bySeq = new Map<number, Message>();
+  readonly #byName = new PassingMap<string, Message>();
+  readonly #bySeq = new PassingMap<number, Message>();
   #order = 0;
   readonly #bodies: Bodies;
   readonly #lastWrites: LastWrites;

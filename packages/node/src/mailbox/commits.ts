@@ -43,8 +43,11 @@ export interface CommitsParts {
   failing(fault: Fault): void;
 }
 
-/** Sends on their way: while one is written the next one travels. */
-const SENDS_MAX = 2;
+/**
+ * Writes of one batch: what was written is told while the next is being written, so that those who waited for it and the
+ * store work at the same time.
+ */
+const GROUP_OPS_MAX = 64;
 
 interface Group {
   readonly units: Unit[];
@@ -69,7 +72,8 @@ export class Commits {
   epoch: number | null = null;
   #waiting: Unit[] = [];
   #urgent: Unit[] = [];
-  #sends = 0;
+  /** Writes on their way. */
+  #flying = 0;
   #armed = false;
   #pause: Disposable | undefined;
   /** Of a batch that was too large: each goes alone now. */
@@ -107,7 +111,7 @@ export class Commits {
 
   /** Resolves when nothing waits and nothing is on its way. */
   settled(): Promise<void> {
-    if (!this.#waits && this.#sends === 0) return Promise.resolve();
+    if (!this.#waits && this.#flying === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -126,7 +130,7 @@ export class Commits {
   }
 
   #arm(): void {
-    if (this.#armed || this.#sends >= SENDS_MAX || this.#pause !== undefined || this.#ended) return;
+    if (this.#armed || this.#flying >= this.#limits.commitOps || this.#pause !== undefined || this.#ended) return;
     this.#armed = true;
     // After the turn: what came with the same packet travels together, and handlers that are quick are done by then.
     setImmediate(() => this.#send());
@@ -138,15 +142,14 @@ export class Commits {
     const { groups, unneeded } = this.#take();
     for (const unit of unneeded) unit.done([]);
     if (groups.length === 0) return this.#tellIdle();
-    this.#sends += 1;
-    void this.#commit(groups);
+    for (const group of groups) void this.#commit(group);
   }
 
   #take(): { groups: Group[]; unneeded: Unit[] } {
     const groups: Group[] = [];
     const unneeded: Unit[] = [];
     let open: Group | undefined;
-    let [taken, ops, bytes] = [0, 0, 0];
+    let [taken, ops, bytes] = [0, this.#flying, 0];
     const waiting = this.#urgent.length === 0 ? this.#waiting : [...this.#urgent, ...this.#waiting];
     this.#urgent = [];
     for (const unit of waiting) {
@@ -160,7 +163,7 @@ export class Commits {
       ops += own.length;
       bytes += unit.bytes;
       const alone = unit.alone || this.#single.delete(unit);
-      if (open === undefined || alone || open.ops.length + own.length > this.#limits.commitOps) {
+      if (open === undefined || alone || open.ops.length + own.length > GROUP_OPS_MAX) {
         open = { units: [], ops: [], spans: [] };
         groups.push(open);
       }
@@ -174,25 +177,25 @@ export class Commits {
   }
 
   /** Ends only when each unit has been told; never throws. */
-  async #commit(groups: readonly Group[]): Promise<void> {
-    const { store, scope, now } = this.#parts;
-    const at_ms = now();
-    const begunMs = this.#parts.clock.monotonic();
-    await Promise.all(groups.map(async (group) => {
-      try {
-        const commit = await store.commit({ scope, epoch: this.epoch, at_ms, ops: group.ops });
-        if (this.#ended) return;
+  async #commit(group: Group): Promise<void> {
+    const { store, scope, clock, now } = this.#parts;
+    const { length: ops } = group.ops;
+    const begunMs = clock.monotonic();
+    this.#flying += ops;
+    try {
+      const commit = await store.commit({ scope, epoch: this.epoch, at_ms: now(), ops: group.ops });
+      if (!this.#ended) {
         this.#recovered();
         this.stats.commits += 1;
-        this.stats.ops += group.ops.length;
+        this.stats.ops += ops;
         if (commit.ok) this.#done(group, commit.values);
         else this.#refused(group, commit.refusal, commit.at);
-      } catch (error) {
-        if (!this.#ended) this.#failed(group, isFault(error) ? error : stateBroken(scope, String(error)));
       }
-    }));
-    this.#sends -= 1;
-    this.stats.ms += this.#parts.clock.monotonic() - begunMs;
+    } catch (error) {
+      if (!this.#ended) this.#failed(group, isFault(error) ? error : stateBroken(scope, String(error)));
+    }
+    this.#flying -= ops;
+    this.stats.ms += clock.monotonic() - begunMs;
     if (this.#waits) this.#arm();
     else this.#tellIdle();
   }
@@ -253,7 +256,7 @@ export class Commits {
   }
 
   #tellIdle(): void {
-    if (!this.#ended && (this.#waits || this.#sends > 0)) return;
+    if (!this.#ended && (this.#waits || this.#flying > 0)) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 }
