@@ -27,7 +27,7 @@ async function up(call: VerbCall): Promise<number> {
   const [file, extra] = call.words;
   if (extra !== undefined) throw misuse(extra, "one file at a time");
   const deployed = readDeployment(call, file);
-  const { log, flush } = openOutput(decideLogPlan(call), new Redactor());
+  const { log, flush } = openOutput(decideLogPlan(call, deployed.deployment.log), new Redactor());
   for (const warning of [...call.warnings, ...deployed.warnings]) log.write({ level: "warn", target: "node", msg: problemText(warning) });
   const hosted = await loadEntry(deployed, log);
   const config = toNodeConfig(deployed, call, log);

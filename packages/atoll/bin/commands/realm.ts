@@ -48,7 +48,7 @@ A node of this machine joins it with an atoll.toml such as:
   [node]
   name = "echo"
   type = "acme:echo:1.0.0"
-  entry = "echo.ts"
+  entry = "echo.ts"        # its default export is what service({ … }).implement({ … }) gave; or a .lua script
 
   [state]
   dir = ".atoll/echo"

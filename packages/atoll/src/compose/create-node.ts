@@ -63,7 +63,7 @@ export interface NodeConfig extends PlaceOptions, Omit<NodeOptions, "durability"
   readonly acl?: readonly Rule[];
   /** What to do when the realm does not know the node any more; default `stop`. */
   readonly onLost?: "stop" | "restart";
-  /** False: the realm offers this node to nobody; whoever knows its id may still call it. Default true. */
+  /** False: the realm offers this node to nobody. For nodes that only ask. Default true. */
   readonly visible?: boolean;
   /** Where it stands, in degrees; what others ask for as `nearest` is measured from there. */
   readonly place?: { readonly region?: string; readonly latitude?: number; readonly longitude?: number };

@@ -44,6 +44,8 @@ export interface RoutePolicy {
   readonly redeliver?: "always" | "never";
   readonly idempotent?: boolean;
   readonly dedupTtlMs?: number;
+  /** Field of a JSON body that is the order key, instead of what the code says; dots go deeper. Empty = none. */
+  readonly keyField?: string;
   /** Senders may name the key. */
   readonly senderKeys?: boolean;
 }

@@ -21,7 +21,7 @@ export interface PolicyLimits {
 function defaultsOf({ mailbox, dispatch }: PolicyLimits): { readonly call: Policy; readonly tell: Policy } {
   const tell: Policy = {
     order: "key", attempts: dispatch.tellAttempts, backoffMs: dispatch.backoffMs, handlerLimitMs: dispatch.tellHandlerMs,
-    ttlMs: Infinity, volatile: false, redeliver: "always", idempotent: false, dedupTtlMs: mailbox.dedupTtlMs, senderKeys: false,
+    ttlMs: Infinity, volatile: false, redeliver: "always", idempotent: false, dedupTtlMs: mailbox.dedupTtlMs, senderKeys: false, keyField: "",
   };
   return { tell, call: { ...tell, attempts: dispatch.callAttempts, handlerLimitMs: Infinity } };
 }
@@ -81,15 +81,27 @@ const STORED_MAX = 1_024;
  */
 export function keyOf({ kind, policy, info, envelope, principal, sender }: KeyOf): string | null {
   if (policy.order === "node") return "n";
-  if (info.key !== undefined) {
-    const key = fromRoute(info, envelope, principal);
+  if (policy.keyField !== "" || info.key !== undefined) {
+    const key = fromRoute(policy.keyField === "" ? info : { key: (payload) => fieldOf(payload, policy.keyField) }, envelope, principal);
     return key === null ? null : stored("k", key);
   }
   if (policy.senderKeys && envelope.order_key !== undefined) return stored("o", envelope.order_key);
   return kind === "tell" ? stored("s", sender) : null;
 }
 
-function fromRoute(info: RouteInfo, { payload, route_key }: Envelope, principal: Principal): string | null {
+/** Throws for a body that is no JSON, and for a field that is a list or an object. */
+function fieldOf(payload: Uint8Array, path: string): string | null {
+  let value = JSON.parse(Buffer.from(payload).toString()) as unknown;
+  for (const name of path.split(".")) {
+    const isThere = typeof value === "object" && value !== null && Object.hasOwn(value, name);
+    value = isThere ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
+  }
+  if (value === undefined || value === null) return null;
+  if (typeof value === "object") throw new TypeError(`${path} is no single value`);
+  return String(value);
+}
+
+function fromRoute(info: Pick<RouteInfo, "key">, { payload, route_key }: Envelope, principal: Principal): string | null {
   try {
     return info.key?.(payload ?? new Uint8Array(0), principal) ?? null;
   } catch (cause) {
