@@ -177,7 +177,7 @@ export class Start {
       await hooks.lifecycle("stop");
     });
     await this.#workload.start(this.#host(), { signal });
-    hooks.open((event, o) => this.#hook(event, o));
+    hooks.open(this.#workload.hook === undefined ? undefined : (event, o) => this.#hook(event, o));
     const end = await hooks.lifecycle("start");
     if (end.is === "failed") throw end.fault;
     this.started = true;
