@@ -124,8 +124,8 @@ export class Heart {
     // Only now: the answer may ask for another interval.
     this.#timer?.[Symbol.dispose]();
     // A node whose ping was not taken is not offered: it does not wait for its next turn.
-    const waitMs = Math.min(this.#intervalMs, Math.max(again_ms ?? Infinity, AGAIN_MS_MIN));
-    this.#timer = clock.after(Math.max(0, waitMs - (clock.monotonic() - began)), () => void this.#now());
+    const turnMs = Math.max(0, this.#intervalMs - (clock.monotonic() - began));
+    this.#timer = clock.after(Math.min(turnMs, Math.max(again_ms ?? Infinity, AGAIN_MS_MIN)), () => void this.#now());
     this.#misses = answered ? 0 : this.#misses + 1;
     if (this.#misses >= HEARTBEAT_MISSES_MAX) {
       this.#misses = 0;
