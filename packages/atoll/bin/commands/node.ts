@@ -37,11 +37,14 @@ async function up(call: VerbCall): Promise<number> {
   cleanup.use(handle);
   cleanup.use(await serveControl(controlPath(deployed), nodeMethods(handle, () => (asked = true))));
   await say(call.json ? JSON.stringify({ event: "up", ...facts(handle), health_url: handle.healthUrl ?? null }) : welcome(handle, deployed));
-  const ended = await untilSignal(({ count }) => handle.close(count === 1 ? {} : { stepMs: HURRY_MS }), handle.closed);
+  const ended = await untilSignal(({ count }) => {
+    asked = true;
+    return handle.close(count === 1 ? {} : { stepMs: HURRY_MS });
+  }, handle.closed);
   const report = await handle.closed;
   await say(call.json ? JSON.stringify({ event: "down", report }) : `ended: ${report.handled} handled meanwhile, ${report.returned} back in the mailbox`);
   await flush();
-  if (asked || ended !== EXIT.ok) return ended;
+  if (asked) return ended;
   await complain("the node ended by itself; the log says why");
   return EXIT.unavailable;
 }

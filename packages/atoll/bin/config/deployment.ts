@@ -7,6 +7,7 @@ import {
 } from "@atoll-run/core";
 import { type Rule, ruleProblems } from "@atoll-run/core/internal";
 import { nearest } from "../program/arguments.ts";
+import { type ActrReading, readActrToml } from "./actr-toml.ts";
 import {
   IDLE_SECTIONS, type Key, OTHER_SECTIONS, ROUTE_KEYS, RULE_KEYS, SECTIONS, type Values,
 } from "./deployment-keys.ts";
@@ -32,10 +33,14 @@ export interface DeploymentSources {
 
 type Table = Readonly<Record<string, unknown>>;
 
+/** Files of this name are read as Actr's. */
+const ACTR_FILE = /(^|[/\\])actr\.toml$/i;
+
 export function decideDeployment({ file, overlay }: DeploymentSources): Decided<Deployment> {
   return decide((d) => {
-    const toml = file === undefined ? undefined : readToml(file.text, file.where);
+    const toml = file === undefined ? undefined : read(file);
     if (toml !== undefined && !toml.ok) d.problems.push(...toml.problems);
+    d.warnings.push(...toml?.warnings ?? []);
     const source: Source = { d, toml: toml?.ok === true ? toml : undefined, overlay };
     const { routes, acl, limits, ...rest } = tablesOf(source);
     const sections = Object.fromEntries(Object.entries(SECTIONS).map(([name, keys]) => {
@@ -49,6 +54,10 @@ export function decideDeployment({ file, overlay }: DeploymentSources): Decided<
       rules: readRules(source, acl?.["rules"]),
     };
   });
+}
+
+function read({ text, where }: NonNullable<DeploymentSources["file"]>): ActrReading {
+  return ACTR_FILE.test(where.file ?? "") ? readActrToml(text, where) : { ...readToml(text, where), warnings: [] };
 }
 
 interface Source {
