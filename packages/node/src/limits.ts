@@ -335,6 +335,12 @@ export const NODE_LIMITS = {
     watchesMax: 256,
     presenceMax: 1_024,
   },
+  observe: {
+    /** Routes that metrics name; a block may take any, and names come from outside: all later ones are `other`. */
+    routeLabelsMax: 100,
+    /** Peers whose lost connection is remembered, to tell how long it took to come back. */
+    lostPeersMax: 1_024,
+  },
   life: {
     /** All steps of a start together. */
     startMsMax: 60_000,

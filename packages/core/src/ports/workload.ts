@@ -137,6 +137,7 @@ export interface Workload {
   dispatch(message: WorkloadMessage, context: DispatchContext): Promise<Outcome>;
   /** Undefined: takes no stream of that name. Resolves when it has read enough; throws to reset. */
   stream?(stream: InStream, context: DispatchContext): Promise<void> | undefined;
-  hook?(event: HookEvent, context: DispatchContext): Promise<void>;
+  /** Undefined: it does not hear that event. */
+  hook?(event: HookEvent, context: DispatchContext): Promise<void> | undefined;
   close(o: { readonly signal: AbortSignal }): Promise<void>;
 }

@@ -1,10 +1,11 @@
 /** Mailbox and dispatch of a node with their life (spec: node 3.1 steps 2, 4 and 12, 3.3 steps 2, 4 and 5). */
-import { must, nodeError, withDeadline, type Clock, type Write } from "@atoll-run/core";
+import { must, nodeError, withDeadline, type Clock, type NewLetter, type Write } from "@atoll-run/core";
 import { createDeadLetterAdmin, type DeadLetterAdmin } from "../mailbox/dead-letter-admin.ts";
 import { createMailboxAdmin, type MailboxAdmin } from "../mailbox/mailbox-admin.ts";
 import { liveMailbox, takeRedrive } from "./live-admin.ts";
 import type { Inbox } from "../mailbox/inbox.ts";
-import { NodeInbox, type InboxStats } from "./node-inbox.ts";
+import { inboxStats } from "./inbox-stats.ts";
+import { NodeInbox } from "./node-inbox.ts";
 import { inboxLimits, type InboxLimitsSet, type InboxParts } from "./parts.ts";
 import { recover, type Recovered } from "./recover.ts";
 import { apply } from "./side-writes.ts";
@@ -46,7 +47,10 @@ export interface InboxLife extends Inbox {
   pause(paused: boolean): void;
   /** False when the store has failed for so long that the node cannot promise anything. */
   readonly ready: boolean;
-  stats(): Readonly<InboxStats & Record<string, number>>;
+  /** Another room has written a dead letter of this node. */
+  buried(letter: NewLetter): void;
+  /** Under the names of their metrics, labels included. */
+  stats(): Readonly<Record<string, number>>;
 }
 
 /** How long the last writes may take at the end. */
@@ -56,7 +60,7 @@ const LOST_MS = 200;
 
 export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): InboxLife {
   const inbox = new NodeInbox(parts, inboxLimits(limits, parts.workload().concurrency));
-  const { dispatch, commits, room } = inbox;
+  const { dispatch, commits, spans } = inbox;
   return {
     get depth() {
       return inbox.depth;
@@ -68,7 +72,8 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
       return commits.failingMs < inbox.limits.mailbox.storeDownMs;
     },
     apply: (writes) => apply(inbox, writes),
-    admit: (arrival) => inbox.admit(arrival),
+    admit: spans === undefined ? (arrival) => inbox.admit(arrival)
+      : (arrival) => spans.accept(arrival, () => inbox.admit(arrival)),
     unreadable: (o) => inbox.unreadable(o),
     recover: () => recover(inbox),
     open: () => {
@@ -87,12 +92,7 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
     pause: (paused) => dispatch.pause(paused),
     drain: (o) => drain(inbox, o),
     close: () => close(inbox),
-    stats: () => ({
-      ...inbox.stats, ...dispatch.stats, mailbox_oldest_ms: inbox.oldestMs, mailbox_depth: room.depth, mailbox_bytes: room.bytes, running: dispatch.running,
-      dedup_entries: room.answers, dedup_oldest_ms: inbox.oldestAnswerMs, dead_letters: room.letters, frame_letters: inbox.frames.count,
-      dead_letters_dropped_total: inbox.frames.dropped, commits_total: commits.stats.commits,
-      commit_ops: commits.stats.ops, commit_ms_total: commits.stats.ms, commit_failures_total: commits.stats.failures,
-    }),
+    stats: () => inboxStats(inbox), buried: (letter) => inbox.buried(letter),
   };
 }
 

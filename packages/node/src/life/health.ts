@@ -45,7 +45,7 @@ export function toHealth(facts: HealthFacts): Health {
     state, ready: stops.length === 0, degraded, problems: [...stops, ...degraded ? ["signaling"] : []],
     durability: facts.durability, ...dir === undefined ? {} : { dir },
     mailbox: {
-      depth, running: inbox["running"] ?? 0, dead_letters: inbox["dead_letters"] ?? 0,
+      depth, running: inbox["running"] ?? 0, dead_letters: inbox["accepted_letters"] ?? 0,
       dedup_entries: inbox["dedup_entries"] ?? 0,
     },
     ...network === undefined ? {} : { network },

@@ -117,10 +117,10 @@ class RealmNetwork implements Network {
 
   async load(_o: Call): Promise<void> {
     const key = await this.#parts.key();
-    const { settings, report, epoch, peers } = this.#context;
+    const { settings, report, epoch, peers, tracer } = this.#context;
     const { place, ranking, onLost = "stop" } = this.#options;
     this.#client = createRealmClient({
-      ...this.#parts, scope: settings.name, epoch: epoch(), key, report, revoked: (id, since) => peers().revoke(id, since),
+      ...this.#parts, scope: settings.name, epoch: epoch(), key, report, tracer, revoked: (id, since) => peers().revoke(id, since),
     }, {
       who: this.#registrant(), on_lost: onLost,
       discovery: { ...place === undefined ? {} : { location: place }, ...ranking === undefined ? {} : { ranking } },

@@ -1,6 +1,6 @@
 /** A node that runs, as its host holds it (spec: node 2, 9.2). */
 import {
-  nodeError, withDeadline, type Fault, type HookEvent, type NodeId, type Workload,
+  nodeError, withDeadline, type Fault, type HookEvent, type Link, type NodeId, type Workload,
 } from "@atoll-run/core";
 import type { DeadLetterAdmin } from "../mailbox/dead-letter-admin.ts";
 import type { MailboxAdmin } from "../mailbox/mailbox-admin.ts";
@@ -12,9 +12,9 @@ import { closeNode, type CloseOptions, type CloseReport } from "./close.ts";
 import { toHealth, type Health } from "./health.ts";
 import { Hurry } from "./hurry.ts";
 import { LoopWatch } from "./loop-watch.ts";
-import { toPrometheus } from "./metrics.ts";
 import type { NodeParts, NodeSettings } from "./parts.ts";
 import { Rebuild } from "./rebuild.ts";
+import { toPrometheus } from "../observe/prometheus.ts";
 import type { NetworkInput } from "../recovery/network-input.ts";
 import type { Start } from "./start.ts";
 
@@ -154,21 +154,32 @@ export class Running {
   /** For whoever scrapes. */
   prometheus(): string {
     const { settings: { name }, parts: { clock } } = this.#o;
-    return toPrometheus(this.#metrics(), { node: name, nowMs: clock.now() });
+    const { figures } = this.#o.start.rooms;
+    return toPrometheus(this.#metrics(), figures.samples(), { node: name, nowMs: clock.now() });
   }
 
   #metrics(): Readonly<Record<string, number>> {
-    const { rooms: { hooks, inbox, gate, network, later } } = this.#o.start;
+    const { rooms: { hooks, inbox, gate, network, later, connections } } = this.#o.start;
+    const { links: _, ...peers } = later.peers?.stats() ?? { links: 0 };
     const loop = this.#loop === undefined ? {} : { loop_delay_ms: this.#loop.maxMs };
     return {
-      ...inbox.stats(), ...gate.stats(), ...prefixed("hook", hooks.stats()), ...later.peers?.stats(), ...network?.stats(),
-      ...loop,
+      ...inbox.stats(), ...gate.stats(), ...prefixed("hook", hooks.stats()), ...peers, ...network?.stats(), ...loop,
+      ...connectionCounts(later.peers?.links() ?? [], connections.connecting),
     };
   }
 }
 
 function noRealm(): never {
   throw nodeError("node.unavailable", "this node has no realm to ask");
+}
+
+/** `connections{wire,state}`: those that stand, by wire, and dials of this node that are under way. */
+function connectionCounts(links: readonly Link[], connecting: number): Record<string, number> {
+  const up = Object.fromEntries([...Map.groupBy(links, ({ wire }) => wire)].map(([wire, own]) => [wire, own.length]));
+  return {
+    ...Object.fromEntries(Object.entries({ websocket: 0, ...up }).map(([wire, count]) => [`connections{wire="${wire}",state="up"}`, count])),
+    'connections{wire="websocket",state="connecting"}': connecting,
+  };
 }
 
 function prefixed(prefix: string, stats: Readonly<Record<keyof never, number>> | object): Record<string, number> {

@@ -194,7 +194,7 @@ export class Start {
   #hook(event: HookEvent, o: { readonly signal: AbortSignal; readonly limitMs: number }): Promise<void> | undefined {
     const { hook } = this.#workload;
     if (hook === undefined) return undefined;
-    return this.rooms.side({ ...o, what: `hook ${event.name}` }, (context) => hook(event, context));
+    return this.rooms.side({ ...o, what: `hook ${event.name}`, span: { name: "hook", event: event.name } }, (context) => hook(event, context));
   }
 
   #log(level: "info" | "warn", msg: string, fields: Readonly<Record<string, unknown>>): void {

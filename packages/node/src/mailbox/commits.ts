@@ -10,6 +10,7 @@
  */
 import { isFault, stateBroken, type Clock, type Fault, type Refusal, type StateOp, type StateStore } from "@atoll-run/core";
 import type { LimitsOf } from "../limits.ts";
+import type { Figures } from "../observe/figures.ts";
 import type { SteadyNow } from "./steady-clock.ts";
 
 export interface Unit {
@@ -35,6 +36,7 @@ export interface CommitsParts {
   readonly scope: string;
   readonly clock: Clock;
   readonly now: SteadyNow;
+  readonly figures: Figures;
   /** Another owner has taken the scope: nothing can be written any more. */
   fenced(): void;
   /** The store is broken for good; told once. What waits is never written. */
@@ -58,16 +60,13 @@ interface Group {
 
 export interface CommitStats {
   commits: number;
-  ops: number;
   failures: number;
-  /** From handing over to the answer, all together. */
-  ms: number;
 }
 
 export class Commits {
   readonly #parts: CommitsParts;
   readonly #limits: LimitsOf<"mailbox">;
-  readonly stats: CommitStats = { commits: 0, ops: 0, failures: 0, ms: 0 };
+  readonly stats: CommitStats = { commits: 0, failures: 0 };
   /** Null: not attached. */
   epoch: number | null = null;
   #waiting: Unit[] = [];
@@ -178,7 +177,7 @@ export class Commits {
 
   /** Ends only when each unit has been told; never throws. */
   async #commit(group: Group): Promise<void> {
-    const { store, scope, clock, now } = this.#parts;
+    const { store, scope, clock, now, figures } = this.#parts;
     const { length: ops } = group.ops;
     const begunMs = clock.monotonic();
     this.#flying += ops;
@@ -187,7 +186,8 @@ export class Commits {
       if (!this.#ended) {
         this.#recovered();
         this.stats.commits += 1;
-        this.stats.ops += ops;
+        figures.commit.observe((clock.monotonic() - begunMs) / 1_000);
+        figures.commitOps.observe(ops);
         if (commit.ok) this.#done(group, commit.values);
         else this.#refused(group, commit.refusal, commit.at);
       }
@@ -195,7 +195,6 @@ export class Commits {
       if (!this.#ended) this.#failed(group, isFault(error) ? error : stateBroken(scope, String(error)));
     }
     this.#flying -= ops;
-    this.stats.ms += clock.monotonic() - begunMs;
     if (this.#waits) this.#arm();
     else this.#tellIdle();
   }

@@ -71,11 +71,11 @@ export function toLinked({ routes, streams }: Bound, o: ImplementOptions): Workl
       return found === undefined ? undefined : read(found, stream, createContext(aboutStream(stream, host?.log), context));
     },
     // Who has none is asked for none: connections come and go by the thousand.
-    ...Object.keys(hooks).length === 0 ? {} : { hook: async (event: HookEvent, context: DispatchContext) => {
+    ...Object.keys(hooks).length === 0 ? {} : { hook: (event: HookEvent, context: DispatchContext) => {
       const hook = findHook(hooks, event);
-      if (hook === undefined) return;
+      if (hook === undefined) return undefined;
       const ctx = createContext(aboutHook(event, host?.log), context);
-      await guarded(() => hook(ctx), (error) => late(error, `hook ${event.name}`));
+      return (async () => void await guarded(() => hook(ctx), (error) => late(error, `hook ${event.name}`)))();
     } },
     close: async () => {
       loose?.[Symbol.dispose]();
