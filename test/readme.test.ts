@@ -1,15 +1,17 @@
-// The service of the README is run as it stands there: under 20 lines, and it says what the README says.
+// What the README shows is run as it stands there, and does what the README says.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import process from "node:process";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
 const ROOT = join(import.meta.dirname, "..");
 const run = promisify(execFile);
+const PROGRAM = join(ROOT, "packages/atoll/bin/main.ts");
 
 /** Runs programs of a page in a folder where the packages are installed. */
 async function inFolder(source: string, use: (run: () => Promise<string>) => Promise<void>): Promise<void> {
@@ -23,6 +25,47 @@ async function inFolder(source: string, use: (run: () => Promise<string>) => Pro
     await rm(dir, { recursive: true, force: true });
   }
 }
+
+test("the first agent of the README runs with everything, is refused with nothing, and runs with exactly one grant", async () => {
+  const readme = await readFile(join(ROOT, "README.md"), "utf8");
+  const dir = await mkdtemp(join(tmpdir(), "atoll-readme-"));
+  try {
+    await writeFile(join(dir, "hello.lua"), /```lua\n([^`]*)```/.exec(readme)?.[1] ?? assert.fail("the README has no hello.lua"));
+    const said = async (flags: readonly string[]): Promise<string> => {
+      const child = spawn(process.execPath, [PROGRAM, "run", ...flags, "hello.lua"], {
+        cwd: dir, env: { PATH: process.env["PATH"] ?? "", HOME: dir }, stdio: ["ignore", "pipe", "inherit"],
+      });
+      let text = "";
+      child.stdout.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+        // it has greeted, and waits
+        if (text.includes("\n")) child.kill("SIGINT");
+      });
+      const [code] = await once(child, "close");
+      assert.equal(code, 0, text);
+      return text;
+    };
+    const greeting = `hello atoll from ${hostname()}\n`;
+    assert.equal(await said([]), greeting);
+    assert.match(await said(["--restricted"]), /^hello atoll from nowhere: denied: run uname .*; needs grant run:uname\n$/);
+    assert.equal(await said(["--grant", "run:uname"]), greeting);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+});
+
+test("every page of docs/ can be reached from the README", async () => {
+  const reached = new Set<string>();
+  const follow = async (file: string): Promise<void> => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    const text = file.endsWith(".md") ? await readFile(join(ROOT, file), "utf8") : "";
+    for (const [, link = ""] of text.matchAll(/\]\(([^)#:\s]+)/g)) await follow(join(dirname(file), link));
+  };
+  await follow("README.md");
+  const pages = (await readdir(join(ROOT, "docs"))).filter((name) => name.endsWith(".md"));
+  assert.deepEqual(pages.filter((name) => !reached.has(join("docs", name))), []);
+});
 
 test("the service of the README and its typed caller have under 20 lines and work as they stand there", async () => {
   const readme = await readFile(join(ROOT, "README.md"), "utf8");

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { createNode, json, route, service } from "@atoll-run/atoll/node";
+import { createNode, json, route, service, streamRoute } from "@atoll-run/atoll/node";
 import { Bank } from "./bank.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../packages/atoll/bin/main.ts", import.meta.url));
@@ -28,7 +28,11 @@ const Front = service({
 /** What the teller serves: a block has no types, its caller brings them. */
 const Teller = service({
   type: TELLER, name: "teller.Teller",
-  routes: { Greet: route({ input: json<{ name: string }>(), output: json<{ text: string; from: string }>() }) },
+  routes: {
+    Greet: route({ input: json<{ name: string }>(), output: json<{ text: string; from: string }>() }),
+    Remember: route({ input: json<{ name: string }>(), tell: true }),
+  },
+  streams: { Letters: streamRoute({ item: json<{ letter: string }>() }) },
 });
 
 const folder = mkdtempSync(join(tmpdir(), "atoll-example-"));
@@ -72,6 +76,14 @@ async function main(): Promise<void> {
   const greeting = await me.call(Teller.routes.Greet, { name: "ada" }, { to: TELLER });
   console.log(`  ${greeting.text}`);
   await until(() => noted("ada was here"), "the bank notes what the teller tells");
+
+  tell("the bank is not the only one that is told: so is the block, which reads a stream as well");
+  await me.tell(Teller.routes.Remember, { name: "ada" }, { to: TELLER });
+  await until(() => noted("teller: remembers ada"), "the block has it");
+  const letters = await me.openStream(TELLER, Teller.streams.Letters);
+  for (const letter of "atoll") await letters.write({ letter });
+  await letters.end();
+  await until(() => noted("teller: read atoll"), "the block has read all letters");
 
   tell("a stream of 1,000 lines, at the pace of its reader");
   const audit = await me.openStream(BANK, Bank.streams.Audit);

@@ -1,7 +1,7 @@
 // Block 2.1: the members of a run, its events, its result and what a host may give.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type BlockEvent, inspectTools, luaFloat, runBlock, startBlock } from "@atoll-run/atoll";
@@ -179,11 +179,17 @@ test("runBlock is the result of startBlock", async () => {
   assert.equal(result.value, 7);
 });
 
-test("inspectTools runs nothing and lists host tools in their order", () => {
+test("inspectTools runs nothing and lists host tools in their order, then blocks", () => {
+  const projectRoot = emptyFolder();
+  for (const [name, source] of [["ledger", "-- Keeps accounts.\nerror('no')"], ["clock", "error('no')"]] as const) {
+    mkdirSync(join(projectRoot, "blocks", name), { recursive: true });
+    writeFileSync(join(projectRoot, "blocks", name, "init.lua"), source);
+  }
   const handler = (): never => assert.fail("it runs nothing");
-  const tools = inspectTools({ script: { source: "error('no')", name: "x.lua" },
+  const tools = inspectTools({ script: { source: "error('no')", name: "x.lua" }, projectRoot,
     hostTools: [{ name: "z", description: "Z", input_schema: {}, handler }, { name: "a", description: "A", input_schema: {}, group: "g", handler }] });
-  assert.deepEqual(tools, [{ name: "z", description: "Z", input_schema: {}, source: "host" }, { name: "a", description: "A", input_schema: {}, group: "g", source: "host" }]);
+  assert.deepEqual(tools, [{ name: "z", description: "Z", input_schema: {}, source: "host" }, { name: "a", description: "A", input_schema: {}, group: "g", source: "host" },
+    { name: "clock", description: "", source: "block" }, { name: "ledger", description: "Keeps accounts.", source: "block" }]);
 });
 
 // ---- run

@@ -18,6 +18,8 @@ const MANY_DOORS: Readonly<Record<string, string>> = {
 const SECOND_DOORS: Readonly<Record<string, string>> = {
   // A client is a bridge of the block, a server is a command of the program: neither loads the other's half.
   "@modelcontextprotocol/sdk": "packages/atoll/src/mcp/sdk-server.ts",
+  // Blocks and nodes tell their spans each for itself: a block runs without a node, and a node without a block.
+  "@opentelemetry/api": "packages/node/src/observe/open-telemetry.ts",
   // A realm takes upgrades of signaling, a node dials and takes those of its peers: neither imports the other.
   "ws": "packages/realm/src/http/web-socket.ts",
 };

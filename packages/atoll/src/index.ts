@@ -3,11 +3,10 @@ export {
   type BlockCode, type BlockConfig, BlockError, type BlockEvent, type BlockEvents, type BlockResult,
   type BlockRoute, type BlockRun, type BlockWorkloadOptions, createLocalMesh, type EventOrigin, type EventTx,
   type Guard, type HostHandler, type HostTool, type IslePool, type RequestOptions, type Sink, type StartRun,
-  toWorkload,
+  toWorkload, type Usage,
 } from "@atoll-run/block";
 export type { AgentOptions, AgentResult, Agents, AgentTool } from "@atoll-run/block";
 export { type AgentsConfig, openAgents } from "./compose/agents.ts";
 export { createPool } from "./compose/pool.ts";
-export {
-  inspectTools, runBlock, type RunConfig, startBlock, type StartedBlock, type ToolInfo,
-} from "./compose/run-block.ts";
+export { inspectTools, type ToolInfo } from "./compose/inspect-tools.ts";
+export { runBlock, type RunConfig, startBlock, type StartedBlock } from "./compose/run-block.ts";

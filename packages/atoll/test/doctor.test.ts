@@ -55,6 +55,16 @@ test("doctor says what is missing and how to get it, exit 1", async (t) => {
   ]);
 });
 
+test("doctor finds a home below a file, and says where", async (t) => {
+  const path = home(t);
+  writeFileSync(join(path, "file"), "");
+  const { code, findings } = await report(t, [], { ATOLL_HOME: join(path, "file", "below") });
+  assert.equal(code, 1);
+  assert.deepEqual(findings.filter(({ ok }) => !ok).map(({ name, text }) => [name, text]), [
+    ["home", `${join(path, "file")} is not a folder`], ["disk", `${join(path, "file")}: Not a directory`],
+  ]);
+});
+
 test("doctor knows the cache that a run left, and the stores", async (t) => {
   const path = home(t);
   const ran = await runScript(place(t), "std.kv.set('n', 'k', 1)", [], { env: { ATOLL_HOME: path } });

@@ -1,4 +1,5 @@
 /** What a host gives to start a block, and what it gets back (spec: block 2.1). Options are camelCase, results snake_case. */
+import type { Usage } from "./agent/options.ts";
 import type { EventOrigin } from "./bus/origin.ts";
 import type { HttpClient } from "./bridges/http/client.ts";
 import type { BlockLimits, CallOpts, Clock, Ids, Json, Log, Mesh, TraceContext } from "@atoll-run/core";
@@ -88,6 +89,8 @@ export interface BlockResult {
   readonly outcome: "returned" | "stopped" | "exited";
   readonly exit_code: number;
   readonly duration_ms: number;
+  /** Tokens of all calls of models; absent when none was called. */
+  readonly usage?: Usage;
   readonly bus: { readonly emitted: number; readonly handled: number; readonly failed: number; readonly unserved: number };
   /** What the end of the run could not finish. */
   readonly unfinished: readonly string[];

@@ -179,7 +179,7 @@ function bound(context: DispatchContext): { deadlineMs?: number } {
 }
 
 /** What the payload of another block says about its asker, within the trace of the message. */
-function traceOf({ traceparent }: WorkloadMessage, payload: Json): { trace?: TraceContext } {
+function traceOf({ traceparent }: { readonly traceparent?: string }, payload: Json): { trace?: TraceContext } {
   const w3c = traceparent === undefined ? undefined : parseTraceparent(traceparent);
   const asker = incomingTrace(payload);
   if (w3c === undefined) return asker === undefined ? {} : { trace: asker };
@@ -189,15 +189,15 @@ function traceOf({ traceparent }: WorkloadMessage, payload: Json): { trace?: Tra
 function streamOf({ run, originOf }: Live, stream: InStream, context: DispatchContext): Promise<void> | undefined {
   const kind = `stream:${stream.name}`;
   if (!run.handles(kind)) return undefined;
-  const about = { id: stream.id, meta: toStreamMeta(stream, context), signal: context.signal, origin: originOf(context) };
+  const about = { id: stream.id, meta: toStreamMeta(stream, context), signal: context.signal, origin: originOf(context), ...traceOf(context, null) };
   return feed(stream, (payload, raw) => run.request(kind, payload, { ...about, ...raw === undefined ? {} : { raw } }));
 }
 
-async function hook({ run, originOf }: Live, event: HookEvent, context: DispatchContext): Promise<void> {
+function hook({ run, originOf }: Live, event: HookEvent, context: DispatchContext): Promise<void> | undefined {
   const kind = `hook:${event.name}`;
-  if (!run.handles(kind)) return;
+  if (!run.handles(kind)) return undefined;
   const { seq, at_ms, fact } = event;
-  await run.request(kind, { ...fact, seq, at_ms }, {
-    id: `hook-${seq}`, signal: context.signal, origin: originOf(context), ...bound(context),
-  });
+  return run.request(kind, { ...fact, seq, at_ms }, {
+    id: `hook-${seq}`, signal: context.signal, origin: originOf(context), ...bound(context), ...traceOf(context, null),
+  }).then(() => undefined);
 }

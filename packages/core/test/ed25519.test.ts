@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sha256, toSigningKey, verifySignature } from "@atoll-run/core/internal";
+import { webSigningKey, webVerify } from "../src/protocol/ed25519-web.ts";
+import { sha256Now } from "../src/protocol/sha256.ts";
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "hex"));
 const VECTORS = [
@@ -27,6 +29,16 @@ for (const { seed, message, key, signature } of VECTORS) {
     assert.equal(await verifySignature(hex(key).subarray(1), hex(signature), hex(message)), false);
     assert.equal(await verifySignature(hex(key), hex(signature).subarray(1), hex(message)), false);
   });
+
+  test(`where there is Web Crypto only, the key ${key.slice(0, 8)} does the same`, async () => {
+    const signing = await webSigningKey(hex(seed));
+    assert.deepEqual(signing.publicKey, hex(key));
+    assert.deepEqual(await signing.sign(hex(message)), hex(signature));
+    assert.equal(await webVerify(hex(key), hex(signature), new Uint8Array(hex(message))), true);
+    assert.equal(await webVerify(hex(key), hex(signature), new Uint8Array(hex(`${message}00`))), false);
+    assert.equal(await webVerify(hex(key), hex(signature).subarray(1), new Uint8Array(hex(message))), false);
+    await assert.rejects(webVerify(hex(key).subarray(1), hex(signature), new Uint8Array(hex(message))));
+  });
 }
 
 test("a seed that is none is our own bug", async () => {
@@ -41,7 +53,9 @@ test("the hash of parts is that of the whole", async () => {
 test("the hash of any length is that of the platform", async () => {
   for (const length of [0, 1, 54, 55, 56, 57, 63, 64, 65, 119, 120, 128, 500, 1_000, 8_191, 8_192, 20_000]) {
     const bytes = Uint8Array.from({ length }, (_, at) => at * 31 + length);
-    assert.deepEqual(await sha256(bytes), new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)), `${length} bytes`);
+    const wanted = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    assert.deepEqual(await sha256(bytes), wanted, `${length} bytes`);
+    assert.deepEqual(sha256Now(bytes), wanted, `${length} bytes, our own`);
   }
 });
 

@@ -302,6 +302,8 @@ export const NODE_LIMITS = {
     /** A socket is asked for a sign of life so often, and is dead after so long a silence. */
     pingMs: 5_000,
     deadMs: 10_000,
+    /** Between two heartbeats; 0 = as the realm wants it. */
+    heartbeatMs: 0,
     /** First wait before connecting again; doubles. Full jitter: a fleet must not come back at once. */
     reconnectMs: 1_000,
     reconnectMsMax: MINUTE_MS,
@@ -333,6 +335,12 @@ export const NODE_LIMITS = {
     watchesMax: 256,
     presenceMax: 1_024,
   },
+  observe: {
+    /** Routes that metrics name; a block may take any, and names come from outside: all later ones are `other`. */
+    routeLabelsMax: 100,
+    /** Peers whose lost connection is remembered, to tell how long it took to come back. */
+    lostPeersMax: 1_024,
+  },
   life: {
     /** All steps of a start together. */
     startMsMax: 60_000,
@@ -345,9 +353,8 @@ export const NODE_LIMITS = {
     announceMsMax: 1_000,
     /** Streams end by themselves; the rest is reset. */
     streamsMsMax: 3_000,
-    /** Handlers end by themselves; after a part of it they are told. */
+    /** Handlers end by themselves; after a part of it they are told (`drainSignalShare`). */
     handlersMsMax: 10_000,
-    handlersToldPercent: 80,
     /** Replies leave their lanes. */
     repliesMsMax: 3_000,
     /** onStop, and the end of the workload. */

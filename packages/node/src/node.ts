@@ -13,6 +13,7 @@ import { toObserver } from "./life/observe.ts";
 import type { NodeParts, NodeSettings } from "./life/parts.ts";
 import { Running, type NodeHandle } from "./life/running.ts";
 import { Start, type StartOptions } from "./life/start.ts";
+import { findTracer } from "./observe/find-tracer.ts";
 import type { Hooks } from "./service/hooks.ts";
 import type { Impl } from "./service/service.ts";
 
@@ -141,7 +142,8 @@ class ANode {
     const workload = this.#workload as Workload;
     const settings = toSettings(this.#options, workload);
     const opened = this.#opened = await this.#open();
-    const { parts } = opened;
+    const tracer = opened.parts.tracer ?? await findTracer();
+    const parts = tracer === undefined ? opened.parts : { ...opened.parts, tracer };
     const start: Start = new Start(parts, settings, {
       workload, died: (fault) => running.died(fault), lost: (fault) => running.lost(fault), source: {
         health: () => running.health(), live: () => running.live(), metrics: () => running.prometheus(),

@@ -1,6 +1,6 @@
 /** The realm behind real sockets: HTTP, WebSocket, two ports. */
 import assert from "node:assert/strict";
-import { connect as connectTcp, createServer } from "node:net";
+import { connect as connectTcp, createServer, type Socket } from "node:net";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { formatNodeId, must, Secret, type Clock } from "@atoll-run/core";
@@ -177,6 +177,26 @@ test("closing ends connections with 4503 and frees the port", async () => {
   const [error] = await once(socket, "error") as [{ code: string }];
   assert.equal(error.code, "ECONNREFUSED");
   await assert.rejects(short.open(), { code: "realm.wrong_state" });
+});
+
+test("whoever was refused and keeps its side open loses its socket, and closing waits for nobody who says nothing", async () => {
+  const short = createRealm(parts());
+  const there = must(await short.open({ listen: LISTEN }), "addresses");
+  const knock = async (text: string): Promise<Socket> => {
+    const socket = connectTcp({ port: Number(new URL(there.url).port), host: "127.0.0.1", allowHalfOpen: true });
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    socket.write(text);
+    return socket;
+  };
+  const refused = await knock("GET /signaling/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  const [[answer]] = await Promise.all([once(refused, "data"), once(refused, "end")]) as unknown as [[Buffer]];
+  assert.match(answer.toString(), /^HTTP\/1.1 401 /);
+  await until(() => refused.destroyed || !refused.write("x"), { what: "a reset: there is no socket any more" });
+  const silent = await knock("GET / HT");
+  const closed = new Promise((resolve) => void silent.once("close", resolve));
+  await short.close();
+  await closed;
 });
 
 test("200 nodes return at once after a restart, with the ids they had", async () => {

@@ -97,6 +97,19 @@ test("a browser makes the hello in frames, and nothing else is read before its p
   assert.equal(await isClosed(held.connection), 4_408);
 });
 
+test("a connection that opens while the realm closes ends with it", async () => {
+  await using test = await openRealm();
+  const node = await join(test);
+  const { headers } = helloHeaders(node, test.clock);
+  const upgrading = test.realm.door.signaling({ headers });
+  await test.realm.close();
+  const upgrade = await upgrading;
+  assert.ok(upgrade.ok);
+  const { connection, take } = newConnection(node);
+  upgrade.open(take);
+  assert.equal(must(connection.closed, "closed").code, 4_503);
+});
+
 test("the credential of another node is refused in every form without a proof of its key", async () => {
   await using test = await openRealm();
   const node = await join(test);

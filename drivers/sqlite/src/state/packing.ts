@@ -66,8 +66,8 @@ function restoreBody(op: Restoring, take: (length: unknown) => Uint8Array): void
 export function packAnswers(group: readonly CommitRequest[], commits: readonly Commit[]): PackedAnswers {
   const plain: number[] = [];
   const others: [number, Commit][] = [];
-  for (const [i, [id]] of group.entries()) {
-    const commit = commits[i] as Commit;
+  for (const [i, commit] of commits.entries()) {
+    const [id] = group[i] as CommitRequest;
     if (commit.ok && commit.values.length === 1) plain.push(id, commit.values[0] as number);
     else others.push([id, commit]);
   }

@@ -9,6 +9,8 @@ export interface StateWorkerData {
   readonly dir: string | null;
   readonly durability: Durability;
   readonly busyTimeoutMs: number;
+  /** Its first number rises with each message to the thread, which sleeps on it. */
+  readonly bell: Int32Array<SharedArrayBuffer>;
 }
 
 export type CommitRequest = readonly [id: number, kind: "commit", batch: Batch, bytes: number];

@@ -1,7 +1,7 @@
 /** Our end of the thread that owns the state file. What is asked in one turn of the event loop travels together. */
 import { Worker } from "node:worker_threads";
 import {
-  stateBroken, stateCancelled, stateClosed, stateOverloaded, stateTimedOut, toFault, type Log, type StoreCall,
+  PassingMap, stateBroken, stateCancelled, stateClosed, stateOverloaded, stateTimedOut, toFault, type Log, type StoreCall,
 } from "@atoll-run/core";
 import { packCommits, unpackAnswers } from "./packing.ts";
 import type {
@@ -28,8 +28,9 @@ type Ask = StateRequest extends infer One ? One extends readonly [number, ...inf
 
 export class StateClient {
   readonly #worker: Worker;
+  readonly #bell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #log: Log | undefined;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new PassingMap<number, Waiting>();
   #outbox: StateRequest[] = [];
   #bytes = 0;
   #lastId = 0;
@@ -37,11 +38,11 @@ export class StateClient {
   #ended: unknown;
   #closing: Promise<void> | undefined;
 
-  constructor(data: StateWorkerData, log: Log | undefined) {
+  constructor(data: Omit<StateWorkerData, "bell">, log: Log | undefined) {
     this.#log = log;
     const ext = import.meta.url.slice(import.meta.url.lastIndexOf("."));
     this.#worker = new Worker(new URL(`./state-worker${ext}`, import.meta.url), {
-      name: "atoll-state", workerData: data, env: {},
+      name: "atoll-state", workerData: { ...data, bell: this.#bell } satisfies StateWorkerData, env: {},
     });
     let reason = "its thread exited";
     this.#worker.on("message", ({ commits, others }: AnswerMessage) => {
@@ -123,6 +124,8 @@ export class StateClient {
     const packed = commits.length === 0 ? null : packCommits(commits);
     const message: RequestMessage = { commits: packed, others };
     this.#worker.postMessage(message, packed === null ? [] : [packed.bodies.buffer]);
+    Atomics.add(this.#bell, 0, 1);
+    Atomics.notify(this.#bell, 0);
   }
 
   #hear(answer: StateAnswer): void {

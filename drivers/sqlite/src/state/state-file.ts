@@ -19,6 +19,11 @@ const SEQS_RESERVED = 4_096;
 /** WAL pages (16 MiB) at which a commit checkpoints even though the writer is busy. */
 const CHECKPOINT_PAGES = 4_000;
 const SCOPES_MAX = 10_000;
+/**
+ * A group commit ends when its statements have taken so many times as long as its sync will: a larger one would save
+ * little, and whoever waits for the first of its batches would wait for the last.
+ */
+const SYNC_SHARE = 1;
 const BUSY = 5;
 const FULL = 13;
 
@@ -39,9 +44,11 @@ export class StateFile {
   #reserved = 0;
   #broken: Fault | undefined;
   #dirty = false;
+  /** What a COMMIT takes, nearly, milliseconds. */
+  #syncMs = 1;
 
   /** Takes the lock of the folder, opens and migrates. Throws a `StateFault` and leaves nothing open. */
-  constructor({ dir, durability, busyTimeoutMs }: StateWorkerData) {
+  constructor({ dir, durability, busyTimeoutMs }: Omit<StateWorkerData, "bell">) {
     this.#lock = dir === null ? undefined : lockDirectory(dir);
     this.#path = dir === null ? ":memory:" : join(dir, "state.sqlite");
     try {
@@ -64,7 +71,10 @@ export class StateFile {
     }
   }
 
-  /** One transaction. Gives a `Commit` for each batch; throws when none was done. */
+  /**
+   * One transaction, of as many of the first batches as are worth one sync. Gives a `Commit` for each of those; throws
+   * when none was done.
+   */
   commitAll(batches: readonly Batch[]): Commit[] {
     if (this.#broken !== undefined) throw this.#broken;
     let committing = false;
@@ -72,13 +82,13 @@ export class StateFile {
       this.#db.exec("BEGIN IMMEDIATE");
       // One alone is taken back with the transaction: a savepoint would copy each page once for each of its ops.
       const alone = batches.length === 1;
-      const commits = batches.map((batch) => this.#commitOne(batch, alone));
+      const commits = this.#applyFirst(batches, alone);
       if (alone && commits[0]?.ok === false) {
         this.#rollBack();
         return commits;
       }
       committing = true;
-      this.#db.exec("COMMIT");
+      this.#sync();
       this.#dirty = true;
       return commits;
     } catch (error) {
@@ -115,6 +125,23 @@ export class StateFile {
     } finally {
       this.#lock?.[Symbol.dispose]();
     }
+  }
+
+  #applyFirst(batches: readonly Batch[], alone: boolean): Commit[] {
+    const untilMs = performance.now() + SYNC_SHARE * this.#syncMs;
+    const commits: Commit[] = [];
+    for (const batch of batches) {
+      commits.push(this.#commitOne(batch, alone));
+      if (performance.now() > untilMs) break;
+    }
+    return commits;
+  }
+
+  #sync(): void {
+    const begunMs = performance.now();
+    this.#db.exec("COMMIT");
+    // One that took far longer has made a checkpoint as well.
+    this.#syncMs += (Math.min(performance.now() - begunMs, 2 * this.#syncMs) - this.#syncMs) / 8;
   }
 
   #commitOne({ scope: name, epoch, at_ms, ops }: Batch, alone: boolean): Commit {

@@ -21,44 +21,60 @@ class StateWorker {
   readonly #data: StateWorkerData;
   #file: StateFile | undefined;
   #queue: StateRequest[] = [];
-  #idle: NodeJS.Timeout | undefined;
-  #lastTurnAt = 0;
+  #closed = false;
 
   constructor(port: MessagePort, data: StateWorkerData) {
     this.#port = port;
     this.#data = data;
-    port.on("message", (message: RequestMessage) => {
-      this.#take(message);
-      while (this.#queue.length > 0) this.#turn();
-      this.#lastTurnAt = performance.now();
-      this.#idle ??= setTimeout(() => this.#rest(), IDLE_MS);
-    });
   }
 
-  #take({ commits, others }: RequestMessage): void {
-    if (commits !== null) this.#queue.push(...unpackCommits(commits));
-    if (others.length === 0) return;
-    this.#queue.push(...others);
-    this.#queue.sort(([a], [b]) => a - b);
+  /**
+   * Until it is closed. The thread has nothing but this to do, so it sleeps on the bell and not in its event loop, which
+   * would take longer to wake up than SQLite needs for a row.
+   */
+  run(): void {
+    const { bell } = this.#data;
+    let idle = false;
+    while (!this.#closed) {
+      const rung = Atomics.load(bell, 0);
+      this.#receive();
+      if (this.#queue.length > 0) {
+        this.#turn();
+        idle = false;
+      } else if (idle) Atomics.wait(bell, 0, rung);
+      else if (Atomics.wait(bell, 0, rung, IDLE_MS) === "timed-out") {
+        idle = true;
+        this.#file?.checkpoint();
+      }
+    }
+  }
+
+  #receive(): void {
+    for (let next = receiveMessageOnPort(this.#port); next; next = receiveMessageOnPort(this.#port)) {
+      const { commits, others } = next.message as RequestMessage;
+      if (commits !== null) this.#queue.push(...unpackCommits(commits));
+      if (others.length === 0) continue;
+      this.#queue.push(...others);
+      this.#queue.sort(([a], [b]) => a - b);
+    }
   }
 
   #turn(): void {
-    for (let more = receiveMessageOnPort(this.#port); more; more = receiveMessageOnPort(this.#port)) {
-      this.#take(more.message as RequestMessage);
-    }
-    const { group, others, taken } = takeGroup(this.#queue);
-    this.#queue = this.#queue.slice(taken);
-    const done = group.length === 0 ? { commits: null, others: [] } : this.#commit(group);
+    const group = takeGroup(this.#queue);
+    const done = group.length === 0 ? { commits: null, others: [], count: 0 } : this.#commit(group);
+    const others = takeOthers(this.#queue, done.count);
+    this.#queue = this.#queue.slice(done.count + others.length);
     this.#port.postMessage({ commits: done.commits, others: [...done.others, ...others.map((one) => this.#answer(one))] });
   }
 
-  #commit(group: readonly CommitRequest[]): AnswerMessage {
+  /** `count`: of how many. */
+  #commit(group: readonly CommitRequest[]): AnswerMessage & { readonly count: number } {
     try {
       const commits = this.#open().commitAll(group.map(([, , batch]) => batch));
-      return { commits: packAnswers(group, commits), others: [] };
+      return { commits: packAnswers(group, commits), others: [], count: commits.length };
     } catch (error) {
       const fault = toFaultData(faultOf(error));
-      return { commits: null, others: group.map(([id]) => [id, true, fault]) };
+      return { commits: null, others: group.map(([id]) => [id, true, fault]), count: group.length };
     }
   }
 
@@ -80,35 +96,20 @@ class StateWorker {
   }
 
   #close(): void {
-    clearTimeout(this.#idle);
+    this.#closed = true;
     const file = this.#file;
     this.#file = undefined;
     file?.close();
   }
-
-  /** One timer for many turns, since one for each would cost as much as a read. */
-  #rest(): void {
-    const left = this.#lastTurnAt + IDLE_MS - performance.now();
-    this.#idle = left > 0 ? setTimeout(() => this.#rest(), left) : undefined;
-    if (left <= 0) this.#file?.checkpoint();
-  }
 }
 
-interface Group {
-  readonly group: readonly CommitRequest[];
-  /** What stood between them in the queue: answered after the commit, so that it sees what was asked before it. */
-  readonly others: readonly OtherRequest[];
-  readonly taken: number;
-}
-
-function takeGroup(queue: readonly StateRequest[]): Group {
+/** The first commits of the queue, as many as make one group. */
+function takeGroup(queue: readonly StateRequest[]): CommitRequest[] {
   const group: CommitRequest[] = [];
-  const others: OtherRequest[] = [];
   let ops = 0;
   let bytes = 0;
   for (const request of queue) {
     if (!isCommit(request)) {
-      others.push(request);
       // A file that is opened or closed takes nothing that comes later.
       if (request[1] !== "read") break;
       continue;
@@ -119,7 +120,20 @@ function takeGroup(queue: readonly StateRequest[]): Group {
     if (group.length > 0 && (ops > GROUP_OPS_MAX || bytes > GROUP_BYTES_MAX)) break;
     group.push(request);
   }
-  return { group, others, taken: group.length + others.length };
+  return group;
+}
+
+/** What stands before and between so many commits, and right after them: it sees what was asked before it. */
+function takeOthers(queue: readonly StateRequest[], commits: number): OtherRequest[] {
+  const others: OtherRequest[] = [];
+  let left = commits;
+  for (const request of queue) {
+    if (!isCommit(request)) {
+      others.push(request);
+      if (request[1] !== "read") break;
+    } else if (--left < 0) break;
+  }
+  return others;
 }
 
 function isCommit(request: StateRequest): request is CommitRequest {
@@ -131,4 +145,4 @@ function faultOf(error: unknown): Fault {
 }
 
 if (parentPort === null) throw new Error("state-worker runs as a worker thread");
-export const worker = new StateWorker(parentPort, workerData as StateWorkerData);
+new StateWorker(parentPort, workerData as StateWorkerData).run();

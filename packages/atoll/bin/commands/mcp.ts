@@ -4,7 +4,6 @@
  * has nothing but the protocol, and that no child outlives it; refuses wrong flags, all at once.
  */
 import { randomBytes } from "node:crypto";
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Problem } from "@atoll-run/core";
 import { problemText } from "@atoll-run/core";
@@ -19,7 +18,7 @@ import { complain, complainOf, say } from "../output/terminal.ts";
 import { readArguments } from "../program/arguments.ts";
 import { commandHelp, usageLine } from "../program/help.ts";
 import { type Command, commandOf } from "../program/table.ts";
-import { readDotenv, readGrantsSetting, reason } from "../running/inputs.ts";
+import { folderProblems, readDotenv, readGrantsSetting, reason } from "../running/inputs.ts";
 import { openOutput } from "../running/output.ts";
 import { hearSignals } from "../signals.ts";
 import { ChildWatcher } from "../watcher/watcher.ts";
@@ -38,9 +37,9 @@ export async function mcp(args: readonly string[]): Promise<number> {
   const { settings, unknown } = readEnv(env);
   const { grants, problems } = await readGrantsSetting(given.flags.get("grants")?.at(-1) ?? settings.get("GRANTS"));
   const decided = decideMcp({ given, settings, grants, rustLog: env["RUST_LOG"] });
-  if (!decided.ok || problems.length > 0) {
-    await complainOf([...problems, ...(decided.ok ? [] : decided.problems)],
-      `${usageLine(command)}\nTry 'atoll mcp --help'.`);
+  const wrong = [...problems, ...decided.ok ? folderProblems("DIR", decided.value.project) : decided.problems];
+  if (!decided.ok || wrong.length > 0) {
+    await complainOf(wrong, `${usageLine(command)}\nTry 'atoll mcp --help'.`);
     return EXIT.usage;
   }
   try {
@@ -53,7 +52,6 @@ export async function mcp(args: readonly string[]): Promise<number> {
 
 async function serve(plan: McpPlan, env: Env, warnings: readonly Problem[]): Promise<number> {
   const project = resolve(plan.project);
-  if (!statSync(project).isDirectory()) throw new Error(`${plan.project}: Not a directory`);
   const token = plan.http?.token ?? randomBytes(24).toString("base64url");
   const redactor = toRedactor(toSecrets(env, readDotenv(project)).values());
   if (token !== "none") redactor.add(token);

@@ -48,7 +48,7 @@ A node of this machine joins it with an atoll.toml such as:
   [node]
   name = "echo"
   type = "acme:echo:1.0.0"
-  entry = "echo.ts"
+  entry = "echo.ts"        # its default export is what service({ … }).implement({ … }) gave; or a .lua script
 
   [state]
   dir = ".atoll/echo"
@@ -116,13 +116,13 @@ async function acl(call: VerbCall): Promise<number> {
 interface AuditRow {
   readonly seq: number;
   readonly at_ms: number;
-  readonly what?: string;
+  readonly event: string;
 }
 
 async function audit(call: VerbCall): Promise<number> {
   noWords(call);
   const { entries } = await askRealm<{ entries: readonly AuditRow[] }>(call, { name: "audit" });
-  const rows = entries.map(({ seq, at_ms, what = "", ...rest }) => [String(seq), age(Date.now() - at_ms), what, JSON.stringify(rest)]);
+  const rows = entries.map(({ seq, at_ms, event, ...rest }) => [String(seq), age(Date.now() - at_ms), event, JSON.stringify(rest)]);
   await (call.json ? say(JSON.stringify({ entries })) : say(rows.length === 0 ? "nothing yet" : columns(["seq", "age", "what", "facts"], rows)));
   return EXIT.ok;
 }

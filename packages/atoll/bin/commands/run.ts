@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto";
 import { blockError } from "@atoll-run/block";
 import type { Problem, Redactor } from "@atoll-run/core";
 import { problemText } from "@atoll-run/core";
-import { onBrokenPipe } from "../../src/compose/inherit.ts";
+import { onBrokenOutput } from "../../src/compose/inherit.ts";
 import { luaModule } from "../../src/compose/lua.ts";
 import { type StartedBlock, startBlock } from "../../src/compose/run-block.ts";
 import { homeOf } from "../../src/compose/settings.ts";
@@ -21,7 +21,7 @@ import { readArguments } from "../program/arguments.ts";
 import { commandHelp, usageLine } from "../program/help.ts";
 import { type Command, commandOf } from "../program/table.ts";
 import type { Threads } from "../program/threads.ts";
-import { programBlocks, readDotenv, readGrantsSetting, readStandardInput, readText } from "../running/inputs.ts";
+import { folderProblems, programBlocks, readDotenv, readGrantsSetting, readStandardInput, readText, reason } from "../running/inputs.ts";
 import { openOutput, type RunOutput } from "../running/output.ts";
 import { type Ending, openResult } from "../running/result-file.ts";
 import { RunSignals } from "../running/run-signals.ts";
@@ -42,9 +42,9 @@ export async function run(args: readonly string[], threads: Threads | undefined)
   const { grants, problems } = await readGrantsSetting(
     given.flags.get("grants")?.at(-1) ?? settings.get("GRANTS"));
   const decided = decideRun({ given, settings, grants, rustLog: env["RUST_LOG"] });
-  if (!decided.ok || problems.length > 0) {
-    const all = [...problems, ...(decided.ok ? [] : decided.problems)];
-    await complainOf(all, `${usageLine(command)}\nTry 'atoll run --help'.`);
+  const wrong = [...problems, ...decided.ok ? folderProblems("--project", decided.value.project) : decided.problems];
+  if (!decided.ok || wrong.length > 0) {
+    await complainOf(wrong, `${usageLine(command)}\nTry 'atoll run --help'.`);
     return EXIT.usage;
   }
   const plan = decided.value;
@@ -110,23 +110,26 @@ async function runPlan(parts: Parts): Promise<number> {
 
 interface Ended {
   readonly ending: Ending;
+  /** The reader of the prints has gone. */
   readonly brokenPipe: boolean;
 }
 
 /** Waits for the end, and for the last byte of output. */
 async function endOf(block: StartedBlock, output: RunOutput, begun: number): Promise<Ended> {
-  let brokenPipe = false;
-  using _ = onBrokenPipe((stream) => {
+  let lost: NodeJS.ErrnoException | undefined;
+  using _ = onBrokenOutput((stream, error) => {
     if (stream !== "stdout") return;
-    brokenPipe = true;
-    block.cancel("nobody reads the output");
+    lost ??= error;
+    block.cancel("the output is lost");
   });
   const ending = await block.result.then(
     (result): Ending => ({ result }),
     (error: unknown): Ending => ({ error, duration_ms: performance.now() - begun }),
   );
   await output.flush();
-  return { ending, brokenPipe };
+  if (lost === undefined || lost.code === "EPIPE") return { ending, brokenPipe: lost !== undefined };
+  const error = blockError("io.failed", `I/O error: standard output: ${reason(lost)}`, { cause: lost });
+  return { ending: { error, duration_ms: performance.now() - begun }, brokenPipe: false };
 }
 
 interface Telling extends Ended {

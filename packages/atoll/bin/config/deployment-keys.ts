@@ -12,7 +12,7 @@ export type Key =
   | { readonly is: "count" | "number"; readonly default?: number; readonly min?: number; readonly max?: number }
   | { readonly is: "flag"; readonly default?: boolean }
   | { readonly is: "choice"; readonly choices: readonly string[]; readonly default?: string }
-  | { readonly is: "texts" };
+  | { readonly is: "texts"; readonly choices?: readonly string[] };
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -22,7 +22,7 @@ export const SECTIONS = {
   node: {
     name: { is: "text" }, type: { is: "text", default: "local:Client:0.0.0" },
     kind: { is: "choice", choices: ["linked", "block"] }, entry: { is: "path" },
-    concurrency: { is: "count", default: 64, max: 4_096 },
+    concurrency: { is: "count", min: 1, max: 4_096 },
     order: { is: "choice", choices: ["none", "node"], default: "none" }, visible: { is: "flag", default: true },
     region: { is: "text" }, lat: { is: "number", min: -90, max: 90 }, lon: { is: "number", min: -180, max: 180 },
   },
@@ -56,7 +56,7 @@ export const SECTIONS = {
     skew: { is: "duration", default: 60 * SECOND },
   },
   discovery: {
-    candidates: { is: "count", default: 8, max: 64 }, ranking: { is: "texts" },
+    candidates: { is: "count", default: 8, max: 64 }, ranking: { is: "texts", choices: ["power", "backlog", "exact", "nearest", "affinity"] },
     cache: { is: "duration", default: 30 * SECOND },
   },
   heartbeat: { interval: { is: "duration" } },
@@ -65,13 +65,13 @@ export const SECTIONS = {
     metrics: { is: "flag", default: true },
   },
   log: {
-    level: { is: "text", default: "info" },
-    format: { is: "choice", choices: ["pretty", "json"], default: "pretty" },
+    level: { is: "text" }, format: { is: "choice", choices: ["pretty", "json"], default: "pretty" },
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Key>>>>;
 
 /** A table of `routes."x"`. */
 export const ROUTE_KEYS = {
+  key: { is: "text" }, codec: { is: "choice", choices: ["json", "text", "bytes"] },
   order: { is: "choice", choices: ["key", "node"] }, attempts: { is: "count", max: 100 },
   backoff: { is: "duration" }, handler_limit: { is: "duration" }, ttl: { is: "duration" },
   volatile: { is: "flag" }, redeliver: { is: "choice", choices: ["always", "never"] },
@@ -85,8 +85,9 @@ export const RULE_KEYS = {
   proof: { is: "choice", choices: ["key"] }, actions: { is: "texts" },
 } as const satisfies Readonly<Record<string, Key>>;
 
-/** Sections that other tiers and later versions read. */
-export const OTHER_SECTIONS: readonly string[] = ["engine", "http", "webrtc", "limits", "trust", "workload"];
+/** Sections of later versions: accepted with a warning. Below: those, and what other tiers read. */
+export const IDLE_SECTIONS: readonly string[] = ["telemetry", "webrtc", "trust", "workload"];
+export const OTHER_SECTIONS: readonly string[] = ["engine", "http", "webrtc", "trust", "workload"];
 
 type ValueOf<K> = K extends { is: "duration" | "size" | "count" | "number" } ? number
   : K extends { is: "flag" } ? boolean

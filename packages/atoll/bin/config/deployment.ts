@@ -7,9 +7,11 @@ import {
 } from "@atoll-run/core";
 import { type Rule, ruleProblems } from "@atoll-run/core/internal";
 import { nearest } from "../program/arguments.ts";
+import { type ActrReading, readActrToml } from "./actr-toml.ts";
 import {
-  type Key, OTHER_SECTIONS, ROUTE_KEYS, RULE_KEYS, SECTIONS, type Values,
+  IDLE_SECTIONS, type Key, OTHER_SECTIONS, ROUTE_KEYS, RULE_KEYS, SECTIONS, type Values,
 } from "./deployment-keys.ts";
+import { LIMIT_ROOMS, limitKeys, type LimitsSet, toLimits } from "./limit-keys.ts";
 import { readToml, type TomlFile } from "./file.ts";
 import { readDuration, readSize } from "./units.ts";
 
@@ -18,6 +20,7 @@ export type RouteSettings = Values<typeof ROUTE_KEYS>;
 
 export type Deployment = { readonly [S in keyof Sections]: Values<Sections[S]> } & {
   readonly routes: Readonly<Record<string, RouteSettings>>;
+  readonly limits: LimitsSet;
   readonly rules: readonly Rule[];
 };
 
@@ -30,12 +33,16 @@ export interface DeploymentSources {
 
 type Table = Readonly<Record<string, unknown>>;
 
+/** Files of this name are read as Actr's. */
+const ACTR_FILE = /(^|[/\\])actr\.toml$/i;
+
 export function decideDeployment({ file, overlay }: DeploymentSources): Decided<Deployment> {
   return decide((d) => {
-    const toml = file === undefined ? undefined : readToml(file.text, file.where);
+    const toml = file === undefined ? undefined : read(file);
     if (toml !== undefined && !toml.ok) d.problems.push(...toml.problems);
+    d.warnings.push(...toml?.warnings ?? []);
     const source: Source = { d, toml: toml?.ok === true ? toml : undefined, overlay };
-    const { routes, acl, ...rest } = tablesOf(source);
+    const { routes, acl, limits, ...rest } = tablesOf(source);
     const sections = Object.fromEntries(Object.entries(SECTIONS).map(([name, keys]) => {
       const { rules: _, ...table } = name === "acl" ? acl ?? {} : rest[name] ?? {};
       return [name, readTable(source, { path: [name], keys, table })];
@@ -43,10 +50,14 @@ export function decideDeployment({ file, overlay }: DeploymentSources): Decided<
     const routeTables = Object.entries(routes ?? {}).map(([route, table]) =>
       [route, readTable(source, { path: ["routes", route], keys: ROUTE_KEYS, table: asTable(table) })] as const);
     return {
-      ...sections, routes: Object.fromEntries(routeTables) as Record<string, RouteSettings>,
+      ...sections, routes: Object.fromEntries(routeTables) as Record<string, RouteSettings>, limits: readLimits(source, limits),
       rules: readRules(source, acl?.["rules"]),
     };
   });
+}
+
+function read({ text, where }: NonNullable<DeploymentSources["file"]>): ActrReading {
+  return ACTR_FILE.test(where.file ?? "") ? readActrToml(text, where) : { ...readToml(text, where), warnings: [] };
 }
 
 interface Source {
@@ -57,13 +68,14 @@ interface Source {
 
 /** Every known section as a table; unknown ones are refused. */
 function tablesOf({ d, toml }: Source): Readonly<Record<string, Table | undefined>> {
-  const known = [...Object.keys(SECTIONS), "routes", ...OTHER_SECTIONS];
+  const known = [...Object.keys(SECTIONS), "routes", "limits", ...OTHER_SECTIONS];
   for (const [name, value] of Object.entries(toml?.value ?? {})) {
     const where = toml?.whereOf([name]) ?? { name };
     if (!known.includes(name)) {
       const near = nearest(name, known);
       d.refuse(where, "there is no such section", near === undefined ? undefined : `did you mean [${near}]?`);
     } else if (!isTable(value)) d.refuse(where, `is a section: write [${name}]`);
+    else if (IDLE_SECTIONS.includes(name)) d.warn(where, "this version does nothing with it");
   }
   return Object.fromEntries(Object.entries(toml?.value ?? {}).map(([name, value]) => [name, asTable(value)]));
 }
@@ -104,7 +116,7 @@ function readValue(value: unknown, key: Key): Reading<unknown> {
     case "number":
       return typeof value === "number" ? readText(String(value), key) : { ok: false, problem: `${shown} is not a number` };
     case "texts":
-      return Array.isArray(value) && value.every((item) => typeof item === "string") ? { ok: true, value }
+      return Array.isArray(value) && value.every((item) => typeof item === "string") ? readTexts(value, key)
         : { ok: false, problem: `${shown} is not a list of texts` };
     default: return typeof value === "string" ? readText(value, key) : { ok: false, problem: `${shown} is not text` };
   }
@@ -120,8 +132,14 @@ function readText(text: string, key: Key): Reading<unknown> {
     case "number": return readNumber(text, { ...key, fraction: true });
     case "flag": return readFlag(text);
     case "choice": return readChoice(text, key.choices);
-    case "texts": return { ok: true, value: text.split(",").map((item) => item.trim()).filter((item) => item !== "") };
+    case "texts": return readTexts(text.split(",").map((item) => item.trim()).filter((item) => item !== ""), key);
   }
+}
+
+function readTexts(items: readonly string[], key: Key): Reading<readonly string[]> {
+  const choices = "choices" in key ? key.choices : undefined;
+  const odd = choices === undefined ? undefined : items.find((item) => !choices.includes(item));
+  return odd === undefined ? { ok: true, value: items } : { ok: false, problem: `'${odd}' is not one of ${choices?.join(", ") ?? ""}` };
 }
 
 function readRules(source: Source, given: unknown): readonly Rule[] {
@@ -145,6 +163,20 @@ function readRules(source: Source, given: unknown): readonly Rule[] {
     for (const problem of ruleProblems(rule)) d.refuse(toml?.whereOf(path) ?? { name: path.join(".") }, problem);
     return rule;
   });
+}
+
+function readLimits(source: Source, given: Table = {}): LimitsSet {
+  const { d, toml } = source;
+  return Object.fromEntries(Object.entries(given).map(([room, value]) => {
+    const where = toml?.whereOf([`limits.${room}`]) ?? { name: `limits.${room}` };
+    if (!LIMIT_ROOMS.includes(room)) {
+      d.refuse(where, "there is no such group of limits", `one of ${LIMIT_ROOMS.join(", ")}`);
+      return [room, {}];
+    }
+    if (!isTable(value)) d.refuse(where, `is a table: write [limits.${room}]`);
+    const table = readTable(source, { path: ["limits", room], keys: limitKeys(room), table: asTable(value) });
+    return [room, toLimits(room, table)];
+  }));
 }
 
 function isTable(value: unknown): value is Table {

@@ -21,8 +21,6 @@ export function checkDisk(home: string): Finding {
   } catch (error) {
     return { name: "disk", ok: false, text: `${folder}: ${reason(error)}`,
       fix: "Set ATOLL_HOME to a folder that you may write." };
-  } finally {
-    rmSync(path, { force: true });
   }
 }
 
@@ -37,6 +35,7 @@ function measure(path: string): number[] {
     });
   } finally {
     closeSync(file);
+    rmSync(path, { force: true });
   }
 }
 

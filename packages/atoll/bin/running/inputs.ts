@@ -77,6 +77,17 @@ export function readDotenv(project: string): string {
   }
 }
 
+/** What is wrong with a folder that was given under this name; nothing when it is one. */
+export function folderProblems(name: string, path: string): Problem[] {
+  let problem = "Not a directory";
+  try {
+    if (statSync(path).isDirectory()) return [];
+  } catch (error) {
+    problem = reason(error);
+  }
+  return [{ where: { name }, problem: `'${path}': ${problem}` }];
+}
+
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: "No such file or directory", EACCES: "Permission denied", EISDIR: "Is a directory",
   ENOTDIR: "Not a directory", ELOOP: "Too many levels of symbolic links", ENOSPC: "No space left on device",

@@ -1,5 +1,5 @@
 /** `atoll.toml`, variables and flags as one deployment; paths of the file are relative to its folder. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Problem, type Setting } from "@atoll-run/core";
 import { decideDeployment, type Deployment } from "../config/deployment.ts";
@@ -13,7 +13,9 @@ export interface Deployed {
   readonly warnings: readonly Problem[];
 }
 
+/** The first that is there. */
 const FILE = "atoll.toml";
+const FILES = [FILE, "actr.toml"];
 /** Flags that stand for keys. */
 const FLAGS: Readonly<Record<string, string>> = {
   "state": "state.dir", "realm": "realm.url", "realm-id": "realm.id", "secret-file": "realm.secret_file", "log": "log.level",
@@ -21,13 +23,14 @@ const FLAGS: Readonly<Record<string, string>> = {
 /** Keys with a path: what a flag or a variable says is relative to where the command runs. */
 const PATHS = new Set(["state.dir", "realm.secret_file", "node.entry", "listen.tls_cert", "listen.tls_key", "listen.control"]);
 
-/** `named`: a file that must be there; without one `atoll.toml` is read when it is there. Throws `Misuse`. */
+/** `named`: a file that must be there; without one `atoll.toml`, else `actr.toml`, is read when it is there. Throws `Misuse`. */
 export function readDeployment(call: VerbCall, named: string | undefined): Deployed {
-  const path = named ?? call.flag("config")?.text;
-  const text = readText(path ?? FILE, path !== undefined);
-  const folder = text === undefined ? process.cwd() : dirname(resolve(path ?? FILE));
+  const asked = named ?? call.flag("config")?.text;
+  const path = asked ?? FILES.find((name) => existsSync(name)) ?? FILE;
+  const text = readText(path, asked !== undefined);
+  const folder = text === undefined ? process.cwd() : dirname(resolve(path));
   const decided = decideDeployment({
-    file: text === undefined ? undefined : { text, where: { name: path ?? FILE, file: path ?? FILE } }, overlay: overlayOf(call),
+    file: text === undefined ? undefined : { text, where: { name: path, file: path } }, overlay: overlayOf(call),
   });
   if (!decided.ok) throw new Misuse(...decided.problems);
   return { deployment: decided.value, folder, warnings: decided.warnings };

@@ -14,10 +14,13 @@ export interface EndOptions {
 export async function untilSignal(
   end: (o: EndOptions) => Promise<unknown>, ended: Promise<unknown> = new Promise(() => undefined),
 ): Promise<number> {
-  const over = Promise.withResolvers<number>();
+  const over = Promise.withResolvers<unknown>();
+  let code: number = EXIT.ok;
   using _ = hearSignals(({ count, number }) => {
     if (count > 2) process.exit(EXIT.signal + number);
-    end({ count }).then(() => over.resolve(count === 1 ? EXIT.ok : EXIT.signal + number), (error: unknown) => over.reject(error));
+    if (count === 2) code = EXIT.signal + number;
+    end({ count }).then(over.resolve, over.reject);
   });
-  return await Promise.race([over.promise, ended.then(() => EXIT.ok)]);
+  await Promise.race([over.promise, ended]);
+  return code;
 }

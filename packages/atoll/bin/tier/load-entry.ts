@@ -2,8 +2,9 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Log } from "@atoll-run/core";
-import { blockService } from "../../src/compose/block-service.ts";
+import { blockService, type BlockServiceConfig } from "../../src/compose/block-service.ts";
 import type { Hosted } from "../../src/compose/local.ts";
+import type { Deployment } from "../config/deployment.ts";
 import type { Deployed } from "./deployment.ts";
 import { kindOf } from "./node-config.ts";
 import { misuse, Misuse } from "./verb.ts";
@@ -13,8 +14,13 @@ export async function loadEntry({ deployment, folder }: Deployed, log: Log): Pro
   if (node.entry === undefined) throw misuse("node.entry", "is missing", "name a TypeScript service or a script");
   const path = resolve(folder, node.entry);
   if (kindOf(deployment) === "block") {
-    return blockService({ type: node.type, script: { path }, projectRoot: folder, log, env: process.env as Record<string, string> });
+    return blockService({
+      type: node.type, script: { path }, projectRoot: folder, log, env: process.env as Record<string, string>, routes: codecs(deployment),
+      ...node.concurrency === undefined ? {} : { concurrency: node.concurrency },
+    });
   }
+  const [route] = Object.keys(codecs(deployment));
+  if (route !== undefined) throw misuse(`routes."${route}".codec`, "is for scripts: a service has schemas");
   const loaded = await import(pathToFileURL(path).href).catch((error: unknown) => {
     throw new Misuse({ where: { name: "node.entry", file: path }, problem: error instanceof Error ? error.message : String(error) });
   }) as { readonly default?: unknown };
@@ -22,6 +28,10 @@ export async function loadEntry({ deployment, folder }: Deployed, log: Log): Pro
     throw misuse("node.entry", `${node.entry} has no service as its default export`, "export default Bank.implement({ … })");
   }
   return loaded.default;
+}
+
+function codecs({ routes }: Deployment): NonNullable<BlockServiceConfig["routes"]> {
+  return Object.fromEntries(Object.entries(routes).flatMap(([route, { codec }]) => codec === undefined ? [] : [[route, { codec }]]));
 }
 
 function isHosted(value: unknown): value is Hosted {

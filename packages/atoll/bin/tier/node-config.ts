@@ -5,6 +5,7 @@ import type { Log, RoutePolicy } from "@atoll-run/core";
 import type { Rule } from "@atoll-run/core/internal";
 import type { NodeConfig, RealmAddress } from "../../src/compose/create-node.ts";
 import type { Deployment } from "../config/deployment.ts";
+import type { LimitsSet } from "../config/limit-keys.ts";
 import { readAddress } from "./address.ts";
 import type { Deployed } from "./deployment.ts";
 import { misuse, type VerbCall } from "./verb.ts";
@@ -37,18 +38,26 @@ function readSecret(path: string): string {
 /** The node that the file describes. */
 export function toNodeConfig(deployed: Deployed, call: VerbCall, log: Log): NodeConfig {
   const { deployment, folder } = deployed;
-  const { node, state, listen, identity, security, mailbox } = deployment;
+  const { node, state, listen, identity, security, mailbox, discovery, heartbeat, limits } = deployment;
   const realm = toRealm(deployed, call);
   const type = node.type === DEFAULT_TYPE ? undefined : node.type;
   return defined({
     name: node.name ?? "node", type, dir: resolve(folder, state.dir), durability: state.durability, realm,
     listen: realm === undefined ? false : toListen(deployment, folder), plain: listen.plain, bearer: security.bearer,
     acl: rulesOf(deployment), onLost: identity.on_lost, routes: toPolicies(deployment),
-    limits: { mailbox: {
-      softRowsMax: mailbox.soft, hardRowsMax: mailbox.hard, hardBytesMax: mailbox.hard_bytes, senderRowsMax: mailbox.per_sender,
-      diskFloorBytes: mailbox.disk_floor, dedupTtlMs: mailbox.dedup_ttl, dedupEntriesMax: mailbox.dedup_entries,
-      dedupBytesMax: mailbox.dedup_bytes, lettersMax: mailbox.dead_letters, letterBytesMax: mailbox.dead_letter_bytes,
-    }, dispatch: { runningMax: node.concurrency } },
+    visible: node.visible, place: placeOf(deployment), ranking: discovery.ranking,
+    limits: mergeLimits({
+      mailbox: {
+        softRowsMax: mailbox.soft, hardRowsMax: mailbox.hard, hardBytesMax: mailbox.hard_bytes, senderRowsMax: mailbox.per_sender,
+        diskFloorBytes: mailbox.disk_floor, dedupTtlMs: mailbox.dedup_ttl, dedupEntriesMax: mailbox.dedup_entries,
+        dedupBytesMax: mailbox.dedup_bytes, lettersMax: mailbox.dead_letters, letterBytesMax: mailbox.dead_letter_bytes,
+      },
+      ...node.concurrency === undefined ? {} : { dispatch: { runningMax: node.concurrency } },
+      credential: { leadMs: identity.lead, graceMs: identity.grace }, identity: { skewMs: security.skew },
+      transport: { skewMs: security.skew, expiredLinkMsMax: identity.grace },
+      discovery: { candidatesMax: discovery.candidates, cacheMs: discovery.cache },
+      ...heartbeat.interval === undefined ? {} : { signaling: { heartbeatMs: heartbeat.interval } },
+    }, limits),
     health: listen.health === undefined ? undefined : readAddress({ where: { name: "listen.health" }, text: listen.health }, "0"),
     env: { log },
   }) as NodeConfig;
@@ -75,9 +84,23 @@ function toPolicies({ routes, node }: Deployment): Readonly<Record<string, Route
   const all = Object.entries(routes).map(([route, settings]) => [route, defined<RoutePolicy>({
     order: settings.order, attempts: settings.attempts, backoffMs: settings.backoff, handlerLimitMs: settings.handler_limit,
     ttlMs: settings.ttl, volatile: settings.volatile, redeliver: settings.redeliver, idempotent: settings.idempotent,
-    dedupTtlMs: settings.dedup_ttl,
+    dedupTtlMs: settings.dedup_ttl, keyField: settings.key,
   })] as const);
   return { ...node.order === "node" ? { "*": { order: "node" } } : {}, ...Object.fromEntries(all) };
+}
+
+type Limits = NonNullable<NodeConfig["limits"]>;
+
+/** Sections name the limits that people set most; `[limits]` names any, and wins. */
+function mergeLimits(named: Limits, set: LimitsSet): Limits {
+  const rooms = new Set([...Object.keys(named), ...Object.keys(set)]) as ReadonlySet<keyof Limits>;
+  return Object.fromEntries([...rooms].map((room) => [room, { ...named[room], ...set[room] }])) as Limits;
+}
+
+function placeOf({ node: { region, lat, lon } }: Deployment): NodeConfig["place"] {
+  if ((lat === undefined) !== (lon === undefined)) throw misuse(lat === undefined ? "node.lat" : "node.lon", "is missing: a place has both");
+  if (region === undefined && lat === undefined) return undefined;
+  return defined<NonNullable<NodeConfig["place"]>>({ region, latitude: lat, longitude: lon });
 }
 
 /** How the entry is to be run. */

@@ -63,6 +63,12 @@ export interface NodeConfig extends PlaceOptions, Omit<NodeOptions, "durability"
   readonly acl?: readonly Rule[];
   /** What to do when the realm does not know the node any more; default `stop`. */
   readonly onLost?: "stop" | "restart";
+  /** False: the realm offers this node to nobody. For nodes that only ask. Default true. */
+  readonly visible?: boolean;
+  /** Where it stands, in degrees; what others ask for as `nearest` is measured from there. */
+  readonly place?: { readonly region?: string; readonly latitude?: number; readonly longitude?: number };
+  /** What decides between candidates of a type, the first before the next; default: as the realm has it. */
+  readonly ranking?: readonly ("power" | "backlog" | "exact" | "nearest" | "affinity")[];
 }
 
 /** Opens nothing. The start throws `node.locked`, `node.bind_failed`, `node.permission_denied`, `node.unavailable` … */
@@ -91,11 +97,13 @@ export interface Shared {
 }
 
 export function toParts(place: Place, config: NodeConfig, shared?: Shared): NodeParts {
-  const { realm } = config;
+  const { realm, visible, place: stands, ranking } = config;
   const { key, close: _, dir: __, durability: ___, ...common } = place;
   const network = realm === undefined ? {} : { network: realmNetwork({
     ...common, door: toDoor(place, realm, config), key: () => key(config.name), ...shared === undefined ? {} : { net: shared.net },
-  }, { realm: realm.id ?? 1, vouch: toVouch(realm), ...shared === undefined ? webSocketOf(config) : {}, onLost: config.onLost ?? "stop" }) };
+  }, { realm: realm.id ?? 1, vouch: toVouch(realm), ...shared === undefined ? webSocketOf(config) : {}, onLost: config.onLost ?? "stop",
+    ...visible === undefined ? {} : { visible }, ...stands === undefined ? {} : { place: stands },
+    ...ranking === undefined ? {} : { ranking } }) };
   return { ...common, ...network, ...shared === undefined ? {} : { named: shared.named } };
 }
 

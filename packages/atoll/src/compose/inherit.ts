@@ -1,7 +1,7 @@
 /**
  * What "inherit" means for the output of a block: the program's own stdout and stderr.
  * takes bytes; gives a promise while they wait; promises that nothing is lost before `flush` settles; refuses
- * nothing: what a closed pipe can no longer take is dropped in silence; never throws.
+ * nothing: what a stream that failed can no longer take is dropped, and who asked to hear of it is told; never throws.
  */
 
 export type Stream = "stdout" | "stderr";
@@ -18,18 +18,19 @@ function doorOf(name: Stream): Door {
   if (known !== undefined) return known;
   const door: Door = { stream: process[name], broken: false };
   doors.set(name, door);
-  // EPIPE: the reader has gone. Without a listener the error would end the process.
-  door.stream.on("error", () => {
+  // EPIPE: the reader has gone; ENOSPC: the disk of a file is full. Without a listener the error would end the process.
+  door.stream.on("error", (error: NodeJS.ErrnoException) => {
     door.broken = true;
-    for (const hear of broken) hear(name);
+    for (const hear of broken) hear(name, error);
   });
   return door;
 }
 
-const broken = new Set<(stream: Stream) => void>();
+type HearBroken = (stream: Stream, error: NodeJS.ErrnoException) => void;
+const broken = new Set<HearBroken>();
 
-/** Hears when the reader of a stream has gone. */
-export function onBrokenPipe(hear: (stream: Stream) => void): Disposable {
+/** Hears when a stream takes no more: its reader has gone (EPIPE), or it is a file that cannot be written. */
+export function onBrokenOutput(hear: HearBroken): Disposable {
   broken.add(hear);
   return { [Symbol.dispose]: () => void broken.delete(hear) };
 }

@@ -4,10 +4,9 @@
  * never reads the environment of the process: `env` of the config is the block's whole one.
  */
 import {
-  type Block, type BlockConfig, type BlockParts, type BlockResult, createBlock, type HostTool, type IslePool,
+  type Block, type BlockConfig, type BlockParts, type BlockResult, createBlock, type IslePool,
   ownThreads,
 } from "@atoll-run/block";
-import type { Json } from "@atoll-run/core";
 import { systemClock } from "./clock.ts";
 import { systemIds } from "./ids.ts";
 import { inherit } from "./inherit.ts";
@@ -46,16 +45,4 @@ export function startBlock(config: RunConfig): StartedBlock {
 /** Runs a block to its end; throws the one fault it failed with. */
 export function runBlock(config: RunConfig): Promise<BlockResult> {
   return startBlock(config).result;
-}
-
-export interface ToolInfo extends Pick<HostTool, "name" | "description" | "group"> {
-  readonly input_schema?: Json;
-  readonly source: "host" | "block";
-}
-
-/** The tools a block would start with, in their order; runs nothing. */
-export function inspectTools(config: BlockConfig): ToolInfo[] {
-  return (config.hostTools ?? []).map(({ name, description, input_schema, group }) => ({
-    name, description, input_schema, ...(group === undefined ? {} : { group }), source: "host",
-  }));
 }

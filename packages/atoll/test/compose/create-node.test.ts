@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import type { Fault } from "@atoll-run/core";
+import { formatNodeId, type Fault, type NodeId } from "@atoll-run/core";
 import { createNode, createRealm, json, route, service, type NodeConfig, type RunningRealm } from "../../src/node.ts";
 
 const Echo = service({ type: "acme:echo:1.0.0", name: "acme.Echo", routes: { Say: route({ input: json<string>(), output: json<string>() }) } });
@@ -125,4 +125,22 @@ test("the advertised address is the bound port: a peer finds it and calls", asyn
   assert.match(server.health().network?.addresses[0] ?? "", /^ws:\/\/127\.0\.0\.1:\d+/);
   assert.equal(await caller.call(Echo.routes.Say, "hello", { to: Echo.type }), "hello");
   assert.deepEqual((await caller.discover(Echo.type)).length, 1);
+});
+
+test("a node that is not visible is offered to nobody, and the nearest comes first to who asks for it", async () => {
+  const base = await url();
+  const Place = service({ type: "acme:place:1.0.0", name: "acme.Place", routes: { Say: route({ input: json<string>(), output: json<string>() }) } });
+  const start = (name: string, o: Partial<NodeConfig>) => createNode({ name, memory: true, realm: { url: base }, acl: ALLOW, ...o })
+    .link(Place.implement({ Say: () => name })).start();
+  await using hidden = await start("hidden", { visible: false });
+  await using oslo = await start("oslo", { place: { region: "eu", latitude: 59.9, longitude: 10.7 } });
+  await using tokyo = await start("tokyo", { place: { latitude: 35.7, longitude: 139.7 } });
+  for (const [region, place, first] of [["near Oslo", { latitude: 60, longitude: 11 }, oslo], ["near Tokyo", { latitude: 35, longitude: 139 }, tokyo]] as const) {
+    await using client = await createNode({
+      name: "client", type: "acme:client:1.0.0", memory: true, realm: { url: base }, listen: false, place, ranking: ["nearest"],
+    }).link(echo()).start();
+    const found = (await client.discover("acme:place:1.0.0")).map(({ id }) => id);
+    assert.deepEqual([found[0], found.length], [formatNodeId(first.id as NodeId), 2], region);
+  }
+  assert.equal(hidden.health().ready, true);
 });

@@ -19,8 +19,8 @@ test("nothing said gives the defaults of the specification", () => {
   const result = decided("");
   assert.ok(result.ok);
   const { node, state, listen, mailbox, acl, identity, rules, routes } = result.value;
-  assert.deepEqual([node.type, node.kind ?? "by its entry", node.concurrency, state.dir, state.durability, listen.websocket],
-    ["local:Client:0.0.0", "by its entry", 64, ".atoll", "full", "127.0.0.1:0"]);
+  assert.deepEqual([node.type, node.kind ?? "by its entry", node.concurrency ?? "64, of a script 1", state.dir, state.durability, listen.websocket],
+    ["local:Client:0.0.0", "by its entry", "64, of a script 1", ".atoll", "full", "127.0.0.1:0"]);
   assert.deepEqual([mailbox.soft, mailbox.dedup_ttl, acl.default, identity.lead, rules, routes],
     [1_024, 600_000, "deny", 300_000, [], {}]);
 });
@@ -60,7 +60,22 @@ test("what stands before the file wins over it", () => {
   assert.deepEqual([result.value.state.dir, result.value.mailbox.soft], ["b", 10]);
 });
 
+test("a section that this version does nothing with is told", () => {
+  const result = decided("[telemetry]\notlp = \"http://127.0.0.1:4318\"\n");
+  assert.ok(result.ok);
+  assert.deepEqual(result.warnings.map(problemText), ["atoll.toml:1: telemetry: this version does nothing with it"]);
+});
+
+test("[limits] sets a limit under its own name, with its unit in the name", () => {
+  const result = decided("[limits.wire]\nconnections_max = 5\nhandshake_ms_max = 250\n[limits.hooks]\nhook_ms_max = 10\n");
+  assert.ok(result.ok);
+  assert.deepEqual(result.value.limits, { wire: { connectionsMax: 5, handshakeMsMax: 250 }, hooks: { hookMsMax: 10 } });
+});
+
 for (const [what, text, expected] of [
+  ["a limit that is none", "[limits.wire]\nconections_max = 5\n", /^t?.*:2: limits\.wire\.conections_max: there is no such key \(did you mean connections_max\?\)$/],
+  ["a group of limits that is none", "[limits.wires]\nx = 5\n", /^atoll\.toml:1: limits\.wires: there is no such group of limits/],
+  ["a factor that ranks nothing", "[discovery]\nranking = [\"power\", \"luck\"]\n", /^atoll\.toml:2: discovery\.ranking: 'luck' is not one of power, /],
   ["an unknown section", "[nodes]\n", /^atoll\.toml:1: nodes: there is no such section \(did you mean \[node\]\?\)$/],
   ["an unknown key", "# x\n[node]\nnam = \"x\"\n", /^atoll\.toml:3: node\.nam: there is no such key \(did you mean name\?\)$/],
   ["a wrong type", "[mailbox]\nsoft = \"many\"\n", /^atoll\.toml:2: mailbox\.soft: "many" is not a number$/],

@@ -41,11 +41,10 @@ their values are masked as \`[REDACTED]\` in logs and errors.
 ### Signals
 
 The first SIGINT, SIGTERM or SIGHUP is a graceful stop while \`bus.serve()\` runs: it returns, the script goes on, and its own
-exit code counts. Otherwise it cancels the run: children are ended, stores are closed,
-  exit 128+n. The second kills all
-children and exits at once. When the program itself is killed with SIGKILL,
-  a watcher that it started with the first child
-ends the children. When the reader of standard output goes away, the run ends quietly with exit 141.
+exit code counts. Otherwise it cancels the run: children are ended, stores are closed, exit 128+n. The second kills all
+children and exits at once. When the program itself is killed with SIGKILL, a watcher that it started with the first child
+ends the children. When the reader of standard output goes away, the run ends quietly with exit 141; when it is a file that
+cannot be written, such as on a full disk, the reason is told, exit 1.
 
 ### Result
 

@@ -9,7 +9,8 @@ const HEAD = `# Limits of nodes, realms and stores
 Printed from \`packages/node/src/limits.ts\`, \`packages/realm/src/limits.ts\` and \`packages/core/src/state-batch.ts\` by
 \`node packages/atoll/test/docs/write-docs.ts\`; a test compares them. Limits of a block: [limits.md](limits.md). Over a limit a
 sender gets \`node.overloaded\`, \`node.too_large\` or \`node.storage_full\` with a time to wait; nothing is dropped in silence.
-Those of \`mailbox\` and \`dispatch\` are set in \`atoll.toml\` ([mailbox.md](mailbox.md)) or by \`NodeConfig.limits\`.`;
+A node's are set by \`NodeConfig.limits\`, or in \`atoll.toml\` under their names in snake case: \`[limits.wire]\`,
+\`connections_max = 500\` ([atoll-toml.md](atoll-toml.md)).`;
 
 type Groups = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 

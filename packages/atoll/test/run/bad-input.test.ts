@@ -1,8 +1,9 @@
 /** Bad input: a clear text with the place, the documented exit code, and nothing already stored is lost. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { openSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { atoll, place, runScript } from "../support/cli.ts";
+import { atoll, place, PROGRAM, runScript } from "../support/cli.ts";
 
 test("an unreadable script: its path and the reason, exit 1", async (t) => {
   const at = place(t);
@@ -63,6 +64,29 @@ test("a broken SQLite file: the store's error names it, exit 1, and the file sta
     assert.match(stderr, /not a (SQLite )?database/, call);
     assert.equal(readFileSync(path, "utf8"), text);
   }
+});
+
+test("a project that is no folder: its path and the reason, exit 2", async (t) => {
+  const at = place(t);
+  at.file("file", "");
+  for (const [name, reason] of [["gone", "No such file or directory"], ["file", "Not a directory"]] as const) {
+    for (const args of [["run", at.file("x.lua", "print('not reached')"), "--project", name], ["mcp", name]]) {
+      const { code, stdout, stderr } = await atoll(at, args);
+      assert.deepEqual([code, stdout], [2, ""], args.join(" "));
+      assert.match(stderr, new RegExp(`^atoll: config error: (--project|DIR): '${name}': ${reason}\n`));
+    }
+  }
+});
+
+test("a full disk for the prints: standard output and the reason, exit 1", {
+  skip: process.platform === "linux" ? false : "needs /dev/full",
+}, async (t) => {
+  const at = place(t);
+  const script = at.file("x.lua", "for i = 1, 1e9 do print(i) end");
+  const { status, stderr } = spawnSync(process.execPath, [PROGRAM, "run", script], {
+    cwd: at.cwd, env: { HOME: at.home }, stdio: ["ignore", openSync("/dev/full", "w"), "pipe"], encoding: "utf8", timeout: 60_000,
+  });
+  assert.deepEqual([status, stderr], [1, "atoll: I/O error: standard output: No space left on device\n"]);
 });
 
 test("capacity 0: the variable is named, exit 2", async (t) => {

@@ -179,6 +179,35 @@ test("drain ends the node with a report, and its folder is free; then the same c
   assert.match(status.stderr, /no node runs in this folder/);
 });
 
+test("the first signal ends a node in order, the second hurries it, the third ends the process; a realm ends with 0", async () => {
+  at.file("stuck.ts", `
+import { json, route, service } from ${JSON.stringify(import.meta.resolve("@atoll-run/atoll/node"))};
+const Stuck = service({ type: "acme:stuck:1.0.0", name: "stuck.Stuck", routes: { Never: route({ input: json(), tell: true }) } });
+export default Stuck.implement({ Never() {
+  console.error("it hangs");
+  return new Promise(() => {});
+} }, { hooks: { onReady: (event, ctx) => ctx.tell(Stuck.routes.Never, 1, { to: "self" }), onStop: () => new Promise(() => {}) } });
+`);
+  for (const [signals, code] of [[1, 0], [2, 143], [3, 143]] as const) {
+    at.file(`stuck${signals}.toml`, `[node]\nname = "stuck"\nentry = "stuck.ts"\n[state]\ndir = "stuck${signals}"\n`
+      + (signals === 1 ? "[limits.life]\nhandlers_ms_max = 100\nworkload_ms_max = 100\n" : ""));
+    const stuck = startAtoll(at, ["node", "up", `stuck${signals}.toml`, "--json", "--log", "warn"]);
+    await firstLine(stuck);
+    await until(() => stuck.stderr().includes("it hangs"), { withinMs: 30_000 });
+    for (let n = 1; n <= signals; n++) {
+      stuck.child.kill("SIGTERM");
+      // Signals that come at once may be one.
+      if (n < signals) await until(async () => (await run("node", "status", "--state", `stuck${signals}`)).stdout.includes("\"draining\""), { withinMs: 30_000 });
+    }
+    const { code: found, stdout } = await stuck.end;
+    assert.equal(found, code, `${signals} signals`);
+    assert.equal(stdout.includes("\"event\":\"down\""), signals < 3, stdout);
+    if (signals === 1) assert.match(stdout, /"returned":1,.*"hooks_timed_out":1,"unregistered":true/);
+  }
+  realm.child.kill("SIGTERM");
+  assert.equal((await realm.end).code, 0);
+});
+
 test("what is wrong with a file is said with its line before anything starts", async () => {
   at.file("wrong.toml", "[node]\nname = 3\nentri = \"x\"\n");
   const { code, stderr } = await run("node", "up", "wrong.toml");

@@ -271,9 +271,11 @@ export class Run implements BlockRun {
     if (ending.how === "failed") throw ending.fault;
     if (ending.how === "returned" && ending.warning !== undefined) this.#warn(ending.warning);
     const value = ending.how === "returned" ? readValue(ending.value) : null;
+    const usage = this.#kit?.usage();
     const outcome = ending.how === "exited" ? "exited" : this.#stopped === null ? "returned" : "stopped";
     return {
-      value, outcome, exit_code: ending.how === "exited" ? ending.code : 0, duration_ms, bus: { ...(this.#bus as Bus).counts },
+      value, outcome, exit_code: ending.how === "exited" ? ending.code : 0, duration_ms,
+      ...usage === undefined ? {} : { usage }, bus: { ...(this.#bus as Bus).counts },
       unfinished, warnings: this.#warnings,
     };
   }

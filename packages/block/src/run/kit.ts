@@ -3,6 +3,7 @@
  * it is first used.
  */
 import { type Clock, type Ids, type Json, type KvStore, parseJson, type SeriesStore, type SqlDatabase } from "@atoll-run/core";
+import type { Usage } from "../agent/options.ts";
 import { type BusOpParts, busOps } from "../bridges/bus.ts";
 import { eventTxOps } from "../bridges/event-tx.ts";
 import { ScriptEnv, envOps } from "../bridges/env.ts";
@@ -25,10 +26,10 @@ import { lazyHttp } from "./lazy-http.ts";
 import { type LazyMcp, lazyMcp } from "./lazy-mcp.ts";
 import type { McpParts } from "../mcp/parts.ts";
 import type { Resolver } from "../bridges/http/client.ts";
-import { createGate } from "../grants/create-gate.ts";
+import { createGate, type Gate } from "../grants/create-gate.ts";
 import type { FromThread, Role } from "../isle/thread/protocol.ts";
 import { readDumpMode } from "../observe/dump-mode.ts";
-import { observeModels } from "../observe/model-calls.ts";
+import { type ModelCalls, observeModels } from "../observe/model-calls.ts";
 import { OBS } from "../observe/obs-events.ts";
 import type { CallTrace } from "../observe/spans.ts";
 import type { Telemetry } from "../observe/telemetry.ts";
@@ -88,6 +89,8 @@ export interface KitLinks {
 export interface Kit {
   readonly ops: Ops;
   readonly agentId: string;
+  /** Tokens of all calls of models so far. */
+  usage(): Usage | undefined;
   stdout(bytes: Uint8Array, from: OutputSource): void | Promise<void>;
   note(role: Role, note: FromThread & { t: "note" }, trace: CallTrace): void;
   /** Lets go of what an isle that is gone had open. */
@@ -122,12 +125,10 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
   const handles = new Handles(256);
   const closing: Promise<void>[] = [];
   const stores = lazyStores(parts, config, p);
-  const http = lazyHttp({
-    gate, clock: parts.clock, ids: parts.ids, ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
-    ...(config.http === undefined ? {} : { client: config.http }),
-  }, p.limits);
+  const http = httpOf(parts, config, p, gate);
   const mcp = openMcp({ gate, runner, client: http.client, clock: parts.clock, ids: parts.ids }, config, p, links);
-  const agent = agentOf(parts, config, p, { gate, env, kv: stores.kv, mcp: () => mcp.servers(), links });
+  const models = modelCallsOf(p, links);
+  const agent = agentOf(parts, config, p, { observe: models.observe, gate, env, kv: stores.kv, mcp: () => mcp.servers(), links });
   const ops: Ops = {
     ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, p.limits),
     ...meshOps({ mesh: config.mesh, gate }, p.limits), ...eventTxOps(gate),
@@ -146,7 +147,7 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     ask: (e, o) => links.ask(e, "mesh", o), log: (msg) => links.log("warn", "mesh", msg), ackMsMax: p.limits.ackMsMax,
   });
   return {
-    ops: links.telemetry?.ops(guarded(ops, config.guard, gate)) ?? guarded(ops, config.guard, gate), agentId: config.mesh?.id ?? "", stdout: sinks.stdout,
+    ops: links.telemetry?.ops(guarded(ops, config.guard, gate)) ?? guarded(ops, config.guard, gate), agentId: config.mesh?.id ?? "", usage: () => models.usage(), stdout: sinks.stdout,
     note: (role, note, trace) => {
       const task = note.task === undefined ? {} : { task: note.task };
       links.log(note.level, note.target, note.msg, { ...task, ...note.fields, isle: role }, trace);
@@ -170,6 +171,13 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     },
     flush: () => sinks.flush(),
   };
+}
+
+function httpOf(parts: KitParts, config: BlockConfig, p: Prepared, gate: Gate): ReturnType<typeof lazyHttp> {
+  return lazyHttp({
+    gate, clock: parts.clock, ids: parts.ids, ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
+    ...(config.http === undefined ? {} : { client: config.http }),
+  }, p.limits);
 }
 
 function openMcp(
@@ -199,19 +207,22 @@ function calledTool({ target, fields }: FromThread & { t: "note" }):
   return { event, tool: String(fields["tool"]), ok: fields["ok"] === true };
 }
 
+function modelCallsOf(p: Prepared, links: KitLinks): ModelCalls {
+  return observeModels({
+    env: p.env, trace: p.trace, log: (...line) => links.log(...line), called: (fact) => links.emit("model:called", fact),
+  });
+}
+
 function agentOf(
   parts: KitParts, config: BlockConfig, p: Prepared,
-  o: Pick<LazyAgentParts, "gate" | "kv" | "mcp"> & { readonly env: ScriptEnv; readonly links: KitLinks },
+  o: Pick<LazyAgentParts, "gate" | "kv" | "mcp" | "observe"> & { readonly env: ScriptEnv; readonly links: KitLinks },
 ): LazyAgent {
   return lazyAgent({
     gate: o.gate, kv: o.kv, mcp: o.mcp, grants: p.grants, clock: parts.clock, ids: parts.ids, configured: p.env,
     env: (name) => o.env.get(name),
     ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
     ...(config.http === undefined ? {} : { client: config.http }),
-    secret: (value) => o.links.secret(value), spans: o.links.telemetry, observe: observeModels({
-      env: p.env, trace: p.trace, log: (...line) => o.links.log(...line),
-      called: (fact) => o.links.emit("model:called", fact),
-    }),
+    secret: (value) => o.links.secret(value), spans: o.links.telemetry, observe: o.observe,
   }, p.limits);
 }
 

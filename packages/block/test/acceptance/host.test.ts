@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { luaFloat } from "@atoll-run/core";
 import { until } from "@atoll-run/testkit";
-import { runLua, startLua, valueOf } from "../support/run-script.ts";
+import { createBlock } from "../../src/block.ts";
+import { parts, runLua, startLua, valueOf } from "../support/run-script.ts";
 
 const sleepMs = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -12,9 +13,10 @@ test("H1 given a script returning 7, 2^60 and 7.5 in a table, then value holds a
 });
 
 test("H1 given a host tool returning them, then Lua sees integer, integer, float", async () => {
-  const numbers = { name: "numbers", description: "three numbers", input_schema: {}, handler: () => [7, 1n << 60n, luaFloat(8) as unknown as number] };
-  const script = `local t = tool.call("numbers", {}) return {math.type(t[1]), math.type(t[2]), math.type(t[3]), t[2] == 1 << 60}`;
-  assert.deepEqual(await valueOf(script, { hostTools: [numbers] }), ["integer", "integer", "float", true]);
+  const numbers = { name: "numbers", description: "three numbers", input_schema: {}, handler: () => [7, 1n << 60n, 7.5, luaFloat(8) as unknown as number] };
+  const script = `local t = tool.call("numbers", {})
+    return {math.type(t[1]), math.type(t[2]), math.type(t[3]), math.type(t[4]), t[1] == 7 and t[2] == 1 << 60 and t[3] == 7.5 and t[4] == 8}`;
+  assert.deepEqual(await valueOf(script, { hostTools: [numbers] }), ["integer", "integer", "float", "float", true]);
 });
 
 test("H2 given autoServe, a host handler and an empty queue, when the script returns, then the run settles at once", async () => {
@@ -59,8 +61,8 @@ test("every problem of a config is told at once", async () => {
 });
 
 test("a script that cannot be read is script.not_found with its path", async () => {
-  const { error } = await runLua("", { script: { path: "missing.lua" } } as object);
-  assert.ok(error === undefined || error.code === "script.not_found");
+  const run = createBlock(parts()).start({ script: { path: "missing.lua" }, env: {} });
+  await assert.rejects(run.result, { code: "script.not_found", message: /^script error: missing\.lua: No such file or directory$/ });
 });
 
 test("cancel settles the run with run.cancelled, whatever the script does", async () => {

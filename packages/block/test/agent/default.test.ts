@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { createBlock } from "../../src/block.ts";
 import { folder } from "../ops.ts";
-import { parts } from "../support/run-script.ts";
+import { parts, runLua } from "../support/run-script.ts";
 import { type Loose, run } from "./lua.ts";
-import { provider as open, says } from "./provider.ts";
+import { calls, provider as open, says } from "./provider.ts";
 
 test("defaultAgent answers the prompt; its result is event `_` and the value", async (t) => {
   const p = await open(t);
@@ -23,6 +23,20 @@ test("defaultAgent answers the prompt; its result is event `_` and the value", a
   assert.deepEqual(heard, [result.value]);
   assert.deepEqual(p.asked[0]?.body.messages, [{ role: "user", content: "hi" }]);
   assert.equal(p.asked[0]?.body.system[0].text, "be kind");
+});
+
+test("the result of a run sums up the tokens of all calls of models; without a call there is no usage", async (t) => {
+  const p = await open(t);
+  const usage = { input_tokens: 10, output_tokens: 5, cache_read_input_tokens: 90, cache_creation_input_tokens: 7 };
+  p.script(calls([["look", {}]], { usage }), says("done"));
+  const config = { env: { ANTHROPIC_API_KEY: "k", ANTHROPIC_BASE_URL: p.url } };
+  const { result } = await runLua(`
+    tool.register("look", {}, function() end)
+    std.task.spawn(function() require("agent").run{prompt = "go"} end):join()
+    return 1`, config);
+  assert.deepEqual(result?.usage, { input_tokens: 20, output_tokens: 10, total_tokens: 30, cache_read_tokens: 90, cache_write_tokens: 7 });
+  assert.equal(p.asked.length, 2);
+  assert.ok(!Object.hasOwn((await runLua("return 1", config)).result ?? {}, "usage"));
 });
 
 test("defaultAgent without a prompt says that it is required", async (t) => {

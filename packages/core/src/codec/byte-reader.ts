@@ -15,7 +15,7 @@ const SHORT_TEXT = 10;
 
 export class ByteReader {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
+  #view: DataView | undefined;
   /** Where the next read begins. */
   at = 0;
   /** End of the message that is read now; the one around it may go on. */
@@ -28,7 +28,6 @@ export class ByteReader {
 
   constructor(bytes: Uint8Array, what: string) {
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.end = bytes.length;
     this.what = what;
   }
@@ -86,11 +85,17 @@ export class ByteReader {
   }
 
   float(): number {
-    return this.#view.getFloat32(this.skip(4), true);
+    return this.#numbers().getFloat32(this.skip(4), true);
   }
 
   double(): number {
-    return this.#view.getFloat64(this.skip(8), true);
+    return this.#numbers().getFloat64(this.skip(8), true);
+  }
+
+  /** Few messages have such numbers. */
+  #numbers(): DataView {
+    const { buffer, byteOffset, byteLength } = this.bytes;
+    return this.#view ??= new DataView(buffer, byteOffset, byteLength);
   }
 
   /** The length of what follows, which lies inside the message. */

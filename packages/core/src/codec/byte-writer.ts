@@ -1,7 +1,7 @@
 /** Writes protobuf primitives into a buffer that grows. Knows no messages. */
 const ENCODER = new TextEncoder();
 /** Longer texts are encoded by the platform. */
-const SHORT_TEXT = 127;
+export const SHORT_TEXT = 127;
 
 /** What one writer leaves to the next: most messages fit, and a fresh buffer costs more than they. One for a process. */
 const SPARE_BYTES = 65_536;
@@ -90,6 +90,24 @@ export class ByteWriter {
     this.#reserve(value.length);
     this.#bytes.set(value, this.#at);
     this.#at += value.length;
+  }
+
+  /** A field with a number. */
+  number(tag: number, value: number): void {
+    this.u32(tag);
+    this.u32(value);
+  }
+
+  /** A field with bytes. */
+  bytesOf(tag: number, value: Uint8Array): void {
+    this.u32(tag);
+    this.bytesField(value);
+  }
+
+  /** A field with a text of at most {@link SHORT_TEXT}; false when it is not ASCII: what was written is of no use. */
+  shortText(tag: number, value: string): boolean {
+    this.u32(tag);
+    return this.#asciiText(value);
   }
 
   /** Lone surrogates become U+FFFD. */

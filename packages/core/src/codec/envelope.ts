@@ -7,58 +7,15 @@
  */
 import { malformed, tooLarge } from "../core-fault.ts";
 import { WIRE_LIMITS } from "../protocol/wire-limits.ts";
-import { ERROR_SHAPE, type WireError } from "./error-record.ts";
-import { toRead, type Read } from "./read.ts";
+import type { Envelope } from "./envelope-record.ts";
+import { ERROR_SHAPE } from "./error-record.ts";
+import { readPlainEnvelope, writePlainEnvelope } from "./plain-envelope.ts";
+import { plainBytes, toRead, type Read } from "./read.ts";
 import { readRecord } from "./read-record.ts";
 import { defineShape, field, words } from "./shape.ts";
 import { writeRecord } from "./write-record.ts";
 
-/** `accept` is ours: sent only to a peer that asked for it. */
-export type Direction = "request" | "response" | "tell" | "accept";
-
-export interface MetadataEntry {
-  readonly key: string;
-  readonly value: string;
-}
-
-/** What became of a message before it was handled. */
-export interface Accept {
-  readonly state: "accepted" | "duplicate" | "refused";
-  readonly queue_len?: number;
-  /** Why it was refused. */
-  readonly error?: WireError;
-}
-
-export interface Envelope {
-  /** 1–256 bytes. */
-  readonly route_key: string;
-  /** 1–128 bytes. */
-  readonly request_id: string;
-  readonly direction: Direction;
-  /** Budget of a request; says nothing elsewhere. Read as it was sent: {@link requestProblem} judges it. */
-  readonly timeout_ms: number;
-  /** When read, a view of the bytes that were given. */
-  readonly payload?: Uint8Array;
-  readonly error?: WireError;
-  /** W3C, passed on unchanged. */
-  readonly traceparent?: string;
-  readonly tracestate?: string;
-  /** At most 64 entries and 16 KiB. */
-  readonly metadata: readonly MetadataEntry[];
-
-  // Ours, from here on: no legacy peer sends or gets them.
-  /** What is left of the budget; of a tell: how long it may wait, without it for ever. */
-  readonly remaining_ms?: number;
-  readonly want_accept?: boolean;
-  readonly accept?: Accept;
-  /** Id of the outermost request, 16 bytes. */
-  readonly chain_id?: Uint8Array;
-  /** Hops since then. */
-  readonly depth?: number;
-  /** Type of the payload when it is not the route's own. */
-  readonly content_type?: string;
-  readonly order_key?: string;
-}
+export type { Accept, Direction, Envelope, MetadataEntry } from "./envelope-record.ts";
 
 export const METADATA_SHAPE = defineShape("actr.MetadataEntry", [
   field("1! key text"), field("2! value text"),
@@ -90,7 +47,7 @@ export function readEnvelope(
   return toRead(() => {
     if (bytes.length > bytesMax) throw tooLarge("an envelope", bytes.length, bytesMax);
     // The shape gives every field that the type names, with that type.
-    const envelope = readRecord(ENVELOPE_SHAPE, bytes) as unknown as Envelope;
+    const envelope = readPlainEnvelope(plainBytes(bytes)) ?? readRecord(ENVELOPE_SHAPE, bytes) as unknown as Envelope;
     check(envelope);
     return envelope;
   });
@@ -103,7 +60,7 @@ export function readEnvelope(
 export function writeEnvelope(envelope: Envelope, o: { readonly extensions: boolean }): Uint8Array {
   check(envelope);
   if (envelope.direction === "accept" && !o.extensions) throw wrong("direction", "accept");
-  return writeRecord(ENVELOPE_SHAPE, envelope, o);
+  return (o.extensions ? writePlainEnvelope(envelope) : undefined) ?? writeRecord(ENVELOPE_SHAPE, envelope, o);
 }
 
 /** Rules that hold between fields (spec: wire 1.5, 1.6). */

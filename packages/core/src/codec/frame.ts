@@ -37,16 +37,24 @@ export function laneOfLabel(label: string): Lane | undefined {
 export function readFrame(message: Uint8Array, bytesMax: number): Read<Frame> {
   return toRead(() => {
     if (message.length < FRAME_HEADER_BYTES) throw wrong("truncated", message.length);
-    const { lane, length } = readHeader(plainBytes(message), bytesMax);
+    const { lane, length } = readHeader(message, bytesMax);
     if (message.length !== FRAME_HEADER_BYTES + length) throw wrong("length", 1);
-    return { lane, body: plainBytes(message).subarray(FRAME_HEADER_BYTES) };
+    return { lane, body: new Uint8Array(message.buffer, message.byteOffset + FRAME_HEADER_BYTES, length) };
   });
 }
 
-export function writeFrame({ lane, body }: Frame): Uint8Array {
-  const bytes = new Uint8Array(FRAME_HEADER_BYTES + body.length);
+export function writeFrame(frame: Frame): Uint8Array {
+  return writeFrameInto(new Uint8Array(FRAME_HEADER_BYTES + frame.body.length), frame);
+}
+
+/** `bytes` have room for it and nothing more: {@link FRAME_HEADER_BYTES} before the body. Gives them back. */
+export function writeFrameInto(bytes: Uint8Array, { lane, body }: Frame): Uint8Array {
+  const { length } = body;
   bytes[0] = LANES.indexOf(lane);
-  new DataView(bytes.buffer).setUint32(1, body.length);
+  bytes[1] = length >>> 24;
+  bytes[2] = length >>> 16;
+  bytes[3] = length >>> 8;
+  bytes[4] = length;
   bytes.set(body, FRAME_HEADER_BYTES);
   return bytes;
 }
@@ -138,7 +146,8 @@ export class FrameDecoder {
 function readHeader(bytes: Uint8Array, limit: number): { lane: Lane; length: number } {
   const lane = LANES[bytes[0] ?? LANES.length];
   if (lane === undefined) throw wrong("payload_type", 0);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
+  const at = (index: number): number => bytes[index] ?? 0;
+  const length = (at(1) << 24 | at(2) << 16 | at(3) << 8 | at(4)) >>> 0;
   if (length > limit) throw tooLarge("the body of a frame", length, limit);
   return { lane, length };
 }

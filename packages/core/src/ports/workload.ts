@@ -44,6 +44,8 @@ export interface RoutePolicy {
   readonly redeliver?: "always" | "never";
   readonly idempotent?: boolean;
   readonly dedupTtlMs?: number;
+  /** Field of a JSON body that is the order key, instead of what the code says; dots go deeper. Empty = none. */
+  readonly keyField?: string;
   /** Senders may name the key. */
   readonly senderKeys?: boolean;
 }
@@ -137,6 +139,7 @@ export interface Workload {
   dispatch(message: WorkloadMessage, context: DispatchContext): Promise<Outcome>;
   /** Undefined: takes no stream of that name. Resolves when it has read enough; throws to reset. */
   stream?(stream: InStream, context: DispatchContext): Promise<void> | undefined;
-  hook?(event: HookEvent, context: DispatchContext): Promise<void>;
+  /** Undefined: it does not hear that event. */
+  hook?(event: HookEvent, context: DispatchContext): Promise<void> | undefined;
   close(o: { readonly signal: AbortSignal }): Promise<void>;
 }

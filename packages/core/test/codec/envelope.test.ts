@@ -13,6 +13,9 @@ import {
 } from "@atoll-run/core/internal";
 import { CHUNK_SHAPE } from "../../src/codec/chunk.ts";
 import { ENVELOPE_SHAPE } from "../../src/codec/envelope.ts";
+import { readPlainEnvelope, writePlainEnvelope } from "../../src/codec/plain-envelope.ts";
+import { readRecord } from "../../src/codec/read-record.ts";
+import { writeRecord } from "../../src/codec/write-record.ts";
 import { NODE_ID_SHAPE } from "../../src/codec/node-id-record.ts";
 import { ActrIdSchema } from "../../src/protocol/generated/actr/identity_pb.ts";
 import type { Shape } from "../../src/codec/shape.ts";
@@ -29,6 +32,33 @@ test("an envelope reads as it was written", () => {
   fc.assert(fc.property(envelope, (value) => {
     assert.deepEqual(readEnvelope(writeEnvelope(value, OURS)), { ok: true, value });
   }), { numRuns: 1_000 });
+});
+
+test("the short way reads and writes what the strict one does, or leaves it to that", () => {
+  const ascii = fc.oneof({ weight: 30, arbitrary: fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 127 }) },
+    fc.string({ unit: "grapheme-ascii", maxLength: 140 }));
+  const number = fc.oneof({ weight: 9, arbitrary: fc.nat(1_000_000) }, fc.nat());
+  const usual = fc.record({
+    route_key: ascii, request_id: ascii, direction: fc.constantFrom("request", "response", "tell"), timeout_ms: fc.oneof({ weight: 9, arbitrary: number }, fc.integer()),
+    metadata: fc.constant([]), payload: fc.uint8Array({ maxLength: 300 }), traceparent: ascii, tracestate: ascii, remaining_ms: number,
+    want_accept: fc.boolean(), chain_id: fc.oneof({ weight: 9, arbitrary: fc.uint8Array({ minLength: 16, maxLength: 16 }) }, fc.uint8Array({ maxLength: 20 })), depth: number, content_type: ascii,
+    order_key: ascii,
+  }, { requiredKeys: ["route_key", "request_id", "direction", "timeout_ms", "metadata"], noNullPrototype: true }) as fc.Arbitrary<Envelope>;
+  const change = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.nat(), whole: fc.boolean() });
+  let taken = 0;
+  fc.assert(fc.property(fc.oneof(usual, envelope), change, (value, how) => {
+    const short = writePlainEnvelope(value);
+    if (short === undefined) return;
+    const strict = writeRecord(ENVELOPE_SHAPE, value, OURS);
+    assert.deepEqual(short, strict);
+    const bytes = how.whole ? strict : strict.slice(0, strict.length - how.cut % (strict.length + 1));
+    if (!how.whole && bytes.length > 0) bytes[how.at % bytes.length] = how.byte;
+    const read = readPlainEnvelope(bytes);
+    if (read === undefined) return;
+    taken++;
+    assert.deepEqual(read, readRecord(ENVELOPE_SHAPE, bytes));
+  }), { numRuns: 3_000 });
+  assert.ok(taken > 500, `it took ${taken}`);
 });
 
 test("a chunk reads as it was written", () => {

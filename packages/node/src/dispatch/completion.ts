@@ -27,7 +27,7 @@ export function completionOps(o: Completion): StateOp[] {
   if (ending.remember) ops.push(remember(message, ending.settled, nowMs));
   if (message.letter !== undefined) ops.push(afterRedrive(message, message.letter, ending.burial, nowMs));
   else if (ending.burial !== undefined) ops.push(bury(message, { ...ending.burial, nowMs }));
-  if (ending.writes) ops.push(...writeOps(o.writes, { ...o, traceparent: message.envelope?.traceparent }));
+  if (ending.writes) ops.push(...writeOps(o.writes, { ...o, traceparent: message.traceparent }));
   const reply = replyParcel(o);
   if (reply !== undefined) ops.push({ op: "send", parcel: reply });
   return ops;

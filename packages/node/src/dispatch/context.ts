@@ -124,7 +124,7 @@ export class HandlerContext implements DispatchContext {
     return {
       chain_id: envelope?.chain_id ?? newChain(message), depth: envelope?.depth ?? 0,
       deadline: this.#deadline, signal: this.signal,
-      ...envelope?.traceparent === undefined ? {} : { traceparent: envelope.traceparent },
+      ...message.traceparent === undefined ? {} : { traceparent: message.traceparent },
       ...envelope?.tracestate === undefined ? {} : { tracestate: envelope.tracestate },
       awaiting: () => awaiting(message),
     };

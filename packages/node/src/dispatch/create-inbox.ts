@@ -1,10 +1,11 @@
 /** Mailbox and dispatch of a node with their life (spec: node 3.1 steps 2, 4 and 12, 3.3 steps 2, 4 and 5). */
-import { must, nodeError, withDeadline, type Clock, type Write } from "@atoll-run/core";
+import { must, nodeError, withDeadline, type Clock, type NewLetter, type Write } from "@atoll-run/core";
 import { createDeadLetterAdmin, type DeadLetterAdmin } from "../mailbox/dead-letter-admin.ts";
 import { createMailboxAdmin, type MailboxAdmin } from "../mailbox/mailbox-admin.ts";
 import { liveMailbox, takeRedrive } from "./live-admin.ts";
 import type { Inbox } from "../mailbox/inbox.ts";
-import { NodeInbox, type InboxStats } from "./node-inbox.ts";
+import { inboxStats } from "./inbox-stats.ts";
+import { NodeInbox } from "./node-inbox.ts";
 import { inboxLimits, type InboxLimitsSet, type InboxParts } from "./parts.ts";
 import { recover, type Recovered } from "./recover.ts";
 import { apply } from "./side-writes.ts";
@@ -30,7 +31,8 @@ export interface InboxLife extends Inbox {
   /** From now on arrivals are refused with `node.draining`. */
   stopIntake(): void;
   /** Lets handlers finish; after 80 % of the time their signals abort, at its end they are given up. */
-  drain(o: { readonly deadlineMs: number }): Promise<Drained>;
+  /** `signal`: handlers hear at once that they are to stop, and are given up soon. */
+  drain(o: { readonly deadlineMs: number; readonly signal?: AbortSignal | undefined }): Promise<Drained>;
   /** Lets go of timers; what is not stored by then is not stored. Not before `drain`. */
   close(): Promise<void>;
   /** As `attach` gave it; for others who write under the same scope. Throws before {@link recover}. */
@@ -45,16 +47,20 @@ export interface InboxLife extends Inbox {
   pause(paused: boolean): void;
   /** False when the store has failed for so long that the node cannot promise anything. */
   readonly ready: boolean;
-  stats(): Readonly<InboxStats & Record<string, number>>;
+  /** Another room has written a dead letter of this node. */
+  buried(letter: NewLetter): void;
+  /** Under the names of their metrics, labels included. */
+  stats(): Readonly<Record<string, number>>;
 }
 
 /** How long the last writes may take at the end. */
 const LAST_WRITES_MS = 3_000;
+/** And how long handlers get to hear that they are to stop, when nobody waits for them any more. */
 const LOST_MS = 200;
 
 export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): InboxLife {
   const inbox = new NodeInbox(parts, inboxLimits(limits, parts.workload().concurrency));
-  const { dispatch, commits, room } = inbox;
+  const { dispatch, commits, spans } = inbox;
   return {
     get depth() {
       return inbox.depth;
@@ -66,7 +72,8 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
       return commits.failingMs < inbox.limits.mailbox.storeDownMs;
     },
     apply: (writes) => apply(inbox, writes),
-    admit: (arrival) => inbox.admit(arrival),
+    admit: spans === undefined ? (arrival) => inbox.admit(arrival)
+      : (arrival) => spans.accept(arrival, () => inbox.admit(arrival)),
     unreadable: (o) => inbox.unreadable(o),
     recover: () => recover(inbox),
     open: () => {
@@ -83,27 +90,25 @@ export function createInbox(parts: InboxParts, limits: InboxLimitsSet = {}): Inb
     }),
     wake: (name) => dispatch.wake(name),
     pause: (paused) => dispatch.pause(paused),
-    drain: ({ deadlineMs }) => drain(inbox, deadlineMs),
+    drain: (o) => drain(inbox, o),
     close: () => close(inbox),
-    stats: () => ({
-      ...inbox.stats, ...dispatch.stats, mailbox_oldest_ms: inbox.oldestMs, mailbox_depth: room.depth, mailbox_bytes: room.bytes, running: dispatch.running,
-      dedup_entries: room.answers, dedup_oldest_ms: inbox.oldestAnswerMs, dead_letters: room.letters, frame_letters: inbox.frames.count,
-      dead_letters_dropped_total: inbox.frames.dropped, commits_total: commits.stats.commits,
-      commit_ops: commits.stats.ops, commit_ms_total: commits.stats.ms, commit_failures_total: commits.stats.failures,
-    }),
+    stats: () => inboxStats(inbox), buried: (letter) => inbox.buried(letter),
   };
 }
 
-async function drain(inbox: NodeInbox, deadlineMs: number): Promise<Drained> {
+async function drain(inbox: NodeInbox, { deadlineMs, signal }: Parameters<InboxLife["drain"]>[0]): Promise<Drained> {
   const { dispatch, commits, parts: { clock } } = inbox;
   inbox.intake = "draining";
   dispatch.shut();
   const before = inbox.stats.handled_total;
-  const warn = clock.after(deadlineMs * inbox.limits.dispatch.drainSignalShare, () => {
-    dispatch.stopAll(nodeError("node.draining", "the node is closing"));
-  });
+  const stop = (): void => dispatch.stopAll(nodeError("node.draining", "the node is closing"));
+  const warn = clock.after(deadlineMs * inbox.limits.dispatch.drainSignalShare, stop);
   // Without a store no message ends: handlers get the time to hear that they are to stop.
-  await within(clock, commits.ended ? Math.min(deadlineMs, LOST_MS) : deadlineMs, () => dispatch.idle());
+  await within(clock, commits.ended ? Math.min(deadlineMs, LOST_MS) : deadlineMs, () => dispatch.idle(), signal);
+  if (signal?.aborted === true) {
+    stop();
+    await within(clock, LOST_MS, () => dispatch.idle());
+  }
   warn[Symbol.dispose]();
   const given = dispatch.giveUp();
   for (const message of given) inbox.giveBack(message);
@@ -124,9 +129,9 @@ async function close(inbox: NodeInbox): Promise<void> {
 }
 
 /** What is not done in time is left as it is. */
-async function within(clock: Clock, ms: number, work: () => Promise<void>): Promise<void> {
+async function within(clock: Clock, ms: number, work: () => Promise<void>, signal?: AbortSignal): Promise<void> {
   try {
-    await withDeadline(work, { clock, ms });
+    await withDeadline(work, { clock, ms, signal });
   } catch {
     // Its caller looks at what is left.
   }

@@ -6,17 +6,20 @@
  * tells anybody an ending before it is stored.
  */
 import {
-  isFault, nodeError, type Clock, type Fault, type Ids, type Log, type Outcome, type Workload, type WorkloadMessage,
+  isFault, nodeError, PassingMap, type Clock, type Fault, type Ids, type Log, type Outcome, type Workload,
 } from "@atoll-run/core";
 import type { Report } from "../hooks/report.ts";
 import type { LimitsOf } from "../limits.ts";
 import type { Message } from "../mailbox/message.ts";
+import type { Figures } from "../observe/figures.ts";
+import type { MessageSpans } from "../observe/message-spans.ts";
 import type { SteadyNow } from "../mailbox/steady-clock.ts";
 import { Agenda } from "./agenda.ts";
 import { HandlerContext, type ContextParts } from "./context.ts";
 import { Schedule } from "./schedule.ts";
 import { expired, failure, judgeFault, judgeOutcome, toError, type Judged, type Verdict } from "./verdict.ts";
 import type { Ending } from "./completion.ts";
+import { toWorkload } from "./workload-message.ts";
 
 export interface DispatchParts {
   readonly clock: Clock;
@@ -26,6 +29,9 @@ export interface DispatchParts {
   readonly log?: Log | undefined;
   readonly report: Report;
   readonly workload: () => Workload;
+  readonly figures: Figures;
+  /** Undefined: nobody takes spans. */
+  readonly spans: MessageSpans | undefined;
   readonly context: Omit<ContextParts, "newChain" | "awaiting">;
   /** Its body, from the disk when it is not here; undefined when it is gone. */
   load(message: Message): Promise<boolean>;
@@ -36,18 +42,15 @@ export interface DispatchParts {
 export interface DispatchStats {
   dispatched_total: number;
   retries_total: number;
-  /** From acceptance to the first run. */
-  queue_wait_ms_total: number;
-  dispatch_ms_total: number;
 }
 
 export class Dispatch {
-  readonly stats: DispatchStats = { dispatched_total: 0, retries_total: 0, queue_wait_ms_total: 0, dispatch_ms_total: 0 };
+  readonly stats: DispatchStats = { dispatched_total: 0, retries_total: 0 };
   readonly #parts: DispatchParts;
   readonly #limits: LimitsOf<"dispatch">;
   readonly #schedule: Schedule<Message>;
   readonly #agenda: Agenda<Message>;
-  readonly #contexts = new Map<Message, HandlerContext>();
+  readonly #contexts = new PassingMap<Message, HandlerContext>();
   readonly #context: ContextParts;
   readonly #parked = new Map<string, Set<Message>>();
   /** Wait for their lease to be stored. */
@@ -60,6 +63,7 @@ export class Dispatch {
   #open = false;
   #paused = false;
   #idle: (() => void)[] = [];
+  #gaveUp = false;
 
   constructor(parts: DispatchParts, limits: LimitsOf<"dispatch">) {
     this.#parts = parts;
@@ -195,17 +199,19 @@ export class Dispatch {
 
   /** Takes back what still runs: nothing they give counts any more. Gives the messages. */
   giveUp(): Message[] {
+    this.#gaveUp = true;
     const given = [...this.#contexts.keys()].filter((message) => message.phase === "running");
     for (const message of given) {
+      message.span?.end("returned");
       this.#contexts.get(message)?.end();
       message.phase = "ended";
     }
     return [...this.#stopped.splice(0), ...given];
   }
 
-  /** Resolves when no handler runs. */
+  /** Resolves when no handler runs, but for those that were given up. */
   idle(): Promise<void> {
-    if (this.#contexts.size === 0) return Promise.resolve();
+    if (this.#gaveUp || this.#contexts.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -231,8 +237,8 @@ export class Dispatch {
   #begin(message: Message, context: HandlerContext): void {
     const now = this.#parts.now();
     this.stats.dispatched_total += 1;
-    if (message.runs === 1) this.stats.queue_wait_ms_total += Math.max(0, now - message.acceptedAtMs);
-    message.begunAtMs = now;
+    if (message.runs === 1) this.#parts.figures.queueWait.observe(Math.max(0, now - message.acceptedAtMs) / 1_000);
+    message.begunAtMs = this.#parts.clock.monotonic();
     message.limitAtMs = now + message.policy.handlerLimitMs;
     context.deadlineAtMs = Math.min(message.expiresAtMs, message.limitAtMs);
     this.#plan(message);
@@ -246,13 +252,18 @@ export class Dispatch {
       // It may have ended while it waited for the store.
       if (message.phase === "running" && !this.#gone(message, context)) {
         this.#begin(message, context);
-        outcome = await this.#parts.workload().dispatch(toWorkload(message), context);
+        const { spans } = this.#parts;
+        outcome = await (spans === undefined ? this.#handle(message, context) : spans.dispatch(message, () => this.#handle(message, context)));
       } else outcome = NOT_RUN;
     } catch (error) {
       outcome = { is: "failed", fault: toFault(error) };
     }
     context.end();
     this.#ran(message, context, outcome);
+  }
+
+  #handle(message: Message, context: HandlerContext): Promise<Outcome> {
+    return this.#parts.workload().dispatch(toWorkload(message), context);
   }
 
   #gone(message: Message, context: HandlerContext): boolean {
@@ -269,7 +280,7 @@ export class Dispatch {
     this.#contexts.delete(message);
     this.#awaitingSince.delete(message);
     message.leavingUntilMs = 0;
-    if (message.begunAtMs > 0) this.stats.dispatch_ms_total += this.#parts.now() - message.begunAtMs;
+    this.#measure(message, outcome.is);
     if (this.#stopping && message.phase === "running" && outcome.is !== "done" && outcome.is !== "rejected") {
       // It was told to stop and did: that is no failure.
       message.phase = "ended";
@@ -280,6 +291,12 @@ export class Dispatch {
     else this.#plan(message);
     this.#tellIdle();
     this.pump();
+  }
+
+  #measure(message: Message, outcome: string): void {
+    if (message.begunAtMs === 0) return;
+    this.#parts.figures.dispatch.observe(message.route, outcome, (this.#parts.clock.monotonic() - message.begunAtMs) / 1_000);
+    message.begunAtMs = 0;
   }
 
   #judge(message: Message, outcome: Outcome): Verdict {
@@ -296,7 +313,11 @@ export class Dispatch {
   /** `context` is undefined when the handler still runs. */
   #apply(message: Message, verdict: Verdict, context: HandlerContext | undefined): void {
     if (verdict.is === "wait") return this.#wait(message, verdict);
-    if (verdict.burial?.reason === "handler_failed") this.#reportFailure(message, verdict.burial.fault);
+    if (verdict.burial?.reason === "handler_failed") {
+      // Its letter tells all attempts, the last one too.
+      message.attempts += 1;
+      this.#reportFailure(message, verdict.burial.fault);
+    }
     message.phase = "ended";
     const writes = verdict.writes ? context?.writes ?? [] : [];
     // What comes next under its key must see what it wrote; and it may have to run again.
@@ -346,6 +367,8 @@ export class Dispatch {
     message.leavingUntilMs = this.#parts.now() + this.#limits.stoppingMs;
     context?.stop(nodeError("node.timed_out", "the time of the handler is over"));
     context?.end();
+    message.span?.end("timed_out", "node.timed_out");
+    this.#measure(message, "timed_out");
     this.leased(message);
     this.#apply(message, verdict, undefined);
     this.pump();
@@ -467,15 +490,4 @@ function toFault(error: unknown): Fault {
   if (isFault(error)) return error;
   const text = error instanceof Error ? error.message : String(error);
   return nodeError("node.internal", text, { cause: error });
-}
-
-function toWorkload(message: Message): WorkloadMessage {
-  const { kind, route, requestId, principal, envelope, attempts, runs, recovered, crashes } = message;
-  return {
-    kind, route, id: requestId, payload: envelope?.payload ?? new Uint8Array(0), caller: principal,
-    metadata: envelope?.metadata ?? [], attempt: attempts + 1, redelivered: runs > 1 || recovered && (crashes > 0 || attempts > 0),
-    ...envelope?.content_type === undefined ? {} : { content_type: envelope.content_type },
-    ...envelope?.traceparent === undefined ? {} : { traceparent: envelope.traceparent },
-    ...envelope?.tracestate === undefined ? {} : { tracestate: envelope.tracestate },
-  };
 }

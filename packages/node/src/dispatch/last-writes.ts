@@ -5,9 +5,11 @@ import type { Message } from "../mailbox/message.ts";
 import type { Retention } from "../mailbox/retention.ts";
 import type { Room } from "../mailbox/room.ts";
 import type { Frames } from "../mailbox/frames.ts";
+import type { LetterCount } from "../mailbox/letter-count.ts";
 import { Row, type RowParts } from "../mailbox/row.ts";
 import type { Seen } from "../mailbox/seen.ts";
 import type { SteadyNow } from "../mailbox/steady-clock.ts";
+import type { MessageSpans } from "../observe/message-spans.ts";
 import { completionOps, type Ending } from "./completion.ts";
 import type { InboxLimits, InboxParts } from "./parts.ts";
 
@@ -22,9 +24,11 @@ export interface LastWritesOwner {
   readonly now: SteadyNow;
   readonly room: Room;
   readonly frames: Frames;
+  readonly letters: LetterCount;
   readonly retention: Retention;
   readonly seen: Seen;
   readonly stats: { dead_letters_total: number };
+  readonly spans: MessageSpans | undefined;
   windowMs: number;
   rowParts(message: Message): RowParts;
   gone(message: Message): void;
@@ -42,6 +46,7 @@ export class LastWrites {
   /** The message is over, as soon as that is stored. */
   finish(message: Message, ending: Ending, writes: readonly Write[]): void {
     message.ending = ending.settled;
+    this.#owner.spans?.commit(message, ending.burial?.reason ?? "done");
     if (ending.burial === undefined || message.body !== undefined || message.policy.volatile) {
       return this.#write(message, ending, writes);
     }
@@ -79,13 +84,17 @@ export class LastWrites {
   }
 
   #count(message: Message, ending: Ending, { letters, sent }: { readonly letters: number; readonly sent: number }): void {
-    const { room, frames, stats, now, seen, retention, parts } = this.#owner;
+    const { room, frames, letters: counted, stats, now, seen, retention, parts } = this.#owner;
     const { letter, policy: { dedupTtlMs } } = message;
     if (letters > 0) {
       stats.dead_letters_total += letters;
       room.bury(letters, message.bytes);
+      counted.add(ending.burial?.reason ?? "", letters);
     }
-    if (letter !== undefined && ending.burial === undefined && !frames.gone(letter)) room.bury(-1, -message.bytes);
+    if (letter !== undefined && ending.burial === undefined) {
+      counted.handled(letter);
+      if (!frames.gone(letter)) room.bury(-1, -message.bytes);
+    }
     if (ending.remember) {
       const untilMs = now() + dedupTtlMs;
       this.#owner.windowMs = Math.max(this.#owner.windowMs, dedupTtlMs);

@@ -43,7 +43,8 @@ export class Line<T> {
     if (place.after === undefined) this.#last = place.before;
     else place.after.before = place.before;
     this.#size -= 1;
-    place.line = undefined;
+    // One that is old garbage would keep those alive that came after it, until all old garbage is looked at.
+    place.before = place.after = place.line = undefined;
   }
 
   *[Symbol.iterator](): Generator<T> {

@@ -38,6 +38,7 @@ export async function takeRedrive(inbox: NodeInbox, { letter, mail, kind, princi
   const full = inbox.room.refusal(message);
   if (full !== undefined && full.code === "node.storage_full") return full;
   message.body = mail.body;
+  inbox.letters.redriven(letter.seq, letter.reason);
   const verdict = await inbox.insert(message, [{ op: "mark", seq: letter.seq, redriving: true, about: null }]);
   if (verdict.is === "refused") return verdict.fault;
   return verdict.is === "duplicate" ? nodeError("node.request_id_reused", "it is being handled already") : undefined;

@@ -5,7 +5,7 @@
  * promises that what it accepted is handled or becomes a dead letter, once for its request within the window; refuses
  * what is late, doubled, of no known route, or too much; never acknowledges what is not stored.
  */
-import { isFault, nodeError, onAbort, type Answer, type Fault, type Letter, type MailHead, type Refusal, type StateOp } from "@atoll-run/core";
+import { isFault, nodeError, onAbort, PassingMap, type Answer, type Fault, type Letter, type MailHead, type NewLetter, type Refusal, type StateOp } from "@atoll-run/core";
 import { toWireError } from "@atoll-run/core/internal";
 import { FINISHED, fromStored } from "../mailbox/answers.ts";
 import { Bodies } from "../mailbox/bodies.ts";
@@ -13,6 +13,7 @@ import { Commits } from "../mailbox/commits.ts";
 import { Frames, type Unreadable } from "../mailbox/frames.ts";
 import type { Admission, Arrival, Inbox, Settled } from "../mailbox/inbox.ts";
 import { envelopeFault, readArrival } from "../mailbox/intake.ts";
+import { LetterCount } from "../mailbox/letter-count.ts";
 import { hashOf, nameOf, senderOf, type Message, type Stored } from "../mailbox/message.ts";
 import { Policies } from "../mailbox/policy.ts";
 import { Retention } from "../mailbox/retention.ts";
@@ -20,6 +21,8 @@ import { createProcessRoom, Room } from "../mailbox/room.ts";
 import { Row, type RowEvents, type RowParts } from "../mailbox/row.ts";
 import { Seen } from "../mailbox/seen.ts";
 import { steadyClock, type SteadyNow } from "../mailbox/steady-clock.ts";
+import { Figures } from "../observe/figures.ts";
+import { MessageSpans } from "../observe/message-spans.ts";
 import { Dispatch } from "./dispatch.ts";
 import { LastWrites } from "./last-writes.ts";
 import type { InboxLimits, InboxParts } from "./parts.ts";
@@ -31,7 +34,10 @@ export type IntakePhase = "shut" | "open" | "draining";
 export interface InboxStats {
   accepted_total: number;
   handled_total: number;
-  duplicates_total: number;
+  /** Of what waits or runs, of what was answered before, and with another payload under a known id. */
+  joined_total: number;
+  answered_total: number;
+  reused_total: number;
   refused_total: number;
   dead_letters_total: number;
 }
@@ -45,30 +51,34 @@ export class NodeInbox implements Inbox, RowEvents {
   readonly dispatch: Dispatch;
   readonly room: Room;
   readonly frames: Frames;
+  readonly letters = new LetterCount();
   readonly retention: Retention;
+  /** Undefined: nobody takes spans. */
+  readonly spans: MessageSpans | undefined;
   readonly stats: InboxStats = {
-    accepted_total: 0, handled_total: 0, duplicates_total: 0, refused_total: 0, dead_letters_total: 0,
+    accepted_total: 0, handled_total: 0, joined_total: 0, answered_total: 0, reused_total: 0, refused_total: 0, dead_letters_total: 0,
   };
   intake: IntakePhase = "shut";
   /** Of earlier processes nothing is known: all answers may be there. */
   seen: Seen;
   /** The widest window that the store knows of, milliseconds. */
   windowMs = 0;
-  readonly #byName = new Map<string, Message>();
-  readonly #bySeq = new Map<number, Message>();
+  readonly #byName = new PassingMap<string, Message>();
+  readonly #bySeq = new PassingMap<number, Message>();
   #order = 0;
   readonly #bodies: Bodies;
   readonly #lastWrites: LastWrites;
 
   constructor(parts: InboxParts, limits: InboxLimits) {
-    const { store, scope, clock, report } = parts;
+    const { store, scope, clock, report, tracer, figures = new Figures() } = parts;
+    this.spans = tracer === undefined ? undefined : new MessageSpans({ tracer, self: parts.self });
     this.parts = parts;
     this.limits = limits;
     this.now = steadyClock(clock);
-    this.policies = new Policies(parts.policies);
+    this.policies = new Policies(parts.policies, this.limits);
     this.seen = new Seen({ namesMax: limits.mailbox.dedupEntriesMax, blindUntilMs: Infinity });
     this.commits = new Commits({
-      store, scope, clock, now: this.now,
+      store, scope, clock, now: this.now, figures,
       fenced: () => {
         const error = nodeError("node.unavailable", `another process has taken over ${scope}`);
         report("error", { error, category: "mailbox_failure", context: "commit" });
@@ -86,11 +96,11 @@ export class NodeInbox implements Inbox, RowEvents {
     this.retention = new Retention({
       store, scope, clock, now: this.now, commits: this.commits, forgotten: (count) => this.room.forget(count),
     }, limits.mailbox);
-    this.frames = new Frames({ store, scope, now: this.now, commits: this.commits }, limits.mailbox);
+    this.frames = new Frames({ store, scope, now: this.now, commits: this.commits, letters: this.letters }, limits.mailbox);
     this.#bodies = new Bodies(parts, limits.mailbox.bodiesMax);
     this.#lastWrites = new LastWrites(this, (message) => this.#bodies.load(message));
     this.dispatch = new Dispatch({
-      ...parts, now: this.now, context: { ...parts, now: this.now },
+      ...parts, now: this.now, figures, spans: this.spans, context: { ...parts, now: this.now },
       load: (message) => this.#bodies.load(message),
       finish: (message, ending, writes) => this.#lastWrites.finish(message, ending, writes),
     }, limits.dispatch);
@@ -163,9 +173,17 @@ export class NodeInbox implements Inbox, RowEvents {
 
   /** A dead letter is none any more. */
   purged({ seq, accepted, body, reason }: Letter): void {
+    this.letters.purged(seq, reason);
     if (accepted) this.room.bury(-1, -body.length);
     else this.frames.gone(seq);
     if (reason === "undeliverable") this.parts.outboxChanged?.();
+  }
+
+  /** Another room has written a dead letter. */
+  buried({ reason, body }: NewLetter): void {
+    this.stats.dead_letters_total += 1;
+    this.letters.add(reason, 1);
+    this.room.bury(1, body.length);
   }
 
   rowParts(message: Message): RowParts {
@@ -207,6 +225,7 @@ export class NodeInbox implements Inbox, RowEvents {
     message.accept(this.depth);
     this.#drop(message);
     this.stats.handled_total += 1;
+    this.spans?.committed(message);
     if (message.ending !== undefined) message.settle(message.ending);
     this.dispatch.forget(message);
   }
@@ -214,6 +233,7 @@ export class NodeInbox implements Inbox, RowEvents {
   refused(message: Message, refusal: Refusal): void {
     if (refusal.why === "moved") {
       if (message.row?.bare === true) message.row = undefined;
+      this.spans?.committed(message, true);
       return this.dispatch.conflict(message);
     }
     const verdict = refusal.why === "duplicate" ? this.#duplicate(message, refusal) : undefined;
@@ -288,8 +308,8 @@ export class NodeInbox implements Inbox, RowEvents {
 
   #join(known: Message, arrival: Arrival, hash: string): Promise<Admission> {
     if (known.hash !== hash) {
+      this.stats.reused_total += 1;
       if (arrival.kind === "call") return this.#refuse(reused(known.requestId));
-      this.stats.duplicates_total += 1;
       return Promise.resolve({ is: "duplicate", settled: Promise.resolve(FINISHED) });
     }
     if (known.joins >= this.limits.mailbox.joinsMax) {
@@ -297,7 +317,7 @@ export class NodeInbox implements Inbox, RowEvents {
         retry_after_ms: this.limits.mailbox.retryAfterMsMin,
       }));
     }
-    this.stats.duplicates_total += 1;
+    this.stats.joined_total += 1;
     // A tell that is accepted leaves nobody waiting.
     if (arrival.kind === "tell" && known.accepted) return known.admission();
     known.joins += 1;
@@ -307,8 +327,9 @@ export class NodeInbox implements Inbox, RowEvents {
   }
 
   #repeat(kind: "call" | "tell", answer: Answer, hash: string): Promise<Admission> {
-    if (answer.hash !== hash && kind === "call") return this.#refuse(reused(answer.request_id));
-    this.stats.duplicates_total += 1;
+    const isReused = answer.hash !== hash;
+    this.stats[isReused ? "reused_total" : "answered_total"] += 1;
+    if (isReused && kind === "call") return this.#refuse(reused(answer.request_id));
     return Promise.resolve({ is: "duplicate", settled: Promise.resolve(fromStored(answer)) });
   }
 
@@ -375,8 +396,9 @@ export class NodeInbox implements Inbox, RowEvents {
 
   #duplicate(message: Message, { hash, answer }: Refusal & { readonly why: "duplicate" }): Admission | undefined {
     if (answer === null) return undefined;
-    this.stats.duplicates_total += 1;
-    if (hash !== message.hash && message.kind === "call") return { is: "refused", fault: reused(message.requestId) };
+    const isReused = hash !== message.hash;
+    this.stats[isReused ? "reused_total" : "answered_total"] += 1;
+    if (isReused && message.kind === "call") return { is: "refused", fault: reused(message.requestId) };
     return { is: "duplicate", settled: Promise.resolve(fromStored(answer)) };
   }
 

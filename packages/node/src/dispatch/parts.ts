@@ -7,6 +7,8 @@ import type { Report } from "../hooks/report.ts";
 import { NODE_LIMITS, type LimitsOf } from "../limits.ts";
 import type { ConfiguredPolicies } from "../mailbox/policy.ts";
 import type { ProcessRoom } from "../mailbox/room.ts";
+import type { Figures } from "../observe/figures.ts";
+import type { Tracer } from "../observe/tracer.ts";
 
 export interface InboxParts {
   readonly store: StateStore;
@@ -20,6 +22,10 @@ export interface InboxParts {
   readonly random: () => number;
   readonly log?: Log | undefined;
   readonly report: Report;
+  /** Where times are counted; absent: somewhere of its own. */
+  readonly figures?: Figures | undefined;
+  /** Absent: nobody takes spans. */
+  readonly tracer?: Tracer | undefined;
   /** The one that runs now; a rebuilt one takes its place. */
   readonly workload: () => Workload;
   readonly speaker: (scope: CallScope) => Speaker;

@@ -56,6 +56,8 @@ async function countKept(inbox: NodeInbox): Promise<void> {
     const last = letters.at(-1);
     if (last === undefined) break;
     for (const letter of letters) {
+      inbox.letters.add(letter.reason, 1);
+      if (letter.redriving) inbox.letters.redriven(letter.seq, letter.reason);
       if (letter.accepted) room.bury(1, letter.body.length);
       else frames.known(letter);
     }

@@ -5,6 +5,7 @@
  * for a key, turns between senders, one normal message in eight, and that what has waited long counts as high; refuses
  * nothing: its owner bounds it; never starts a stranger on a key that is held.
  */
+import { PassingMap } from "@atoll-run/core";
 import { leave, Line, type Place } from "./lines.ts";
 
 export interface Job {
@@ -55,8 +56,8 @@ interface KeyLine<J> {
 
 export class Schedule<J extends Job> {
   readonly #limits: ScheduleLimits;
-  readonly #slots = new Map<J, Slot<J>>();
-  readonly #keys = new Map<string, KeyLine<J>>();
+  readonly #slots = new PassingMap<J, Slot<J>>();
+  readonly #keys = new PassingMap<string, KeyLine<J>>();
   readonly #high = new Turns<J>();
   readonly #normal = new Turns<J>();
   readonly #byAge = new Line<Slot<J>>();
@@ -261,7 +262,7 @@ export class Schedule<J extends Job> {
 
 /** Senders in turn, each with its own in order. */
 class Turns<J extends Job> {
-  readonly #senders = new Map<string, Line<Slot<J>>>();
+  readonly #senders = new PassingMap<string, Line<Slot<J>>>();
   size = 0;
 
   join(slot: Slot<J>): Place<Slot<J>> {
@@ -278,8 +279,9 @@ class Turns<J extends Job> {
     const [sender, line] = entry;
     const slot = line.shift();
     this.size -= 1;
-    this.#senders.delete(sender);
     // A map keeps the order in which keys were added: whoever has had a turn goes to the end.
+    if (line.size > 0 && this.#senders.size === 1) return slot;
+    this.#senders.delete(sender);
     if (line.size > 0) this.#senders.set(sender, line);
     return slot;
   }

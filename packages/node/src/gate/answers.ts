@@ -4,15 +4,17 @@
  * takes what became of a request; gives it to who asked, on the lane it asked on; promises one answer a request;
  * refuses nothing; never dials: who has lost its link asks again with the same id and gets the stored answer.
  */
-import { nodeError, type Clock, type Fault, type Link, type Log } from "@atoll-run/core";
+import { formatNodeId, isFault, nodeError, type Clock, type Fault, type Link, type Log } from "@atoll-run/core";
 import {
   toWireError, WIRE_LIMITS, writeEnvelope, type Accept, type Envelope, type Lane, type WireError,
 } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
 import type { Settled } from "../mailbox/inbox.ts";
+import type { OpenSpan, Tracer } from "../observe/tracer.ts";
 import type { Peers } from "../transport/peers.ts";
 import { KeptAnswers } from "./kept-answers.ts";
 import type { LinkBook } from "./link-book.ts";
+import type { Self } from "./outbound-parts.ts";
 
 /** What is answered, and the lane it came on. */
 export interface Asked {
@@ -25,6 +27,9 @@ export interface AnswersParts {
   readonly log: Log;
   readonly peers: () => Peers;
   readonly book: LinkBook;
+  readonly self: () => Self;
+  /** Undefined: nobody takes spans. */
+  readonly tracer?: Tracer | undefined;
   readonly limits: LimitsOf<"gate">;
 }
 
@@ -110,13 +115,27 @@ export class Answers {
   }
 
   #give(link: Link, lane: Lane, envelope: Envelope): void {
-    const sent = (): void => void this.stats.replies_sent++;
+    const span = this.#begin(link, envelope);
+    const sent = (): void => {
+      this.stats.replies_sent++;
+      span?.end("sent");
+    };
     this.#send(link, lane, envelope, { sent, failed: (error) => {
       this.stats.replies_unsent++;
+      span?.end("unsent", isFault(error) ? error.code : "error");
       this.#parts.log.write({ level: "debug", target: "gate", msg: "an answer could not be sent", fields: {
         request_id: envelope.request_id, error: String(error),
       } });
     } });
+  }
+
+  #begin(link: Link, { route_key: route, request_id, traceparent: parent }: Envelope): OpenSpan | undefined {
+    const { tracer, self, book } = this.#parts;
+    if (tracer === undefined) return undefined;
+    const { name, id } = self();
+    return tracer.begin("reply", {
+      parent, facts: { node: id === undefined ? name : formatNodeId(id), peer: book.of(link).peer, route, request_id },
+    });
   }
 
   /** Tells one of the two. The common way makes no promise of its own. */

@@ -67,7 +67,7 @@ export class Choice {
   async #candidates(type: string, signal?: AbortSignal, plan?: Plan): Promise<readonly string[]> {
     const deadlineMs = plan === undefined ? this.#limits.callMs
       : Math.max(1, Math.ceil(plan.atMs - this.#parts.clock.monotonic()));
-    const found = await this.#parts.discovery.candidates(type, { deadlineMs, signal });
+    const found = await this.#parts.discovery.candidates(type, { deadlineMs, signal, traceparent: plan?.traceparent });
     if (found.length === 0) throw nobody(type);
     return found.map(({ id }) => id);
   }

@@ -1,4 +1,5 @@
 /** Counters of the gates under the names of their metrics, labels included (spec: node 11.3). */
+import { labelled } from "../observe/prometheus.ts";
 import type { StreamTable } from "../streams/stream-table.ts";
 import type { Answers } from "./answers.ts";
 import type { InboundGate } from "./inbound.ts";
@@ -40,8 +41,4 @@ export function gateStats(rooms: CountedRooms): Readonly<Record<string, number>>
     stream_early_dropped_total: table.plain.stats.early_dropped, stream_plain_dropped_total: table.plain.stats.plain_dropped,
     ...labelled("calls_total", "code", Object.fromEntries(codes)),
   };
-}
-
-function labelled(name: string, label: string, counts: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(counts).map(([value, count]) => [`${name}{${label}="${value}"}`, count]));
 }

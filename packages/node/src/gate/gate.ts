@@ -6,12 +6,15 @@
  * never holds a link of its own.
  */
 import {
-  Deadline, nodeError, type Clock, type Ids, type InStream, type Link, type Log, type NodeId, type StateStore,
+  Deadline, nodeError, type Clock, type Ids, type InStream, type Link, type Log, type NewLetter, type NodeId, type StateStore,
 } from "@atoll-run/core";
 import type { Rule } from "@atoll-run/core/internal";
 import type { Report } from "../hooks/report.ts";
 import { NODE_LIMITS, type LimitsOf } from "../limits.ts";
 import type { Inbox } from "../mailbox/inbox.ts";
+import { AskSpans } from "../observe/ask-spans.ts";
+import { Figures } from "../observe/figures.ts";
+import type { Tracer } from "../observe/tracer.ts";
 import type { Peers, PeersEvents } from "../transport/peers.ts";
 import { Answers } from "./answers.ts";
 import { Chance } from "./chance.ts";
@@ -53,6 +56,10 @@ export interface GateParts {
   /** The workload reads a stream of a peer, or of this node; undefined: it has none of that name. */
   readonly readStream?: (stream: InStream, scope: StreamScope) => Promise<void> | undefined;
   readonly report?: Report;
+  /** Where times are counted; absent: somewhere of its own. */
+  readonly figures?: Figures;
+  /** Absent: nobody takes spans. */
+  readonly tracer?: Tracer | undefined;
   /** Where parcels wait (4.20); without it nothing is posted. */
   readonly outbox?: Outbox;
 }
@@ -65,6 +72,8 @@ export interface Outbox {
   readonly epoch: () => number;
   /** Time of the store's owner, milliseconds; default the wall clock. */
   readonly nowMs?: () => number;
+  /** A parcel that nobody took has become a dead letter. */
+  readonly buried?: (letter: NewLetter) => void;
 }
 
 export interface Gate {
@@ -94,11 +103,12 @@ export interface GateLimits {
 }
 
 export function createGate(parts: GateParts, limits: GateLimits = NODE_LIMITS): Gate {
-  const { clock } = parts;
+  const { clock, tracer, figures = new Figures(), discovery = NO_DISCOVERY } = parts;
+  const spans = tracer === undefined ? undefined : new AskSpans({ tracer, self: parts.self });
   const shared = {
     ...parts, limits: limits.gate, pending: new PendingTable(limits.gate), intake: new Intake(clock), book: new LinkBook(clock),
     chance: new Chance(parts.bytes), idReader: new IdReader(),
-    discovery: parts.discovery ?? NO_DISCOVERY, named: parts.named ?? ((): undefined => undefined),
+    spans, tracer, figures, discovery: spans?.discovery(discovery) ?? discovery, named: parts.named ?? ((): undefined => undefined),
   };
   const { pending, intake, chance } = shared;
   const answers = new Answers(shared);
@@ -120,7 +130,7 @@ export function createGate(parts: GateParts, limits: GateLimits = NODE_LIMITS): 
   const delivery = new Delivery(outParts);
   const codes = new Map<string, number>();
   const outbound = createSpeakers({
-    ...outParts, delivery, choice: new Choice({ ...shared, delivery }, limits.gate), codes,
+    ...outParts, spans, delivery, choice: new Choice({ ...shared, delivery }, limits.gate), codes,
   });
   const postman: Postman | undefined = parts.outbox === undefined ? undefined : createPostman(outParts, parts.outbox, outbound);
   return {

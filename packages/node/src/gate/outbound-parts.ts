@@ -20,7 +20,7 @@ export interface Self {
 
 export interface Discovery {
   /** Who has that type, the best first. Throws `node.unavailable`, `node.dependency_not_found`. */
-  candidates(type: string, o?: DiscoverAsk): Promise<readonly Candidate[]>;
+  candidates(type: string, o?: DiscoverAsk & { readonly traceparent?: string | undefined }): Promise<readonly Candidate[]>;
   /** A candidate could not be reached: what is cached may be wrong. */
   failed?(type: string, id: string): void;
 }

@@ -1,5 +1,5 @@
 /** What the way in knows about each peer while it has a link or a request (spec: node 4.8, 7.10). */
-import type { Clock, Link, Log, Principal } from "@atoll-run/core";
+import { PassingMap, type Clock, type Link, type Log, type Principal } from "@atoll-run/core";
 import { judge, type Action, type Rule } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
 import type { Incoming } from "./incoming.ts";
@@ -21,7 +21,7 @@ export class PeerNote {
   /** Refusals since then that were not written down. */
   unaudited = 0;
   /** Requests that are answered now, by request id; more than one of an id are a chain. */
-  readonly #running = new Map<string, Incoming>();
+  readonly #running = new PassingMap<string, Incoming>();
 
   constructor(key: string, text: string, principal: Principal) {
     this.key = key;

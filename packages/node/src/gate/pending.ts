@@ -5,7 +5,7 @@
  * promises that an ask ends once; refuses more than its caps with `node.overloaded`; never runs an answer: one that
  * nobody waits for is counted and dropped.
  */
-import { nodeError, type Fault, type Link } from "@atoll-run/core";
+import { nodeError, PassingMap, type Fault, type Link } from "@atoll-run/core";
 import type { Accept, Envelope } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
 import type { Settled } from "../mailbox/inbox.ts";
@@ -119,7 +119,7 @@ export interface PendingStats {
 export class PendingTable {
   readonly #limits: LimitsOf<"gate">;
   /** By request id; more than one of an id are a chain. */
-  readonly #asks = new Map<string, PendingAsk>();
+  readonly #asks = new PassingMap<string, PendingAsk>();
   readonly #peers = new Map<string, PeerAsks>();
   /** Request ids that ended unanswered, the oldest first. */
   readonly #late = new Set<string>();

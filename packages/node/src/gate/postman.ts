@@ -6,7 +6,7 @@
  * when it was taken or its time was over; refuses nothing; never polls: one timer for the next parcel that is due.
  */
 import {
-  isFault, nodeError, type Clock, type Fault, type Link, type Log, type NodeId, type Parcel, type Speaker,
+  isFault, nodeError, type Clock, type Fault, type Link, type Log, type NewLetter, type NodeId, type Parcel, type Speaker,
   type StateOp, type StateStore,
 } from "@atoll-run/core";
 import { readEnvelope, writeEnvelope, type Envelope } from "@atoll-run/core/internal";
@@ -26,6 +26,8 @@ export interface PostmanParts {
   readonly epoch: () => number;
   /** Time of the store's owner, milliseconds. */
   readonly nowMs: () => number;
+  /** A parcel that nobody took has become a dead letter. */
+  readonly buried?: (letter: NewLetter) => void;
   /** Asks as this node, not on behalf of a message. */
   readonly speaker: (signal: AbortSignal) => Speaker;
   readonly peers: () => Peers;
@@ -247,7 +249,9 @@ export class Postman implements AsyncDisposable {
   async #commit(ops: readonly StateOp[]): Promise<void> {
     const { store, scope, epoch, log } = this.#parts;
     const done = await store.commit({ scope, epoch: epoch(), at_ms: this.#parts.nowMs(), ops });
-    if (!done.ok) {
+    if (done.ok) {
+      for (const op of ops) if (op.op === "bury") this.#parts.buried?.(op.letter);
+    } else {
       log.write({ level: "warn", target: "gate", msg: "the outbox has changed", fields: { refusal: done.refusal } });
     }
   }

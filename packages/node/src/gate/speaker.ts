@@ -8,6 +8,7 @@ import {
   nodeError, type Ask, type CallReply, type Candidate, type DiscoverAsk, type Fault, type OutStream,
   type Speaker, type StreamAsk, type TellAsk, type Told,
 } from "@atoll-run/core";
+import type { AskSpans } from "../observe/ask-spans.ts";
 import { checkWhole, toPlan, type Plan } from "./ask.ts";
 import type { Choice } from "./choice.ts";
 import type { Delivered, Delivery } from "./delivery.ts";
@@ -18,6 +19,8 @@ import { toTarget } from "./targets.ts";
 export interface SpeakerParts extends OutboundParts {
   readonly delivery: Delivery;
   readonly choice: Choice;
+  /** Undefined: nobody takes spans. */
+  readonly spans: AskSpans | undefined;
   /** Answers by code, `ok` included. */
   readonly codes: Map<string, number>;
 }
@@ -66,7 +69,7 @@ class ScopedSpeaker implements Speaker {
     const { limits, discovery } = this.#parts;
     const leftMs = this.#scope?.deadline.leftMs() ?? Infinity;
     const deadlineMs = Math.min(o.deadlineMs ?? limits.callMs, Math.ceil(leftMs));
-    return discovery.candidates(type, { ...o, deadlineMs, signal: this.#signal(o.signal) });
+    return discovery.candidates(type, { ...o, deadlineMs, signal: this.#signal(o.signal), traceparent: this.#scope?.traceparent });
   }
 
   async openStream(to: string, name: string, o: StreamAsk = {}): Promise<OutStream> {
@@ -87,6 +90,11 @@ class ScopedSpeaker implements Speaker {
   }
 
   #deliver(plan: Plan): Promise<Delivered> {
+    const { spans } = this.#parts;
+    return spans === undefined ? this.#give(plan) : spans.ask(plan, this.#scope, (traced) => this.#give(traced));
+  }
+
+  #give(plan: Plan): Promise<Delivered> {
     const { delivery, choice } = this.#parts;
     const target = toTarget(plan.to, this.#parts);
     const signals = this.#signals(plan.ask.signal);

@@ -10,6 +10,7 @@ import {
   type Log,
 } from "@atoll-run/core";
 import type { LimitsOf } from "../limits.ts";
+import type { Histogram } from "../observe/histogram.ts";
 import { EventQueue, type Waiting } from "./event-queue.ts";
 import { EventReaders } from "./event-readers.ts";
 import type { NodeEventMap, NodeEventName, Report } from "./report.ts";
@@ -36,6 +37,10 @@ export type HookEnd =
 export interface HookStreamParts {
   readonly clock: Clock;
   readonly log: Log;
+  /** Seconds that hooks run; absent: nobody asks. */
+  readonly times?: Histogram;
+  /** Hears each event when it is reported, before it waits. Contract: never throws. */
+  readonly first?: Report;
 }
 
 export interface HookStreamStats {
@@ -45,8 +50,6 @@ export interface HookStreamStats {
   readonly late: number;
   readonly collapsed: number;
   readonly dropped: number;
-  /** Milliseconds that hooks ran, all together. */
-  readonly ms: number;
 }
 
 export interface HookStream extends AsyncDisposable {
@@ -92,7 +95,6 @@ class Stream implements HookStream {
   #runs = 0;
   #failures = 0;
   #late = 0;
-  #ms = 0;
 
   constructor(parts: HookStreamParts, limits: LimitsOf<"hooks">) {
     this.#parts = parts;
@@ -101,7 +103,10 @@ class Stream implements HookStream {
     this.#readers = new EventReaders(limits);
   }
 
-  readonly report: Report = (name, fact) => this.#push(name, fact, this.#limits.hookMsMax, undefined);
+  readonly report: Report = (name, fact) => {
+    this.#parts.first?.(name, fact);
+    this.#push(name, fact, this.#limits.hookMsMax, undefined);
+  };
 
   open(run: RunHook | undefined): void {
     assert(!this.#opened, "a hook stream is opened once");
@@ -129,7 +134,7 @@ class Stream implements HookStream {
 
   stats(): HookStreamStats {
     const { size: waiting, collapsed, dropped } = this.#queue;
-    return { waiting, runs: this.#runs, failures: this.#failures, late: this.#late, collapsed, dropped, ms: this.#ms };
+    return { waiting, runs: this.#runs, failures: this.#failures, late: this.#late, collapsed, dropped };
   }
 
   async close(o: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
@@ -194,12 +199,14 @@ class Stream implements HookStream {
     const { clock } = this.#parts;
     const began = clock.monotonic();
     let late = false;
+    let runs = false;
     try {
       if (this.#closing.signal.aborted) return { is: "done" };
-      this.#runs++;
       await withDeadline(async (signal) => {
         signal.addEventListener("abort", () => (late = true), { once: true });
-        await run(signal);
+        const running = run(signal);
+        runs = running !== undefined;
+        await running;
       }, { clock, ms: limitMs, signal: this.#closing.signal, what: `hook ${event.name}` });
       return { is: "done" };
     } catch (error) {
@@ -207,7 +214,10 @@ class Stream implements HookStream {
         ? nodeError("node.timed_out", `hook ${event.name} took longer than ${limitMs} ms`, { uncertain: true })
         : toHookFault(event.name, error) };
     } finally {
-      this.#ms += clock.monotonic() - began;
+      if (runs) {
+        this.#runs++;
+        this.#parts.times?.observe((clock.monotonic() - began) / 1_000);
+      }
     }
   }
 

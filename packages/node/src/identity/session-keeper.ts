@@ -15,6 +15,7 @@ import {
 import { firstGrant } from "./first-grant.ts";
 import type { Grant } from "./grant.ts";
 import { realmStatus } from "./realm-errors.ts";
+import type { Tracer } from "../observe/tracer.ts";
 import type { Registrant, Registration } from "./registration.ts";
 import type { SessionStore } from "./session-store.ts";
 import type { NodeKey, Session, SessionSource } from "./session.ts";
@@ -28,6 +29,8 @@ export interface SessionKeeperParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly report: Report;
+  /** Undefined: nobody takes spans. */
+  readonly tracer?: Tracer | undefined;
   /** 0 ≤ x < 1. */
   random(): number;
 }
@@ -255,9 +258,10 @@ class Keeper implements SessionKeeper {
 
   /** Contract: never throws. */
   async #renew(by: RenewBy): Promise<CredentialEvent> {
-    const { registration, clock } = this.#parts;
+    const { registration, clock, tracer } = this.#parts;
     const { who } = this.#options;
     const { id } = this.current();
+    const span = tracer?.begin("renew", { facts: { node: formatNodeId(id), kind: by } });
     const grant = this.#grant;
     const isOver = (grant?.renewal_token_expires_at_ms ?? Infinity) <= clock.now();
     const token = by === "key" || isOver ? undefined : grant?.renewal_token;
@@ -267,9 +271,11 @@ class Keeper implements SessionKeeper {
         { realm, type, id, ...token === undefined ? {} : { token } }, { signal: this.#closing.signal },
       );
       await this.#install(renewed);
+      span?.end("renewed");
       return { is: "renewed", same_id: true, ...this.#ours(renewed) };
     } catch (error) {
       this.#failures++;
+      span?.end("failed", isFault(error) ? error.code : "error");
       const { code, message } = error instanceof Error ? error as Error & { readonly code?: unknown } : { code: "", message: String(error) };
       if (!this.#closing.signal.aborted) this.#log("warn", "the credential could not be renewed", { code, reason: message, by });
       return toEvent(error);

@@ -4,8 +4,9 @@
  * takes a node that runs; gives a report; promises that afterwards no timer, socket, worker or lease of it is left;
  * refuses nothing: what hangs is given up; never gives up a message that was accepted: it goes back into the mailbox.
  */
-import { isFault, nodeError, withDeadline, type Clock, type Log, type Workload } from "@atoll-run/core";
-import { NODE_LIMITS } from "../limits.ts";
+import { isFault, withDeadline, type Clock, type Log, type Workload } from "@atoll-run/core";
+import type { LimitsOf } from "../limits.ts";
+import type { Hurry } from "./hurry.ts";
 import type { Start } from "./start.ts";
 
 export interface CloseReport {
@@ -32,6 +33,8 @@ export interface CloseReport {
 export interface CloseOptions {
   /** Milliseconds for all steps, 30,000 by default; each has its share of it. */
   readonly deadlineMs?: number;
+  /** Milliseconds that each step still has from now on; a later call hurries the end that is under way. */
+  readonly stepMs?: number;
 }
 
 export interface CloseParts {
@@ -39,20 +42,24 @@ export interface CloseParts {
   readonly log: Log;
   readonly start: Start;
   readonly workload: Workload;
+  readonly limits: LimitsOf<"life">;
+  readonly hurry: Hurry;
 }
 
-const LIMITS = NODE_LIMITS.life;
+/** What a step that bounds itself may be late. */
+const LATE_MS = 1_000;
 
 /** Never throws. */
 export async function closeNode(parts: CloseParts, o: CloseOptions): Promise<CloseReport> {
-  const { clock, start, workload } = parts;
+  const { clock, start, workload, limits, hurry } = parts;
   const { hooks, inbox, gate, network, table } = start.rooms;
   const begun = clock.monotonic();
-  const scale = Math.min(1, (o.deadlineMs ?? LIMITS.closeMsMax) / LIMITS.closeMsMax);
+  const scale = (o.deadlineMs ?? limits.closeMsMax) / limits.closeMsMax;
   const unfinished: string[] = [];
   const step = async <T>(name: string, ms: number, otherwise: T, run: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     try {
-      return await withDeadline(run, { clock, ms: Math.max(1, ms * scale), what: `closing the node: ${name}` });
+      using time = hurry.within(Math.max(1, ms * scale));
+      return await withDeadline(run, { clock, ms: Infinity, signal: time.signal, what: `closing the node: ${name}` });
     } catch (error) {
       unfinished.push(name);
       parts.log.write({ level: "warn", target: "node", msg: `closing: ${name} was given up`, fields: { reason: textOf(error) } });
@@ -61,17 +68,17 @@ export async function closeNode(parts: CloseParts, o: CloseOptions): Promise<Clo
   };
 
   const announced = network === undefined
-    || await step("announce", LIMITS.announceMsMax, false, (signal) => network.drain({ signal }));
+    || await step("announce", limits.announceMsMax, false, (signal) => network.drain({ signal }));
   inbox.stopIntake();
   gate.drain();
-  const streams_reset = await whatIs(clock, LIMITS.streamsMsMax * scale, (signal) => gate.drainStreams(signal));
-  const drained = await inbox.drain({ deadlineMs: LIMITS.handlersMsMax * scale });
-  const replies_unsent = await whatIs(clock, LIMITS.repliesMsMax * scale, (signal) => gate.flushed(signal));
+  const streams_reset = await whatIs(limits.streamsMsMax, (signal) => gate.drainStreams(signal));
+  const drained = await whatIs(limits.handlersMsMax, (signal) => inbox.drain({ deadlineMs: limits.handlersMsMax * scale, signal }));
+  const replies_unsent = await whatIs(limits.repliesMsMax, (signal) => gate.flushed(signal));
   const hooks_timed_out = await endWorkload();
   const unregistered = network === undefined
-    || await step("unregister", LIMITS.unregisterMsMax, false, (signal) => network.unregister({ signal }));
+    || await step("unregister", limits.unregisterMsMax, false, (signal) => network.unregister({ signal }));
   const lanes = table.size;
-  const rollback = await start.scope.undoAll();
+  const rollback = await pressed(limits.lanesMsMax * scale, start.scope.undoAll()) ?? { unfinished: ["listeners", "peers"], failed: [] };
   const forced = rollback.unfinished.includes("peers") || rollback.unfinished.includes("listeners");
   unfinished.push(...rollback.unfinished, ...rollback.failed.map(({ name }) => name));
   return {
@@ -79,24 +86,30 @@ export async function closeNode(parts: CloseParts, o: CloseOptions): Promise<Clo
     unregistered, lanes_forced: forced ? lanes : 0, unfinished, elapsed_ms: clock.monotonic() - begun,
   };
 
+  /** A wait that gives what it has when its signal aborts. */
+  async function whatIs<T>(ms: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    using time = hurry.within(ms * scale);
+    return await run(time.signal);
+  }
+
   async function endWorkload(): Promise<number> {
-    const limitMs = LIMITS.workloadMsMax * scale;
+    const limitMs = hurry.atMost(limits.workloadMsMax * scale);
     const due = start.started;
     start.started = false;
-    const stop = due ? await hooks.lifecycle("stop", { limitMs }) : { is: "done" as const };
-    const closed = await step("workload", LIMITS.workloadMsMax, false, async (signal) => {
+    const stop = due ? await pressed(limitMs, hooks.lifecycle("stop", { limitMs })) : { is: "done" as const };
+    const closed = await step("workload", limits.workloadMsMax, false, async (signal) => {
       await workload.close({ signal });
       return true;
     });
-    return (stop.is === "failed" && stop.late ? 1 : 0) + (closed ? 0 : 1);
+    return (stop === undefined || stop.is === "failed" && stop.late ? 1 : 0) + (closed ? 0 : 1);
   }
-}
 
-/** A wait that gives what it has when its signal aborts. */
-async function whatIs<T>(clock: Clock, ms: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const over = new AbortController();
-  using _ = clock.after(ms, () => over.abort(nodeError("node.draining", "the node is closing")));
-  return await run(over.signal);
+  /** Waits no longer than the step has; what bounds itself ends before that, unless somebody hurries. */
+  async function pressed<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+    using time = hurry.within(ms + LATE_MS);
+    const over = new Promise<undefined>((resolve) => time.signal.addEventListener("abort", () => resolve(undefined), { once: true }));
+    return await Promise.race([work, over]);
+  }
 }
 
 function textOf(error: unknown): string {

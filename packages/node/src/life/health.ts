@@ -1,6 +1,6 @@
 /** What a node says of itself (spec: node 2.3, 11.4). */
 import type { Durability, NetworkHealth } from "./parts.ts";
-import { NODE_LIMITS } from "../limits.ts";
+import type { NodeLimits } from "./node-limits.ts";
 
 export interface Health {
   readonly state: "running" | "draining" | "closed";
@@ -28,23 +28,24 @@ export interface HealthFacts {
   readonly network: NetworkHealth | undefined;
   /** Monotonic milliseconds. */
   readonly nowMs: number;
+  readonly limits: NodeLimits;
 }
 
 export function toHealth(facts: HealthFacts): Health {
-  const { state, storeReady, workloadUp, inbox, network, dir, nowMs } = facts;
+  const { state, storeReady, workloadUp, inbox, network, dir, nowMs, limits } = facts;
   const depth = inbox["mailbox_depth"] ?? 0;
   const stops = [
     ...state === "running" ? [] : [state], ...storeReady ? [] : ["store"], ...workloadUp ? [] : ["workload"],
-    ...depth < NODE_LIMITS.mailbox.hardRowsMax ? [] : ["mailbox"],
+    ...depth < limits.mailbox.hardRowsMax ? [] : ["mailbox"],
     ...network === undefined || network.identity === "good" || network.identity === "grace" ? [] : ["identity"],
   ];
   const downMs = network?.signaling_down_since_ms === undefined ? 0 : nowMs - network.signaling_down_since_ms;
-  const degraded = downMs > NODE_LIMITS.life.signalingDownMs;
+  const degraded = downMs > limits.life.signalingDownMs;
   return {
     state, ready: stops.length === 0, degraded, problems: [...stops, ...degraded ? ["signaling"] : []],
     durability: facts.durability, ...dir === undefined ? {} : { dir },
     mailbox: {
-      depth, running: inbox["running"] ?? 0, dead_letters: inbox["dead_letters"] ?? 0,
+      depth, running: inbox["running"] ?? 0, dead_letters: inbox["accepted_letters"] ?? 0,
       dedup_entries: inbox["dedup_entries"] ?? 0,
     },
     ...network === undefined ? {} : { network },

@@ -24,7 +24,7 @@ const EVENTS: readonly NodeEventName[] = [
 export function toObserver(hooks: Partial<Hooks>, parts: ObserveParts): Observer {
   const heard = EVENTS.filter((name) => hooks[toHookName(`on_${name}`)] !== undefined);
   const hear = (_fact: unknown, event: HookEvent, { signal }: { readonly signal: AbortSignal }): Promise<void> | undefined =>
-    parts.side({ limitMs: NODE_LIMITS.hooks.hookMsMax, signal, what: `observer of ${event.name}` }, async (context) => {
+    parts.side({ limitMs: NODE_LIMITS.hooks.hookMsMax, signal, what: `observer of ${event.name}`, span: { name: "hook", event: event.name, kind: "observer" } }, async (context) => {
       await findHook(hooks, event)?.(createContext(aboutHook(event, parts.log), context));
     });
   return Object.fromEntries(heard.map((name) => [name, hear])) as Observer;

@@ -8,6 +8,7 @@ import type { Load } from "../recovery/heartbeat.ts";
 import type { NetworkInput } from "../recovery/network-input.ts";
 import type { ConfiguredPolicies } from "../mailbox/policy.ts";
 import type { ProcessRoom } from "../mailbox/room.ts";
+import type { Tracer } from "../observe/tracer.ts";
 import type { Directory } from "../signaling/directory.ts";
 import type { AddressBook, Peers } from "../transport/peers.ts";
 import type { NodeLimitsSet } from "./node-limits.ts";
@@ -32,6 +33,8 @@ export interface NodeParts {
   /** Free bytes where the store is. */
   readonly freeBytes?: () => Promise<number>;
   readonly watch?: StepWatch;
+  /** Takes spans; absent: the SDK of OpenTelemetry that the program has registered, if it has. */
+  readonly tracer?: Tracer;
 }
 
 /** What a node gives to its network. */
@@ -43,6 +46,8 @@ export interface NetworkContext {
   /** For the wires. */
   readonly events: WireEvents;
   readonly peers: () => Peers;
+  /** Undefined: nobody takes spans. */
+  readonly tracer: Tracer | undefined;
   /** How full the mailbox is; for the heartbeat. */
   readonly load: () => Pick<Load, "queued" | "running" | "hard_max">;
 }

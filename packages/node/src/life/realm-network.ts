@@ -12,17 +12,17 @@ import type { NodeKey, Session } from "../identity/session.ts";
 import type { RealmDoor } from "../identity/realm-door.ts";
 import { refreshPeers, takeRefresh } from "../identity/proofs.ts";
 import type { Registrant, Vouch } from "../identity/registration.ts";
-import { NODE_LIMITS } from "../limits.ts";
 import type { Load } from "../recovery/heartbeat.ts";
 import { interfacesText } from "../recovery/interfaces.ts";
 import { performNetworkAction } from "../recovery/network-actions.ts";
 import { createNetworkWatch, type NetworkInput, type NetworkWatch } from "../recovery/network-input.ts";
+import type { Ranking } from "../signaling/candidates.ts";
 import { createRealmClient, type RealmClient } from "../signaling/realm-client.ts";
 import type { AddressBook, PeerAddress } from "../transport/peers.ts";
 import type { MemoryNet } from "../wire/memory/memory-net.ts";
 import { openWebSocketWire, type WebSocketOptions, type WebSocketWire } from "../wire/websocket/websocket-wire.ts";
 import { idleShares } from "./idle-shares.ts";
-import { nodeLimits } from "./node-limits.ts";
+import { nodeLimits, type NodeLimits } from "./node-limits.ts";
 import type { Call, Network, NetworkContext, NetworkHealth } from "./parts.ts";
 
 /** Close code of wire 6.5. */
@@ -50,6 +50,19 @@ export interface RealmNetworkOptions {
   /** Absent: no WebSockets at all. */
   readonly webSocket?: WebSocketOptions;
   readonly onLost?: "stop" | "restart";
+  /** False: the realm offers this node to nobody. Default true. */
+  readonly visible?: boolean;
+  /** Where it stands: said to the realm, and what is near is asked for from there. */
+  readonly place?: Place;
+  /** What decides between candidates, the first before the next. */
+  readonly ranking?: readonly Ranking[];
+}
+
+/** Degrees. */
+export interface Place {
+  readonly region?: string;
+  readonly latitude?: number;
+  readonly longitude?: number;
 }
 
 export function realmNetwork(parts: RealmNetworkParts, options: RealmNetworkOptions): (o: NetworkContext) => Network {
@@ -60,6 +73,7 @@ class RealmNetwork implements Network {
   readonly #parts: RealmNetworkParts;
   readonly #options: RealmNetworkOptions;
   readonly #context: NetworkContext;
+  readonly #limits: NodeLimits;
   #client: RealmClient | undefined;
   #webSocket: WebSocketWire | undefined;
   #wires: Wire[] = [];
@@ -74,6 +88,7 @@ class RealmNetwork implements Network {
     this.#parts = parts;
     this.#options = options;
     this.#context = context;
+    this.#limits = nodeLimits(context.settings.limits);
   }
 
   /** Free share of the event loop since the last ping, and of the memory. */
@@ -102,10 +117,14 @@ class RealmNetwork implements Network {
 
   async load(_o: Call): Promise<void> {
     const key = await this.#parts.key();
-    const { settings, report, epoch, peers } = this.#context;
+    const { settings, report, epoch, peers, tracer } = this.#context;
+    const { place, ranking, onLost = "stop" } = this.#options;
     this.#client = createRealmClient({
-      ...this.#parts, scope: settings.name, epoch: epoch(), key, report, revoked: (id, since) => peers().revoke(id, since),
-    }, { who: this.#registrant(), on_lost: this.#options.onLost ?? "stop" }, NODE_LIMITS);
+      ...this.#parts, scope: settings.name, epoch: epoch(), key, report, tracer, revoked: (id, since) => peers().revoke(id, since),
+    }, {
+      who: this.#registrant(), on_lost: onLost,
+      discovery: { ...place === undefined ? {} : { location: place }, ...ranking === undefined ? {} : { ranking } },
+    }, this.#limits);
   }
 
   async listen(_o: Call): Promise<readonly Wire[]> {
@@ -115,7 +134,7 @@ class RealmNetwork implements Network {
     if (net !== undefined) this.#wires.push(net.wire({ self: () => session.current().id, events }));
     if (this.#options.webSocket !== undefined) {
       this.#webSocket = await openWebSocketWire({ clock, bytes, session, verifier, events }, this.#options.webSocket,
-        nodeLimits(this.#context.settings.limits).wire);
+        this.#limits.wire);
       this.#wires.push(this.#webSocket);
     }
     return this.#wires;
@@ -166,9 +185,9 @@ class RealmNetwork implements Network {
     this.#changes = createNetworkWatch({
       clock, log, interfaces: interfacesText,
       perform: (action, { signal }) => performNetworkAction(
-        action, { signaling, peers: this.#context.peers() }, { limits: NODE_LIMITS.recovery, signal },
+        action, { signaling, peers: this.#context.peers() }, { limits: this.#limits.recovery, signal },
       ),
-    }, NODE_LIMITS.recovery);
+    }, this.#limits.recovery);
     // A realm of this machine is reached whatever becomes of its interfaces.
     if (door.remote) this.#changes.start();
   }
@@ -214,10 +233,11 @@ class RealmNetwork implements Network {
 
   /** The address is that of the listener, which is bound by the time of the registration. */
   #registrant(): Registrant {
-    const { realm, vouch } = this.#options;
+    const { realm, vouch, place } = this.#options;
     const { type, rules = [] } = this.#context.settings;
+    const service = place === undefined ? {} : { service: { name: type.name, fingerprint: "", tags: tagsOf(place) } };
     const address = (): string | undefined => this.#webSocket?.addresses[0];
-    return { realm, type, vouch, rules, get ws_address() {
+    return { realm, type, vouch, rules, ...service, get ws_address() {
       return address();
     } } as Registrant;
   }
@@ -230,7 +250,7 @@ class RealmNetwork implements Network {
     const barrier = this.#changes?.barrier;
     if (barrier !== undefined) {
       const { clock } = this.#parts;
-      const ms = Math.min(o.deadlineMs, NODE_LIMITS.recovery.resultMsMax);
+      const ms = Math.min(o.deadlineMs, this.#limits.recovery.resultMsMax);
       await withDeadline(() => barrier, { clock, ms, signal: o.signal, what: "the change of the network" });
     }
     return await this.#must().directory.addresses(id, o);
@@ -244,10 +264,18 @@ class RealmNetwork implements Network {
   }
 
   #load(): Load {
-    return { ...this.#context.load(), idle_shares: this.#idle(), draining: this.#draining };
+    return { ...this.#context.load(), idle_shares: this.#idle(), draining: this.#draining || this.#options.visible === false };
   }
 
   #must(): RealmClient {
     return must(this.#client, "a network is loaded before anything else");
   }
+}
+
+/** The protocol has no field for the place of a node: a realm of ours reads it from these tags. */
+function tagsOf({ region, latitude, longitude }: Place): string[] {
+  return [
+    ...region === undefined ? [] : [`region=${region}`],
+    ...latitude === undefined || longitude === undefined ? [] : [`geo=${latitude},${longitude}`],
+  ];
 }

@@ -1,8 +1,7 @@
 /** A node that runs, as its host holds it (spec: node 2, 9.2). */
 import {
-  nodeError, withDeadline, type Fault, type HookEvent, type NodeId, type Workload,
+  nodeError, withDeadline, type Fault, type HookEvent, type Link, type NodeId, type Workload,
 } from "@atoll-run/core";
-import { NODE_LIMITS } from "../limits.ts";
 import type { DeadLetterAdmin } from "../mailbox/dead-letter-admin.ts";
 import type { MailboxAdmin } from "../mailbox/mailbox-admin.ts";
 import { createTalk, type Talk } from "../service/talk.ts";
@@ -11,10 +10,11 @@ import type { PresenceEvent } from "../signaling/presence.ts";
 import type { PlainSpeaker } from "../streams/plain-speaker.ts";
 import { closeNode, type CloseOptions, type CloseReport } from "./close.ts";
 import { toHealth, type Health } from "./health.ts";
+import { Hurry } from "./hurry.ts";
 import { LoopWatch } from "./loop-watch.ts";
-import { toPrometheus } from "./metrics.ts";
 import type { NodeParts, NodeSettings } from "./parts.ts";
 import { Rebuild } from "./rebuild.ts";
+import { toPrometheus } from "../observe/prometheus.ts";
 import type { NetworkInput } from "../recovery/network-input.ts";
 import type { Start } from "./start.ts";
 
@@ -26,7 +26,7 @@ export interface NodeHandle extends Talk, AsyncDisposable {
   readonly state: "running" | "draining" | "closed";
   /** Ends when the node has ended, whoever ended it. */
   readonly closed: Promise<CloseReport>;
-  /** Runs once; later calls share its promise. */
+  /** Runs once; later calls share its promise, and may hurry it with `stepMs`. */
   close(o?: CloseOptions): Promise<CloseReport>;
   health(): Health;
   /** Where `/healthz`, `/readyz` and `/metrics` are served; undefined: nowhere. */
@@ -65,6 +65,7 @@ export interface RunningParts {
 export class Running {
   readonly #o: RunningParts;
   readonly #rebuild: Rebuild;
+  readonly #hurry: Hurry;
   #loop: LoopWatch | undefined;
   readonly #ended = Promise.withResolvers<CloseReport>();
   readonly #closing = new AbortController();
@@ -74,11 +75,12 @@ export class Running {
   constructor(o: RunningParts) {
     this.#o = o;
     const { clock } = o.parts;
+    this.#hurry = new Hurry(clock);
     const { inbox, hooks } = o.start.rooms;
     this.#rebuild = new Rebuild({
       clock, report: hooks.report, by: o.settings.restart ?? "node", pause: (paused) => inbox.pause(paused), giveUp: (fault) => this.lost(fault),
       build: () => withDeadline((signal) => o.start.rebuild(signal), {
-        clock, ms: NODE_LIMITS.hooks.lifecycleMsMax, signal: this.#closing.signal, what: "building the workload",
+        clock, ms: o.start.limits.hooks.lifecycleMsMax, signal: this.#closing.signal, what: "building the workload",
       }),
     });
   }
@@ -93,6 +95,7 @@ export class Running {
   };
 
   close(o: CloseOptions = {}): Promise<CloseReport> {
+    if (o.stepMs !== undefined) this.#hurry.press(o.stepMs);
     this.#report ??= this.#close(o);
     return this.#report;
   }
@@ -126,7 +129,7 @@ export class Running {
     this.#rebuild[Symbol.dispose]();
     this.#loop?.[Symbol.dispose]();
     this.#closing.abort();
-    const report = await closeNode({ clock, log, start, workload }, o);
+    const report = await closeNode({ clock, log, start, workload, limits: start.limits.life, hurry: this.#hurry }, o);
     await this.#o.after();
     this.#state = "closed";
     log.write({ level: "info", target: "node", msg: "the node has ended", fields: { node: name, ...report } });
@@ -135,37 +138,48 @@ export class Running {
   }
 
   health(): Health {
-    const { settings: { durability, dir }, start: { rooms: { inbox, network } }, parts: { clock } } = this.#o;
+    const { settings: { durability, dir }, start: { limits, rooms: { inbox, network } }, parts: { clock } } = this.#o;
     return toHealth({
       state: this.#state, storeReady: inbox.ready, workloadUp: this.#rebuild.up, durability, dir, inbox: inbox.stats(),
-      network: network?.health(), nowMs: clock.monotonic(),
+      network: network?.health(), nowMs: clock.monotonic(), limits,
     });
   }
 
   async live(): Promise<boolean> {
-    const { parts: { clock, store }, settings: { name } } = this.#o;
+    const { parts: { clock, store }, settings: { name }, start } = this.#o;
     const look = (signal: AbortSignal): Promise<unknown> => store.get(name, "node:live", "", { signal });
-    return withDeadline(look, { clock, ms: NODE_LIMITS.life.liveMsMax }).then(() => true, () => false);
+    return withDeadline(look, { clock, ms: start.limits.life.liveMsMax }).then(() => true, () => false);
   }
 
   /** For whoever scrapes. */
   prometheus(): string {
     const { settings: { name }, parts: { clock } } = this.#o;
-    return toPrometheus(this.#metrics(), { node: name, nowMs: clock.now() });
+    const { figures } = this.#o.start.rooms;
+    return toPrometheus(this.#metrics(), figures.samples(), { node: name, nowMs: clock.now() });
   }
 
   #metrics(): Readonly<Record<string, number>> {
-    const { rooms: { hooks, inbox, gate, network, later } } = this.#o.start;
+    const { rooms: { hooks, inbox, gate, network, later, connections } } = this.#o.start;
+    const { links: _, ...peers } = later.peers?.stats() ?? { links: 0 };
     const loop = this.#loop === undefined ? {} : { loop_delay_ms: this.#loop.maxMs };
     return {
-      ...inbox.stats(), ...gate.stats(), ...prefixed("hook", hooks.stats()), ...later.peers?.stats(), ...network?.stats(),
-      ...loop,
+      ...inbox.stats(), ...gate.stats(), ...prefixed("hook", hooks.stats()), ...peers, ...network?.stats(), ...loop,
+      ...connectionCounts(later.peers?.links() ?? [], connections.connecting),
     };
   }
 }
 
 function noRealm(): never {
   throw nodeError("node.unavailable", "this node has no realm to ask");
+}
+
+/** `connections{wire,state}`: those that stand, by wire, and dials of this node that are under way. */
+function connectionCounts(links: readonly Link[], connecting: number): Record<string, number> {
+  const up = Object.fromEntries([...Map.groupBy(links, ({ wire }) => wire)].map(([wire, own]) => [wire, own.length]));
+  return {
+    ...Object.fromEntries(Object.entries({ websocket: 0, ...up }).map(([wire, count]) => [`connections{wire="${wire}",state="up"}`, count])),
+    'connections{wire="websocket",state="connecting"}': connecting,
+  };
 }
 
 function prefixed(prefix: string, stats: Readonly<Record<keyof never, number>> | object): Record<string, number> {

@@ -3,6 +3,7 @@ import {
   Deadline, nodeError, type Ask, type Clock, type DiscoverAsk, type DispatchContext, type Speaker, type StateStore,
   type StreamAsk, type TellAsk, type Write,
 } from "@atoll-run/core";
+import type { SideSpan } from "../observe/side-spans.ts";
 import { HANDLER_SPACE } from "../dispatch/context.ts";
 import type { Outbound } from "../gate/outbound.ts";
 
@@ -23,6 +24,8 @@ export interface SideScope {
   readonly signal: AbortSignal;
   /** Names it in faults: `hook on_start`. */
   readonly what: string;
+  /** As what it is told where spans are taken. */
+  readonly span: SideSpan;
   readonly traceparent?: string;
   readonly tracestate?: string;
 }

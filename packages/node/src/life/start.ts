@@ -7,10 +7,9 @@
 import {
   isOwnType, nodeError, type Deadline, type Fault, type HookEvent, type Log, type Wire, type Workload, type WorkloadHost,
 } from "@atoll-run/core";
-import { NODE_LIMITS } from "../limits.ts";
 import { createPeers } from "../transport/create-peers.ts";
 import { serveHealth, type HealthServer, type HealthSource } from "./health-server.ts";
-import { nodeLimits } from "./node-limits.ts";
+import { nodeLimits, type NodeLimits } from "./node-limits.ts";
 import type { Network, NodeParts, NodeSettings } from "./parts.ts";
 import { createRooms, type Rooms } from "./rooms.ts";
 import { StartScope, type StepContext, type StepName, type Undo } from "./start-scope.ts";
@@ -41,6 +40,7 @@ export interface StartEvents {
 /** One start. `register` and `begin` are called once, in that order. */
 export class Start {
   readonly scope: StartScope;
+  readonly limits: NodeLimits;
   readonly log: Log;
   readonly rooms: Rooms;
   readonly #parts: NodeParts;
@@ -55,12 +55,13 @@ export class Start {
 
   constructor(parts: NodeParts, settings: NodeSettings, o: StartEvents & { readonly workload: Workload }) {
     this.#parts = parts;
+    this.limits = nodeLimits(settings.limits);
     this.log = parts.log;
     this.#settings = settings;
     this.#workload = o.workload;
     this.#events = o;
-    this.scope = new StartScope({ clock: parts.clock, watch: parts.watch }, NODE_LIMITS.life);
-    this.rooms = createRooms(parts, settings, o);
+    this.scope = new StartScope({ clock: parts.clock, watch: parts.watch }, this.limits.life);
+    this.rooms = createRooms(parts, settings, { ...o, limits: this.limits });
   }
 
   /** Steps 1 to 8. */
@@ -73,7 +74,7 @@ export class Start {
       undo("store", () => inbox.close());
     });
     await step("recovery", async ({ signal, undo }) => {
-      undo("recovery", () => network?.close({ signal: AbortSignal.timeout(NODE_LIMITS.life.undoStepMsMax) }));
+      undo("recovery", () => network?.close({ signal: AbortSignal.timeout(this.limits.life.undoStepMsMax) }));
       const found = await inbox.recover();
       const { dir, durability } = this.#settings;
       this.#log("info", "the mailbox is open", { ...found, durability, ...dir === undefined ? {} : { dir } });
@@ -115,7 +116,7 @@ export class Start {
       undo("intake", async () => {
         inbox.stopIntake();
         gate.drain();
-        await inbox.drain({ deadlineMs: NODE_LIMITS.life.undoStepMsMax / 2 });
+        await inbox.drain({ deadlineMs: this.limits.life.undoStepMsMax / 2 });
       });
       inbox.open();
       gate.open();
@@ -160,7 +161,7 @@ export class Start {
       await later.peers?.[Symbol.asyncDispose]();
       later.peers = undefined;
     });
-    const limits = nodeLimits(this.#settings.limits);
+    const { limits } = this;
     later.peers = createPeers({ clock, wires: this.#wires, book: network.book, table, report: hooks.report }, {
       ...limits.transport, ...limits.wire,
     });
@@ -176,7 +177,7 @@ export class Start {
       await hooks.lifecycle("stop");
     });
     await this.#workload.start(this.#host(), { signal });
-    hooks.open((event, o) => this.#hook(event, o));
+    hooks.open(this.#workload.hook === undefined ? undefined : (event, o) => this.#hook(event, o));
     const end = await hooks.lifecycle("start");
     if (end.is === "failed") throw end.fault;
     this.started = true;
@@ -193,7 +194,7 @@ export class Start {
   #hook(event: HookEvent, o: { readonly signal: AbortSignal; readonly limitMs: number }): Promise<void> | undefined {
     const { hook } = this.#workload;
     if (hook === undefined) return undefined;
-    return this.rooms.side({ ...o, what: `hook ${event.name}` }, (context) => hook(event, context));
+    return this.rooms.side({ ...o, what: `hook ${event.name}`, span: { name: "hook", event: event.name } }, (context) => hook(event, context));
   }
 
   #log(level: "info" | "warn", msg: string, fields: Readonly<Record<string, unknown>>): void {

@@ -10,6 +10,7 @@
  */
 import { isFault, stateBroken, type Clock, type Fault, type Refusal, type StateOp, type StateStore } from "@atoll-run/core";
 import type { LimitsOf } from "../limits.ts";
+import type { Figures } from "../observe/figures.ts";
 import type { SteadyNow } from "./steady-clock.ts";
 
 export interface Unit {
@@ -35,6 +36,7 @@ export interface CommitsParts {
   readonly scope: string;
   readonly clock: Clock;
   readonly now: SteadyNow;
+  readonly figures: Figures;
   /** Another owner has taken the scope: nothing can be written any more. */
   fenced(): void;
   /** The store is broken for good; told once. What waits is never written. */
@@ -43,8 +45,11 @@ export interface CommitsParts {
   failing(fault: Fault): void;
 }
 
-/** Sends on their way: while one is written the next one travels. */
-const SENDS_MAX = 2;
+/**
+ * Writes of one batch: what was written is told while the next is being written, so that those who waited for it and the
+ * store work at the same time.
+ */
+const GROUP_OPS_MAX = 64;
 
 interface Group {
   readonly units: Unit[];
@@ -55,21 +60,19 @@ interface Group {
 
 export interface CommitStats {
   commits: number;
-  ops: number;
   failures: number;
-  /** From handing over to the answer, all together. */
-  ms: number;
 }
 
 export class Commits {
   readonly #parts: CommitsParts;
   readonly #limits: LimitsOf<"mailbox">;
-  readonly stats: CommitStats = { commits: 0, ops: 0, failures: 0, ms: 0 };
+  readonly stats: CommitStats = { commits: 0, failures: 0 };
   /** Null: not attached. */
   epoch: number | null = null;
   #waiting: Unit[] = [];
   #urgent: Unit[] = [];
-  #sends = 0;
+  /** Writes on their way. */
+  #flying = 0;
   #armed = false;
   #pause: Disposable | undefined;
   /** Of a batch that was too large: each goes alone now. */
@@ -107,7 +110,7 @@ export class Commits {
 
   /** Resolves when nothing waits and nothing is on its way. */
   settled(): Promise<void> {
-    if (!this.#waits && this.#sends === 0) return Promise.resolve();
+    if (!this.#waits && this.#flying === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -126,7 +129,7 @@ export class Commits {
   }
 
   #arm(): void {
-    if (this.#armed || this.#sends >= SENDS_MAX || this.#pause !== undefined || this.#ended) return;
+    if (this.#armed || this.#flying >= this.#limits.commitOps || this.#pause !== undefined || this.#ended) return;
     this.#armed = true;
     // After the turn: what came with the same packet travels together, and handlers that are quick are done by then.
     setImmediate(() => this.#send());
@@ -138,15 +141,14 @@ export class Commits {
     const { groups, unneeded } = this.#take();
     for (const unit of unneeded) unit.done([]);
     if (groups.length === 0) return this.#tellIdle();
-    this.#sends += 1;
-    void this.#commit(groups);
+    for (const group of groups) void this.#commit(group);
   }
 
   #take(): { groups: Group[]; unneeded: Unit[] } {
     const groups: Group[] = [];
     const unneeded: Unit[] = [];
     let open: Group | undefined;
-    let [taken, ops, bytes] = [0, 0, 0];
+    let [taken, ops, bytes] = [0, this.#flying, 0];
     const waiting = this.#urgent.length === 0 ? this.#waiting : [...this.#urgent, ...this.#waiting];
     this.#urgent = [];
     for (const unit of waiting) {
@@ -160,7 +162,7 @@ export class Commits {
       ops += own.length;
       bytes += unit.bytes;
       const alone = unit.alone || this.#single.delete(unit);
-      if (open === undefined || alone || open.ops.length + own.length > this.#limits.commitOps) {
+      if (open === undefined || alone || open.ops.length + own.length > GROUP_OPS_MAX) {
         open = { units: [], ops: [], spans: [] };
         groups.push(open);
       }
@@ -174,25 +176,25 @@ export class Commits {
   }
 
   /** Ends only when each unit has been told; never throws. */
-  async #commit(groups: readonly Group[]): Promise<void> {
-    const { store, scope, now } = this.#parts;
-    const at_ms = now();
-    const begunMs = this.#parts.clock.monotonic();
-    await Promise.all(groups.map(async (group) => {
-      try {
-        const commit = await store.commit({ scope, epoch: this.epoch, at_ms, ops: group.ops });
-        if (this.#ended) return;
+  async #commit(group: Group): Promise<void> {
+    const { store, scope, clock, now, figures } = this.#parts;
+    const { length: ops } = group.ops;
+    const begunMs = clock.monotonic();
+    this.#flying += ops;
+    try {
+      const commit = await store.commit({ scope, epoch: this.epoch, at_ms: now(), ops: group.ops });
+      if (!this.#ended) {
         this.#recovered();
         this.stats.commits += 1;
-        this.stats.ops += group.ops.length;
+        figures.commit.observe((clock.monotonic() - begunMs) / 1_000);
+        figures.commitOps.observe(ops);
         if (commit.ok) this.#done(group, commit.values);
         else this.#refused(group, commit.refusal, commit.at);
-      } catch (error) {
-        if (!this.#ended) this.#failed(group, isFault(error) ? error : stateBroken(scope, String(error)));
       }
-    }));
-    this.#sends -= 1;
-    this.stats.ms += this.#parts.clock.monotonic() - begunMs;
+    } catch (error) {
+      if (!this.#ended) this.#failed(group, isFault(error) ? error : stateBroken(scope, String(error)));
+    }
+    this.#flying -= ops;
     if (this.#waits) this.#arm();
     else this.#tellIdle();
   }
@@ -253,7 +255,7 @@ export class Commits {
   }
 
   #tellIdle(): void {
-    if (!this.#ended && (this.#waits || this.#sends > 0)) return;
+    if (!this.#ended && (this.#waits || this.#flying > 0)) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

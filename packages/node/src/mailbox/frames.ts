@@ -6,6 +6,7 @@ import { nodeError, type Fault, type Letter, type StateOp, type StateStore } fro
 import type { Envelope } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
 import type { Commits } from "./commits.ts";
+import type { LetterCount } from "./letter-count.ts";
 import { aboutFault, frameLetter, type LetterAbout } from "./letters.ts";
 import type { SteadyNow } from "./steady-clock.ts";
 
@@ -34,6 +35,7 @@ export interface FramesParts {
   readonly scope: string;
   readonly now: SteadyNow;
   readonly commits: Commits;
+  readonly letters: LetterCount;
 }
 
 const MINUTE_MS = 60_000;
@@ -43,8 +45,8 @@ export class Frames {
   readonly #limits: LimitsOf<"mailbox">;
   /** What each peer has had in its minute. */
   readonly #peers = new Map<string, { sinceMs: number; count: number }>();
-  /** `seq` of the letters, the oldest first. */
-  readonly #letters: number[] = [];
+  /** Reasons of the letters by their `seq`, the oldest first. */
+  readonly #letters = new Map<number, string>();
   #waiting = 0;
   /** Not buried, because there were too many. */
   dropped = 0;
@@ -55,19 +57,17 @@ export class Frames {
   }
 
   get count(): number {
-    return this.#letters.length;
+    return this.#letters.size;
   }
 
   /** A letter of an earlier process, ascending. */
-  known({ seq }: Letter): void {
-    this.#letters.push(seq);
+  known({ seq, reason }: Letter): void {
+    this.#letters.set(seq, reason);
   }
 
   /** It is no letter any more; false when it was none of these. */
   gone(seq: number): boolean {
-    const at = this.#letters.indexOf(seq);
-    if (at >= 0) this.#letters.splice(at, 1);
-    return at >= 0;
+    return this.#letters.delete(seq);
   }
 
   bury({ reason, sender, bytes, text, lane }: Unreadable): void {
@@ -98,7 +98,8 @@ export class Frames {
       prepare: () => [{ op: "bury", letter }, ...this.#evict()],
       done: ([seq = 0]) => {
         end();
-        this.#letters.push(seq);
+        this.#letters.set(seq, o.reason);
+        this.#parts.letters.add(o.reason, 1);
       },
       refused: end,
       failed: end,
@@ -107,10 +108,14 @@ export class Frames {
 
   /** Room for one more. */
   #evict(): StateOp[] {
-    const over = this.#letters.length + this.#waiting - this.#limits.frameLettersMax;
-    if (over <= 0) return [];
+    const over = this.#letters.size + this.#waiting - this.#limits.frameLettersMax;
+    const [oldest] = this.#letters;
+    if (over <= 0 || oldest === undefined) return [];
+    const [seq, reason] = oldest;
     this.dropped += 1;
-    return this.#letters.splice(0, 1).map((seq) => ({ op: "purge", seq }));
+    this.#letters.delete(seq);
+    this.#parts.letters.purged(seq, reason);
+    return [{ op: "purge", seq }];
   }
 
   #mayBury(sender: string): boolean {

@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import { parseTraceparent, type Principal, type StateOp } from "@atoll-run/core";
 import type { Envelope } from "@atoll-run/core/internal";
 import { idText } from "../identity/id-text.ts";
+import type { OpenSpan } from "../observe/tracer.ts";
 import type { Admission, Arrival, Settled } from "./inbox.ts";
 import type { Policy } from "./policy.ts";
 
@@ -107,12 +108,14 @@ export class Message {
   parked: string | undefined;
   /** Waits until then; 0 = for its turn only. */
   readyAtMs = 0;
-  /** Its handler began then, the last time. */
+  /** Its handler began then, on the monotonic clock; 0 = it does not run. */
   begunAtMs = 0;
   /** Its handler is stopped then, whatever it does. */
   limitAtMs = Infinity;
   /** A handler that was told to stop still keeps its place, at most until then. */
   leavingUntilMs = 0;
+  /** Of its last run, where spans are taken. */
+  span: OpenSpan | undefined = undefined;
   /** To be let go at its end. */
   readonly listening: Disposable[] = [];
   /** Its body is one of those that are kept while they wait. */
@@ -170,6 +173,11 @@ export class Message {
   /** Tells a duplicate from another message under the same name. Most that have no row are never asked. */
   get hash(): string {
     return this.#hash ??= hashOf(this.envelope);
+  }
+
+  /** The trace that what its handler asks belongs to. */
+  get traceparent(): string | undefined {
+    return this.span?.traceparent ?? this.envelope?.traceparent;
   }
 
   /** It is on the disk. */

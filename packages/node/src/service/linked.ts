@@ -6,7 +6,7 @@
  * message.
  */
 import {
-  isFault, nodeError, type Fault, type InStream, type Outcome, type RouteInfo,
+  isFault, nodeError, type DispatchContext, type Fault, type HookEvent, type InStream, type Outcome, type RouteInfo,
   type Workload, type WorkloadHost, type WorkloadMessage,
 } from "@atoll-run/core";
 import { aboutHook, aboutMessage, aboutStream } from "./about.ts";
@@ -70,12 +70,13 @@ export function toLinked({ routes, streams }: Bound, o: ImplementOptions): Workl
       const found = byName.get(stream.name);
       return found === undefined ? undefined : read(found, stream, createContext(aboutStream(stream, host?.log), context));
     },
-    hook: async (event, context) => {
+    // Who has none is asked for none: connections come and go by the thousand.
+    ...Object.keys(hooks).length === 0 ? {} : { hook: (event: HookEvent, context: DispatchContext) => {
       const hook = findHook(hooks, event);
-      if (hook === undefined) return;
+      if (hook === undefined) return undefined;
       const ctx = createContext(aboutHook(event, host?.log), context);
-      await guarded(() => hook(ctx), (error) => late(error, `hook ${event.name}`));
-    },
+      return (async () => void await guarded(() => hook(ctx), (error) => late(error, `hook ${event.name}`)))();
+    } },
     close: async () => {
       loose?.[Symbol.dispose]();
       loose = host = undefined;

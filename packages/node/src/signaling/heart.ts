@@ -17,6 +17,16 @@ export interface HeartParts {
   dead(): void;
 }
 
+/** What became of a ping. */
+interface Asked {
+  readonly answered: boolean;
+  /** The realm did not take it, and wants it again after so long. */
+  readonly again_ms?: number | undefined;
+}
+
+/** Of whatever a realm asks for. */
+const AGAIN_MS_MIN = 1_000;
+
 const LEVELS: Readonly<Record<Heartbeat["availability"], Availability>> = {
   full: Availability.FULL, degraded: Availability.DEGRADED,
   overloaded: Availability.OVERLOADED, unavailable: Availability.UNAVAILABLE,
@@ -24,6 +34,7 @@ const LEVELS: Readonly<Record<Heartbeat["availability"], Availability>> = {
 
 export class Heart {
   readonly #parts: HeartParts;
+  readonly #everyMs: number;
   readonly #renewed: Disposable;
   #load: (() => Load) | undefined;
   #suggested: number | undefined;
@@ -32,8 +43,10 @@ export class Heart {
   #stopped = false;
   #misses = 0;
 
-  constructor(parts: HeartParts) {
+  /** `everyMs`: between two pings; 0 = as the realm wants it. */
+  constructor(parts: HeartParts, everyMs: number) {
     this.#parts = parts;
+    this.#everyMs = everyMs;
     // The next message shows the new credential: let it be now.
     this.#renewed = parts.session.onRenewed(() => void this.#now());
   }
@@ -43,7 +56,7 @@ export class Heart {
   }
 
   get #intervalMs(): number {
-    return heartbeatInterval(this.#parts.session.realm.heartbeat_secs, this.#suggested);
+    return this.#everyMs > 0 ? this.#everyMs : heartbeatInterval(this.#parts.session.realm.heartbeat_secs, this.#suggested);
   }
 
   /** Resolves with the first answer: from then on the realm offers this node. */
@@ -71,20 +84,25 @@ export class Heart {
 
   /** One ping besides the others: the state has changed, or somebody wants to know. Never throws. */
   async ping(o: { readonly ms?: number; readonly signal?: AbortSignal | undefined } = {}): Promise<boolean> {
-    if (!this.#connected || this.#load === undefined) return false;
+    return (await this.#ask(o)).answered;
+  }
+
+  async #ask(o: { readonly ms?: number; readonly signal?: AbortSignal | undefined }): Promise<Asked> {
+    if (!this.#connected || this.#load === undefined) return { answered: false };
     const { availability, power_reserve: powerReserve, mailbox_backlog: mailboxBacklog } = toHeartbeat(this.#load());
     const ms = o.ms ?? heartbeatTimeout(this.#intervalMs);
     try {
       const value = { availability: LEVELS[availability], powerReserve, mailboxBacklog };
       const told = await this.#parts.ask({ case: "ping", value }, { ms, signal: o.signal });
-      if (told.case !== "pong") return false;
+      if (told.case !== "pong") return { answered: false };
       this.pong(told.value);
-      return true;
+      return { answered: true };
     } catch (error) {
       // The realm has forgotten us: it was restored from an older state, or dropped us after a long silence.
       if (realmStatus(error) === 404) this.#parts.session.again();
       // It lives, and wants to be left alone for a while.
-      return realmStatus(error) !== undefined || isFault(error) && error.code === "node.overloaded";
+      if (isFault(error) && error.code === "node.overloaded") return { answered: true, again_ms: error.retry_after_ms };
+      return { answered: realmStatus(error) !== undefined };
     }
   }
 
@@ -101,11 +119,13 @@ export class Heart {
     if (!this.#connected || this.#stopped || this.#load === undefined) return false;
     const { clock } = this.#parts;
     const began = clock.monotonic();
-    const answered = await this.ping();
+    const { answered, again_ms } = await this.#ask({});
     if (!this.#connected || this.#stopped) return answered;
     // Only now: the answer may ask for another interval.
     this.#timer?.[Symbol.dispose]();
-    this.#timer = clock.after(Math.max(0, this.#intervalMs - (clock.monotonic() - began)), () => void this.#now());
+    // A node whose ping was not taken is not offered: it does not wait for its next turn.
+    const turnMs = Math.max(0, this.#intervalMs - (clock.monotonic() - began));
+    this.#timer = clock.after(Math.min(turnMs, Math.max(again_ms ?? Infinity, AGAIN_MS_MIN)), () => void this.#now());
     this.#misses = answered ? 0 : this.#misses + 1;
     if (this.#misses >= HEARTBEAT_MISSES_MAX) {
       this.#misses = 0;

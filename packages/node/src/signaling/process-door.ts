@@ -62,30 +62,32 @@ function join(
   { hear }: SignalingDial, { headers, open }: { readonly headers: Readonly<Record<string, string>>; open(out: Out): In },
 ): SignalingPipe {
   let ended = false;
+  /** A realm that is being closed ends it before it is given. */
+  let realm: In | undefined = undefined;
   const end = (code: number, reason: string): void => {
     if (ended) return;
     ended = true;
     hear.ended(code, reason);
   };
-  const realm = open({
+  realm = open({
     send: (frame) => {
       if (!ended) hear.frame(frame);
     },
     close: (code, reason) => {
       end(code, reason);
-      realm.closed();
+      realm?.closed();
     },
     buffered: () => 0,
   });
   return {
     headers, bufferedBytes: 0,
     send: (frame) => {
-      if (!ended) realm.frame(frame);
+      if (!ended) realm?.frame(frame);
     },
     close: (code, reason) => {
       if (ended) return;
       end(code, reason);
-      realm.closed();
+      realm?.closed();
     },
   };
 }

@@ -7,6 +7,7 @@
  */
 import { nodeError, type Clock, type Log, type StateStore } from "@atoll-run/core";
 import { toActrId, type ActrRelay } from "@atoll-run/core/internal";
+import type { Tracer } from "../observe/tracer.ts";
 import type { Report } from "../hooks/report.ts";
 import type { Grant } from "../identity/grant.ts";
 import type { RealmDoor } from "../identity/realm-door.ts";
@@ -23,6 +24,8 @@ import { createSignaling, type SignalingClient } from "./signaling-client.ts";
 
 export interface RealmClientParts {
   readonly door: RealmDoor;
+  /** Undefined: nobody takes spans. */
+  readonly tracer?: Tracer | undefined;
   readonly store: StateStore;
   /** Local name of the node: its scope in the store. */
   readonly scope: string;
@@ -79,13 +82,13 @@ export interface RealmClient extends AsyncDisposable {
 export function createRealmClient(
   parts: RealmClientParts, options: RealmClientOptions, limits: RealmClientLimits,
 ): RealmClient {
-  const { door, key, clock, log, report, bytes, random, store, scope, epoch } = parts;
+  const { door, key, clock, log, report, bytes, random, store, scope, epoch, tracer } = parts;
   const registration = createRegistration({ door, clock, key, bytes }, limits.identity);
   const verifier = createVerifier(
     { clock, fetchKey: (keyId, o) => fetchRealmKey(keyId, { signaling, door, signal: o.signal }) }, limits.identity,
   );
   const sessions = createSessionStore({ store, scope, epoch, clock });
-  const session = createSessionKeeper({ registration, sessions, verifier, key, clock, log, report, random }, {
+  const session = createSessionKeeper({ registration, sessions, verifier, key, clock, log, report, random, tracer }, {
     who: options.who, on_lost: options.on_lost ?? "stop",
     ...options.injected === undefined ? {} : { injected: options.injected },
   }, limits);

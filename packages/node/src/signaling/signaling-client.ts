@@ -94,7 +94,7 @@ class Client implements SignalingClient {
       ask: (payload, o) => this.ask(payload, o),
       pong: (pong) => this.#tell((hearer) => hearer.pong?.(pong)),
       dead: () => this.reconnect("the realm does not answer"),
-    });
+    }, limits.heartbeatMs);
   }
 
   get up(): boolean {

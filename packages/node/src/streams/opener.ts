@@ -5,6 +5,9 @@ import { checkText, checkWhole, childTraceparent } from "../gate/ask.ts";
 import type { Chance } from "../gate/chance.ts";
 import type { StreamOpener } from "../gate/outbound-parts.ts";
 import type { LimitsOf } from "../limits.ts";
+import { codeOf, type AskSpans } from "../observe/ask-spans.ts";
+import type { Figures } from "../observe/figures.ts";
+import type { OpenSpan } from "../observe/tracer.ts";
 import type { Peers } from "../transport/peers.ts";
 import { controlChunk, dataLane, type Carrier } from "./carrier.ts";
 import type { StreamTable } from "./stream-table.ts";
@@ -16,6 +19,9 @@ export interface OpenerParts {
   readonly chance: Chance;
   readonly peers: () => Peers;
   readonly table: StreamTable;
+  /** Undefined: nobody takes spans. */
+  readonly spans?: AskSpans | undefined;
+  readonly figures: Figures;
   readonly limits: LimitsOf<"streams">;
 }
 
@@ -39,22 +45,37 @@ export function createOpener(parts: OpenerParts): StreamOpener {
       checkText("name", name, NAME_BYTES_MAX);
       if (o.deadlineMs !== undefined) checkWhole("deadlineMs", o.deadlineMs);
       const leftMs = Math.min(o.deadlineMs ?? Infinity, Math.ceil(o.scope?.deadline.leftMs() ?? Infinity));
-      const open = toOpen(parts, name, o, leftMs);
       const withinMs = Math.min(parts.limits.openMsMax, leftMs);
-      const stream = to === "self" ? toSelf(parts, open) : await toPeer(parts, open, { to, withinMs, signal: o.signal });
-      stream.deadlineAtMs = parts.clock.monotonic() + leftMs;
-      return await accepted(parts, stream, { withinMs, signals: [o.signal, o.scope?.signal] });
+      const span = parts.spans?.stream(to, name, o.scope);
+      try {
+        const open = toOpen(parts, name, o, { leftMs, traceparent: span?.traceparent });
+        const stream = to === "self" ? toSelf(parts, open) : await toPeer(parts, open, { to, withinMs, signal: o.signal });
+        stream.whenOver(() => endSpan(span, stream));
+        stream.deadlineAtMs = parts.clock.monotonic() + leftMs;
+        return await accepted(parts, stream, { withinMs, signals: [o.signal, o.scope?.signal] });
+      } catch (error) {
+        span?.end("failed", codeOf(error));
+        throw error;
+      }
     },
   };
 }
 
-function toOpen(parts: OpenerParts, name: string, o: OpenAsk, leftMs: number): StreamOpen {
+/** A stream that failed has aborted with its fault. */
+function endSpan(span: OpenSpan | undefined, { signal }: WritingStream): void {
+  if (signal.aborted) span?.end("reset", codeOf(signal.reason));
+  else span?.end("done");
+}
+
+function toOpen(
+  parts: OpenerParts, name: string, o: OpenAsk, { leftMs, traceparent }: { readonly leftMs: number; readonly traceparent: string | undefined },
+): StreamOpen {
   const { limits, chance } = parts;
   const { scope } = o;
   return {
     name, mode: o.mode ?? "reliable", headers: o.headers ?? [],
     window_bytes: BigInt(limits.windowBytes), window_chunks: limits.windowChunks,
-    traceparent: childTraceparent(scope?.traceparent, chance),
+    traceparent: traceparent ?? childTraceparent(scope?.traceparent, chance),
     ...scope?.tracestate === undefined ? {} : { tracestate: scope.tracestate },
     ...leftMs === Infinity ? {} : { remaining_ms: Math.max(1, leftMs) },
     ...o.content_type === undefined ? {} : { content_type: o.content_type },
@@ -93,12 +114,12 @@ async function toPeer(parts: OpenerParts, open: StreamOpen, o: {
 }
 
 /** Throws over the caps, and when that id is taken. */
-function make({ table, clock, limits }: OpenerParts, id: string, open: StreamOpen, carrier: Carrier): WritingStream {
+function make({ table, clock, limits, figures }: OpenerParts, id: string, open: StreamOpen, carrier: Carrier): WritingStream {
   if (table.reserve(carrier.peer).writing.has(id)) {
     throw nodeError("node.invalid_argument", `a stream ${id} to that node is open already`);
   }
   const stream = new WritingStream({
-    id, open, carrier, limits, nowMs: () => clock.monotonic(), over: (one) => table.closed(carrier.peer, one),
+    id, open, carrier, limits, creditWait: figures.creditWait, nowMs: () => clock.monotonic(), over: (one) => table.closed(carrier.peer, one),
   });
   table.opened(carrier.peer, stream);
   return stream;

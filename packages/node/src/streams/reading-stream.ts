@@ -169,7 +169,8 @@ export class ReadingStream implements InStream {
       next: () => this.#next(),
       return: async () => {
         if (this.#final !== undefined && this.#queue.length === 0) this.#finish();
-        else this.fail(nodeError("node.cancelled", "the reader has enough"), true);
+        // A loop that is left by an error ends its reader in this turn: then the error is what the writer hears.
+        else setImmediate(() => this.fail(nodeError("node.cancelled", "the reader has enough"), true));
         return { done: true, value: undefined };
       },
     };

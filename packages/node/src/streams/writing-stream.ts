@@ -8,6 +8,7 @@
 import { isFault, nodeError, onAbort, type Fault, type OutStream } from "@atoll-run/core";
 import { fromWireError, toWireError, type StreamControl, type StreamOpen } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
+import type { Histogram } from "../observe/histogram.ts";
 import { CONTROL_LANE, controlChunk, dataChunk, dataLane, type Carrier } from "./carrier.ts";
 
 export interface WritingParts {
@@ -17,11 +18,15 @@ export interface WritingParts {
   readonly nowMs: () => number;
   /** It is over: nobody need keep it. */
   readonly over: (stream: WritingStream) => void;
+  /** Seconds that writes wait for their reader, of those that do. */
+  readonly creditWait: Histogram;
   readonly limits: LimitsOf<"streams">;
 }
 
 interface Write {
   readonly item: Uint8Array;
+  /** It waits for credit since then, on the monotonic clock. */
+  sinceMs?: number;
   done(): void;
   fail(reason: unknown): void;
 }
@@ -55,7 +60,7 @@ export class WritingStream implements OutStream {
   /** `end` was called; and the end was sent. */
   #ending = false;
   #endSent = false;
-  #onOver: (() => void) | undefined;
+  readonly #onOver: (() => void)[] = [];
   /** Monotonic milliseconds. */
   touchedAtMs: number;
   lostAtMs = Infinity;
@@ -124,7 +129,9 @@ export class WritingStream implements OutStream {
       };
       this.#writes.push(write);
       this.#pump();
-      if (o.signal !== undefined && this.#writes.includes(write)) {
+      // The last of those that wait: what came before it waits too.
+      if (this.#writes.at(-1) === write) write.sinceMs = this.#parts.nowMs();
+      if (o.signal !== undefined && write.sinceMs !== undefined) {
         listening = onAbort(o.signal, (reason) => {
           this.#writes = this.#writes.filter((one) => one !== write);
           reject(cancelled(this.name, reason));
@@ -158,7 +165,7 @@ export class WritingStream implements OutStream {
   /** Calls back when it is over; at once when it is. */
   whenOver(hear: () => void): void {
     if (this.#state === "over") hear();
-    else this.#onOver = hear;
+    else this.#onOver.push(hear);
   }
 
   /** Cumulative. The first one opens the stream. */
@@ -203,8 +210,10 @@ export class WritingStream implements OutStream {
   fail(fault: Fault, tell: boolean): void {
     if (this.#state === "over") return;
     const { aware } = this.#carrier;
-    this.#over();
+    // Before all others hear of it: they ask why it is over.
+    this.#state = "over";
     this.#abort.abort(fault);
+    this.#over();
     this.#opened.reject(fault);
     this.#ended.reject(fault);
     for (const write of this.#writes.splice(0)) write.fail(fault);
@@ -219,6 +228,7 @@ export class WritingStream implements OutStream {
       const { length } = write.item;
       if (this.#sent + 1 > this.#grantedChunks || this.#sentBytes + length > this.#grantedBytes) return;
       this.#writes.shift();
+      if (write.sinceMs !== undefined) this.#parts.creditWait.observe((this.#parts.nowMs() - write.sinceMs) / 1_000);
       this.#sent++;
       this.#sentBytes += length;
       const keeps = this.mode === "reliable" && this.#carrier.aware;
@@ -275,7 +285,7 @@ export class WritingStream implements OutStream {
     this.#state = "over";
     this.#kept = [];
     this.#parts.over(this);
-    this.#onOver?.();
+    for (const hear of this.#onOver.splice(0)) hear();
   }
 
   #touch(): void {

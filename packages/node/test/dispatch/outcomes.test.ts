@@ -62,6 +62,7 @@ for (const row of ROWS) {
     assert.equal(await told, "");
     assert.equal(runs - before, row.runs ?? 1);
     assert.equal((await letters(made)).at(-1), row.tellLetter ?? row.callLetter);
+    if (row.runs !== undefined) assert.equal((await made.inbox.deadLetters.list()).letters.at(-1)?.attempts, row.runs, "its letter says so");
     await end(made);
     assert.equal(made.clock.timers, 0);
   });

@@ -71,6 +71,9 @@ test("with 100 in flight each is answered or back in the mailbox, and the report
     announced: true, unregistered: true, streams_reset: 0, hooks_timed_out: 0, lanes_forced: 0, unfinished: [], replies_unsent: 0,
   });
   assert.ok(report.returned >= left.length, `${report.returned} were given up, ${left.length} are in the mailbox`);
+  // All that was accepted is in one of the two; the quick tells may have ended before the node began to.
+  assert.ok(report.handled + report.returned <= 100 && report.handled >= log.handled.filter((name) => name.startsWith("do")).length);
+  assert.ok(report.elapsed_ms <= 6_000, `${report.elapsed_ms} ms, more than the budget`);
   assert.deepEqual(own.open.filter((what) => what.startsWith("work ")), []);
   assert.equal(own.net.links, 0);
 
@@ -120,4 +123,46 @@ test("while it drains a node is not ready, refuses others, and its handlers may 
   assert.equal(await answer, "from other");
   assert.deepEqual((await closing).unfinished, []);
   await other.close();
+});
+
+const STUCK = Work.implement({ Do: () => new Promise(() => undefined), Note: () => undefined });
+
+test("the second time a node is told to end, each step left has only a second more; all get the one report", async () => {
+  const node = await createNode(partsOf(), settingsOf("work")).link(STUCK).start();
+  const asked = assert.rejects(node.call(Work.routes.Do, { how: "stuck" }, { to: "self" }));
+  await until(() => node.health().mailbox.running === 1);
+  const first = node.close({ deadlineMs: 300_000 });
+  await until(() => node.state === "draining");
+  const report = await node.close({ stepMs: 1_000 });
+  assert.equal(await first, report);
+  assert.deepEqual([report.returned, report.unfinished, node.state], [1, [], "closed"]);
+  assert.ok(report.elapsed_ms < 50_000, "five minutes would have been its time");
+  await asked;
+});
+
+test("what was not heard, not read and not sent when a node ends stands in its report", async () => {
+  const own = testNet();
+  const reader = { ...Work.implement({ Do: () => "", Note: () => undefined }), stream: () => new Promise<void>(() => undefined) };
+  const node = await createNode(partsOf({ network: own.network({ hangs: true }) }), settingsOf("work", { rules: ALLOW_ALL })).link(reader).start();
+  const other = await createNode(partsOf({ network: own.network() }), settingsOf("other")).link(STUCK).start();
+  const stream = await other.openStream(own.idOf("work"), "audit", { mode: "reliable" });
+  const begun = performance.now();
+  const report = await node.close({ deadlineMs: 3_000 });
+  const { announced, unregistered, streams_reset, unfinished } = report;
+  assert.deepEqual({ announced, unregistered, streams_reset, unfinished }, {
+    announced: false, unregistered: false, streams_reset: 1, unfinished: ["announce", "unregister"],
+  });
+  assert.ok(Math.abs(performance.now() - begun - report.elapsed_ms) < 2_000, "it says how long it took");
+  assert.deepEqual(own.open.filter((what) => what.startsWith("work ")), [], "all the same nothing is left");
+  await assert.rejects(stream.end(), { code: "node.draining" });
+  await other.close({ deadlineMs: 2_000 });
+});
+
+test("every step has its share of the time that is given, more of it too", async () => {
+  const impl = Work.implement({ Do: () => "", Note: () => undefined }, { hooks: { onStop: () => new Promise((resolve) => setTimeout(resolve, 300)) } });
+  const limits = { life: { workloadMsMax: 30 } };
+  const short = await createNode(partsOf(), settingsOf("work", { limits })).link(impl).start();
+  assert.equal((await short.close()).hooks_timed_out, 1);
+  const long = await createNode(partsOf(), settingsOf("work", { limits })).link(impl).start();
+  assert.equal((await long.close({ deadlineMs: 3_000_000 })).hooks_timed_out, 0);
 });

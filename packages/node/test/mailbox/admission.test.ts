@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nodeError, type Outcome } from "@atoll-run/core";
-import { answerOf, done, end, inboxOf, openInbox, peer, SCOPE, type Made } from "../dispatch/support.ts";
+import { answerOf, done, end, inboxOf, openInbox, peer, SCOPE, type Handler, type Made } from "../dispatch/support.ts";
 import type { Admission } from "../../src/mailbox/inbox.ts";
 
 async function codeOf(admission: Promise<Admission>): Promise<string> {
@@ -106,6 +106,20 @@ test("the window of an answer is over after its time, and the answer is dropped"
   assert.equal(made.inbox.stats()["dedup_entries"], 0);
   assert.equal(await answerOf(made.call("a")), "yes");
   assert.equal(runs(), 2);
+  await end(made);
+});
+
+test("the window that is set for the node holds for every route that names none, up to seven days", async () => {
+  const limits = { mailbox: { dedupTtlMs: 60_000 } };
+  const made = await openInbox({ note: () => done("yes"), long: { run: () => done("yes"), policy: { dedupTtlMs: 30 * 86_400_000 } } }, { limits });
+  await answerOf(made.call("a"));
+  await answerOf(made.call("b", { route: "long" }));
+  await made.clock.pass(59_000);
+  assert.equal((await made.call("a")).is, "duplicate");
+  await made.clock.pass(7 * 86_400_000 - 70_000);
+  assert.deepEqual([(await made.call("a")).is, (await made.call("b", { route: "long" })).is], ["accepted", "duplicate"]);
+  await made.clock.pass(20_000);
+  assert.equal((await made.call("b", { route: "long" })).is, "accepted", "seven days are the longest");
   await end(made);
 });
 
@@ -218,6 +232,30 @@ test("a key function that throws, and a key that is too long, are the caller's m
   assert.equal(await codeOf(made.call("a")), "node.invalid_argument");
   assert.equal(await codeOf(made.call("b", { payload: "x".repeat(4_097) })), "node.invalid_argument");
   assert.equal(await codeOf(made.call("c", { payload: "x".repeat(4_096) })), "accepted");
+  await end(made);
+});
+
+test("a key can be set without code: a field of the JSON body, instead of what the route says", async () => {
+  const running = new Set<string>();
+  let together = 0;
+  const run: Handler = async ({ id }) => {
+    running.add(id);
+    together = Math.max(together, running.size);
+    await new Promise((resolve) => setImmediate(resolve));
+    running.delete(id);
+    return done(id);
+  };
+  const made = await openInbox({ note: { run, key: () => "one key for all" } }, { parts: { policies: { note: { keyField: "from.account" } } } });
+  const call = (id: string, body: unknown): Promise<string> => answerOf(made.call(id, { payload: JSON.stringify(body) }));
+  await Promise.all(["a", "b", "c"].map((id) => call(id, { from: { account: 7 } })));
+  assert.equal(together, 1, "one account, one at a time");
+  await Promise.all(["d", "e", "f"].map((id, account) => call(id, { from: { account } })));
+  assert.equal(together, 3, "others pass it");
+  await Promise.all(["g", "h", "i", "j"].map((id) => call(id, { from: null })));
+  assert.equal(together, 4, "without the field there is no order");
+  for (const bad of ["no JSON", '{"from":{"account":[]}}']) {
+    assert.equal(await codeOf(made.call(bad, { payload: bad })), "node.invalid_argument");
+  }
   await end(made);
 });
 

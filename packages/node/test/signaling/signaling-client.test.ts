@@ -131,6 +131,21 @@ test("a node pings at the interval of its realm, and the suggested one from then
   assert.equal(clock.timers, 0);
 });
 
+test("a ping that the realm did not take is made again when the realm wants it, not at the next turn", async () => {
+  const w = await world();
+  await w.up();
+  const { client, signaling, clock } = w;
+  signaling.knobs.fail = { code: 429 };
+  assert.equal(await client.beat(() => IDLE), true);
+  signaling.knobs.fail = undefined;
+  await clock.pass(2_999);
+  assert.equal(signaling.pings.length, 1);
+  await clock.pass(1);
+  await until(() => signaling.pings.length === 2);
+  await client[Symbol.asyncDispose]();
+  assert.equal(clock.timers, 0);
+});
+
 test("three pings without an answer end the connection, and another one is opened", async () => {
   const w = await world();
   await w.up();

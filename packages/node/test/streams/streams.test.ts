@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isFault, type InStream, type Link } from "@atoll-run/core";
+import { isFault, nodeError, type InStream, type Link } from "@atoll-run/core";
 import { writeChunk, type Rule } from "@atoll-run/core/internal";
 import { ManualClock, until } from "@atoll-run/testkit";
 import { bytes, testNet, testNode, text, type TestNodeOptions } from "../gate/harness.ts";
@@ -202,6 +202,20 @@ test("a name that nobody reads is refused, and a reader that has enough resets t
   await stream.write(bytes("one"));
   await until(() => stream.signal.aborted);
   await assert.rejects(stream.write(bytes("two")), { code: "node.cancelled" });
+});
+
+test("a writer hears the error that its reader has ended with", async () => {
+  const net = testNet();
+  await using a = testNode(net, { serial: 1 });
+  await using b = testNode(net, { serial: 2, readStream: async (stream) => {
+    for await (const _ of stream) throw stream.name === "own" ? nodeError("node.not_found", "no such account") : new Error("a bug");
+  } });
+  for (const [name, code] of [["own", "node.not_found"], ["any", "node.internal"]] as const) {
+    const stream = await a.gate.outbound.root.openStream(b.text, name);
+    await stream.write(bytes("one"));
+    await until(() => stream.signal.aborted);
+    await assert.rejects(stream.write(bytes("two")), { code });
+  }
 });
 
 test("a writer that gives up is a thrown fault in the reader's loop", async () => {

@@ -45,8 +45,8 @@ export interface TestNet {
   readonly net: MemoryNet;
   /** Names, in the order in which they were begun and not ended. */
   readonly open: string[];
-  /** For the parts of a node. Fails at the method of that name. */
-  network(o?: { readonly failAt?: keyof Network }): NonNullable<NodeParts["network"]>;
+  /** For the parts of a node. Fails at the method of that name; a realm that hangs answers no end. */
+  network(o?: { readonly failAt?: keyof Network; readonly hangs?: boolean }): NonNullable<NodeParts["network"]>;
   idOf(name: string): NodeId;
 }
 
@@ -56,7 +56,8 @@ export function testNet(): TestNet {
   const idOf = (name: string): NodeId => parseNodeId(`${serialOf(name)}@7/acme:${name}:1.0.0`) as NodeId;
   return {
     net, open, idOf,
-    network: ({ failAt } = {}) => (context) => new SmallNetwork({ net, open, context, failAt, id: idOf(context.settings.name) }),
+    network: ({ failAt, hangs = false } = {}) => (context) =>
+      new SmallNetwork({ net, open, context, failAt, hangs, id: idOf(context.settings.name) }),
   };
 }
 
@@ -69,6 +70,7 @@ interface SmallParts {
   readonly open: string[];
   readonly context: NetworkContext;
   readonly failAt: keyof Network | undefined;
+  readonly hangs: boolean;
   readonly id: NodeId;
 }
 
@@ -127,12 +129,11 @@ class SmallNetwork implements Network {
   async drain(): Promise<boolean> {
     for (const wire of this.#wires) wire.shut();
     this.#end("beat");
-    return true;
+    return this.#parts.hangs ? new Promise(() => undefined) : true;
   }
 
   async unregister(): Promise<boolean> {
-    this.#end("register");
-    return true;
+    return this.#end("register") && this.#parts.hangs ? new Promise(() => undefined) : true;
   }
 
   async close(): Promise<void> {
@@ -156,10 +157,11 @@ class SmallNetwork implements Network {
     if (this.#parts.failAt === what) throw new Error(`${what} failed`);
   }
 
-  #end(what: string): void {
-    if (!this.#held.delete(what)) return;
+  #end(what: string): boolean {
+    if (!this.#held.delete(what)) return false;
     const { open, context } = this.#parts;
     open.splice(open.indexOf(`${context.settings.name} ${what}`), 1);
+    return true;
   }
 }
 

@@ -1,7 +1,7 @@
 /** `node:http` in front of plain handlers: the one adapter between sockets and the realm. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Deadline, type Clock, type Log } from "@atoll-run/core";
 import { bindFailed, invalidRealm } from "../errors.ts";
@@ -58,11 +58,23 @@ export async function listen(bind: Bind, parts: ServerParts, limits: RealmLimits
     void upgrade({ request, socket, head }, parts, sockets);
   });
   server.on("clientError", (_error, socket) => socket.destroy());
+  // The server of Node forgets a socket when an upgrade begins, and would wait for it without end.
+  const open = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
   const port = await bound(server, bind);
   const host = bind.host.includes(":") ? `[${bind.host}]` : bind.host;
   return {
     host: bind.host, port, url: `${bind.tls === undefined ? "http" : "https"}://${host}:${port}`,
-    close: () => closed(server, sockets, new Deadline(parts.clock, limits.http.closeMsMax, "closing the realm")),
+    close: async () => {
+      using deadline = new Deadline(parts.clock, limits.http.closeMsMax, "closing the realm");
+      const done = closed(server);
+      await sockets.close(deadline.signal);
+      for (const socket of open) socket.destroy();
+      await done;
+    },
   };
 }
 
@@ -73,13 +85,8 @@ function bound(server: Server, { host, port }: Bind): Promise<number> {
   return promise;
 }
 
-async function closed(server: Server, sockets: WebSockets, deadline: Deadline): Promise<void> {
-  using _ = deadline;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.close(() => resolve());
-  await sockets.close(deadline.signal);
-  server.closeAllConnections();
-  await promise;
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
 }
 
 /** What all bodies together may take: a limit of one request would still let a thousand fill the memory. */
@@ -193,5 +200,7 @@ function refuseSocket(socket: Duplex, refusal: Refusal): void {
     connection: "close",
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  // A client that never closes its side would keep the socket.
+  socket.once("finish", () => socket.destroy());
   socket.end(`HTTP/1.1 ${refusal.code} ${STATUS_TEXTS[refusal.code] ?? "Refused"}\r\n${lines}\r\n`);
 }

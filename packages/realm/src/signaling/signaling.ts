@@ -104,7 +104,9 @@ export class Signaling {
           },
         });
         this.#sessions.add(session);
-        session.start();
+        // The realm may have been closed while the credential was looked at: no session outlives it.
+        if (this.#draining) session.end(CLOSE.draining, "the realm stops");
+        else session.start();
         return session;
       },
     };

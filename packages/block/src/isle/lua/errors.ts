@@ -26,12 +26,9 @@ const FIELDS = ["code", "retry", "retry_after_ms"] as const;
 
 export class LuaErrors {
   readonly #state: LuaState;
-  readonly #metatable: number;
 
-  /** The metatable of error objects is on top of the main stack; it is taken. */
   constructor(state: LuaState) {
     this.#state = state;
-    this.#metatable = state.ref(state.main);
   }
 
   push(L: number, fault: FaultData): void {
@@ -41,7 +38,7 @@ export class LuaErrors {
     this.#field(L, "message", fault.text);
     for (const key of FIELDS) if (fault[key] !== undefined) this.#field(L, key, fault[key]);
     if (Object.keys(fault.facts).length > 0) this.#field(L, "facts", plain(fault.facts));
-    this.#state.pushRef(L, this.#metatable);
+    this.#state.pushKnown(L, "fault");
     x.lua_setmetatable(L, -2);
   }
 
@@ -92,7 +89,7 @@ export class LuaErrors {
   #fault(T: number): FaultData | undefined {
     const { x } = this.#state;
     if (x.lua_type(T, -1) !== TYPE.table || x.lua_getmetatable(T, -1) === 0) return undefined;
-    this.#state.pushRef(T, this.#metatable);
+    this.#state.pushKnown(T, "fault");
     const ours = x.lua_rawequal(T, -1, -2) !== 0;
     this.#state.pop(T, 2);
     if (!ours) return undefined;

@@ -18,8 +18,11 @@ export class LuaJson {
 
   constructor(state: LuaState) {
     this.#state = state;
-    state.x.lua_createtable(state.main, 0, 0);
-    this.#arrayMark = state.ref(state.main);
+    if (!state.copied) {
+      state.x.lua_createtable(state.main, 0, 0);
+      state.remember(state.main, "array");
+    }
+    this.#arrayMark = state.refs["array"] as number;
     const markArray = (L: number): void => this.markArray(L);
     const isArray = (L: number, index: number): boolean => this.isArray(L, index);
     this.#decode = { S: { null: "nil", markArray }, J: { null: "sentinel", markArray } };

@@ -2,9 +2,11 @@
  * One Lua state in one WebAssembly instance: its memory with its cap, and strings, numbers, functions and
  * references on its stack. Knows no bridges and no tasks.
  */
+import { randomFillSync } from "node:crypto";
 import { REGISTRY } from "../wasm/shims.ts";
 import type { LuaExports } from "./exports.ts";
 import { libcImports, type Memory } from "./libc.ts";
+import { type Known, type MemoryImage, RANDOM_BYTES, type Refs } from "./memory-image.ts";
 import { OutOfMemory, StackFull, Terminate } from "./vm-errors.ts";
 
 /** Slots of the rewritten module's table (wasm/layout.ts); fixed with the hash of the build. */
@@ -58,6 +60,10 @@ export class LuaMachine {
   dead: unknown = null;
   /** Bytes the host holds for this isle; they count against its cap. */
   heldBytes = 0;
+  /** Its memory began as a copy: what every isle has in Lua is there, and only the host's side is to be made. */
+  readonly copied: boolean;
+  /** References that every isle has, by what they are. */
+  readonly refs: Refs;
   /** Pieces of bytecode of the dump that is going on. */
   protected dumped: Uint8Array[] = [];
   #work = 0;
@@ -67,7 +73,7 @@ export class LuaMachine {
   readonly #freed: number[] = [];
   readonly #host: StateHost;
 
-  constructor(module: WebAssembly.Module, host: StateHost, bytesMax: number) {
+  constructor(module: WebAssembly.Module, host: StateHost, bytesMax: number, image?: MemoryImage) {
     this.#host = host;
     this.bytesMax = Math.min(bytesMax, 2 ** 31);
     this.memory = { bytes: new Uint8Array(0), words: new Int32Array(0) };
@@ -96,12 +102,31 @@ export class LuaMachine {
     this.x = new WebAssembly.Instance(module, imports).exports as unknown as LuaExports;
     this.#view();
     this.x.__wasm_call_ctors();
-    this.main = this.x.luaL_newstate();
-    if (this.main === 0) throw new Terminate("memory", "no memory for a Lua state");
-    this.x.running.value = this.main;
-    this.scratch = this.x.malloc(SCRATCH_BYTES);
-    this.x.luaL_openlibs(this.main);
+    this.copied = image !== undefined;
+    const { main, scratch, refs } = image === undefined ? this.#begin() : this.#copy(image);
+    this.main = main;
+    this.scratch = scratch;
+    this.refs = { ...refs };
+    this.x.running.value = main;
     this.x.budget.value = POLL_TICKS;
+  }
+
+  #begin(): Pick<MemoryImage, "main" | "scratch" | "refs"> {
+    const main = this.x.luaL_newstate();
+    if (main === 0) throw new Terminate("memory", "no memory for a Lua state");
+    const scratch = this.x.malloc(SCRATCH_BYTES);
+    this.x.luaL_openlibs(main);
+    return { main, scratch, refs: {} };
+  }
+
+  #copy(image: MemoryImage): MemoryImage {
+    const { size, pieces, random } = image;
+    if (size > this.memory.bytes.length && this.#grow(size) === 0) {
+      throw new Terminate("memory", "no memory for a Lua state");
+    }
+    for (const { at, bytes } of pieces) this.memory.bytes.set(bytes, at);
+    randomFillSync(this.memory.bytes.subarray(random, random + RANDOM_BYTES));
+    return image;
   }
 
   /** Warnings come in pieces of a line; what begins with PANIC says why the VM is about to abort. */
@@ -283,6 +308,15 @@ export class LuaMachine {
 
   ref(L: number): number {
     return this.x.luaL_ref(L, REGISTRY);
+  }
+
+  /** Makes the value on top of the stack one that every isle has; it is taken. */
+  remember(L: number, what: Known): void {
+    this.refs[what] = this.ref(L);
+  }
+
+  pushKnown(L: number, what: Known): void {
+    this.pushRef(L, this.refs[what] as number);
   }
 
   /** Gives a reference back at the next `settleRefs`: this may be called in the middle of an instruction. */

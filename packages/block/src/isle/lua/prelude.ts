@@ -2,7 +2,6 @@
  * The Lua part of every isle: coroutines that pass a host wait through, pcall that lets a cancel through,
  * print, error objects. Compiled once in a thread, then loaded as bytecode.
  */
-import { LuaErrors } from "./errors.ts";
 import { STATUS, TYPE } from "./exports.ts";
 import { ownCode } from "./own-code.ts";
 import { OutOfMemory } from "./vm-errors.ts";
@@ -132,12 +131,6 @@ fault.__metatable = "error"
 return base, fault
 `;
 
-export interface Prelude {
-  readonly errors: LuaErrors;
-  /** Reference of the function under every task: it calls the function it is given. */
-  readonly base: number;
-}
-
 interface Loading {
   readonly state: LuaState;
 }
@@ -153,31 +146,41 @@ interface Booting extends Loading {
 }
 
 /** Runs the prelude in a fresh VM. */
-export function bootPrelude(vm: Booting): Prelude {
+export function bootPrelude(vm: Booting): void {
   const { state } = vm;
   const L = state.main;
+  const functions = hostFunctions(vm).map((fn) => vm.define(fn));
+  if (state.copied) return;
   loadOwn(vm, "=[atoll]", SOURCE);
   state.x.lua_pushlightuserdata(L, AWAIT);
-  state.pushFunction(L, vm.define((T) => {
-    state.x.lua_pushboolean(T, vm.cancelling() ? 1 : 0);
-    return 1;
-  }));
-  state.pushFunction(L, vm.define((T) => {
-    vm.host.write(1, state.bytesAt(T, 1));
-    return vm.host.caughtUp(T);
-  }));
-  state.pushFunction(L, vm.define((T) => vm.failing(T)));
-  state.pushFunction(L, vm.define((T) => {
-    state.x.lua_pushboolean(T, vm.current?.thread === T ? 0 : 1);
-    return 1;
-  }));
-  state.pushFunction(L, vm.define((T) => {
-    const number = state.x.lua_type(T, 1) === TYPE.number;
-    return vm.sleep(T, number ? state.x.lua_tonumberx(T, 1, 0) : 0);
-  }));
-  callOrThrow(vm, 6, 2);
-  const errors = new LuaErrors(state);
-  return { errors, base: state.ref(L) };
+  for (const fn of functions) state.pushFunction(L, fn);
+  callOrThrow(vm, functions.length + 1, 2);
+  state.remember(L, "fault");
+  state.remember(L, "base");
+}
+
+/** In the order in which the prelude takes them. */
+function hostFunctions(vm: Booting): HostFunction[] {
+  const { state } = vm;
+  return [
+    (T) => {
+      state.x.lua_pushboolean(T, vm.cancelling() ? 1 : 0);
+      return 1;
+    },
+    (T) => {
+      vm.host.write(1, state.bytesAt(T, 1));
+      return vm.host.caughtUp(T);
+    },
+    (T) => vm.failing(T),
+    (T) => {
+      state.x.lua_pushboolean(T, vm.current?.thread === T ? 0 : 1);
+      return 1;
+    },
+    (T) => {
+      const number = state.x.lua_type(T, 1) === TYPE.number;
+      return vm.sleep(T, number ? state.x.lua_tonumberx(T, 1, 0) : 0);
+    },
+  ];
 }
 
 /** Loads a chunk of ours onto a stack; compiled once in a thread. A fault in it is our own bug. */

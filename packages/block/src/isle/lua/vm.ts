@@ -9,9 +9,10 @@ import { blockError } from "../../errors.ts";
 import { Alarms } from "./alarms.ts";
 import { Cancels } from "./cancels.ts";
 import { TYPE } from "./exports.ts";
-import { type LuaErrors, LuaRaise, type Raised } from "./errors.ts";
+import { LuaErrors, LuaRaise, type Raised } from "./errors.ts";
 import { Loop } from "./loop.ts";
 import { Meter, type Metered } from "./meter.ts";
+import type { MemoryImage } from "./memory-image.ts";
 import { bootPrelude } from "./prelude.ts";
 import { LuaState } from "./state.ts";
 import { OutOfMemory, StackFull, Terminate } from "./vm-errors.ts";
@@ -38,13 +39,14 @@ export class LuaVm implements Metered {
   #calls = 0;
   readonly waits: Waits;
   readonly #cancels: Cancels;
-  readonly #base: number;
   readonly #functions: HostFunction[] = [];
   readonly #resume: (task: Task) => Promise<number> | number;
   readonly #loop: Loop;
   #gone = false;
 
-  constructor(module: WebAssembly.Module, host: VmHost, options: { limits: VmLimits; shared: boolean }) {
+  constructor(
+    module: WebAssembly.Module, host: VmHost, options: { limits: VmLimits; shared: boolean; image?: MemoryImage | undefined },
+  ) {
     this.host = host;
     this.limits = options.limits;
     this.shared = options.shared;
@@ -56,7 +58,7 @@ export class LuaVm implements Metered {
       hook: (L) => this.#hook(L), write: (fd, bytes) => host.write(fd, bytes), now: () => host.now(),
       sized: (bytes) => host.sized(bytes),
       ...(options.shared ? { suspending: () => this.meter.giveWay() } : {}),
-    }, options.limits.bytesMax);
+    }, options.limits.bytesMax, options.image);
     this.tasks = new Scheduler(() => this.#loop.wake());
     this.meter = new Meter(this);
     this.waits = new Waits(this);
@@ -71,9 +73,8 @@ export class LuaVm implements Metered {
       return promised === undefined ? x.lua_resume(task.thread, 0, args, scratch)
         : promised(task.thread, 0, args, scratch);
     };
-    const { errors, base } = bootPrelude(this);
-    this.errors = errors;
-    this.#base = base;
+    bootPrelude(this);
+    this.errors = new LuaErrors(this.state);
   }
 
   // ---- host functions
@@ -84,8 +85,13 @@ export class LuaVm implements Metered {
 
   /** Sets `name` in the table on top of the stack. */
   setFunction(L: number, name: string, fn: HostFunction): void {
+    this.setNumbered(L, name, this.define(fn));
+  }
+
+  /** The same with a function that has its number. */
+  setNumbered(L: number, name: string, number: number): void {
     this.state.pushText(L, name);
-    this.state.pushFunction(L, this.define(fn));
+    this.state.pushFunction(L, number);
     this.state.x.lua_rawset(L, -3);
   }
 
@@ -165,7 +171,7 @@ export class LuaVm implements Metered {
     const { x } = this.state;
     const thread = x.lua_newthread(from);
     const ref = this.state.ref(from);
-    this.state.pushRef(thread, this.#base);
+    this.state.pushKnown(thread, "base");
     x.lua_xmove(from, thread, 1);
     const task = this.tasks.create(kind, { thread, ref });
     task.startedAt = this.host.monotonic();

@@ -11,6 +11,7 @@ import { limitOf } from "../lua/vm-errors.ts";
 import { toTerminate } from "../lua/vm.ts";
 import { BELL, type FromThread, type IsleSetup, type ThreadData, type ToThread } from "./protocol.ts";
 import { type IsleTenant, OpeningTenant } from "./isle-tenant.ts";
+import { Images } from "./images.ts";
 import { Tenant } from "./tenant.ts";
 
 const data = workerData as ThreadData;
@@ -18,6 +19,7 @@ const port = parentPort;
 if (port === null) throw new Error("isle-thread is started as a worker only");
 const bell = new Int32Array(data.bell);
 const tenants = new Map<number, IsleTenant>();
+const images = new Images();
 
 function post(message: FromThread, move?: Uint8Array): void {
   if (move === undefined) port?.postMessage(message);
@@ -73,7 +75,8 @@ function open({ isle, setup }: ToThread & { t: "open" }): void {
     const tenant = new Tenant(isle, setup, {
       module: module as WebAssembly.Module, post, pump,
       messageWaits: () => Atomics.load(bell, BELL.rings) !== heard, soon,
-      beat: () => beat(isle), rests: () => workFor(0), install: installFaces,
+      beat: () => beat(isle), rests: () => workFor(0), image: images.of(setup),
+      install: (fresh) => installFaces(fresh, images),
     });
     tenants.set(isle, tenant);
     if (data.saveCode !== undefined) {

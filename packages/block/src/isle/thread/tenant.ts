@@ -2,6 +2,7 @@
 import { type FaultData, isFault } from "@atoll-run/core";
 import type { Value } from "../../bridges/op.ts";
 import { blockError } from "../../errors.ts";
+import type { MemoryImage } from "../lua/memory-image.ts";
 import { loadMoved, modulesOf } from "../lua/moving.ts";
 import type { ArgReader } from "../lua/arguments.ts";
 import { LuaJson } from "../lua/json.ts";
@@ -26,6 +27,8 @@ export interface ThreadParts {
   beat(): void;
   rests(): void;
   soon(work: () => void): void;
+  /** What its memory begins with, when the thread has opened others of its kind. */
+  readonly image: MemoryImage | undefined;
   /** Puts the bridges into the fresh isle. */
   install(isle: Tenant): void;
 }
@@ -53,19 +56,12 @@ export class Tenant implements IsleTenant {
   readonly reader: ArgReader;
   readonly #calls: Calls;
   readonly #works: Works;
-  /** Lua function that runs a handler or callback: see faces/runner. */
-  runner = 0;
   /** Names every isle has before a script adds its own. */
-  bootGlobals: readonly string[] = [];
+  bootGlobals: readonly string[];
   /** Called when the isle is let go of, before the last of its messages; must not enter the VM. */
   readonly onClose: (() => void)[] = [];
   /** Pushes the table `event.tx`: see faces/event-tx. */
   pushEventTx: (L: number) => void = () => undefined;
-  /** References that faces/later keeps: what makes late functions, and the globals of late code. */
-  later = 0;
-  lateGlobals = 0;
-  /** Lua function that requires each of its arguments: see faces/require. */
-  requirer = 0;
   /** What was written to files and pipes and is not with the host yet. */
   readonly files = new FileBuffers((op, args, done) => this.send(op, args, done));
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -90,7 +86,8 @@ export class Tenant implements IsleTenant {
       polled: (now) => this.output.polled(now), died: (why) => this.#died(why),
       later: (work) => setImmediate(work), soon: (work) => parts.soon(work),
       warn: (text) => this.note("warn", "lua", text),
-    }, { limits: setup.limits, shared: setup.shared });
+    }, { limits: setup.limits, shared: setup.shared, image: parts.image });
+    this.bootGlobals = parts.image?.bootGlobals ?? [];
     const { state } = this.vm;
     this.json = new LuaJson(state);
     this.kept = new Kept(state, isle);
@@ -99,7 +96,7 @@ export class Tenant implements IsleTenant {
     const common = { isle, vm: this.vm, json: this.json, kept: this.kept, post };
     this.#calls = new Calls(common);
     this.#works = new Works({
-      ...common, files: this.files, runner: () => this.runner, pushEventTx: (L) => this.pushEventTx(L),
+      ...common, files: this.files, pushEventTx: (L) => this.pushEventTx(L),
     });
     parts.install(this);
   }
@@ -232,7 +229,7 @@ export class Tenant implements IsleTenant {
       answer(load);
       return;
     }
-    state.pushRef(state.main, this.requirer);
+    state.pushKnown(state.main, "requirer");
     const task = this.vm.spawn(state.main, "callback");
     state.x.lua_checkstack(task.thread, modules.length + 1);
     for (const name of modules) state.pushText(task.thread, name);

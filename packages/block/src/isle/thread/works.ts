@@ -33,8 +33,6 @@ export interface WorkParts {
   readonly json: LuaJson;
   readonly kept: Kept;
   readonly files: FileBuffers;
-  /** Reference of the Lua function under every work: see faces/runner. */
-  runner(): number;
   /** Pushes `event.tx`. */
   pushEventTx(L: number): void;
   post(message: FromThread): void;
@@ -174,7 +172,7 @@ export class Works {
     const fits = work.bytes <= state.bytesLeft;
     if (fits) state.hold(work.bytes);
     vm.enter(() => {
-      state.pushRef(state.main, this.#parts.runner());
+      state.pushKnown(state.main, "runner");
       const task = vm.spawn(state.main, kind);
       this.#works.set(task, {
         ...work,

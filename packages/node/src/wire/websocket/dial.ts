@@ -33,6 +33,9 @@ export async function dial(parts: DialParts, o: DialOptions, signal: AbortSignal
     const { proof, peer, opening } = await parts.greetings.finish(begun, hello, { id: o.id, node_key: o.node_key, signal });
     signal.throwIfAborted();
     if (socket.readyState !== socket.OPEN) throw nodeError("node.unavailable", "the peer ended the connection");
+    // What waits for this link leaves with the proof: one write here, one turn there.
+    raw.cork();
+    process.nextTick(() => raw.uncork());
     socket.send(proof);
     return { ...came, peer, opening };
   } catch (error) {

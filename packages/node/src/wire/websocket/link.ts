@@ -7,7 +7,7 @@
  */
 import type { Socket as RawSocket } from "node:net";
 import { type Clock, type Lane, type Link, type LinkEnd, type LinkPeer, type Receive } from "@atoll-run/core";
-import { cutText, readFrame, writeFrame } from "@atoll-run/core/internal";
+import { cutText, FRAME_HEADER_BYTES, readFrame, writeFrameInto } from "@atoll-run/core/internal";
 import type { TokenBucket } from "../token-bucket.ts";
 import { isBroken } from "./refusal.ts";
 import type { Ears, RawData, Socket } from "./ws.ts";
@@ -109,7 +109,8 @@ export class WebSocketLink implements Link, Ears {
       this.#raw.cork();
       process.nextTick(() => this.#uncork());
     }
-    const frame = writeFrame({ lane, body });
+    // Room of the pool: it is let go as soon as it has left.
+    const frame = writeFrameInto(Buffer.allocUnsafe(FRAME_HEADER_BYTES + body.length), { lane, body });
     if (this.#socket.bufferedAmount + frame.length <= this.#bounds.lowBytes) {
       this.#socket.send(frame, BINARY);
       return true;

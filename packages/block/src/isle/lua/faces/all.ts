@@ -1,26 +1,28 @@
 /** Puts every bridge into a fresh isle, in one order for both roles. */
+import type { Images } from "../../thread/images.ts";
 import type { Tenant } from "../../thread/tenant.ts";
 import { TYPE } from "../exports.ts";
 import { installBus } from "./bus.ts";
 import { installEventTx } from "./event-tx.ts";
 import { installDeclared } from "./declared.ts";
-import { installGlobals } from "./globals.ts";
+import { giveGlobals } from "./globals.ts";
 import { installIo } from "./io.ts";
 import { installJson } from "./json.ts";
 import { installLater } from "./later.ts";
 import { installLog } from "./log.ts";
 import { installMcp } from "./mcp.ts";
 import { installOs } from "./os.ts";
-import { installRequire } from "./require.ts";
+import { givePackagePath, installRequire } from "./require.ts";
 import { installRunner } from "./runner.ts";
 import { installSql } from "./sql.ts";
 import { installStoreTools } from "./store-tools.ts";
 import { installTask } from "./task.ts";
 import { installTime } from "./time.ts";
-import { installTool } from "./tool.ts";
+import { giveHostTools, installTool } from "./tool.ts";
 import { installValidate } from "./validate.ts";
 
-export function installFaces(isle: Tenant): void {
+/** `images`: those of the thread; an isle that began with one gets the host's side of its bridges only. */
+export function installFaces(isle: Tenant, images: Images): void {
   installLater(isle);
   installRunner(isle);
   installDeclared(isle);
@@ -38,8 +40,14 @@ export function installFaces(isle: Tenant): void {
   installTime(isle);
   installTask(isle);
   installValidate(isle);
-  isle.bootGlobals = globalNames(isle);
-  installGlobals(isle);
+  if (!isle.vm.state.copied) {
+    isle.bootGlobals = globalNames(isle);
+    images.built(isle);
+  }
+  // from here on: what belongs to this isle's block
+  givePackagePath(isle);
+  giveHostTools(isle);
+  giveGlobals(isle);
 }
 
 function globalNames(isle: Tenant): string[] {

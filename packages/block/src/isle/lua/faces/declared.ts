@@ -13,13 +13,14 @@ export function installDeclared(isle: Tenant): void {
   let open = "";
   for (const entry of PREPARED) {
     if (entry.mainOnly && isle.setup.role !== "main") continue;
+    const number = vm.define(entry.pure === undefined ? hostCall(isle, entry) : pureCall(isle, entry, entry.pure));
+    if (vm.state.copied) continue;
     if (entry.table !== open) {
       if (open !== "") vm.state.pop(L);
       pushTable(isle, entry.table.split("."));
       open = entry.table;
     }
-    const fn = entry.pure === undefined ? hostCall(isle, entry) : pureCall(isle, entry, entry.pure);
-    vm.setFunction(L, entry.key, fn);
+    vm.setNumbered(L, entry.key, number);
   }
   if (open !== "") vm.state.pop(L);
 }

@@ -27,9 +27,11 @@ export function pushTable(isle: Tenant, path: readonly string[]): void {
 
 /** Defines `a.b.c` as a host function. */
 export function define(isle: Tenant, name: string, fn: HostFunction): void {
+  const number = isle.vm.define(fn);
+  if (isle.vm.state.copied) return;
   const path = name.split(".");
   pushTable(isle, path.slice(0, -1));
-  isle.vm.setFunction(isle.vm.state.main, path.at(-1) as string, fn);
+  isle.vm.setNumbered(isle.vm.state.main, path.at(-1) as string, number);
   isle.vm.state.pop(isle.vm.state.main);
 }
 
@@ -38,10 +40,24 @@ export function runLua(
   isle: Tenant, chunk: string, source: string, args: readonly (HostFunction | Value)[],
 ): void {
   const { vm } = isle;
+  const given = numbered(isle, args);
+  if (vm.state.copied) return;
   loadOwn(vm, `=[atoll ${chunk}]`, source);
-  for (const arg of args) {
-    if (typeof arg === "function") vm.state.pushFunction(vm.state.main, vm.define(arg));
-    else vm.state.push(vm.state.main, arg);
-  }
+  pushNumbered(isle, vm.state.main, given);
   callOrThrow(vm, args.length, 0);
+}
+
+/** A value, or the number of a host function. */
+export type Numbered = { readonly fn: number } | { readonly value: Value };
+
+/** Gives the host functions among the arguments their numbers. */
+export function numbered(isle: Tenant, args: readonly (HostFunction | Value)[]): Numbered[] {
+  return args.map((arg) => (typeof arg === "function" ? { fn: isle.vm.define(arg) } : { value: arg }));
+}
+
+export function pushNumbered(isle: Tenant, L: number, args: readonly Numbered[]): void {
+  for (const arg of args) {
+    if ("fn" in arg) isle.vm.state.pushFunction(L, arg.fn);
+    else isle.vm.state.push(L, arg.value);
+  }
 }

@@ -1,7 +1,7 @@
 /** Values the host gives to a script: `arg`, `_PROMPT` and the rest, each as JSON text by rules J. */
 import type { Tenant } from "../../thread/tenant.ts";
 
-export function installGlobals(isle: Tenant): void {
+export function giveGlobals(isle: Tenant): void {
   const { state } = isle.vm;
   const L = state.main;
   state.pushRef(L, 2);

@@ -47,6 +47,7 @@ export function installJson(isle: Tenant): void {
     json.encodeS(L, 2, true);
     return isle.call(L, "std.json.write_file", [path, state.bytesAt(L, -1)]);
   });
+  if (state.copied) return;
   pushTable(isle, ["std", "sql"]);
   state.pushText(state.main, "null");
   state.x.lua_pushlightuserdata(state.main, 0);

@@ -6,7 +6,7 @@ import type { Value } from "../../../bridges/op.ts";
 import type { Tenant } from "../../thread/tenant.ts";
 import { callOrThrow, loadOwn } from "../prelude.ts";
 import type { HostFunction } from "../vm.ts";
-import { runLua } from "./face.ts";
+import { numbered, pushNumbered, runLua } from "./face.ts";
 
 /**
  * Late code sees Lua's own functions as they were before the script could replace them, and the globals as
@@ -63,8 +63,8 @@ export function compileLate(isle: Tenant): void {
 export function installLater(isle: Tenant): void {
   const { state } = isle.vm;
   runLua(isle, "later", SOURCE, [(L) => {
-    isle.later = state.ref(L);
-    isle.lateGlobals = state.ref(L);
+    state.remember(L, "later");
+    state.remember(L, "late globals");
     return 0;
   }]);
 }
@@ -79,33 +79,30 @@ export function runLazily(
   const { vm } = isle;
   const { state } = vm;
   const L = state.main;
-  state.x.lua_createtable(L, 0, 0);
-  const shared = state.ref(L);
+  const shared = `shared ${chunk}` as const;
   const name = `=[atoll late ${chunk}]`;
   known.set(name, late.source);
   const need: HostFunction = (T) => {
     loadOwn(vm, name, late.source, T);
-    state.pushRef(T, isle.lateGlobals);
+    state.pushKnown(T, "late globals");
     state.x.lua_setupvalue(T, -2, 1);
     const args = late.args();
     state.room(T, args.length + 1);
-    state.pushRef(T, shared);
-    push(isle, T, args);
+    state.pushKnown(T, shared);
+    pushNumbered(isle, T, numbered(isle, args));
     return args.length + 2;
   };
-  state.pushRef(L, isle.later);
-  state.pushFunction(L, vm.define(need));
+  const needed = vm.define(need);
+  const given = numbered(isle, first.args ?? []);
+  if (state.copied) return;
+  state.x.lua_createtable(L, 0, 0);
+  state.remember(L, shared);
+  state.pushKnown(L, "later");
+  state.pushFunction(L, needed);
   callOrThrow(vm, 1, 1);
   loadOwn(vm, `=[atoll ${chunk}]`, first.source);
   state.x.lua_rotate(L, -2, 1);
-  state.pushRef(L, shared);
-  push(isle, L, first.args ?? []);
-  callOrThrow(vm, (first.args?.length ?? 0) + 2, 0);
-}
-
-function push(isle: Tenant, L: number, args: Args): void {
-  for (const arg of args) {
-    if (typeof arg === "function") isle.vm.state.pushFunction(L, isle.vm.define(arg));
-    else isle.vm.state.push(L, arg);
-  }
+  state.pushKnown(L, shared);
+  pushNumbered(isle, L, given);
+  callOrThrow(vm, given.length + 2, 0);
 }

@@ -4,6 +4,7 @@
  * modules, and the last searcher knows the embedded blocks.
  */
 import type { Tenant } from "../../thread/tenant.ts";
+import { pushTable } from "./face.ts";
 import { askHost } from "./host-call.ts";
 import { runLazily } from "./later.ts";
 import { Loading } from "./loading.ts";
@@ -11,14 +12,13 @@ import { ownDoors } from "./own-doors.ts";
 import type { HostFunction } from "../vm.ts";
 
 const FIRST = String.raw`
-local later, shared, path, textonly, keep = ...
+local later, shared, textonly, keep = ...
 local package = package
 shared.package, shared.loaded, shared.preload, shared.stdin = package, package.loaded, package.preload, io.stdin
 require, loadfile, dofile = later("require"), later("loadfile"), later("dofile")
 if textonly then load = later("load") end
 package.searchpath = later("searchpath")
 package.searchers = {later("preloaded"), later("found"), later("standard")}
-package.path = path
 keep(later("requireall"))
 `;
 
@@ -190,16 +190,25 @@ return lib
 
 export function installRequire(isle: Tenant): void {
   const { state } = isle.vm;
-  const { packagePath, textOnly } = isle.setup;
+  const { textOnly } = isle.setup;
   const keep: HostFunction = (L) => {
-    isle.requirer = state.ref(L);
+    state.remember(L, "requirer");
     return 0;
   };
-  runLazily(isle, "require", { source: FIRST, args: [packagePath, textOnly, keep] }, {
+  runLazily(isle, "require", { source: FIRST, args: [textOnly, keep] }, {
     source: SOURCE,
     args: () => {
       const loading = new Loading(isle.vm);
       return [askHost(isle), ownDoors(isle), loading.enter, loading.leave, textOnly];
     },
   });
+}
+
+export function givePackagePath(isle: Tenant): void {
+  const { state } = isle.vm;
+  pushTable(isle, ["package"]);
+  state.pushText(state.main, "path");
+  state.pushText(state.main, isle.setup.packagePath);
+  state.x.lua_rawset(state.main, -3);
+  state.pop(state.main);
 }

@@ -20,7 +20,7 @@ export function installRunner(isle: Tenant): void {
     },
     (L) => {
       state.x.lua_settop(L, 1);
-      isle.runner = state.ref(L);
+      state.remember(L, "runner");
       return 0;
     },
   ]);

@@ -2,10 +2,11 @@
 import type { Value } from "../../../bridges/op.ts";
 import type { Tenant } from "../../thread/tenant.ts";
 import { blockError } from "../../../errors.ts";
+import { callOrThrow } from "../prelude.ts";
 import { runLua } from "./face.ts";
 
 const SOURCE = String.raw`
-local hosttools, hostcall, note, missing, bad = ...
+local keep, hostcall, note, missing, bad = ...
 local type, pairs, pcall, error, tostring, remove = type, pairs, pcall, error, tostring, table.remove
 local order, registry = {}, {}
 _TOOL_REGISTRY = registry
@@ -18,11 +19,13 @@ local function put(name, schema, handler, group)
   return seen
 end
 
-for i = 1, #hosttools do
-  local t = hosttools[i]
-  local function call(input) return hostcall(t.name, input) end
-  put(t.name, {description = t.description, input_schema = t.input_schema}, call, t.group)
-end
+keep(function(hosttools)
+  for i = 1, #hosttools do
+    local t = hosttools[i]
+    local function call(input) return hostcall(t.name, input) end
+    put(t.name, {description = t.description, input_schema = t.input_schema}, call, t.group)
+  end
+end)
 
 function tool.register(name, schema, handler, meta)
   if type(name) ~= "string" then bad("tool.register", 1, "string", type(name)) end
@@ -86,12 +89,11 @@ end
 
 export function installTool(isle: Tenant): void {
   const { state } = isle.vm;
-  const tools = isle.setup.hostTools.map((t) => ({
-    name: t.name, description: t.description, input_schema: JSON.parse(t.input_schema) as Value,
-    ...(t.group === undefined ? {} : { group: t.group }),
-  }));
   runLua(isle, "tool", SOURCE, [
-    tools,
+    (L) => {
+      state.remember(L, "host tools");
+      return 0;
+    },
     (L) => {
       const input = state.x.lua_type(L, 2) <= 0 ? "null" : isle.json.encodeText(L, 2, "tool.call");
       return isle.call(L, "tool.host", [state.lossyText(L, 1), input]);
@@ -118,4 +120,17 @@ export function installTool(isle: Tenant): void {
         { facts: { fn, index: Number(index), wanted, got } });
     },
   ]);
+}
+
+/** The tools of the isle's own block: they come before those of its script. */
+export function giveHostTools(isle: Tenant): void {
+  const { state } = isle.vm;
+  const { hostTools } = isle.setup;
+  if (hostTools.length === 0) return;
+  state.pushKnown(state.main, "host tools");
+  state.push(state.main, hostTools.map((t) => ({
+    name: t.name, description: t.description, input_schema: JSON.parse(t.input_schema) as Value,
+    ...(t.group === undefined ? {} : { group: t.group }),
+  })));
+  callOrThrow(isle.vm, 1, 0);
 }
