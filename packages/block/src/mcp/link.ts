@@ -28,6 +28,8 @@ export interface LinkParts {
   readonly version: string;
   readonly asked: SessionParts["asked"];
   readonly noticed: SessionParts["noticed"];
+  /** Somebody listens to the progress of calls. */
+  readonly wantsProgress: () => boolean;
   readonly warn: (msg: string) => void;
   /** What goes wrong beside the calls; whatever matters comes back to its caller. */
   readonly debug: (msg: string) => void;
@@ -176,7 +178,8 @@ export class Link {
     const { signal, timeoutMs, onId } = o;
     const late = (): Error => timedOut(o.what, this.spec.name, timeoutMs);
     try {
-      const result = await this.#wire.ask(method, params, { signal, timeoutMs, late, onId });
+      const progress = method === "tools/call" && this.#parts.wantsProgress();
+      const result = await this.#wire.ask(method, params, { signal, timeoutMs, late, onId, progress });
       this.#session.check(method, result);
       return result;
     } catch (error) {

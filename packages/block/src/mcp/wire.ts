@@ -16,6 +16,8 @@ export interface AskOptions {
   readonly timeoutMs: number;
   readonly late: () => Error;
   readonly onId?: ((id: number) => void) | undefined;
+  /** The server is to tell how far it is: work for it, so only where somebody listens. */
+  readonly progress: boolean;
 }
 
 /** A request of ours, and who waits for its answer. */
@@ -116,7 +118,7 @@ export class Wire implements Pipe {
       this.#open.set(id, { asked: { resolve, reject, listening, dueAt, late } });
       this.#lookBy(dueAt);
       o.onId?.(id);
-      this.#post(id, method, method === "tools/call" ? withProgress(params, id) : params);
+      this.#post(id, method, o.progress ? withProgress(params, id) : params);
     });
   }
 
