@@ -86,6 +86,7 @@ test("a realm tells what it counts, whom it knows and what was changed, to whoev
   assert.ok(invite.token.length >= 20);
   const audit = JSON.parse(await ok(ofRealm("audit", "--json"))) as { entries: readonly object[] };
   assert.ok(audit.entries.length >= 1);
+  assert.match(await ok(ofRealm("audit")), /^\d+ +\d+ \w+ +registered +\{"id":/m);
   assert.equal(statSync(at.path("realm/http.token")).mode & 0o077, 0);
 });
 
@@ -132,7 +133,7 @@ test("status and the health port say that the node is ready; keys show its publi
   assert.equal((await fetch(`${health.health_url}/readyz`)).status, 200);
   assert.match(await (await fetch(`${health.health_url}/metrics`)).text(), /^atoll_accepted_total\{node="bank"\} \d+$/m);
   assert.match(await ok(run("keys", "show")), /^bank +[A-Za-z0-9+/]{43}=\n$/);
-  assert.match(await ok(atoll(at, ["keys", "list", "--state", "realm", "--admin-url", urls.admin])), /current/);
+  assert.match(await ok(atoll(at, ["keys", "list", "--config", at.file("realm.toml", "[state]\ndir = \"realm\"\n"), "--admin-url", urls.admin])), /current/);
 });
 
 test("a dead letter is listed, shown, redriven after the fix, and gone", async () => {
@@ -140,10 +141,10 @@ test("a dead letter is listed, shown, redriven after the fix, and gone", async (
   await until(async () => (await ok(run("dlq", "list"))).includes("handler_failed"), { withinMs: 30_000 });
   const { letters } = JSON.parse(await ok(run("dlq", "list", "--json", "--reason", "handler_failed"))) as { letters: { seq: number }[] };
   const seq = String(letters.at(-1)?.seq);
-  const shown = JSON.parse(await ok(run("dlq", "show", seq))) as { payload: string; text: string };
-  assert.deepEqual([shown.payload, /cannot read poison/.test(shown.text)], ['{"text":"poison"}', true]);
+  const shown = JSON.parse(await ok(run("dlq", "show", seq))) as { payload: string; text: string; traceparent: string; attempts: number };
+  assert.deepEqual([shown.payload, /cannot read poison/.test(shown.text), shown.attempts], ['{"text":"poison"}', true, 1]);
   assert.ok((await run("dlq", "show", seq, "--raw")).bytes.includes("poison"));
-  assert.match(await ok(run("dlq", "redrive", "--dry-run")), /^would redrive: \d+/);
+  assert.match(await ok(run("dlq", "redrive", "--dry-run", "--trace", shown.traceparent.split("-")[1] ?? "")), /^would redrive: 1\n/);
   at.file("fixed", "");
   assert.match(await ok(run("dlq", "redrive")), /^redriven: \d+/);
   const left = (): Promise<string> => ok(run("dlq", "list", "--reason", "handler_failed"));
