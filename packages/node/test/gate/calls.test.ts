@@ -32,13 +32,17 @@ test("who names no time has 30 s for a call and 13 s for a tell, inside a handle
   const scope = a.gate.outbound.within({ depth: 0, deadline: new Deadline(clock, 5_000), signal: new AbortController().signal });
   const ended = new Map<string, number>();
   const timed = (name: string, asked: Promise<unknown>): void => void asked.catch(() => ended.set(name, clock.monotonic()));
+  await using c = testNode(net, { serial: 3, clock });
+  c.inbox.admit = () => new Promise(() => undefined);
   const begun = clock.monotonic();
   timed("call", a.gate.outbound.root.call(ask));
   timed("inside", scope.call({ ...ask, deadlineMs: 20_000 }));
   timed("absent", a.gate.outbound.root.tell({ ...ask, to: "99@101/acme:gone:1.0.0", retry: "auto" }));
+  timed("tell", a.gate.outbound.root.tell({ ...ask, to: c.text }));
   for (let s = 0; s < 31; s++) await clock.pass(1_000);
   const secs = (name: string): number => Math.round(((ended.get(name) ?? Infinity) - begun) / 1_000);
-  assert.deepEqual({ call: secs("call"), inside: secs("inside"), absent: secs("absent") }, { call: 30, inside: 5, absent: 13 });
+  assert.deepEqual({ call: secs("call"), tell: secs("tell"), inside: secs("inside") }, { call: 30, tell: 13, inside: 5 });
+  assert.equal(secs("absent"), 12, "sent five times, 1, 2, 4 and 5 s apart");
 });
 
 test("a tell resolves accepted when the callee has committed it, and tells a duplicate", async () => {
