@@ -1,4 +1,5 @@
 /** What a node runs: the entry of its file. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Log } from "@atoll-run/core";
@@ -13,6 +14,7 @@ export async function loadEntry({ deployment, folder }: Deployed, log: Log): Pro
   const { node } = deployment;
   if (node.entry === undefined) throw misuse("node.entry", "is missing", "name a TypeScript service or a script");
   const path = resolve(folder, node.entry);
+  if (!existsSync(path)) throw misuse("node.entry", `${path}: there is no such file`);
   if (kindOf(deployment) === "block") {
     return blockService({
       type: node.type, script: { path }, projectRoot: folder, log, env: process.env as Record<string, string>, routes: codecs(deployment),

@@ -220,5 +220,8 @@ test("what is wrong with a file is said with its line before anything starts", a
   const empty = await run("node", "up", "empty.toml");
   assert.equal(empty.code, 2);
   assert.match(empty.stderr, /empty\.ts has no service as its default export/);
+  const missing = await atoll(at, ["node", "up"], { env: { ATOLL_NODE_ENTRY: "missing.ts" } });
+  assert.equal(missing.code, 2);
+  assert.match(missing.stderr, /node\.entry: .*missing\.ts: there is no such file/);
   assert.equal(readFileSync(at.path("wrong.toml"), "utf8").length > 0, true);
 });
