@@ -52,6 +52,7 @@ export function toPlan(kind: "call" | "tell", ask: TellAsk, scope: CallScope | u
   if (lane === undefined) throw wrong(`priority ${ask.priority} is none: a ${kind} goes as normal or as signal`);
   checkText("route", ask.route, WIRE_LIMITS.routeKeyBytesMax);
   if (ask.requestId !== undefined) checkText("requestId", ask.requestId, WIRE_LIMITS.requestIdBytesMax);
+  if (ask.sticky !== undefined) checkText("sticky", ask.sticky, limits.stickyBytesMax);
   const { length } = ask.payload;
   if (length > WIRE_LIMITS.messageBytesMax - ENVELOPE_ROOM) {
     throw nodeError("node.too_large", `the payload of ${ask.route} has ${length} bytes`, {
