@@ -17,7 +17,7 @@ export async function loadEntry({ deployment, folder }: Deployed, log: Log): Pro
   if (!existsSync(path)) throw misuse("node.entry", `${path}: there is no such file`);
   if (kindOf(deployment) === "block") {
     return blockService({
-      type: node.type, script: { path }, projectRoot: folder, log, env: process.env as Record<string, string>, routes: codecs(deployment),
+      type: node.type, script: { path }, projectRoot: folder, log, env: envOf(deployment), routes: codecs(deployment),
       ...node.concurrency === undefined ? {} : { concurrency: node.concurrency },
     });
   }
@@ -30,6 +30,12 @@ export async function loadEntry({ deployment, folder }: Deployed, log: Log): Pro
     throw misuse("node.entry", `${node.entry} has no service as its default export`, "export default Bank.implement({ … })");
   }
   return loaded.default;
+}
+
+/** The secret of the realm is the node's, not the script's, nor that of the programs it runs. */
+function envOf({ realm }: Deployment): Readonly<Record<string, string>> {
+  const { [realm.secret_env ?? ""]: _, ...env } = process.env as Record<string, string>;
+  return env;
 }
 
 function codecs({ routes }: Deployment): NonNullable<BlockServiceConfig["routes"]> {

@@ -109,12 +109,12 @@ test("a store that cannot be taken fails step 2 with its fault", async () => {
 
 test("a start has its time, and so has its undoing: what hangs is given up and told", async () => {
   const own = testNet();
-  const limits = { life: { undoStepMsMax: 30 } };
+  const limits = { life: { undoStepMsMax: 500 } };
   const life: Life = { started: 0, stopped: 0, closed: 0 };
   const stuck = { ...echo(life), close: () => new Promise<void>(() => undefined) };
   const watch = { enter: ({ name }: StepName) => name === "signaling" ? new Promise<void>(() => undefined) : undefined };
   const node = createNode(partsOf({ network: own.network(), watch }), settingsOf("echo", { rules: ALLOW_ALL, limits })).link(stuck);
-  await assert.rejects(node.start({ deadlineMs: 200 }), ({ code, facts }: Failed["fault"]) => {
+  await assert.rejects(node.start({ deadlineMs: 1_000 }), ({ code, facts }: Failed["fault"]) => {
     assert.deepEqual([code, facts.step, facts.rollback.unfinished, facts.rollback.failed], ["node.unavailable", 9, ["workload"], []]);
     assert.ok(facts.rollback.undone.includes("registration") && facts.rollback.undone.includes("store"), "the others are undone");
     return true;
