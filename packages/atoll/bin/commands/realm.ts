@@ -7,7 +7,7 @@ import { readDuration } from "../config/units.ts";
 import { EXIT } from "../exit.ts";
 import { say } from "../output/terminal.ts";
 import { openOutput } from "../running/output.ts";
-import { untilSignal } from "../tier/ending.ts";
+import { Ending } from "../tier/ending.ts";
 import { readAddress } from "../tier/address.ts";
 import { stateDir } from "../tier/deployment.ts";
 import { askRealm } from "../tier/realm-admin.ts";
@@ -22,6 +22,7 @@ async function up(call: VerbCall): Promise<number> {
   const dir = stateDir(call);
   const { log, flush } = openOutput(decideLogPlan(call), new Redactor());
   for (const warning of call.warnings) log.write({ level: "warn", target: "realm", msg: problemText(warning) });
+  using ending = new Ending();
   const running = await createRealm({
     dir, memory: call.flag("memory") !== undefined, log,
     listen: {
@@ -29,7 +30,7 @@ async function up(call: VerbCall): Promise<number> {
     },
   });
   await say(call.json ? JSON.stringify({ event: "up", ...facts(running) }) : welcome(running));
-  const code = await untilSignal(() => running.close());
+  const code = await ending.until(() => running.close());
   await flush();
   return code;
 }

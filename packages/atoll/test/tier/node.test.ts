@@ -205,6 +205,20 @@ export default Stuck.implement({ Never() {
     assert.equal(stdout.includes("\"event\":\"down\""), signals < 3, stdout);
     if (signals === 1) assert.match(stdout, /"returned":1,.*"hooks_timed_out":1,"unregistered":true/);
   }
+  at.file("slow.ts", `
+import { service } from ${JSON.stringify(import.meta.resolve("@atoll-run/atoll/node"))};
+export default service({ type: "acme:slow:1.0.0", name: "slow.Slow", routes: {} }).implement({}, { hooks: { onStart() {
+  console.error("it starts");
+  return new Promise(() => {});
+} } });
+`);
+  at.file("slow.toml", "[node]\nname = \"slow\"\nentry = \"slow.ts\"\n[state]\ndir = \"slow\"\n");
+  const slow = startAtoll(at, ["node", "up", "slow.toml", "--realm", urls.url, "--json", "--log", "warn"]);
+  await until(() => slow.stderr().includes("it starts"), { withinMs: 30_000 });
+  slow.child.kill("SIGTERM");
+  const { code, stdout } = await slow.end;
+  assert.deepEqual([code, stdout], [143, ""], "a start that is broken off is undone");
+  assert.doesNotMatch(await ok(ofRealm("nodes")), /acme:slow:1\.0\.0 +linked +up/);
   realm.child.kill("SIGTERM");
   assert.equal((await realm.end).code, 0);
 });
