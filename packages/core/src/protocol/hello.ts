@@ -103,7 +103,8 @@ export async function makeHelloS(
   const unsigned = bytesBeforeField(writeMessage(HelloSSchema, { ...fields, proof: new Uint8Array() }), PROOF_FIELD);
   if (!unsigned.ok) throw unsigned.fault;
   const proof = await key.sign(await helloServerTranscript(helloC, unsigned.value));
-  return writeMessage(HelloSSchema, { ...fields, proof });
+  // It is the last field, so it only has to be added.
+  return concat(unsigned.value, Uint8Array.of(PROOF_FIELD << 3 | 2, proof.length), proof);
 }
 
 /** Whether the holder of that key answered this HelloC. */

@@ -138,8 +138,16 @@ export class Answers {
     });
   }
 
-  /** Tells one of the two. The common way makes no promise of its own. */
+  /** Tells one of the two. The common way makes no promise. */
   #send(link: Link, lane: Lane, envelope: Envelope, { sent, failed }: Ends): void {
+    let gone = this.#ended.has(link);
+    let now = false;
+    try {
+      now = !gone && this.#sendNow(link, lane, envelope);
+    } catch {
+      gone = true;
+    }
+    if (now) return sent();
     this.#underWay++;
     const done = (): void => {
       this.#over();
@@ -151,12 +159,19 @@ export class Answers {
         failed(error);
       });
     };
-    if (this.#ended.has(link)) elsewhere();
+    if (gone) elsewhere();
     else this.#sendOn(link, lane, envelope).then(done, elsewhere);
   }
 
   #over(): void {
     if (--this.#underWay === 0) for (const wake of [...this.#idle]) wake();
+  }
+
+  #sendNow(link: Link, lane: Lane, envelope: Envelope): boolean {
+    const { peers, book } = this.#parts;
+    const { rpc1 } = book.of(link);
+    const make = (): Uint8Array => writeEnvelope(envelope, { extensions: rpc1 });
+    return peers().sendNow(link.peer.id, rpc1 ? lane : "rpc_reliable", make, link) !== undefined;
   }
 
   #sendOn(link: Link, lane: Lane, envelope: Envelope): Promise<unknown> {

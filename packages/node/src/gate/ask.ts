@@ -101,8 +101,8 @@ export function toEnvelope(plan: Plan, nowMs: number): Envelope {
 /** The same trace, one step on; a new one where there is none, or none that can be read. */
 export function childTraceparent(parent: string | undefined, chance: Chance): string {
   const trace = parent === undefined ? undefined : parseTraceparent(parent);
-  const traceId = trace?.trace_id ?? chance.hex(32);
-  return `00-${traceId}-${chance.hex(16)}-${trace?.sampled === false ? "00" : "01"}`;
+  if (trace === undefined) return `00-${chance.hex(32)}-${chance.hex(16)}-01`;
+  return `00-${trace.trace_id}-${chance.hex(16)}-${trace.sampled ? "01" : "00"}`;
 }
 
 /** Share of its budget that a handler keeps to hear and to pass on that who is deeper has given up; at most 50 ms. */

@@ -85,12 +85,10 @@ export class Delivery {
   /** The entry, the timer and the listeners of one ask, until they are released. Throws over the caps. */
   #hold(plan: Plan, peer: string, { signals }: DeliveryOptions): Hold {
     const { pending, clock } = this.#parts;
-    const ask = new PendingAsk({ peer, requestId: plan.requestId, route: plan.route, kind: plan.kind });
+    const ask = new PendingAsk(peer, plan);
     pending.open(ask);
     let answered = false;
-    const timer = clock.after(Math.max(0, plan.atMs - clock.monotonic()), () => {
-      ask.tell({ is: "ended", fault: lateFault(plan, peer, ask) });
-    });
+    const timer = clock.after(Math.max(0, plan.atMs - clock.monotonic()), () => ask.tell({ is: "ended", fault: lateFault(ask) }));
     const listening = signals.length === 0 ? [] : signals.map((signal) => onAbort(signal, (reason) => {
       ask.tell({ is: "ended", fault: cancelledFault(plan, reason, ask) });
     }));
@@ -207,14 +205,22 @@ export class Delivery {
       ask.link = link;
       return bytes;
     };
-    const leftMs = Math.max(1, plan.atMs - clock.monotonic());
-    peers().send(id, plan.lane, make, { deadlineMs: leftMs, signal: plan.ask.signal }).then((link) => {
+    const took = (link: Link): void => {
       if (plan.kind === "tell" && !book.of(link).rpc1) ask.tell({ is: "sent" });
-    }, (error: unknown) => {
+    };
+    const failed = (error: unknown): void => {
       ask.sent = before;
       ask.link = undefined;
       ask.tell({ is: "unsent", fault: toNodeFault(error, plan) });
-    });
+    };
+    try {
+      const link = peers().sendNow(id, plan.lane, make);
+      if (link !== undefined) return took(link);
+    } catch (error) {
+      return failed(error);
+    }
+    const leftMs = Math.max(1, plan.atMs - clock.monotonic());
+    peers().send(id, plan.lane, make, { deadlineMs: leftMs, signal: plan.ask.signal }).then(took, failed);
   }
 
   /** Waits for the next attempt; gives what it ends with when there will be none. */

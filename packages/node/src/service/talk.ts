@@ -81,7 +81,9 @@ export function createTalk(speaker: Speaker): Talk {
     try {
       const { contentType } = route.codecs.input;
       const reply = await speaker.call({ ...toAsk(route.key, payload, o), content_type: contentType });
-      return await read(route.codecs.output, reply.payload, `output of ${route.key}`);
+      const { output } = route.codecs;
+      const what = `output of ${route.key}`;
+      return output.check === undefined ? decode(output, reply.payload, what) : await read(output, reply.payload, what);
     } catch (error) {
       throw await withDetails(error, route);
     }
@@ -127,14 +129,18 @@ export function encode(codec: Codec, value: unknown, what: string): Uint8Array {
   }
 }
 
-/** Throws `node.decode_failure`; what a peer sent is not what the route says. */
-async function read(codec: Codec, bytes: Uint8Array, what: string): Promise<unknown> {
-  let value: unknown;
+/** Throws `node.decode_failure`: these bytes are no value at all. */
+function decode(codec: Codec, bytes: Uint8Array, what: string): unknown {
   try {
-    value = codec.decode(bytes);
+    return codec.decode(bytes);
   } catch (error) {
     throw nodeError("node.decode_failure", `${what}: cannot be read: ${textOf(error)}`, { cause: error });
   }
+}
+
+/** Throws `node.decode_failure`; what a peer sent is not what the route says. */
+async function read(codec: Codec, bytes: Uint8Array, what: string): Promise<unknown> {
+  const value = decode(codec, bytes, what);
   const checked = await codec.check?.(value);
   if (checked === undefined) return value;
   if (checked.ok) return checked.value;

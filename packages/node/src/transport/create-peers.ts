@@ -70,6 +70,12 @@ class NodePeers implements Peers {
     return sent;
   }
 
+  sendNow(to: NodeId, lane: Lane, body: Body, via?: Link): Link | undefined {
+    if (this.#closing.signal.aborted) return undefined;
+    const outlet = via === undefined ? this.#peers.get(idText(to))?.outlet : this.#outletOf(via);
+    return outlet?.now(lane, body);
+  }
+
   current(to: NodeId): Link | undefined {
     return this.#parts.table.newest(idText(to));
   }

@@ -94,6 +94,8 @@ class SmallPeers implements Peers {
     return link;
   }
 
+  sendNow(): undefined {}
+
   current(to: NodeId): Link | undefined {
     return this.#links.get(formatNodeId(to))?.at(-1);
   }
