@@ -68,9 +68,7 @@ export class Answers {
   }
 
   respond(link: Link, asked: Asked, settled: Settled): void {
-    this.#respond(link, asked, settled.is === "reply"
-      ? { payload: settled.payload, ...settled.content_type === undefined ? {} : { content_type: settled.content_type } }
-      : { error: settled.error });
+    this.#respond(link, asked, settled);
   }
 
   /** A request is answered with the fault; a tell only where its sender asked to be told. */
@@ -195,12 +193,12 @@ export class Answers {
 }
 
 type Outcome =
-  | { readonly payload: Uint8Array; readonly content_type?: string }
+  | { readonly payload: Uint8Array; readonly content_type?: string; readonly error?: never }
   | { readonly error: WireError };
 
 /** An answer that no message holds becomes an error. */
 function fit(outcome: Outcome): Outcome {
-  if ("error" in outcome || outcome.payload.length <= WIRE_LIMITS.messageBytesMax - ENVELOPE_ROOM) return outcome;
+  if (outcome.error !== undefined || outcome.payload.length <= WIRE_LIMITS.messageBytesMax - ENVELOPE_ROOM) return outcome;
   return { error: toWireError(nodeError("node.internal", `the answer has ${outcome.payload.length} bytes`, {
     facts: { bytes: outcome.payload.length }, hint: "send it as a stream",
   })) };
@@ -215,7 +213,7 @@ function toResponse(request: Envelope, outcome: Outcome): Envelope {
   const envelope: { -readonly [Name in keyof Envelope]: Envelope[Name] } = {
     route_key: request.route_key, request_id: request.request_id, direction: "response", timeout_ms: 0, metadata: NONE,
   };
-  if ("error" in outcome) envelope.error = outcome.error;
+  if (outcome.error !== undefined) envelope.error = outcome.error;
   else {
     envelope.payload = outcome.payload;
     if (outcome.content_type !== undefined) envelope.content_type = outcome.content_type;

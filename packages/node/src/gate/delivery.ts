@@ -9,7 +9,7 @@ import { nodeError, onAbort, SYSTEM_ROUTES, type Fault, type Link, type NodeId }
 import {
   CancelSchema, fromWireError, newRequestId, writeEnvelope, writeMessage, type Envelope, type Lane, type WireError,
 } from "@atoll-run/core/internal";
-import type { Settled } from "../mailbox/inbox.ts";
+import type { Admission, Settled } from "../mailbox/inbox.ts";
 import {
   brokenFault, cancelledFault, isTransient, lateFault, lostFault, toNodeFault,
 } from "./ask-faults.ts";
@@ -117,11 +117,15 @@ export class Delivery {
     // Given up while the node was starting: it never goes in.
     if (ask.over) return this.#given(ask, incoming);
     ask.sent = true;
-    inbox().admit(incoming).then((admission) => {
+    const admitted = (admission: Admission): void => {
       if (admission.is === "refused") ask.tell({ is: "unsent", fault: admission.fault });
       else if (plan.kind === "call") admission.settled.then((settled) => ask.tell({ is: "settled", settled }));
       else ask.tell({ is: "accept", accept: { state: admission.is } });
-    }, (error: unknown) => ask.tell({ is: "ended", fault: brokenFault(error) }));
+    };
+    const admission = inbox().admit(incoming);
+    if (admission instanceof Promise) {
+      admission.then(admitted, (error: unknown) => ask.tell({ is: "ended", fault: brokenFault(error) }));
+    } else admitted(admission);
     return this.#given(ask, incoming);
   }
 
@@ -306,7 +310,7 @@ function failed(fault: Fault, ran: Ran): Delivered {
 
 function toReply({ payload, content_type }: Envelope): Delivered {
   const bytes = payload ?? new Uint8Array();
-  return { is: "reply", payload: bytes, ...content_type === undefined ? {} : { content_type } };
+  return content_type === undefined ? { is: "reply", payload: bytes } : { is: "reply", payload: bytes, content_type };
 }
 
 function fromSettled(settled: Settled): Delivered {

@@ -5,8 +5,8 @@
  * refuses with a `NodeError`; never sends a value that cannot be written.
  */
 import {
-  isFault, nodeError, type Ask, type Candidate, type DiscoverAsk, type MetadataEntry, type OutStream, type Speaker,
-  type StreamAsk, type Told,
+  isFault, nodeError, type Candidate, type DiscoverAsk, type MetadataEntry, type OutStream, type Speaker,
+  type StreamAsk, type TellAsk, type Told,
 } from "@atoll-run/core";
 import type { Codec } from "./codec.ts";
 import { businessFault } from "./refusal.ts";
@@ -80,7 +80,7 @@ export function createTalk(speaker: Speaker): Talk {
     const payload = encode(route.codecs.input, input, `input of ${route.key}`);
     try {
       const { contentType } = route.codecs.input;
-      const reply = await speaker.call({ ...toAsk(route.key, payload, o), content_type: contentType });
+      const reply = await speaker.call(toAsk(route.key, payload, o, contentType));
       const { output } = route.codecs;
       const what = `output of ${route.key}`;
       return output.check === undefined ? decode(output, reply.payload, what) : await read(output, reply.payload, what);
@@ -99,7 +99,7 @@ export function createTalk(speaker: Speaker): Talk {
   const tell = (route: AnyRoute, input: unknown, o: TellOptions): Promise<Told> => {
     const { contentType } = route.codecs.input;
     const payload = encode(route.codecs.input, input, `input of ${route.key}`);
-    return speaker.tell({ ...toTell(route.key, payload, o), content_type: contentType });
+    return speaker.tell(toAsk(route.key, payload, o, contentType));
   };
   return {
     call: call as Talk["call"],
@@ -114,7 +114,7 @@ export function createTalk(speaker: Speaker): Talk {
     }) as Talk["callResult"],
     tell: async (route, input, o) => tell(route, input, o),
     callRaw: async (route, body, o) => (await speaker.call(toAsk(route, body, o))).payload,
-    tellRaw: async (route, body, o) => speaker.tell(toTell(route, body, o)),
+    tellRaw: async (route, body, o) => speaker.tell(toAsk(route, body, o)),
     openStream: openStream as Talk["openStream"],
     discover: async (type, o) => speaker.discover(toTargetText(type), o),
   };
@@ -171,13 +171,13 @@ function declaredError(error: unknown, route: AnyRoute): { code: string; details
   return { code: fact.code, details: fact.details };
 }
 
-export function toAsk(route: string, payload: Uint8Array, { to, metadata, ...o }: CallOptions): Ask {
-  const entries = metadata === undefined ? {} : { metadata: toEntries(metadata) };
-  return { ...o, to: toTargetText(to), route, payload, ...entries };
-}
-
-function toTell(route: string, payload: Uint8Array, { ttlMs, ...o }: TellOptions): Parameters<Speaker["tell"]>[0] {
-  return { ...toAsk(route, payload, o), ...ttlMs === undefined ? {} : { ttlMs } };
+/** For a tell as well. */
+export function toAsk(route: string, payload: Uint8Array, o: TellOptions, contentType?: string): TellAsk {
+  const { to, metadata, ...rest } = o;
+  const ask: { -readonly [Name in keyof TellAsk]: TellAsk[Name] } = { ...rest, to: toTargetText(to), route, payload };
+  if (contentType !== undefined) ask.content_type = contentType;
+  if (metadata !== undefined) ask.metadata = toEntries(metadata);
+  return ask;
 }
 
 function toEntries(record: Readonly<Record<string, string>>): readonly MetadataEntry[] {
