@@ -151,7 +151,7 @@ export class Run implements BlockRun {
     for (const [kind, handler] of Object.entries(this.#config.hostHandlers ?? {})) bus.register(kind, { handle: this.#seen(kind, hostHandle(handler)) });
     if (this.#config.anyHandler !== undefined) bus.register(ANY_KIND, { handle: this.#seen(ANY_KIND, hostHandle(this.#config.anyHandler)) });
     const kit = createKit(this.#parts, config, prepared, {
-      log: (...line) => this.#log(...line), telemetry: this.#telemetry,
+      logs: () => this.#logs, log: (...line) => this.#log(...line), telemetry: this.#telemetry,
       emit: (name, fact) => this.#emit(name, fact), exit: (code, from) => this.#end({ how: "exited", code, from }),
       secret: (value) => this.#masking.add(value), release: (role, ref) => this.#isles?.release(role, ref),
       bus: {
@@ -308,8 +308,12 @@ export class Run implements BlockRun {
     this.#events.emit(name, this.#masking.fields({ ...fact }) as unknown as BlockEvents[N]);
   }
 
+  get #logs(): boolean {
+    return this.#config.log !== undefined || this.#events.isHeard("log");
+  }
+
   #log(...[level, target, said, given, trace = this.#about.trace]: Parameters<KitLinks["log"]>): void {
-    if (this.#config.log === undefined && !this.#events.isHeard("log")) return;
+    if (!this.#logs) return;
     const obs = readObs(said, given);
     const line = obs === undefined ? { msg: said, fields: given } : toObsLog(obs, given ?? {}, trace ?? emptyTrace());
     const fields = line.fields === undefined ? {} : { fields: this.#masking.fields(line.fields) };

@@ -72,6 +72,8 @@ export interface ChildWatch {
 }
 
 export interface KitLinks {
+  /** Somebody reads the log: else a line need not be made. */
+  logs(): boolean;
   /** Only when somebody takes spans and figures. */
   readonly telemetry: Telemetry | undefined;
   /** `trace`: who asks; default the run. */
@@ -188,7 +190,7 @@ function openMcp(
   return lazyMcp({
     ...parts, projectRoot: p.projectRoot, version: manifest.version,
     ...(guard === undefined ? {} : { guard: (asked) => askGuard(guard, asked) }),
-    log: (level, ...line) => links.log(level === "trace" ? "debug" : level, ...line),
+    logs: () => links.logs(), log: (level, ...line) => links.log(level === "trace" ? "debug" : level, ...line),
     secret: (value) => links.secret(value), state: (fact) => links.emit("mcp:state", fact),
     release: (role, ref) => links.release(role, ref),
   }, { ...p.limits, mcpMs: config.mcpTimeoutMs ?? p.limits.mcpMs });
