@@ -16,7 +16,7 @@ import {
 import { toEnvelope, type Plan } from "./ask.ts";
 import { Incoming } from "./incoming.ts";
 import type { OutboundParts } from "./outbound-parts.ts";
-import { PendingAsk, type AskEvent } from "./pending.ts";
+import { PendingAsk, type AskEvent, type PendingTable } from "./pending.ts";
 
 /** Whether it ran at the other end. */
 export type Ran = "no" | "maybe" | "yes";
@@ -87,23 +87,11 @@ export class Delivery {
     const { pending, clock } = this.#parts;
     const ask = new PendingAsk(peer, plan);
     pending.open(ask);
-    let answered = false;
     const timer = clock.after(Math.max(0, plan.atMs - clock.monotonic()), () => ask.tell({ is: "ended", fault: lateFault(ask) }));
-    const listening = signals.length === 0 ? [] : signals.map((signal) => onAbort(signal, (reason) => {
+    const listening = signals.length === 0 ? NONE : signals.map((signal) => onAbort(signal, (reason) => {
       ask.tell({ is: "ended", fault: cancelledFault(plan, reason, ask) });
     }));
-    return {
-      ask,
-      done: (delivered) => {
-        answered = delivered.is !== "failed" || delivered.ran !== "maybe";
-        return delivered;
-      },
-      release: () => {
-        pending.close(ask, answered);
-        timer[Symbol.dispose]();
-        for (const one of listening) one[Symbol.dispose]();
-      },
-    };
+    return new Hold(ask, { pending, timer, listening });
   }
 
   #admit(plan: Plan, ask: PendingAsk): Promise<Delivered> {
@@ -209,22 +197,20 @@ export class Delivery {
       ask.link = link;
       return bytes;
     };
-    const took = (link: Link): void => {
-      if (plan.kind === "tell" && !book.of(link).rpc1) ask.tell({ is: "sent" });
-    };
-    const failed = (error: unknown): void => {
-      ask.sent = before;
-      ask.link = undefined;
-      ask.tell({ is: "unsent", fault: toNodeFault(error, plan) });
-    };
     try {
       const link = peers().sendNow(id, plan.lane, make);
-      if (link !== undefined) return took(link);
+      if (link !== undefined) return this.#took(o, link);
     } catch (error) {
-      return failed(error);
+      return unsent(o, before, error);
     }
     const leftMs = Math.max(1, plan.atMs - clock.monotonic());
-    peers().send(id, plan.lane, make, { deadlineMs: leftMs, signal: plan.ask.signal }).then(took, failed);
+    peers().send(id, plan.lane, make, { deadlineMs: leftMs, signal: plan.ask.signal }).then(
+      (link) => this.#took(o, link), (error: unknown) => unsent(o, before, error),
+    );
+  }
+
+  #took({ plan, ask }: Attempt, link: Link): void {
+    if (plan.kind === "tell" && !this.#parts.book.of(link).rpc1) ask.tell({ is: "sent" });
   }
 
   /** Waits for the next attempt; gives what it ends with when there will be none. */
@@ -282,11 +268,36 @@ interface Attempt {
   last?: Fault;
 }
 
-interface Hold {
+const NONE: readonly Disposable[] = [];
+
+interface Held {
+  readonly pending: PendingTable;
+  readonly timer: Disposable;
+  readonly listening: readonly Disposable[];
+}
+
+class Hold {
   readonly ask: PendingAsk;
+  readonly #held: Held;
+  #answered = false;
+
+  constructor(ask: PendingAsk, held: Held) {
+    this.ask = ask;
+    this.#held = held;
+  }
+
   /** Notes whether an answer may still come. */
-  done(delivered: Delivered): Delivered;
-  release(): void;
+  done(delivered: Delivered): Delivered {
+    this.#answered = delivered.is !== "failed" || delivered.ran !== "maybe";
+    return delivered;
+  }
+
+  release(): void {
+    const { pending, timer, listening } = this.#held;
+    pending.close(this.ask, this.#answered);
+    timer[Symbol.dispose]();
+    for (const one of listening) one[Symbol.dispose]();
+  }
 }
 
 interface Again {
@@ -299,6 +310,12 @@ interface Again {
 }
 
 type Step = Again | { readonly is: "end"; readonly delivered: Delivered };
+
+function unsent({ plan, ask }: Attempt, before: boolean, error: unknown): void {
+  ask.sent = before;
+  ask.link = undefined;
+  ask.tell({ is: "unsent", fault: toNodeFault(error, plan) });
+}
 
 function end(delivered: Delivered): Step {
   return { is: "end", delivered };
