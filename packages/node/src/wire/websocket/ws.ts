@@ -93,16 +93,17 @@ export function createUpgrader(limits: SocketLimits): Upgrader {
 }
 
 export interface Dialled extends SocketLimits {
+  /** Absent: who calls ends it when it takes too long. */
+  readonly handshakeMsMax?: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Certificates of authorities to trust instead of those of the platform. */
   readonly ca: readonly string[] | undefined;
-  readonly handshakeMsMax: number;
 }
 
-/** Begins to connect. Throws `SyntaxError` for what is no address. */
-export function connect(address: string, { headers, ca, handshakeMsMax, ...limits }: Dialled): Socket {
+/** Begins to connect. */
+export function connect(address: URL, { headers, ca, handshakeMsMax, ...limits }: Dialled): Socket {
   return quiet(new Socket(address, [], {
-    ...options(limits), headers, handshakeTimeout: handshakeMsMax, followRedirects: false, minVersion: "TLSv1.2",
+    ...options(limits), headers, followRedirects: false, minVersion: "TLSv1.2", handshakeTimeout: handshakeMsMax,
     ...ca === undefined ? {} : { ca: [...ca] },
   }));
 }
