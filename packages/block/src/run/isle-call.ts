@@ -7,7 +7,7 @@ import type { OpCall, Stop, Value } from "../bridges/op.ts";
 import type { EventOrigin } from "../bus/origin.ts";
 import type { Role } from "../isle/thread/protocol.ts";
 import type { CallTrace } from "../observe/spans.ts";
-import type { LateAbort } from "./late-abort.ts";
+import type { LateAbort } from "../bridges/late-abort.ts";
 
 type Callback = OpCall["callback"];
 

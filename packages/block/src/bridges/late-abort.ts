@@ -1,5 +1,5 @@
 /** An AbortController that makes its signal when it is asked for: most calls end before anybody listens. */
-import type { Stop } from "../bridges/op.ts";
+import type { Stop } from "./op.ts";
 
 export class LateAbort implements Stop {
   #made: AbortController | undefined;
