@@ -73,9 +73,11 @@ export class Outlet {
     await this.#pump;
   }
 
-  /** There is a newer link: nothing waits any longer for room on the older one. */
+  /** There is a newer link: what waits for one goes out on it at once, and nothing waits for room on the older one. */
   wake(): void {
     this.#woken?.resolve();
+    const link = this.#waiting.size > 0 ? this.#parts.ready() : undefined;
+    if (link !== undefined) this.#flush(link);
   }
 
   async #room(link: Link): Promise<void> {

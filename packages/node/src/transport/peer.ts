@@ -37,8 +37,8 @@ export class Peer {
   up(): void {
     const link = this.#parts.table.newest(this.#id);
     if (link === undefined) return;
-    this.#arrived?.resolve(link);
     this.outlet.wake();
+    this.#arrived?.resolve(link);
   }
 
   async settled(): Promise<void> {
