@@ -49,6 +49,7 @@ export class Peer {
   #ready(): Link | undefined {
     const { table } = this.#parts;
     const newest = table.newest(this.#id);
+    if (newest === this.#target) return newest;
     if (this.#target === undefined || !table.takes(this.#target)) this.#target = newest;
     return newest === this.#target ? newest : undefined;
   }

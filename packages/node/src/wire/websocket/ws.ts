@@ -55,6 +55,26 @@ export class Socket extends WebSocket {
   }
 }
 
+/** Bytes before an unmasked message of that length (RFC 6455, 5.2). */
+export function wholeHeadBytes(length: number): 2 | 4 | 10 {
+  if (length < 126) return 2;
+  return length < 65_536 ? 4 : 10;
+}
+
+/** A whole binary message begins: final, not masked, not compressed. */
+export function writeWholeHead(into: Buffer, length: number): void {
+  into[0] = 0x82;
+  if (length < 126) into[1] = length;
+  else if (length < 65_536) {
+    into[1] = 126;
+    into.writeUInt16BE(length, 2);
+  } else {
+    into[1] = 127;
+    into.writeUInt32BE(0, 2);
+    into.writeUInt32BE(length, 6);
+  }
+}
+
 export interface SocketLimits {
   /** Bytes of one message. */
   readonly payloadMax: number;
