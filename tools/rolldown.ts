@@ -1,7 +1,7 @@
 /**
  * The door to rolldown: its parser reads TypeScript for `tidy` and `build`, its bundler makes the program.
  */
-import { rolldown, type OutputChunk, type RolldownPlugin } from "rolldown";
+import { type CodeSplittingOptions, rolldown, type OutputChunk, type RolldownPlugin } from "rolldown";
 import { parseSync } from "rolldown/utils";
 
 export type { OutputChunk, RolldownPlugin };
@@ -39,21 +39,29 @@ export interface BundleOrder {
   /** Modules that stay imports. */
   readonly external: (specifier: string) => boolean;
   readonly plugins?: readonly RolldownPlugin[];
+  /** Modules that are laid into one chunk; default: the bundler alone decides. */
+  readonly together?: ReadonlySet<string>;
 }
 
 /** Bundles into flat ES modules: entries keep their names, shared code goes to `chunk-*.js` beside them. */
 export async function bundle(order: BundleOrder): Promise<readonly OutputChunk[]> {
   const build = await rolldown({
+    ...order.together === undefined ? {} : { preserveEntrySignatures: "allow-extension" as const },
     input: { ...order.inputs }, external: order.external, platform: "node", plugins: [...order.plugins ?? []],
     logLevel: "warn", treeshake: true,
   });
   try {
     const { output } = await build.write({
       dir: order.outDir, format: "esm", entryFileNames: "[name].js", chunkFileNames: "chunk-[name]-[hash].js",
-      sourcemap: false, minify: false,
+      sourcemap: false, minify: false, ...order.together === undefined ? {} : { codeSplitting: together(order.together) },
     });
     return output.filter((file): file is OutputChunk => file.type === "chunk");
   } finally {
     await build.close();
   }
+}
+
+function together(modules: ReadonlySet<string>): CodeSplittingOptions {
+  const name = (id: string): string | null => (modules.has(id) ? "together" : null);
+  return { groups: [{ name, debugName: "together" }], includeDependenciesRecursively: false };
 }

@@ -1,6 +1,6 @@
 /** A mailbox with its dispatch over a real file, a workload of one function, and messages for it. */
 import type { Clock, DispatchContext, Ids, Outcome, Principal, StateStore, Workload } from "@atoll-run/core";
-import type { Envelope } from "@atoll-run/core/internal";
+import type { Envelope, Lane } from "@atoll-run/core/internal";
 import type { InboxLife } from "@atoll-run/node/internal";
 import { coreInternal, node } from "./built.ts";
 
@@ -28,6 +28,8 @@ export interface BenchInbox {
   readonly inbox: InboxLife;
   /** Settles when the message is finished. */
   tell(body: Uint8Array): Promise<void>;
+  /** Settles when the message is finished; of high class. */
+  signal(body: Uint8Array): Promise<void>;
   /** As of a peer in this process: without a row. A body of at most 64 bytes is its key. */
   call(body: Uint8Array): Promise<void>;
   /** Settles when a tell is accepted. */
@@ -58,23 +60,23 @@ export async function openBenchInbox({ store, handle, concurrency = 64 }: BenchI
   await inbox.recover();
   inbox.open();
   let last = 0;
-  const admit = async (kind: "call" | "tell", payload: Uint8Array): Promise<{ readonly settled: Promise<unknown> }> => {
+  const admit = async (kind: "call" | "tell", payload: Uint8Array, lane: Lane = "rpc_reliable"): Promise<{ readonly settled: Promise<unknown> }> => {
     const envelope: Envelope = {
       route_key: ROUTE, request_id: `r-${++last}`, direction: kind === "call" ? "request" : "tell",
       timeout_ms: kind === "call" ? 30_000 : 0, payload, metadata: [],
     };
     const verdict = await inbox.admit({
-      kind, sender: SENDER, envelope, bytes: coreInternal.writeEnvelope(envelope, { extensions: true }), lane: "rpc_reliable",
+      kind, sender: SENDER, envelope, bytes: coreInternal.writeEnvelope(envelope, { extensions: true }), lane,
       in_process: kind === "call", reachable: () => true,
     });
     if (verdict.is === "refused") throw verdict.fault;
     return verdict;
   };
-  const finish = async (kind: "call" | "tell", payload: Uint8Array): Promise<void> => {
-    await (await admit(kind, payload)).settled;
+  const finish = async (...o: Parameters<typeof admit>): Promise<void> => {
+    await (await admit(...o)).settled;
   };
   return {
-    inbox, tell: (body) => finish("tell", body), call: (body) => finish("call", body),
+    inbox, tell: (body) => finish("tell", body), signal: (body) => finish("tell", body, "rpc_signal"), call: (body) => finish("call", body),
     accepted: async (body) => {
       await admit("tell", body);
     },

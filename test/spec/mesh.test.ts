@@ -1,11 +1,14 @@
 // Block 5.3: the mesh, with peers of one process.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { createPool } from "@atoll-run/atoll";
 import { createLocalMesh } from "@atoll-run/atoll/block";
+import { createRealm } from "@atoll-run/atoll/node";
 import type { CallOpts, Json, Mesh } from "@atoll-run/core";
 import { until } from "@atoll-run/testkit";
-import { serving, stopped, valueOf } from "./support.ts";
+import { serving, start, stopped, valueOf } from "./support.ts";
 
 const call = (deadlineMs = 10_000): CallOpts => ({ deadlineMs, signal: new AbortController().signal });
 
@@ -169,4 +172,52 @@ test("peers of one process talk through their blocks, both ways", async () => {
   const pong = await serving(`mesh.on(function(ev) return {pong = ev.payload.n, from = ev.meta.from} end) bus.serve()`, { mesh: mesh.join("pong") });
   assert.deepEqual(await valueOf(`local r = mesh.request("pong", {n = 1}) return {r.pong, r.from}`, { mesh: mesh.join("ping") }), [1, "ping"]);
   await stopped(pong);
+});
+
+test("mesh may be the URL of a realm: joined before the script, left at the end, with an identity of its own", async () => {
+  await using realm = await createRealm({ memory: true, listen: { public: { host: "127.0.0.1", port: 0 } } });
+  const relayUrl = String(realm.addresses?.url);
+  let peer = "";
+  const told = { name: "id", description: "", input_schema: {}, handler: (id: Json) => void (peer = String(id)) };
+  const answering = start(`mesh.on(function(ev) return {got = ev.payload} end) tool.call("id", mesh.agent_id()) bus.serve()`, {
+    mesh: { relayUrl, secretKey: { env: "KEY" } }, env: { KEY: "0123456789abcdef".repeat(4) }, hostTools: [told],
+  });
+  await until(() => peer !== "", { withinMs: 20_000 });
+  const asking = { mesh: { relayUrl }, globals: { PEER: peer } };
+  assert.deepEqual(await valueOf("return {mesh.request(PEER, 7), mesh.agent_id() ~= PEER}", asking), [{ got: 7 }, true]);
+  await answering.run.stop();
+  assert.deepEqual((await answering.end).result?.unfinished, []);
+  await assert.rejects(valueOf("return mesh.request(PEER, 7, {timeout_ms = 2000})", asking));
+});
+
+for (const [secretKey, env, code, message] of [
+  ["abc", {}, "runtime.failed", "runtime error: secret-key: expected 64 hex chars, got 3"],
+  [{ env: "KEY" }, { KEY: "g".repeat(64) }, "runtime.failed", "runtime error: secret-key: expected 64 hex chars, character 1 is none"],
+  [{ env: "KEY" }, {}, "config.invalid", "config error: mesh.secretKey: the variable KEY is not set"],
+] as const) {
+  test(`a secret key that is none fails the start: ${message}`, async () => {
+    const { error } = await start("return 1", { mesh: { relayUrl: "http://127.0.0.1:1", secretKey }, env }).end;
+    assert.deepEqual([error?.code, error?.message], [code, message]);
+  });
+}
+
+test("a realm where nobody answers fails the start: mesh error: connect to <url> failed: …", async () => {
+  const { error } = await start("return 1", { mesh: { relayUrl: "http://127.0.0.1:1" } }).end;
+  assert.equal(error?.code, "mesh.connect_failed");
+  assert.match(error.message, /^mesh error: connect to http:\/\/127\.0\.0\.1:1 failed: /);
+});
+
+test("a cancel ends a run that waits for its realm", async () => {
+  const silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  try {
+    const asked = once(silent, "connection");
+    const s = start("return 1", { mesh: { relayUrl: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` } });
+    const [socket] = await asked as [Socket];
+    s.run.cancel();
+    assert.equal((await s.end).error?.code, "run.cancelled");
+    socket.destroy();
+  } finally {
+    silent.close();
+  }
 });

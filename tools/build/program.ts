@@ -9,7 +9,7 @@ import {
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runChild } from "../child.ts";
-import { bundle, type OutputChunk, type RolldownPlugin } from "../rolldown.ts";
+import { bundle, type BundleOrder, type OutputChunk, type RolldownPlugin } from "../rolldown.ts";
 import { readFacts, type UrlFact } from "../tidy/facts.ts";
 import { writeNotices } from "./notices.ts";
 
@@ -39,8 +39,7 @@ export async function buildProgram(order: ProgramOrder): Promise<string> {
     known = Object.keys(inputs).length;
     // What an earlier turn made and this one does not would be published for nothing.
     rmSync(bin, { recursive: true, force: true });
-    chunks = await bundleEach(inputs, (one) =>
-      bundle({ inputs: one, outDir: bin, external: isBuiltin, plugins: [shortenUrls(order)] }));
+    chunks = await bundleEach(inputs, (one) => bundleQuick(order, { inputs: one, outDir: bin, external: isBuiltin, plugins: [shortenUrls(order)] }));
     for (const { path } of namedIn(order, chunks).filter(({ as }) => as === "entry")) {
       addEntry(inputs, path);
     }
@@ -65,6 +64,26 @@ async function bundleEach(
   const chunks: OutputChunk[] = [];
   for (const [name, path] of Object.entries(inputs)) chunks.push(...await bundleOne({ [name]: path }));
   return chunks;
+}
+
+/**
+ * Bundles twice: what the command that is started most needs goes into one file, also what others share with it, since
+ * each file costs its start a part of a millisecond. What main.ts loads before it, to start the threads, stays apart.
+ */
+async function bundleQuick({ source }: ProgramOrder, order: BundleOrder): Promise<readonly OutputChunk[]> {
+  const chunks = await bundle(order);
+  const apart = needsOf(chunks, ["bin/main.ts", "bin/program/threads.ts"].map((file) => join(source, file)));
+  const together = needsOf(chunks, [join(source, "bin/commands/run.ts")]).filter((id) => !apart.includes(id));
+  if (together.length === 0) return chunks;
+  for (const { fileName } of chunks) rmSync(join(order.outDir, fileName));
+  return await bundle({ ...order, together: new Set(together) });
+}
+
+/** The modules in the chunks that these modules are in, and in those that they import. */
+function needsOf(chunks: readonly OutputChunk[], modules: readonly string[]): string[] {
+  const needed = new Set(chunks.filter(({ moduleIds }) => moduleIds.some((id) => modules.includes(id))));
+  for (const { imports } of needed) for (const chunk of chunks) if (imports.includes(chunk.fileName)) needed.add(chunk);
+  return [...needed].flatMap(({ moduleIds }) => moduleIds);
 }
 
 /** The program may lay more beside itself, made by its own code; what makes it is not published. */

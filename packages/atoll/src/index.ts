@@ -2,7 +2,7 @@ export { type Json, type Log, luaFloat, type Mesh, type TraceContext } from "@at
 export {
   type BlockCode, type BlockConfig, BlockError, type BlockEvent, type BlockEvents, type BlockResult,
   type BlockRoute, type BlockRun, type BlockWorkloadOptions, createLocalMesh, type EventOrigin, type EventTx,
-  type Guard, type HostHandler, type HostTool, type IslePool, type RequestOptions, type Sink, type StartRun,
+  type Guard, type HostHandler, type HostTool, type IslePool, type RelayConfig, type RequestOptions, type Sink, type StartRun,
   toWorkload, type Usage,
 } from "@atoll-run/block";
 export type { AgentOptions, AgentResult, Agents, AgentTool } from "@atoll-run/block";

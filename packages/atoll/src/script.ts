@@ -116,7 +116,7 @@ export declare const mcp: {
   cancel(server: string, id: number): Promise<void>;
   /** Tells a server that the roots changed; a failure is only a warning. */
   notifyRootsListChanged(server: string): Promise<void>;
-  /** Hears of the progress of calls. */
+  /** Hears of the progress of calls that begin while it listens. */
   onProgress(...args: [server: string, handler: ((event: McpProgress) => unknown) | undefined] | [handler: ((event: McpProgress) => unknown) | undefined]): Promise<void>;
   /** Hears the log of a server; otherwise it goes to the log. */
   onLog(...args: [server: string, handler: ((event: McpLog) => unknown) | undefined] | [handler: ((event: McpLog) => unknown) | undefined]): Promise<void>;

@@ -288,7 +288,7 @@ function mcp.cancel(server, id) end
 ---@param server string Name that `connect` gave it.
 function mcp.notify_roots_list_changed(server) end
 
----Hears of the progress of calls.
+---Hears of the progress of calls that begin while it listens.
 ---@async
 ---@param server string Name that `connect` gave it; when it is left out, all servers.
 ---@param handler? fun(event: McpProgress): any Runs in this isle; may wait. Nil ends what was set.

@@ -300,8 +300,8 @@ test("wrong flags are refused, all at once", async (t) => {
   assert.match((await atoll(at, ["mcp", "--http", "0", "--token", "short"])).stderr,
     /--token: needs at least 16 characters/);
   const none = await atoll(at, ["mcp", "nowhere"]);
-  assert.deepEqual([none.code, none.stdout], [1, ""]);
-  assert.match(none.stderr, /nowhere|No such file/);
+  assert.deepEqual([none.code, none.stdout], [2, ""]);
+  assert.match(none.stderr, /^atoll: config error: DIR: 'nowhere': No such file or directory\n/);
 });
 
 test("atoll run loads nothing of it", () => {

@@ -40,6 +40,13 @@ export interface HostTool {
 export type Guard = (call: { grant: string; tool?: string; args: Json; signal: AbortSignal }) =>
   Promise<"allow" | { deny: string } | { answer: Json } | { park: string }>;
 
+/** A mesh through a realm: `http://127.0.0.1:8081`. */
+export interface RelayConfig {
+  readonly relayUrl: string;
+  /** Its own identity, 64 hex digits, or the variable of `env` that holds them; default a fresh one. */
+  readonly secretKey?: string | { readonly env: string };
+}
+
 export interface BlockConfig {
   readonly script: BlockScript;
   /** Folder that holds .env and blocks/, and where relative paths and children start; default: the working folder. */
@@ -51,7 +58,8 @@ export interface BlockConfig {
   readonly context?: Text;
   /** Milliseconds of one MCP round trip; default 30,000. */
   readonly mcpTimeoutMs?: number;
-  readonly mesh?: Mesh;
+  /** Peers. A realm that is named is joined when the run starts and left at its end. */
+  readonly mesh?: Mesh | RelayConfig;
   /** Installed before the script. */
   readonly hostHandlers?: Readonly<Record<string, HostHandler>>;
   /** For kinds without a handler. */

@@ -1,5 +1,4 @@
 /** Errors of the operating system in the words that C and Lua use. */
-import { getSystemErrorMap } from "node:util";
 
 export interface SystemFacts {
   /** `ENOENT`; empty when unknown. */
@@ -25,12 +24,18 @@ const WORDS: Readonly<Record<string, string>> = {
   EDQUOT: "Disk quota exceeded",
 };
 
-const BY_NAME = new Map<string, readonly [number, string]>();
-for (const [number, [name, message]] of getSystemErrorMap()) BY_NAME.set(name, [number, message]);
+let known: Map<string, readonly [number, string]> | undefined;
+
+/** Made at the first error, and `node:util` not imported: a thread that starts needs neither. */
+function byName(): NonNullable<typeof known> {
+  known ??= new Map([...process.getBuiltinModule("node:util").getSystemErrorMap()]
+    .map(([number, [name, message]]) => [name, [number, message]]));
+  return known;
+}
 
 /** Number and words for an error name. */
 export function systemFacts(name: string): SystemFacts {
-  const [number, message] = BY_NAME.get(name) ?? [0, name];
+  const [number, message] = byName().get(name) ?? [0, name];
   const words = WORDS[name] ?? message.charAt(0).toUpperCase() + message.slice(1);
   return { name, errno: Math.abs(number), strerror: words };
 }
@@ -39,7 +44,7 @@ export function systemFacts(name: string): SystemFacts {
 export function systemFactsOf(error: unknown): SystemFacts | undefined {
   const { code, errno } = error as { code?: unknown; errno?: unknown };
   if (typeof code !== "string") return undefined;
-  if (BY_NAME.has(code)) return systemFacts(code);
+  if (byName().has(code)) return systemFacts(code);
   // Text with a NUL byte never reaches the system.
   if (code === "ERR_INVALID_ARG_VALUE") return systemFacts("EINVAL");
   return typeof errno === "number" ? { name: code, errno: Math.abs(errno), strerror: code } : undefined;

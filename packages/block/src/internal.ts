@@ -4,3 +4,4 @@ export { prepare } from "./isle/host/prepare.ts";
 export { loadLuaModule, REWRITTEN_SHA256, sha256, stockLuaBytes } from "./isle/lua-module.ts";
 export { type GrantsResult, isRestricting, parseGrants } from "./grants/parse.ts";
 export { MESH_ROUTE, nodeMesh } from "./mesh/node-mesh.ts";
+export { secretKeyProblem } from "./run/secret-key.ts";

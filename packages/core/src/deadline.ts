@@ -71,6 +71,8 @@ export interface WithDeadline {
   /** Milliseconds; `Infinity` = only the signal ends the wait. */
   readonly ms: number;
   readonly signal?: AbortSignal | undefined;
+  /** Instead of `signal`, for who gives up by itself: its signal is what `make` gets, and the time aborts it too. */
+  readonly controller?: AbortController;
   /** Begins the text of the fault. */
   readonly what?: string;
 }
@@ -83,17 +85,18 @@ export interface WithDeadline {
 export function withDeadline<T>(make: (signal: AbortSignal) => T | Promise<T>, o: WithDeadline): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const fault = (): Fault => timedOut(o.what ?? "the wait", o.ms);
-  if (o.signal?.aborted) reject(o.signal.reason);
+  const given = o.controller?.signal ?? o.signal;
+  if (given?.aborted) reject(given.reason);
   else if (!(o.ms > 0)) reject(fault());
   else {
-    const own = new AbortController();
+    const own = o.controller ?? new AbortController();
     const giveUp = (reason: unknown): void => {
       end();
       reject(reason);
       own.abort(reason);
     };
     const timer = Number.isFinite(o.ms) ? o.clock.after(o.ms, () => giveUp(fault())) : undefined;
-    const listening = onAbort(o.signal, giveUp);
+    const listening = onAbort(given, giveUp);
     const end = (): void => {
       timer?.[Symbol.dispose]();
       listening[Symbol.dispose]();

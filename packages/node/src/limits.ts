@@ -208,6 +208,9 @@ export const NODE_LIMITS = {
     ejectMs: 10_000,
     /** Nodes whose failures are counted. */
     candidatesMax: 1_024,
+    /** Texts of sticky asks whose node is remembered, the longest unused goes first; and how long one may be. */
+    stickyMax: 4_096,
+    stickyBytesMax: 128,
     /** Waits between attempts to send what is in the outbox: the first, doubled up to the second, ± 20 %. */
     postFirstMs: 1_000,
     postMsMax: 30_000,

@@ -65,7 +65,7 @@ export const REALM_LIMITS = {
   signaling: {
     /** From the connection to the proof of its identity. */
     helloMsMax: 5_000,
-    /** Handshakes that are worked on at one time; the others wait for their turn. */
+    /** Handshakes that are worked on at one time, and in one turn of the event loop; the others wait for their turn. */
     handshakesMax: 8,
     /** One frame: an SDP with all its candidates is a tenth of it. */
     frameBytesMax: 256 * KIB,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { formatNodeId } from "@atoll-run/core";
-import { ANYONE, connect, join, openRealm } from "./clients.ts";
+import { ADMIN, ANYONE, connect, join, openRealm } from "./clients.ts";
 
 test("an operator adds realms, sees nodes, registry and metrics, page by page", async () => {
   await using test = await openRealm();
@@ -24,6 +24,11 @@ test("an operator adds realms, sees nodes, registry and metrics, page by page", 
   assert.deepEqual(entries.filter(({ up }) => up).map(({ id, proof }) => [id, proof]), [[formatNodeId(first.id), "key"]]);
   const metrics = (await test.admin("GET", "metrics")).body;
   assert.deepEqual([metrics["realm_nodes_registered"], metrics["realm_nodes_up"], metrics["realm_registrations_total"]], [2, 1, 2]);
+  const scraped = await test.realm.door.admin({
+    method: "GET", path: "/admin/v1/metrics", headers: { authorization: `Bearer ${ADMIN}`, accept: "text/plain;version=0.0.4;q=0.5,*/*;q=0.1" },
+  });
+  assert.match(scraped.headers["content-type"] ?? "", /^text\/plain/);
+  assert.match(Buffer.from(scraped.body).toString(), /^# TYPE atoll_realm_registrations_total counter\natoll_realm_registrations_total 2\n/m);
 });
 
 /** Orders that are wrong, and the status they get. */

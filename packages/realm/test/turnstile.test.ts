@@ -31,3 +31,16 @@ test("a few work at a time, in the order they came; who waits too long, or behin
   const failing = turnstile.run(1_000, () => Promise.reject(new Error("its own matter")));
   await assert.rejects(failing, /its own matter/);
 });
+
+test("work that waits for nothing goes on a few in each turn of the event loop", async () => {
+  const turnstile = new Turnstile(new ManualClock(), 2, 10);
+  let done = 0;
+  const all = Array.from({ length: 6 }, () => turnstile.run(1_000, async () => ++done));
+  const seen: number[] = [];
+  for (let turn = 0; turn < 3; turn++) {
+    await new Promise((resume) => setImmediate(resume));
+    seen.push(done);
+  }
+  assert.deepEqual(seen, [2, 4, 6]);
+  await Promise.all(all);
+});

@@ -1,11 +1,31 @@
 /**
  * Commits on their way to the thread and back. Cloning objects of many fields costs more than SQLite needs for the row,
- * so batches travel as one text, their bodies in one block of bytes, and plain successes as one row of numbers.
+ * so batches travel as one text, their bodies in one block of bytes, and plain successes as one row of numbers. What each
+ * message writes goes without the names of its fields.
  */
-import type { Batch, Commit, StateOp } from "@atoll-run/core";
+import type { Answer, Batch, Commit, NewMail, StateOp } from "@atoll-run/core";
 import type { CommitRequest, PackedAnswers, PackedCommits } from "./protocol.ts";
 
 type Put = (body: Uint8Array) => number;
+type Take = (length: number) => Uint8Array;
+
+/** An op as its values; one that is seldom as an object, with the length of its body in its place. */
+type PackedOp =
+  | readonly ["a", PackedMail, lease_until_at_ms: number | null]
+  | readonly ["r", PackedAnswer]
+  | readonly ["s", seq: number, fence: number]
+  | StateOp;
+type PackedMail = readonly [
+  sender: string, route: string, request_id: string, hash: string, priority: NewMail["priority"], key: string | null,
+  body: number, about: string, accepted_at_ms: number, expires_at_ms: number | null, ready_at_ms: number,
+];
+type PackedAnswer = readonly [
+  sender: string, route: string, request_id: string, hash: string, outcome: string, reply: number | null,
+  done_at_ms: number, forget_at_ms: number,
+];
+type PackedRequest = readonly [
+  id: number, bytes: number, scope: string, epoch: number | null, at_ms: number, ops: readonly PackedOp[],
+];
 
 export function packCommits(requests: readonly CommitRequest[]): PackedCommits {
   const found: Uint8Array[] = [];
@@ -15,8 +35,8 @@ export function packCommits(requests: readonly CommitRequest[]): PackedCommits {
     length += body.length;
     return body.length;
   };
-  const text = JSON.stringify(requests.map(([id, , batch, bytes]) => [
-    id, { ...batch, ops: batch.ops.map((op) => withoutBody(op, put)) }, bytes,
+  const text = JSON.stringify(requests.map(([id, , { scope, epoch, at_ms, ops }, bytes]): PackedRequest => [
+    id, bytes, scope, epoch, at_ms, ops.map((op) => packOp(op, put)),
   ]));
   const bodies = new Uint8Array(length);
   let at = 0;
@@ -27,40 +47,71 @@ export function packCommits(requests: readonly CommitRequest[]): PackedCommits {
   return { text, bodies };
 }
 
-function withoutBody(op: StateOp, put: Put): unknown {
+function packOp(op: StateOp, put: Put): PackedOp {
   switch (op.op) {
-    case "accept": return { ...op, mail: { ...op.mail, body: put(op.mail.body) } };
-    case "remember": return { ...op, answer: { ...op.answer, reply: op.answer.reply === null ? null : put(op.answer.reply) } };
-    case "bury": return { ...op, letter: { ...op.letter, body: put(op.letter.body) } };
-    case "send": return { ...op, parcel: { ...op.parcel, body: put(op.parcel.body) } };
+    case "accept": return ["a", packMail(op.mail, put), op.lease_until_at_ms];
+    case "remember": return ["r", packAnswer(op.answer, put)];
+    case "settle": return ["s", op.seq, op.fence];
+    case "bury": return { ...op, letter: withLength(op.letter, put) };
+    case "send": return { ...op, parcel: withLength(op.parcel, put) };
     default: return op;
   }
+}
+
+function packMail(mail: NewMail, put: Put): PackedMail {
+  const { sender, route, request_id, hash, priority, key, body, about, accepted_at_ms, expires_at_ms, ready_at_ms } = mail;
+  return [sender, route, request_id, hash, priority, key, put(body), about, accepted_at_ms, expires_at_ms, ready_at_ms];
+}
+
+function packAnswer({ sender, route, request_id, hash, outcome, reply, done_at_ms, forget_at_ms }: Answer, put: Put): PackedAnswer {
+  return [sender, route, request_id, hash, outcome, reply === null ? null : put(reply), done_at_ms, forget_at_ms];
+}
+
+/** Only for the way: its body is a number there. */
+function withLength<T extends { readonly body: Uint8Array }>(one: T, put: Put): T {
+  return { ...one, body: put(one.body) as unknown };
 }
 
 /** The other way; bodies are views of the block. */
 export function unpackCommits({ text, bodies }: PackedCommits): CommitRequest[] {
   let at = 0;
-  const take = (length: unknown): Uint8Array => bodies.subarray(at, at += length as number);
-  return (JSON.parse(text) as [number, Batch, number][]).map(([id, batch, bytes]) => {
-    for (const op of batch.ops) restoreBody(op as Restoring, take);
+  const take: Take = (length) => bodies.subarray(at, at += length);
+  return (JSON.parse(text) as PackedRequest[]).map(([id, bytes, scope, epoch, at_ms, packed]) => {
+    const batch: Batch = { scope, epoch, at_ms, ops: packed.map((op) => unpackOp(op, take)) };
     return [id, "commit", batch, bytes];
   });
 }
 
-/** An op whose body is still a length. */
-interface Restoring {
-  readonly op: StateOp["op"];
-  readonly mail: { body: unknown };
-  readonly answer: { reply: unknown };
-  readonly letter: { body: unknown };
-  readonly parcel: { body: unknown };
+function unpackOp(packed: PackedOp, take: Take): StateOp {
+  if (isSeldom(packed)) {
+    if (packed.op === "bury") restoreBody(packed.letter, take);
+    else if (packed.op === "send") restoreBody(packed.parcel, take);
+    return packed;
+  }
+  switch (packed[0]) {
+    case "a": return { op: "accept", mail: unpackMail(packed[1], take), lease_until_at_ms: packed[2] };
+    case "r": return { op: "remember", answer: unpackAnswer(packed[1], take) };
+    case "s": return { op: "settle", seq: packed[1], fence: packed[2] };
+  }
 }
 
-function restoreBody(op: Restoring, take: (length: unknown) => Uint8Array): void {
-  if (op.op === "accept") op.mail.body = take(op.mail.body);
-  else if (op.op === "remember") op.answer.reply = op.answer.reply === null ? null : take(op.answer.reply);
-  else if (op.op === "bury") op.letter.body = take(op.letter.body);
-  else if (op.op === "send") op.parcel.body = take(op.parcel.body);
+function isSeldom(packed: PackedOp): packed is StateOp {
+  return !Array.isArray(packed);
+}
+
+function unpackMail(packed: PackedMail, take: Take): NewMail {
+  const [sender, route, request_id, hash, priority, key, body, about, accepted_at_ms, expires_at_ms, ready_at_ms] = packed;
+  return { sender, route, request_id, hash, priority, key, body: take(body), about, accepted_at_ms, expires_at_ms, ready_at_ms };
+}
+
+function unpackAnswer(packed: PackedAnswer, take: Take): Answer {
+  const [sender, route, request_id, hash, outcome, reply, done_at_ms, forget_at_ms] = packed;
+  return { sender, route, request_id, hash, outcome, reply: reply === null ? null : take(reply), done_at_ms, forget_at_ms };
+}
+
+function restoreBody(one: object, take: Take): void {
+  const restored = one as { body: unknown };
+  restored.body = take(restored.body as number);
 }
 
 export function packAnswers(group: readonly CommitRequest[], commits: readonly Commit[]): PackedAnswers {

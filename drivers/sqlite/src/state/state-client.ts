@@ -12,6 +12,8 @@ import type {
 export const WAITING_MAX = 4_096;
 /** Bytes of batches without an answer; one batch alone may be larger. */
 export const WAITING_BYTES_MAX = 64 * 1_024 * 1_024;
+/** Ops that do not wait for the end of the turn: the thread begins with them while others are still asked for. */
+const OPS_AT_ONCE = 32;
 /** What the thread may take to commit what waits, and to let go of the file. */
 const CLOSE_MS = 10_000;
 
@@ -32,6 +34,7 @@ export class StateClient {
   readonly #log: Log | undefined;
   readonly #waiting = new PassingMap<number, Waiting>();
   #outbox: StateRequest[] = [];
+  #outboxOps = 0;
   #bytes = 0;
   #lastId = 0;
   #overloaded = false;
@@ -111,9 +114,13 @@ export class StateClient {
     if (this.#outbox.length === 0) queueMicrotask(() => this.#flush());
     this.#outbox.push(request);
     if (this.#waiting.size === 1) this.#worker.ref();
+    if (request[1] !== "commit") return;
+    this.#outboxOps += request[2].ops.length;
+    if (this.#outboxOps >= OPS_AT_ONCE) this.#flush();
   }
 
   #flush(): void {
+    if (this.#outbox.length === 0) return;
     const commits: CommitRequest[] = [];
     const others: OtherRequest[] = [];
     for (const request of this.#outbox) {
@@ -121,6 +128,7 @@ export class StateClient {
       else others.push(request);
     }
     this.#outbox = [];
+    this.#outboxOps = 0;
     const packed = commits.length === 0 ? null : packCommits(commits);
     const message: RequestMessage = { commits: packed, others };
     this.#worker.postMessage(message, packed === null ? [] : [packed.bodies.buffer]);

@@ -72,18 +72,16 @@ export class StateFile {
   }
 
   /**
-   * One transaction, of as many of the first batches as are worth one sync. Gives a `Commit` for each of those; throws
-   * when none was done.
+   * One transaction, of as many batches as are worth one sync; `next` gives undefined when no more waits. Gives a `Commit`
+   * for each that it did; throws when none was done.
    */
-  commitAll(batches: readonly Batch[]): Commit[] {
+  commitAll(next: () => Batch | undefined): Commit[] {
     if (this.#broken !== undefined) throw this.#broken;
     let committing = false;
     try {
       this.#db.exec("BEGIN IMMEDIATE");
-      // One alone is taken back with the transaction: a savepoint would copy each page once for each of its ops.
-      const alone = batches.length === 1;
-      const commits = this.#applyFirst(batches, alone);
-      if (alone && commits[0]?.ok === false) {
+      const commits = this.#applyAll(next);
+      if (commits.length === 1 && commits[0]?.ok === false) {
         this.#rollBack();
         return commits;
       }
@@ -127,12 +125,19 @@ export class StateFile {
     }
   }
 
-  #applyFirst(batches: readonly Batch[], alone: boolean): Commit[] {
+  /** A first one that is refused is the only one. */
+  #applyAll(next: () => Batch | undefined): Commit[] {
     const untilMs = performance.now() + SYNC_SHARE * this.#syncMs;
     const commits: Commit[] = [];
-    for (const batch of batches) {
-      commits.push(this.#commitOne(batch, alone));
-      if (performance.now() > untilMs) break;
+    for (let batch = next(); batch !== undefined;) {
+      const after = next();
+      // One alone is taken back with the transaction: a savepoint would copy each page once for each of its ops.
+      const alone = commits.length === 0 && after === undefined;
+      const commit = this.#commitOne(batch, alone);
+      commits.push(commit);
+      if (alone && !commit.ok || performance.now() > untilMs) break;
+      // What came meanwhile shares the sync.
+      batch = after ?? next();
     }
     return commits;
   }

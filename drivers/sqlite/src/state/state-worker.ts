@@ -3,7 +3,7 @@
  * nobody asks. There is no timer between a batch and its commit.
  */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
-import { isFault, stateBroken, toFaultData, type Fault } from "@atoll-run/core";
+import { isFault, stateBroken, toFaultData, type Batch, type Fault } from "@atoll-run/core";
 import { StateFile } from "./state-file.ts";
 import { packAnswers, unpackCommits } from "./packing.ts";
 import type {
@@ -60,21 +60,24 @@ class StateWorker {
   }
 
   #turn(): void {
-    const group = takeGroup(this.#queue);
-    const done = group.length === 0 ? { commits: null, others: [], count: 0 } : this.#commit(group);
-    const others = takeOthers(this.#queue, done.count);
-    this.#queue = this.#queue.slice(done.count + others.length);
-    this.#port.postMessage({ commits: done.commits, others: [...done.others, ...others.map((one) => this.#answer(one))] });
+    const { answer, count } = this.#commit();
+    const others = takeOthers(this.#queue, count);
+    this.#queue = this.#queue.slice(count + others.length);
+    this.#port.postMessage({ commits: answer.commits, others: [...answer.others, ...others.map((one) => this.#answer(one))] });
   }
 
-  /** `count`: of how many. */
-  #commit(group: readonly CommitRequest[]): AnswerMessage & { readonly count: number } {
+  /** `count`: of how many of the first commits of the queue. */
+  #commit(): { readonly answer: AnswerMessage; readonly count: number } {
+    const group = new Group(this.#queue, () => this.#receive());
+    if (!group.begins) return { answer: { commits: null, others: [] }, count: 0 };
     try {
-      const commits = this.#open().commitAll(group.map(([, , batch]) => batch));
-      return { commits: packAnswers(group, commits), others: [], count: commits.length };
+      const commits = this.#open().commitAll(() => group.next());
+      return { answer: { commits: packAnswers(group.taken, commits), others: [] }, count: commits.length };
     } catch (error) {
       const fault = toFaultData(faultOf(error));
-      return { commits: null, others: group.map(([id]) => [id, true, fault]), count: group.length };
+      // The whole group, also when it failed before the first was asked for.
+      while (group.next() !== undefined);
+      return { answer: { commits: null, others: group.taken.map(([id]) => [id, true, fault]) }, count: group.taken.length };
     }
   }
 
@@ -104,23 +107,50 @@ class StateWorker {
 }
 
 /** The first commits of the queue, as many as make one group. */
-function takeGroup(queue: readonly StateRequest[]): CommitRequest[] {
-  const group: CommitRequest[] = [];
-  let ops = 0;
-  let bytes = 0;
-  for (const request of queue) {
-    if (!isCommit(request)) {
-      // A file that is opened or closed takes nothing that comes later.
-      if (request[1] !== "read") break;
-      continue;
-    }
-    const [, , batch, size] = request;
-    ops += batch.ops.length;
-    bytes += size;
-    if (group.length > 0 && (ops > GROUP_OPS_MAX || bytes > GROUP_BYTES_MAX)) break;
-    group.push(request);
+class Group {
+  readonly #queue: readonly StateRequest[];
+  readonly #receive: () => void;
+  readonly taken: CommitRequest[] = [];
+  #at = 0;
+  #ops = 0;
+  #bytes = 0;
+  #full = false;
+
+  /** `receive` puts what has arrived to the end of the queue. */
+  constructor(queue: readonly StateRequest[], receive: () => void) {
+    this.#queue = queue;
+    this.#receive = receive;
   }
-  return group;
+
+  /** There is one. */
+  get begins(): boolean {
+    const first = this.#queue.find(([, kind]) => kind !== "read");
+    return first !== undefined && isCommit(first);
+  }
+
+  next(): Batch | undefined {
+    while (!this.#full) {
+      if (this.#at === this.#queue.length) this.#receive();
+      const request = this.#queue[this.#at];
+      if (request === undefined) return undefined;
+      // A file that is opened or closed takes nothing that comes later.
+      if (isCommit(request)) return this.#take(request);
+      if (request[1] === "read") this.#at += 1;
+      else this.#full = true;
+    }
+    return undefined;
+  }
+
+  #take(request: CommitRequest): Batch | undefined {
+    const [, , batch, bytes] = request;
+    this.#ops += batch.ops.length;
+    this.#bytes += bytes;
+    this.#full = this.taken.length > 0 && (this.#ops > GROUP_OPS_MAX || this.#bytes > GROUP_BYTES_MAX);
+    if (this.#full) return undefined;
+    this.#at += 1;
+    this.taken.push(request);
+    return batch;
+  }
 }
 
 /** What stands before and between so many commits, and right after them: it sees what was asked before it. */

@@ -13,21 +13,21 @@ export const WRITES = {
   setEpoch: "UPDATE scopes SET epoch = ? WHERE id = ?",
   freeLeased: `UPDATE mail SET leased = 0, ready_at = 0, crashes = crashes + 1, fence = fence + 1
     WHERE scope = ? AND leased = 1`,
-  // Nothing is inserted for a request that is known; the unique index knows the rows.
-  accept: `INSERT INTO mail SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, ?13, ?13, NULL,
-    ?8 IS NULL OR NOT EXISTS (SELECT 1 FROM mail WHERE scope = ?2 AND key = ?8), ?14
-    WHERE NOT EXISTS (SELECT 1 FROM answers
-      WHERE scope = ?2 AND request_id = ?5 AND sender = ?3 AND route = ?4 AND forget_at > ?15)
-    ON CONFLICT DO NOTHING`,
+  // A scope of null is refused as a second row of a request is, by nothing being inserted. One row of values and no
+  // SELECT: that would be ready to be taken back alone, for which each page that it changes is copied.
+  accept: `INSERT OR IGNORE INTO mail VALUES (?1, iif(EXISTS (SELECT 1 FROM answers
+      WHERE scope = ?2 AND request_id = ?5 AND sender = ?3 AND route = ?4 AND forget_at > ?15), NULL, ?2),
+    ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, ?13, ?13, NULL,
+    ?8 IS NULL OR NOT EXISTS (SELECT 1 FROM mail WHERE scope = ?2 AND key = ?8), ?14)`,
   lease: `UPDATE mail SET leased = 1, ready_at = ?, parked = NULL, fence = fence + 1
     WHERE seq = ? AND scope = ? AND fence = ?`,
   release: `UPDATE mail SET leased = 0, ready_at = ?, parked = ?, attempts = attempts + ?, fence = fence + 1
     WHERE seq = ? AND scope = ? AND fence = ?`,
   settle: "DELETE FROM mail WHERE seq = ? AND scope = ? AND fence = ? RETURNING key, head",
   promote: `UPDATE mail SET head = 1 WHERE seq = (SELECT seq FROM mail WHERE scope = ? AND key = ? ORDER BY seq LIMIT 1)`,
-  remember: `INSERT INTO answers (scope, sender, route, request_id, hash, outcome, reply, done_at, forget_at)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
-    WHERE NOT EXISTS (SELECT 1 FROM mail WHERE scope = ?1 AND request_id = ?4 AND sender = ?2 AND route = ?3)
+  remember: `INSERT OR IGNORE INTO answers (scope, sender, route, request_id, hash, outcome, reply, done_at, forget_at)
+    VALUES (iif(EXISTS (SELECT 1 FROM mail WHERE scope = ?1 AND request_id = ?4 AND sender = ?2 AND route = ?3), NULL, ?1),
+      ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
     ON CONFLICT (scope, request_id, sender, route) DO UPDATE SET hash = excluded.hash, outcome = excluded.outcome,
       reply = excluded.reply, done_at = excluded.done_at, forget_at = excluded.forget_at WHERE forget_at <= ?10`,
   forget: `DELETE FROM answers WHERE id IN

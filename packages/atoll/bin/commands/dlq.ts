@@ -18,7 +18,7 @@ function filterOf(call: VerbCall): Filter {
   const read = since === undefined ? undefined : readDuration(since.text);
   if (read !== undefined && !read.ok) throw misuse("--since", read.problem);
   return {
-    reason: call.flag("reason")?.text, route: call.flag("route")?.text, sender: call.flag("sender")?.text,
+    reason: call.flag("reason")?.text, route: call.flag("route")?.text, sender: call.flag("sender")?.text, trace: call.flag("trace")?.text,
     since_ms: read === undefined ? undefined : Date.now() - read.value,
   };
 }

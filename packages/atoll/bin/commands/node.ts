@@ -11,7 +11,7 @@ import { EXIT } from "../exit.ts";
 import { complain, say } from "../output/terminal.ts";
 import { openOutput } from "../running/output.ts";
 import { type Deployed, readDeployment } from "../tier/deployment.ts";
-import { untilSignal } from "../tier/ending.ts";
+import { Ending } from "../tier/ending.ts";
 import { loadEntry } from "../tier/load-entry.ts";
 import { toNodeConfig, toRealm } from "../tier/node-config.ts";
 import { answer, columns, misuse, noWords, oneWord, runVerb, type VerbCall } from "../tier/verb.ts";
@@ -33,11 +33,16 @@ async function up(call: VerbCall): Promise<number> {
   const config = toNodeConfig(deployed, call, log);
   let asked = false;
   await using cleanup = new AsyncDisposableStack();
-  const handle = await (await createNode({ ...config, type: config.type ?? hosted.type }).attach(hosted)).start();
+  const ending = cleanup.use(new Ending());
+  const starting = (await createNode({ ...config, type: config.type ?? hosted.type }).attach(hosted)).start({ signal: ending.starting });
+  const handle = await starting.catch((error: unknown) => {
+    if (!ending.starting.aborted) throw error;
+  });
+  if (handle === undefined) return ending.code;
   cleanup.use(handle);
   cleanup.use(await serveControl(controlPath(deployed), nodeMethods(handle, () => (asked = true))));
   await say(call.json ? JSON.stringify({ event: "up", ...facts(handle), health_url: handle.healthUrl ?? null }) : welcome(handle, deployed));
-  const ended = await untilSignal(({ count }) => {
+  const ended = await ending.until(({ count }) => {
     asked = true;
     return handle.close(count === 1 ? {} : { stepMs: HURRY_MS });
   }, handle.closed);

@@ -7,8 +7,9 @@ import { readDuration } from "../config/units.ts";
 import { EXIT } from "../exit.ts";
 import { say } from "../output/terminal.ts";
 import { openOutput } from "../running/output.ts";
-import { untilSignal } from "../tier/ending.ts";
+import { Ending } from "../tier/ending.ts";
 import { readAddress } from "../tier/address.ts";
+import { stateDir } from "../tier/deployment.ts";
 import { askRealm } from "../tier/realm-admin.ts";
 import { age, answer, columns, misuse, noWords, oneWord, runVerb, type VerbCall } from "../tier/verb.ts";
 
@@ -18,17 +19,18 @@ export function realm(args: readonly string[]): Promise<number> {
 
 async function up(call: VerbCall): Promise<number> {
   noWords(call);
-  const state = call.either("state", "STATE_DIR")?.text;
+  const dir = stateDir(call);
   const { log, flush } = openOutput(decideLogPlan(call), new Redactor());
   for (const warning of call.warnings) log.write({ level: "warn", target: "realm", msg: problemText(warning) });
+  using ending = new Ending();
   const running = await createRealm({
-    ...state === undefined ? {} : { dir: state }, memory: call.flag("memory") !== undefined, log,
+    dir, memory: call.flag("memory") !== undefined, log,
     listen: {
       public: readAddress(call.flag("listen"), "127.0.0.1:8081"), admin: readAddress(call.flag("admin"), "127.0.0.1:8082"),
     },
   });
   await say(call.json ? JSON.stringify({ event: "up", ...facts(running) }) : welcome(running));
-  const code = await untilSignal(() => running.close());
+  const code = await ending.until(() => running.close());
   await flush();
   return code;
 }

@@ -1,6 +1,7 @@
 /** What must never be shown: values of variables whose names say so, and the key of the mesh. */
 import { parseEnv } from "node:util";
 import { isSecretName, Redactor, Secret, type Reading } from "@atoll-run/core";
+import { secretKeyProblem } from "@atoll-run/block/internal";
 import type { Env } from "../../src/compose/settings.ts";
 
 /**
@@ -21,12 +22,8 @@ export function toRedactor(secrets: Iterable<Secret>): Redactor {
   return redactor;
 }
 
-/** A key is 32 bytes as hex digits. The text says how many there are, never what they are. */
 export function readSecretKey(text: string): Reading<Secret> {
   const key = text.trim();
-  const expected = "secret-key: expected 64 hex chars,";
-  if (key.length !== 64) return { ok: false, problem: `${expected} got ${key.length}` };
-  const wrong = /[^0-9a-f]/i.exec(key);
-  if (wrong !== null) return { ok: false, problem: `${expected} character ${wrong.index + 1} is none` };
-  return { ok: true, value: new Secret(key) };
+  const problem = secretKeyProblem(key);
+  return problem === undefined ? { ok: true, value: new Secret(key) } : { ok: false, problem };
 }

@@ -6,6 +6,7 @@ const CONFIG: Flag = {
   name: "config", short: "c", value: "FILE", default: "atoll.toml, when it is there", complete: "file",
   what: "The deployment: sections node, state, realm, listen, mailbox, routes, acl and more.",
 };
+const OF_REALM: Flag = { name: "config", short: "c", value: "FILE", complete: "file", what: "A file whose state.dir is meant." };
 const STATE: Flag = {
   name: "state", value: "DIR", setting: "STATE_DIR", default: ".atoll", complete: "folder",
   what: "Where everything durable lives.",
@@ -28,7 +29,7 @@ const REALM: readonly Flag[] = [
 
 const EXITS = [
   ["0", "done"], ["1", "failed"], ["2", "wrong flags or settings"], ["3", "no such node, row, letter or key"],
-  ["4", "denied"], ["5", "out of time"], ["6", "unavailable"], ["7", "rejected, or in conflict"], ["70", "a bug in Atoll"],
+  ["4", "denied"], ["5", "out of time"], ["6", "unavailable"], ["7", "rejected, or in conflict"], ["70", "an internal error: a handler that failed with an exception, or a bug in Atoll"],
 ] as const;
 const LASTING_EXITS = [...EXITS, ["128+n", "ended by signal n after an orderly end had begun"]] as const;
 
@@ -36,6 +37,7 @@ const FILTERS: readonly Flag[] = [
   { name: "reason", value: "WORD", what: "Only letters with this reason, such as handler_failed or expired." },
   { name: "route", value: "ROUTE", what: "Only this route." },
   { name: "sender", value: "ID", what: "Only from this sender." },
+  { name: "trace", value: "ID", what: "Only of this trace." },
   { name: "since", value: "TIME", what: "Only younger than this: 15m, 2h, 7d." },
   { name: "limit", value: "N", default: "100", what: "At most so many." },
 ];
@@ -58,7 +60,7 @@ export const NODE_COMMANDS: readonly Command[] = [
       { name: "memory", what: "Keep nothing on the disk." },
       { name: "uses", value: "N", default: "1", what: "How often an invite may be used." },
       { name: "ttl", value: "TIME", default: "1h", what: "How long an invite is good, at most an hour." },
-      JSON_FLAG, STATE, DEADLINE, LOG, HELP,
+      JSON_FLAG, OF_REALM, STATE, DEADLINE, LOG, HELP,
     ],
     examples: [
       ["atoll realm up", "a realm on this machine, with its data in ./.atoll"],
@@ -128,7 +130,7 @@ export const NODE_COMMANDS: readonly Command[] = [
     ],
     flags: [
       { name: "admin-url", value: "URL", default: "http://127.0.0.1:8082", what: "The realm that a verb asks." },
-      JSON_FLAG, STATE, DEADLINE, { name: "node", value: "NAME", what: "Local name of the node, when the folder holds several." }, HELP,
+      ...COMMON, { name: "node", value: "NAME", what: "Local name of the node, when the folder holds several." }, HELP,
     ],
     examples: [["atoll keys show", "which key proves the node of ./.atoll"], ["atoll keys rotate", "sign with a new key from now on"]],
     exits: EXITS,

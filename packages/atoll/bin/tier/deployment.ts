@@ -36,6 +36,13 @@ export function readDeployment(call: VerbCall, named: string | undefined): Deplo
   return { deployment: decided.value, folder, warnings: decided.warnings };
 }
 
+/** For commands of a realm, which reads no `atoll.toml` unless it is named: that would be a node's. */
+export function stateDir(call: VerbCall): string {
+  if (call.flag("config") === undefined) return call.either("state", "STATE_DIR")?.text ?? ".atoll";
+  const { deployment, folder } = readDeployment(call, undefined);
+  return resolve(folder, deployment.state.dir);
+}
+
 function readText(path: string, must: boolean): string | undefined {
   try {
     return readFileSync(path, "utf8");

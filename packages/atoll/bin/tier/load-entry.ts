@@ -1,4 +1,5 @@
 /** What a node runs: the entry of its file. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Log } from "@atoll-run/core";
@@ -13,9 +14,10 @@ export async function loadEntry({ deployment, folder }: Deployed, log: Log): Pro
   const { node } = deployment;
   if (node.entry === undefined) throw misuse("node.entry", "is missing", "name a TypeScript service or a script");
   const path = resolve(folder, node.entry);
+  if (!existsSync(path)) throw misuse("node.entry", `${path}: there is no such file`);
   if (kindOf(deployment) === "block") {
     return blockService({
-      type: node.type, script: { path }, projectRoot: folder, log, env: process.env as Record<string, string>, routes: codecs(deployment),
+      type: node.type, script: { path }, projectRoot: folder, log, env: envOf(deployment), routes: codecs(deployment),
       ...node.concurrency === undefined ? {} : { concurrency: node.concurrency },
     });
   }
@@ -28,6 +30,12 @@ export async function loadEntry({ deployment, folder }: Deployed, log: Log): Pro
     throw misuse("node.entry", `${node.entry} has no service as its default export`, "export default Bank.implement({ … })");
   }
   return loaded.default;
+}
+
+/** The secret of the realm is the node's, not the script's, nor that of the programs it runs. */
+function envOf({ realm }: Deployment): Readonly<Record<string, string>> {
+  const { [realm.secret_env ?? ""]: _, ...env } = process.env as Record<string, string>;
+  return env;
 }
 
 function codecs({ routes }: Deployment): NonNullable<BlockServiceConfig["routes"]> {

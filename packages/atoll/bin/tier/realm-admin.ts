@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { readFileSync } from "node:fs";
 import { Fault } from "@atoll-run/core";
 import { nodeError, type NodeCode } from "@atoll-run/core";
+import { stateDir } from "./deployment.ts";
 import { misuse, type VerbCall } from "./verb.ts";
 
 export interface AdminAsk {
@@ -45,7 +46,7 @@ export async function askRealm<T>(call: VerbCall, { method = "GET", name, fields
 }
 
 function token(call: VerbCall): string {
-  const path = join(call.either("state", "STATE_DIR")?.text ?? ".atoll", "http.token");
+  const path = join(stateDir(call), "http.token");
   try {
     return readFileSync(path, "utf8").trim();
   } catch (error) {

@@ -23,6 +23,8 @@ export interface RelayMeshOptions {
   /** Milliseconds to connect, default 10,000. */
   readonly withinMs?: number;
   readonly log?: Log;
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal;
 }
 
 export interface RelayMesh extends Mesh, AsyncDisposable {}
@@ -37,9 +39,10 @@ const SEED = /^[0-9a-f]{64}$/i;
 
 /** Throws `mesh.connect_failed`. */
 export async function openRelayMesh(o: RelayMeshOptions): Promise<RelayMesh> {
-  const { relayUrl, secretKey, withinMs = CONNECT_MS, log } = o;
+  const { relayUrl, secretKey, withinMs = CONNECT_MS, log, signal } = o;
+  const late = AbortSignal.timeout(withinMs);
   try {
-    return await open({ url: relayUrl.replace(/^ws/, "http"), secretKey, withinMs, log });
+    return await open({ url: relayUrl.replace(/^ws/, "http"), secretKey, log, signal: signal === undefined ? late : AbortSignal.any([late, signal]) });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const hint = isFault(error) && error.hint !== undefined ? { hint: error.hint } : {};
@@ -50,11 +53,11 @@ export async function openRelayMesh(o: RelayMeshOptions): Promise<RelayMesh> {
 interface Opening {
   readonly url: string;
   readonly secretKey: string | undefined;
-  readonly withinMs: number;
   readonly log: Log | undefined;
+  readonly signal: AbortSignal;
 }
 
-async function open({ url, secretKey, withinMs, log }: Opening): Promise<RelayMesh> {
+async function open({ url, secretKey, log, signal }: Opening): Promise<RelayMesh> {
   const config: NodeConfig = { name: "block", memory: true, realm: { url }, ...log === undefined ? {} : { env: { log } } };
   const place = await openPlace(config);
   const served: { by?: Serve } = {};
@@ -65,7 +68,7 @@ async function open({ url, secretKey, withinMs, log }: Opening): Promise<RelayMe
       name: "block", type: TYPE, durability: "memory",
       rules: [{ effect: "allow", from: { type: "*:*:*", realm: "self" }, actions: [`call:${MESH_ROUTE}`, `tell:${MESH_ROUTE}`] }],
     });
-    handle = await (await node.attach(toWorkload(served))).start({ signal: AbortSignal.timeout(withinMs) });
+    handle = await (await node.attach(toWorkload(served))).start({ signal });
   } catch (error) {
     await place.close();
     throw error;

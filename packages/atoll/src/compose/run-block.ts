@@ -38,7 +38,9 @@ export function startBlock(config: RunConfig): StartedBlock {
     clock: systemClock, ids: systemIds(parts?.clock ?? systemClock), inherit,
     stores: storeOpeners(block, block.log),
     placing: parts?.placing ?? pool ?? ownThreads(luaModule(homeOf(env))),
-    searchPath: env["PATH"] ?? SEARCH_PATH, ...parts,
+    searchPath: env["PATH"] ?? SEARCH_PATH,
+    // Loaded only when it is asked for: a script alone needs nothing of a node.
+    relay: async (o) => await (await import("./relay-mesh.ts")).openRelayMesh(o), ...parts,
   }).start(block);
 }
 

@@ -144,3 +144,18 @@ test("a node that is not visible is offered to nobody, and the nearest comes fir
   }
   assert.equal(hidden.health().ready, true);
 });
+
+test("plain http to a realm leaves this machine only by setting, and what is no address of a realm is refused", async () => {
+  const start = (realm: NodeConfig["realm"], o: Partial<NodeConfig> = {}) =>
+    createNode({ name: "echo", memory: true, ...realm === undefined ? {} : { realm }, ...o }).link(echo()).start({ deadlineMs: 1_000 });
+  for (const remote of [{ url: "http://192.0.2.1:8081" }, { aisUrl: "https://192.0.2.1/ais", signalingUrl: "ws://192.0.2.1/signaling/ws" }]) {
+    await assert.rejects(start(remote), (error: Fault) => {
+      assert.deepEqual([error.code, error.retry], ["node.permission_denied", "never"]);
+      assert.match(error.hint ?? "", /listen\.plain = "allow"/);
+      return true;
+    });
+  }
+  for (const wrong of [{ url: "ftp://127.0.0.1" }, { url: "127.0.0.1:8081" }, {}]) await assert.rejects(start(wrong), { code: "node.invalid_argument" });
+  // Allowed, it is tried: nobody answers there.
+  await assert.rejects(start({ url: "http://192.0.2.1:8081" }, { plain: "allow" }), { code: "node.unavailable" });
+});

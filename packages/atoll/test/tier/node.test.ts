@@ -86,6 +86,7 @@ test("a realm tells what it counts, whom it knows and what was changed, to whoev
   assert.ok(invite.token.length >= 20);
   const audit = JSON.parse(await ok(ofRealm("audit", "--json"))) as { entries: readonly object[] };
   assert.ok(audit.entries.length >= 1);
+  assert.match(await ok(ofRealm("audit")), /^\d+ +\d+ \w+ +registered +\{"id":/m);
   assert.equal(statSync(at.path("realm/http.token")).mode & 0o077, 0);
 });
 
@@ -132,7 +133,7 @@ test("status and the health port say that the node is ready; keys show its publi
   assert.equal((await fetch(`${health.health_url}/readyz`)).status, 200);
   assert.match(await (await fetch(`${health.health_url}/metrics`)).text(), /^atoll_accepted_total\{node="bank"\} \d+$/m);
   assert.match(await ok(run("keys", "show")), /^bank +[A-Za-z0-9+/]{43}=\n$/);
-  assert.match(await ok(atoll(at, ["keys", "list", "--state", "realm", "--admin-url", urls.admin])), /current/);
+  assert.match(await ok(atoll(at, ["keys", "list", "--config", at.file("realm.toml", "[state]\ndir = \"realm\"\n"), "--admin-url", urls.admin])), /current/);
 });
 
 test("a dead letter is listed, shown, redriven after the fix, and gone", async () => {
@@ -140,10 +141,10 @@ test("a dead letter is listed, shown, redriven after the fix, and gone", async (
   await until(async () => (await ok(run("dlq", "list"))).includes("handler_failed"), { withinMs: 30_000 });
   const { letters } = JSON.parse(await ok(run("dlq", "list", "--json", "--reason", "handler_failed"))) as { letters: { seq: number }[] };
   const seq = String(letters.at(-1)?.seq);
-  const shown = JSON.parse(await ok(run("dlq", "show", seq))) as { payload: string; text: string };
-  assert.deepEqual([shown.payload, /cannot read poison/.test(shown.text)], ['{"text":"poison"}', true]);
+  const shown = JSON.parse(await ok(run("dlq", "show", seq))) as { payload: string; text: string; traceparent: string; attempts: number };
+  assert.deepEqual([shown.payload, /cannot read poison/.test(shown.text), shown.attempts], ['{"text":"poison"}', true, 1]);
   assert.ok((await run("dlq", "show", seq, "--raw")).bytes.includes("poison"));
-  assert.match(await ok(run("dlq", "redrive", "--dry-run")), /^would redrive: \d+/);
+  assert.match(await ok(run("dlq", "redrive", "--dry-run", "--trace", shown.traceparent.split("-")[1] ?? "")), /^would redrive: 1\n/);
   at.file("fixed", "");
   assert.match(await ok(run("dlq", "redrive")), /^redriven: \d+/);
   const left = (): Promise<string> => ok(run("dlq", "list", "--reason", "handler_failed"));
@@ -204,6 +205,20 @@ export default Stuck.implement({ Never() {
     assert.equal(stdout.includes("\"event\":\"down\""), signals < 3, stdout);
     if (signals === 1) assert.match(stdout, /"returned":1,.*"hooks_timed_out":1,"unregistered":true/);
   }
+  at.file("slow.ts", `
+import { service } from ${JSON.stringify(import.meta.resolve("@atoll-run/atoll/node"))};
+export default service({ type: "acme:slow:1.0.0", name: "slow.Slow", routes: {} }).implement({}, { hooks: { onStart() {
+  console.error("it starts");
+  return new Promise(() => {});
+} } });
+`);
+  at.file("slow.toml", "[node]\nname = \"slow\"\nentry = \"slow.ts\"\n[state]\ndir = \"slow\"\n");
+  const slow = startAtoll(at, ["node", "up", "slow.toml", "--realm", urls.url, "--json", "--log", "warn"]);
+  await until(() => slow.stderr().includes("it starts"), { withinMs: 30_000 });
+  slow.child.kill("SIGTERM");
+  const { code, stdout } = await slow.end;
+  assert.deepEqual([code, stdout], [143, ""], "a start that is broken off is undone");
+  assert.doesNotMatch(await ok(ofRealm("nodes")), /acme:slow:1\.0\.0 +linked +up/);
   realm.child.kill("SIGTERM");
   assert.equal((await realm.end).code, 0);
 });
@@ -219,5 +234,8 @@ test("what is wrong with a file is said with its line before anything starts", a
   const empty = await run("node", "up", "empty.toml");
   assert.equal(empty.code, 2);
   assert.match(empty.stderr, /empty\.ts has no service as its default export/);
+  const missing = await atoll(at, ["node", "up"], { env: { ATOLL_NODE_ENTRY: "missing.ts" } });
+  assert.equal(missing.code, 2);
+  assert.match(missing.stderr, /node\.entry: .*missing\.ts: there is no such file/);
   assert.equal(readFileSync(at.path("wrong.toml"), "utf8").length > 0, true);
 });

@@ -5,7 +5,7 @@
  */
 import { isFault } from "@atoll-run/core";
 import type {
-  Mcp, McpCallOptions, McpCapability, McpHandlers, McpListener, McpNoticeType, McpServerSpec,
+  Mcp, McpCapability, McpHandlers, McpListener, McpNoticeType, McpServerSpec, McpToolResult,
 } from "../mcp/types.ts";
 import { type Fields, readFields, readFlag, readNumber, readText, wrongType } from "./arguments.ts";
 import { JsonText, type Op, type OpCall, type Ops, type Value } from "./op.ts";
@@ -37,29 +37,30 @@ export function mcpOps(parts: McpOpParts): McpOps {
   return {
     ops: {
       "mcp.connect": async ([server, command, args, opts], call) => {
-        await servers.connect(readStdio(text(server), text(command), { args, opts }), options(call));
+        await servers.connect(readStdio(text(server), text(command), { args, opts }), call);
         return undefined;
       },
       "mcp.connect_http": async ([server, url, opts], call) => {
-        await servers.connect(readHttp(text(server), text(url), opts), options(call));
+        await servers.connect(readHttp(text(server), text(url), opts), call);
         return undefined;
       },
       "mcp.disconnect": async ([server]) => {
         await servers.disconnect(text(server));
         return undefined;
       },
-      "mcp.call": told((args, call) => callTool(servers, args, call)),
+      "mcp.call": told((args, call) => callTool(servers, args, call), ({ content, isError, structuredContent }) =>
+        ({ content, is_error: isError, structured_content: structuredContent })),
       ...listings(servers), ...resources(servers),
       "mcp.get_prompt": told(async ([server, prompt, args], call) =>
-        servers.getPrompt(text(server), text(prompt), json(args), options(call))),
+        servers.getPrompt(text(server), text(prompt), json(args), call)),
       "mcp.complete": told(async ([server, ref, arg, value], call) => {
         const parsed: unknown = JSON.parse(String(ref ?? "null"));
         const what = { ref: parsed, arg: text(arg), value: text(value) };
-        const { values, total, hasMore } = await servers.complete(text(server), what, options(call));
+        const { values, total, hasMore } = await servers.complete(text(server), what, call);
         return { values, total, has_more: hasMore };
       }),
       "mcp.ping": told(async ([server], call) =>
-        ({ latency_ms: await servers.ping(text(server), options(call)) })),
+        ({ latency_ms: await servers.ping(text(server), call) })),
       "mcp.server_info": told(async ([server]) => ({ server_info: servers.serverInfo(text(server)) })),
       "mcp.cancel": warning("cancel", async ([server, id], call) => {
         if (servers.cancel(text(server), Number(id))) return;
@@ -74,10 +75,6 @@ export function mcpOps(parts: McpOpParts): McpOps {
   };
 }
 
-function options(call: OpCall): McpCallOptions {
-  return { signal: call.signal, trace: call.trace };
-}
-
 function text(value: Value): string {
   return value instanceof Uint8Array ? Buffer.from(value).toString() : String(value);
 }
@@ -87,10 +84,12 @@ function json(value: Value): JsonText | undefined {
 }
 
 /** Kind T: `{ok = true, …}`, or `{ok = false, error, code}`. */
-function told(make: (args: readonly Value[], call: OpCall) => Promise<object>): Op {
+function told<T extends object>(
+  make: (args: readonly Value[], call: OpCall) => Promise<T>, fields: (result: T) => object = (result) => result,
+): Op {
   return async (args, call) => {
     try {
-      return new JsonText(JSON.stringify({ ok: true, ...await make(args, call) }));
+      return new JsonText(JSON.stringify({ ok: true, ...fields(await make(args, call)) }));
     } catch (error) {
       if (call.signal.aborted || !isFault(error) || error.code === "script.argument") throw error;
       return { ok: false, error: error.message, code: error.code };
@@ -111,9 +110,14 @@ function warning(name: string, make: (args: readonly Value[], call: OpCall) => P
   };
 }
 
-async function callTool(
+function callTool(
   servers: Mcp, [server, tool, args, opts]: readonly Value[], call: OpCall,
-): Promise<object> {
+): Promise<McpToolResult> {
+  const given = args === "null" ? undefined : json(args);
+  return servers.callTool(text(server), text(tool), given, opts === undefined ? call : toolOptions(opts, call));
+}
+
+function toolOptions(opts: Value, call: OpCall): Parameters<Mcp["callTool"]>[3] {
   const fields = readFields("mcp.call: opts", opts);
   const onId = fields["on_id"];
   const hear = typeof onId !== "number" ? undefined : (id: number): void => {
@@ -121,35 +125,33 @@ async function callTool(
       if (!call.signal.aborted) call.log("warn", "mcp", `mcp.call: on_id failed: ${String(error)}`);
     });
   };
-  const result = await servers.callTool(text(server), text(tool), args === "null" ? undefined : json(args), {
-    ...options(call), timeoutMs: readMs("mcp.call: opts.timeout_ms", fields["timeout_ms"]), onId: hear,
-  });
-  return { content: result.content, is_error: result.isError, structured_content: result.structuredContent };
+  const timeoutMs = readMs("mcp.call: opts.timeout_ms", fields["timeout_ms"]);
+  return { signal: call.signal, trace: call.trace, timeoutMs, onId: hear };
 }
 
 function listings(servers: Mcp): Ops {
   return {
     "mcp.list_tools": told(async ([server], call) =>
-      ({ tools: await servers.listTools(text(server), options(call)) })),
+      ({ tools: await servers.listTools(text(server), call) })),
     "mcp.list_resources": told(async ([server], call) =>
-      ({ resources: await servers.listResources(text(server), options(call)) })),
+      ({ resources: await servers.listResources(text(server), call) })),
     "mcp.list_resource_templates": told(async ([server], call) =>
-      ({ resource_templates: await servers.listResourceTemplates(text(server), options(call)) })),
+      ({ resource_templates: await servers.listResourceTemplates(text(server), call) })),
     "mcp.list_prompts": told(async ([server], call) =>
-      ({ prompts: await servers.listPrompts(text(server), options(call)) })),
+      ({ prompts: await servers.listPrompts(text(server), call) })),
   };
 }
 
 function resources(servers: Mcp): Ops {
   return {
     "mcp.read_resource": told(async ([server, uri], call) =>
-      ({ contents: await servers.readResource(text(server), text(uri), options(call)) })),
+      ({ contents: await servers.readResource(text(server), text(uri), call) })),
     "mcp.subscribe_resource": told(async ([server, uri], call) => {
-      await servers.subscribeResource(text(server), text(uri), options(call));
+      await servers.subscribeResource(text(server), text(uri), call);
       return {};
     }),
     "mcp.unsubscribe_resource": told(async ([server, uri], call) => {
-      await servers.unsubscribeResource(text(server), text(uri), options(call));
+      await servers.unsubscribeResource(text(server), text(uri), call);
       return {};
     }),
   };

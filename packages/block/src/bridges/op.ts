@@ -20,6 +20,14 @@ export class JsonText {
   }
 }
 
+/** What an AbortSignal tells, for waits that are many: a signal and its listener cost more than the rest of a short call. */
+export interface Stop {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  /** Calls once, at once when it has happened. Dispose = never. */
+  hear(hear: (reason: unknown) => void): Disposable;
+}
+
 /** What an op may know of the call it serves. */
 export interface OpCall {
   readonly isle: "main" | "handler";
@@ -27,6 +35,8 @@ export interface OpCall {
   readonly owner: string;
   /** Aborted when the task is cancelled or its isle ends; the reason says why. */
   readonly signal: AbortSignal;
+  /** The same as `signal`, which then is not made. */
+  readonly stop?: Stop;
   readonly trace: CallTrace;
   /** Milliseconds left of the event being handled, if one is. */
   readonly deadlineMs?: number;

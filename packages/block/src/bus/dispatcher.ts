@@ -3,12 +3,29 @@
  * takes events with JSON text; gives each to one handler and its answer to whoever asked; promises order of arrival, one
  * handler at a time, and an ack or nack for every event it took; refuses when full or closed; never looks into a payload.
  */
+import { LateAbort } from "../bridges/late-abort.ts";
+import type { Stop } from "../bridges/op.ts";
 import { blockError } from "../errors.ts";
 import type { Answer, BusEvent, Queued } from "./event.ts";
 import { EventQueue, type QueueLimits, type QueueParts } from "./queue.ts";
 
+export interface HandleOptions {
+  readonly leftMs?: number;
+  readonly signal: AbortSignal;
+  /** The same as `signal`, which then is not made. */
+  readonly stop: Stop;
+}
+
 /** Runs one event; gives the reply as JSON text, or throws the fault of the nack. */
-export type Handle = (event: BusEvent, o: { leftMs?: number; signal: AbortSignal }) => Promise<string>;
+export type Handle = (event: BusEvent, o: HandleOptions) => Promise<string>;
+
+class Handling extends LateAbort implements HandleOptions {
+  declare leftMs?: number;
+
+  get stop(): Stop {
+    return this;
+  }
+}
 
 export interface Handler {
   readonly handle: Handle;
@@ -38,7 +55,7 @@ export class Bus {
   readonly #parts: BusParts;
   readonly #limits: BusLimits;
   #phase: "idle" | "reading" | "draining" | "closed" = "idle";
-  #busy: { abort: AbortController; done: Promise<void> } | null = null;
+  #busy: { abort: Handling; done: Promise<void> } | null = null;
   #quiet: (() => void)[] = [];
   #nextSeq = 1;
 
@@ -97,7 +114,7 @@ export class Bus {
       for (const hear of this.#quiet.splice(0)) hear();
       return;
     }
-    const abort = new AbortController();
+    const abort = new Handling();
     const busy = { abort, done: Promise.resolve() };
     this.#busy = busy;
     busy.done = this.#run(queued, abort).finally(() => {
@@ -106,7 +123,7 @@ export class Bus {
     });
   }
 
-  async #run(queued: Queued, abort: AbortController): Promise<void> {
+  async #run(queued: Queued, abort: Handling): Promise<void> {
     const { event, unwanted } = queued;
     const begun = this.#parts.clock.monotonic();
     const cancel = (): void => abort.abort(blockError("run.cancelled", "cancelled"));
@@ -130,16 +147,16 @@ export class Bus {
     }
   }
 
-  async #bounded(handler: Handler, event: BusEvent, abort: AbortController): Promise<string> {
+  async #bounded(handler: Handler, event: BusEvent, abort: Handling): Promise<string> {
     const left = event.deadlineAt === undefined ? Infinity : event.deadlineAt - this.#parts.clock.monotonic();
     const leftMs = Math.min(left, handler.timeoutMs ?? Infinity, this.#limits.handlerMsMax);
-    const o = { signal: abort.signal, ...(leftMs === Infinity ? {} : { leftMs: Math.max(0, leftMs) }) };
-    if (leftMs === Infinity) return handler.handle(event, o);
+    if (leftMs === Infinity) return handler.handle(event, abort);
+    abort.leftMs = Math.max(0, leftMs);
     const timedOut = blockError("bus.timeout", "handler timeout", { facts: { kind: event.kind } });
     if (leftMs <= 0) throw timedOut;
     const timer = this.#parts.clock.after(leftMs, () => abort.abort(timedOut));
     try {
-      return await handler.handle(event, o);
+      return await handler.handle(event, abort);
     } finally {
       timer[Symbol.dispose]();
     }

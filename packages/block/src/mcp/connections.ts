@@ -123,7 +123,7 @@ export class Connections {
         asked: this.#hearing.asked(name, {
           advertised, refuse: (why, message) => new sdk.RequestRefused(why, message),
         }),
-        noticed: this.#hearing.noticed(name, notices),
+        noticed: this.#hearing.noticed(name, notices), wantsProgress: () => this.#hearing.hears("progress", name),
         down: () => state({ server: name, state: "down" }),
       },
       signal: AbortSignal.any([o.signal, this.#ended.signal]), capabilities: toCapabilities(advertised),

@@ -33,8 +33,17 @@ export class Hearing {
   notices(server: string): Notices {
     return new Notices({
       server, limit: this.#limits.mcpNotificationsMax, log: (...line) => this.#parts.log(...line),
-      listener: (type) => this.#listeners.get(keyOf(type, server)) ?? this.#listeners.get(keyOf(type)),
+      listener: (type) => this.#listener(type, server),
     });
+  }
+
+  /** Would anybody hear a notice of this type? */
+  hears(type: McpNoticeType, server: string): boolean {
+    return this.#listener(type, server) !== undefined;
+  }
+
+  #listener(type: McpNoticeType, server: string): McpListener | undefined {
+    return this.#listeners.get(keyOf(type, server)) ?? this.#listeners.get(keyOf(type));
   }
 
   noticed(server: string, notices: Notices): SessionParts["noticed"] {

@@ -16,7 +16,7 @@ import { RequestProblem } from "./request-problem.ts";
 import type { HttpPipe, httpPipe, Method, Session, SessionParts } from "./sdk.ts";
 import { StdioPipe } from "./stdio.ts";
 import { handshakeFailed, rpcFailed, serverExited, spawnFailed, timedOut } from "./texts.ts";
-import type { McpHttpSpec, McpServerSpec, McpStdioSpec } from "./types.ts";
+import type { McpCallOptions, McpHttpSpec, McpServerSpec, McpStdioSpec } from "./types.ts";
 import { Wire } from "./wire.ts";
 
 export interface LinkParts {
@@ -28,6 +28,8 @@ export interface LinkParts {
   readonly version: string;
   readonly asked: SessionParts["asked"];
   readonly noticed: SessionParts["noticed"];
+  /** Somebody listens to the progress of calls. */
+  readonly wantsProgress: () => boolean;
   readonly warn: (msg: string) => void;
   /** What goes wrong beside the calls; whatever matters comes back to its caller. */
   readonly debug: (msg: string) => void;
@@ -47,7 +49,7 @@ export interface OpenOptions {
 export interface Asking {
   /** Names the call in texts: `call_tool 'x' on 'n'`. */
   readonly what: string;
-  readonly signal: AbortSignal;
+  readonly call: Pick<McpCallOptions, "signal" | "stop">;
   readonly timeoutMs: number;
   readonly onId?: ((id: number) => void) | undefined;
 }
@@ -173,10 +175,11 @@ export class Link {
   /** The result as the server sent it, of the right shape. */
   async request(method: Method, params: Message, o: Asking): Promise<Message> {
     if (this.#down || this.#session === undefined) throw this.#gone(o.what);
-    const { signal, timeoutMs, onId } = o;
+    const { call, timeoutMs, onId } = o;
     const late = (): Error => timedOut(o.what, this.spec.name, timeoutMs);
     try {
-      const result = await this.#wire.ask(method, params, { signal, timeoutMs, late, onId });
+      const progress = method === "tools/call" && this.#parts.wantsProgress();
+      const result = await this.#wire.ask(method, params, { call, timeoutMs, late, onId, progress });
       this.#session.check(method, result);
       return result;
     } catch (error) {
@@ -186,7 +189,8 @@ export class Link {
 
   #requestFault(error: unknown, o: Asking): unknown {
     const { name } = this.spec;
-    if (o.signal.aborted) return o.signal.reason;
+    const stop = o.call.stop ?? o.call.signal;
+    if (stop.aborted) return stop.reason;
     if (isFault(error)) return error;
     const { kind, message, rpcCode, cause } = error as RequestProblem;
     if (kind === "closed" || this.#stdio?.ending !== undefined) return this.#gone(o.what);

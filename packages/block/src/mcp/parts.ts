@@ -26,6 +26,8 @@ export interface McpParts {
   /** What servers are told of us. */
   readonly version: string;
   readonly guard?: McpGuard | undefined;
+  /** Somebody reads the log. */
+  logs(): boolean;
   /** `trace`: who asks; default the run. */
   log(
     ...line: [level: LogLevel, target: string, msg: string, fields?: Record<string, unknown>, trace?: TraceContext]

@@ -96,8 +96,7 @@ export class McpServers implements Mcp {
     const link = this.#connections.link(server, o.op);
     const what = `${o.op}${o.what === undefined ? "" : ` '${o.what}'`} on '${server}'`;
     const timeoutMs = o.call.timeoutMs ?? link.spec.timeoutMs ?? this.#limits.mcpMs;
-    const { signal, onId } = o.call;
-    return link.request(o.method, o.params, { what, signal, timeoutMs, onId });
+    return link.request(o.method, o.params, { what, call: o.call, timeoutMs, onId: o.call.onId });
   }
 
   async callTool(server: string, tool: string, args: unknown, call: ToolCall): Promise<McpToolResult> {
@@ -113,7 +112,7 @@ export class McpServers implements Mcp {
       if (answer !== undefined) return toToolResult(answer as Message);
     }
     const params = { name: tool, ...this.#traced(spec, given, call.trace ?? emptyTrace()) };
-    this.#observe("mcp_call", { server, tool }, call.trace);
+    this.#observe("mcp_call", server, { tool }, call.trace);
     let ok = false;
     try {
       const asked = { op: "call_tool", what: tool, grant: tool, method: "tools/call", params, call } as const;
@@ -121,7 +120,7 @@ export class McpServers implements Mcp {
       ok = result["isError"] !== true;
       return toToolResult(result);
     } finally {
-      this.#observe("mcp_result", { server, tool, ok }, call.trace);
+      this.#observe("mcp_result", server, { tool, ok }, call.trace);
     }
   }
 
@@ -136,8 +135,9 @@ export class McpServers implements Mcp {
     };
   }
 
-  #observe(event: "mcp_call" | "mcp_result", fields: Record<string, unknown>, trace?: TraceContext): void {
-    this.#parts.log("info", "lua", event, { prefix: "ab.obs", event, component: "mcp", ...fields }, trace);
+  #observe(event: "mcp_call" | "mcp_result", server: string, fields: { tool: string; ok?: boolean }, trace?: TraceContext): void {
+    if (!this.#parts.logs()) return;
+    this.#parts.log("info", "lua", event, { prefix: "ab.obs", event, component: "mcp", server, ...fields }, trace);
   }
 
   cancel(server: string, id: number): boolean {

@@ -1,5 +1,6 @@
 /** What the MCP room takes and gives: `servers.ts` implements `Mcp`; scripts and the agent loop use it. */
 import type { TraceContext } from "@atoll-run/core";
+import type { Stop } from "../bridges/op.ts";
 
 /** One server: a child process that speaks over its pipes, or a URL. */
 export type McpServerSpec = McpStdioSpec | McpHttpSpec;
@@ -39,6 +40,8 @@ export interface McpHttpSpec extends McpCommon {
 export interface McpCallOptions {
   /** Ends the wait; a request under way is cancelled at the server with its id. */
   readonly signal: AbortSignal;
+  /** The same as `signal`, which then is not asked for by calls of tools. */
+  readonly stop?: Stop | undefined;
   readonly trace?: TraceContext | undefined;
   /** Milliseconds of one round trip; default that of the server. */
   readonly timeoutMs?: number | undefined;

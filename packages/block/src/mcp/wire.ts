@@ -9,13 +9,17 @@ import { JsonText } from "../bridges/op.ts";
 import { isInexact, parseExact } from "./exact.ts";
 import { failure, type Message, type Pipe } from "./pipe.ts";
 import { RequestProblem } from "./request-problem.ts";
+import type { McpCallOptions } from "./types.ts";
 
 export interface AskOptions {
-  readonly signal: AbortSignal;
+  /** Whose reason is that of the end. */
+  readonly call: Pick<McpCallOptions, "signal" | "stop">;
   /** Milliseconds until `late` is the reason of the end; Infinity = never. */
   readonly timeoutMs: number;
   readonly late: () => Error;
   readonly onId?: ((id: number) => void) | undefined;
+  /** The server is to tell how far it is: work for it, so only where somebody listens. */
+  readonly progress: boolean;
 }
 
 /** A request of ours, and who waits for its answer. */
@@ -103,20 +107,22 @@ export class Wire implements Pipe {
 
   /**
    * The result as the server sent it; a `JsonText` among the params is sent as it is. Throws RequestProblem,
-   * the reason of the signal, or `late()`; then the server has been told that nobody waits any more.
+   * the reason of the call's end, or `late()`; then the server has been told that nobody waits any more.
    */
   ask(method: string, params: Message, o: AskOptions): Promise<Message> {
-    const { signal, timeoutMs, late } = o;
+    const { call, timeoutMs, late } = o;
     return new Promise((resolve, reject) => {
       if (this.#ended) throw new RequestProblem("closed", "connection closed");
-      signal.throwIfAborted();
+      const stop = call.stop ?? call.signal;
+      if (stop.aborted) throw stop.reason;
       const id = this.#next++;
       const dueAt = this.#clock.monotonic() + timeoutMs;
-      const listening = onAbort(signal, (reason) => this.end(id, reason));
+      const cancel = (reason: unknown): void => void this.end(id, reason);
+      const listening = call.stop?.hear(cancel) ?? onAbort(call.signal, cancel);
       this.#open.set(id, { asked: { resolve, reject, listening, dueAt, late } });
       this.#lookBy(dueAt);
       o.onId?.(id);
-      this.#post(id, method, method === "tools/call" ? withProgress(params, id) : params);
+      this.#post(id, method, o.progress ? withProgress(params, id) : params);
     });
   }
 

@@ -21,6 +21,7 @@ import { Masking } from "./masking.ts";
 import { type Prepared, prepare, toText } from "./prepare.ts";
 import { MovedHandlers } from "./moved-handlers.ts";
 import { finish } from "./finish.ts";
+import { type JoinedConfig, joinMesh, type OpenRelay } from "./joining.ts";
 import { PrintMeter } from "./print-meter.ts";
 import { isleSetup } from "./setup.ts";
 
@@ -28,6 +29,8 @@ export interface RunParts extends KitParts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly placing: IslePlacing;
+  /** Joins a mesh that a config names by its realm; without it such a config is refused. */
+  readonly relay?: OpenRelay;
 }
 
 /** How the script ended, before the end-of-run order. */
@@ -103,7 +106,13 @@ export class Run implements BlockRun {
           return { queue: bus_depth, isles: isles.map(({ role, bytes = 0 }) => ({ role, bytes })) };
         },
       });
-      this.#start(prepared);
+      const joined = await this.#join(prepared);
+      try {
+        this.#start(prepared, joined);
+      } catch (error) {
+        await joined.leaveMesh?.();
+        throw error;
+      }
       if (signal?.aborted === true) cancel();
       begun();
       const ending = this.#ending = await this.#ended;
@@ -122,7 +131,15 @@ export class Run implements BlockRun {
 
   // ---- start
 
-  #start(prepared: Prepared): void {
+  async #join({ env }: Prepared): Promise<JoinedConfig> {
+    const over = new AbortController();
+    void this.#ended.then(() => over.abort());
+    return await joinMesh(this.#config, {
+      open: this.#parts.relay, env, signal: over.signal, secret: (value) => this.#masking.add(value),
+    });
+  }
+
+  #start(prepared: Prepared, config: JoinedConfig): void {
     const { clock } = this.#parts;
     const bus = new Bus({
       clock, warn: (text) => this.#log("warn", "bus", text),
@@ -133,8 +150,8 @@ export class Run implements BlockRun {
     this.#bus = bus;
     for (const [kind, handler] of Object.entries(this.#config.hostHandlers ?? {})) bus.register(kind, { handle: this.#seen(kind, hostHandle(handler)) });
     if (this.#config.anyHandler !== undefined) bus.register(ANY_KIND, { handle: this.#seen(ANY_KIND, hostHandle(this.#config.anyHandler)) });
-    const kit = createKit(this.#parts, this.#config, prepared, {
-      log: (...line) => this.#log(...line), telemetry: this.#telemetry,
+    const kit = createKit(this.#parts, config, prepared, {
+      logs: () => this.#logs, log: (...line) => this.#log(...line), telemetry: this.#telemetry,
       emit: (name, fact) => this.#emit(name, fact), exit: (code, from) => this.#end({ how: "exited", code, from }),
       secret: (value) => this.#masking.add(value), release: (role, ref) => this.#isles?.release(role, ref),
       bus: {
@@ -291,8 +308,12 @@ export class Run implements BlockRun {
     this.#events.emit(name, this.#masking.fields({ ...fact }) as unknown as BlockEvents[N]);
   }
 
+  get #logs(): boolean {
+    return this.#config.log !== undefined || this.#events.isHeard("log");
+  }
+
   #log(...[level, target, said, given, trace = this.#about.trace]: Parameters<KitLinks["log"]>): void {
-    if (this.#config.log === undefined && !this.#events.isHeard("log")) return;
+    if (!this.#logs) return;
     const obs = readObs(said, given);
     const line = obs === undefined ? { msg: said, fields: given } : toObsLog(obs, given ?? {}, trace ?? emptyTrace());
     const fields = line.fields === undefined ? {} : { fields: this.#masking.fields(line.fields) };

@@ -3,11 +3,11 @@
  * accessor is slow to make.
  */
 import type { LogLevel } from "@atoll-run/core";
-import type { OpCall, Value } from "../bridges/op.ts";
+import type { OpCall, Stop, Value } from "../bridges/op.ts";
 import type { EventOrigin } from "../bus/origin.ts";
 import type { Role } from "../isle/thread/protocol.ts";
 import type { CallTrace } from "../observe/spans.ts";
-import type { LateAbort } from "./late-abort.ts";
+import type { LateAbort } from "../bridges/late-abort.ts";
 
 type Callback = OpCall["callback"];
 
@@ -42,6 +42,10 @@ export class IsleCall implements OpCall {
 
   get signal(): AbortSignal {
     return this.parts.abort.signal;
+  }
+
+  get stop(): Stop {
+    return this.parts.abort;
   }
 
   origin(event?: number): EventOrigin | undefined {

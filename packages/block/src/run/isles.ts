@@ -4,7 +4,7 @@
  * an op; refuses calls of an isle that is gone; never runs script code itself.
  */
 import { isFault, onAbort, toFault, toFaultData } from "@atoll-run/core";
-import { JsonText, type OpCall, type Ops, type Value } from "../bridges/op.ts";
+import { JsonText, type OpCall, type Ops, type Stop, type Value } from "../bridges/op.ts";
 import type { EventOrigin } from "../bus/origin.ts";
 import { type BlockError, blockError } from "../errors.ts";
 import type { CallTrace } from "../observe/spans.ts";
@@ -13,7 +13,7 @@ import {
   type Arg, CONTROL, type FromThread, type IsleEvent, type IsleSetup, type MovedFunction, type Outcome, type Role,
 } from "../isle/thread/protocol.ts";
 import { IsleCall } from "./isle-call.ts";
-import { LateAbort } from "./late-abort.ts";
+import { LateAbort } from "../bridges/late-abort.ts";
 
 export interface IslesParts {
   readonly placing: IslePlacing;
@@ -52,7 +52,7 @@ interface Asked {
 }
 
 export interface EventOptions extends Asked {
-  readonly signal: AbortSignal;
+  readonly stop: Stop;
 }
 
 let nextIsle = 1;
@@ -131,20 +131,19 @@ export class RunIsles {
   /** Runs one event in an isle; the reply as JSON text. */
   async handle(role: Role, event: IsleEvent, o: EventOptions): Promise<string> {
     const isle = this.#must(role);
-    const { signal } = o;
+    const { stop } = o;
     if (o.trace !== undefined || o.origin !== undefined) isle.asked.set(event.seq, o);
     const outcome = await new Promise<Outcome>((resolve) => {
-      const stop = (): void => isle.handle.abortEvent(event.seq);
-      signal.addEventListener("abort", stop, { once: true });
+      const listening = stop.hear(() => isle.handle.abortEvent(event.seq));
       isle.handled.set(event.seq, (o) => {
-        signal.removeEventListener("abort", stop);
+        listening[Symbol.dispose]();
         resolve(o);
       });
       isle.handle.send({ t: "event", isle: isle.handle.id, event });
     });
     isle.asked.delete(event.seq);
     if (outcome.ok) return outcome.text;
-    if (signal.aborted) throw signal.reason;
+    if (stop.aborted) throw stop.reason;
     throw isle.gone ?? toHandlerFault(outcome);
   }
 

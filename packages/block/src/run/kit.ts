@@ -16,11 +16,12 @@ import { stdioOps } from "../bridges/stdio.ts";
 import { storeOps } from "../bridges/stores.ts";
 import { ChildRunner } from "../children/runner.ts";
 import type { BusEvent } from "../bus/event.ts";
-import type { BlockConfig, BlockEvents, OutputSource } from "../config.ts";
+import type { BlockEvents, OutputSource } from "../config.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { blockError } from "../errors.ts";
 import { deniedError } from "../grants/denied.ts";
 import { askGuard, guarded } from "./guarded.ts";
+import type { JoinedConfig } from "./joining.ts";
 import { type LazyAgent, lazyAgent, type LazyAgentParts } from "./lazy-agent.ts";
 import { lazyHttp } from "./lazy-http.ts";
 import { type LazyMcp, lazyMcp } from "./lazy-mcp.ts";
@@ -71,6 +72,8 @@ export interface ChildWatch {
 }
 
 export interface KitLinks {
+  /** Somebody reads the log: else a line need not be made. */
+  logs(): boolean;
   /** Only when somebody takes spans and figures. */
   readonly telemetry: Telemetry | undefined;
   /** `trace`: who asks; default the run. */
@@ -104,7 +107,7 @@ export interface Kit {
   flush(): Promise<void>;
 }
 
-export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, links: KitLinks): Kit {
+export function createKit(parts: KitParts, config: JoinedConfig, p: Prepared, links: KitLinks): Kit {
   const gate = createGate({
     grants: p.grants, projectRoot: p.projectRoot, cwd: p.projectRoot, secrets: config.secrets ?? [],
     onDenied: (denial) => {
@@ -167,13 +170,13 @@ export function createKit(parts: KitParts, config: BlockConfig, p: Prepared, lin
     },
     closeNetwork: async () => {
       serving?.[Symbol.dispose]();
-      await Promise.all([http.close(), agent.close()]);
+      await Promise.all([http.close(), agent.close(), config.leaveMesh?.()]);
     },
     flush: () => sinks.flush(),
   };
 }
 
-function httpOf(parts: KitParts, config: BlockConfig, p: Prepared, gate: Gate): ReturnType<typeof lazyHttp> {
+function httpOf(parts: KitParts, config: JoinedConfig, p: Prepared, gate: Gate): ReturnType<typeof lazyHttp> {
   return lazyHttp({
     gate, clock: parts.clock, ids: parts.ids, ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
     ...(config.http === undefined ? {} : { client: config.http }),
@@ -181,13 +184,13 @@ function httpOf(parts: KitParts, config: BlockConfig, p: Prepared, gate: Gate): 
 }
 
 function openMcp(
-  parts: Pick<McpParts, "gate" | "runner" | "client" | "clock" | "ids">, config: BlockConfig, p: Prepared, links: KitLinks,
+  parts: Pick<McpParts, "gate" | "runner" | "client" | "clock" | "ids">, config: JoinedConfig, p: Prepared, links: KitLinks,
 ): LazyMcp {
   const { guard } = config;
   return lazyMcp({
     ...parts, projectRoot: p.projectRoot, version: manifest.version,
     ...(guard === undefined ? {} : { guard: (asked) => askGuard(guard, asked) }),
-    log: (level, ...line) => links.log(level === "trace" ? "debug" : level, ...line),
+    logs: () => links.logs(), log: (level, ...line) => links.log(level === "trace" ? "debug" : level, ...line),
     secret: (value) => links.secret(value), state: (fact) => links.emit("mcp:state", fact),
     release: (role, ref) => links.release(role, ref),
   }, { ...p.limits, mcpMs: config.mcpTimeoutMs ?? p.limits.mcpMs });
@@ -214,7 +217,7 @@ function modelCallsOf(p: Prepared, links: KitLinks): ModelCalls {
 }
 
 function agentOf(
-  parts: KitParts, config: BlockConfig, p: Prepared,
+  parts: KitParts, config: JoinedConfig, p: Prepared,
   o: Pick<LazyAgentParts, "gate" | "kv" | "mcp" | "observe"> & { readonly env: ScriptEnv; readonly links: KitLinks },
 ): LazyAgent {
   return lazyAgent({
@@ -226,7 +229,7 @@ function agentOf(
   }, p.limits);
 }
 
-function toolOps(config: BlockConfig): Ops {
+function toolOps(config: JoinedConfig): Ops {
   return {
     "tool.host": async ([name, input], call) => {
       const tool = config.hostTools?.find((t) => t.name === name);
@@ -250,7 +253,7 @@ interface LazyStores {
   close(): Promise<void>;
 }
 
-function lazyStores(parts: KitParts, config: BlockConfig, p: Prepared): LazyStores {
+function lazyStores(parts: KitParts, config: JoinedConfig, p: Prepared): LazyStores {
   const open: AsyncDisposable[] = [];
   const once = <T extends AsyncDisposable>(make: () => T): (() => T) => {
     let made: T | undefined;

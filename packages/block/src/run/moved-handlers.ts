@@ -1,5 +1,5 @@
 /** Handlers of scripts: those that moved are kept as images, so that a restarted handler isle has them again. */
-import type { Handle } from "../bus/dispatcher.ts";
+import type { Handle, HandleOptions } from "../bus/dispatcher.ts";
 import type { BusEvent } from "../bus/event.ts";
 import type { BlockLimits } from "@atoll-run/core";
 import { blockError } from "../errors.ts";
@@ -87,6 +87,6 @@ function toIsle({ seq, kind, id, payload, meta, raw, origin }: BusEvent, ref: nu
 }
 
 /** What stays outside: who asked. */
-function asked({ trace, origin }: BusEvent, { signal }: { signal: AbortSignal }): EventOptions {
-  return { signal, ...(trace === undefined ? {} : { trace }), ...(origin === undefined ? {} : { origin }) };
+function asked({ trace, origin }: BusEvent, { stop }: HandleOptions): EventOptions {
+  return { stop, ...(trace === undefined ? {} : { trace }), ...(origin === undefined ? {} : { origin }) };
 }

@@ -22,9 +22,11 @@ interface Spent {
   accountMs: number;
 }
 
-/** Runs `source`, which calls `tick`; gives how its isle ended and what was spent then. */
-async function run(source: string, tick: (spent: Spent) => void): Promise<Spent & { why: Terminate | undefined }> {
-  const spent: Spent = { ms: 0, accountMs: 0 };
+/** Runs `source`, which calls `tick`, on a thread that has spent `before`; gives how its isle ended and what was spent then. */
+async function run(
+  source: string, tick: (spent: Spent) => void, before = 0,
+): Promise<Spent & { why: Terminate | undefined }> {
+  const spent: Spent = { ms: before, accountMs: 0 };
   const done = Promise.withResolvers<Terminate | undefined>();
   const no = (): boolean => false;
   const nothing = (): void => undefined;
@@ -88,6 +90,12 @@ describe("the CPU limit of a run", () => {
     });
     assert.equal(why?.limit, "cpuMsMax");
     assert.ok(ms < 300 && calls < 202, `over after ${calls} calls`);
+  });
+
+  test("has nothing of what the thread spent before the isle began", async () => {
+    const { why, accountMs } = await run("local tick = ... tick() coroutine.yield() tick()", (spent) => void (spent.ms += 1), 5_000);
+    assert.equal(why, undefined);
+    assert.ok(accountMs <= 2, `${accountMs} ms in the account`);
   });
 
   test("counts what an isle spends while it runs, so that the others see it", async () => {

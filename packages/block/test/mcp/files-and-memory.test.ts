@@ -64,6 +64,19 @@ describe("what servers are told of the caller", () => {
       return {std.json.decode(texts(mcp.call("r", "echo", {x = 1}))), std.json.decode(texts(mcp.call("r", "meta", {})))}`,
     { trace }) as [object, object];
     assert.deepEqual(args, { x: 1 });
-    assert.deepEqual(Object.keys(meta), ["progressToken"]);
+    assert.deepEqual(Object.keys(meta), []);
+  });
+
+  test("a call asks for progress while somebody listens for it", async () => {
+    const [heard, other] = await value(`
+      raw("r")
+      local function keys() return std.json.decode(texts(mcp.call("r", "meta", {}))) end
+      mcp.on_progress("r", function() end)
+      local heard = keys()
+      mcp.on_progress("r", nil)
+      mcp.on_progress("another", function() end)
+      return {heard, keys()}`) as [object, object];
+    assert.deepEqual(Object.keys(heard), ["progressToken"]);
+    assert.deepEqual(Object.keys(other), []);
   });
 });

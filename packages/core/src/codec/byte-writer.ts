@@ -7,6 +7,23 @@ export const SHORT_TEXT = 127;
 const SPARE_BYTES = 65_536;
 let spare: Uint8Array | undefined;
 
+/** Memory of its own costs a small message more than all that is written in it: they share some. */
+const SMALL_BYTES = 1_024;
+const SHELF_BYTES = 8_192;
+let shelf = new Uint8Array(0);
+let shelfAt = 0;
+
+function smallCopy(bytes: Uint8Array, count: number): Uint8Array {
+  if (shelfAt + count > shelf.length) {
+    shelf = new Uint8Array(SHELF_BYTES);
+    shelfAt = 0;
+  }
+  const copy = new Uint8Array(shelf.buffer, shelfAt, count);
+  for (let at = 0; at < count; at++) copy[at] = bytes[at] as number;
+  shelfAt += count;
+  return copy;
+}
+
 export class ByteWriter {
   #bytes: Uint8Array;
   #at = 0;
@@ -18,7 +35,7 @@ export class ByteWriter {
 
   /** A copy of what was written; the writer must not be used afterwards. */
   finish(): Uint8Array {
-    const written = this.#bytes.slice(0, this.#at);
+    const written = this.#at <= SMALL_BYTES ? smallCopy(this.#bytes, this.#at) : this.#bytes.slice(0, this.#at);
     if (this.#bytes.length === SPARE_BYTES) spare = this.#bytes;
     return written;
   }

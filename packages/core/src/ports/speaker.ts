@@ -18,6 +18,8 @@ export interface Ask {
   readonly requestId?: string;
   /** May be sent to another node although the first may have run it. */
   readonly idempotent?: boolean;
+  /** Of asks to a type: those with the same text go to the same node, while it is there and answers; 1-128 bytes. */
+  readonly sticky?: string;
   readonly priority?: "normal" | "signal";
   readonly orderKey?: string;
   readonly metadata?: readonly MetadataEntry[];

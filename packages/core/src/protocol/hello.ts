@@ -11,7 +11,7 @@ import { toRead, type Read } from "../codec/read.ts";
 import { concat, sha256, verifySignature, type SigningKey } from "./ed25519.ts";
 import { HelloCSchema, HelloProofSchema, HelloSSchema, type HelloC, type HelloS } from "./generated/actr/hello_pb.ts";
 import type { KeyProof, KeyProofSchema } from "./generated/actr/identity_pb.ts";
-import { readMessage, writeMessage } from "./message.ts";
+import { readFields, writeFields } from "./message.ts";
 import type { MessageInitShape } from "./protobuf.ts";
 import { bytesBeforeField } from "./signed-part.ts";
 
@@ -29,12 +29,21 @@ export const HELLO_LIMITS = {
 /** Name of the in-band form as a WebSocket subprotocol. */
 export const HELLO_SUBPROTOCOL = "atoll.hello.1";
 
+/** What is read of a hello. */
+export type HelloCFields = Pick<HelloC, "version" | "nonce" | "target" | "sentAtMs" | "features" | "realmId">;
+export type HelloSFields = Pick<HelloS, "version" | "nonce" | "source" | "credential" | "features" | "sentAtMs" | "keyId" | "proof">;
+
 type Signer = Pick<SigningKey, "sign">;
 export type ProofPurpose = "register" | "renew";
 
-const ENCODER = new TextEncoder();
+/** What each signature begins with. */
+const LABELS = {
+  "hello/s": label("hello/s"), "hello/c": label("hello/c"), register: label("register"), renew: label("renew"),
+  refresh: label("refresh"), sdp: label("sdp"),
+} as const;
 const KEY_PROOF_FIELD = 1_001;
 const PROOF_FIELD = 15;
+const SIGNATURE_BYTES = 64;
 
 /** The two hellos of a connection, as they were sent. */
 export interface Hellos {
@@ -44,13 +53,12 @@ export interface Hellos {
 
 /** What the server signs; `before` is its hello up to field 15. */
 export async function helloServerTranscript(helloC: Uint8Array, before: Uint8Array): Promise<Uint8Array> {
-  return concat(label("hello/s"), await sha256(helloC), await sha256(before));
+  return concat(LABELS["hello/s"], await sha256(helloC), await sha256(before));
 }
 
 /** What the client signs; `credential` is its AIdCredential. */
 export async function helloClientTranscript(hellos: Hellos, credential: Uint8Array): Promise<Uint8Array> {
-  const [helloC, helloS, own] = await Promise.all([hellos.hello_c, hellos.hello_s, credential].map((one) => sha256(one)));
-  return concat(label("hello/c"), ...[helloC, helloS, own].filter((hash) => hash !== undefined));
+  return concat(LABELS["hello/c"], await sha256(hellos.hello_c), await sha256(hellos.hello_s), await sha256(credential));
 }
 
 /** What a node signs to register or to renew; `before` is the request up to field 1001. */
@@ -59,7 +67,7 @@ export async function keyTranscript(
 ): Promise<Uint8Array> {
   const at = new Uint8Array(8);
   new DataView(at.buffer).setBigUint64(0, proof.signedAtMs);
-  return concat(label(purpose), await sha256(before), proof.publicKey, at, proof.nonce);
+  return concat(LABELS[purpose], await sha256(before), proof.publicKey, at, proof.nonce);
 }
 
 /** How two ends greeted, in 32 bytes: HelloC and HelloS, or the SdpIdentity of offer and answer. */
@@ -69,46 +77,48 @@ export async function openingHash(first: Uint8Array, second: Uint8Array): Promis
 
 /** What a node signs to show a renewed credential on a connection that stands. */
 export async function refreshTranscript(opening: Uint8Array, credential: Uint8Array): Promise<Uint8Array> {
-  return concat(label("refresh"), opening, await sha256(credential));
+  return concat(LABELS.refresh, opening, await sha256(credential));
 }
 
 /** What a node signs in an SDP line; `before` is the SdpIdentity up to field 15. */
 export async function sdpTranscript(before: Uint8Array): Promise<Uint8Array> {
-  return concat(label("sdp"), await sha256(before));
+  return concat(LABELS.sdp, await sha256(before));
 }
 
 /** A HelloC of our version. */
-export function readHelloC(bytes: Uint8Array): Read<HelloC> {
-  const read = readMessage(HelloCSchema, bytes, HELLO_LIMITS.helloBytesMax);
-  return read.ok ? toRead(() => checkHello("actr.HelloC", read.value)) : read;
+export function readHelloC(bytes: Uint8Array): Read<HelloCFields> {
+  const read = readFields<typeof HelloCSchema, keyof HelloCFields>(HelloCSchema, bytes, HELLO_LIMITS.helloBytesMax);
+  return read.ok ? toRead(() => ({ ...checkHello("actr.HelloC", read.value), realmId: read.value.realmId ?? 0 })) : read;
 }
 
 export function writeHelloC(init: Omit<MessageInitShape<typeof HelloCSchema>, "version" | "$typeName">): Uint8Array {
-  return writeMessage(HelloCSchema, { ...init, version: HELLO_LIMITS.version });
+  return writeFields(HelloCSchema, { ...init, version: HELLO_LIMITS.version });
 }
 
 /** A HelloS, and what its proof stands for. */
-export function readHelloS(bytes: Uint8Array): Read<{ readonly hello: HelloS; readonly before: Uint8Array }> {
-  const read = readMessage(HelloSSchema, bytes, HELLO_LIMITS.helloBytesMax);
+export function readHelloS(bytes: Uint8Array): Read<{ readonly hello: HelloSFields; readonly before: Uint8Array }> {
+  const read = readFields<typeof HelloSSchema, keyof HelloSFields>(HelloSSchema, bytes, HELLO_LIMITS.helloBytesMax);
   if (!read.ok) return read;
   const before = bytesBeforeField(bytes, PROOF_FIELD);
-  return before.ok ? toRead(() => ({ hello: checkHello("actr.HelloS", read.value), before: before.value })) : before;
+  if (!before.ok) return before;
+  const hello = { ...read.value, keyId: read.value.keyId ?? 0 };
+  return toRead(() => ({ hello: checkHello("actr.HelloS", hello), before: before.value }));
 }
 
 /** The whole HelloS, signed. */
 export async function makeHelloS(
   key: Signer, helloC: Uint8Array, init: Omit<MessageInitShape<typeof HelloSSchema>, "version" | "proof" | "$typeName">,
 ): Promise<Uint8Array> {
-  const fields = { ...init, version: HELLO_LIMITS.version };
-  const unsigned = bytesBeforeField(writeMessage(HelloSSchema, { ...fields, proof: new Uint8Array() }), PROOF_FIELD);
-  if (!unsigned.ok) throw unsigned.fault;
-  const proof = await key.sign(await helloServerTranscript(helloC, unsigned.value));
-  return writeMessage(HelloSSchema, { ...fields, proof });
+  const whole = writeFields(HelloSSchema, { ...init, version: HELLO_LIMITS.version, proof: new Uint8Array(SIGNATURE_BYTES) });
+  // It is the last field: its tag, its length, and what is signed before them.
+  const before = whole.subarray(0, whole.length - SIGNATURE_BYTES - 2);
+  whole.set(await key.sign(await helloServerTranscript(helloC, before)), whole.length - SIGNATURE_BYTES);
+  return whole;
 }
 
 /** Whether the holder of that key answered this HelloC. */
 export async function verifyHelloS(
-  publicKey: Uint8Array, helloC: Uint8Array, answer: { readonly hello: HelloS; readonly before: Uint8Array },
+  publicKey: Uint8Array, helloC: Uint8Array, answer: { readonly hello: Pick<HelloS, "proof">; readonly before: Uint8Array },
 ): Promise<boolean> {
   return verifySignature(publicKey, answer.hello.proof, await helloServerTranscript(helloC, answer.before));
 }
@@ -116,14 +126,14 @@ export async function verifyHelloS(
 /** The bytes of a HelloProof, the last word of the client. */
 export async function makeHelloProof(key: Signer, hellos: Hellos, credential: Uint8Array): Promise<Uint8Array> {
   const proof = await key.sign(await helloClientTranscript(hellos, credential));
-  return writeMessage(HelloProofSchema, { proof });
+  return writeFields(HelloProofSchema, { proof });
 }
 
 /** Whether those bytes are a HelloProof of the holder of that key on this connection. */
 export async function verifyHelloProof(
   publicKey: Uint8Array, bytes: Uint8Array, shown: Hellos & { readonly credential: Uint8Array },
 ): Promise<boolean> {
-  const read = readMessage(HelloProofSchema, bytes, HELLO_LIMITS.helloBytesMax);
+  const read = readFields<typeof HelloProofSchema, "proof">(HelloProofSchema, bytes, HELLO_LIMITS.helloBytesMax);
   if (!read.ok) return false;
   return verifySignature(publicKey, read.value.proof, await helloClientTranscript(shown, shown.credential));
 }
@@ -158,5 +168,5 @@ function checkHello<H extends { readonly version: number }>(what: string, hello:
 }
 
 function label(purpose: string): Uint8Array {
-  return ENCODER.encode(`atoll/${purpose}/1\0`);
+  return new TextEncoder().encode(`atoll/${purpose}/1\0`);
 }

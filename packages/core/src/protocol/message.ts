@@ -10,6 +10,7 @@
 import { readRecord } from "../codec/read-record.ts";
 import { toRead, type Read } from "../codec/read.ts";
 import { defineShape, type FieldInit, type FieldKind, type Rec, type Shape } from "../codec/shape.ts";
+import { writeRecord } from "../codec/write-record.ts";
 import { tooLarge } from "../core-fault.ts";
 import { must } from "../must.ts";
 import {
@@ -31,6 +32,25 @@ export function readMessage<S extends DescMessage>(
 /** The canonical bytes of a message. A required field that is missing is our own bug and throws. */
 export function writeMessage<S extends DescMessage>(schema: S, init: MessageInitShape<S>): Uint8Array {
   return toBinary(schema, create(schema, init), { writeUnknownFields: false });
+}
+
+/**
+ * The same without what the runtime adds: its fields alone, absent ones `undefined`. For the messages of a handshake,
+ * which are read so rarely that the platform never makes the runtime's general ways fast.
+ */
+export function readFields<S extends DescMessage, Key extends keyof MessageShape<S>>(
+  schema: S, bytes: Uint8Array, bytesMax: number,
+): Read<Pick<MessageShape<S>, Key>> {
+  return toRead(() => {
+    if (bytes.length > bytesMax) throw tooLarge(schema.typeName, bytes.length, bytesMax);
+    // The shape was made from the schema; who calls names the keys, and leaves out numbers that may be absent.
+    return readRecord(shapeOf(schema), bytes) as unknown as Pick<MessageShape<S>, Key>;
+  });
+}
+
+/** What {@link writeMessage} writes, for a message without oneofs. Throws `codec.malformed`. */
+export function writeFields<S extends DescMessage>(schema: S, init: MessageInitShape<S>): Uint8Array {
+  return writeRecord(shapeOf(schema), init, { extensions: true });
 }
 
 const SHAPES = new WeakMap<DescMessage, Shape>();

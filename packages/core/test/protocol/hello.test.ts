@@ -1,12 +1,13 @@
 /** Proofs of wire 6.3: the vectors, and that a proof of one thing never is the proof of another. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { parseNodeId } from "@atoll-run/core";
 import {
-  AIdCredentialSchema, concat, HelloNonces, helloClientTranscript, helloServerTranscript, isFresh, keyTranscript,
+  AIdCredentialSchema, concat, HelloCSchema, HelloNonces, HelloSSchema, helloClientTranscript, helloServerTranscript, isFresh, keyTranscript,
   makeHelloProof, makeHelloS, makeKeyProof, openingHash, readHelloC, readHelloS, readMessage, refreshTranscript,
   RenewCredentialRequestSchema, sdpTranscript, sha256, toActrId, toSigningKey, verifyHelloProof, verifyHelloS,
-  verifyKeyProof, verifySignature, writeHelloC, writeMessage,
+  verifyKeyProof, verifySignature, writeFields, writeHelloC, writeMessage,
 } from "@atoll-run/core/internal";
 import { fromHex, readVectors, toHex } from "../codec/vectors.ts";
 
@@ -105,9 +106,30 @@ test("a key proof stands for one request and one purpose", async () => {
   assert.equal(await verifyKeyProof("renew", trailing, read.value.keyProof), false);
 });
 
+test("a hello is written and read as the general ways of the protocol do it", () => {
+  const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+  const u64 = fc.bigInt({ min: 0n, max: (1n << 64n) - 1n });
+  const shownCredential = fc.record({ keyId: fc.nat(), claims: fc.uint8Array(), signature: bytes(64) });
+  const hello = fc.record({
+    version: fc.constant(1), nonce: bytes(32), source: fc.constant(actrId), credential: shownCredential, proof: bytes(64),
+    features: fc.array(fc.string({ unit: "grapheme" })), sentAtMs: u64, keyId: fc.nat(),
+  }, { requiredKeys: ["version", "nonce", "features", "sentAtMs", "proof"] });
+  fc.assert(fc.property(hello, (one) => {
+    const whole = writeMessage(HelloSSchema, one);
+    assert.deepEqual(writeFields(HelloSSchema, one), whole);
+    const [read, general] = [readHelloS(whole), readMessage(HelloSSchema, whole)];
+    assert.ok(read.ok && general.ok);
+    assert.deepEqual(writeMessage(HelloSSchema, { ...read.value.hello, keyId: one.keyId as number }), whole);
+    assert.equal(read.value.hello.keyId, general.value.keyId);
+    assert.deepEqual(whole.subarray(0, whole.length - 66), read.value.before);
+  }));
+});
+
 test("a hello of another version, without a whole nonce, or too large is refused", () => {
   const at = { sentAtMs: 1n };
-  assert.equal(readHelloC(writeHelloC({ nonce: nonce(1).subarray(1), ...at })).ok, false);
+  const short = { version: 1, nonce: nonce(1).subarray(1), ...at };
+  assert.equal(readHelloC(writeMessage(HelloCSchema, short)).ok, false);
+  assert.throws(() => writeHelloC(short), { code: "codec.malformed" });
   assert.equal(readHelloC(Uint8Array.from(helloC, (byte, index) => index === 1 ? 2 : byte)).ok, false);
   assert.equal(readHelloC(writeHelloC({ nonce: nonce(1), ...at, features: ["x".repeat(9_000)] })).ok, false);
   assert.equal(readHelloC(new Uint8Array()).ok, false);

@@ -17,7 +17,7 @@ import type { SteadyNow } from "../mailbox/steady-clock.ts";
 import { Agenda } from "./agenda.ts";
 import { HandlerContext, type ContextParts } from "./context.ts";
 import { Schedule } from "./schedule.ts";
-import { expired, failure, judgeFault, judgeOutcome, toError, type Judged, type Verdict } from "./verdict.ts";
+import { expired, failure, judgeDone, judgeFault, judgeOutcome, toError, type Judged, type Verdict } from "./verdict.ts";
 import type { Ending } from "./completion.ts";
 import { toWorkload } from "./workload-message.ts";
 
@@ -99,15 +99,17 @@ export class Dispatch {
   enter(message: Message, readyAtMs: number): void {
     const away = readyAtMs > this.#parts.now();
     if (away) message.readyAtMs = readyAtMs;
-    this.#schedule.add(message, { away });
+    const starts = !away && this.#open && !this.#paused && this.#schedule.begin(message);
+    if (!starts) this.#schedule.add(message, { away });
     this.#plan(message);
     if (message.parked !== undefined) this.#park(message, message.parked);
-    if (!away) this.pump();
+    if (starts) this.#start(message);
+    else if (!away) this.pump();
   }
 
   /** Starts what may start. */
   pump(): void {
-    if (!this.#open || this.#paused) return;
+    if (!this.#open || this.#paused || this.#schedule.ready === 0) return;
     for (let next = this.#schedule.next(this.#parts.now()); next !== undefined;
       next = this.#schedule.next(this.#parts.now())) this.#start(next);
   }
@@ -300,8 +302,8 @@ export class Dispatch {
   }
 
   #judge(message: Message, outcome: Outcome): Verdict {
-    const final = outcome.is === "done" || outcome.is === "rejected";
-    if (message.cancelled && !final) return CANCELLED;
+    if (outcome.is === "done") return judgeDone(message.kind, outcome);
+    if (message.cancelled && outcome.is !== "rejected") return CANCELLED;
     return judgeOutcome(outcome, this.#judged(message));
   }
 

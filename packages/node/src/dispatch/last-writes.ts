@@ -109,11 +109,10 @@ export class LastWrites {
 /** What is kept of a message that has no row (spec: node 4.7). */
 function withoutRow(message: Message, ending: Ending, writes: readonly Write[]): Ending {
   const { volatile } = message.policy;
-  const { burial, ...rest } = ending;
-  return {
-    ...rest, remember: ending.remember && !volatile && (writes.length > 0 || message.arrivals.some(isNamed)),
-    ...burial === undefined || volatile ? {} : { burial },
-  };
+  const { is, settled, burial } = ending;
+  const remember = ending.remember && !volatile && (writes.length > 0 || message.arrivals.some(isNamed));
+  const kept: Ending = { is, settled, writes: ending.writes, remember };
+  return burial === undefined || volatile ? kept : { ...kept, burial };
 }
 
 function needsCommit(ending: Ending, writes: readonly Write[]): boolean {

@@ -130,7 +130,7 @@ export class NodeInbox implements Inbox, RowEvents {
     return ++this.#order;
   }
 
-  admit(arrival: Arrival): Promise<Admission> {
+  admit(arrival: Arrival): Admission | Promise<Admission> {
     const refusal = this.#shut() ?? envelopeFault(arrival);
     if (refusal !== undefined) return this.#refuse(refusal);
     const { envelope } = arrival;
@@ -139,7 +139,7 @@ export class NodeInbox implements Inbox, RowEvents {
     const known = this.#byName.get(name);
     if (known !== undefined) return this.#join(known, arrival, hashOf(envelope));
     const message = readArrival({
-      arrival, sender, workload: this.parts.workload(), policies: this.policies, order: this.nextOrder(),
+      arrival, sender, name, workload: this.parts.workload(), policies: this.policies, order: this.nextOrder(),
       nowMs: this.now(),
     });
     const unknown = isFault(message) ? message : this.#noRoom(message);
@@ -333,7 +333,7 @@ export class NodeInbox implements Inbox, RowEvents {
     return Promise.resolve({ is: "duplicate", settled: Promise.resolve(fromStored(answer)) });
   }
 
-  #take(message: Message, arrival: Arrival): Promise<Admission> {
+  #take(message: Message, arrival: Arrival): Admission | Promise<Admission> {
     const isNew = this.seen.isNew(message.name, this.now());
     const { volatile, redeliver } = message.policy;
     if (volatile || arrival.in_process && message.kind === "call") {
@@ -352,11 +352,10 @@ export class NodeInbox implements Inbox, RowEvents {
   }
 
   /** Without a row: it ends with this process. */
-  #run(message: Message, arrival: Arrival): Promise<Admission> {
+  #run(message: Message, arrival: Arrival): Admission {
     this.#enter(message);
     this.#listen(message, arrival);
-    const admission = message.admission();
-    message.accept(this.depth);
+    const admission = message.acceptNow(this.depth);
     this.dispatch.enter(message, 0);
     return admission;
   }

@@ -83,13 +83,28 @@ export class Schedule<J extends Job> {
     return this.#running;
   }
 
+  /** Those that may start when there is a place for them. */
+  get ready(): number {
+    return this.#high.size + this.#normal.size + this.#suspects.size + this.#entering.size;
+  }
+
+  /**
+   * It runs from now on, without a look at the lines: nothing else may start, it has no order, and there is a place. False:
+   * nothing was done, it is to be added.
+   */
+  begin(job: J): boolean {
+    if (job.key !== null || job.alone || this.#alone !== undefined || this.#awaiting.size > 0) return false;
+    if (this.#running >= this.#limits.runningMax || this.ready > 0) return false;
+    this.#slots.set(job, newSlot(job, "running", undefined));
+    this.#running += 1;
+    this.#picks += 1;
+    return true;
+  }
+
   /** To the end of its key. `away`: not before {@link wake}. */
   add(job: J, o: { readonly away?: boolean } = {}): void {
     const keyLine = job.key === null ? undefined : this.#keyLine(job.key);
-    const slot: Slot<J> = {
-      job, state: o.away === true ? "away" : "behind", keyLine, keyPlace: undefined, turn: undefined, age: undefined,
-      nested: false, awaiting: 0,
-    };
+    const slot = newSlot(job, o.away === true ? "away" : "behind", keyLine);
     slot.keyPlace = keyLine?.slots.join(slot);
     this.#slots.set(job, slot);
     if (slot.state !== "away") this.#offer(slot);
@@ -252,12 +267,17 @@ export class Schedule<J extends Job> {
 
   /** Out of the lines of those who may start. */
   #withdraw(slot: Slot<J>): void {
+    if (slot.turn === undefined) return;
     this.#high.leave(slot);
     this.#normal.leave(slot);
     leave(slot.turn);
     leave(slot.age);
     slot.turn = slot.age = undefined;
   }
+}
+
+function newSlot<J>(job: J, state: SlotState, keyLine: KeyLine<J> | undefined): Slot<J> {
+  return { job, state, keyLine, keyPlace: undefined, turn: undefined, age: undefined, nested: false, awaiting: 0 };
 }
 
 /** Senders in turn, each with its own in order. */

@@ -45,14 +45,15 @@ export interface Judged {
   readonly random: number;
 }
 
+export function judgeDone(kind: "call" | "tell", { reply: payload, content_type }: Outcome & { readonly is: "done" }): Verdict {
+  const settled: Settled = kind === "tell" ? FINISHED
+    : content_type === undefined ? { is: "reply", payload } : { is: "reply", payload, content_type };
+  return { is: "end", settled, writes: true, remember: true };
+}
+
 export function judgeOutcome(outcome: Outcome, o: Judged): Verdict {
   switch (outcome.is) {
-    case "done": {
-      const { reply: payload, content_type } = outcome;
-      const settled: Settled = o.kind === "tell" ? FINISHED
-        : { is: "reply", payload, ...content_type === undefined ? {} : { content_type } };
-      return { is: "end", settled, writes: true, remember: true };
-    }
+    case "done": return judgeDone(o.kind, outcome);
     case "rejected": {
       const { code, body, content_type, text, keeps_writes: writes } = outcome;
       const fault = nodeError("node.business", text ?? code, {

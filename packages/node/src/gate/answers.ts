@@ -68,9 +68,7 @@ export class Answers {
   }
 
   respond(link: Link, asked: Asked, settled: Settled): void {
-    this.#respond(link, asked, settled.is === "reply"
-      ? { payload: settled.payload, ...settled.content_type === undefined ? {} : { content_type: settled.content_type } }
-      : { error: settled.error });
+    this.#respond(link, asked, settled);
   }
 
   /** A request is answered with the fault; a tell only where its sender asked to be told. */
@@ -138,8 +136,16 @@ export class Answers {
     });
   }
 
-  /** Tells one of the two. The common way makes no promise of its own. */
+  /** Tells one of the two. The common way makes no promise. */
   #send(link: Link, lane: Lane, envelope: Envelope, { sent, failed }: Ends): void {
+    let gone = this.#ended.has(link);
+    let now = false;
+    try {
+      now = !gone && this.#sendNow(link, lane, envelope);
+    } catch {
+      gone = true;
+    }
+    if (now) return sent();
     this.#underWay++;
     const done = (): void => {
       this.#over();
@@ -151,12 +157,19 @@ export class Answers {
         failed(error);
       });
     };
-    if (this.#ended.has(link)) elsewhere();
+    if (gone) elsewhere();
     else this.#sendOn(link, lane, envelope).then(done, elsewhere);
   }
 
   #over(): void {
     if (--this.#underWay === 0) for (const wake of [...this.#idle]) wake();
+  }
+
+  #sendNow(link: Link, lane: Lane, envelope: Envelope): boolean {
+    const { peers, book } = this.#parts;
+    const { rpc1 } = book.of(link);
+    const make = (): Uint8Array => writeEnvelope(envelope, { extensions: rpc1 });
+    return peers().sendNow(link.peer.id, rpc1 ? lane : "rpc_reliable", make, link) !== undefined;
   }
 
   #sendOn(link: Link, lane: Lane, envelope: Envelope): Promise<unknown> {
@@ -180,12 +193,12 @@ export class Answers {
 }
 
 type Outcome =
-  | { readonly payload: Uint8Array; readonly content_type?: string }
+  | { readonly payload: Uint8Array; readonly content_type?: string; readonly error?: never }
   | { readonly error: WireError };
 
 /** An answer that no message holds becomes an error. */
 function fit(outcome: Outcome): Outcome {
-  if ("error" in outcome || outcome.payload.length <= WIRE_LIMITS.messageBytesMax - ENVELOPE_ROOM) return outcome;
+  if (outcome.error !== undefined || outcome.payload.length <= WIRE_LIMITS.messageBytesMax - ENVELOPE_ROOM) return outcome;
   return { error: toWireError(nodeError("node.internal", `the answer has ${outcome.payload.length} bytes`, {
     facts: { bytes: outcome.payload.length }, hint: "send it as a stream",
   })) };
@@ -200,7 +213,7 @@ function toResponse(request: Envelope, outcome: Outcome): Envelope {
   const envelope: { -readonly [Name in keyof Envelope]: Envelope[Name] } = {
     route_key: request.route_key, request_id: request.request_id, direction: "response", timeout_ms: 0, metadata: NONE,
   };
-  if ("error" in outcome) envelope.error = outcome.error;
+  if (outcome.error !== undefined) envelope.error = outcome.error;
   else {
     envelope.payload = outcome.payload;
     if (outcome.content_type !== undefined) envelope.content_type = outcome.content_type;

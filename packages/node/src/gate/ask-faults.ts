@@ -8,11 +8,9 @@ export function isTransient(fault: Fault): boolean {
   return isNodeCode(fault.code) && nodeFaultKind(fault.code).class === "transient" && fault.retry !== "never";
 }
 
-export function lateFault(plan: Plan, peer: string, ask: PendingAsk): Fault {
+export function lateFault({ route, peer, ms, sent }: PendingAsk): Fault {
   const from = peer === "" ? "" : ` from ${peer}`;
-  return nodeError("node.timed_out", `no answer to ${plan.route}${from} within ${plan.ms} ms`, {
-    facts: { route: plan.route, ms: plan.ms }, uncertain: ask.sent,
-  });
+  return nodeError("node.timed_out", `no answer to ${route}${from} within ${ms} ms`, { facts: { route, ms }, uncertain: sent });
 }
 
 export function cancelledFault(plan: Plan, cause: unknown, ask: PendingAsk): Fault {

@@ -52,6 +52,7 @@ export function toPlan(kind: "call" | "tell", ask: TellAsk, scope: CallScope | u
   if (lane === undefined) throw wrong(`priority ${ask.priority} is none: a ${kind} goes as normal or as signal`);
   checkText("route", ask.route, WIRE_LIMITS.routeKeyBytesMax);
   if (ask.requestId !== undefined) checkText("requestId", ask.requestId, WIRE_LIMITS.requestIdBytesMax);
+  if (ask.sticky !== undefined) checkText("sticky", ask.sticky, limits.stickyBytesMax);
   const { length } = ask.payload;
   if (length > WIRE_LIMITS.messageBytesMax - ENVELOPE_ROOM) {
     throw nodeError("node.too_large", `the payload of ${ask.route} has ${length} bytes`, {
@@ -100,8 +101,8 @@ export function toEnvelope(plan: Plan, nowMs: number): Envelope {
 /** The same trace, one step on; a new one where there is none, or none that can be read. */
 export function childTraceparent(parent: string | undefined, chance: Chance): string {
   const trace = parent === undefined ? undefined : parseTraceparent(parent);
-  const traceId = trace?.trace_id ?? chance.hex(32);
-  return `00-${traceId}-${chance.hex(16)}-${trace?.sampled === false ? "00" : "01"}`;
+  if (trace === undefined) return `00-${chance.hex(32)}-${chance.hex(16)}-01`;
+  return `00-${trace.trace_id}-${chance.hex(16)}-${trace.sampled ? "01" : "00"}`;
 }
 
 /** Share of its budget that a handler keeps to hear and to pass on that who is deeper has given up; at most 50 ms. */

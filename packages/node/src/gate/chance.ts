@@ -1,9 +1,13 @@
 /** Random bytes in small pieces: one look at the source gives many. */
 const POOL_BYTES = 4_096;
+/** More than anybody asks for at once. */
+const NOUGHTS = "0".repeat(64);
 
 export class Chance {
   readonly #source: (bytes: number) => Uint8Array;
   #pool: Buffer = Buffer.alloc(0);
+  /** The same bytes as hex digits. */
+  #digits = "";
   #at = 0;
 
   /** `source` gives so many random bytes. */
@@ -20,8 +24,8 @@ export class Chance {
   /** So many hex digits, not all 0: an even number. */
   hex(digits: number): string {
     const at = this.#take(digits / 2);
-    const text = this.#pool.toString("hex", at, this.#at);
-    return /^0+$/.test(text) ? this.hex(digits) : text;
+    const text = this.#digits.slice(at * 2, this.#at * 2);
+    return text === NOUGHTS.slice(0, digits) ? this.hex(digits) : text;
   }
 
   /** Where they begin. What was given is never given again. */
@@ -29,6 +33,7 @@ export class Chance {
     if (this.#at + bytes > this.#pool.length) {
       const { buffer, byteOffset, length } = this.#source(POOL_BYTES);
       this.#pool = Buffer.from(buffer, byteOffset, length);
+      this.#digits = this.#pool.toString("hex");
       this.#at = 0;
     }
     this.#at += bytes;

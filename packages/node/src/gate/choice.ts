@@ -1,7 +1,8 @@
 /**
  * Which node of a type is asked (spec: node 5.15).
  *
- * takes the candidates of discovery; gives the less busy of two at random, the better placed when they are equal;
+ * takes the candidates of discovery; gives the less busy of two at random, the better placed when they are equal, and
+ * to asks that are sticky the one that had answered them before;
  * promises to leave alone for a while who failed three times in a row, and to ask another node only when the first
  * provably did not run it, or the ask is idempotent; refuses with `node.not_found` when there is nobody; never asks
  * the same node for the same ask twice while there is another.
@@ -33,6 +34,8 @@ export class Choice {
   readonly #limits: LimitsOf<"gate">;
   /** By text of the id. */
   readonly #known = new Map<string, Candidacy>();
+  /** Ids by type and text of sticky asks, the longest unused first. */
+  readonly #stuck = new Map<string, string>();
 
   constructor(parts: ChoiceParts, limits: LimitsOf<"gate">) {
     this.#parts = parts;
@@ -49,14 +52,17 @@ export class Choice {
     const texts = await this.#candidates(type, o.signals[0], plan);
     const tried = new Set<string>();
     for (;;) {
-      const text = this.#pick(texts, tried);
+      const text = this.#stuckTo(plan, type, { texts, tried }) ?? this.#pick(texts, tried);
       if (text === undefined) throw nobody(type);
       tried.add(text);
       const elsewhere = this.#pick(texts, tried) !== undefined;
       const id = this.#idOf(text, type);
       const delivered = await this.#counted(text, () =>
         this.#parts.delivery.toPeer(plan, text, id, { signals: o.signals, elsewhere }));
-      if (delivered.is !== "failed") return delivered;
+      if (delivered.is !== "failed") {
+        this.#stick(plan, type, text);
+        return delivered;
+      }
       if (delivered.ran !== "yes") this.#parts.discovery.failed?.(type, text);
       const mayMove = delivered.ran === "no" || (delivered.ran === "maybe" && plan.idempotent);
       const over = delivered.fault.code === "node.cancelled" || this.#parts.clock.monotonic() >= plan.atMs;
@@ -72,11 +78,31 @@ export class Choice {
     return found.map(({ id }) => id);
   }
 
+  /** The one that had answered such an ask, when it can be asked now. */
+  #stuckTo({ ask }: Plan, type: string, o: { readonly texts: readonly string[]; readonly tried: ReadonlySet<string> }): string | undefined {
+    const text = ask.sticky === undefined ? undefined : this.#stuck.get(stickyName(type, ask.sticky));
+    if (text === undefined || o.tried.has(text) || !o.texts.includes(text)) return undefined;
+    return this.#isOut(text, this.#parts.clock.monotonic()) ? undefined : text;
+  }
+
+  #stick({ ask }: Plan, type: string, text: string): void {
+    if (ask.sticky === undefined) return;
+    const name = stickyName(type, ask.sticky);
+    this.#stuck.delete(name);
+    const [oldest] = this.#stuck.keys();
+    if (this.#stuck.size >= this.#limits.stickyMax && oldest !== undefined) this.#stuck.delete(oldest);
+    this.#stuck.set(name, text);
+  }
+
+  #isOut(text: string, nowMs: number): boolean {
+    return (this.#known.get(text)?.outUntilMs ?? 0) > nowMs;
+  }
+
   /** Two at random, of those that are not left alone; when all are, of all. */
   #pick(texts: readonly string[], tried: ReadonlySet<string>): string | undefined {
     const nowMs = this.#parts.clock.monotonic();
     const rest = texts.filter((text) => !tried.has(text));
-    const good = rest.filter((text) => (this.#known.get(text)?.outUntilMs ?? 0) <= nowMs);
+    const good = rest.filter((text) => !this.#isOut(text, nowMs));
     const from = good.length > 0 ? good : rest;
     if (from.length < 2) return from[0];
     const one = Math.floor(this.#parts.random() * from.length);
@@ -114,6 +140,11 @@ export class Choice {
     if (id === undefined) throw nobody(type);
     return id;
   }
+}
+
+/** No type has a line break. */
+function stickyName(type: string, sticky: string): string {
+  return `${type}\n${sticky}`;
 }
 
 function nobody(type: string): Error {

@@ -9,14 +9,14 @@ import { nodeError, onAbort, SYSTEM_ROUTES, type Fault, type Link, type NodeId }
 import {
   CancelSchema, fromWireError, newRequestId, writeEnvelope, writeMessage, type Envelope, type Lane, type WireError,
 } from "@atoll-run/core/internal";
-import type { Settled } from "../mailbox/inbox.ts";
+import type { Admission, Settled } from "../mailbox/inbox.ts";
 import {
   brokenFault, cancelledFault, isTransient, lateFault, lostFault, toNodeFault,
 } from "./ask-faults.ts";
 import { toEnvelope, type Plan } from "./ask.ts";
 import { Incoming } from "./incoming.ts";
 import type { OutboundParts } from "./outbound-parts.ts";
-import { PendingAsk, type AskEvent } from "./pending.ts";
+import { PendingAsk, type AskEvent, type PendingTable } from "./pending.ts";
 
 /** Whether it ran at the other end. */
 export type Ran = "no" | "maybe" | "yes";
@@ -85,27 +85,13 @@ export class Delivery {
   /** The entry, the timer and the listeners of one ask, until they are released. Throws over the caps. */
   #hold(plan: Plan, peer: string, { signals }: DeliveryOptions): Hold {
     const { pending, clock } = this.#parts;
-    const ask = new PendingAsk({ peer, requestId: plan.requestId, route: plan.route, kind: plan.kind });
+    const ask = new PendingAsk(peer, plan);
     pending.open(ask);
-    let answered = false;
-    const timer = clock.after(Math.max(0, plan.atMs - clock.monotonic()), () => {
-      ask.tell({ is: "ended", fault: lateFault(plan, peer, ask) });
-    });
-    const listening = signals.length === 0 ? [] : signals.map((signal) => onAbort(signal, (reason) => {
+    const timer = clock.after(Math.max(0, plan.atMs - clock.monotonic()), () => ask.tell({ is: "ended", fault: lateFault(ask) }));
+    const listening = signals.length === 0 ? NONE : signals.map((signal) => onAbort(signal, (reason) => {
       ask.tell({ is: "ended", fault: cancelledFault(plan, reason, ask) });
     }));
-    return {
-      ask,
-      done: (delivered) => {
-        answered = delivered.is !== "failed" || delivered.ran !== "maybe";
-        return delivered;
-      },
-      release: () => {
-        pending.close(ask, answered);
-        timer[Symbol.dispose]();
-        for (const one of listening) one[Symbol.dispose]();
-      },
-    };
+    return new Hold(ask, { pending, timer, listening });
   }
 
   #admit(plan: Plan, ask: PendingAsk): Promise<Delivered> {
@@ -119,11 +105,15 @@ export class Delivery {
     // Given up while the node was starting: it never goes in.
     if (ask.over) return this.#given(ask, incoming);
     ask.sent = true;
-    inbox().admit(incoming).then((admission) => {
+    const admitted = (admission: Admission): void => {
       if (admission.is === "refused") ask.tell({ is: "unsent", fault: admission.fault });
       else if (plan.kind === "call") admission.settled.then((settled) => ask.tell({ is: "settled", settled }));
       else ask.tell({ is: "accept", accept: { state: admission.is } });
-    }, (error: unknown) => ask.tell({ is: "ended", fault: brokenFault(error) }));
+    };
+    const admission = inbox().admit(incoming);
+    if (admission instanceof Promise) {
+      admission.then(admitted, (error: unknown) => ask.tell({ is: "ended", fault: brokenFault(error) }));
+    } else admitted(admission);
     return this.#given(ask, incoming);
   }
 
@@ -207,14 +197,20 @@ export class Delivery {
       ask.link = link;
       return bytes;
     };
+    try {
+      const link = peers().sendNow(id, plan.lane, make);
+      if (link !== undefined) return this.#took(o, link);
+    } catch (error) {
+      return unsent(o, before, error);
+    }
     const leftMs = Math.max(1, plan.atMs - clock.monotonic());
-    peers().send(id, plan.lane, make, { deadlineMs: leftMs, signal: plan.ask.signal }).then((link) => {
-      if (plan.kind === "tell" && !book.of(link).rpc1) ask.tell({ is: "sent" });
-    }, (error: unknown) => {
-      ask.sent = before;
-      ask.link = undefined;
-      ask.tell({ is: "unsent", fault: toNodeFault(error, plan) });
-    });
+    peers().send(id, plan.lane, make, { deadlineMs: leftMs, signal: plan.ask.signal }).then(
+      (link) => this.#took(o, link), (error: unknown) => unsent(o, before, error),
+    );
+  }
+
+  #took({ plan, ask }: Attempt, link: Link): void {
+    if (plan.kind === "tell" && !this.#parts.book.of(link).rpc1) ask.tell({ is: "sent" });
   }
 
   /** Waits for the next attempt; gives what it ends with when there will be none. */
@@ -272,11 +268,36 @@ interface Attempt {
   last?: Fault;
 }
 
-interface Hold {
+const NONE: readonly Disposable[] = [];
+
+interface Held {
+  readonly pending: PendingTable;
+  readonly timer: Disposable;
+  readonly listening: readonly Disposable[];
+}
+
+class Hold {
   readonly ask: PendingAsk;
+  readonly #held: Held;
+  #answered = false;
+
+  constructor(ask: PendingAsk, held: Held) {
+    this.ask = ask;
+    this.#held = held;
+  }
+
   /** Notes whether an answer may still come. */
-  done(delivered: Delivered): Delivered;
-  release(): void;
+  done(delivered: Delivered): Delivered {
+    this.#answered = delivered.is !== "failed" || delivered.ran !== "maybe";
+    return delivered;
+  }
+
+  release(): void {
+    const { pending, timer, listening } = this.#held;
+    pending.close(this.ask, this.#answered);
+    timer[Symbol.dispose]();
+    for (const one of listening) one[Symbol.dispose]();
+  }
 }
 
 interface Again {
@@ -290,6 +311,12 @@ interface Again {
 
 type Step = Again | { readonly is: "end"; readonly delivered: Delivered };
 
+function unsent({ plan, ask }: Attempt, before: boolean, error: unknown): void {
+  ask.sent = before;
+  ask.link = undefined;
+  ask.tell({ is: "unsent", fault: toNodeFault(error, plan) });
+}
+
 function end(delivered: Delivered): Step {
   return { is: "end", delivered };
 }
@@ -300,7 +327,7 @@ function failed(fault: Fault, ran: Ran): Delivered {
 
 function toReply({ payload, content_type }: Envelope): Delivered {
   const bytes = payload ?? new Uint8Array();
-  return { is: "reply", payload: bytes, ...content_type === undefined ? {} : { content_type } };
+  return content_type === undefined ? { is: "reply", payload: bytes } : { is: "reply", payload: bytes, content_type };
 }
 
 function fromSettled(settled: Settled): Delivered {

@@ -114,7 +114,7 @@ export class InboundGate implements PeersEvents {
       case "request": case "tell": {
         const peer = this.#peers.of(came.link);
         if (came.note.rpc1 && isSystem(envelope.route_key)) this.#system.take(came.link, came.lane, envelope);
-        else this.#enter({ ...came, envelope, peer });
+        else this.#enter({ link: came.link, note: came.note, lane: came.lane, body: came.body, envelope, peer });
       }
     }
   }
@@ -183,8 +183,10 @@ export class InboundGate implements PeersEvents {
       reachable: () => answers.reachable(link),
     });
     if (kind === "call") peer.begin(incoming);
-    inbox().admit(incoming).then(
-      (admission) => this.#admitted(message, incoming, admission),
+    const admission = inbox().admit(incoming);
+    if (!(admission instanceof Promise)) return this.#admitted(message, incoming, admission);
+    admission.then(
+      (later) => this.#admitted(message, incoming, later),
       (error: unknown) => this.#broken(message, incoming, error),
     );
   }

@@ -13,8 +13,9 @@ export class PeerNote {
   readonly links = new Set<Link>();
   /** Requests that wait for the intake to open. */
   early = 0;
-  /** Verdicts of `judgedBy`. */
-  readonly verdicts = new Map<string, boolean>();
+  /** Verdicts of `judgedBy` by name and kind, and how many there are. */
+  readonly verdicts = new Map<string, Partial<Record<Action["kind"], boolean>>>();
+  judged = 0;
   judgedBy: readonly Rule[] | undefined;
   /** Monotonic milliseconds. */
   auditedAtMs = -Infinity;
@@ -122,17 +123,20 @@ export class PeerBook {
   allows(peer: PeerNote, action: Action): boolean {
     const { self, limits } = this.#parts;
     const rules = this.#parts.rules();
-    if (peer.judgedBy !== rules || peer.verdicts.size >= limits.verdictsMax) {
+    if (peer.judgedBy !== rules || peer.judged >= limits.verdictsMax) {
       peer.verdicts.clear();
+      peer.judged = 0;
       peer.judgedBy = rules;
     }
-    const key = `${action.kind}:${action.name}`;
-    let allowed = peer.verdicts.get(key);
+    const { kind, name } = action;
+    const known = peer.verdicts.get(name);
+    let allowed = known?.[kind];
     if (allowed === undefined) {
       allowed = judge(rules, { principal: peer.principal, realm: self().id?.realm ?? 0 }, action).allowed;
-      peer.verdicts.set(key, allowed);
+      peer.verdicts.set(name, { ...known, [kind]: allowed });
+      peer.judged++;
     }
-    if (!allowed) this.#audit(peer, key);
+    if (!allowed) this.#audit(peer, `${kind}:${name}`);
     return allowed;
   }
 

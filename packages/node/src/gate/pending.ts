@@ -31,6 +31,8 @@ export class PendingAsk {
   readonly requestId: string;
   readonly route: string;
   readonly kind: "call" | "tell";
+  /** What it may take, milliseconds. */
+  readonly ms: number;
   /** The link that carried it last, while that stands. */
   link: Link | undefined;
   /** It has been handed to a link at least once: it may have run. */
@@ -46,11 +48,12 @@ export class PendingAsk {
   #over = false;
   #wake: ((event: AskEvent) => void) | undefined;
 
-  constructor(o: { peer: string; requestId: string; route: string; kind: "call" | "tell" }) {
-    this.peer = o.peer;
-    this.requestId = o.requestId;
-    this.route = o.route;
-    this.kind = o.kind;
+  constructor(peer: string, plan: { readonly requestId: string; readonly route: string; readonly kind: "call" | "tell"; readonly ms: number }) {
+    this.peer = peer;
+    this.requestId = plan.requestId;
+    this.route = plan.route;
+    this.kind = plan.kind;
+    this.ms = plan.ms;
   }
 
   /** Nobody waits for an answer any more. */

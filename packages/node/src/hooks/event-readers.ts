@@ -13,6 +13,10 @@ export class EventReaders {
     this.#limits = limits;
   }
 
+  get size(): number {
+    return this.#readers.size;
+  }
+
   push(item: Waiting): void {
     for (const reader of this.#readers) reader.push(item);
   }

@@ -105,7 +105,8 @@ class Stream implements HookStream {
 
   readonly report: Report = (name, fact) => {
     this.#parts.first?.(name, fact);
-    this.#push(name, fact, this.#limits.hookMsMax, undefined);
+    if (this.#isForNobody(name)) this.#seq++;
+    else this.#push(name, fact, this.#limits.hookMsMax, undefined);
   };
 
   open(run: RunHook | undefined): void {
@@ -154,6 +155,13 @@ class Stream implements HookStream {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Whoever comes later hears of it that there was one: its place in the order is taken. */
+  #isForNobody(name: NodeEventName): boolean {
+    if (!this.#opened || this.#closed || this.#run !== undefined || this.#readers.size > 0) return false;
+    for (const observer of this.#observers) if (observer[name] !== undefined) return false;
+    return true;
   }
 
   #push(name: NodeEventName, fact: object, limitMs: number, told: Entry["told"]): void {

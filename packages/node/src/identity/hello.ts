@@ -7,9 +7,10 @@
  */
 import { FEATURES, formatNodeId, nodeError, type Clock, type Feature, type LinkPeer, type NodeError, type NodeId } from "@atoll-run/core";
 import {
-  AIdCredentialSchema, fromActrId, HELLO_LIMITS, HelloNonces, isFresh, makeHelloProof, makeHelloS, openingHash, readHelloC,
-  readHelloS, readMessage, readNodeId, toActrId, verifyHelloProof, verifyHelloS, writeHelloC, type Hellos,
+  AIdCredentialSchema, fromActrId, HELLO_LIMITS, HelloNonces, isFresh, makeHelloProof, makeHelloS, openingHash, readFields, readHelloC,
+  readHelloS, readNodeId, toActrId, verifyHelloProof, verifyHelloS, writeHelloC, type AIdCredential, type Hellos,
 } from "@atoll-run/core/internal";
+import { idBytes, idText } from "./id-text.ts";
 import type { CredentialVerifier, Session, SessionSource, VerifiedCredential } from "./session.ts";
 
 /** Which peers may come with a credential that names no key: those of this machine, all, none. */
@@ -63,12 +64,12 @@ export class Greetings {
 
   /** Reads and verifies a credential. `source`: the id that is claimed beside it, as bytes. */
   async show(bytes: Uint8Array, source: Uint8Array | undefined, signal?: AbortSignal): Promise<Shown> {
-    const read = readMessage(AIdCredentialSchema, bytes, CREDENTIAL_BYTES_MAX);
+    const read = readFields<typeof AIdCredentialSchema, keyof AIdCredential>(AIdCredentialSchema, bytes, CREDENTIAL_BYTES_MAX);
     if (!read.ok) throw nodeError("node.permission_denied", "the credential cannot be read", { cause: read.fault });
     const credential = await this.#parts.verifier.verify(read.value, signal === undefined ? {} : { signal });
-    if (source !== undefined) {
+    if (source !== undefined && !isSame(source, idBytes(credential.id))) {
       const id = readNodeId(source);
-      if (!id.ok || formatNodeId(id.value) !== formatNodeId(credential.id)) throw mismatch("the credential is that of another node");
+      if (!id.ok || formatNodeId(id.value) !== idText(credential.id)) throw mismatch("the credential is that of another node");
     }
     return { credential, bytes };
   }
@@ -90,7 +91,7 @@ export class Greetings {
     this.#checkTime(sentAtMs);
     const session = this.#parts.session.current();
     const meant = target === undefined ? undefined : fromActrId(target);
-    if (meant === undefined || formatNodeId(meant) !== formatNodeId(session.id)) throw mismatch("the hello is for another node");
+    if (meant === undefined || formatNodeId(meant) !== idText(session.id)) throw mismatch("the hello is for another node");
     if (session.key === undefined) throw unproved("this node has no key, so it cannot greet");
     const hello_s = await makeHelloS(session.key, helloC, {
       nonce: this.#parts.bytes(HELLO_LIMITS.nonceBytes), source: toActrId(session.id), credential: session.credential,
@@ -131,23 +132,20 @@ export class Greetings {
     const { hello } = read.value;
     this.#checkTime(hello.sentAtMs);
     const source = hello.source === undefined ? undefined : fromActrId(hello.source);
-    const wanted = formatNodeId(o.id);
+    const wanted = idText(o.id);
     if (source === undefined || formatNodeId(source) !== wanted || hello.credential === undefined) throw mismatch(`the server is not ${wanted}`);
     const credential = await this.#parts.verifier.verify(hello.credential, o.signal === undefined ? {} : { signal: o.signal });
     const { node_key } = credential;
-    if (formatNodeId(credential.id) !== wanted) throw mismatch("the credential of the server is that of another node");
+    if (idText(credential.id) !== wanted) throw mismatch("the credential of the server is that of another node");
     if (node_key === undefined || o.node_key !== undefined && !isSame(node_key, o.node_key)) {
       throw mismatch("the key of the server is not the one that the realm names");
     }
-    // Signed while the other is verified; it is shown to nobody when that fails.
-    const [proved, proof, opening] = await Promise.all([
-      verifyHelloS(node_key, hello_c, read.value),
-      makeHelloProof(session.key, { hello_c, hello_s: helloS }, session.credential_bytes),
-      openingHash(hello_c, helloS),
-    ]);
-    if (!proved) throw mismatch("the server has not proved its key");
+    if (!await verifyHelloS(node_key, hello_c, read.value)) throw mismatch("the server has not proved its key");
     this.#once(node_key, hello.nonce);
-    return { peer: toPeer(credential, hello.features), opening, proof };
+    return {
+      peer: toPeer(credential, hello.features), opening: await openingHash(hello_c, helloS),
+      proof: await makeHelloProof(session.key, { hello_c, hello_s: helloS }, session.credential_bytes),
+    };
   }
 
   /** The server that was asked and did not greet: nothing is known of it but its address. */
@@ -192,7 +190,7 @@ function featureSet(names: readonly string[]): ReadonlySet<Feature> {
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+  return Buffer.compare(one, other) === 0;
 }
 
 function mismatch(text: string): NodeError {

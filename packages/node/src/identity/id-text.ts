@@ -1,5 +1,6 @@
 /** Ids of nodes as text and back, remembered: each message needs both, and neither is cheap to make. */
 import { formatNodeId, parseNodeId, type NodeId } from "@atoll-run/core";
+import { writeNodeId } from "@atoll-run/core/internal";
 
 const TEXTS = new WeakMap<NodeId, string>();
 
@@ -11,6 +12,18 @@ export function idText(id: NodeId): string {
     TEXTS.set(id, text);
   }
   return text;
+}
+
+const BYTES = new WeakMap<NodeId, Uint8Array>();
+
+/** The canonical bytes of an id. */
+export function idBytes(id: NodeId): Uint8Array {
+  let bytes = BYTES.get(id);
+  if (bytes === undefined) {
+    bytes = writeNodeId(id);
+    BYTES.set(id, bytes);
+  }
+  return bytes;
 }
 
 /** Texts that are remembered; then all are forgotten, which costs one parse each. */

@@ -34,9 +34,11 @@ export interface HealthFacts {
 export function toHealth(facts: HealthFacts): Health {
   const { state, storeReady, workloadUp, inbox, network, dir, nowMs, limits } = facts;
   const depth = inbox["mailbox_depth"] ?? 0;
+  // The rest is for signals: everybody else is refused from here on.
+  const { hardRowsMax, highShare } = limits.mailbox;
   const stops = [
     ...state === "running" ? [] : [state], ...storeReady ? [] : ["store"], ...workloadUp ? [] : ["workload"],
-    ...depth < limits.mailbox.hardRowsMax ? [] : ["mailbox"],
+    ...depth < Math.floor(hardRowsMax * (1 - highShare)) ? [] : ["mailbox"],
     ...network === undefined || network.identity === "good" || network.identity === "grace" ? [] : ["identity"],
   ];
   const downMs = network?.signaling_down_since_ms === undefined ? 0 : nowMs - network.signaling_down_since_ms;

@@ -50,8 +50,11 @@ export type Admission =
   | { readonly is: "refused"; readonly fault: Fault };
 
 export interface Inbox {
-  /** Resolves when it is committed, joined or refused; never rejects but for our own bugs. */
-  admit(arrival: Arrival): Promise<Admission>;
+  /**
+   * Resolves when it is committed, joined or refused; never rejects but for our own bugs. What needs no store is told at once,
+   * without a promise.
+   */
+  admit(arrival: Arrival): Admission | Promise<Admission>;
   /** A frame or envelope that could not be read; kept among the letters of unaccepted frames, rate limited. */
   unreadable(o: {
     readonly reason: "frame_undecodable" | "envelope_invalid"; readonly sender: string; readonly bytes: Uint8Array;

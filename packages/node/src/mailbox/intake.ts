@@ -23,6 +23,8 @@ export interface Reading {
   readonly arrival: Arrival;
   /** Text. */
   readonly sender: string;
+  /** Of sender, route and request id. */
+  readonly name: string;
   readonly workload: Workload;
   readonly policies: Policies;
   readonly order: number;
@@ -30,7 +32,7 @@ export interface Reading {
 }
 
 /** The message; or `node.unknown_route`, `node.invalid_argument`. */
-export function readArrival({ arrival, sender, workload, policies, order, nowMs }: Reading): Message | Fault {
+export function readArrival({ arrival, sender, name, workload, policies, order, nowMs }: Reading): Message | Fault {
   const { kind, envelope, sender: principal, lane } = arrival;
   const route = envelope.route_key;
   const info = workload.route(route, kind);
@@ -42,7 +44,7 @@ export function readArrival({ arrival, sender, workload, policies, order, nowMs 
     // Without a row its bytes are seldom needed, and making them is work.
     const body = rowless ? undefined : arrival.bytes;
     const message = new Message({
-      order, kind, principal, sender, route, requestId: envelope.request_id, high: lane === "rpc_signal", key, policy,
+      order, kind, principal, sender, route, requestId: envelope.request_id, name, high: lane === "rpc_signal", key, policy,
       bytes: body?.length ?? (envelope.payload?.length ?? 0) + HEAD_BYTES, acceptedAtMs: nowMs, expiresAtMs: nowMs + budgetMs(kind, envelope, policy.ttlMs), lane,
       letter: undefined,
     });

@@ -50,6 +50,8 @@ export interface MessageInit {
   readonly sender: string;
   readonly route: string;
   readonly requestId: string;
+  /** As {@link nameOf} makes it; absent: it is made. */
+  readonly name?: string;
   /** Absent: that of the envelope, once somebody asks. */
   readonly hash?: string;
   readonly high: boolean;
@@ -131,9 +133,12 @@ export class Message {
   dueMs = Infinity;
   place = -1;
 
-  #settled: PromiseWithResolvers<Settled> | undefined;
+  #settled: Promise<Settled> | undefined;
+  #settle: ((answer: Settled) => void) | undefined;
   #answer: Settled | undefined;
-  #admit: ((admission: Admission) => void)[] | undefined = [];
+  #accepted = false;
+  /** They wait for the verdict of its admission; mostly there are none. */
+  #admit: ((admission: Admission) => void)[] | undefined;
   #hash: string | undefined;
   #chains: readonly string[] | undefined;
   #awaited: readonly string[] | undefined;
@@ -154,7 +159,7 @@ export class Message {
     this.expiresAtMs = init.expiresAtMs;
     this.lane = init.lane;
     this.letter = init.letter;
-    this.name = nameOf(init.sender, init.route, init.requestId);
+    this.name = init.name ?? nameOf(init.sender, init.route, init.requestId);
   }
 
   /**
@@ -208,27 +213,36 @@ export class Message {
 
   get settled(): Promise<Settled> {
     if (this.#answer !== undefined) return Promise.resolve(this.#answer);
-    return (this.#settled ??= Promise.withResolvers<Settled>()).promise;
+    return this.#settled ??= new Promise((resolve) => (this.#settle = resolve));
   }
 
   settle(answer: Settled): void {
     this.#answer ??= answer;
-    this.#settled?.resolve(answer);
+    this.#settle?.(answer);
   }
 
   /** Resolves with the verdict of its admission: for the first that asks it is `accepted`, then `duplicate`. */
   admission(): Promise<Admission> {
-    if (this.#admit === undefined) return Promise.resolve({ is: "duplicate", settled: this.settled });
-    return new Promise((resolve) => this.#admit?.push(resolve));
+    if (this.#accepted) return Promise.resolve({ is: "duplicate", settled: this.settled });
+    return new Promise((resolve) => (this.#admit ??= []).push(resolve));
   }
 
   get accepted(): boolean {
-    return this.#admit === undefined;
+    return this.#accepted;
+  }
+
+  /** Accepted with nobody waiting to hear it but who calls this. */
+  acceptNow(queueLen: number): Admission {
+    this.#accepted = true;
+    return { is: "accepted", queue_len: queueLen, settled: this.settled };
   }
 
   accept(queueLen: number): void {
-    const [first, ...others] = this.#admit ?? [];
+    const waiting = this.#admit;
+    this.#accepted = true;
     this.#admit = undefined;
+    if (waiting === undefined) return;
+    const [first, ...others] = waiting;
     first?.({ is: "accepted", queue_len: queueLen, settled: this.settled });
     for (const other of others) other({ is: "duplicate", settled: this.settled });
   }

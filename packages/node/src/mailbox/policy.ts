@@ -40,11 +40,12 @@ export class Policies {
   }
 
   of(kind: "call" | "tell", route: string, declared: RoutePolicy): Policy {
-    const byRoute = this.#known[kind].get(declared) ?? new Map<string, Policy>();
-    this.#known[kind].set(declared, byRoute);
+    const declaration = saysNothing(declared) ? NOTHING : declared;
+    let byRoute = this.#known[kind].get(declaration);
+    if (byRoute === undefined) this.#known[kind].set(declaration, byRoute = new Map());
     const known = byRoute.get(route);
     if (known !== undefined) return known;
-    const policy = this.#decide(kind, route, declared);
+    const policy = this.#decide(kind, route, declaration);
     if (byRoute.size < KNOWN_MAX) byRoute.set(route, policy);
     return policy;
   }
@@ -61,6 +62,14 @@ export class Policies {
 
 /** Routes that share one declaration; a block's may be any text. */
 const KNOWN_MAX = 256;
+
+/** One for all that say nothing: a workload may make theirs anew for each message. */
+const NOTHING: RoutePolicy = {};
+
+function saysNothing(declared: RoutePolicy): boolean {
+  for (const _ in declared) return false;
+  return true;
+}
 
 export interface KeyOf {
   readonly kind: "call" | "tell";

@@ -23,7 +23,7 @@ export class MessageSpans {
   }
 
   /** From its arrival to the verdict, which an accepted one has when it is stored. */
-  async accept(arrival: Arrival, admit: () => Promise<Admission>): Promise<Admission> {
+  async accept(arrival: Arrival, admit: () => Admission | Promise<Admission>): Promise<Admission> {
     const { kind, sender, envelope: { route_key: route, request_id, traceparent } } = arrival;
     const facts = { node: this.#parts.self(), peer: senderOf(sender), route, request_id, kind };
     const span = this.#parts.tracer.begin("accept", { facts, parent: traceparent });

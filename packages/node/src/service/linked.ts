@@ -13,9 +13,10 @@ import { aboutHook, aboutMessage, aboutStream } from "./about.ts";
 import { createContext, type Ctx } from "./context.ts";
 import { findHook, type Hooks } from "./hooks.ts";
 import { hearing, hearLoose } from "./loose.ts";
-import { toOutcome } from "./outcomes.ts";
+import { isPromise, toOutcome } from "./outcomes.ts";
 import type { Route, StreamRoute } from "./route.ts";
 import { readItems, type ItemReader } from "./items.ts";
+import type { Checked } from "./standard-schema.ts";
 import { textOf } from "./talk.ts";
 
 export interface ImplementOptions {
@@ -93,24 +94,33 @@ function toInfo({ keyOf, policy, codecs: { input } }: BoundRoute): RouteInfo {
   };
 }
 
-async function dispatch(
-  route: BoundRoute, message: WorkloadMessage, o: { readonly ctx: Ctx; late(error: unknown, context: string): void },
-): Promise<Outcome> {
+interface Around {
+  readonly ctx: Ctx;
+  late(error: unknown, context: string): void;
+}
+
+/** Where nothing is checked, the promise of the handler's outcome is the only one. */
+function dispatch(route: BoundRoute, message: WorkloadMessage, o: Around): Promise<Outcome> {
   const { codecs: { input } } = route;
   let value: unknown;
   try {
     value = input.decode(message.payload);
   } catch (error) {
-    return failed("node.decode_failure", `input of ${route.key} cannot be read: ${textOf(error)}`, { cause: error });
+    return Promise.resolve(failed("node.decode_failure", `input of ${route.key} cannot be read: ${textOf(error)}`, { cause: error }));
   }
-  const checked = input.check === undefined ? undefined : await input.check(value);
-  if (checked?.ok === false) {
-    const { issues } = checked;
-    return failed("node.invalid_argument", `input of ${route.key}: ${issues.join("; ")}`, { facts: { issues } });
-  }
-  const given = checked === undefined ? value : checked.value;
+  return input.check === undefined ? handled(route, value, o) : checked(route, input.check(value), o);
+}
+
+async function checked(route: BoundRoute, check: Promise<Checked<unknown>>, o: Around): Promise<Outcome> {
+  const found = await check;
+  if (found.ok) return handled(route, found.value, o);
+  const { issues } = found;
+  return failed("node.invalid_argument", `input of ${route.key}: ${issues.join("; ")}`, { facts: { issues } });
+}
+
+function handled(route: BoundRoute, value: unknown, o: Around): Promise<Outcome> {
   const late = (error: unknown): void => o.late(error, `handler of ${route.key}`);
-  return toOutcome(route, () => guarded(() => route.handle(given, o.ctx), late));
+  return toOutcome(route, () => guarded(() => route.handle(value, o.ctx), late));
 }
 
 function failed(...fault: Parameters<typeof nodeError>): Outcome {
@@ -132,10 +142,6 @@ function guarded<T>(handle: () => T | Promise<T>, late: (error: unknown) => void
       reject(error);
     });
   });
-}
-
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === "function";
 }
 
 async function read(route: BoundStream, stream: InStream, ctx: Ctx): Promise<void> {

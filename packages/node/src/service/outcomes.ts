@@ -9,16 +9,24 @@ import { textOf } from "./talk.ts";
 export async function toOutcome(route: AnyRoute, handle: () => unknown): Promise<Outcome> {
   let value: unknown;
   try {
-    value = await handle();
+    const given = handle();
+    // What is there already is not waited for.
+    value = isPromise(given) ? await given : given;
   } catch (error) {
     if (error instanceof Refusal) return refused(route, error, { keeps_writes: false });
     return { is: "failed", fault: toFault(error, route.key) };
   }
   if (value instanceof Refusal) return refused(route, value, { keeps_writes: true });
   if (route.tell) return { is: "done", reply: new Uint8Array() };
-  const written = await write(route.codecs.output, value, `output of ${route.key}`);
+  const { output } = route.codecs;
+  const what = `output of ${route.key}`;
+  const written = output.check === undefined ? encoded(output, value, what) : await write(output, value, what);
   if (!written.ok) return { is: "failed", fault: written.fault };
-  return { is: "done", reply: written.bytes, content_type: route.codecs.output.contentType };
+  return { is: "done", reply: written.bytes, content_type: output.contentType };
+}
+
+export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === "function";
 }
 
 /** A business error of a node that the handler has called is in that node's contract, not in ours. */
@@ -52,6 +60,10 @@ async function write(codec: Codec, value: unknown, what: string): Promise<Wrote>
     const text = `${what}: not what its schema says: ${issues.join("; ")}`;
     return { ok: false, fault: nodeError("node.internal", text, { facts: { issues } }) };
   }
+  return encoded(codec, value, what);
+}
+
+function encoded(codec: Codec, value: unknown, what: string): Wrote {
   try {
     return { ok: true, bytes: codec.encode(value) };
   } catch (error) {

@@ -5,8 +5,8 @@
  * refuses with a `NodeError`; never sends a value that cannot be written.
  */
 import {
-  isFault, nodeError, type Ask, type Candidate, type DiscoverAsk, type MetadataEntry, type OutStream, type Speaker,
-  type StreamAsk, type Told,
+  isFault, nodeError, type Candidate, type DiscoverAsk, type MetadataEntry, type OutStream, type Speaker,
+  type StreamAsk, type TellAsk, type Told,
 } from "@atoll-run/core";
 import type { Codec } from "./codec.ts";
 import { businessFault } from "./refusal.ts";
@@ -21,6 +21,8 @@ export interface CallOptions {
   readonly requestId?: string;
   /** May be sent to another node although the first may have run it. */
   readonly idempotent?: boolean;
+  /** Of asks to a type: those with the same text go to the same node, while it is there and answers; 1-128 bytes. */
+  readonly sticky?: string;
   readonly priority?: "normal" | "signal";
   readonly orderKey?: string;
   /** At most 64 entries and 16 KiB. */
@@ -78,8 +80,10 @@ export function createTalk(speaker: Speaker): Talk {
     const payload = encode(route.codecs.input, input, `input of ${route.key}`);
     try {
       const { contentType } = route.codecs.input;
-      const reply = await speaker.call({ ...toAsk(route.key, payload, o), content_type: contentType });
-      return await read(route.codecs.output, reply.payload, `output of ${route.key}`);
+      const reply = await speaker.call(toAsk(route.key, payload, o, contentType));
+      const { output } = route.codecs;
+      const what = `output of ${route.key}`;
+      return output.check === undefined ? decode(output, reply.payload, what) : await read(output, reply.payload, what);
     } catch (error) {
       throw await withDetails(error, route);
     }
@@ -95,7 +99,7 @@ export function createTalk(speaker: Speaker): Talk {
   const tell = (route: AnyRoute, input: unknown, o: TellOptions): Promise<Told> => {
     const { contentType } = route.codecs.input;
     const payload = encode(route.codecs.input, input, `input of ${route.key}`);
-    return speaker.tell({ ...toTell(route.key, payload, o), content_type: contentType });
+    return speaker.tell(toAsk(route.key, payload, o, contentType));
   };
   return {
     call: call as Talk["call"],
@@ -110,7 +114,7 @@ export function createTalk(speaker: Speaker): Talk {
     }) as Talk["callResult"],
     tell: async (route, input, o) => tell(route, input, o),
     callRaw: async (route, body, o) => (await speaker.call(toAsk(route, body, o))).payload,
-    tellRaw: async (route, body, o) => speaker.tell(toTell(route, body, o)),
+    tellRaw: async (route, body, o) => speaker.tell(toAsk(route, body, o)),
     openStream: openStream as Talk["openStream"],
     discover: async (type, o) => speaker.discover(toTargetText(type), o),
   };
@@ -125,14 +129,18 @@ export function encode(codec: Codec, value: unknown, what: string): Uint8Array {
   }
 }
 
-/** Throws `node.decode_failure`; what a peer sent is not what the route says. */
-async function read(codec: Codec, bytes: Uint8Array, what: string): Promise<unknown> {
-  let value: unknown;
+/** Throws `node.decode_failure`: these bytes are no value at all. */
+function decode(codec: Codec, bytes: Uint8Array, what: string): unknown {
   try {
-    value = codec.decode(bytes);
+    return codec.decode(bytes);
   } catch (error) {
     throw nodeError("node.decode_failure", `${what}: cannot be read: ${textOf(error)}`, { cause: error });
   }
+}
+
+/** Throws `node.decode_failure`; what a peer sent is not what the route says. */
+async function read(codec: Codec, bytes: Uint8Array, what: string): Promise<unknown> {
+  const value = decode(codec, bytes, what);
   const checked = await codec.check?.(value);
   if (checked === undefined) return value;
   if (checked.ok) return checked.value;
@@ -163,13 +171,13 @@ function declaredError(error: unknown, route: AnyRoute): { code: string; details
   return { code: fact.code, details: fact.details };
 }
 
-export function toAsk(route: string, payload: Uint8Array, { to, metadata, ...o }: CallOptions): Ask {
-  const entries = metadata === undefined ? {} : { metadata: toEntries(metadata) };
-  return { ...o, to: toTargetText(to), route, payload, ...entries };
-}
-
-function toTell(route: string, payload: Uint8Array, { ttlMs, ...o }: TellOptions): Parameters<Speaker["tell"]>[0] {
-  return { ...toAsk(route, payload, o), ...ttlMs === undefined ? {} : { ttlMs } };
+/** For a tell as well. */
+export function toAsk(route: string, payload: Uint8Array, o: TellOptions, contentType?: string): TellAsk {
+  const { to, metadata, ...rest } = o;
+  const ask: { -readonly [Name in keyof TellAsk]: TellAsk[Name] } = { ...rest, to: toTargetText(to), route, payload };
+  if (contentType !== undefined) ask.content_type = contentType;
+  if (metadata !== undefined) ask.metadata = toEntries(metadata);
+  return ask;
 }
 
 function toEntries(record: Readonly<Record<string, string>>): readonly MetadataEntry[] {

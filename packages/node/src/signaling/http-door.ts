@@ -99,7 +99,7 @@ function dial(o: SignalingDial, { url, ca, clock, limits }: Dialling): Promise<S
   const { promise, resolve, reject } = Promise.withResolvers<SignalingPipe>();
   const address = new URL(url);
   for (const [name, value] of Object.entries(o.query)) address.searchParams.set(name, value);
-  const socket = connect(address.href, {
+  const socket = connect(address, {
     headers: o.headers, ca, handshakeMsMax: limits.connectMsMax, payloadMax: limits.frameBytesMax,
     fragmentsMax: FRAGMENTS_MAX, closeMsMax: CLOSE_MS_MAX,
   });

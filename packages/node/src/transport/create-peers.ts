@@ -40,6 +40,8 @@ class NodePeers implements Peers {
   readonly #byLink = new Map<Link, Outlet>();
   readonly #counts = { sent: 0, sent_bytes: 0, dials: 0, dials_failed: 0 };
   readonly #closing = new AbortController();
+  /** The same as that of the signal, which is dear to ask. */
+  #closed = false;
   readonly #hearing: Disposable;
 
   constructor(parts: PeersParts, limits: PeersLimits) {
@@ -68,6 +70,12 @@ class NodePeers implements Peers {
     // The sender is told; here a failure only says that the peer may be of no use any more.
     sent.catch(() => this.#tidy(id));
     return sent;
+  }
+
+  sendNow(to: NodeId, lane: Lane, body: Body, via?: Link): Link | undefined {
+    if (this.#closed) return undefined;
+    const outlet = via === undefined ? this.#peers.get(idText(to))?.outlet : this.#outletOf(via);
+    return outlet?.now(lane, body);
   }
 
   current(to: NodeId): Link | undefined {
@@ -103,6 +111,7 @@ class NodePeers implements Peers {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const reason = nodeError("node.draining", "this node is closing", { retry_after_ms: 1_000 });
+    this.#closed = true;
     this.#closing.abort(reason);
     const peers = [...this.#peers.values()];
     const outlets = [...peers.map(({ outlet }) => outlet), ...this.#byLink.values()];

@@ -46,6 +46,8 @@ export class LinkTable implements Disposable {
   readonly #limits: TableLimits;
   /** Oldest first. */
   readonly #byPeer = new Map<string, Link[]>();
+  /** The newest link of each peer on which anything may be sent. */
+  readonly #newest = new Map<string, Link>();
   readonly #entries = new Map<Link, Entry>();
   readonly #hearers = new Set<LinkHearer>();
   #timer: Disposable | undefined;
@@ -77,7 +79,7 @@ export class LinkTable implements Disposable {
 
   /** The newest link on which anything may be sent. */
   newest(id: string): Link | undefined {
-    return this.#byPeer.get(id)?.findLast((link) => takesAll(link) && this.takes(link));
+    return this.#newest.get(id);
   }
 
   /** Whether it stands, and is not being ended. */
@@ -104,6 +106,7 @@ export class LinkTable implements Disposable {
     this.#byPeer.set(id, links);
     const entry: Entry = { id, closing: false, epoch: link.peer.epoch, untilAtMs: this.#until(link.peer.expires_at_ms) };
     this.#entries.set(link, entry);
+    this.#choose(id);
     this.#look(entry.untilAtMs);
     void link.ended.then((end) => this.#remove(link, end));
     const [oldest] = links;
@@ -148,7 +151,10 @@ export class LinkTable implements Disposable {
 
   async #close(link: Link, code: number, reason: string): Promise<void> {
     const entry = this.#entries.get(link);
-    if (entry !== undefined) entry.closing = true;
+    if (entry !== undefined) {
+      entry.closing = true;
+      this.#choose(entry.id);
+    }
     await link.close(code, reason);
   }
 
@@ -159,9 +165,16 @@ export class LinkTable implements Disposable {
     const left = (this.#byPeer.get(entry.id) ?? []).filter((one) => one !== link);
     if (left.length === 0) this.#byPeer.delete(entry.id);
     else this.#byPeer.set(entry.id, left);
+    this.#choose(entry.id);
     if (link.wire === "websocket") this.#parts.report("websocket_disconnected", factOf(link, entry.id));
     this.#parts.events.down(link, end);
     for (const hearer of this.#hearers) hearer.down(entry.id, link);
+  }
+
+  #choose(id: string): void {
+    const newest = this.#byPeer.get(id)?.findLast((link) => takesAll(link) && this.takes(link));
+    if (newest === undefined) this.#newest.delete(id);
+    else this.#newest.set(id, newest);
   }
 
   #until(expiresAtMs: number): number {

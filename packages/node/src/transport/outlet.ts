@@ -42,22 +42,26 @@ export class Outlet {
   }
 
   send(lane: Lane, body: Body, o: SendOptions): Promise<Link> {
-    if (typeof body !== "function" && body.length > this.#limits.messageBytesMax) return Promise.reject(this.#tooLarge(body));
-    if (this.idle) {
-      const link = this.#parts.ready();
-      if (link !== undefined && link.bufferedBytes <= this.#limits.bufferedBytesHigh) {
-        try {
-          this.#give(link, lane, body);
-          return Promise.resolve(link);
-        } catch (error) {
-          return Promise.reject(error);
-        }
-      }
+    try {
+      const link = this.now(lane, body);
+      if (link !== undefined) return Promise.resolve(link);
+    } catch (error) {
+      return Promise.reject(error);
     }
     const { promise, resolve, reject } = Promise.withResolvers<Link>();
     this.#waiting.add({ lane, body, done: resolve, fail: reject }, o);
     if (this.#waiting.size > 0) this.#pump ??= this.#run();
     return promise;
+  }
+
+  /** The link that has taken it; undefined when it would have to wait. Throws as {@link send} does. */
+  now(lane: Lane, body: Body): Link | undefined {
+    if (typeof body !== "function" && body.length > this.#limits.messageBytesMax) throw this.#tooLarge(body);
+    if (!this.idle) return undefined;
+    const link = this.#parts.ready();
+    if (link === undefined || link.bufferedBytes > this.#limits.bufferedBytesHigh) return undefined;
+    this.#give(link, lane, body);
+    return link;
   }
 
   failAll(reason: unknown): void {
@@ -69,9 +73,11 @@ export class Outlet {
     await this.#pump;
   }
 
-  /** There is a newer link: nothing waits any longer for room on the older one. */
+  /** There is a newer link: what waits for one goes out on it at once, and nothing waits for room on the older one. */
   wake(): void {
     this.#woken?.resolve();
+    const link = this.#waiting.size > 0 ? this.#parts.ready() : undefined;
+    if (link !== undefined) this.#flush(link);
   }
 
   async #room(link: Link): Promise<void> {

@@ -37,8 +37,8 @@ export class Peer {
   up(): void {
     const link = this.#parts.table.newest(this.#id);
     if (link === undefined) return;
-    this.#arrived?.resolve(link);
     this.outlet.wake();
+    this.#arrived?.resolve(link);
   }
 
   async settled(): Promise<void> {
@@ -49,6 +49,7 @@ export class Peer {
   #ready(): Link | undefined {
     const { table } = this.#parts;
     const newest = table.newest(this.#id);
+    if (newest === this.#target) return newest;
     if (this.#target === undefined || !table.takes(this.#target)) this.#target = newest;
     return newest === this.#target ? newest : undefined;
   }

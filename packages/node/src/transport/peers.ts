@@ -52,6 +52,11 @@ export interface Peers extends AsyncDisposable {
    * `node.permission_denied`: in each case the body was not sent.
    */
   send(to: NodeId, lane: Lane, body: Body, o: SendOptions): Promise<Link>;
+  /**
+   * The same where nothing has to be waited for, which is nearly always: without a promise. `undefined`: use `send`, the
+   * body was not asked for.
+   */
+  sendNow(to: NodeId, lane: Lane, body: Body, via?: Link): Link | undefined;
   /** The link a send would take now. */
   current(to: NodeId): Link | undefined;
   /** Links with that text of an id; for probes, refreshes and closing. */

@@ -168,3 +168,21 @@ test("whatever comes and goes, a key has one runner, its order holds, and at the
     assert.equal(schedule.running, 0);
   }), { numRuns: 300 });
 });
+
+test("a message without a key starts at once where nothing waits and there is a place, and only there", () => {
+  const one = job("one");
+  const schedule = scheduleOf();
+  assert.equal(schedule.begin(one), true);
+  assert.equal(schedule.running, 1);
+  assert.equal(schedule.begin(job("keyed", { key: "k" })), false);
+  assert.equal(schedule.begin(job("alone", { alone: true })), false);
+  schedule.add(job("before"));
+  assert.equal(schedule.begin(job("behind")), false);
+  assert.equal(start(schedule), "before");
+  const waiting = schedule.awaiting(one);
+  assert.equal(schedule.begin(job("of a chain", { chains: ["c"] })), true, "nobody of a chain waits: it has no name");
+  waiting[Symbol.dispose]();
+  const full = scheduleOf();
+  for (let i = 0; i < LIMITS.runningMax; i++) assert.equal(full.begin(job(`n${i}`)), true);
+  assert.equal(full.begin(job("too many")), false);
+});

@@ -102,8 +102,8 @@ export function inboxOf(handlers: Handlers, o: {
   }, o.limits);
   return {
     inbox, clock, store, events,
-    tell: (id, more) => inbox.admit(arrivalOf({ id, ...more })),
-    call: (id, more) => inbox.admit(arrivalOf({ id, kind: "call", ...more })),
+    tell: async (id, more) => inbox.admit(arrivalOf({ id, ...more })),
+    call: async (id, more) => inbox.admit(arrivalOf({ id, kind: "call", ...more })),
   };
 }
 

@@ -23,6 +23,28 @@ test("a call to self enters the own inbox as local, without a link", async () =>
   assert.equal(net.links, 0);
 });
 
+test("who names no time has 30 s for a call and 13 s for a tell, inside a handler what is left if that is less", async () => {
+  const clock = new ManualClock();
+  const net = testNet(clock);
+  await using a = testNode(net, { serial: 1, clock });
+  await using b = testNode(net, { serial: 2, clock, handle: () => "never" });
+  const ask = { to: b.text, route: "acme.Echo.Say", payload: bytes("x"), retry: "none" as const };
+  const scope = a.gate.outbound.within({ depth: 0, deadline: new Deadline(clock, 5_000), signal: new AbortController().signal });
+  const ended = new Map<string, number>();
+  const timed = (name: string, asked: Promise<unknown>): void => void asked.catch(() => ended.set(name, clock.monotonic()));
+  await using c = testNode(net, { serial: 3, clock });
+  c.inbox.admit = () => new Promise(() => undefined);
+  const begun = clock.monotonic();
+  timed("call", a.gate.outbound.root.call(ask));
+  timed("inside", scope.call({ ...ask, deadlineMs: 20_000 }));
+  timed("absent", a.gate.outbound.root.tell({ ...ask, to: "99@101/acme:gone:1.0.0", retry: "auto" }));
+  timed("tell", a.gate.outbound.root.tell({ ...ask, to: c.text }));
+  for (let s = 0; s < 31; s++) await clock.pass(1_000);
+  const secs = (name: string): number => Math.round(((ended.get(name) ?? Infinity) - begun) / 1_000);
+  assert.deepEqual({ call: secs("call"), tell: secs("tell"), inside: secs("inside") }, { call: 30, tell: 13, inside: 5 });
+  assert.equal(secs("absent"), 12, "sent five times, 1, 2, 4 and 5 s apart");
+});
+
 test("a tell resolves accepted when the callee has committed it, and tells a duplicate", async () => {
   const net = testNet();
   await using a = testNode(net, { serial: 1 });

@@ -85,3 +85,23 @@ test("who failed three times in a row is left alone for ten seconds", async () =
   await root.call(ASK);
   assert.equal(asked, 4);
 });
+
+test("asks that are sticky go to the node that answered them, until it is away or left alone", async () => {
+  let turn = 0;
+  // Of two at random: first those at the front, then those at the back.
+  await using all = group(["first", "second", "third"].map(named), { random: () => turn++ % 2 === 0 ? 0.99 : 0.5 });
+  const { root } = all.caller.gate.outbound;
+  const ask = async (sticky?: string): Promise<string> => text((await root.call({ ...ASK, ...sticky === undefined ? {} : { sticky } })).payload);
+  const mine = await ask("session-1");
+  assert.deepEqual(await Promise.all(Array.from({ length: 20 }, () => ask("session-1"))), Array.from({ length: 20 }, () => mine));
+  const at = ["first", "second", "third"].indexOf(mine);
+  const full = nodeError("node.overloaded", "full");
+  const node = all.nodes[at] as TestNode;
+  node.inbox.refuse = () => full;
+  const other = await ask("session-1");
+  assert.notEqual(other, mine, "it fails over like any other");
+  node.inbox.refuse = undefined;
+  assert.deepEqual(await Promise.all(Array.from({ length: 5 }, () => ask("session-1"))), Array.from({ length: 5 }, () => other), "and stays there");
+  await assert.rejects(ask(""), { code: "node.invalid_argument" });
+  await assert.rejects(ask("x".repeat(129)), { code: "node.invalid_argument" });
+});

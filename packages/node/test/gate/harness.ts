@@ -13,8 +13,8 @@ export const ALLOW_ALL: readonly Rule[] = [{ effect: "allow", from: { type: "*:*
 export const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 export const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-export function idOf(serial: number, type = "acme:echo:1.0.0"): NodeId {
-  return parseNodeId(`${serial.toString(16)}@101/${type}`) as NodeId;
+export function idOf(serial: number, type = "acme:echo:1.0.0", realm = 101): NodeId {
+  return parseNodeId(`${serial.toString(16)}@${realm}/${type}`) as NodeId;
 }
 
 /** Timers of the real clock that a test need not wait for. */
@@ -76,12 +76,13 @@ export const echo: Handle = ({ envelope }) => ({ is: "reply", payload: envelope.
 class SmallPeers implements Peers {
   readonly #wire: Wire;
   readonly #events: PeersEvents;
-  readonly #legacy: boolean;
+  readonly #o: { readonly legacy: boolean; readonly bearers: readonly number[] };
   readonly #links = new Map<string, Link[]>();
 
-  constructor(net: MemoryNet, self: NodeId, events: PeersEvents, legacy: boolean) {
+  constructor(net: MemoryNet, o: { readonly self: NodeId; readonly legacy: boolean; readonly bearers: readonly number[] }, events: PeersEvents) {
+    const { self } = o;
     this.#events = events;
-    this.#legacy = legacy;
+    this.#o = o;
     this.#wire = net.wire({ self: () => self, events: { accepted: (link) => this.#join(link) } });
     this.#wire.open();
   }
@@ -92,6 +93,8 @@ class SmallPeers implements Peers {
     if (!link.send(lane, made)) throw nodeError("node.unavailable", "the link has ended");
     return link;
   }
+
+  sendNow(): undefined {}
 
   current(to: NodeId): Link | undefined {
     return this.#links.get(formatNodeId(to))?.at(-1);
@@ -127,9 +130,9 @@ class SmallPeers implements Peers {
   }
 
   #join(raw: Link): (lane: Parameters<Link["send"]>[0], body: Uint8Array) => void {
-    const link: Link = this.#legacy
-      ? Object.assign(Object.create(raw), { peer: { ...raw.peer, features: new Set() } })
-      : raw;
+    const isBearer = this.#o.bearers.includes(Number(raw.peer.id.serial));
+    const peer = { ...raw.peer, ...this.#o.legacy ? { features: new Set() } : {}, ...isBearer ? { proof: "bearer" } : {} };
+    const link: Link = this.#o.legacy || isBearer ? Object.assign(Object.create(raw), { peer }) : raw;
     const key = formatNodeId(link.peer.id);
     this.#links.set(key, [...this.#links.get(key) ?? [], link]);
     this.#events.up(link);
@@ -153,6 +156,10 @@ export interface TestNode extends AsyncDisposable {
 export interface TestNodeOptions extends Partial<GateParts> {
   readonly serial: number;
   readonly type?: string;
+  /** Default 101. */
+  readonly realm?: number;
+  /** Serials of those whose links carry no proof of a key. */
+  readonly bearers?: readonly number[];
   readonly handle?: Handle;
   readonly clock?: Clock;
   readonly legacy?: boolean;
@@ -162,7 +169,7 @@ export interface TestNodeOptions extends Partial<GateParts> {
 }
 
 export function testNode(net: MemoryNet, o: TestNodeOptions): TestNode {
-  const id = idOf(o.serial, o.type);
+  const id = idOf(o.serial, o.type, o.realm);
   const inbox = new TestInbox(o.handle ?? echo);
   const log: LogEvent[] = [];
   const random = seededRandom(o.serial);
@@ -172,7 +179,7 @@ export function testNode(net: MemoryNet, o: TestNodeOptions): TestNode {
     self: () => ({ name: `node-${o.serial}`, id }), peers: () => peers, inbox: () => inbox,
     rules: () => ALLOW_ALL, ...o,
   }, { gate: { ...NODE_LIMITS.gate, ...o.limits }, streams: { ...NODE_LIMITS.streams, ...o.streamLimits } });
-  const peers: Peers = new SmallPeers(net, id, gate.events, o.legacy === true);
+  const peers: Peers = new SmallPeers(net, { self: id, legacy: o.legacy === true, bearers: o.bearers ?? [] }, gate.events);
   if (o.shut !== true) gate.open();
   return {
     id, text: formatNodeId(id), gate, inbox, peers, log,

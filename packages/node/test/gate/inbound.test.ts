@@ -65,47 +65,59 @@ test("more than ten unreadable frames a minute close the connection", async () =
   assert.equal((await links[0]?.ended)?.code, 4400);
 });
 
-/** Rules → what peers of realm 101 with a proved key may do. */
-const MATRIX: readonly { name: string; rules: readonly Rule[] | undefined; allowed: readonly string[] }[] = [
-  { name: "no rule set", rules: undefined, allowed: [] },
-  { name: "no rules", rules: [], allowed: [] },
-  { name: "all", rules: [rule("allow", "*")], allowed: ["call", "tell", "stream"] },
-  { name: "calls of the route", rules: [rule("allow", "call:acme.Echo.*")], allowed: ["call"] },
-  { name: "calls of another route", rules: [rule("allow", "call:acme.Bank.*")], allowed: [] },
-  { name: "tells", rules: [rule("allow", "tell:*")], allowed: ["tell"] },
-  { name: "the stream", rules: [rule("allow", "stream:audit")], allowed: ["stream"] },
-  { name: "deny over allow", rules: [rule("allow", "*"), rule("deny", "call:*")], allowed: ["tell", "stream"] },
-  { name: "another realm", rules: [rule("allow", "*", { realm: 7 })], allowed: [] },
-  { name: "any realm", rules: [rule("allow", "*", { realm: "any" })], allowed: ["call", "tell", "stream"] },
-  { name: "another type", rules: [rule("allow", "*", { type: "evil:*:*" })], allowed: [] },
-  { name: "this node", rules: [rule("allow", "*", { node: "1@101/acme:echo:1.0.0" })], allowed: ["call", "tell", "stream"] },
-  { name: "another node", rules: [rule("allow", "*", { node: "9@101/acme:echo:1.0.0" })], allowed: [] },
-  { name: "proved by key", rules: [rule("allow", "*", { proof: "key" })], allowed: ["call", "tell", "stream"] },
+const ALL = ["call", "tell", "stream"] as const;
+type Actions = readonly (typeof ALL)[number][];
+
+/** Rules → what a peer of this realm with a proved key may do, a bearer of this realm, and a peer of another realm. */
+const MATRIX: readonly (readonly [string, readonly Rule[] | undefined, Actions, Actions, Actions])[] = [
+  ["no rule set", undefined, [], [], []],
+  ["no rules", [], [], [], []],
+  ["all", [rule("allow", "*")], ALL, ALL, []],
+  ["calls of the route", [rule("allow", "call:acme.Echo.*")], ["call"], ["call"], []],
+  ["calls of another route", [rule("allow", "call:acme.Bank.*")], [], [], []],
+  ["tells", [rule("allow", "tell:*")], ["tell"], ["tell"], []],
+  ["the stream", [rule("allow", "stream:audit")], ["stream"], ["stream"], []],
+  ["another stream", [rule("allow", "stream:other")], [], [], []],
+  ["deny over allow", [rule("allow", "*"), rule("deny", "call:*")], ["tell", "stream"], ["tell", "stream"], []],
+  ["deny before allow", [rule("deny", "stream:*", { realm: "any" }), rule("allow", "*", { realm: "any" })], ["call", "tell"], ["call", "tell"], ["call", "tell"]],
+  ["another realm", [rule("allow", "*", { realm: 7 })], [], [], ALL],
+  ["a third realm", [rule("allow", "*", { realm: 8 })], [], [], []],
+  ["any realm", [rule("allow", "*", { realm: "any" })], ALL, ALL, ALL],
+  ["another type", [rule("allow", "*", { type: "evil:*:*", realm: "any" })], [], [], []],
+  ["this node", [rule("allow", "*", { node: "1@101/acme:echo:1.0.0" })], ALL, [], []],
+  ["another node", [rule("allow", "*", { node: "9@101/acme:echo:1.0.0" })], [], [], []],
+  ["proved by key", [rule("allow", "*", { proof: "key", realm: "any" })], ALL, [], ALL],
+  ["bearers denied what is not proved", [rule("allow", "tell:*"), rule("allow", "*", { proof: "key" })], ALL, ["tell"], []],
 ];
 
 function rule(effect: "allow" | "deny", action: string, from: Partial<Rule["from"]> = {}): Rule {
   return { effect, from: { type: "*:*:*", realm: "self", ...from }, actions: [action] };
 }
 
-test("the rules decide over calls, tells and streams: deny by default, deny over allow", async (t) => {
+test("the rules decide over calls, tells and streams of every caller: deny by default, deny over allow", async (t) => {
   const net = testNet();
   let rules: readonly Rule[] | undefined;
-  await using b = testNode(net, { serial: 2, rules: () => rules, readStream: async (stream) => {
+  await using b = testNode(net, { serial: 2, bearers: [3], rules: () => rules, readStream: async (stream) => {
     for await (const _ of stream);
   } });
-  await using a = testNode(net, { serial: 1 });
-  const { root } = a.gate.outbound;
+  await using ofKey = testNode(net, { serial: 1 });
+  await using bearer = testNode(net, { serial: 3 });
+  await using foreign = testNode(net, { serial: 4, realm: 7 });
   const ask = { to: b.text, route: ROUTE, payload: bytes("x") };
-  const tries: Record<string, () => Promise<unknown>> = {
-    call: () => root.call(ask), tell: () => root.tell(ask),
-    stream: async () => (await root.openStream(b.text, "audit")).end(),
+  type Root = typeof ofKey.gate.outbound.root;
+  const tries: Record<(typeof ALL)[number], (root: Root) => Promise<unknown>> = {
+    call: (root) => root.call(ask), tell: (root) => root.tell(ask),
+    stream: async (root) => (await root.openStream(b.text, "audit")).end(),
   };
-  for (const row of MATRIX) {
-    await t.test(row.name, async () => {
-      rules = row.rules;
-      for (const [action, act] of Object.entries(tries)) {
-        if (row.allowed.includes(action)) await act();
-        else await assert.rejects(act(), { code: "node.permission_denied", retry: "never" }, action);
+  for (const [name, set, ...allowed] of MATRIX) {
+    await t.test(name, async () => {
+      rules = set;
+      for (const [at, { gate }] of [ofKey, bearer, foreign].entries()) {
+        for (const action of ALL) {
+          const done = tries[action](gate.outbound.root);
+          if (allowed[at]?.includes(action) === true) await done;
+          else await assert.rejects(done, { code: "node.permission_denied", retry: "never" }, `${action} of caller ${at}`);
+        }
       }
     });
   }

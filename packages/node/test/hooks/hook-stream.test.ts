@@ -164,6 +164,22 @@ test("a reader of events() gets each event with its seq, a slow one keeps within
   assert.ok(kept <= 4, `${kept} events waited for the slow reader`);
 });
 
+test("what nobody hears keeps its place in the order, and costs no delivery", async () => {
+  const { stream, heard } = make();
+  stream.open(undefined);
+  stream.observe({ signaling_connected: (_fact, { seq }) => void heard.push(`observer ${seq}`) });
+  stream.report("websocket_connected", link("a"));
+  assert.equal(stream.stats().waiting, 0);
+  stream.report("signaling_connected", {});
+  assert.equal(stream.stats().waiting, 1);
+  await stream.lifecycle("ready");
+  const reader = stream.events();
+  stream.report("websocket_disconnected", link("a"));
+  await stream.close();
+  for await (const { seq, name } of reader) heard.push(`${name} ${seq}`);
+  assert.deepEqual(heard, ["observer 2", "on_websocket_disconnected 4"]);
+});
+
 test("closing gives up what hangs when its signal aborts, and drops the rest", async () => {
   const { stream, heard, clock } = make();
   stream.open(({ name }) => {

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nodeError, type Workload, type WorkloadHost } from "@atoll-run/core";
-import { createNode, json, route, service } from "@atoll-run/node";
+import { createNode, json, route, service, type NetworkHealth, type NodeParts } from "@atoll-run/node";
 import { until } from "@atoll-run/testkit";
-import { partsOf, settingsOf } from "../support/node-parts.ts";
+import { partsOf, realClock, settingsOf, testNet } from "../support/node-parts.ts";
 
 const Echo = service({ type: "acme:echo:1.0.0", name: "acme.Echo", routes: { Say: route({ input: json<string>(), output: json<string>() }) } });
 
@@ -35,6 +35,47 @@ test("health, readiness and metrics are served where it is asked for, and gone w
   assert.match(metrics?.body ?? "", /^# TYPE atoll_mailbox_depth gauge$/m);
   await node.close();
   await assert.rejects(fetch(`${url}/healthz`));
+});
+
+test("a node without its realm goes on, and after a minute says that it is degraded; without an identity it is not ready", async () => {
+  const own = testNet();
+  let network: Partial<NetworkHealth> = {};
+  let nowMs = 1_000;
+  const clock = { ...realClock, monotonic: () => nowMs };
+  const wrapped: NonNullable<NodeParts["network"]> = (context) => {
+    const made = own.network()(context);
+    const health = made.health.bind(made);
+    return Object.assign(made, { health: () => ({ ...health(), ...network }) });
+  };
+  await using node = await createNode(partsOf({ clock, network: wrapped }), settingsOf("echo")).link(Echo.implement({ Say: (input) => input })).start();
+  const said = (): unknown[] => [node.health().ready, node.health().degraded, node.health().problems];
+  assert.deepEqual(said(), [true, false, []]);
+  network = { signaling: "down", signaling_down_since_ms: nowMs };
+  nowMs += 60_000;
+  assert.deepEqual(said(), [true, false, []]);
+  nowMs += 1;
+  assert.deepEqual(said(), [true, true, ["signaling"]]);
+  assert.equal(await node.call(Echo.routes.Say, "still", { to: "self" }), "still");
+  network = { identity: "grace" };
+  assert.deepEqual(said(), [true, false, []]);
+  for (const identity of ["expired", "lost"] as const) {
+    network = { identity };
+    assert.deepEqual(said(), [false, false, ["identity"]]);
+  }
+});
+
+test("a node is not ready when its mailbox is full, as full as it may be by setting", async () => {
+  const { promise, resolve: open } = Promise.withResolvers<string>();
+  const limits = { mailbox: { hardRowsMax: 10 } };
+  await using node = await createNode(partsOf(), settingsOf("echo", { limits })).link(Echo.implement({ Say: () => promise })).start();
+  const asked = Array.from({ length: 10 }, (_, n) => node.call(Echo.routes.Say, "x", { to: "self", requestId: `r${n}` }).catch((error: { code: string }) => error.code));
+  await until(() => node.health().mailbox.depth >= 9);
+  const full = node.health();
+  assert.deepEqual([full.ready, full.problems], [false, ["mailbox"]]);
+  open("yes");
+  assert.deepEqual(new Set(await Promise.all(asked)), new Set(["yes", "node.overloaded"]));
+  await until(() => node.health().mailbox.depth === 0);
+  assert.deepEqual([full.mailbox.depth, node.health().ready], [9, true], "a tenth is kept for signals");
 });
 
 test("a port in use for health fails the start at step 5", async () => {

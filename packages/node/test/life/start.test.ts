@@ -107,6 +107,21 @@ test("a store that cannot be taken fails step 2 with its fault", async () => {
   assert.deepEqual([fault.code, fault.facts.step], ["state.closed", 2]);
 });
 
+test("a start has its time, and so has its undoing: what hangs is given up and told", async () => {
+  const own = testNet();
+  const limits = { life: { undoStepMsMax: 500 } };
+  const life: Life = { started: 0, stopped: 0, closed: 0 };
+  const stuck = { ...echo(life), close: () => new Promise<void>(() => undefined) };
+  const watch = { enter: ({ name }: StepName) => name === "signaling" ? new Promise<void>(() => undefined) : undefined };
+  const node = createNode(partsOf({ network: own.network(), watch }), settingsOf("echo", { rules: ALLOW_ALL, limits })).link(stuck);
+  await assert.rejects(node.start({ deadlineMs: 1_000 }), ({ code, facts }: Failed["fault"]) => {
+    assert.deepEqual([code, facts.step, facts.rollback.unfinished, facts.rollback.failed], ["node.unavailable", 9, ["workload"], []]);
+    assert.ok(facts.rollback.undone.includes("registration") && facts.rollback.undone.includes("store"), "the others are undone");
+    return true;
+  });
+  assert.deepEqual(own.open, [], "nothing stays registered or bound");
+});
+
 test("settings that cannot be fail step 1 with each problem", async () => {
   const life: Life = { started: 0, stopped: 0, closed: 0 };
   const node = createNode(partsOf(), settingsOf("a b", { type: { manufacturer: "", name: "x", version: "1" } })).link(echo(life));

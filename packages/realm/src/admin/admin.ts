@@ -5,7 +5,7 @@
  * batch of the change itself; refuses with 401 without the token; never shows a secret again.
  */
 import { formatType, isOwnType, parseJson, parseNodeId, parseType, type Log } from "@atoll-run/core";
-import { jsonAnswer, refusedAnswer, type HttpAnswer, type HttpAsk } from "../http/message.ts";
+import { jsonAnswer, refusedAnswer, textAnswer, type HttpAnswer, type HttpAsk } from "../http/message.ts";
 import type { Invites } from "../identity/invites.ts";
 import { rulesOf, type NodeRecord } from "../identity/node-record.ts";
 import type { Packages } from "../identity/packages.ts";
@@ -65,6 +65,9 @@ export class Admin {
     const name = ask.path.startsWith(PREFIX) ? ask.path.slice(PREFIX.length).replace(/\/+$/, "") : "";
     if (ask.method === "GET" && name === "") {
       return jsonAnswer(200, { endpoints: Object.keys(this.#handlers) });
+    }
+    if (ask.method === "GET" && name === "metrics" && ask.headers["accept"]?.includes("text/plain") === true) {
+      return textAnswer(200, toExposition(this.#parts.stats()));
     }
     const handler = this.#handlers[`${ask.method} ${name}`];
     if (handler === undefined) return refusedAnswer(refuse(404, "there is no such endpoint"));
@@ -225,6 +228,14 @@ function toEntry(entry: Entry): object {
     ...spec === undefined ? {} : { service: spec.name, fingerprint: spec.fingerprint },
     proof: node_key === undefined ? "bearer" : "key",
   };
+}
+
+/** As Prometheus reads it, which asks for text. */
+function toExposition(stats: RealmStats): string {
+  return Object.entries(stats).map(([name, value]) => {
+    const full = `atoll_realm_${name}`;
+    return `# TYPE ${full} ${name.endsWith("_total") ? "counter" : "gauge"}\n${full} ${value}\n`;
+  }).join("");
 }
 
 function prefixed(stats: RealmStats): object {

@@ -31,6 +31,11 @@ export function jsonAnswer(status: number, value: unknown, headers: HttpAnswer["
   return { status, headers: { "content-type": "application/json", "cache-control": "no-store", ...headers }, body };
 }
 
+/** In the exposition format of Prometheus. */
+export function textAnswer(status: number, text: string): HttpAnswer {
+  return { status, headers: { "content-type": "text/plain; version=0.0.4", "cache-control": "no-store" }, body: ENCODER.encode(text) };
+}
+
 export function emptyAnswer(status: number, headers: HttpAnswer["headers"] = {}): HttpAnswer {
   return { status, headers, body: new Uint8Array() };
 }

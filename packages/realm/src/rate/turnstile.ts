@@ -1,6 +1,7 @@
 /**
- * A few at a time. Work that many ask for at once goes on at the pace of the machine, and what is not asked for at once
- * gets its turn between: a thousand nodes that come back together must not hold up those that are there.
+ * A few at a time, and a few in each turn of the event loop. Work that many ask for at once goes on at the pace of the
+ * machine, and what is not asked for at once gets its turn between: a thousand nodes that come back together must not
+ * hold up those that are there.
  */
 import { BoundedQueue, type Clock } from "@atoll-run/core";
 
@@ -24,7 +25,8 @@ export class Turnstile {
     try {
       return await work();
     } finally {
-      this.#leave();
+      // Signatures are checked in this thread: work that waits for nothing would go on without end in one turn.
+      setImmediate(() => this.#leave());
     }
   }
 

@@ -8,7 +8,7 @@
 import { formatNodeId, type Clock } from "@atoll-run/core";
 import {
   AIdCredentialSchema, fromActrId, ActrIdSchema, HELLO_LIMITS, HELLO_SUBPROTOCOL, HelloNonces, isFresh, makeHelloS,
-  readHelloC, readMessage, verifyHelloProof, writeMessage, type HelloC,
+  readHelloC, readMessage, verifyHelloProof, writeMessage, type HelloCFields,
 } from "@atoll-run/core/internal";
 import type { Credentials, Verified } from "../identity/credentials.ts";
 import type { Realms } from "../identity/realms.ts";
@@ -137,7 +137,7 @@ export class Handshakes {
     return granted({ next: { kind: "done", proved: { verified, proof: "key" } } });
   }
 
-  async #answerHello(helloC: Uint8Array): Promise<Answer<{ hello: HelloC; pair: HelloPair }>> {
+  async #answerHello(helloC: Uint8Array): Promise<Answer<{ hello: HelloCFields; pair: HelloPair }>> {
     const { keys, clock, bytes, realms } = this.#parts;
     const read = readHelloC(helloC);
     if (!read.ok) return refuse(400, read.fault.message);

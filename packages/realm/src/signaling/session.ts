@@ -20,7 +20,8 @@ export interface SignalingIn {
 export interface SessionParts {
   readonly out: SignalingOut;
   readonly handshake: Handshake;
-  readonly handshakes: Handshakes;
+  /** One frame of the handshake, when it is its turn. */
+  readonly step: Handshakes["step"];
   readonly background: Background;
   readonly clock: Clock;
   readonly limits: RealmLimits;
@@ -103,7 +104,7 @@ export class Session implements SignalingIn {
   }
 
   async #shake(frame: Uint8Array): Promise<void> {
-    const step = await this.#parts.handshakes.step(this.#handshake, frame);
+    const step = await this.#parts.step(this.#handshake, frame);
     if (this.#over) return;
     if (!step.ok) return this.end(toCloseCode(step.code), step.text);
     this.#handshake = step.value.next;

@@ -12,7 +12,7 @@ import type { Credentials } from "../identity/credentials.ts";
 import type { RealmLimits } from "../limits.ts";
 import { Limiter, type Origin } from "../rate/limiter.ts";
 import { Turnstile } from "../rate/turnstile.ts";
-import { refuse, type Refusal } from "../refusal.ts";
+import { refuse, type Answer, type Refusal } from "../refusal.ts";
 import type { Background } from "../store/background.ts";
 import { CLOSE, Connection, type SignalingOut } from "./connection.ts";
 import type { Connections } from "./connections.ts";
@@ -52,7 +52,9 @@ export class Signaling {
   readonly #failed: Limiter;
   readonly #unproven = new Map<string, number>();
   readonly #sessions = new Set<Session>();
-  readonly #turnstile: Turnstile;
+  readonly #begins: Turnstile;
+  /** Whoever was let in does not wait behind those who were not: its time runs. */
+  readonly #steps: Turnstile;
   /** By id, so that a new connection is no new start. */
   readonly #control: Limiter;
   readonly #relay: Limiter;
@@ -65,7 +67,8 @@ export class Signaling {
     this.#limits = limits;
     const { clock } = parts;
     const { rate, signaling: { connectionsMax, handshakesMax } } = limits;
-    this.#turnstile = new Turnstile(clock, handshakesMax, connectionsMax);
+    this.#begins = new Turnstile(clock, handshakesMax, connectionsMax);
+    this.#steps = new Turnstile(clock, handshakesMax, connectionsMax);
     this.#failed = new Limiter(clock, { perSecond: rate.failedPerMinute / 60, burst: rate.failedBurst }, rate.sourcesMax);
     this.#control = new Limiter(clock, { perSecond: rate.controlPerSecond, burst: rate.controlBurst }, connectionsMax);
     this.#relay = new Limiter(clock, { perSecond: rate.relayPerSecond, burst: rate.relayBurst }, connectionsMax);
@@ -91,6 +94,7 @@ export class Signaling {
       open: (out) => {
         const session: Session = new Session({
           ...this.#parts, out, handshake, limits: this.#limits,
+          step: (before, frame) => this.#inTurn(this.#steps, () => this.#parts.handshakes.step(before, frame)),
           proved: (proved, own) => {
             release();
             return this.#admit(proved, ask, own);
@@ -118,14 +122,18 @@ export class Signaling {
     for (const session of this.#sessions) session.end(CLOSE.draining, "the realm stops");
   }
 
-  async #begin(ask: UpgradeAsk): Promise<{ ok: true; value: Accepted } | Refusal> {
-    const { helloMsMax } = this.#limits.signaling;
+  async #begin(ask: UpgradeAsk): Promise<Answer<Accepted>> {
     try {
-      return await this.#turnstile.run(helloMsMax, () => this.#parts.handshakes.begin(ask))
-        ?? refuse(503, "too many connections at once", { why: "overloaded", retry_after_ms: 2_000 });
+      return await this.#inTurn(this.#begins, () => this.#parts.handshakes.begin(ask));
     } catch (error) {
       return this.#failure(error);
     }
+  }
+
+  /** Work of a handshake, a few at a time. */
+  async #inTurn<T>(turnstile: Turnstile, work: () => Promise<Answer<T>>): Promise<Answer<T>> {
+    return await turnstile.run(this.#limits.signaling.helloMsMax, work)
+      ?? refuse(503, "too many connections at once", { why: "overloaded", retry_after_ms: 2_000 });
   }
 
   #checkRoom({ headers, origin }: UpgradeAsk): Refusal | undefined {

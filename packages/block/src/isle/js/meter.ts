@@ -35,7 +35,7 @@ export class JsMeter {
   constructor(vm: Metered) {
     this.#vm = vm;
     const { cpuMsMax, wallMsMax } = vm.limits;
-    this.#account = new CpuAccount(vm.host, cpuMsMax);
+    this.#account = new CpuAccount(vm.host, cpuMsMax, { alone: !vm.shared });
     if (wallMsMax !== Infinity) vm.alarms.set(wallMsMax, () => this.end(timeOver("wallMsMax", wallMsMax)));
   }
 

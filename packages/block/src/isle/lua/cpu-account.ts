@@ -18,16 +18,19 @@ interface AccountHost {
 export class CpuAccount {
   readonly #host: AccountHost;
   readonly #msMax: number;
+  /** Nobody else is on the thread: all of its time is the isle's, once the isle has begun. */
+  readonly #alone: boolean;
   #ms = 0;
   /** CPU clock when the isle last began to run, and when its time last went to the account; wall time of that. */
   #begunCpu = 0;
-  #settledCpu = 0;
+  #settledCpu: number | undefined;
   #settledAt = 0;
   #runs = false;
 
-  constructor(host: AccountHost, msMax: number) {
+  constructor(host: AccountHost, msMax: number, o: { readonly alone: boolean }) {
     this.#host = host;
     this.#msMax = msMax;
+    this.#alone = o.alone;
   }
 
   get runs(): boolean {
@@ -36,7 +39,7 @@ export class CpuAccount {
 
   /** CPU milliseconds of this isle until now. */
   get ms(): number {
-    return this.#ms + (this.#runs ? this.#host.cpu() - this.#settledCpu : 0);
+    return this.#ms + (this.#runs ? this.#host.cpu() - (this.#settledCpu ?? 0) : 0);
   }
 
   /** CPU milliseconds since the isle last began to run. */
@@ -48,7 +51,8 @@ export class CpuAccount {
   begin(now: number): void {
     this.#runs = true;
     this.#settledAt = now;
-    this.#settledCpu = this.#host.cpu();
+    // the clock is a call of the system: one that rested alone goes on from where it stopped
+    if (!this.#alone || this.#settledCpu === undefined) this.#settledCpu = this.#host.cpu();
     this.#begunCpu = this.#settledCpu;
   }
 
@@ -73,7 +77,7 @@ export class CpuAccount {
 
   #settle(): number {
     const cpu = this.#host.cpu();
-    const ms = cpu - this.#settledCpu;
+    const ms = cpu - (this.#settledCpu ?? cpu);
     this.#settledCpu = cpu;
     this.#ms += ms;
     return this.#host.spent(ms);

@@ -38,6 +38,10 @@ const FALSE = encoder.encode("false");
 const INSERTED_MAX = 16;
 /** A buffer that grew beyond this is let go after use. */
 const KEPT_BYTES = 1 << 20;
+/** An isle that writes no JSON has no room for it; else these are the least for the text, and for keys and for sorting. */
+const NOTHING = new Uint8Array(0);
+const OUT_BYTES_MIN = 1024;
+const SIDE_BYTES_MIN = 256;
 
 /**
  * A member of an object as it was written: where its key stands in `#keys`, and where it stands in `#out`.
@@ -53,13 +57,13 @@ export class JsonEncoder {
   readonly #state: LuaState;
   readonly #rules: EncodeRules;
   #L = 0;
-  #out = new Uint8Array(1024);
+  #out = NOTHING;
   #length = 0;
   #lengthMax = 0;
   /** Keys of the objects that are being written, one after the other, without escapes. */
-  #keys = new Uint8Array(256);
+  #keys = NOTHING;
   #keysLength = 0;
-  #spare = new Uint8Array(256);
+  #spare = NOTHING;
 
   constructor(state: LuaState, rules: EncodeRules) {
     this.#state = state;
@@ -80,9 +84,9 @@ export class JsonEncoder {
       this.#value(this.#state.x.lua_absindex(L, index), 0);
       return use(this.#out.subarray(0, this.#length));
     } finally {
-      if (this.#out.length > KEPT_BYTES) this.#out = new Uint8Array(1024);
-      if (this.#keys.length > KEPT_BYTES) this.#keys = new Uint8Array(256);
-      if (this.#spare.length > KEPT_BYTES) this.#spare = new Uint8Array(256);
+      if (this.#out.length > KEPT_BYTES) this.#out = NOTHING;
+      if (this.#keys.length > KEPT_BYTES) this.#keys = NOTHING;
+      if (this.#spare.length > KEPT_BYTES) this.#spare = NOTHING;
     }
   }
 
@@ -90,7 +94,7 @@ export class JsonEncoder {
     const need = this.#length + more;
     if (need <= this.#out.length) return;
     if (need > this.#lengthMax) throw new OutOfMemory();
-    const wider = new Uint8Array(Math.max(this.#out.length * 2, need));
+    const wider = new Uint8Array(Math.max(OUT_BYTES_MIN, this.#out.length * 2, need));
     wider.set(this.#out.subarray(0, this.#length));
     this.#out = wider;
   }
@@ -287,7 +291,7 @@ export class JsonEncoder {
   #sort(members: Member[], begin: number): void {
     if (!this.#reorder(members)) return;
     const size = this.#length - begin;
-    if (size > this.#spare.length) this.#spare = new Uint8Array(Math.max(this.#spare.length * 2, size));
+    if (size > this.#spare.length) this.#spare = new Uint8Array(Math.max(SIDE_BYTES_MIN, this.#spare.length * 2, size));
     copy(this.#out, begin, this.#spare, { at: 0, size });
     let at = begin;
     for (const { from, to } of members) {
@@ -358,7 +362,7 @@ export class JsonEncoder {
   #appendKey(bytes: Uint8Array, from: number, to: number): void {
     const need = this.#keysLength + to - from;
     if (need > this.#keys.length) {
-      const wider = new Uint8Array(Math.max(this.#keys.length * 2, need));
+      const wider = new Uint8Array(Math.max(SIDE_BYTES_MIN, this.#keys.length * 2, need));
       wider.set(this.#keys.subarray(0, this.#keysLength));
       this.#keys = wider;
     }

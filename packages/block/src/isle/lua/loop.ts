@@ -63,29 +63,39 @@ export class Loop {
   wake(): void {
     if (this.#running || this.#vm.state.dead !== null) return;
     this.#running = true;
-    this.#vm.host.soon(() => void this.#batch());
+    this.#vm.host.soon(() => {
+      this.#vm.meter.begin();
+      this.#batch(this.#vm.host.monotonic() + BATCH_MS);
+    });
   }
 
-  /** Runs what is ready, for a few milliseconds at a time. */
-  async #batch(): Promise<void> {
-    const { host, state, tasks, meter } = this.#vm;
-    const until = host.monotonic() + BATCH_MS;
-    meter.begin();
-    try {
-      for (let task = tasks.next(); task !== undefined; task = tasks.next()) {
-        if (task.state === "ready") {
-          const resumed = this.#step(task);
-          if (resumed !== undefined) await resumed;
-        }
-        if (state.dead !== null) return;
-        for (const work of this.#entries.splice(0)) this.#guarded(work);
-        if (!tasks.idle && (host.monotonic() > until || host.messageWaits())) break;
+  /** Runs what is ready, for a few milliseconds at a time. No promise where nothing is suspended: each message comes by here. */
+  #batch(until: number): void {
+    const { tasks } = this.#vm;
+    for (let task = tasks.next(); task !== undefined; task = tasks.next()) {
+      const resumed = task.state === "ready" ? this.#step(task) : undefined;
+      if (resumed !== undefined) {
+        void resumed.then(() => this.#mayGoOn(until) ? this.#batch(until) : this.#pause());
+        return;
       }
-    } finally {
-      meter.pause();
-      this.#running = false;
+      if (!this.#mayGoOn(until)) break;
     }
-    if (!tasks.idle) host.later(() => this.wake());
+    this.#pause();
+  }
+
+  /** After a step: what wanted to enter does; false when it is time for messages, or over. */
+  #mayGoOn(until: number): boolean {
+    const { host, state, tasks } = this.#vm;
+    if (state.dead !== null) return false;
+    for (let work = this.#entries.shift(); work !== undefined; work = this.#entries.shift()) this.#guarded(work);
+    return tasks.idle || !(host.monotonic() > until || host.messageWaits());
+  }
+
+  #pause(): void {
+    const { host, state, tasks, meter } = this.#vm;
+    meter.pause();
+    this.#running = false;
+    if (state.dead === null && !tasks.idle) host.later(() => this.wake());
   }
 
   #step(task: Task): Promise<void> | undefined {

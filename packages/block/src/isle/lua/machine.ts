@@ -2,11 +2,10 @@
  * One Lua state in one WebAssembly instance: its memory with its cap, and strings, numbers, functions and
  * references on its stack. Knows no bridges and no tasks.
  */
-import { randomFillSync } from "node:crypto";
 import { REGISTRY } from "../wasm/shims.ts";
 import type { LuaExports } from "./exports.ts";
 import { libcImports, type Memory } from "./libc.ts";
-import { type Known, type MemoryImage, RANDOM_BYTES, type Refs } from "./memory-image.ts";
+import { type Known, type MemoryImage, RANDOM_WORDS, type Refs } from "./memory-image.ts";
 import { OutOfMemory, StackFull, Terminate } from "./vm-errors.ts";
 
 /** Slots of the rewritten module's table (wasm/layout.ts); fixed with the hash of the build. */
@@ -125,7 +124,8 @@ export class LuaMachine {
       throw new Terminate("memory", "no memory for a Lua state");
     }
     for (const { at, bytes } of pieces) this.memory.bytes.set(bytes, at);
-    randomFillSync(this.memory.bytes.subarray(random, random + RANDOM_BYTES));
+    // no secret: Lua itself takes the time and an address
+    for (let i = 0; i < RANDOM_WORDS; i++) this.memory.words[(random >> 2) + i] = Math.random() * 2 ** 32;
     return image;
   }
 

@@ -25,5 +25,5 @@ export interface MemoryImage {
   readonly bootGlobals: readonly string[];
 }
 
-/** Bytes of the state of `math.random` (xoshiro256**). */
-export const RANDOM_BYTES = 32;
+/** Words of 32 bits of the state of `math.random` (xoshiro256**). */
+export const RANDOM_WORDS = 8;

@@ -81,7 +81,7 @@ export const mcp = apiModule("mcp", "Servers of the Model Context Protocol: thei
     fn("~mcp.notify_roots_list_changed(server: string)", "Tells a server that the roots changed; a failure is only a warning.", {
       params: { server: SERVER }, host: true, before: DEMO, example: `mcp.notify_roots_list_changed("demo")`,
     }),
-    hears("on_progress", "fn(event: McpProgress) -> any", "Hears of the progress of calls.",
+    hears("on_progress", "fn(event: McpProgress) -> any", "Hears of the progress of calls that begin while it listens.",
       `mcp.on_progress("demo", function(event) print(event.progress) end)`),
     hears("on_log", "fn(event: McpLog) -> any", "Hears the log of a server; otherwise it goes to the log.",
       `mcp.on_log("demo", function(event) print(event.level, event.data) end)`),

@@ -16,11 +16,14 @@ export interface DialParts {
   readonly sockets: SocketLimits;
 }
 
-/** Gives a paused socket to the peer that was meant. Throws what {@link DialOptions} promises; nothing stays open. */
+/**
+ * Gives a paused socket to the peer that was meant. Throws what {@link DialOptions} promises, and the reason of the signal,
+ * which has to abort when the time is over; nothing stays open.
+ */
 export async function dial(parts: DialParts, o: DialOptions, signal: AbortSignal): Promise<Came> {
-  const { onLoopback } = checkAddress(o.address, parts.plain);
+  const { url, onLoopback } = checkAddress(o.address, parts.plain);
   const begun = parts.greetings.begin(o.id);
-  const socket = begin(parts, o, begun);
+  const socket = begin(parts, url, begun);
   const listening = onAbort(signal, () => socket.terminate());
   try {
     const { raw, headers } = await upgraded(socket);
@@ -46,9 +49,9 @@ export async function dial(parts: DialParts, o: DialOptions, signal: AbortSignal
   }
 }
 
-function begin(parts: DialParts, o: DialOptions, { session, hello_c }: Begun): Socket {
+function begin(parts: DialParts, url: URL, { session, hello_c }: Begun): Socket {
   const headers = { ...shownHeaders(session), ...hello_c === undefined ? {} : { "X-Atoll-Hello": helloHeader(hello_c) } };
-  return connect(o.address, { ...parts.sockets, headers, ca: parts.ca, handshakeMsMax: Math.max(1, Math.ceil(o.withinMs)) });
+  return connect(url, { ...parts.sockets, headers, ca: parts.ca });
 }
 
 interface Upgraded {

@@ -1,7 +1,8 @@
 /** What stands in the headers of a handshake (spec: wire 6.2, 6.3), strictly. */
 import type { IncomingHttpHeaders } from "node:http";
 import { nodeError } from "@atoll-run/core";
-import { HELLO_SUBPROTOCOL, writeNodeId } from "@atoll-run/core/internal";
+import { HELLO_SUBPROTOCOL } from "@atoll-run/core/internal";
+import { idBytes } from "../../identity/id-text.ts";
 import type { Session } from "../../identity/session.ts";
 
 export const HEADERS = {
@@ -38,11 +39,19 @@ export function helloHeader(hello: Uint8Array): string {
   return Buffer.from(hello).toString("base64url");
 }
 
-export function shownHeaders({ id, credential_bytes }: Session): Record<string, string> {
-  return {
-    "X-Actr-Source-ID": Buffer.from(writeNodeId(id)).toString("hex"),
-    "X-Actr-Credential": Buffer.from(credential_bytes).toString("base64"),
-  };
+/** The same in each dial of a session. */
+const SHOWN = new WeakMap<Session, Readonly<Record<string, string>>>();
+
+export function shownHeaders(session: Session): Readonly<Record<string, string>> {
+  let shown = SHOWN.get(session);
+  if (shown === undefined) {
+    shown = {
+      "X-Actr-Source-ID": Buffer.from(idBytes(session.id)).toString("hex"),
+      "X-Actr-Credential": Buffer.from(session.credential_bytes).toString("base64"),
+    };
+    SHOWN.set(session, shown);
+  }
+  return shown;
 }
 
 /** Whether a client asks for the hello in the first messages: browsers cannot set headers. */

@@ -10,7 +10,7 @@ import { type Clock, type Lane, type Link, type LinkEnd, type LinkPeer, type Rec
 import { cutText, FRAME_HEADER_BYTES, readFrame, writeFrameInto } from "@atoll-run/core/internal";
 import type { TokenBucket } from "../token-bucket.ts";
 import { isBroken } from "./refusal.ts";
-import type { Ears, RawData, Socket } from "./ws.ts";
+import { wholeHeadBytes, writeWholeHead, type Ears, type RawData, type Socket } from "./ws.ts";
 
 export interface WebSocketLinkParts {
   readonly clock: Clock;
@@ -61,6 +61,8 @@ export class WebSocketLink implements Link, Ears {
   #receive: Receive = UNHEARD;
   #over = false;
   #corked = false;
+  /** Messages that came since the last send. */
+  #heard = 0;
   #high = false;
   #room: PromiseWithResolvers<void> | undefined;
   #probes: Set<() => void> | undefined;
@@ -103,19 +105,20 @@ export class WebSocketLink implements Link, Ears {
 
   send(lane: Lane, body: Uint8Array): boolean {
     if (this.#over || this.#socket.readyState !== this.#socket.OPEN) return false;
-    // All that is sent in one turn leaves with one call of the system.
-    if (!this.#corked) {
+    // All that is sent in one turn leaves with one call of the system. Who sends one for one that came has a lone
+    // message: it leaves at once.
+    const lone = this.#heard === 1;
+    this.#heard = 0;
+    if (!this.#corked && !lone) {
       this.#corked = true;
       this.#raw.cork();
       process.nextTick(() => this.#uncork());
     }
-    // Room of the pool: it is let go as soon as it has left.
-    const frame = writeFrameInto(Buffer.allocUnsafe(FRAME_HEADER_BYTES + body.length), { lane, body });
-    if (this.#socket.bufferedAmount + frame.length <= this.#bounds.lowBytes) {
-      this.#socket.send(frame, BINARY);
+    if (this.#socket.bufferedAmount + FRAME_HEADER_BYTES + body.length <= this.#bounds.lowBytes) {
+      this.#write(lane, body);
       return true;
     }
-    this.#socket.send(frame, BINARY, () => this.#written());
+    this.#write(lane, body, () => this.#written());
     if (this.#socket.bufferedAmount > this.#bounds.highBytes) this.#high = true;
     return true;
   }
@@ -182,6 +185,7 @@ export class WebSocketLink implements Link, Ears {
     }
     if (!this.#rate.take(now) && this.#resting === undefined) this.#rest();
     const { lane, body } = read.value;
+    this.#heard++;
     this.#receive(lane, body.length * VIEW_SHARE < body.buffer.byteLength ? body.slice() : body);
   }
 
@@ -198,6 +202,21 @@ export class WebSocketLink implements Link, Ears {
     this.#finish({ code: code === 1005 ? 1000 : code, reason: reason?.toString() ?? "", broken: isBroken(code) });
     this.#gone?.resolve();
     this.#left(this);
+  }
+
+  #write(lane: Lane, body: Uint8Array, written?: () => void): void {
+    // Room of the pool: it is let go as soon as it has left.
+    const length = FRAME_HEADER_BYTES + body.length;
+    if (!this.inbound) {
+      this.#socket.send(writeFrameInto(Buffer.allocUnsafe(length), { lane, body }), BINARY, written);
+      return;
+    }
+    // Who was dialled masks nothing: one piece, where the library would write its header apart.
+    const headBytes = wholeHeadBytes(length);
+    const message = Buffer.allocUnsafe(headBytes + length);
+    writeWholeHead(message, length);
+    writeFrameInto(message.subarray(headBytes), { lane, body });
+    this.#raw.write(message, written);
   }
 
   #uncork(): void {

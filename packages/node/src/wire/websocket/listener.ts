@@ -132,7 +132,6 @@ export class Listener implements AsyncDisposable {
     raw.on("error", left);
     raw.on("close", left);
     let socket: Socket | undefined;
-    const { signal } = giveUp;
     try {
       this.#checkDoor();
       using _attempt = this.#parts.standing.attempt();
@@ -143,7 +142,7 @@ export class Listener implements AsyncDisposable {
       };
       const judge = (within: AbortSignal): Promise<Came> =>
         accept({ ...this.#parts, origins: this.#o.origins ?? [] }, knock, { signal: within, upgraded });
-      const came = await withDeadline(judge, { clock: this.#parts.clock, ms: this.#limits.handshakeMsMax, signal, what: "the handshake" });
+      const came = await withDeadline(judge, { clock: this.#parts.clock, ms: this.#limits.handshakeMsMax, controller: giveUp, what: "the handshake" });
       if (came.socket.readyState !== came.socket.OPEN && came.early.length === 0) throw nodeError("node.unavailable", "the other end has left");
       this.#parts.came(came);
     } catch (error) {

@@ -11,15 +11,31 @@ export function isLoopback(host: string | undefined): boolean {
   return bare === "localhost" || bare === "::1" || /^127(?:\.\d{1,3}){3}$/.test(bare);
 }
 
+export interface Place {
+  readonly url: URL;
+  readonly onLoopback: boolean;
+}
+
+/** Addresses that were read last: the same few are dialled again and again. */
+const PLACES = new Map<string, Place>();
+const PLACES_MAX = 1_024;
+
 /** The address, and whether it is this machine. Throws `node.invalid_argument`, `node.permission_denied`. */
-export function checkAddress(address: string, plain: PlainRule): { readonly onLoopback: boolean } {
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url === undefined || url.protocol !== "ws:" && url.protocol !== "wss:" || url.username !== "" || url.hash !== "") {
+export function checkAddress(address: string, plain: PlainRule): Place {
+  const place = PLACES.get(address) ?? readPlace(address);
+  if (place.url.protocol === "ws:" && !place.onLoopback && plain !== "allow") throw notPlain(place.url.host);
+  return place;
+}
+
+function readPlace(address: string): Place {
+  const url = URL.parse(address);
+  if (url === null || url.protocol !== "ws:" && url.protocol !== "wss:" || url.username !== "" || url.hash !== "") {
     throw nodeError("node.invalid_argument", `${address} is no address of a WebSocket`);
   }
-  const onLoopback = isLoopback(url.hostname);
-  if (url.protocol === "ws:" && !onLoopback && plain !== "allow") throw notPlain(url.host);
-  return { onLoopback };
+  const place = { url, onLoopback: isLoopback(url.hostname) };
+  if (PLACES.size >= PLACES_MAX) PLACES.clear();
+  PLACES.set(address, place);
+  return place;
 }
 
 /** Throws `node.invalid_argument` for a place where plain `ws` must not be served. */

@@ -6,7 +6,7 @@
  * without proof, and what is too much; never looks into a body.
  */
 import {
-  isFault, nodeError, onAbort, withDeadline, type Clock, type DialOptions, type Link, type Receive, type Wire, type WireEvents,
+  isFault, nodeError, onAbort, withDeadline, type Clock, type DialOptions, type Link, type NodeError, type Receive, type Wire, type WireEvents,
 } from "@atoll-run/core";
 import { FRAME_HEADER_BYTES } from "@atoll-run/core/internal";
 import { Greetings, type BearerRule, type GreetingParts } from "../../identity/hello.ts";
@@ -65,8 +65,9 @@ class NodeWebSockets implements WebSocketWire {
   readonly #standing: Standing;
   readonly #sockets: SocketLimits;
   readonly #bounds: LinkBounds;
-  readonly #closing = new AbortController();
-  readonly #dials = new Set<Promise<unknown>>();
+  #closing: NodeError | undefined;
+  /** Dials that run, and how each is given up. */
+  readonly #dials = new Map<AbortController, Promise<Link>>();
   readonly #counts = { accepted: 0, refused: 0 };
   #listener: Listener | undefined;
 
@@ -112,18 +113,17 @@ class NodeWebSockets implements WebSocketWire {
   }
 
   async dial(o: DialOptions): Promise<Link> {
-    this.#closing.signal.throwIfAborted();
+    if (this.#closing !== undefined) throw this.#closing;
     o.signal?.throwIfAborted();
     if (this.#standing.full) throw nodeError("node.overloaded", "this node has too many connections", { retry_after_ms: this.#limits.retryAfterMs });
     using _attempt = this.#standing.attempt();
     const giveUp = new AbortController();
-    using _closing = onAbort(this.#closing.signal, (reason) => giveUp.abort(reason));
     using _given = onAbort(o.signal, (reason) => giveUp.abort(reason));
     const parts = { greetings: this.#greetings, plain: this.#o.plain ?? "loopback", ca: this.#o.ca, sockets: this.#sockets };
     const run = (signal: AbortSignal): Promise<Link> =>
-      this.#owned(dial(parts, o, signal).then((came) => this.#link(came, false, o.receive)));
+      this.#owned(giveUp, dial(parts, o, signal).then((came) => this.#link(came, false, o.receive)));
     try {
-      return await withDeadline(run, { clock: this.#parts.clock, ms: o.withinMs, signal: giveUp.signal });
+      return await withDeadline(run, { clock: this.#parts.clock, ms: o.withinMs, controller: giveUp });
     } catch (error) {
       if (!isFault(error) || error.code !== "core.timed_out") throw error;
       throw nodeError("node.unavailable", `no answer of ${o.address} within ${o.withinMs} ms`, { cause: error });
@@ -135,10 +135,12 @@ class NodeWebSockets implements WebSocketWire {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort(nodeError("node.unavailable", "this node is closing", { retry_after_ms: this.#limits.retryAfterMs }));
+    const reason = nodeError("node.unavailable", "this node is closing", { retry_after_ms: this.#limits.retryAfterMs });
+    this.#closing ??= reason;
+    for (const giveUp of this.#dials.keys()) giveUp.abort(reason);
     const listener = this.#listener;
     this.#listener = undefined;
-    await Promise.allSettled([...this.#dials, listener?.stop()]);
+    await Promise.allSettled([...this.#dials.values(), listener?.stop()]);
     await Promise.all([...this.#standing.links].map((link) => link.close(1000, "closing")));
     await listener?.[Symbol.asyncDispose]();
   }
@@ -153,9 +155,9 @@ class NodeWebSockets implements WebSocketWire {
     return link;
   }
 
-  #owned<T>(dialled: Promise<T>): Promise<T> {
-    this.#dials.add(dialled);
-    void dialled.catch(() => undefined).finally(() => this.#dials.delete(dialled));
+  #owned(giveUp: AbortController, dialled: Promise<Link>): Promise<Link> {
+    this.#dials.set(giveUp, dialled);
+    void dialled.catch(() => undefined).finally(() => this.#dials.delete(giveUp));
     return dialled;
   }
 }

@@ -55,6 +55,26 @@ export class Socket extends WebSocket {
   }
 }
 
+/** Bytes before an unmasked message of that length (RFC 6455, 5.2). */
+export function wholeHeadBytes(length: number): 2 | 4 | 10 {
+  if (length < 126) return 2;
+  return length < 65_536 ? 4 : 10;
+}
+
+/** A whole binary message begins: final, not masked, not compressed. */
+export function writeWholeHead(into: Buffer, length: number): void {
+  into[0] = 0x82;
+  if (length < 126) into[1] = length;
+  else if (length < 65_536) {
+    into[1] = 126;
+    into.writeUInt16BE(length, 2);
+  } else {
+    into[1] = 127;
+    into.writeUInt32BE(0, 2);
+    into.writeUInt32BE(length, 6);
+  }
+}
+
 export interface SocketLimits {
   /** Bytes of one message. */
   readonly payloadMax: number;
@@ -93,16 +113,17 @@ export function createUpgrader(limits: SocketLimits): Upgrader {
 }
 
 export interface Dialled extends SocketLimits {
+  /** Absent: who calls ends it when it takes too long. */
+  readonly handshakeMsMax?: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Certificates of authorities to trust instead of those of the platform. */
   readonly ca: readonly string[] | undefined;
-  readonly handshakeMsMax: number;
 }
 
-/** Begins to connect. Throws `SyntaxError` for what is no address. */
-export function connect(address: string, { headers, ca, handshakeMsMax, ...limits }: Dialled): Socket {
+/** Begins to connect. */
+export function connect(address: URL, { headers, ca, handshakeMsMax, ...limits }: Dialled): Socket {
   return quiet(new Socket(address, [], {
-    ...options(limits), headers, handshakeTimeout: handshakeMsMax, followRedirects: false, minVersion: "TLSv1.2",
+    ...options(limits), headers, followRedirects: false, minVersion: "TLSv1.2", handshakeTimeout: handshakeMsMax,
     ...ca === undefined ? {} : { ca: [...ca] },
   }));
 }
