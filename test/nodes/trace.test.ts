@@ -61,7 +61,9 @@ async function story(): Promise<{ readonly spans: readonly (readonly Told[])[]; 
     const dlq = async (...args: readonly string[]): Promise<string> =>
       (await promisify(execFile)(process.execPath, [MAIN, "dlq", ...args, "--json", "--state", join(dir, "last"), "--node", "last"])).stdout;
     const { letters } = JSON.parse(await dlq("list")) as { letters: { seq: number }[] };
-    const shown = await Promise.all(letters.map(async ({ seq }) => JSON.parse(await dlq("show", String(seq))) as { traceparent: string; route: string }));
+    const shown: { traceparent: string; route: string }[] = [];
+    // One after the other: each takes the folder for itself.
+    for (const { seq } of letters) shown.push(JSON.parse(await dlq("show", String(seq))) as { traceparent: string; route: string });
     return { spans, letters: shown };
   } finally {
     for (const { child } of others) child.kill("SIGKILL");

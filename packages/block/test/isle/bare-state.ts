@@ -27,7 +27,7 @@ export function bareState(o: { bytesMax?: number; ticks?: number } = {}): Bare {
       polls++;
       return o.ticks ?? POLL_TICKS;
     },
-    call: () => 0, worked: () => undefined, hurried: () => false, resumed: () => 0, hook: () => undefined, write: () => undefined,
+    call: () => 0, worked: () => undefined, cancelling: () => false, resumed: () => 0, hook: () => undefined, write: () => undefined,
     now: () => 0, sized: () => undefined,
   }, o.bytesMax ?? 256 << 20);
   return { state, json: new LuaJson(state), polls: () => polls };

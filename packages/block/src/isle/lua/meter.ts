@@ -105,12 +105,6 @@ export class Meter {
     if (this.#vm.current?.aborting === true) throw new LuaRaise("task aborted");
   }
 
-  /** As `worked`, where no error can be raised. */
-  hurried(): boolean {
-    this.look();
-    return this.#ending !== null || this.#vm.current?.aborting === true;
-  }
-
   /** As `check`; throws when the VM is dead. */
   look(): number {
     const now = this.check();

@@ -52,7 +52,7 @@ export class LuaVm implements Metered {
     this.shared = options.shared;
     this.alarms = new Alarms(() => host.monotonic());
     this.state = new LuaState(module, {
-      poll: () => this.meter.poll(), worked: () => this.meter.worked(), hurried: () => this.meter.hurried(),
+      poll: () => this.meter.poll(), worked: () => this.meter.worked(), cancelling: () => this.meter.cancelling(),
       call: (L, fn) => this.#inHost(L, this.#functions[fn] as HostFunction),
       resumed: (L) => this.#inHost(L, (T) => this.#resumed(T)),
       hook: (L) => this.#hook(L), write: (fd, bytes) => host.write(fd, bytes), now: () => host.now(),
