@@ -10,3 +10,4 @@ export type {
 export type { MemberRow, MemberState } from "./member/row.ts";
 export type { Ticket, Turn, TurnBody, TurnState } from "./member/turn.ts";
 export { defineMob, readDefinition, type TreeInput } from "./definition/read-definition.ts";
+export type { By, MemberHost, SpawnOptions, ToolAnswer, ToolCall, ToolGuard, TurnAsk } from "./member/host.ts";

@@ -1,0 +1,86 @@
+/**
+ * Members as the other rooms of a mob see them (spec: mob 2.6 `MemberHost`, 3.3 to 3.9). Types only.
+ *
+ * takes commands and turns; gives tickets, and the turn when it has ended; promises that a move is in the ledger before
+ * it is made, and that an accepted turn ends once; refuses what the state of the member does not allow; never makes one
+ * member wait for another.
+ */
+import type { Json } from "@atoll-run/core";
+import type { MemberSpec } from "../definition/definition.ts";
+import type { MemberRow } from "./row.ts";
+import type { Ticket, Turn } from "./turn.ts";
+
+export interface TurnAsk {
+  /** Member id. */
+  readonly to: string;
+  /** Who is told to the member: a member id, `flow`, `console`. */
+  readonly from: string;
+  /** On whose behalf. */
+  readonly principal: string;
+  readonly content: Json;
+  /** Turns of one conversation run one at a time, in order. Default: `from`. */
+  readonly conversation?: string;
+  /** Idempotency key, of (principal, member, conversation): the same key and content give the same ticket. */
+  readonly key?: string;
+  /** From acceptance to the end, milliseconds; default `turnMs`. */
+  readonly deadlineMs?: number;
+  readonly run?: { readonly run_id: string; readonly step_id: string };
+  readonly traceparent?: string;
+}
+
+/** Who gives a command. */
+export interface By {
+  readonly principal: string;
+}
+
+export interface SpawnOptions extends By {
+  readonly origin: MemberRow["origin"];
+  /** It starts at its first turn. */
+  readonly lazy: boolean;
+}
+
+/** All of them throw `mob.not_found` for a member that is not there, `mob.storage_degraded`, `mob.shutting_down`. */
+export interface MemberHost {
+  /** Resolves when the turn is stored. Throws `mob.content_empty`, `mob.overloaded`, `mob.member_gone`, `mob.member_broken`, `mob.conflict`. */
+  send(ask: TurnAsk): Promise<Ticket>;
+  /** Resolves when that turn has ended; at once when it has. Throws `mob.not_found`, `mob.deadline`. */
+  wait(turnId: string, o: { readonly signal?: AbortSignal; readonly waitMs?: number }): Promise<Turn>;
+  /** Gives the state it had, when it had ended. */
+  cancel(turnId: string, by: By): Promise<Turn>;
+  /** Throws `mob.conflict` when somebody of that id lives. */
+  spawn(spec: MemberSpec, o: SpawnOptions): Promise<MemberRow>;
+  /** Resolves when it is retired. `hold`: reconcile leaves it alone until it is released. */
+  retire(id: string, o: By & { readonly drainMs?: number; readonly hold?: boolean }): Promise<void>;
+  respawn(id: string, o: By & { readonly spec?: MemberSpec }): Promise<MemberRow>;
+  reset(id: string, o: By): Promise<MemberRow>;
+  /** Profile, script and grants are read again after the running turn. */
+  reload(id: string, o: By & { readonly spec?: MemberSpec }): Promise<MemberRow>;
+  repair(id: string, o: By): Promise<MemberRow>;
+  suspend(id: string, o: By & { readonly why: "lease_lost" | "fence_rejected" | "operator" }): Promise<void>;
+  resume(id: string, o: By): Promise<void>;
+  /** Labels, context, name: in place. */
+  update(spec: MemberSpec, o: By): Promise<MemberRow>;
+  release(id: string, o: By): Promise<void>;
+  /** Turns that were parked under that name run again: `approval:<id>`. Starts the member when it is dormant. */
+  wake(id: string, name: string): Promise<void>;
+}
+
+/** What a member is about to do, as its guard is asked: after the grants, before the call. */
+export interface ToolCall {
+  readonly member: string;
+  readonly generation: number;
+  /** Absent: outside of a turn. */
+  readonly turn_id?: string;
+  readonly principal?: string;
+  readonly run?: { readonly run_id: string; readonly step_id: string };
+  /** Verb of the grant: `fs.write`, `net`, `run`. */
+  readonly grant: string;
+  readonly tool?: string;
+  readonly args: Json;
+  readonly signal: AbortSignal;
+}
+
+/** `park`: the turn waits for the wake-up of that name, then runs again; `answer` stands for the call. */
+export type ToolAnswer = "allow" | { readonly deny: string } | { readonly answer: Json } | { readonly park: string };
+
+export type ToolGuard = (call: ToolCall) => Promise<ToolAnswer>;
