@@ -16,7 +16,7 @@ export type {
 export type { Target } from "./service/target.ts";
 export type { Report, NodeEventMap, NodeEventName, ErrorCategory, PeerFact } from "./hooks/report.ts";
 export { createNode, type Node, type NodeOptions, type NodeState, type OpenedParts } from "./node.ts";
-export type { NodeHandle } from "./life/running.ts";
+export type { HostTellOptions, NodeHandle } from "./life/running.ts";
 export type { CloseOptions, CloseReport } from "./life/close.ts";
 export type { Health } from "./life/health.ts";
 export type {

@@ -9,7 +9,7 @@ export function toMeta(message: WorkloadMessage, context: DispatchContext): Json
   const { kind, caller, route, attempt, redelivered, traceparent = null, tracestate = null, metadata } = message;
   return {
     ...peerOf(caller), route, kind, deadline_ms: leftMs(context), attempt, redelivered, traceparent, tracestate,
-    metadata: Object.fromEntries(metadata.map(({ key, value }) => [key, value])),
+    metadata: Object.fromEntries(metadata.map(({ key, value }) => [key, value])), ...message.about,
   };
 }
 

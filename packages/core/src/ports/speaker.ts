@@ -5,6 +5,7 @@
  */
 import type { MetadataEntry } from "../codec/envelope.ts";
 import type { Principal } from "../protocol/rules.ts";
+import type { StateOp } from "./state.ts";
 
 export interface Ask {
   /** Text of a node id, a type (`maker:name:version`), `self`, or a name of this process. */
@@ -32,6 +33,11 @@ export interface Ask {
 export interface TellAsk extends Ask {
   /** How long it may wait at the receiver, milliseconds; absent = for ever. */
   readonly ttlMs?: number;
+  /**
+   * Done in the one commit that accepts it, or not at all; then it runs only when it is accepted. For a host that tells its own
+   * node: all others are refused with `node.invalid_argument`. A refused `remember` makes it a duplicate; no other op may be refused.
+   */
+  readonly also?: readonly StateOp[];
 }
 
 export interface Told {

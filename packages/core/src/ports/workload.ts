@@ -67,6 +67,8 @@ export interface WorkloadMessage {
   readonly content_type?: string;
   readonly caller: Principal;
   readonly metadata: readonly MetadataEntry[];
+  /** What a host that stands between says of it, in place of what would be said. */
+  readonly about?: Readonly<Record<string, Json>>;
   readonly traceparent?: string;
   readonly tracestate?: string;
   /** 1 for the first run. */
@@ -141,5 +143,7 @@ export interface Workload {
   stream?(stream: InStream, context: DispatchContext): Promise<void> | undefined;
   /** Undefined: it does not hear that event. */
   hook?(event: HookEvent, context: DispatchContext): Promise<void> | undefined;
+  /** What else is done in the one commit that makes a dead letter of a message; must not throw. `reason` as the letter has it. */
+  buried?(message: WorkloadMessage, why: { readonly reason: string; readonly fault: Fault }): readonly Write[];
   close(o: { readonly signal: AbortSignal }): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /** The last write of a message, and what is counted by it (spec: node 4.7, 4.9, 4.13). */
-import type { Write } from "@atoll-run/core";
+import type { StateOp, Write } from "@atoll-run/core";
 import { isNamed } from "../mailbox/intake.ts";
 import type { Message } from "../mailbox/message.ts";
 import type { Retention } from "../mailbox/retention.ts";
@@ -10,8 +10,10 @@ import { Row, type RowParts } from "../mailbox/row.ts";
 import type { Seen } from "../mailbox/seen.ts";
 import type { SteadyNow } from "../mailbox/steady-clock.ts";
 import type { MessageSpans } from "../observe/message-spans.ts";
-import { completionOps, type Ending } from "./completion.ts";
+import { completionOps, writeOps, type Ending } from "./completion.ts";
 import type { InboxLimits, InboxParts } from "./parts.ts";
+import type { Burial } from "./verdict.ts";
+import { toWorkload } from "./workload-message.ts";
 
 /** What is remembered of the node itself; the widest window of answers. */
 export const MAILBOX_SPACE = "node:mailbox";
@@ -67,7 +69,9 @@ export class LastWrites {
       checks: writes.some(({ write }) => write === "check"), bytes: bytesOf(message, ending, writes),
       ops: () => {
         const { parts: { ids }, limits, now } = owner;
-        const ops = completionOps({ message, ending, writes, nowMs: now(), ids, replyTtlMs: limits.mailbox.dedupTtlMs });
+        const nowMs = now();
+        const ops = completionOps({ message, ending, writes, nowMs, ids, replyTtlMs: limits.mailbox.dedupTtlMs });
+        if (ending.burial !== undefined) ops.push(...this.#buried(message, ending.burial, nowMs));
         counts = { letters: 0, sent: 0 };
         for (const { op } of ops) {
           if (op === "bury") counts.letters += 1;
@@ -81,6 +85,14 @@ export class LastWrites {
       },
       done: () => this.#count(message, ending, counts),
     });
+  }
+
+  /** What host or workload want done with the letter. */
+  #buried(message: Message, { reason, fault, also }: Burial, nowMs: number): readonly StateOp[] {
+    const { ids, workload } = this.#owner.parts;
+    if (also !== undefined) return also;
+    const writes = workload().buried?.(toWorkload(message), { reason, fault }) ?? [];
+    return writeOps(writes, { nowMs, ids, traceparent: message.traceparent });
   }
 
   #count(message: Message, ending: Ending, { letters, sent }: { readonly letters: number; readonly sent: number }): void {

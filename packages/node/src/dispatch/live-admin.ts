@@ -16,9 +16,10 @@ export function liveMailbox(inbox: NodeInbox): LiveMailbox {
   };
   return {
     release: (seq) => void inbox.dispatch.release(waiting(seq)),
-    drop: async (seq) => {
+    drop: async (seq, { also = [] }) => {
       const message = waiting(seq);
-      inbox.dispatch.end(message, failure(message.kind, DROPPED, "dropped"));
+      const verdict = failure(message.kind, DROPPED, "dropped");
+      inbox.dispatch.end(message, { ...verdict, burial: { reason: "dropped", fault: DROPPED, also } });
       await message.settled;
     },
   };

@@ -336,16 +336,18 @@ export class NodeInbox implements Inbox, RowEvents {
   #take(message: Message, arrival: Arrival): Admission | Promise<Admission> {
     const isNew = this.seen.isNew(message.name, this.now());
     const { volatile, redeliver } = message.policy;
+    const { also } = arrival;
     if (volatile || arrival.in_process && message.kind === "call") {
+      if (also !== undefined) return this.#refuse(nodeError("node.invalid_argument", `nothing is stored of a ${message.kind} of ${message.route}`));
       return isNew || volatile ? this.#run(message, arrival) : this.#runUnlessAnswered(message, arrival);
     }
     this.#enter(message);
     this.#listen(message, arrival);
     const admission = message.admission();
-    const row = new Row(this.rowParts(message), !isNew);
+    const row = new Row({ ...this.rowParts(message), ...also === undefined ? {} : { also } }, !isNew || also?.some(({ op }) => op !== "append") === true);
     message.row = row;
     // Where it must be stored before it starts it waits in its place: what comes later under its key stays behind.
-    const early = isNew && redeliver !== "never";
+    const early = isNew && redeliver !== "never" && also === undefined;
     this.dispatch.enter(message, early ? 0 : Infinity);
     if (message.phase === "waiting") row.free(undefined);
     return admission;

@@ -1,7 +1,7 @@
 /**
  * What becomes of a message after a run (spec: node 4.15, 4.16, 2.6). Pure: outcome, message and time in, verdict out.
  */
-import { isNodeCode, nodeError, nodeFaultKind, type Fault, type Outcome } from "@atoll-run/core";
+import { isNodeCode, nodeError, nodeFaultKind, type Fault, type Outcome, type StateOp } from "@atoll-run/core";
 import { toWireError } from "@atoll-run/core/internal";
 import { FINISHED } from "../mailbox/answers.ts";
 import type { Settled } from "../mailbox/inbox.ts";
@@ -18,6 +18,8 @@ export type LetterReason = (typeof LETTER_REASONS)[number];
 export interface Burial {
   readonly reason: LetterReason;
   readonly fault: Fault;
+  /** Done with it, instead of what the workload says. */
+  readonly also?: readonly StateOp[];
 }
 
 export type Verdict =

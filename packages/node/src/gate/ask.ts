@@ -1,6 +1,6 @@
 /** What is asked → a plan that can be sent (spec: node 2.8, 4.12, 11.1; wire 1.4, 3.2). Throws before anything is sent. */
 import {
-  nodeError, parseTraceparent, type Ask, type Clock, type Ids, type NodeError, type TellAsk,
+  nodeError, parseTraceparent, type Clock, type Ids, type NodeError, type TellAsk,
 } from "@atoll-run/core";
 import { newRequestId, WIRE_LIMITS, type Envelope, type Lane } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
@@ -21,7 +21,7 @@ export interface Plan {
   readonly ttlAtMs: number | undefined;
   readonly idempotent: boolean;
   readonly retries: boolean;
-  readonly ask: Ask;
+  readonly ask: TellAsk;
   readonly chainId: Uint8Array | undefined;
   readonly depth: number;
   readonly traceparent: string;
@@ -59,6 +59,7 @@ export function toPlan(kind: "call" | "tell", ask: TellAsk, scope: CallScope | u
       facts: { bytes: length, limit: WIRE_LIMITS.messageBytesMax - ENVELOPE_ROOM }, hint: "send it as a stream",
     });
   }
+  if (ask.also !== undefined && scope !== undefined) throw wrong("only a host may do more with what it tells");
   const ms = Math.min(asked, scope === undefined ? Infinity : budget(scope, ask.route));
   const isCall = kind === "call";
   return {

@@ -100,7 +100,7 @@ export class Delivery {
     const incoming = new Incoming({
       kind: plan.kind, sender: LOCAL, envelope, lane: plan.lane, in_process: true,
       bytes: () => writeEnvelope(envelope, { extensions: true }), reachable: () => !ask.over,
-      named: plan.ask.requestId !== undefined,
+      named: plan.ask.requestId !== undefined, also: plan.ask.also,
     });
     // Given up while the node was starting: it never goes in.
     if (ask.over) return this.#given(ask, incoming);

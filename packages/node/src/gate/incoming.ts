@@ -1,5 +1,5 @@
 /** A message on its way to the inbox, from a peer or from this node. */
-import type { Principal } from "@atoll-run/core";
+import type { Principal, StateOp } from "@atoll-run/core";
 import type { Envelope, Lane } from "@atoll-run/core/internal";
 import type { Arrival, Cancellation } from "../mailbox/inbox.ts";
 
@@ -14,6 +14,8 @@ export interface IncomingInit {
   readonly reachable: () => boolean;
   /** The caller has chosen the request id. Absent: not known. */
   readonly named?: boolean;
+  /** Done in the commit that accepts it. */
+  readonly also?: readonly StateOp[] | undefined;
 }
 
 export class Incoming implements Arrival, Cancellation {
@@ -23,6 +25,7 @@ export class Incoming implements Arrival, Cancellation {
   readonly lane: Lane;
   readonly in_process: boolean;
   declare readonly named?: boolean;
+  declare readonly also?: readonly StateOp[];
   readonly reachable: () => boolean;
   /** The next one of the same request id that is answered now. */
   next: Incoming | undefined;
@@ -41,6 +44,7 @@ export class Incoming implements Arrival, Cancellation {
     this.reachable = init.reachable;
     this.#bytes = init.bytes;
     if (init.named !== undefined) this.named = init.named;
+    if (init.also !== undefined) this.also = init.also;
   }
 
   get bytes(): Uint8Array {

@@ -99,6 +99,7 @@ class ScopedSpeaker implements Speaker {
     const target = toTarget(plan.to, this.#parts);
     const signals = this.#signals(plan.ask.signal);
     if (target.is === "self") return delivery.toSelf(plan, { signals });
+    if (plan.ask.also !== undefined) throw nodeError("node.invalid_argument", "what else is to be done is the own node's: tell it to self");
     if (target.is === "node") return delivery.toPeer(plan, target.text, target.id, { signals });
     return choice.deliver(plan, target.type, { signals });
   }

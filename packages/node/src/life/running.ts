@@ -1,10 +1,10 @@
 /** A node that runs, as its host holds it (spec: node 2, 9.2). */
 import {
-  nodeError, withDeadline, type Fault, type HookEvent, type Link, type NodeId, type Workload,
+  nodeError, withDeadline, type Fault, type HookEvent, type Link, type NodeId, type TellAsk, type Told, type Workload,
 } from "@atoll-run/core";
 import type { DeadLetterAdmin } from "../mailbox/dead-letter-admin.ts";
 import type { MailboxAdmin } from "../mailbox/mailbox-admin.ts";
-import { createTalk, type Talk } from "../service/talk.ts";
+import { createTalk, type Talk, type TellOptions } from "../service/talk.ts";
 import { toTargetText, type Target } from "../service/target.ts";
 import type { PresenceEvent } from "../signaling/presence.ts";
 import type { PlainSpeaker } from "../streams/plain-speaker.ts";
@@ -18,11 +18,19 @@ import { toPrometheus } from "../observe/prometheus.ts";
 import type { NetworkInput } from "../recovery/network-input.ts";
 import type { Start } from "./start.ts";
 
+/** To its own node a host may tell what else is done with the acceptance. */
+export interface HostTellOptions extends TellOptions {
+  readonly also?: TellAsk["also"];
+}
+
 export interface NodeHandle extends Talk, AsyncDisposable {
   /** Undefined: a local node. A renewal never changes it. */
   readonly id: NodeId | undefined;
   /** Local name. */
   readonly name: string;
+  /** Of its scope in the store, as this start has attached it: for a host that writes there too. */
+  readonly epoch: number;
+  tellRaw(route: string, body: Uint8Array, o: HostTellOptions): Promise<Told>;
   readonly state: "running" | "draining" | "closed";
   /** Ends when the node has ended, whoever ended it. */
   readonly closed: Promise<CloseReport>;
@@ -106,7 +114,7 @@ export class Running {
     if (workload.kind === "linked") this.#loop ??= new LoopWatch({ ...parts, node: name });
     const stateNow = (): NodeHandle["state"] => this.#state;
     return {
-      ...createTalk(rooms.gate.outbound.root), name,
+      ...createTalk(rooms.gate.outbound.root), name, epoch: rooms.inbox.epoch,
       get id() {
         return rooms.later.id;
       },

@@ -5,7 +5,7 @@
  * what it calls accepted is handled or becomes a dead letter; refuses what is late, doubled, of no known route, or too
  * much; never sends anything itself.
  */
-import type { Fault, Principal } from "@atoll-run/core";
+import type { Fault, Principal, StateOp } from "@atoll-run/core";
 import type { Envelope, Lane, WireError } from "@atoll-run/core/internal";
 
 export interface Arrival {
@@ -22,6 +22,8 @@ export interface Arrival {
    * comes from this process was made for this one request, any other id was chosen.
    */
   readonly named?: boolean;
+  /** Done in the commit that accepts it; it does not run before. */
+  readonly also?: readonly StateOp[];
   /** Whether a reply could leave now on the way it came. Without one it goes into the outbox. */
   reachable(): boolean;
   /** Aborts when the caller cancels. */

@@ -2,7 +2,7 @@
  * The mailbox for people (spec: node 10.2): rows as they are, let go or given up. On a running node through its inbox;
  * on a store without one directly, for whoever holds the lock of the folder.
  */
-import { nodeError, type Mail, type MailHead, type StateStore } from "@atoll-run/core";
+import { nodeError, type Mail, type MailHead, type StateOp, type StateStore } from "@atoll-run/core";
 import { aboutHead } from "./letters.ts";
 import type { RowAbout } from "./row.ts";
 
@@ -41,13 +41,18 @@ export interface MailboxAdmin {
   /** Does not wait for its time any longer. Throws `node.not_found`, `node.wrong_state` when it runs. */
   release(seq: number): Promise<void>;
   /** Gives it up: it becomes a dead letter `dropped`. Throws `node.not_found`, `node.wrong_state` when it runs. */
-  drop(seq: number): Promise<void>;
+  drop(seq: number, o?: DropOptions): Promise<void>;
+}
+
+export interface DropOptions {
+  /** Done in the same commit. */
+  readonly also?: readonly StateOp[];
 }
 
 /** How a running node does it. */
 export interface LiveMailbox {
   release(seq: number): void;
-  drop(seq: number): Promise<void>;
+  drop(seq: number, o: DropOptions): Promise<void>;
 }
 
 export interface MailboxAdminParts {
@@ -84,14 +89,14 @@ export function createMailboxAdmin({ store, scope, now, live }: MailboxAdminPart
       const { fence } = await find(seq);
       await commit(seq, [{ op: "release", seq, fence, ready_at_ms: 0, parked: null, counted: false }]);
     },
-    drop: async (seq) => {
-      if (live !== undefined) return await live.drop(seq);
+    drop: async (seq, { also = [] } = {}) => {
+      if (live !== undefined) return await live.drop(seq, { also });
       const row = await find(seq);
       const letter = {
         reason: "dropped", accepted: true, sender: row.sender, route: row.route, body: row.body, dead_at_ms: now(),
         about: JSON.stringify(aboutHead(row, DROPPED)),
       };
-      await commit(seq, [{ op: "settle", seq, fence: row.fence }, { op: "bury", letter }]);
+      await commit(seq, [{ op: "settle", seq, fence: row.fence }, { op: "bury", letter }, ...also]);
     },
   };
 }

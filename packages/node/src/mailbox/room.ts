@@ -111,7 +111,9 @@ export class Room {
   }
 
   /** So many are over. Their bytes are not known: the share that they have of all. */
-  forget(answers: number): void {
+  forget(gone: number): void {
+    // Hosts may have remembered more under this scope.
+    const answers = Math.min(gone, this.answers);
     this.remember(-answers, -Math.round(this.answerBytes * Math.min(1, answers / Math.max(1, this.answers))));
   }
 

@@ -120,7 +120,7 @@ export class Row implements Unit, MessageRow {
 
   get bytes(): number {
     const begins = this.#stored === "none" && this.#next !== "gone" ? this.#parts.message.bytes : 0;
-    return begins + (this.#next === "gone" ? this.#finish?.bytes ?? 0 : 0);
+    return begins + (this.#stored === "none" ? this.#alsoBytes : 0) + (this.#next === "gone" ? this.#finish?.bytes ?? 0 : 0);
   }
 
   prepare(): readonly StateOp[] {
@@ -148,7 +148,7 @@ export class Row implements Unit, MessageRow {
   #begin(): readonly StateOp[] {
     if (this.#wanted === "gone" && (this.bare || this.#finish?.checks !== true)) {
       this.#next = "gone";
-      return this.#finish?.ops() ?? [];
+      return [...this.#parts.also ?? [], ...this.#finish?.ops() ?? []];
     }
     // A check may be refused, and then what came later under its key would be stored before it. A failure can only be counted on a row that is there; a wait of a new row is told with it.
     const leased = this.#wanted !== "free" || this.#counted > 0;
@@ -159,6 +159,10 @@ export class Row implements Unit, MessageRow {
       op: "accept", mail: toMail(this.#parts.message, this.#readyAtMs),
       lease_until_at_ms: leased ? this.#parts.leaseUntil() : null,
     }, ...this.#parts.also ?? []];
+  }
+
+  get #alsoBytes(): number {
+    return this.#parts.also?.reduce((sum, op) => sum + (op.op === "append" ? op.body.length : 0), 0) ?? 0;
   }
 
   #countFailures(): StateOp[] {
