@@ -1,5 +1,5 @@
 /** Every code a mob can give (spec: mob 11.12), its number for RPC and HTTP, and the class that carries it. */
-import { Fault, type FaultInit, type Retry } from "@atoll-run/core";
+import { Fault, isFault, type FaultInit, type Retry } from "@atoll-run/core";
 
 interface Kind {
   readonly rpc: number;
@@ -56,4 +56,15 @@ export function mobError(
   code: MobCode, text: string, more: Omit<FaultInit<MobFault>, "code" | "text" | "retry"> & { retry?: Retry } = {},
 ): MobError {
   return new MobError({ ...more, code, text, retry: more.retry ?? MOB_CODES[code].retry });
+}
+
+/** What went wrong, as it stands in entries and reports. */
+export interface Failure {
+  readonly code: string;
+  readonly text: string;
+}
+
+export function toFailure(error: unknown): Failure {
+  if (isFault(error)) return { code: error.code, text: error.message };
+  return { code: "mob.internal", text: error instanceof Error ? error.message : String(error) };
 }

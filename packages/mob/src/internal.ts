@@ -1,4 +1,4 @@
-export { MOB_CODES } from "./errors.ts";
+export { MOB_CODES, toFailure, type Failure } from "./errors.ts";
 export { createIds, isMemberId, memberScope, shortHash, type IdKind, type IdParts, type NewId } from "./ids.ts";
 export { KINDS } from "./ledger/entry.ts";
 export { FINAL_TURNS } from "./member/turn.ts";
@@ -12,10 +12,20 @@ export {
   type EdgePlanRow,
 } from "./edges/plan.ts";
 export { decideRun, type Candidate, type Decision, type Facts, type Move } from "./flows/decide.ts";
-export { beginRun, foldRun, type Failure, type Run, type RunState, type StepRun, type StepState, type Target } from "./flows/run.ts";
+export { beginRun, foldRun, type Run, type RunState, type StepRun, type StepState, type Target } from "./flows/run.ts";
 export { lookUp, render, type Rendered, type Scope } from "./flows/template.ts";
-export { fromSnapshot, toSnapshot, View, type MemberView } from "./roster/view.ts";
+export type { MemberView } from "./roster/row.ts";
+export { View, type Kept } from "./roster/view.ts";
+export { openRoster, type Roster, type RosterParts } from "./roster/roster.ts";
+export {
+  countMembers, listApprovals, listEdges, listMembers, listRuns, listTurns, type MemberPage, type MemberQuery,
+} from "./roster/query.ts";
 export { approvalHash, decideApproval, foldApproval, type Approval, type ApprovalState } from "./approvals/approval.ts";
 export { toCanonical } from "./approvals/canonical.ts";
 export { judgeCall, type GuardedCall, type Judgement } from "./approvals/policy.ts";
 export { MEMBER_BUCKETS, planMembers, retireGuard, type MemberBucket, type MemberNow, type MemberPlanRow } from "./reconcile/plan.ts";
+export { mergeDesired, type Desired } from "./reconcile/desired.ts";
+export type { EdgeReport, MemberReport, ReconcileReport } from "./reconcile/report.ts";
+export { createEdgeWorks, type EdgeDoors, type EdgeWorks } from "./reconcile/edge-works.ts";
+export { createReconciler, type ReconcileAsk, type Reconciler, type ReconcilerParts } from "./reconcile/engine.ts";
+export { spawnMany, type SpawnResult } from "./reconcile/spawn-many.ts";

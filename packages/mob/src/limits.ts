@@ -48,6 +48,11 @@ export const MOB_LIMITS = {
   stepsMax: 500,
   stepMs: 300_000,
   runMs: 3_600_000,
+  /** Members and edges that one pass of reconcile works on at the same time, and the time of each act. */
+  reconcileAtOnce: 16,
+  reconcileActMs: 60_000,
+  /** Passes that wait for the one that runs. */
+  passesMax: 16,
   leaseMs: 15_000,
   leaseRenewMs: 5_000,
   leaseMarginMs: 2_000,

@@ -6,7 +6,8 @@
  */
 import type { Json } from "@atoll-run/core";
 import type { FlowStep } from "../definition/definition.ts";
-import type { Failure, Run, StepRun, Target } from "./run.ts";
+import type { Failure } from "../errors.ts";
+import type { Run, StepRun, Target } from "./run.ts";
 import { lookUp, render, type Scope } from "./template.ts";
 
 /** Somebody a step can ask. */

@@ -1,15 +1,11 @@
 /** A run of a flow, folded from its entries (spec: mob 9.4). Pure. */
 import type { Json } from "@atoll-run/core";
 import type { FlowDefinition } from "../definition/definition.ts";
+import type { Failure } from "../errors.ts";
 import type { Entry } from "../ledger/entry.ts";
 
 export type RunState = "running" | "completed" | "failed" | "canceled";
 export type StepState = "waiting" | "running" | "completed" | "failed" | "skipped";
-
-export interface Failure {
-  readonly code: string;
-  readonly text: string;
-}
 
 /** One asked for one piece of a step: a member, or an item of a share. */
 export interface Target {

@@ -35,6 +35,7 @@ export interface Turn {
   readonly conversation: string;
   readonly from: string;
   readonly principal: string;
+  readonly run_id?: string;
   readonly state: TurnState;
   readonly attempt: number;
   readonly output: Json | null;

@@ -1,49 +1,75 @@
 /**
- * The mob as its ledger tells it (spec: mob 5.1): members, edges, turns, runs, folded from entries.
+ * The mob as its ledger tells it (spec: mob 5.1): members, edges, turns, approvals, runs, folded from entries.
  *
  * takes entries in order; gives what is now; promises that the same entries make the same view, whenever they are folded;
  * refuses nothing: an entry it does not know changes nothing; never reads a clock or a store.
  */
-import type { Json } from "@atoll-run/core";
+import { foldApproval, type Approval } from "../approvals/approval.ts";
 import type { MemberSpec } from "../definition/definition.ts";
 import { keyOf, type EdgeNow, type EdgeOwner } from "../edges/plan.ts";
+import { beginRun, foldRun, type Run } from "../flows/run.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { NOBODY, type Life, type LifeState } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import { FINAL_TURNS, type Turn, type TurnState } from "../member/turn.ts";
+import { toRow, type MemberView } from "./row.ts";
 
-export interface MemberView {
-  readonly spec: MemberSpec;
-  readonly life: Life;
-  readonly origin: MemberRow["origin"];
-  readonly held: boolean;
-  readonly fence: number;
-  readonly since_at_ms: number;
+/** A view as plain data. */
+export interface Kept {
   readonly seq: number;
-  readonly session: MemberRow["session"];
-  readonly last_error: MemberRow["last_error"] | undefined;
-  /** Turns that ended. */
-  readonly turns: number;
-  readonly tokens_in: number;
-  readonly tokens_out: number;
-  readonly dead: number;
-  /** Turns that have not ended, in the order of acceptance. */
-  readonly open: readonly string[];
+  readonly revision: number;
+  readonly desired: readonly MemberSpec[];
+  readonly members: readonly (readonly [string, MemberView])[];
+  readonly edges: readonly EdgeNow[];
+  readonly turns: readonly Turn[];
+  readonly approvals: readonly Approval[];
+  readonly runs: readonly Run[];
 }
 
-/** Final turns that are remembered; older ones are read from the ledger. */
+/** What is over and still remembered; what is older is read from the ledger. */
 const TURNS_KEPT = 10_000;
+const APPROVALS_KEPT = 1_000;
+const RUNS_KEPT = 256;
 
 export class View {
   seq = 0;
   readonly members = new Map<string, MemberView>();
   readonly edges = new Map<string, EdgeNow>();
   readonly turns = new Map<string, Turn>();
+  readonly approvals = new Map<string, Approval>();
+  readonly runs = new Map<string, Run>();
   /** As the last `desired_set` gave it. */
   desired: readonly MemberSpec[] = [];
   /** `seq` of the last change of members and edges (spec: mob 4.6). */
   revision = 0;
-  readonly #over: string[] = [];
+  /** Member → whom it is wired to. */
+  readonly #wired = new Map<string, Set<string>>();
+  /** Hash → the approval that was asked for it. */
+  readonly #asked = new Map<string, string>();
+  /** Ids in the order of their ends. */
+  readonly #over = { turns: [] as string[], approvals: [] as string[], runs: [] as string[] };
+  #sorted: readonly string[] | undefined;
+
+  /** With what a snapshot kept. */
+  constructor(kept?: Kept) {
+    if (kept === undefined) return;
+    this.seq = kept.seq;
+    this.revision = kept.revision;
+    this.desired = kept.desired;
+    for (const [id, member] of kept.members) this.members.set(id, member);
+    for (const edge of kept.edges) this.#setEdge(edge);
+    for (const turn of kept.turns) this.turns.set(turn.turn_id, turn);
+    for (const approval of kept.approvals) {
+      this.approvals.set(approval.id, approval);
+      this.#asked.set(approval.hash, approval.id);
+    }
+    for (const run of kept.runs) this.runs.set(run.run_id, run);
+    const ended = <T extends { readonly seq: number }>(all: Iterable<T>, over: (one: T) => boolean): readonly T[] =>
+      [...all].filter(over).sort((x, y) => x.seq - y.seq);
+    this.#over.turns.push(...ended(kept.turns, isOver).map(({ turn_id }) => turn_id));
+    this.#over.approvals.push(...ended(kept.approvals, ({ state }) => state !== "open").map(({ id }) => id));
+    this.#over.runs.push(...kept.runs.filter(({ state }) => state !== "running").sort((x, y) => x.revision - y.revision).map(({ run_id }) => run_id));
+  }
 
   readonly fold = (entry: Entry): void => {
     if (entry.seq <= this.seq) return;
@@ -52,36 +78,47 @@ export class View {
     if (kind.startsWith("member_")) this.#member(entry);
     else if (kind.startsWith("members_") || kind.startsWith("edge_")) this.#edge(entry);
     else if (kind.startsWith("turn_")) this.#turn(entry);
-    else if (kind === "desired_set") this.desired = entry.data["desired"] as unknown as readonly MemberSpec[];
+    else if (kind.startsWith("approval_")) this.#approval(entry);
+    else if (kind.startsWith("flow_") || kind.startsWith("step_")) this.#run(entry);
+    else if (kind === "desired_set") {
+      const given = entry.data["desired"] as unknown as readonly MemberSpec[];
+      // Long lists come in parts, all in one commit.
+      this.desired = entry.data["part"] === undefined || entry.data["part"] === 0 ? given : [...this.desired, ...given];
+    }
   };
+
+  /** All that is needed to go on with {@link fold}, as it is now. */
+  keep(): Kept {
+    const { seq, revision, desired } = this;
+    return {
+      seq, revision, desired, members: [...this.members], edges: [...this.edges.values()], turns: [...this.turns.values()],
+      approvals: [...this.approvals.values()], runs: [...this.runs.values()],
+    };
+  }
+
+  /** Ids of all members that were ever there, sorted. */
+  ids(): readonly string[] {
+    return this.#sorted ??= [...this.members.keys()].sort();
+  }
+
+  /** What was asked for those arguments; whatever became of it. */
+  asked(hash: string): Approval | undefined {
+    const id = this.#asked.get(hash);
+    return id === undefined ? undefined : this.approvals.get(id);
+  }
 
   /** Neighbours, sorted. */
   wiredTo(id: string): readonly string[] {
-    const found: string[] = [];
-    for (const { a, b, wired } of this.edges.values()) {
-      if (wired && (a === id || b === id)) found.push(a === id ? b : a);
-    }
-    return found.sort();
+    return [...this.#wired.get(id) ?? []].sort();
+  }
+
+  isWired(x: string, y: string): boolean {
+    return this.#wired.get(x)?.has(y) === true;
   }
 
   row(id: string): MemberRow | undefined {
     const member = this.members.get(id);
-    if (member === undefined) return undefined;
-    const { spec, life, open } = member;
-    const [oldest] = open;
-    const running = open.map((turn) => this.turns.get(turn)?.state);
-    return {
-      id, profile: spec.profile, state: life.state === "none" ? "retired" : life.state,
-      phase: running.includes("running") ? "busy" : running.includes("waiting_approval") ? "waiting_approval" : "idle",
-      generation: life.generation, runtime_id: `${id}:${life.generation}`, external: spec.external ?? false, wired_to: this.wiredTo(id),
-      labels: spec.labels ?? {}, origin: member.origin, held: member.held, fence: member.fence,
-      queue: {
-        depth: open.length, oldest_at_ms: oldest === undefined ? null : this.turns.get(oldest)?.queued_at_ms ?? null, dead: member.dead,
-      },
-      usage: { tokens_in: member.tokens_in, tokens_out: member.tokens_out, turns: member.turns }, session: member.session,
-      ...member.last_error === undefined ? {} : { last_error: member.last_error },
-      final: life.state === "retired" || life.state === "completed", since_at_ms: member.since_at_ms, seq: member.seq,
-    };
+    return member === undefined ? undefined : toRow(this, member);
   }
 
   #member(entry: Entry): void {
@@ -89,6 +126,7 @@ export class View {
     if (id === undefined) return;
     if (kind === "member_spawn_failed") {
       this.members.delete(id);
+      this.#sorted = undefined;
       this.revision = seq;
       return;
     }
@@ -102,12 +140,14 @@ export class View {
       first: kind === "member_spawning" ? data["lazy"] !== true && before.state === "none" : kind === "member_spawned" ? false : before.first,
       tries: 0, crashes: [],
     };
-    const error = kind === "member_broken" ? { code: String(data["kind"]), text: String(data["detail"] ?? "") } : undefined;
+    const { last_error: known, ...rest } = old ?? EMPTY;
+    const error = kind === "member_started" ? undefined : kind !== "member_broken" ? known : { code: String(data["kind"]), text: String(data["detail"] ?? "") };
+    if (old === undefined) this.#sorted = undefined;
     this.members.set(id, {
-      ...old ?? EMPTY, spec, life, seq, since_at_ms: state === before.state && old !== undefined ? old.since_at_ms : ts_ms,
+      ...rest, spec, life, seq, since_at_ms: state === before.state && old !== undefined ? old.since_at_ms : ts_ms,
       origin: data["origin"] as MemberRow["origin"] | undefined ?? old?.origin ?? "api",
       held: kind === "member_held" ? true : kind === "member_released" || kind === "member_spawning" ? false : old?.held ?? false,
-      fence: Math.max(old?.fence ?? 0, entry.fence ?? 0), last_error: error ?? (kind === "member_started" ? undefined : old?.last_error),
+      fence: Math.max(old?.fence ?? 0, entry.fence ?? 0), ...error === undefined ? {} : { last_error: error },
       session: data["session"] as MemberRow["session"] | undefined ?? old?.session ?? null,
     });
     if (kind !== "member_started" && kind !== "member_dormant") this.revision = seq;
@@ -115,14 +155,77 @@ export class View {
 
   #edge({ kind, data, seq }: Entry): void {
     const { a, b } = data as { readonly a: string; readonly b: string };
-    const key = keyOf({ a, b });
-    const old = this.edges.get(key);
-    const owner = data["owner"] as EdgeOwner | undefined ?? old?.owner;
+    const old = this.edges.get(keyOf({ a, b }));
+    const owner = data["owner"] as EdgeOwner | undefined;
     this.revision = seq;
     switch (kind) {
-      case "members_wired": return void this.edges.set(key, { a, b, wired: true, ...owner === undefined ? {} : { owner } });
-      case "edge_suppressed": return void this.edges.set(key, { a, b, wired: false, suppressed: true });
-      default: return void this.edges.delete(key);
+      case "members_wired": {
+        const own = owner ?? old?.owner;
+        return this.#setEdge({ a, b, wired: true, ...own === undefined ? {} : { owner: own } });
+      }
+      case "edge_suppressed": return this.#setEdge({ a, b, wired: false, suppressed: true });
+      // With an owner it is to be wired again.
+      case "members_unwired": if (owner !== undefined) return this.#setEdge({ a, b, wired: false, owner });
+    }
+    this.edges.delete(keyOf({ a, b }));
+    this.#link({ a, b, wired: false });
+  }
+
+  #setEdge(edge: EdgeNow): void {
+    this.edges.set(keyOf(edge), edge);
+    this.#link(edge);
+  }
+
+  #link({ a, b, wired }: EdgeNow): void {
+    for (const [from, to] of [[a, b], [b, a]] as const) {
+      const links = this.#wired.get(from) ?? new Set();
+      if (wired) this.#wired.set(from, links.add(to));
+      else if (links.delete(to) && links.size === 0) this.#wired.delete(from);
+    }
+  }
+
+  #approval(entry: Entry): void {
+    const id = entry.data["id"] as string;
+    const approval = foldApproval(this.approvals.get(id), entry);
+    if (approval === undefined) return;
+    this.approvals.set(id, approval);
+    if (entry.kind === "approval_requested") this.#asked.set(approval.hash, id);
+    if (approval.state === "open") return;
+    const { approvals } = this.#over;
+    if (approvals.at(-1) !== id) approvals.push(id);
+    if (approvals.length <= APPROVALS_KEPT * 2) return;
+    // A turn that is not over may ask again for what was decided.
+    const asking = (one: string): boolean => this.#isOpen(this.approvals.get(one)?.turn_id);
+    const old = approvals.splice(0, APPROVALS_KEPT);
+    for (const gone of old) if (!asking(gone)) this.#forget(gone);
+    approvals.unshift(...old.filter(asking));
+  }
+
+  #forget(id: string): void {
+    const { hash = "" } = this.approvals.get(id) ?? {};
+    if (this.#asked.get(hash) === id) this.#asked.delete(hash);
+    this.approvals.delete(id);
+  }
+
+  #isOpen(turnId: string | undefined): boolean {
+    const turn = turnId === undefined ? undefined : this.turns.get(turnId);
+    return turn !== undefined && !isOver(turn);
+  }
+
+  #run(entry: Entry): void {
+    const { run_id } = entry;
+    if (run_id === undefined) return;
+    const old = this.runs.get(run_id);
+    if (old === undefined && entry.kind !== "flow_started") return;
+    const run = old === undefined ? beginRun(entry) : foldRun(old, entry, (turn) => this.turns.get(turn)?.output ?? undefined);
+    this.runs.set(run_id, run);
+    if (run.state === "running" || old?.state !== "running") return;
+    const { runs } = this.#over;
+    runs.push(run_id);
+    if (runs.length <= RUNS_KEPT * 2) return;
+    // One that was resumed is there twice, and may be running.
+    for (const gone of runs.splice(0, RUNS_KEPT)) {
+      if (!runs.includes(gone) && this.runs.get(gone)?.state !== "running") this.runs.delete(gone);
     }
   }
 
@@ -132,10 +235,11 @@ export class View {
     const state = TURN_STATES[kind];
     if (state === undefined) return;
     const old = this.turns.get(turn_id);
-    if (old !== undefined && FINAL_TURNS.has(old.state)) return;
+    if (old !== undefined && isOver(old)) return;
     const over = FINAL_TURNS.has(state);
+    const runId = entry.run_id ?? old?.run_id;
     const turn: Turn = {
-      turn_id, member: id, generation: entry.generation ?? old?.generation ?? 0, state, seq,
+      ...runId === undefined ? {} : { run_id: runId }, turn_id, member: id, generation: entry.generation ?? old?.generation ?? 0, state, seq,
       conversation: data["conversation"] as string | undefined ?? old?.conversation ?? "",
       from: data["from"] as string | undefined ?? old?.from ?? "", principal: entry.principal ?? old?.principal ?? "",
       attempt: data["attempt"] as number | undefined ?? old?.attempt ?? 0, output: data["output"] ?? old?.output ?? null,
@@ -145,8 +249,9 @@ export class View {
     this.turns.set(turn_id, turn);
     this.#count(turn, { isNew: old === undefined, over, data });
     if (!over) return;
-    this.#over.push(turn_id);
-    if (this.#over.length > TURNS_KEPT * 2) for (const gone of this.#over.splice(0, TURNS_KEPT)) this.turns.delete(gone);
+    const { turns } = this.#over;
+    turns.push(turn_id);
+    if (turns.length > TURNS_KEPT * 2) for (const gone of turns.splice(0, TURNS_KEPT)) this.turns.delete(gone);
   }
 
   #count({ turn_id, member: id, state }: Turn, { isNew, over, data }: { isNew: boolean; over: boolean; data: Entry["data"] }): void {
@@ -161,31 +266,15 @@ export class View {
   }
 }
 
-const EMPTY = { fence: 0, session: null, turns: 0, tokens_in: 0, tokens_out: 0, dead: 0, open: [] as readonly string[] } as const;
+const EMPTY: Pick<MemberView, "fence" | "session" | "turns" | "tokens_in" | "tokens_out" | "dead" | "open" | "last_error"> = {
+  fence: 0, session: null, turns: 0, tokens_in: 0, tokens_out: 0, dead: 0, open: [],
+};
 
 const TURN_STATES: Readonly<Partial<Record<Entry["kind"], TurnState>>> = {
   turn_queued: "queued", turn_started: "running", turn_waiting: "waiting_approval", turn_resumed: "running", turn_done: "done",
   turn_failed: "failed", turn_cancelled: "cancelled", turn_expired: "expired", turn_dead: "dead",
 };
 
-/** For a snapshot: as plain data. */
-export function toSnapshot(view: View): Json {
-  return JSON.parse(JSON.stringify({
-    seq: view.seq, revision: view.revision, desired: view.desired, members: [...view.members], edges: [...view.edges], turns: [...view.turns],
-  })) as Json;
-}
-
-/** The view that {@link toSnapshot} was given. */
-export function fromSnapshot(snapshot: Json): View {
-  const { seq, revision, desired, members, edges, turns } = snapshot as unknown as {
-    seq: number; revision: number; desired: readonly MemberSpec[]; members: [string, MemberView][]; edges: [string, EdgeNow][]; turns: [string, Turn][];
-  };
-  const view = new View();
-  view.seq = seq;
-  view.revision = revision;
-  view.desired = desired;
-  for (const [id, member] of members) view.members.set(id, member);
-  for (const [key, edge] of edges) view.edges.set(key, edge);
-  for (const [id, turn] of turns) view.turns.set(id, turn);
-  return view;
+function isOver({ state }: Turn): boolean {
+  return FINAL_TURNS.has(state);
 }

@@ -1,0 +1,250 @@
+/**
+ * Makes the mob what it is to be (spec: mob 4).
+ *
+ * takes the definition and a list of members; gives a report; promises one pass at a time, that a failure stops nothing but
+ * its own member or edge, and that a second pass changes nothing; refuses a pass that would retire too many, or that was
+ * planned on another roster; never acts on what is not its own.
+ */
+import { withDeadline, type Clock, type Log } from "@atoll-run/core";
+import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
+import { keyOf, planEdges, unfoldEdges, type Edge, type EdgePlanRow } from "../edges/plan.ts";
+import { mobError, toFailure } from "../errors.ts";
+import type { Ledger, Writer } from "../ledger/ledger.ts";
+import type { MobLimits } from "../limits.ts";
+import type { MemberHost } from "../member/host.ts";
+import { FINAL_STATES } from "../member/life.ts";
+import type { View } from "../roster/view.ts";
+import { eachOf } from "./bounded.ts";
+import { desiredSet, mergeDesired, type Desired } from "./desired.ts";
+import type { EdgeWorks } from "./edge-works.ts";
+import { planMembers, retireGuard, type MemberPlanRow } from "./plan.ts";
+import { Tally, type ReconcileReport } from "./report.ts";
+
+export interface ReconcilerParts {
+  readonly definition: () => Pick<MobDefinition, "members" | "edges">;
+  readonly ledger: Ledger;
+  readonly writer: Writer;
+  readonly view: View;
+  readonly host: Pick<MemberHost, "spawn" | "retire" | "respawn" | "reload" | "repair" | "update">;
+  readonly edges: EdgeWorks;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: Pick<MobLimits, "reconcileAtOnce" | "reconcileActMs" | "passesMax" | "startBackoffMs" | "startBackoffMsMax">;
+  /** Members start at their first turn. */
+  readonly lazy: boolean;
+}
+
+export interface ReconcileAsk {
+  readonly principal: string;
+  /** From now on these too, until another list is given. */
+  readonly desired?: readonly MemberSpec[] | undefined;
+  /** False: whoever is not wanted any more stays. Default true. */
+  readonly retireStale?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+  /** Of an earlier report; throws `mob.conflict {expected, actual}` when the roster has changed since. */
+  readonly expectedRevision?: number | undefined;
+  /** Retires however many it is. */
+  readonly force?: boolean | undefined;
+}
+
+export interface Reconciler extends AsyncDisposable {
+  /** Throws `mob.conflict`, `mob.desired_conflict`, `mob.retire_guard`, `mob.overloaded`, `mob.storage_degraded`, `mob.shutting_down`. */
+  reconcile(ask: ReconcileAsk): Promise<ReconcileReport>;
+  /** A pass soon, behind; several wishes are one pass. One that cannot be made is tried again. */
+  want(): void;
+}
+
+export function createReconciler(parts: ReconcilerParts): Reconciler {
+  return new Engine(parts);
+}
+
+interface Plan {
+  readonly desired: Desired;
+  readonly members: readonly MemberPlanRow[];
+  readonly edges: readonly EdgePlanRow[];
+  readonly wanted: ReadonlyMap<string, Edge>;
+}
+
+class Engine implements Reconciler {
+  readonly #parts: ReconcilerParts;
+  readonly #ending = new AbortController();
+  readonly #hearing: Disposable;
+  /** Retiring members that are wanted again. */
+  readonly #deferred = new Set<string>();
+  #last: Promise<unknown> = Promise.resolve();
+  #passes = 0;
+  #wanted = false;
+  #tries = 0;
+  #timer: Disposable | undefined;
+
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts;
+    this.#hearing = parts.ledger.hear(({ kind, member }) => {
+      if (kind === "member_retired" && member !== undefined && this.#deferred.delete(member)) this.want();
+    });
+  }
+
+  reconcile(ask: ReconcileAsk): Promise<ReconcileReport> {
+    if (this.#ending.signal.aborted) return Promise.reject(ended());
+    const { passesMax } = this.#parts.limits;
+    if (this.#passes > passesMax) {
+      return Promise.reject(mobError("mob.overloaded", `${passesMax} passes wait already`, { facts: { limit: passesMax } }));
+    }
+    this.#passes += 1;
+    const pass = this.#last.then(() => this.#pass(ask)).finally(() => { this.#passes -= 1; });
+    this.#last = pass.catch(() => undefined);
+    return pass;
+  }
+
+  want(): void {
+    if (this.#wanted || this.#ending.signal.aborted) return;
+    this.#wanted = true;
+    const { limits, clock } = this.#parts;
+    const afterMs = this.#tries === 0 ? 0 : Math.min(limits.startBackoffMsMax, limits.startBackoffMs * 2 ** Math.min(this.#tries - 1, 16));
+    this.#timer = clock.after(afterMs, () => {
+      this.#wanted = false;
+      this.reconcile({ principal: "mob" }).then(() => { this.#tries = 0; }, (error: unknown) => this.#again(error));
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort(ended());
+    this.#hearing[Symbol.dispose]();
+    this.#timer?.[Symbol.dispose]();
+    await this.#last;
+  }
+
+  #again(error: unknown): void {
+    if (this.#ending.signal.aborted) return;
+    this.#tries += 1;
+    const { code, text } = toFailure(error);
+    this.#parts.log.write({ level: "warn", target: "reconcile", msg: "no pass could be made; it is tried again", fields: { code, text } });
+    this.want();
+  }
+
+  async #pass({ principal, desired, retireStale = true, dryRun = false, expectedRevision, force = false }: ReconcileAsk): Promise<ReconcileReport> {
+    const { view, clock, ledger, writer } = this.#parts;
+    this.#ending.signal.throwIfAborted();
+    const beganMs = clock.monotonic();
+    if (expectedRevision !== undefined && expectedRevision !== view.revision) {
+      throw mobError("mob.conflict", `the roster is at revision ${view.revision}, not ${expectedRevision}`, {
+        facts: { what: "revision", expected: expectedRevision, actual: view.revision }, hint: "Look at the plan again.",
+      });
+    }
+    const plan = this.#plan(desired ?? view.desired, retireStale);
+    const tally = new Tally();
+    const report = (): ReconcileReport =>
+      tally.report({ revision: view.revision, dry_run: dryRun, took_ms: Math.round(clock.monotonic() - beganMs) });
+    if (dryRun) {
+      for (const row of plan.members) tally.member(row);
+      for (const row of plan.edges) tally.edge(row);
+      return report();
+    }
+    this.#guard(plan, force);
+    if (desired !== undefined) await ledger.append(writer, desiredSet(desired, principal));
+    await this.#act(plan, tally, principal);
+    const done = report();
+    if (!done.complete) await this.#tellIncomplete(done, principal);
+    return done;
+  }
+
+  #plan(list: readonly MemberSpec[], retireStale: boolean): Plan {
+    const { view, definition } = this.#parts;
+    const { members: defined, edges } = definition();
+    const desired = mergeDesired(defined, list);
+    const now = [...view.members.values()].map(({ spec, life, held, origin }) => ({ spec, state: life.state, held, origin }));
+    const members = planMembers({ desired: desired.specs, now, retireStale });
+    const present = this.#present();
+    for (const { id, bucket } of members) {
+      if (bucket === "spawned") present.add(id);
+      else if (bucket === "retired") present.delete(id);
+    }
+    const wanted = unfoldEdges(edges, desired.specs);
+    return {
+      desired, members, wanted: new Map(wanted.map((edge) => [keyOf(edge), edge])),
+      edges: planEdges({ desired: wanted, now: [...view.edges.values()], present }),
+    };
+  }
+
+  #guard({ desired, members }: Plan, force: boolean): void {
+    const retiring = members.filter(({ bucket }) => bucket === "retired").length;
+    const most = retireGuard(desired.specs.length);
+    if (force || retiring <= most) return;
+    throw mobError("mob.retire_guard", `the pass would retire ${retiring} members, more than ${most}`, {
+      facts: { retiring, limit: most }, hint: "Look at the plan; if it is what you want, say `force`.",
+    });
+  }
+
+  async #act({ members, edges, wanted, desired }: Plan, tally: Tally, principal: string): Promise<void> {
+    const { limits, clock } = this.#parts;
+    this.#deferred.clear();
+    await eachOf(members, limits.reconcileAtOnce, async (row) => {
+      const deed = this.#deed(row, { origin: desired.origin(row.id), principal });
+      if (row.bucket === "deferred") this.#deferred.add(row.id);
+      if (deed === undefined) return tally.member(row);
+      try {
+        this.#ending.signal.throwIfAborted();
+        await withDeadline(deed.act, { clock, ms: limits.reconcileActMs, what: `${deed.stage} ${row.id}` });
+        tally.member(row);
+      } catch (error) {
+        tally.failed("members", { id: row.id, stage: deed.stage, error });
+      }
+    });
+    await eachOf(edges, limits.reconcileAtOnce, (row) => this.#edge(row, { tally, principal, desired: wanted.has(keyOf(row)) }));
+  }
+
+  /** Undefined: nothing is to be done. */
+  #deed({ id, bucket, spec }: MemberPlanRow, by: { readonly origin: "definition" | "desired" | "api" | "helper"; readonly principal: string }):
+  { readonly stage: string; readonly act: () => Promise<unknown> } | undefined {
+    const { host, lazy } = this.#parts;
+    const { principal } = by;
+    const again = spec === undefined ? { principal } : { principal, spec };
+    switch (bucket) {
+      case "spawned": return { stage: "spawn", act: () => host.spawn(spec as MemberSpec, { ...by, lazy }) };
+      case "updated": return { stage: "update", act: () => host.update(spec as MemberSpec, { principal }) };
+      case "reloaded": return { stage: "reload", act: () => host.reload(id, again) };
+      case "respawned": return { stage: "respawn", act: () => host.respawn(id, again) };
+      case "repaired": return { stage: "repair", act: () => host.repair(id, { principal }) };
+      case "retired": return { stage: "retire", act: () => host.retire(id, { principal }) };
+      default: return undefined;
+    }
+  }
+
+  /** Looked at again when its turn comes: a member may not have come, an operator may have wired it himself. */
+  #edge(planned: EdgePlanRow, { tally, principal, desired }: { tally: Tally; principal: string; desired: boolean }): Promise<void> {
+    const { view, edges } = this.#parts;
+    return edges.alone(planned, async () => {
+      const now = view.edges.get(keyOf(planned));
+      const [row = { ...planned, deed: null }] = planEdges({
+        desired: desired ? [planned] : [], now: now === undefined ? [] : [now], present: this.#present(planned),
+      });
+      try {
+        if (row.deed !== null) await edges.work(row, row.deed, principal);
+        tally.edge(row);
+      } catch (error) {
+        tally.failed("edges", { id: keyOf(row), stage: row.deed === "heal" ? "wire (heal)" : row.deed === "unwire" ? "unwire" : "wire", error });
+      }
+    });
+  }
+
+  /** Of all, or of the two ends. */
+  #present(edge?: Edge): Set<string> {
+    const { members } = this.#parts.view;
+    const ids = edge === undefined ? [...members.keys()] : [edge.a, edge.b];
+    return new Set(ids.filter((id) => !FINAL_STATES.includes(members.get(id)?.life.state ?? "none")));
+  }
+
+  async #tellIncomplete({ members, edges }: ReconcileReport, principal: string): Promise<void> {
+    const { ledger, writer } = this.#parts;
+    // The first of them: an entry is small.
+    const failures = [...members.failures, ...edges.failures];
+    const some = failures.slice(0, 32).map(({ id, stage, error }) => ({ id, stage, error: { code: error.code, text: error.text.slice(0, 512) } }));
+    await ledger.append(writer, [{ kind: "reconcile_incomplete", source: "mob", principal, data: {
+      failures: some, failed: failures.length, skipped: edges.skipped_missing_members.slice(0, 32).map(([a, b]) => [a, b]),
+    } }]);
+  }
+}
+
+function ended(): ReturnType<typeof mobError> {
+  return mobError("mob.shutting_down", "the mob is stopping", { hint: "Ask again when it runs." });
+}

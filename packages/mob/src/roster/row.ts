@@ -1,0 +1,45 @@
+/** A member as it is shown (spec: mob 3.4). */
+import type { MemberSpec } from "../definition/definition.ts";
+import type { Life } from "../member/life.ts";
+import type { MemberRow } from "../member/row.ts";
+import type { Turn } from "../member/turn.ts";
+
+export interface MemberView {
+  readonly spec: MemberSpec;
+  readonly life: Life;
+  readonly origin: MemberRow["origin"];
+  readonly held: boolean;
+  readonly fence: number;
+  readonly since_at_ms: number;
+  readonly seq: number;
+  readonly session: MemberRow["session"];
+  readonly last_error?: NonNullable<MemberRow["last_error"]>;
+  /** Turns that ended. */
+  readonly turns: number;
+  readonly tokens_in: number;
+  readonly tokens_out: number;
+  readonly dead: number;
+  /** Turns that have not ended, in the order of acceptance. */
+  readonly open: readonly string[];
+}
+
+interface Beside {
+  readonly turns: ReadonlyMap<string, Turn>;
+  wiredTo(id: string): readonly string[];
+}
+
+export function toRow(view: Beside, member: MemberView): MemberRow {
+  const { spec, life, open, session, held, fence, origin, seq, since_at_ms, last_error, dead, turns, tokens_in, tokens_out } = member;
+  const { id } = spec;
+  const [oldest] = open;
+  const states = open.map((turn) => view.turns.get(turn)?.state);
+  return {
+    id, profile: spec.profile, state: life.state === "none" ? "retired" : life.state,
+    phase: states.includes("running") ? "busy" : states.includes("waiting_approval") ? "waiting_approval" : "idle",
+    generation: life.generation, runtime_id: `${id}:${life.generation}`, external: spec.external ?? false, wired_to: view.wiredTo(id),
+    labels: spec.labels ?? {}, origin, held, fence,
+    queue: { depth: open.length, oldest_at_ms: oldest === undefined ? null : view.turns.get(oldest)?.queued_at_ms ?? null, dead },
+    usage: { tokens_in, tokens_out, turns }, session, ...last_error === undefined ? {} : { last_error },
+    final: life.state === "retired" || life.state === "completed", since_at_ms, seq,
+  };
+}
