@@ -15,6 +15,7 @@ export type {
 } from "./service/talk.ts";
 export type { Target } from "./service/target.ts";
 export type { Report, NodeEventMap, NodeEventName, ErrorCategory, PeerFact } from "./hooks/report.ts";
+export { createMailboxAdmin, type MailboxAdmin, type MailboxAdminParts } from "./mailbox/mailbox-admin.ts";
 export { createNode, type Node, type NodeOptions, type NodeState, type OpenedParts } from "./node.ts";
 export type { HostTellOptions, NodeHandle } from "./life/running.ts";
 export type { CloseOptions, CloseReport } from "./life/close.ts";

@@ -1,0 +1,192 @@
+/**
+ * Goal: a mob from its definition to the end of a turn. Invariant: a turn that was accepted ends once, whoever dies.
+ * Method: the real store, real nodes, a block and linked code; the ledger is the witness.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { defineMob, openMob, type LinkedFactory, type Mob, type TurnAsk } from "@atoll-run/atoll/mob";
+import { nodeError } from "@atoll-run/core";
+import { until } from "@atoll-run/testkit";
+
+const SCRIPTS = join(import.meta.dirname, "scripts");
+
+const definition = defineMob({
+  mob: { id: "walk", members: [{ id: "lua", profile: "script" }, { id: "ts", profile: "linked" }, { id: "alone", profile: "linked" }], edges: [["lua", "ts"]] },
+  profiles: { script: { script: "echo.lua" }, linked: { linked: "worker" } },
+});
+
+function folder(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), "atoll-walk-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+const open = (dir: string, worker: LinkedFactory, more: Partial<Parameters<typeof openMob>[0]> = {}): Promise<Mob> =>
+  openMob({ definition, dir, root: SCRIPTS, linked: { worker }, ...more });
+
+const ask = (to: string, content: TurnAsk["content"], more: Partial<TurnAsk> = {}): TurnAsk =>
+  ({ to, from: "console", principal: "local", content, ...more });
+
+const echo: LinkedFactory = (me) => (turn) => ({ said: turn.content, by: me.id, attempt: turn.attempt });
+
+/** Kinds of one turn, in order. */
+async function story(mob: Mob, turn_id: string): Promise<string[]> {
+  await mob.ledger.flush();
+  const { entries } = await mob.ledger.query({ turn_id, after: 0, limit: 1_000 });
+  return entries.map(({ kind }) => kind);
+}
+
+const life = async (mob: Mob, member: string): Promise<string[]> =>
+  (await mob.ledger.query({ member, after: 0, classes: ["structural"], limit: 1_000 })).entries.map(({ kind }) => kind);
+
+async function done(mob: Mob, content: TurnAsk): ReturnType<Mob["members"]["wait"]> {
+  const { turn_id } = await mob.send(content);
+  return await mob.members.wait(turn_id, {});
+}
+
+test("a definition becomes members that sleep; a turn wakes one, its code answers, and the ledger tells all of it", async (t) => {
+  const dir = folder(t);
+  {
+    await using mob = await open(dir, echo);
+    assert.deepEqual(mob.status().members.map(({ id, state, generation, wired_to }) => [id, state, generation, wired_to]), [
+      ["alone", "dormant", 1, []], ["lua", "dormant", 1, ["ts"]], ["ts", "dormant", 1, ["lua"]],
+    ]);
+    const turn = await done(mob, ask("lua", { hello: [1, 2.5] }));
+    assert.deepEqual([turn.state, turn.output], ["done", { said: { hello: [1, 2.5] }, attempt: 1, from: "console", conversation: "console" }]);
+    assert.deepEqual(await story(mob, turn.turn_id), ["turn_queued", "turn_started", "turn_done"]);
+    const linked = await done(mob, ask("ts", "hi"));
+    assert.deepEqual(linked.output, { said: "hi", by: "ts", attempt: 1 });
+    assert.deepEqual(await life(mob, "ts"), ["member_spawning", "member_spawned", "member_started"]);
+    assert.deepEqual(mob.status().members.map(({ state }) => state), ["dormant", "active", "active"], "only who has mail is awake");
+  }
+  await using again = await open(dir, echo);
+  const { entries } = await again.ledger.query({ after: 0, limit: 1_000 });
+  assert.deepEqual(entries.filter(({ kind }) => kind === "member_spawned").length, 3, "nobody is spawned twice");
+  assert.deepEqual(entries.filter(({ kind }) => kind.startsWith("mob_")).map(({ kind }) => kind), [
+    "mob_created", "mob_started", "mob_stopping", "mob_stopped", "mob_started",
+  ]);
+  assert.equal((await done(again, ask("lua", "x"))).state, "done");
+});
+
+test("acceptance, end and dead letter are one commit with their entries", async (t) => {
+  const dir = folder(t);
+  await using mob = await open(dir, () => ({ content }, { signal }) => {
+    if (content === "hang") return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+    if (content === "refuse") throw nodeError("node.invalid_argument", "no such thing", { retry: "never" });
+    if (content === "fail") throw new Error("boom");
+    return content;
+  });
+  const failed = await done(mob, ask("ts", "refuse"));
+  assert.deepEqual([failed.state, failed.error], ["failed", { code: "node.invalid_argument", text: "no such thing" }]);
+  assert.deepEqual(await story(mob, failed.turn_id), ["turn_queued", "turn_started", "turn_failed"]);
+  const dead = await done(mob, ask("ts", "fail", { deadlineMs: 300 }));
+  assert.deepEqual([dead.state, dead.error?.text], ["dead", "boom"], "there is no time for another attempt");
+  assert.deepEqual(await story(mob, dead.turn_id), ["turn_queued", "turn_started", "turn_dead"]);
+  const late = await done(mob, ask("ts", "hang", { deadlineMs: 100 }));
+  assert.deepEqual([late.state, await story(mob, late.turn_id)], ["expired", ["turn_queued", "turn_started", "turn_expired"]]);
+  assert.equal(mob.view.row("ts")?.queue.dead, 2);
+});
+
+test("turns of one conversation run one at a time, in order; a key stands for one turn", async (t) => {
+  const seen: unknown[] = [];
+  const dir = folder(t);
+  let running = 0;
+  await using mob = await open(dir, () => async ({ content }) => {
+    assert.equal(++running, 1, "one at a time");
+    await new Promise((resolve) => setImmediate(resolve));
+    seen.push(content);
+    running -= 1;
+    return content;
+  });
+  const tickets = await Promise.all(Array.from({ length: 20 }, (_, n) => mob.send(ask("ts", n))));
+  await Promise.all(tickets.map(({ turn_id }) => mob.members.wait(turn_id, {})));
+  assert.deepEqual(seen, Array.from({ length: 20 }, (_, n) => n));
+  const [one, two] = await Promise.all([mob.send(ask("ts", "k", { key: "a" })), mob.send(ask("ts", "k", { key: "a" }))]);
+  assert.deepEqual([one?.turn_id === two?.turn_id, one?.duplicate, two?.duplicate], [true, false, true]);
+  await assert.rejects(mob.send(ask("ts", "other", { key: "a" })), { code: "mob.conflict" });
+  assert.equal((await mob.send(ask("ts", "other", { key: "a", principal: "else" }))).duplicate, false, "a key is its principal's");
+  await assert.rejects(mob.send(ask("ts", "")), { code: "mob.content_empty" });
+  await assert.rejects(mob.send(ask("nobody", "x")), { code: "mob.not_found" });
+  await assert.rejects(mob.send(ask("alone", "x", { from: "lua" })), { code: "mob.not_addressable" });
+  assert.equal((await done(mob, ask("ts", "x", { from: "lua" }))).state, "done", "those who are wired may");
+});
+
+test("a turn that runs can be cancelled, one that waits is given up, and a key tells the same after a restart", async (t) => {
+  const dir = folder(t);
+  const begun = Promise.withResolvers<void>();
+  const mob = await open(dir, () => async ({ content }, { signal }) => {
+    if (content !== "hang") return content;
+    begun.resolve();
+    return await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+  });
+  const running = await mob.send(ask("ts", "hang"));
+  const waiting = await mob.send(ask("ts", "behind"));
+  const kept = await mob.send(ask("ts", "kept", { key: "kept" }));
+  await begun.promise;
+  assert.equal((await mob.members.cancel(waiting.turn_id, { principal: "local" })).state, "cancelled");
+  assert.equal((await mob.members.cancel(running.turn_id, { principal: "local" })).state, "cancelled");
+  assert.deepEqual(await story(mob, running.turn_id), ["turn_queued", "turn_started", "turn_cancelled"]);
+  assert.deepEqual(await story(mob, waiting.turn_id), ["turn_queued", "turn_cancelled"]);
+  assert.equal((await mob.members.wait(kept.turn_id, {})).output, "kept");
+  await mob.close();
+  await using again = await open(dir, echo);
+  const { turn_id, duplicate, state } = await again.send(ask("ts", "kept", { key: "kept" }));
+  assert.deepEqual([turn_id, duplicate, state], [kept.turn_id, true, "done"]);
+});
+
+test("respawn fails what runs and keeps what waits; reset and retire make dead letters of it", async (t) => {
+  const dir = folder(t);
+  let hang = true;
+  await using mob = await open(dir, () => async (turn, { signal }) => {
+    if (!hang) return turn.content;
+    return await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+  });
+  const two = async (member: string) => {
+    const tickets = [await mob.send(ask(member, "runs")), await mob.send(ask(member, "waits"))];
+    await until(() => mob.view.row(member)?.phase === "busy");
+    return tickets.map(({ turn_id }) => turn_id) as [string, string];
+  };
+  const states = (turns: readonly string[]) => Promise.all(turns.map(async (turn) => (await mob.members.wait(turn, {})).state));
+  const first = await two("ts");
+  hang = false;
+  const row = await mob.members.respawn("ts", { principal: "local" });
+  assert.equal(row.generation, 2);
+  assert.deepEqual(await states(first), ["failed", "done"]);
+  assert.equal((mob.view.turns.get(first[0])?.error)?.code, "mob.interrupted");
+  hang = true;
+  const second = await two("ts");
+  await mob.members.reset("ts", { principal: "local" });
+  assert.deepEqual(await states(second), ["failed", "dead"]);
+  const third = await two("ts");
+  const retiring = mob.members.retire("ts", { principal: "local", drainMs: 50 });
+  await until(() => mob.view.row("ts")?.state === "retiring");
+  await assert.rejects(mob.send(ask("ts", "x")), { code: "mob.member_gone" });
+  await retiring;
+  assert.deepEqual([await states(third), mob.view.row("ts")?.state, mob.view.wiredTo("lua")], [["dead", "dead"], "retired", []]);
+});
+
+test("a member sleeps when it has nothing to do, and what comes meanwhile wakes it", async (t) => {
+  const dir = folder(t);
+  const short = defineMob({ mob: { id: "short", members: [{ id: "ts", profile: "p" }] }, profiles: { p: { linked: "worker", idle_after: 20 } } });
+  await using mob = await open(dir, echo, { definition: short });
+  for (let round = 1; round <= 3; round++) {
+    assert.equal((await done(mob, ask("ts", round))).state, "done");
+    await until(() => mob.view.row("ts")?.state === "dormant");
+  }
+  assert.deepEqual((await life(mob, "ts")).filter((kind) => kind === "member_dormant").length, 3);
+});
+
+test("a start that fails is tried again; mail waits meanwhile", async (t) => {
+  const dir = folder(t);
+  let starts = 0;
+  await using mob = await open(dir, (me) => {
+    starts += 1;
+    if (starts === 1) throw new Error("not yet");
+    return echo(me);
+  });
+  const turn = await done(mob, ask("ts", "x"));
+  assert.deepEqual([turn.state, starts], ["done", 2]);
+});

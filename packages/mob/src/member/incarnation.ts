@@ -1,0 +1,199 @@
+/**
+ * One life of a member between two starts (spec: mob 3.3, 3.5, 3.8): a local node over the member's scope, and the code that
+ * handles its turns behind it.
+ *
+ * takes turns; gives their ends to mailbox and ledger in one commit; promises that nothing it writes counts once another
+ * incarnation has begun; refuses a turn when it is closing; never starts code before it is told to begin.
+ *
+ * closed → open: the node is up, turns are accepted and wait. → ready: its code has started, turns run. Any → over.
+ */
+import { isFault, nodeError, withDeadline, type Fault, type StateOp, type Workload } from "@atoll-run/core";
+import { createNode, type CloseReport, type NodeHandle, type NodeParts } from "@atoll-run/node";
+import { mobError } from "../errors.ts";
+import { memberScope } from "../ids.ts";
+import type { Ledger, Writer } from "../ledger/ledger.ts";
+import type { Turn, TurnBody } from "./turn.ts";
+import { TURN_ROUTE, TurnDesk } from "./turn-desk.ts";
+
+export interface IncarnationParts {
+  readonly ledger: Ledger;
+  readonly node: NodeParts;
+  readonly member: string;
+  readonly generation: number;
+  readonly conversations: number;
+  /** As the ledger tells of it. */
+  readonly turnOf: (turnId: string) => Turn | undefined;
+  /** Its code, not started. */
+  readonly inner: () => Promise<Workload>;
+  readonly events: IncarnationEvents;
+}
+
+export interface IncarnationEvents {
+  ready(fence: number): void;
+  startFailed(fault: Fault): void;
+  /** Its code has ended by itself. */
+  died(fault: Fault): void;
+  /** Another has taken its scope, or the store is gone. */
+  lost(): void;
+}
+
+/** Handlers hear at once that they are to stop, and get so long for it. */
+const STOP_STEP_MS = 300;
+/** How long code that is cancelled gets to stop by itself. */
+const CANCEL_MS = 5_000;
+const TYPE = { manufacturer: "atoll", name: "member", version: "1.0.0" } as const;
+
+export class Incarnation {
+  readonly #parts: IncarnationParts;
+  readonly #desk: TurnDesk;
+  #handle: NodeHandle | undefined;
+  #starting: Promise<NodeHandle> | undefined;
+  #over: Promise<CloseReport | undefined> | undefined;
+  #inner: Promise<Workload | undefined> | undefined;
+
+  constructor(parts: IncarnationParts) {
+    this.#parts = parts;
+    const { member, generation, conversations, ledger, turnOf } = parts;
+    this.#desk = new TurnDesk({
+      ledger, member, generation, conversations, turnOf, writer: () => this.writer, log: parts.node.log,
+      closeInner: (signal) => this.#closeInner(signal),
+    });
+  }
+
+  /** False: it is over, and nothing of it counts. */
+  get current(): boolean {
+    return this.#over === undefined;
+  }
+
+  /** Undefined: not open yet. */
+  get writer(): Writer | undefined {
+    return this.#handle === undefined ? undefined : { scope: this.#handle.name, epoch: this.#handle.epoch };
+  }
+
+  /** Turns that run. */
+  get running(): number {
+    return this.#desk.running;
+  }
+
+  /** The turn that runs, when there is just one. */
+  get soleTurn(): string | undefined {
+    return this.#desk.soleTurn;
+  }
+
+  /** Turns are accepted from now on. Throws the fault of the start. */
+  open(): Promise<NodeHandle> {
+    this.#starting ??= this.#open();
+    return this.#starting;
+  }
+
+  /** Starts its code; what comes of it is told by the events. */
+  begin(): void {
+    this.#inner ??= this.#begin();
+  }
+
+  /** Resolves when the turn is stored with `also`. */
+  async accept(body: TurnBody, also: readonly StateOp[]): Promise<{ readonly duplicate: boolean }> {
+    const handle = await this.open();
+    const { turn_id, conversation, deadline_at_ms } = body;
+    const ttlMs = Math.max(1, Math.ceil(deadline_at_ms - this.#parts.node.clock.now()));
+    return await handle.tellRaw(TURN_ROUTE, new TextEncoder().encode(JSON.stringify(body)), {
+      to: "self", requestId: turn_id, orderKey: conversation, ttlMs, also,
+    });
+  }
+
+  /** Runs turns again that were parked under that name; gives how many. */
+  wake(name: string): number {
+    return this.#handle?.wake(name) ?? 0;
+  }
+
+  /** Gives up a turn that waits, with `also` in one commit; false when it does not wait. */
+  async drop(turnId: string, also: readonly StateOp[]): Promise<boolean> {
+    const handle = await this.open();
+    const { store } = this.#parts.ledger;
+    const row = await store.find(handle.name, { sender: "local", route: TURN_ROUTE, request_id: turnId });
+    if (row === undefined || !("seq" in row)) return false;
+    return await handle.mailbox.drop(row.seq, { also }).then(() => true, (error: unknown) => {
+      if (isFault(error) && (error.code === "node.wrong_state" || error.code === "node.not_found")) return false;
+      throw error;
+    });
+  }
+
+  /** Tells a running turn to stop; it ends as cancelled, at the latest after 5 s. False when it does not run. */
+  async cancel(turnId: string): Promise<boolean> {
+    const { clock } = this.#parts.node;
+    const stopped = this.#desk.stop(turnId, { kind: "turn_cancelled", error: mobError("mob.interrupted", "the turn was cancelled") });
+    if (stopped === undefined) return false;
+    const inTime = await withDeadline(() => stopped, { clock, ms: CANCEL_MS }).then(() => true, () => false);
+    if (inTime) return true;
+    this.#desk.cut(turnId);
+    // Its code goes on: what it still does must not count, so another one is made.
+    this.#parts.events.died(mobError("mob.interrupted", `the code of ${this.#parts.member} did not stop when its turn was cancelled`));
+    return true;
+  }
+
+  /** Ends running turns as failed: what they were part of is no more. */
+  async interrupt(): Promise<void> {
+    await this.#desk.cutAll(mobError("mob.interrupted", "the member was started anew while the turn ran"));
+  }
+
+  /** Lets go of the scope. Turns that run and are given up run again in the next one; `drainMs`: they may end before. */
+  close(o: { readonly drainMs?: number } = {}): Promise<CloseReport | undefined> {
+    this.#over ??= this.#close(o.drainMs);
+    return this.#over;
+  }
+
+  async #open(): Promise<NodeHandle> {
+    const { node, member, events, ledger } = this.#parts;
+    const assembled = await createNode({ ...node, store: ledger.store }, {
+      name: memberScope(member), type: TYPE, durability: ledger.store.supports.durable ? "full" : "memory", restart: "host",
+    }).attach(this.#desk.workload);
+    if (!this.current) throw closing(member);
+    const handle = await assembled.start();
+    this.#handle = handle;
+    void handle.closed.then(() => {
+      if (this.current) events.lost();
+    });
+    return handle;
+  }
+
+  async #begin(): Promise<Workload | undefined> {
+    const { inner, events } = this.#parts;
+    try {
+      const handle = await this.open();
+      const workload = await inner();
+      await workload.start(this.#desk.hostFor((fault) => {
+        if (this.current) events.died(fault);
+      }), { signal: this.#desk.signal });
+      if (this.current) {
+        this.#desk.begin(workload);
+        events.ready(handle.epoch);
+      }
+      return workload;
+    } catch (error) {
+      if (this.current) events.startFailed(toFault(error));
+      // It may be tried again.
+      this.#inner = undefined;
+      return undefined;
+    }
+  }
+
+  async #close(drainMs: number | undefined): Promise<CloseReport | undefined> {
+    const handle = await this.#starting?.catch(() => undefined);
+    if (drainMs === undefined || !this.#desk.begun) this.#desk.shut();
+    return await handle?.close(drainMs === undefined ? { stepMs: STOP_STEP_MS } : { deadlineMs: drainMs });
+  }
+
+  async #closeInner(signal: AbortSignal): Promise<void> {
+    const workload = await this.#inner;
+    this.#inner = undefined;
+    await workload?.close({ signal });
+  }
+}
+
+function closing(member: string): Fault {
+  return nodeError("node.draining", `${member} is being stopped`);
+}
+
+function toFault(error: unknown): Fault {
+  return isFault(error) ? error : mobError("mob.internal", error instanceof Error ? error.message : String(error), { cause: error });
+}

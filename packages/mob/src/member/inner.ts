@@ -1,0 +1,70 @@
+/** The code of a member, as its profile says (spec: mob 3.1): a script in a block, or TypeScript of this process. */
+import { resolve } from "node:path";
+import { toWorkload, type BlockConfig, type BlockRun } from "@atoll-run/block";
+import { stringifyJson, type Workload } from "@atoll-run/core";
+import type { MemberSpec, Profile } from "../definition/definition.ts";
+import { mobError } from "../errors.ts";
+import { memberScope } from "../ids.ts";
+import type { ToolGuard } from "./host.ts";
+import { toLinkedMember, type LinkedFactory } from "./linked.ts";
+import type { Turn } from "./turn.ts";
+
+export interface InnerParts {
+  /** Folder of the state; null: nothing is kept. */
+  readonly dir: string | null;
+  /** Where scripts are looked for. */
+  readonly root: string;
+  readonly startBlock: (config: BlockConfig) => BlockRun;
+  readonly linked: Readonly<Record<string, LinkedFactory>>;
+  /** Grants were asked before; absent: all that is granted is allowed. */
+  readonly guard?: ToolGuard;
+}
+
+export interface InnerAsk {
+  readonly spec: MemberSpec;
+  readonly profile: Profile;
+  readonly generation: number;
+  readonly turnOf: (turnId: string) => Turn | undefined;
+  /** The turn that runs, where there is only one. */
+  readonly runningTurn: () => string | undefined;
+}
+
+/** Throws `mob.definition_invalid` for code that is not there. */
+export function makeInner(parts: InnerParts, ask: InnerAsk): Workload {
+  const { runs } = ask.profile;
+  if ("linked" in runs) return linkedInner(parts, ask, runs.linked);
+  if ("script" in runs) return scriptInner(parts, ask, runs.script);
+  throw mobError("mob.definition_invalid", `${ask.spec.id} is an agent; agents are not built yet`, { hint: "Give a script or a linked factory." });
+}
+
+function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
+  const { spec, profile, generation } = ask;
+  const factory = parts.linked[name];
+  if (factory === undefined) throw mobError("mob.definition_invalid", `nothing is linked as ${name}`, { facts: { linked: Object.keys(parts.linked) } });
+  return toLinkedMember(factory, {
+    me: { id: spec.id, profile: spec.profile, generation, labels: { ...profile.labels, ...spec.labels }, context: spec.context ?? null },
+    conversations: profile.conversations,
+    guard: async (turnId, call) => await parts.guard?.({ ...aboutTurn(ask, turnId), ...call }) ?? "allow",
+  });
+}
+
+function scriptInner(parts: InnerParts, ask: InnerAsk, script: string): Workload {
+  const { spec, profile } = ask;
+  const { guard, root, dir } = parts;
+  const at = (file: string): string => (dir === null ? ":memory:" : resolve(dir, "members", memberScope(spec.id), file));
+  const context = spec.context === undefined ? undefined : stringifyJson(spec.context);
+  return toWorkload((mesh) => parts.startBlock({
+    script: { path: resolve(root, script) }, projectRoot: root, mesh, grants: spec.grants ?? profile.grants,
+    kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
+    ...context?.ok === true ? { context: context.text } : {},
+    ...guard === undefined ? {} : { guard: (call) => guard({ ...aboutTurn(ask, ask.runningTurn()), ...call }) },
+  }), { concurrency: profile.conversations });
+}
+
+/** On whose behalf a tool is called. */
+function aboutTurn({ spec, generation, turnOf }: InnerAsk, turnId: string | undefined) {
+  const principal = turnId === undefined ? undefined : turnOf(turnId)?.principal;
+  return {
+    member: spec.id, generation, ...turnId === undefined ? {} : { turn_id: turnId }, ...principal === undefined ? {} : { principal },
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * TypeScript of this process as a member (spec: mob 1, 3.1).
+ *
+ * takes a factory; gives a workload; promises that what its tools do was asked of the guard before; refuses nothing by
+ * itself; never lets a failure out of its turn.
+ */
+import { isFault, nodeError, type Fault, type Json, type Outcome, type Workload, type WorkloadMessage } from "@atoll-run/core";
+import { mobError } from "../errors.ts";
+import type { ToolAnswer, ToolCall } from "./host.ts";
+import type { TurnContext } from "./turn-context.ts";
+
+/** Who it is. */
+export interface MemberFacts {
+  readonly id: string;
+  readonly profile: string;
+  readonly generation: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly context: Json | null;
+}
+
+export interface LinkedTurn {
+  readonly turn_id: string;
+  readonly from: string;
+  readonly principal: string;
+  readonly conversation: string;
+  readonly content: Json;
+  /** 1 for the first run; one that was interrupted by a crash runs again. */
+  readonly attempt: number;
+  readonly deadline_at_ms: number;
+}
+
+export interface LinkedContext {
+  /** Aborts at the deadline, on `cancel`, and when the member stops. */
+  readonly signal: AbortSignal;
+  remainingMs(): number;
+  /**
+   * Does `act` when policy allows it: the one way to touch the world. Throws `mob.denied`. Where a decision is waited for the turn
+   * is left, and runs again from its beginning afterwards.
+   */
+  guarded<T extends Json>(call: { readonly grant: string; readonly tool?: string; readonly args: Json }, act: () => T | Promise<T>): Promise<T>;
+  /** Done in the one commit that ends the turn, or not at all. */
+  set(key: string, value: Json): void;
+  get(key: string): Promise<Json | undefined>;
+}
+
+/** What it gives is the output. Throw a fault with `retry: "never"` to fail at once; all else is tried again. */
+export type LinkedHandler = (turn: LinkedTurn, ctx: LinkedContext) => Json | void | Promise<Json | void>;
+export type LinkedFactory = (me: MemberFacts) => LinkedHandler | Promise<LinkedHandler>;
+
+export interface LinkedParts {
+  readonly me: MemberFacts;
+  readonly conversations: number;
+  /** Grants, then policy, for the turn of that id. */
+  guard(turnId: string, call: Pick<ToolCall, "grant" | "tool" | "args" | "signal">): Promise<ToolAnswer>;
+}
+
+const SPACE = "member";
+
+export function toLinkedMember(factory: LinkedFactory, { me, conversations, guard }: LinkedParts): Workload {
+  let handle: LinkedHandler | undefined;
+  return {
+    kind: "linked", concurrency: conversations, route: () => ({ policy: {} }), close: async () => undefined,
+    start: async () => {
+      handle = await factory(me);
+    },
+    dispatch: async (message, context) => {
+      if (handle === undefined) throw nodeError("node.wrong_state", `${me.id} has not started`);
+      try {
+        const turn = { ...message.about, content: JSON.parse(new TextDecoder().decode(message.payload)) } as unknown as LinkedTurn;
+        const output = await handle(turn, contextOf(message, context as TurnContext, guard));
+        return { is: "done", reply: new TextEncoder().encode(JSON.stringify(output ?? null)), content_type: "application/json" };
+      } catch (error) {
+        return toOutcome(error);
+      }
+    },
+  };
+}
+
+function contextOf({ id }: WorkloadMessage, context: TurnContext, guard: LinkedParts["guard"]): LinkedContext {
+  const { signal } = context;
+  return {
+    signal, remainingMs: () => context.remainingMs(),
+    guarded: async <T extends Json>(call: { grant: string; tool?: string; args: Json }, act: () => T | Promise<T>): Promise<T> => {
+      const answer = await guard(id, { ...call, signal });
+      signal.throwIfAborted();
+      if (answer === "allow") return await act();
+      if ("deny" in answer) throw mobError("mob.denied", answer.deny, { facts: { grant: call.grant } });
+      if ("answer" in answer) return answer.answer as T;
+      throw mobError("mob.denied", "a decision is waited for", { facts: { park: answer.park } });
+    },
+    set: (key, value) => context.record([{ write: "set", space: SPACE, key, value: JSON.stringify(value) }]),
+    get: async (key) => {
+      const { value } = await context.read(SPACE, key);
+      return value === null ? undefined : JSON.parse(value) as Json;
+    },
+  };
+}
+
+function toOutcome(error: unknown): Outcome {
+  if (!isFault(error)) {
+    const text = error instanceof Error ? error.message : String(error);
+    return { is: "failed", fault: nodeError("node.internal", text, { cause: error }) };
+  }
+  const { park } = error.facts as { park?: string };
+  if (typeof park === "string") return { is: "park", until: park };
+  return error.retry === "never" ? refused(error) : { is: "failed", fault: error };
+}
+
+/** Trying again would not help. */
+function refused({ code, message }: Fault): Outcome {
+  return { is: "rejected", code, body: new Uint8Array(0), text: message, keeps_writes: false };
+}

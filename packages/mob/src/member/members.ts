@@ -1,0 +1,234 @@
+/**
+ * All members of a mob (spec: mob 3.3 to 3.9): `MemberHost` over the roster and those members that are more than a row.
+ *
+ * takes commands and turns; gives tickets, rows and ended turns; promises what `MemberHost` does; refuses over its bounds;
+ * never keeps anything for a member that sleeps.
+ */
+import type { Json } from "@atoll-run/core";
+import type { MemberSpec } from "../definition/definition.ts";
+import { mobError, type MobError } from "../errors.ts";
+import { isMemberId, type NewId } from "../ids.ts";
+import type { Entry } from "../ledger/entry.ts";
+import type { View } from "../roster/view.ts";
+import type { By, MemberHost, SpawnOptions, TurnAsk } from "./host.ts";
+import type { Life, LifeEvent } from "./life.ts";
+import { Member, type MemberParts, type MoveMore } from "./member.ts";
+import type { MemberRow } from "./row.ts";
+import { Sender } from "./sender.ts";
+import { turnMoved } from "./turn-entries.ts";
+import { FINAL_TURNS, type Ticket, type Turn } from "./turn.ts";
+
+export interface MembersParts extends Omit<MemberParts, "quiet"> {
+  readonly newId: NewId;
+}
+
+const CANCEL_TRIES = 20;
+const WAIT_MS_MAX = 2_147_483_647;
+
+export class Members implements MemberHost {
+  readonly #parts: MembersParts;
+  readonly #view: View;
+  readonly #live = new Map<string, Member>();
+  readonly #waiters = new Map<string, Set<(turn: Turn) => void>>();
+  readonly #gone = new Map<string, Set<() => void>>();
+  readonly #sender: Sender;
+  #closed = false;
+
+  constructor(parts: MembersParts) {
+    this.#parts = parts;
+    this.#view = parts.view;
+    this.#sender = new Sender({ ...parts, memberOf: (id) => this.#member(id) });
+  }
+
+  /** After the view has folded it. */
+  readonly hear = (entry: Entry): void => {
+    const { turn_id, member: id, kind } = entry;
+    if (id === undefined) return;
+    if (turn_id !== undefined && kind.startsWith("turn_")) this.#turnMoved(turn_id, id);
+    else if (kind === "member_retired") {
+      for (const resolve of this.#gone.get(id) ?? []) resolve();
+      this.#gone.delete(id);
+    }
+  };
+
+  /** Goes on where an earlier process was: whoever was awake sleeps, and is woken when it has turns. */
+  async recover(): Promise<void> {
+    const { ledger, writer } = this.#parts;
+    const all = [...this.#view.members];
+    const awake = all.filter(([, { life }]) => life.state === "active" || life.state === "starting" && !life.first);
+    if (awake.length > 0) {
+      await ledger.append(writer, awake.map(([member, { life }]) => ({
+        kind: "member_dormant", source: "mob", member, generation: life.generation,
+        data: { why: "restart", state: "dormant", from: life.state, generation: life.generation },
+      })));
+    }
+    for (const [id] of all) {
+      const { life, open } = this.#view.members.get(id) ?? {};
+      const goesOn = life?.state === "starting" || life?.state === "retiring" || life?.state === "dormant" && open !== undefined && open.length > 0;
+      if (goesOn) this.#member(id).recover();
+    }
+  }
+
+  send(ask: TurnAsk): Promise<Ticket> {
+    this.#checkOpen();
+    return this.#sender.send(ask);
+  }
+
+  wait(turnId: string, { signal, waitMs = WAIT_MS_MAX }: Parameters<MemberHost["wait"]>[1] = {}): Promise<Turn> {
+    const turn = this.#turn(turnId);
+    if (FINAL_TURNS.has(turn.state)) return Promise.resolve(turn);
+    const { promise, resolve, reject } = Promise.withResolvers<Turn>();
+    const waiters = this.#waiters.get(turnId) ?? new Set();
+    this.#waiters.set(turnId, waiters.add(resolve));
+    const late = (): void => reject(mobError("mob.deadline", `${turnId} has not ended within ${waitMs} ms`, { facts: { turn_id: turnId } }));
+    const timer = this.#parts.node.clock.after(waitMs, late);
+    const abort = (): void => reject(signal?.reason);
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted === true) abort();
+    return promise.finally(() => {
+      waiters.delete(resolve);
+      if (waiters.size === 0 && this.#waiters.get(turnId) === waiters) this.#waiters.delete(turnId);
+      timer[Symbol.dispose]();
+      signal?.removeEventListener("abort", abort);
+    });
+  }
+
+  async cancel(turnId: string, { principal }: By): Promise<Turn> {
+    this.#checkOpen();
+    for (let tries = 0; tries < CANCEL_TRIES; tries++) {
+      const turn = this.#turn(turnId);
+      if (FINAL_TURNS.has(turn.state)) return turn;
+      const incarnation = await this.#member(turn.member).awake();
+      const { generation, member } = turn;
+      const entry = turnMoved("turn_cancelled", { member, generation }, { turn: { turn_id: turnId }, data: { by: principal } });
+      const over = await incarnation.cancel(turnId) || await incarnation.drop(turnId, [this.#parts.ledger.toOp(entry)]);
+      if (over) return await this.wait(turnId, {});
+    }
+    return this.#turn(turnId);
+  }
+
+  async spawn(spec: MemberSpec, { principal, origin, lazy }: SpawnOptions): Promise<MemberRow> {
+    this.#checkOpen();
+    const { limits, profileOf } = this.#parts;
+    if (!isMemberId(spec.id)) throw mobError("mob.invalid_params", `${JSON.stringify(spec.id)} is no member id`);
+    if (profileOf(spec.profile) === undefined) throw mobError("mob.not_found", `there is no profile ${spec.profile}`, { facts: { profile: spec.profile } });
+    if (this.#view.members.size >= limits.members) throw mobError("mob.overloaded", `a mob has at most ${limits.members} members`);
+    const event: LifeEvent = { is: "spawn", lazy, fresh: spec.resume === "fresh" };
+    return await this.#command(spec.id, event, { principal, spec, data: { origin } });
+  }
+
+  async retire(id: string, { principal, drainMs = this.#parts.limits.drainMs, hold = false }: Parameters<MemberHost["retire"]>[1]): Promise<void> {
+    this.#known(id);
+    if (hold) await this.#note(id, "member_held", { principal });
+    const queued = (this.#view.members.get(id)?.open.length ?? 0) > 0;
+    await this.#command(id, { is: "retire", drain_ms: drainMs, queued }, { principal });
+    if (!this.#known(id).final) {
+      await new Promise<void>((resolve) => void this.#gone.set(id, (this.#gone.get(id) ?? new Set()).add(resolve)));
+    }
+    // What goes with it: dead letters, edges.
+    await this.#member(id).during(() => Promise.resolve());
+  }
+
+  respawn(id: string, { principal, spec }: Parameters<MemberHost["respawn"]>[1]): Promise<MemberRow> {
+    return this.#command(id, { is: "respawn" }, { principal, ...spec === undefined ? {} : { spec } });
+  }
+
+  reset(id: string, { principal }: By): Promise<MemberRow> {
+    return this.#command(id, { is: "reset" }, { principal });
+  }
+
+  reload(id: string, { principal, spec }: Parameters<MemberHost["reload"]>[1]): Promise<MemberRow> {
+    return this.#command(id, { is: "reload" }, { principal, ...spec === undefined ? {} : { spec } });
+  }
+
+  repair(id: string, { principal }: By): Promise<MemberRow> {
+    return this.#command(id, { is: "repair" }, { principal });
+  }
+
+  async suspend(id: string, { principal, why }: Parameters<MemberHost["suspend"]>[1]): Promise<void> {
+    await this.#command(id, { is: "suspend", why }, { principal });
+  }
+
+  async resume(id: string, { principal }: By): Promise<void> {
+    await this.#command(id, { is: "resume" }, { principal });
+    const member = this.#member(id);
+    if ((this.#view.members.get(id)?.open.length ?? 0) > 0) await member.awake();
+  }
+
+  async update(spec: MemberSpec, { principal }: By): Promise<MemberRow> {
+    this.#known(spec.id);
+    return await this.#note(spec.id, "member_updated", { principal, spec });
+  }
+
+  async release(id: string, { principal }: By): Promise<void> {
+    this.#known(id);
+    await this.#note(id, "member_released", { principal });
+  }
+
+  async wake(id: string, name: string): Promise<void> {
+    this.#known(id);
+    (await this.#member(id).awake()).wake(name);
+  }
+
+  /** Running turns may end within that time; the others go back into their mailboxes. */
+  async close(drainMs: number): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#live.values()].map((member) => member.close(drainMs)));
+  }
+
+  #turnMoved(turnId: string, id: string): void {
+    const turn = this.#view.turns.get(turnId);
+    if (turn === undefined || !FINAL_TURNS.has(turn.state)) return;
+    const waiters = this.#waiters.get(turnId);
+    this.#waiters.delete(turnId);
+    for (const resolve of waiters ?? []) resolve(turn);
+    this.#live.get(id)?.turnOver();
+  }
+
+  async #command(id: string, event: LifeEvent, more: MoveMore): Promise<MemberRow> {
+    this.#checkOpen();
+    if (event.is !== "spawn") this.#known(id);
+    const member = this.#member(id);
+    if (!await member.command(event, more)) throw notNow(id, event, member.life);
+    return this.#known(id);
+  }
+
+  /** An entry that is no move of its life. */
+  async #note(id: string, kind: "member_held" | "member_released" | "member_updated", { principal, spec }: MoveMore): Promise<MemberRow> {
+    this.#checkOpen();
+    const { ledger, writer } = this.#parts;
+    const data = spec === undefined ? {} : { spec: spec as unknown as Json };
+    await this.#member(id).during(() => ledger.append(writer, [{ kind, source: "mob", member: id, ...principal === undefined ? {} : { principal }, data }]));
+    return this.#known(id);
+  }
+
+  #member(id: string): Member {
+    const known = this.#live.get(id);
+    if (known !== undefined) return known;
+    const made: Member = new Member({ ...this.#parts, quiet: () => {
+      if (this.#live.get(id) === made) this.#live.delete(id);
+    } }, id);
+    this.#live.set(id, made);
+    return made;
+  }
+
+  #known(id: string): MemberRow {
+    const row = this.#view.row(id);
+    if (row === undefined) throw mobError("mob.not_found", `there is no member ${id}`, { facts: { member: id } });
+    return row;
+  }
+
+  #turn(turnId: string): Turn {
+    const turn = this.#view.turns.get(turnId);
+    if (turn === undefined) throw mobError("mob.not_found", `there is no turn ${turnId}`, { facts: { turn_id: turnId } });
+    return turn;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw mobError("mob.shutting_down", "the mob is stopping");
+  }
+}
+
+function notNow(id: string, { is }: LifeEvent, { state }: Life): MobError {
+  return mobError("mob.conflict", `${id} is ${state}: it cannot ${is}`, { facts: { member: id, state, event: is } });
+}

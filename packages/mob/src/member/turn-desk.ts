@@ -1,0 +1,234 @@
+/**
+ * Turns as a node's workload (spec: mob 3.7 to 3.9, 5.10): between the mailbox of a member and its code.
+ *
+ * takes messages of route `turn`; gives them to the code once it has begun; promises that the end of a turn and its entry
+ * are one commit, whoever ends it; refuses nothing: what comes before the code waits; never settles a turn that the code has
+ * not ended, but by {@link TurnDesk.cut}.
+ */
+import {
+  isFault, onAbort, type DispatchContext, type Fault, type Json, type Log, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage, type Write,
+} from "@atoll-run/core";
+import { mobError, type MobError } from "../errors.ts";
+import type { Ledger, Writer } from "../ledger/ledger.ts";
+import { errorOf, turnMoved, type Speaking } from "./turn-entries.ts";
+import { TurnContext } from "./turn-context.ts";
+import type { Turn, TurnBody } from "./turn.ts";
+
+export const TURN_ROUTE = "turn";
+
+/** What ends a turn from outside. */
+export interface TurnStop {
+  readonly kind: "turn_cancelled" | "turn_failed";
+  readonly error: MobError;
+}
+
+export interface DeskParts {
+  readonly ledger: Ledger;
+  readonly log: Log;
+  readonly member: string;
+  readonly generation: number;
+  readonly conversations: number;
+  readonly turnOf: (turnId: string) => Turn | undefined;
+  readonly writer: () => Writer | undefined;
+  closeInner(signal: AbortSignal): Promise<void>;
+}
+
+interface Run {
+  readonly context: TurnContext;
+  readonly cut: PromiseWithResolvers<Outcome>;
+  /** Resolves when it has its outcome. */
+  readonly over: PromiseWithResolvers<void>;
+  stop: TurnStop | undefined;
+}
+
+const AGAIN: Outcome = { is: "again", after_ms: 0 };
+const DONE: Outcome = { is: "done", reply: new Uint8Array(0) };
+const TEXT = new TextDecoder();
+
+export class TurnDesk {
+  readonly workload: Workload;
+  readonly #parts: DeskParts;
+  readonly #runs = new Map<string, Run>();
+  readonly #begun = Promise.withResolvers<Workload>();
+  readonly #closing = new AbortController();
+  #host: WorkloadHost | undefined;
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts;
+    // The time that code holds the loop is looked at once for the mob, not for each member: no `linked` here.
+    this.workload = {
+      kind: "block", concurrency: parts.conversations,
+      route: (route) => (route === TURN_ROUTE ? { policy: { senderKeys: true, handlerLimitMs: Infinity } } : undefined),
+      start: async (host) => {
+        this.#host = host;
+      },
+      dispatch: (message, context) => this.#dispatch(message, context),
+      buried: (message, why) => [this.#buried(message, why)],
+      close: ({ signal }) => parts.closeInner(signal),
+    };
+  }
+
+  get running(): number {
+    return this.#runs.size;
+  }
+
+  get soleTurn(): string | undefined {
+    const [[only] = []] = this.#runs.size === 1 ? this.#runs : [];
+    return only;
+  }
+
+  /** Turns are handed to code. */
+  begun = false;
+
+  /** Aborts when it shuts. */
+  get signal(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** For the code: what happens to it is told to its incarnation, not to the node. */
+  hostFor(died: (fault: Fault) => void): WorkloadHost {
+    const host = this.#host;
+    if (host === undefined) throw mobError("mob.internal", "code begins after its node has");
+    return { self: host.self, speaker: host.speaker, log: host.log, failed: (fault, context) => host.failed(fault, context), died };
+  }
+
+  /** Turns go to it from now on. */
+  begin(inner: Workload): void {
+    this.begun = true;
+    this.#begun.resolve(inner);
+  }
+
+  /** Tells a running turn to stop; resolves when its code has. Undefined: it does not run. */
+  stop(turnId: string, stop: TurnStop): Promise<void> | undefined {
+    const run = this.#runs.get(turnId);
+    if (run === undefined) return undefined;
+    run.stop ??= stop;
+    run.context.stop(stop.error);
+    return run.over.promise;
+  }
+
+  /** Ends it without its code, which was told to stop. */
+  cut(turnId: string): void {
+    this.#runs.get(turnId)?.cut.resolve(AGAIN);
+  }
+
+  /** Ends all that run as failed. Resolves when they are handed to the node. */
+  async cutAll(why: MobError): Promise<void> {
+    const all = [...this.#runs];
+    for (const [turnId] of all) {
+      void this.stop(turnId, { kind: "turn_failed", error: why });
+      this.cut(turnId);
+    }
+    await Promise.all(all.map(([, { over }]) => over.promise));
+  }
+
+  /** Tells all code to stop; what it gives does not count. */
+  shut(): void {
+    this.#closing.abort(mobError("mob.interrupted", "the member is being stopped"));
+    for (const run of this.#runs.values()) {
+      run.context.stop(this.#closing.signal.reason);
+      run.cut.resolve(AGAIN);
+    }
+  }
+
+  async #dispatch(message: WorkloadMessage, outer: DispatchContext): Promise<Outcome> {
+    const body = JSON.parse(TEXT.decode(message.payload)) as TurnBody;
+    const run: Run = { context: new TurnContext(outer), cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined };
+    this.#runs.set(body.turn_id, run);
+    using _ = onAbort(outer.signal, () => run.cut.resolve(AGAIN));
+    try {
+      const inner = await Promise.race([this.#begun.promise, run.cut.promise]);
+      if ("is" in inner) return this.#end(body, { run, outer, outcome: inner });
+      const attempt = this.#sayStarted(body);
+      const given = inner.dispatch(this.#toInner(message, body, attempt), run.context);
+      return this.#end(body, { run, outer, outcome: await Promise.race([given, run.cut.promise]) });
+    } finally {
+      run.context.end();
+      this.#runs.delete(body.turn_id);
+      run.over.resolve();
+    }
+  }
+
+  /** What the code gets: the content for a payload, the rest beside it. */
+  #toInner(message: WorkloadMessage, body: TurnBody, attempt: number): WorkloadMessage {
+    const { turn_id, from, principal, conversation, content, deadline_at_ms } = body;
+    return {
+      ...message, id: turn_id, attempt, redelivered: attempt > 1, payload: new TextEncoder().encode(JSON.stringify(content)),
+      about: { turn_id, from, principal, conversation, attempt, deadline_at_ms, generation: this.#parts.generation },
+    };
+  }
+
+  #end(turn: TurnBody, { run, outer, outcome }: { run: Run; outer: DispatchContext; outcome: Outcome }): Outcome {
+    if (run.stop !== undefined) return this.#over(outer, { turn, kind: run.stop.kind, data: errorOf(run.stop.error) });
+    if (this.#closing.signal.aborted) return AGAIN;
+    switch (outcome.is) {
+      case "done": return this.#over(outer, { turn, kind: "turn_done", data: { output: outputOf(outcome.reply) }, writes: run.context.writes });
+      case "rejected": {
+        const { code, text, keeps_writes } = outcome;
+        const writes = keeps_writes ? run.context.writes : [];
+        return this.#over(outer, { turn, kind: "turn_failed", data: { error: { code, text: text ?? code } }, writes });
+      }
+      case "park":
+        this.#say(turnMoved("turn_waiting", this.#speaking, { turn, data: { until: outcome.until } }));
+        return outcome;
+      default: return outcome;
+    }
+  }
+
+  /** One commit: the row goes, the entry comes, and what was recorded is done. */
+  #over(outer: DispatchContext, o: {
+    readonly turn: TurnBody; readonly kind: "turn_done" | "turn_failed" | "turn_cancelled"; readonly data: Record<string, Json>; readonly writes?: readonly Write[];
+  }): Outcome {
+    const { ledger } = this.#parts;
+    let entry: Write;
+    try {
+      entry = ledger.toWrite(turnMoved(o.kind, this.#speaking, o));
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      entry = ledger.toWrite(turnMoved("turn_failed", this.#speaking, { turn: o.turn, data: errorOf(error) }));
+      outer.record([entry]);
+      return DONE;
+    }
+    outer.record([...o.writes ?? [], entry]);
+    return DONE;
+  }
+
+  /** Gives the number of the attempt: as many as the ledger knows, and this one; a turn that was parked goes on with its own. */
+  #sayStarted(turn: TurnBody): number {
+    const known = this.#parts.turnOf(turn.turn_id);
+    const resumed = known?.state === "waiting_approval";
+    const attempt = Math.max(1, (known?.attempt ?? 0) + (resumed ? 0 : 1));
+    this.#say(turnMoved(resumed ? "turn_resumed" : "turn_started", this.#speaking, { turn, data: { attempt } }));
+    return attempt;
+  }
+
+  /** Handed to the store at once, so that it stands before what the turn writes later. */
+  #say(entry: Parameters<Ledger["append"]>[1][number]): void {
+    const { ledger, log, writer, member } = this.#parts;
+    const by = writer();
+    if (by === undefined) return;
+    ledger.append(by, [entry]).catch((error: unknown) => {
+      log.write({ level: "warn", target: "member", msg: "an entry was not written", fields: { member, kind: entry.kind, reason: String(error) } });
+    });
+  }
+
+  /** The node has given the message up: too many failures or crashes, or too late. */
+  #buried({ id, payload }: WorkloadMessage, { reason, fault }: { readonly reason: string; readonly fault: Fault }): Write {
+    const [turn_id = id] = id.split("#");
+    const { run } = payload.length === 0 ? {} as TurnBody : JSON.parse(TEXT.decode(payload)) as TurnBody;
+    const turn = { turn_id, ...run === undefined ? {} : { run } };
+    return this.#parts.ledger.toWrite(turnMoved(reason === "expired" ? "turn_expired" : "turn_dead", this.#speaking, {
+      turn, data: { reason, ...errorOf(fault) },
+    }));
+  }
+
+  get #speaking(): Speaking {
+    const { member, generation, writer } = this.#parts;
+    const by = writer();
+    return { member, generation, ...by === undefined ? {} : { fence: by.epoch } };
+  }
+}
+
+function outputOf(reply: Uint8Array): Json {
+  return reply.length === 0 ? null : JSON.parse(TEXT.decode(reply)) as Json;
+}

@@ -1,0 +1,43 @@
+/** What the ledger says of a turn (spec: mob 3.7, 5.2). Pure. */
+import type { Fault, Json } from "@atoll-run/core";
+import type { NewEntry } from "../ledger/entry.ts";
+import type { TurnBody } from "./turn.ts";
+
+/** Whose turn it is, and which incarnation speaks. */
+export interface Speaking {
+  readonly member: string;
+  readonly generation: number;
+  /** Absent: it has none yet. */
+  readonly fence?: number;
+}
+
+export interface TurnError {
+  readonly code: string;
+  readonly text: string;
+}
+
+const PREVIEW_CHARS = 256;
+
+export function turnQueued(by: Speaking, body: TurnBody): NewEntry {
+  const { turn_id, conversation, from, principal, content, deadline_at_ms, run } = body;
+  return {
+    kind: "turn_queued", source: "mob", ...by, turn_id, principal, ...run,
+    data: { conversation, from, deadline_at_ms, preview: preview(content) },
+  };
+}
+
+/** `turn_started`, `turn_waiting`, `turn_resumed`, `turn_done`, `turn_failed`, `turn_cancelled`, `turn_expired`, `turn_dead`. */
+export function turnMoved(
+  kind: NewEntry["kind"], by: Speaking, o: { readonly turn: Pick<TurnBody, "turn_id" | "run">; readonly data: NewEntry["data"] },
+): NewEntry {
+  return { kind, source: "member", ...by, turn_id: o.turn.turn_id, ...o.turn.run, data: o.data };
+}
+
+export function errorOf({ code, message }: Pick<Fault, "code" | "message">): { error: { code: string; text: string } } {
+  return { error: { code, text: message.slice(0, PREVIEW_CHARS * 4) } };
+}
+
+function preview(content: Json): string {
+  const text = typeof content === "string" ? content : JSON.stringify(content);
+  return text.length <= PREVIEW_CHARS ? text : `${text.slice(0, PREVIEW_CHARS)}…`;
+}
