@@ -29,3 +29,4 @@ export type { EdgeReport, MemberReport, ReconcileReport } from "./reconcile/repo
 export { createEdgeWorks, type EdgeDoors, type EdgeWorks } from "./reconcile/edge-works.ts";
 export { createReconciler, type ReconcileAsk, type Reconciler, type ReconcilerParts } from "./reconcile/engine.ts";
 export { spawnMany, type SpawnResult } from "./reconcile/spawn-many.ts";
+export { openApprovals, type ApprovalBook, type ApprovalParts, type Decide } from "./approvals/book.ts";

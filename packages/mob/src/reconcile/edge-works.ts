@@ -12,7 +12,7 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import { FINAL_STATES } from "../member/life.ts";
 import type { View } from "../roster/view.ts";
-import { Turns } from "./bounded.ts";
+import { Turns } from "../bounded.ts";
 
 /** The side of one member to another: its ACL. What is open is what the roster says, after a start too. */
 export interface EdgeDoors {

@@ -14,7 +14,7 @@ import type { MobLimits } from "../limits.ts";
 import type { MemberHost } from "../member/host.ts";
 import { FINAL_STATES } from "../member/life.ts";
 import type { View } from "../roster/view.ts";
-import { eachOf } from "./bounded.ts";
+import { eachOf } from "../bounded.ts";
 import { desiredSet, mergeDesired, type Desired } from "./desired.ts";
 import type { EdgeWorks } from "./edge-works.ts";
 import { planMembers, retireGuard, type MemberPlanRow } from "./plan.ts";

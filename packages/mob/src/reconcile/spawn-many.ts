@@ -3,7 +3,7 @@ import type { MemberSpec } from "../definition/definition.ts";
 import { mobError, toFailure, type Failure } from "../errors.ts";
 import type { MemberHost, SpawnOptions } from "../member/host.ts";
 import type { MemberRow } from "../member/row.ts";
-import { eachOf } from "./bounded.ts";
+import { eachOf } from "../bounded.ts";
 
 export type SpawnResult =
   | { readonly id: string; readonly ok: true; readonly row: MemberRow }

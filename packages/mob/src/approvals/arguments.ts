@@ -1,0 +1,34 @@
+/** Arguments of a call in an entry: whole while they are small, else a piece of them and a document (spec: mob 8.10). */
+import type { Json, StateOp, StateStore } from "@atoll-run/core";
+import { MOB_SCOPE } from "../ledger/create-ledger.ts";
+
+const SPACE = "approvals";
+/** Characters of JSON text: three bytes each at most, and an entry takes 64 KiB. */
+const WHOLE_CHARS = 16_000;
+
+export interface Shown {
+  /** What stands in the entry. */
+  readonly args: Json;
+  /** Put into the commit of the entry. */
+  readonly ops: readonly StateOp[];
+}
+
+export function showArguments(id: string, args: Json): Shown {
+  const text = JSON.stringify(args);
+  if (text.length <= WHOLE_CHARS) return { args, ops: [] };
+  return {
+    args: { shortened: text.slice(0, WHOLE_CHARS / 2), chars: text.length },
+    ops: [{ op: "put", space: SPACE, key: id, value: text, if_version: null }],
+  };
+}
+
+/** Undefined: they stand in the entry as they are. */
+export async function wholeArguments(store: StateStore, id: string): Promise<Json | undefined> {
+  const found = await store.get(MOB_SCOPE, SPACE, id);
+  return found === undefined ? undefined : JSON.parse(found.value) as Json;
+}
+
+/** For the commit that closes it: only what is open is shown whole. */
+export function dropArguments(id: string): StateOp {
+  return { op: "put", space: SPACE, key: id, value: null, if_version: null };
+}

@@ -1,0 +1,237 @@
+/**
+ * Approvals: human decisions on calls of tools (spec: mob 8.8 to 8.11).
+ *
+ * takes calls of members and decisions of principals; gives an answer for each call; promises that a call that needs a
+ * decision runs only after it is stored, that the same call of a turn is one approval, and that open ones survive the
+ * process; refuses deciders that may not, and new ones above a bound; never drops an open one.
+ */
+import { onAbort, type Clock, type Json, type Log } from "@atoll-run/core";
+import { Turns } from "../bounded.ts";
+import type { ApprovalRule } from "../definition/definition.ts";
+import { mobError } from "../errors.ts";
+import type { NewId } from "../ids.ts";
+import type { NewEntry } from "../ledger/entry.ts";
+import type { Ledger, Writer } from "../ledger/ledger.ts";
+import type { MobLimits } from "../limits.ts";
+import type { MemberHost, ToolAnswer, ToolCall, ToolGuard } from "../member/host.ts";
+import type { View } from "../roster/view.ts";
+import { approvalHash, decideApproval, type Approval } from "./approval.ts";
+import { dropArguments, showArguments, wholeArguments } from "./arguments.ts";
+import { judgeCall, type GuardedCall, type Judgement } from "./policy.ts";
+import { Tending } from "./tending.ts";
+
+export interface ApprovalParts {
+  readonly ledger: Ledger;
+  readonly writer: Writer;
+  /** Of the roster, which hears the ledger before the book does. */
+  readonly view: View;
+  readonly rules: () => readonly ApprovalRule[];
+  readonly host: Pick<MemberHost, "wake">;
+  readonly clock: Clock;
+  readonly newId: NewId;
+  readonly log: Log;
+  readonly limits: Pick<MobLimits, "approvalsOpenMax">;
+}
+
+export interface Decide {
+  readonly id: string;
+  readonly decision: "approve" | "reject";
+  /** Who is signed in. */
+  readonly principal: string;
+  /** By the local token: may approve what it has begun itself. */
+  readonly local: boolean;
+  readonly reason?: string | undefined;
+}
+
+export interface ApprovalBook extends AsyncDisposable {
+  /** Asked after the grants and before the call. Throws `mob.overloaded`, `mob.storage_degraded`: the call does not run. */
+  readonly guard: ToolGuard;
+  /** What the policy says of a call; nothing is asked or written. */
+  judge(call: Pick<ToolCall, "member" | "grant" | "tool" | "args">): Judgement;
+  /** Resolves when it is stored. Throws `mob.not_found`, `mob.approval_closed`, `mob.approver_mismatch`, `mob.self_approval_forbidden`, `mob.denied`. */
+  decide(decision: Decide): Promise<Approval>;
+  /** With all its arguments, while it is open. Throws `mob.not_found`. */
+  get(id: string): Promise<Approval>;
+  /** Resolves when it is not open any more. Throws `mob.not_found`, or the reason of the signal. */
+  wait(id: string, signal: AbortSignal): Promise<Approval>;
+}
+
+/** Goes on with those that are open in the view. */
+export function openApprovals(parts: ApprovalParts): ApprovalBook {
+  return new Book(parts);
+}
+
+class Book implements ApprovalBook {
+  readonly #parts: ApprovalParts;
+  readonly #turns = new Turns();
+  readonly #tending: Tending;
+  readonly #hearing: Disposable;
+  readonly #waiting = new Map<string, (() => void)[]>();
+
+  constructor(parts: ApprovalParts) {
+    this.#parts = parts;
+    const { view, clock, log, host, ledger } = parts;
+    this.#tending = new Tending({
+      view, clock, log, wake: (member, name) => host.wake(member, name), expire: (id, why) => this.#expire(id, why),
+    });
+    this.#hearing = ledger.hear((entry) => {
+      this.#tending.hear(entry);
+      if (entry.class !== "approval") return;
+      const id = String(entry.data["id"]);
+      if (view.approvals.get(id)?.state === "open") return;
+      for (const tell of this.#waiting.get(id) ?? []) tell();
+    });
+  }
+
+  readonly guard = async (call: ToolCall): Promise<ToolAnswer> => {
+    const { tier, rule } = this.judge(call);
+    switch (tier) {
+      case "R0": return "allow";
+      case "R1": case "R2": {
+        const entry = this.#about(call, { kind: "action_allowed", data: { tier, ...rule === undefined ? {} : { rule_id: rule.id } } });
+        if (tier === "R1") await this.#parts.ledger.note(this.#parts.writer, entry);
+        else await this.#parts.ledger.append(this.#parts.writer, [entry]);
+        return "allow";
+      }
+      case "deny": {
+        const id = rule?.id ?? "";
+        await this.#parts.ledger.append(this.#parts.writer, [this.#about(call, { kind: "access_denied", data: { rule_id: id } })]);
+        return { deny: `the rule ${id} does not allow it` };
+      }
+      case "R3": return this.#ask(call, rule as ApprovalRule);
+    }
+  };
+
+  judge(call: Parameters<ApprovalBook["judge"]>[0]): Judgement {
+    return judgeCall(this.#parts.rules(), this.#guarded(call));
+  }
+
+  decide({ id, decision, principal, local, reason }: Decide): Promise<Approval> {
+    return this.#turns.take(id, async () => {
+      const approval = this.#known(id);
+      const { view, ledger, writer } = this.#parts;
+      if (view.members.has(principal)) throw mobError("mob.denied", "members never approve", { facts: { id, principal } });
+      const state = decideApproval(approval, { principal, decision, local });
+      await ledger.append(writer, [this.#of(approval, { kind: "approval_decided", principal, data: {
+        id, decision, state, ...reason === undefined ? {} : { reason: reason.slice(0, 1_024) },
+      } })], state === "open" ? [] : [dropArguments(id)]);
+      return this.#known(id);
+    });
+  }
+
+  async get(id: string): Promise<Approval> {
+    const approval = this.#known(id);
+    const args = await wholeArguments(this.#parts.ledger.store, id);
+    return args === undefined ? approval : { ...approval, args };
+  }
+
+  async wait(id: string, signal: AbortSignal): Promise<Approval> {
+    if (this.#known(id).state !== "open") return this.#known(id);
+    const closed = Promise.withResolvers<void>();
+    const tell = (): void => closed.resolve();
+    using _ = onAbort(signal, closed.reject);
+    const others = this.#waiting.get(id) ?? [];
+    this.#waiting.set(id, others);
+    others.push(tell);
+    try {
+      await closed.promise;
+      return this.#known(id);
+    } finally {
+      others.splice(others.indexOf(tell), 1);
+      if (others.length === 0) this.#waiting.delete(id);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#hearing[Symbol.dispose]();
+    await this.#tending.close();
+  }
+
+  /** One approval for one call of a turn, however often the turn runs. */
+  #ask(call: ToolCall, rule: ApprovalRule): Promise<ToolAnswer> {
+    const { turn_id } = call;
+    if (turn_id === undefined) return Promise.resolve({ deny: `the rule ${rule.id} asks for an approval, and only a turn can wait for one` });
+    const guarded = this.#guarded(call);
+    const hash = approvalHash(guarded, turn_id);
+    return this.#turns.take(hash, async () =>
+      toAnswer(this.#parts.view.asked(hash) ?? await this.#request({ ...call, turn_id }, { guarded, hash, rule })));
+  }
+
+  async #request(
+    call: ToolCall & { readonly turn_id: string }, { guarded, hash, rule }: { readonly guarded: GuardedCall; readonly hash: string; readonly rule: ApprovalRule },
+  ): Promise<Approval> {
+    const { limits, newId, clock, ledger, writer } = this.#parts;
+    if (this.#tending.open >= limits.approvalsOpenMax) {
+      throw mobError("mob.overloaded", `${limits.approvalsOpenMax} approvals are open already`, {
+        facts: { limit: limits.approvalsOpenMax }, hint: "Decide some of them.",
+      });
+    }
+    const id = newId("a");
+    const { args, ops } = showArguments(id, call.args);
+    const { approvers, quorum, on_timeout, self_approval, timeout_ms } = rule;
+    await ledger.append(writer, [this.#about(call, { kind: "approval_requested", data: {
+      id, member: call.member, turn_id: call.turn_id, rule_id: rule.id, grant: call.grant, tool: call.tool ?? null, object: guarded.object ?? null,
+      args, hash, asked_by: call.principal ?? "", approvers: [...approvers], quorum, on_timeout, self_approval,
+      expires_at_ms: clock.now() + timeout_ms,
+    } })], ops);
+    return this.#known(id);
+  }
+
+  #expire(id: string, why: "timeout" | "turn_over"): Promise<void> {
+    return this.#turns.take(id, async () => {
+      const approval = this.#known(id);
+      if (approval.state !== "open") return;
+      const kind = why === "timeout" && approval.on_timeout === "draft" ? "approval_drafted" : "approval_timed_out";
+      // A draft is not executed yet, and may be later: its arguments stay.
+      const ops = kind === "approval_drafted" ? [] : [dropArguments(id)];
+      await this.#parts.ledger.append(this.#parts.writer, [this.#of(approval, { kind, data: { id, why } })], ops);
+    });
+  }
+
+  #known(id: string): Approval {
+    const approval = this.#parts.view.approvals.get(id);
+    if (approval === undefined) throw mobError("mob.not_found", `there is no approval ${id}`, { facts: { what: "approval", id } });
+    return approval;
+  }
+
+  #guarded({ member, grant, tool, args }: Parameters<ApprovalBook["judge"]>[0]): GuardedCall {
+    const spec = this.#parts.view.members.get(member)?.spec;
+    const object = objectOf(args);
+    return {
+      member, grant, args, profile: spec?.profile ?? "", labels: spec?.labels ?? {},
+      ...tool === undefined ? {} : { tool }, ...object === undefined ? {} : { object },
+    };
+  }
+
+  #about({ member, generation, turn_id, principal, run, grant, tool, args }: ToolCall, entry: Pick<NewEntry, "kind" | "data">): NewEntry {
+    const object = objectOf(args);
+    return {
+      source: "mob", member, generation, ...turn_id === undefined ? {} : { turn_id }, ...principal === undefined ? {} : { principal }, ...run, ...entry,
+      data: { grant, ...tool === undefined ? {} : { tool }, ...object === undefined ? {} : { object }, ...entry.data },
+    };
+  }
+
+  #of({ member, turn_id }: Approval, entry: Pick<NewEntry, "kind" | "data" | "principal">): NewEntry {
+    return { source: entry.principal === undefined ? "mob" : "api", member, turn_id, ...entry };
+  }
+}
+
+function toAnswer({ id, state, decisions }: Approval): ToolAnswer {
+  switch (state) {
+    case "open": return { park: `approval:${id}` };
+    case "approved": return "allow";
+    case "rejected": {
+      const { principal = "", reason } = decisions.at(-1) ?? {};
+      return { deny: `${principal} has rejected it${reason === undefined ? "" : `: ${reason}`}` };
+    }
+    case "timed_out": return { deny: "nobody decided in time" };
+    case "drafted": case "released": return { answer: `draft ${id}` };
+  }
+}
+
+/** What a call is done to: a path, an address, a program. */
+function objectOf(args: Json): string | undefined {
+  if (typeof args !== "object" || args === null || Array.isArray(args)) return undefined;
+  const named = args as { readonly [key: string]: Json };
+  return ["path", "url", "host", "command", "recipient", "to"].map((key) => named[key]).find((value) => typeof value === "string")?.slice(0, 1_024);
+}
