@@ -6,6 +6,7 @@
  */
 import { Closing, type Json } from "@atoll-run/core";
 import type { NodeParts } from "@atoll-run/node";
+import { openApprovals, type ApprovalBook } from "./approvals/book.ts";
 import type { MobDefinition } from "./definition/definition.ts";
 import { mobError } from "./errors.ts";
 import { createIds } from "./ids.ts";
@@ -24,7 +25,7 @@ import { openRoster } from "./roster/roster.ts";
 import type { View } from "./roster/view.ts";
 
 /** What it is made of; the store stays its opener's. */
-export interface MobParts extends Omit<NodeParts, "network" | "named">, InnerParts {
+export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard"> {
   /** Masks registered secrets. */
   readonly redact?: (value: Json) => Json;
 }
@@ -49,6 +50,7 @@ export interface Mob extends AsyncDisposable {
   readonly members: MemberHost;
   readonly reconciler: Reconciler;
   readonly edges: EdgeWorks;
+  readonly approvals: ApprovalBook;
   send(ask: TurnAsk): Promise<Ticket>;
   status(): MobStatus;
   /** Turns that run may end within that time; queued ones stay. Later calls share the promise. */
@@ -73,11 +75,14 @@ export async function openMob(parts: MobParts, definition: MobDefinition): Promi
     closing.defer(async () => await roster[Symbol.asyncDispose](), { name: "roster" });
     const { view } = roster;
     const edges = createEdgeWorks({ ledger, writer, view, doors: DOORS, clock, limits });
+    const inner: InnerParts = { ...parts, guard: (call) => approvals.guard(call) };
     const members = new Members({
-      ledger, writer, view, node: parts, inner: parts, limits, newId, profileOf: (name) => definition.profiles[name],
+      ledger, writer, view, node: parts, inner, limits, newId, profileOf: (name) => definition.profiles[name],
       leaveEdges: (id) => leaveEdges(id, { view, edges }),
     });
     ledger.hear(members.hear);
+    const approvals = openApprovals({ ledger, writer, view, rules: () => definition.approvals, host: members, clock, newId, log, limits });
+    closing.defer(async () => await approvals[Symbol.asyncDispose](), { name: "approvals" });
     const reconciler = createReconciler({
       definition: () => definition, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true,
     });
@@ -87,7 +92,7 @@ export async function openMob(parts: MobParts, definition: MobDefinition): Promi
     await say("mob_started");
     await members.recover();
     await reconciler.reconcile(BY);
-    return running({ definition, ledger, view, writer, members, reconciler, edges }, { limits, say, closing });
+    return running({ definition, ledger, view, writer, members, reconciler, edges, approvals }, { limits, say, closing });
   } catch (error) {
     await closing.close();
     throw mobError("mob.start_failed", `the mob ${mob} did not start: ${error instanceof Error ? error.message : String(error)}`, { cause: error });

@@ -6,7 +6,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { BlockConfig } from "@atoll-run/block";
-import { openMob as assembleMob, type LinkedFactory, type Mob, type MobDefinition, type ToolGuard } from "@atoll-run/mob";
+import { openMob as assembleMob, type LinkedFactory, type Mob, type MobDefinition } from "@atoll-run/mob";
 import { openPlace, type PlaceOptions } from "./place.ts";
 import { startBlock, type StartedBlock } from "./run-block.ts";
 
@@ -17,19 +17,17 @@ export interface MobConfig extends PlaceOptions {
   /** Where scripts are looked for; default: the working folder. */
   readonly root?: string;
   /** The whole environment of its blocks; default: empty. */
-  readonly env?: PlaceOptions["env"] & { readonly variables?: Readonly<Record<string, string>> };
-  /** Asked before a tool is called, after the grants. */
-  readonly guard?: ToolGuard;
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 /** Throws `node.locked` for a folder in use, `mob.start_failed`. */
 export async function openMob(o: MobConfig): Promise<Mob> {
   const place = await openPlace(o);
   const { key: _, close: closePlace, durability: __, ...parts } = place;
-  const { definition, linked = {}, root = ".", guard, env } = o;
+  const { definition, linked = {}, root = ".", variables = {} } = o;
   try {
     const mob = await assembleMob({
-      ...parts, root: resolve(root), linked, startBlock: (config) => start(config, env?.variables), ...guard === undefined ? {} : { guard },
+      ...parts, root: resolve(root), linked, startBlock: (config) => start(config, variables),
     }, definition);
     const close = async (how?: Parameters<Mob["close"]>[0]): Promise<void> => {
       await mob.close(how);
@@ -43,7 +41,7 @@ export async function openMob(o: MobConfig): Promise<Mob> {
   }
 }
 
-function start(config: BlockConfig, variables: Readonly<Record<string, string>> = {}): StartedBlock {
+function start(config: BlockConfig, variables: Readonly<Record<string, string>>): StartedBlock {
   const { kvPath } = config;
   if (kvPath !== undefined && kvPath !== ":memory:") mkdirSync(dirname(kvPath), { recursive: true });
   return startBlock({ ...config, env: variables });

@@ -47,7 +47,7 @@ export interface ApprovalBook extends AsyncDisposable {
   /** Asked after the grants and before the call. Throws `mob.overloaded`, `mob.storage_degraded`: the call does not run. */
   readonly guard: ToolGuard;
   /** What the policy says of a call; nothing is asked or written. */
-  judge(call: Pick<ToolCall, "member" | "grant" | "tool" | "args">): Judgement;
+  judge(call: Pick<ToolCall, "member" | "grant" | "tool" | "object" | "args">): Judgement;
   /** Resolves when it is stored. Throws `mob.not_found`, `mob.approval_closed`, `mob.approver_mismatch`, `mob.self_approval_forbidden`, `mob.denied`. */
   decide(decision: Decide): Promise<Approval>;
   /** With all its arguments, while it is open. Throws `mob.not_found`. */
@@ -194,17 +194,15 @@ class Book implements ApprovalBook {
     return approval;
   }
 
-  #guarded({ member, grant, tool, args }: Parameters<ApprovalBook["judge"]>[0]): GuardedCall {
+  #guarded({ member, grant, tool, args, object = objectOf(args) }: Parameters<ApprovalBook["judge"]>[0]): GuardedCall {
     const spec = this.#parts.view.members.get(member)?.spec;
-    const object = objectOf(args);
     return {
       member, grant, args, profile: spec?.profile ?? "", labels: spec?.labels ?? {},
       ...tool === undefined ? {} : { tool }, ...object === undefined ? {} : { object },
     };
   }
 
-  #about({ member, generation, turn_id, principal, run, grant, tool, args }: ToolCall, entry: Pick<NewEntry, "kind" | "data">): NewEntry {
-    const object = objectOf(args);
+  #about({ member, generation, turn_id, principal, run, grant, tool, args, object = objectOf(args) }: ToolCall, entry: Pick<NewEntry, "kind" | "data">): NewEntry {
     return {
       source: "mob", member, generation, ...turn_id === undefined ? {} : { turn_id }, ...principal === undefined ? {} : { principal }, ...run, ...entry,
       data: { grant, ...tool === undefined ? {} : { tool }, ...object === undefined ? {} : { object }, ...entry.data },

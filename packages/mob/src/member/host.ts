@@ -76,6 +76,8 @@ export interface ToolCall {
   /** Verb of the grant: `fs.write`, `net`, `run`. */
   readonly grant: string;
   readonly tool?: string;
+  /** What it is done to: a path, a host, a program; absent: as the arguments say. */
+  readonly object?: string;
   readonly args: Json;
   readonly signal: AbortSignal;
 }

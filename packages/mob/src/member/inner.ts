@@ -57,7 +57,7 @@ function scriptInner(parts: InnerParts, ask: InnerAsk, script: string): Workload
     script: { path: resolve(root, script) }, projectRoot: root, mesh, grants: spec.grants ?? profile.grants,
     kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
     ...context?.ok === true ? { context: context.text } : {},
-    ...guard === undefined ? {} : { guard: (call) => guard({ ...aboutTurn(ask, ask.runningTurn()), ...call }) },
+    ...guard === undefined ? {} : { guard: (call) => guard({ ...aboutTurn(ask, ask.runningTurn()), ...call, ...verbAndObject(call.grant) }) },
   }), { concurrency: profile.conversations });
 }
 
@@ -67,4 +67,10 @@ function aboutTurn({ spec, generation, turnOf }: InnerAsk, turnId: string | unde
   return {
     member: spec.id, generation, ...turnId === undefined ? {} : { turn_id: turnId }, ...principal === undefined ? {} : { principal },
   };
+}
+
+/** `fs.write:/tmp/x`: a block names what it does with what it does it to. */
+function verbAndObject(grant: string): { readonly grant: string; readonly object?: string } {
+  const at = grant.indexOf(":");
+  return at === -1 ? { grant } : { grant: grant.slice(0, at), object: grant.slice(at + 1) };
 }

@@ -1,0 +1,66 @@
+/** Goal: a rule stands between a member and the world. Invariant: what needs a decision is done once, after it, or never. Method: real files. */
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { defineMob, openMob, type LinkedFactory, type Mob } from "@atoll-run/atoll/mob";
+import { until } from "@atoll-run/testkit";
+
+const SCRIPTS = join(import.meta.dirname, "scripts");
+
+function folder(t: TestContext): { readonly dir: string; readonly out: string } {
+  const base = mkdtempSync(join(tmpdir(), "atoll-approvals-"));
+  t.after(() => rmSync(base, { recursive: true, force: true }));
+  mkdirSync(join(base, "out"));
+  return { dir: join(base, "state"), out: join(base, "out") };
+}
+
+const definition = (out: string) => defineMob({
+  mob: { id: "gate", members: [{ id: "lua", profile: "script" }, { id: "ts", profile: "linked" }, { id: "bare", profile: "bare" }] },
+  profiles: {
+    script: { script: "write.lua", grants: [`fs.write:${out}`] }, linked: { linked: "writer", grants: [`fs.write:${out}`] }, bare: { script: "write.lua" },
+  },
+  approvals: [{ match: { grant: "fs.write" }, tier: "R3" }],
+});
+
+let acted = 0;
+const writer: LinkedFactory = () => async ({ content, attempt }, ctx) => {
+  await ctx.guarded({ grant: "fs.write", tool: "write_file", args: content }, () => ++acted);
+  return { attempt };
+};
+
+const send = async (mob: Mob, to: string, content: { path: string; text: string }) =>
+  (await mob.send({ to, from: "console", principal: "asker", content })).turn_id;
+
+/** The approval that is open for that turn. */
+const asked = (mob: Mob, turn: string) => until(() => mob.view.turns.get(turn)?.state === "waiting_approval"
+  ? [...mob.view.approvals.values()].find(({ turn_id, state }) => turn_id === turn && state === "open")?.id : undefined);
+
+test("a call that needs a decision parks its turn; approved it is done, once; rejected it is not; a restart forgets neither", async (t) => {
+  const { dir, out } = folder(t);
+  const at = (name: string): string => join(out, name);
+  const open = (): Promise<Mob> => openMob({ dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
+  const first = await open();
+  const [lua, no] = [await send(first, "lua", { path: at("yes"), text: "hello" }), await send(first, "ts", { path: at("no"), text: "x" })];
+  const [luaAsked, noAsked] = [await asked(first, lua), await asked(first, no)];
+  assert.equal(existsSync(at("yes")), false);
+  assert.equal(first.view.row("lua")?.phase, "waiting_approval");
+  await assert.rejects(first.approvals.decide({ id: luaAsked, decision: "approve", principal: "asker", local: false }), { code: "mob.self_approval_forbidden" });
+  await first.close();
+
+  await using mob = await open();
+  await mob.approvals.decide({ id: luaAsked, decision: "approve", principal: "boss", local: false });
+  const done = await mob.members.wait(lua, {});
+  assert.deepEqual([done.state, done.error, readFileSync(at("yes"), "utf8")], ["done", null, "hello"]);
+  const { entries } = await mob.ledger.query({ turn_id: lua, after: 0, classes: ["turn", "approval"] });
+  assert.deepEqual(entries.map(({ kind }) => kind), [
+    "turn_queued", "turn_started", "approval_requested", "turn_waiting", "approval_decided", "turn_resumed", "turn_done",
+  ]);
+  await mob.approvals.decide({ id: noAsked, decision: "reject", principal: "boss", local: false });
+  const refused = await mob.members.wait(no, {});
+  assert.deepEqual([refused.state, refused.error?.code, acted], ["failed", "mob.denied", 0]);
+  const again = await send(mob, "ts", { path: at("ok"), text: "x" });
+  await mob.approvals.decide({ id: await asked(mob, again), decision: "approve", principal: "boss", local: false });
+  assert.deepEqual([(await mob.members.wait(again, {})).state, acted], ["done", 1]);
+});
