@@ -11,8 +11,8 @@ export {
   EDGE_BUCKETS, keyOf, planEdges, toEdge, unfoldEdges, type Edge, type EdgeBucket, type EdgeDeed, type EdgeNow, type EdgeOwner,
   type EdgePlanRow,
 } from "./edges/plan.ts";
-export { decideRun, type Candidate, type Decision, type Facts, type Move } from "./flows/decide.ts";
-export { beginRun, foldRun, type Run, type RunState, type StepRun, type StepState, type Target } from "./flows/run.ts";
+export { decideRun, messageOf, type Candidate, type Decision, type Facts, type Move } from "./flows/decide.ts";
+export { beginRun, foldRun, outputOfRun, type Run, type RunState, type StepRun, type StepState, type Target } from "./flows/run.ts";
 export { lookUp, render, type Rendered, type Scope } from "./flows/template.ts";
 export type { MemberView } from "./roster/row.ts";
 export { View, type Kept } from "./roster/view.ts";
@@ -30,3 +30,4 @@ export { createEdgeWorks, type EdgeDoors, type EdgeWorks } from "./reconcile/edg
 export { createReconciler, type ReconcileAsk, type Reconciler, type ReconcilerParts } from "./reconcile/engine.ts";
 export { spawnMany, type SpawnResult } from "./reconcile/spawn-many.ts";
 export { openApprovals, type ApprovalBook, type ApprovalParts, type Decide } from "./approvals/book.ts";
+export { openRunner, type FlowRunner, type RunAsk, type RunnerParts } from "./flows/runner.ts";

@@ -46,6 +46,10 @@ export const MOB_LIMITS = {
   approvalInPlaceMs: 300_000,
   runsMax: 64,
   stepsMax: 500,
+  /** Members that one step asks at once: they are dispatched in one commit. */
+  targetsMax: 500,
+  /** For the turns of a run that is cancelled, until it is over without them. */
+  cancelMs: 5_000,
   stepMs: 300_000,
   runMs: 3_600_000,
   /** Members and edges that one pass of reconcile works on at the same time, and the time of each act. */

@@ -5,7 +5,7 @@
  * decision runs only after it is stored, that the same call of a turn is one approval, and that open ones survive the
  * process; refuses deciders that may not, and new ones above a bound; never drops an open one.
  */
-import { onAbort, type Clock, type Json, type Log } from "@atoll-run/core";
+import type { Clock, Json, Log } from "@atoll-run/core";
 import { Turns } from "../bounded.ts";
 import type { ApprovalRule } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
@@ -15,6 +15,7 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost, ToolAnswer, ToolCall, ToolGuard } from "../member/host.ts";
 import type { View } from "../roster/view.ts";
+import { Waiters } from "../waiters.ts";
 import { approvalHash, decideApproval, type Approval } from "./approval.ts";
 import { dropArguments, showArguments, wholeArguments } from "./arguments.ts";
 import { judgeCall, type GuardedCall, type Judgement } from "./policy.ts";
@@ -66,7 +67,7 @@ class Book implements ApprovalBook {
   readonly #turns = new Turns();
   readonly #tending: Tending;
   readonly #hearing: Disposable;
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiters = new Waiters();
 
   constructor(parts: ApprovalParts) {
     this.#parts = parts;
@@ -76,10 +77,7 @@ class Book implements ApprovalBook {
     });
     this.#hearing = ledger.hear((entry) => {
       this.#tending.hear(entry);
-      if (entry.class !== "approval") return;
-      const id = String(entry.data["id"]);
-      if (view.approvals.get(id)?.state === "open") return;
-      for (const tell of this.#waiting.get(id) ?? []) tell();
+      if (entry.class === "approval") this.#waiters.tell(String(entry.data["id"]));
     });
   }
 
@@ -126,20 +124,8 @@ class Book implements ApprovalBook {
   }
 
   async wait(id: string, signal: AbortSignal): Promise<Approval> {
-    if (this.#known(id).state !== "open") return this.#known(id);
-    const closed = Promise.withResolvers<void>();
-    const tell = (): void => closed.resolve();
-    using _ = onAbort(signal, closed.reject);
-    const others = this.#waiting.get(id) ?? [];
-    this.#waiting.set(id, others);
-    others.push(tell);
-    try {
-      await closed.promise;
-      return this.#known(id);
-    } finally {
-      others.splice(others.indexOf(tell), 1);
-      if (others.length === 0) this.#waiting.delete(id);
-    }
+    while (this.#known(id).state === "open") await this.#waiters.next(id, signal);
+    return this.#known(id);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

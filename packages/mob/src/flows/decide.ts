@@ -7,6 +7,7 @@
 import type { Json } from "@atoll-run/core";
 import type { FlowStep } from "../definition/definition.ts";
 import type { Failure } from "../errors.ts";
+import { MOB_LIMITS } from "../limits.ts";
 import type { Run, StepRun, Target } from "./run.ts";
 import { lookUp, render, type Scope } from "./template.ts";
 
@@ -114,6 +115,9 @@ function ask(place: Place): readonly Move[] {
   const { step, name, now } = place;
   const people = candidatesOf(place);
   if (now.state === "waiting" && people.length === 0) return [failedStep(place, noCandidate(step))];
+  if (people.length > MOB_LIMITS.targetsMax && step.dispatch !== "one_to_one") {
+    return [failedStep(place, { code: "mob.too_large", text: `it would ask ${people.length} members at once, more than ${MOB_LIMITS.targetsMax}` })];
+  }
   const chosen = step.dispatch === "one_to_one" ? chooseOne(place, people) : people.map(({ id }) => id);
   const wanted = now.state === "waiting" ? chosen : Object.keys(now.targets);
   const needed = step.collect === "all" || step.dispatch === "one_to_one" ? wanted.length
@@ -198,16 +202,28 @@ function isLost({ state, attempt }: Target, { retries }: FlowStep): boolean {
 }
 
 function message({ step, run }: Place, item: Json | undefined): ReturnType<typeof render> {
-  const scope = scopeOf(run, item);
-  if (step.message !== null) return render(step.message, scope);
-  return { ok: true, value: item ?? run.params };
+  return renderFor(step, run, scopeOf(run, item));
 }
 
-function scopeOf({ params, steps, definition }: Run, item?: Json): Scope {
+function renderFor({ message: template }: FlowStep, { params }: Run, scope: Scope): ReturnType<typeof render> {
+  return template === null ? { ok: true, value: scope.item ?? params } : render(template, scope);
+}
+
+/** `at`: only what was there at that revision of the run. */
+function scopeOf({ params, steps, definition }: Run, item?: Json, at = Infinity): Scope {
+  const outputOf = (step: StepRun | undefined): Json | undefined => ((step?.completed_seq ?? Infinity) <= at || at === Infinity ? step?.output : undefined);
   return {
     params, ...item === undefined ? {} : { item },
-    steps: Object.fromEntries(Object.keys(definition.steps).map((name) => [name, { output: steps[name]?.output }])),
+    steps: Object.fromEntries(Object.keys(definition.steps).map((name) => [name, { output: outputOf(steps[name]) }])),
   };
+}
+
+/** The message of a target, as it was when it was decided on. */
+export function messageOf(run: Run, stepName: string, { name, at }: Target): ReturnType<typeof render> {
+  const step = run.definition.steps[stepName] as FlowStep;
+  const items = step.dispatch === "share" ? lookUp(step.items ?? "", scopeOf(run, undefined, at)) : undefined;
+  const item = items?.ok === true && Array.isArray(items.value) ? (items.value as readonly Json[])[Number(name)] : undefined;
+  return renderFor(step, run, scopeOf(run, item, at));
 }
 
 function openTurns({ targets }: StepRun): readonly string[] {

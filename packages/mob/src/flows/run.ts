@@ -16,6 +16,8 @@ export interface Target {
   /** From 1. */
   readonly attempt: number;
   readonly turn_id: string | null;
+  /** Revision of the run when it was decided on: what its message was made of. */
+  readonly at: number;
   readonly output?: Json;
   readonly error?: Failure;
 }
@@ -24,6 +26,8 @@ export interface StepRun {
   readonly state: StepState;
   readonly started_at_ms: number | null;
   readonly targets: Readonly<Record<string, Target>>;
+  /** `seq` of its completion. */
+  readonly completed_seq?: number;
   readonly output?: Json;
   readonly error?: Failure;
 }
@@ -35,6 +39,8 @@ export interface Run {
   readonly params: Json;
   readonly principal: string;
   readonly state: RunState;
+  /** How often it was resumed. */
+  readonly round: number;
   readonly steps: Readonly<Record<string, StepRun>>;
   readonly error?: Failure;
   readonly started_at_ms: number;
@@ -51,7 +57,7 @@ export function beginRun(entry: Entry): Run {
     flow: string; definition: FlowDefinition; params: Json; principal: string;
   };
   return {
-    run_id: entry.run_id as string, flow, definition, params, principal, state: "running", started_at_ms: entry.ts_ms, ended_at_ms: null,
+    run_id: entry.run_id as string, flow, definition, params, principal, state: "running", round: 0, started_at_ms: entry.ts_ms, ended_at_ms: null,
     steps: Object.fromEntries(Object.keys(definition.steps).map((name) => [name, WAITING])), revision: entry.seq,
   };
 }
@@ -70,11 +76,11 @@ export function foldRun(run: Run, entry: Entry, outputOf: (turnId: string) => Js
     case "flow_failed": return end("failed");
     case "flow_canceled": return end("canceled");
     // Resumed: what has failed is to be done again.
-    case "flow_started": return { ...next, state: "running", ended_at_ms: null, steps: reopened(run) };
+    case "flow_started": return resumed(next, entry);
     case "step_dispatched": return step((one) => dispatched(one, entry));
-    case "step_target_completed": return step((one) => target(one, entry, { state: "done", ...outputOfEntry(entry, outputOf) }));
+    case "step_target_completed": return step((one) => target(one, entry, { state: "done", turn_id: entry.turn_id ?? null, ...outputOfEntry(entry, outputOf) }));
     case "step_target_failed": return step((one) => target(one, entry, { state: "failed", ...failure === undefined ? {} : { error: failure } }));
-    case "step_completed": return step((one) => ({ ...one, state: "completed", ...collected(run, step_id as string, one) }));
+    case "step_completed": return step((one) => ({ ...one, state: "completed", completed_seq: entry.seq, ...collected(run, step_id as string, one) }));
     case "step_failed": return step((one) => ({ ...one, state: "failed", ...failure === undefined ? {} : { error: failure } }));
     case "step_skipped": return step((one) => ({ ...one, state: "skipped" }));
     default: return next;
@@ -87,10 +93,10 @@ function outputOfEntry({ turn_id }: Entry, outputOf: (turnId: string) => Json | 
 }
 
 function dispatched(step: StepRun, entry: Entry): StepRun {
-  const { target: name, member, attempt } = entry.data as unknown as { target: string; member: string; attempt: number };
+  const { target: name, member, attempt, at = 0 } = entry.data as unknown as { target: string; member: string; attempt: number; at?: number };
   return {
     ...step, state: "running", started_at_ms: step.started_at_ms ?? entry.ts_ms,
-    targets: { ...step.targets, [name]: { name, member, attempt, state: "open", turn_id: entry.turn_id ?? null } },
+    targets: { ...step.targets, [name]: { name, member, attempt, at, state: "open", turn_id: entry.turn_id ?? null } },
   };
 }
 
@@ -99,6 +105,11 @@ function target(step: StepRun, entry: Entry, change: Partial<Target>): StepRun {
   const old = step.targets[name];
   if (old === undefined) return step;
   return { ...step, targets: { ...step.targets, [name]: { ...old, ...change } } };
+}
+
+function resumed(run: Run, { ts_ms }: Entry): Run {
+  const { error: _, ...rest } = run;
+  return { ...rest, state: "running", round: run.round + 1, started_at_ms: ts_ms, ended_at_ms: null, steps: reopened(run) };
 }
 
 function reopened({ steps }: Run): Run["steps"] {
@@ -128,3 +139,9 @@ function collected({ definition }: Run, name: string, { targets }: StepRun): { o
 }
 
 const NO_ANSWER: Failure = { code: "mob.deadline", text: "there was no answer" };
+
+/** What a run has come to: the output of its last step that was completed. */
+export function outputOfRun({ definition, steps }: Run): Json {
+  const last = Object.keys(definition.steps).findLast((name) => steps[name]?.state === "completed");
+  return last === undefined ? null : steps[last]?.output ?? null;
+}

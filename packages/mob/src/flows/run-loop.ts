@@ -1,0 +1,196 @@
+/**
+ * One run, from its first step to its end (spec: mob 9.4).
+ *
+ * takes a run as the roster has it; gives entries and turns; promises that an entry is there before what it says is done, and
+ * that who has answered is not asked again, after a start too; refuses nothing; never is more than one loop and one timer.
+ */
+import { isFault, type Clock, type Log } from "@atoll-run/core";
+import { mobError, toFailure } from "../errors.ts";
+import type { NewEntry } from "../ledger/entry.ts";
+import type { Ledger, Writer } from "../ledger/ledger.ts";
+import type { MobLimits } from "../limits.ts";
+import type { MemberHost } from "../member/host.ts";
+import type { View } from "../roster/view.ts";
+import { askTarget, type Answer } from "./asking.ts";
+import { decideRun, messageOf, type Candidate, type Move } from "./decide.ts";
+import type { Run, Target } from "./run.ts";
+
+export interface RunParts {
+  readonly ledger: Ledger;
+  readonly writer: Writer;
+  readonly view: View;
+  readonly host: Pick<MemberHost, "send" | "wait" | "cancel">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: Pick<MobLimits, "runMs" | "cancelMs">;
+}
+
+const BATCH = 500;
+const RETRY_MS = 1_000;
+const USABLE: ReadonlySet<string> = new Set(["starting", "active", "dormant", "suspended"]);
+/** Nobody needs the answer any more. */
+const UNNEEDED = mobError("mob.interrupted", "its answer is not needed any more");
+
+interface Asked {
+  readonly step: string;
+  readonly attempt: number;
+  readonly controller: AbortController;
+  readonly over: Promise<void>;
+}
+
+export class RunLoop {
+  /** Resolves when the run is over or the loop has been stopped. */
+  readonly over: Promise<void>;
+  readonly #id: string;
+  readonly #parts: RunParts;
+  readonly #asked = new Map<string, Asked>();
+  /** Of asks that ended, not yet written. */
+  #answers: NewEntry[] = [];
+  #cancelled: string | undefined;
+  #news = Promise.withResolvers<void>();
+  #stopped = false;
+
+  constructor(id: string, parts: RunParts) {
+    this.#id = id;
+    this.#parts = parts;
+    this.over = this.#go();
+  }
+
+  /** Its turns are cancelled, then it is `canceled`. */
+  cancel(principal: string): void {
+    this.#cancelled ??= principal;
+    this.#news.resolve();
+  }
+
+  /** Leaves it as it is, for the next start. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#news.resolve();
+    await this.over;
+  }
+
+  async #go(): Promise<void> {
+    this.#askOpen(this.#run());
+    for (let run = this.#run(); run?.state === "running" && !this.#stopped; run = this.#run()) {
+      try {
+        const waitMs = await this.#step(run);
+        if (waitMs > 0) await this.#wait(waitMs);
+      } catch (error) {
+        if (isFault(error) && error.code === "mob.stale_fence") break;
+        const { code, text } = toFailure(error);
+        this.#parts.log.write({ level: "warn", target: "flows", msg: "a run waits for the ledger", fields: { run: this.#id, code, text } });
+        await this.#wait(RETRY_MS);
+      }
+    }
+    const reason = this.#run()?.state === "running" ? mobError("mob.shutting_down", "the mob is stopping") : UNNEEDED;
+    await this.#drop([...this.#asked.values()], reason);
+  }
+
+  /** Milliseconds until it is to be looked at again; 0: at once. */
+  async #step(run: Run): Promise<number> {
+    const { clock, limits } = this.#parts;
+    this.#news = Promise.withResolvers();
+    if (this.#cancelled !== undefined) {
+      await this.#drop([...this.#asked.values()], UNNEEDED);
+      await this.#append([{ kind: "flow_canceled", source: "flow", principal: this.#cancelled, data: {} }]);
+      return 0;
+    }
+    if (this.#answers.length > 0) {
+      const answers = this.#answers.slice(0, BATCH);
+      await this.#append(answers);
+      this.#answers = this.#answers.slice(answers.length);
+      return 0;
+    }
+    const { moves, wake_at_ms } = decideRun(run, { candidates: this.#candidates(), now_ms: clock.now(), run_ms: limits.runMs });
+    if (moves.length === 0) return wake_at_ms === null ? Infinity : Math.max(1, wake_at_ms - clock.now());
+    for (let at = 0; at < moves.length; at += BATCH) await this.#append(moves.slice(at, at + BATCH).map((move) => toEntry(move, run)));
+    const ended = new Set(moves.flatMap((move) => "cancel" in move && "step" in move ? [move.step] : []));
+    // Not waited for: the run goes on while they end.
+    void this.#drop([...this.#asked.values()].filter(({ step }) => ended.has(step)), UNNEEDED);
+    this.#askOpen(this.#run());
+    return 0;
+  }
+
+  async #wait(ms: number): Promise<void> {
+    using _ = Number.isFinite(ms) ? this.#parts.clock.after(ms, () => this.#news.resolve()) : NOTHING;
+    await this.#news.promise;
+  }
+
+  /** Those that are open and that this process has not asked yet. */
+  #askOpen(run: Run | undefined): void {
+    if (run?.state !== "running" || this.#stopped) return;
+    for (const [step, { state, targets }] of Object.entries(run.steps)) {
+      if (state !== "running") continue;
+      for (const target of Object.values(targets)) {
+        const name = `${step}/${target.name}/${target.attempt}`;
+        if (target.state === "open" && !this.#asked.has(name)) this.#ask(name, { run, step, target });
+      }
+    }
+  }
+
+  #ask(name: string, { run, step, target }: { readonly run: Run; readonly step: string; readonly target: Target }): void {
+    const controller = new AbortController();
+    const asking = this.#answerOf(name, { run, step, target }, controller.signal).then((answer) => {
+      if (answer !== undefined && !controller.signal.aborted) {
+        this.#answers.push(toAnswerEntry(answer, { step, target }));
+        this.#news.resolve();
+      }
+    });
+    this.#asked.set(name, { step, attempt: target.attempt, controller, over: asking });
+  }
+
+  async #answerOf(name: string, { run, step, target }: { readonly run: Run; readonly step: string; readonly target: Target }, signal: AbortSignal): Promise<Answer | undefined> {
+    const { run_id, round, principal, definition } = run;
+    const { timeout_ms, expect } = definition.steps[step] as Run["definition"]["steps"][string];
+    const message = messageOf(run, step, target);
+    if (!message.ok) return { ok: false, error: { code: "mob.invalid_params", text: message.problem } };
+    const endsAtMs = (run.steps[step]?.started_at_ms ?? 0) + timeout_ms;
+    return askTarget({
+      to: target.member, from: "flow", principal, content: message.value, conversation: run_id,
+      key: `${run_id}${round === 0 ? "" : `~${round}`}/${name}`, deadlineMs: Math.max(1, endsAtMs - this.#parts.clock.now()),
+      run: { run_id, step_id: step },
+    }, { ...this.#parts, expect }, { signal, cancels: UNNEEDED });
+  }
+
+  /** Nobody waits for them any more. */
+  async #drop(asked: readonly Asked[], reason: unknown): Promise<void> {
+    for (const { controller } of asked) controller.abort(reason);
+    await Promise.all(asked.map(({ over }) => over));
+  }
+
+  async #append(entries: readonly NewEntry[]): Promise<void> {
+    await this.#parts.ledger.append(this.#parts.writer, entries.map((entry) => ({ ...entry, run_id: this.#id })));
+  }
+
+  #run(): Run | undefined {
+    return this.#parts.view.runs.get(this.#id);
+  }
+
+  #candidates(): readonly Candidate[] {
+    return [...this.#parts.view.members.values()].map(({ spec, life, open }) =>
+      ({ id: spec.id, profile: spec.profile, usable: USABLE.has(life.state), load: open.length }));
+  }
+}
+
+const NOTHING: Disposable = { [Symbol.dispose]: () => undefined };
+
+function toEntry(move: Move, { principal, revision }: Run): NewEntry {
+  const of = (kind: NewEntry["kind"], data: NewEntry["data"] = {}): NewEntry =>
+    ({ kind, source: "flow", principal, ..."step" in move ? { step_id: move.step } : {}, data });
+  switch (move.is) {
+    case "dispatch": return of("step_dispatched", { target: move.target, member: move.member, attempt: move.attempt, at: revision });
+    case "target_failed": return of("step_target_failed", { target: move.target, error: { ...move.error } });
+    case "step_completed": return of("step_completed");
+    case "step_failed": return of("step_failed", { error: { ...move.error } });
+    case "step_skipped": return of("step_skipped");
+    case "completed": return of("flow_completed");
+    case "failed": return of("flow_failed", { error: { ...move.error } });
+  }
+}
+
+function toAnswerEntry(answer: Answer, { step, target }: { readonly step: string; readonly target: Target }): NewEntry {
+  const at = { source: "flow", step_id: step, member: target.member, ...answer.turn_id === undefined ? {} : { turn_id: answer.turn_id } };
+  const { name, attempt } = target;
+  if (answer.ok) return { ...at, kind: "step_target_completed", data: { target: name, attempt } };
+  return { ...at, kind: "step_target_failed", data: { target: name, attempt, error: { ...answer.error } } };
+}

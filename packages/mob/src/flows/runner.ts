@@ -1,0 +1,142 @@
+/**
+ * Runs of flows (spec: mob 9).
+ *
+ * takes the name of a flow and its params; gives a run; promises that a run that has begun ends, whatever becomes of the
+ * process, and that one idempotency key is one run; refuses more runs than its bound; never does the work of a step itself.
+ */
+import type { Json } from "@atoll-run/core";
+import { isDeepStrictEqual } from "node:util";
+import { Turns } from "../bounded.ts";
+import type { FlowDefinition } from "../definition/definition.ts";
+import { mobError } from "../errors.ts";
+import { shortHash, type NewId } from "../ids.ts";
+import type { MobLimits } from "../limits.ts";
+import { Waiters } from "../waiters.ts";
+import { RunLoop, type RunParts } from "./run-loop.ts";
+import type { Run } from "./run.ts";
+
+export interface RunnerParts extends Omit<RunParts, "limits"> {
+  readonly flows: () => Readonly<Record<string, FlowDefinition>>;
+  readonly newId: NewId;
+  readonly limits: RunParts["limits"] & Pick<MobLimits, "runsMax">;
+}
+
+export interface RunAsk {
+  readonly flow: string;
+  readonly params?: Json | undefined;
+  readonly principal: string;
+  /** Of this principal and flow: the same key and params are the same run. */
+  readonly key?: string | undefined;
+}
+
+export interface FlowRunner extends AsyncDisposable {
+  /** Resolves when it is stored. Throws `mob.not_found`, `mob.conflict`, `mob.overloaded`, `mob.too_large`. */
+  run(ask: RunAsk): Promise<Run>;
+  /** Throws `mob.not_found`. */
+  get(runId: string): Run;
+  /** Resolves when it is over. Throws `mob.not_found`, or the reason of the signal. */
+  wait(runId: string, signal: AbortSignal): Promise<Run>;
+  /** Its turns are cancelled. Throws `mob.conflict` when it is over. */
+  cancel(runId: string, by: { readonly principal: string; readonly signal: AbortSignal }): Promise<Run>;
+  /** One that failed or was cancelled goes on at what has failed. Throws `mob.conflict`, `mob.overloaded`. */
+  resume(runId: string, by: { readonly principal: string }): Promise<Run>;
+}
+
+/** Goes on with all runs of the view that are not over. */
+export function openRunner(parts: RunnerParts): FlowRunner {
+  return new Runner(parts);
+}
+
+class Runner implements FlowRunner {
+  readonly #parts: RunnerParts;
+  readonly #loops = new Map<string, RunLoop>();
+  readonly #turns = new Turns();
+  readonly #waiters = new Waiters();
+  readonly #hearing: Disposable;
+  #closed = false;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+    this.#hearing = parts.ledger.hear(({ run_id, kind }) => {
+      if (run_id !== undefined && kind.startsWith("flow_")) this.#waiters.tell(run_id);
+    });
+    for (const { run_id, state } of parts.view.runs.values()) if (state === "running") this.#begin(run_id);
+  }
+
+  async run({ flow, params = {}, principal, key }: RunAsk): Promise<Run> {
+    const definition = this.#parts.flows()[flow];
+    if (definition === undefined) throw mobError("mob.not_found", `there is no flow ${flow}`, { facts: { what: "flow", id: flow } });
+    const id = key === undefined ? this.#parts.newId("r") : `r_${shortHash(principal, flow, key)}`;
+    return this.#turns.take(id, async () => {
+      const known = this.#parts.view.runs.get(id);
+      if (known !== undefined) return same(known, params);
+      this.#room();
+      await this.#parts.ledger.append(this.#parts.writer, [{
+        kind: "flow_started", source: "flow", run_id: id, principal, ...key === undefined ? {} : { dedupe_key: id },
+        data: { flow, definition: definition as never, params, principal },
+      }]);
+      this.#begin(id);
+      return this.get(id);
+    });
+  }
+
+  get(runId: string): Run {
+    const run = this.#parts.view.runs.get(runId);
+    if (run === undefined) throw mobError("mob.not_found", `there is no run ${runId}`, { facts: { what: "run", id: runId } });
+    return run;
+  }
+
+  async wait(runId: string, signal: AbortSignal): Promise<Run> {
+    while (this.get(runId).state === "running") await this.#waiters.next(runId, signal);
+    return this.get(runId);
+  }
+
+  async cancel(runId: string, { principal, signal }: Parameters<FlowRunner["cancel"]>[1]): Promise<Run> {
+    if (this.get(runId).state !== "running") throw this.#notNow(runId);
+    this.#loops.get(runId)?.cancel(principal);
+    return this.wait(runId, signal);
+  }
+
+  resume(runId: string, { principal }: { readonly principal: string }): Promise<Run> {
+    return this.#turns.take(runId, async () => {
+      const { state, flow } = this.get(runId);
+      if (state !== "failed" && state !== "canceled") throw this.#notNow(runId);
+      await this.#loops.get(runId)?.over;
+      this.#room();
+      await this.#parts.ledger.append(this.#parts.writer, [{ kind: "flow_started", source: "flow", run_id: runId, principal, data: { flow, resumed: true } }]);
+      this.#begin(runId);
+      return this.get(runId);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#loops.values()].map((loop) => loop.stop()));
+    this.#hearing[Symbol.dispose]();
+  }
+
+  #begin(id: string): void {
+    const loop = new RunLoop(id, this.#parts);
+    this.#loops.set(id, loop);
+    void loop.over.then(() => {
+      if (this.#loops.get(id) === loop) this.#loops.delete(id);
+    });
+  }
+
+  #room(): void {
+    if (this.#closed) throw mobError("mob.shutting_down", "the mob is stopping");
+    const { runsMax } = this.#parts.limits;
+    if (this.#loops.size < runsMax) return;
+    throw mobError("mob.overloaded", `${runsMax} runs are under way already`, { facts: { limit: runsMax }, hint: "Wait for one of them." });
+  }
+
+  #notNow(id: string): ReturnType<typeof mobError> {
+    const { state } = this.get(id);
+    return mobError("mob.conflict", `the run ${id} is ${state}`, { facts: { what: "state", id, state } });
+  }
+}
+
+function same(run: Run, params: Json): Run {
+  if (isDeepStrictEqual(run.params, params)) return run;
+  throw mobError("mob.conflict", "that key was used for a run with other params", { facts: { what: "idempotency", id: run.run_id } });
+}
