@@ -25,7 +25,7 @@ import { openRoster } from "./roster/roster.ts";
 import type { View } from "./roster/view.ts";
 
 /** What it is made of; the store stays its opener's. */
-export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard"> {
+export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied"> {
   /** Masks registered secrets. */
   readonly redact?: (value: Json) => Json;
 }
@@ -75,7 +75,9 @@ export async function openMob(parts: MobParts, definition: MobDefinition): Promi
     closing.defer(async () => await roster[Symbol.asyncDispose](), { name: "roster" });
     const { view } = roster;
     const edges = createEdgeWorks({ ledger, writer, view, doors: DOORS, clock, limits });
-    const inner: InnerParts = { ...parts, guard: (call) => approvals.guard(call) };
+    const inner: InnerParts = { ...parts, guard: (call) => approvals.guard(call), denied: (about, denial) => {
+      void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
+    } };
     const members = new Members({
       ledger, writer, view, node: parts, inner, limits, newId, profileOf: (name) => definition.profiles[name],
       leaveEdges: (id) => leaveEdges(id, { view, edges }),

@@ -64,3 +64,20 @@ test("a call that needs a decision parks its turn; approved it is done, once; re
   await mob.approvals.decide({ id: await asked(mob, again), decision: "approve", principal: "boss", local: false });
   assert.deepEqual([(await mob.members.wait(again, {})).state, acted], ["done", 1]);
 });
+
+test("a grant that a member has not is refused with one fault in Lua and in TypeScript, and the ledger says so", async (t) => {
+  const { dir, out } = folder(t);
+  await using mob = await openMob({ dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
+  const before = acted;
+  const path = join(dir, "elsewhere");
+  for (const member of ["ts", "lua", "bare"]) {
+    const turn = await mob.members.wait(await send(mob, member, { path, text: "x" }), {});
+    assert.deepEqual([member, turn.state, turn.error?.code], [member, "failed", "grant.denied"]);
+    assert.match(turn.error?.text ?? "", /fs\.write .*elsewhere/);
+  }
+  assert.deepEqual([existsSync(path), acted], [false, before]);
+  await mob.ledger.flush();
+  const { entries } = await mob.ledger.query({ kinds: ["grant_denied"], after: 0 });
+  assert.deepEqual(entries.map(({ member }) => member), ["ts", "lua", "bare"]);
+  assert.equal(entries.every(({ turn_id }) => turn_id !== undefined), true);
+});

@@ -1,5 +1,6 @@
 /** A mob in a process of its own, to be killed: sends turns under keys from the first one on, waits for all, tells each step. */
 import { writeSync } from "node:fs";
+import { join } from "node:path";
 import { defineMob, openMob, type LinkedFactory } from "../../src/mob.ts";
 
 const [dir = "", turns = "0", seed = "0"] = process.argv.slice(2);
@@ -7,7 +8,8 @@ const MEMBERS = ["one", "two", "three"];
 const WINDOW = 32;
 
 const definition = defineMob({
-  mob: { id: "kill", members: MEMBERS.map((id) => ({ id, profile: "worker" })) }, profiles: { worker: { linked: "worker", conversations: 4 } },
+  mob: { id: "kill", members: MEMBERS.map((id) => ({ id, profile: id === "three" ? "script" : "worker" })) },
+  profiles: { worker: { linked: "worker", conversations: 4 }, script: { script: "count.lua", conversations: 4 } },
 });
 
 /** Each turn counts itself, in the commit that ends it. */
@@ -22,7 +24,7 @@ const worker: LinkedFactory = () => async ({ turn_id, content, conversation }, c
 
 const say = (...words: readonly (string | number)[]): void => void writeSync(1, `${words.join(" ")}\n`);
 
-const mob = await openMob({ definition, dir, linked: { worker } });
+const mob = await openMob({ definition, dir, root: join(import.meta.dirname, "scripts"), linked: { worker } });
 say("up");
 const all = Array.from({ length: Number(turns) }, (_, n) => n);
 const tickets: string[] = [];

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { defineMob, openMob, type LinkedFactory, type Mob, type TurnAsk } from "@atoll-run/atoll/mob";
 import { nodeError } from "@atoll-run/core";
+import { memberScope } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 
 const SCRIPTS = join(import.meta.dirname, "scripts");
@@ -189,4 +190,32 @@ test("a start that fails is tried again; mail waits meanwhile", async (t) => {
   });
   const turn = await done(mob, ask("ts", "x"));
   assert.deepEqual([turn.state, starts], ["done", 2]);
+});
+
+test("whoever's scope another has taken writes nothing any more, visibly; when it is resumed its turn runs again", async (t) => {
+  const dir = folder(t);
+  const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let runs = 0;
+  await using mob = await open(dir, () => async ({ content }, ctx) => {
+    runs += 1;
+    begun.resolve();
+    await go.promise;
+    ctx.set("done", [...await ctx.get("done") as string[] | undefined ?? [], content]);
+    return runs;
+  });
+  const { turn_id } = await mob.send(ask("ts", "x"));
+  await begun.promise;
+  const scope = memberScope("ts");
+  await mob.ledger.store.commit({ scope, epoch: null, at_ms: Date.now(), ops: [{ op: "attach" }] });
+  go.resolve();
+  await until(() => mob.view.row("ts")?.state === "suspended");
+  assert.equal(await mob.ledger.store.get(scope, "kv:member", "done"), undefined);
+  assert.equal(mob.view.turns.get(turn_id)?.ended_at_ms, null);
+  await mob.ledger.flush();
+  assert.equal((await mob.ledger.query({ member: "ts", after: 0, kinds: ["stale_fence"] })).entries.length, 1);
+  const waits = await mob.send(ask("ts", "y"));
+  assert.equal(waits.state, "queued", "mail is accepted and waits");
+  await mob.members.resume("ts", { principal: "local" });
+  assert.deepEqual([(await mob.members.wait(turn_id, {})).output, (await mob.members.wait(waits.turn_id, {})).output], [2, 3]);
+  assert.equal((await mob.ledger.store.get(scope, "kv:member", "done"))?.value, '["x","y"]');
 });

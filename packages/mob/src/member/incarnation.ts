@@ -33,8 +33,8 @@ export interface IncarnationEvents {
   startFailed(fault: Fault): void;
   /** Its code has ended by itself. */
   died(fault: Fault): void;
-  /** Another has taken its scope, or the store is gone. */
-  lost(): void;
+  /** It has lost its scope to another, or the store is gone; may be told more than once. */
+  lost(fence: number | undefined): void;
 }
 
 /** Handlers hear at once that they are to stop, and get so long for it. */
@@ -55,7 +55,7 @@ export class Incarnation {
     this.#parts = parts;
     const { member, generation, conversations, ledger, turnOf } = parts;
     this.#desk = new TurnDesk({
-      ledger, member, generation, conversations, turnOf, writer: () => this.writer, log: parts.node.log,
+      ledger, member, generation, conversations, turnOf, writer: () => this.writer, log: parts.node.log, stale: () => parts.events.lost(this.writer?.epoch),
       closeInner: (signal) => this.#closeInner(signal),
     });
   }
@@ -151,7 +151,7 @@ export class Incarnation {
     const handle = await assembled.start();
     this.#handle = handle;
     void handle.closed.then(() => {
-      if (this.current) events.lost();
+      if (this.current) events.lost(handle.epoch);
     });
     return handle;
   }

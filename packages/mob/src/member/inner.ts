@@ -1,11 +1,11 @@
 /** The code of a member, as its profile says (spec: mob 3.1): a script in a block, or TypeScript of this process. */
 import { resolve } from "node:path";
-import { toWorkload, type BlockConfig, type BlockRun } from "@atoll-run/block";
-import { stringifyJson, type Workload } from "@atoll-run/core";
+import { createGrantCheck, toWorkload, type BlockConfig, type BlockRun } from "@atoll-run/block";
+import { isFault, stringifyJson, type Json, type Mesh, type Workload } from "@atoll-run/core";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
-import type { ToolGuard } from "./host.ts";
+import type { ToolCall, ToolGuard } from "./host.ts";
 import { toLinkedMember, type LinkedFactory } from "./linked.ts";
 import type { Turn } from "./turn.ts";
 
@@ -18,6 +18,8 @@ export interface InnerParts {
   readonly linked: Readonly<Record<string, LinkedFactory>>;
   /** Grants were asked before; absent: all that is granted is allowed. */
   readonly guard?: ToolGuard;
+  /** A grant was refused. */
+  readonly denied?: (about: AboutTurn, denial: { readonly text: string; readonly grant: string }) => void;
 }
 
 export interface InnerAsk {
@@ -39,13 +41,31 @@ export function makeInner(parts: InnerParts, ask: InnerAsk): Workload {
 
 function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
   const { spec, profile, generation } = ask;
+  const may = createGrantCheck(blockGrants(spec.grants ?? profile.grants), { root: parts.root });
   const factory = parts.linked[name];
   if (factory === undefined) throw mobError("mob.definition_invalid", `nothing is linked as ${name}`, { facts: { linked: Object.keys(parts.linked) } });
   return toLinkedMember(factory, {
     me: { id: spec.id, profile: spec.profile, generation, labels: { ...profile.labels, ...spec.labels }, context: spec.context ?? null },
     conversations: profile.conversations,
-    guard: async (turnId, call) => await parts.guard?.({ ...aboutTurn(ask, turnId), ...call }) ?? "allow",
+    guard: async (turnId, call) => {
+      const about = aboutTurn(ask, turnId);
+      const object = objectOf(call);
+      try {
+        await may({ grant: call.grant, ...object === undefined ? {} : { object } });
+      } catch (error) {
+        if (isFault(error)) parts.denied?.(about, { text: error.message, grant: `${call.grant}:${object ?? ""}` });
+        throw error;
+      }
+      return await parts.guard?.({ ...about, ...call, ...object === undefined ? {} : { object } }) ?? "allow";
+    },
   });
+}
+
+/** What a tool is called on, unless the caller says it: the argument that names it. */
+function objectOf({ object, args }: Pick<ToolCall, "object" | "args">): string | undefined {
+  if (object !== undefined || typeof args !== "object" || args === null || Array.isArray(args)) return object;
+  const named = args as { readonly [key: string]: Json };
+  return ["path", "url", "host", "program", "to"].map((key) => named[key]).find((value) => typeof value === "string") as string | undefined;
 }
 
 function scriptInner(parts: InnerParts, ask: InnerAsk, script: string): Workload {
@@ -53,16 +73,30 @@ function scriptInner(parts: InnerParts, ask: InnerAsk, script: string): Workload
   const { guard, root, dir } = parts;
   const at = (file: string): string => (dir === null ? ":memory:" : resolve(dir, "members", memberScope(spec.id), file));
   const context = spec.context === undefined ? undefined : stringifyJson(spec.context);
-  return toWorkload((mesh) => parts.startBlock({
-    script: { path: resolve(root, script) }, projectRoot: root, mesh, grants: spec.grants ?? profile.grants,
+  const startRun = (mesh: Mesh): BlockRun => parts.startBlock({
+    script: { path: resolve(root, script) }, projectRoot: root, mesh, grants: blockGrants(spec.grants ?? profile.grants),
     kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
     ...context?.ok === true ? { context: context.text } : {},
     ...guard === undefined ? {} : { guard: (call) => guard({ ...aboutTurn(ask, ask.runningTurn()), ...call, ...verbAndObject(call.grant) }) },
-  }), { concurrency: profile.conversations });
+  });
+  return toWorkload((mesh) => {
+    const run = startRun(mesh);
+    run.on("denied", (denial) => parts.denied?.(aboutTurn(ask, ask.runningTurn()), denial));
+    return run;
+  }, { concurrency: profile.conversations });
+}
+
+/** Grants of the mob itself: of tools that a block knows nothing of. */
+const MOB_VERBS = /^(mob|module|memory|deliver):/;
+
+function blockGrants(grants: readonly string[]): readonly string[] {
+  return grants.filter((grant) => !MOB_VERBS.test(grant));
 }
 
 /** On whose behalf a tool is called. */
-function aboutTurn({ spec, generation, turnOf }: InnerAsk, turnId: string | undefined) {
+export type AboutTurn = Pick<ToolCall, "member" | "generation" | "turn_id" | "principal">;
+
+function aboutTurn({ spec, generation, turnOf }: InnerAsk, turnId: string | undefined): AboutTurn {
   const principal = turnId === undefined ? undefined : turnOf(turnId)?.principal;
   return {
     member: spec.id, generation, ...turnId === undefined ? {} : { turn_id: turnId }, ...principal === undefined ? {} : { principal },

@@ -29,15 +29,18 @@ export interface LinkedTurn {
   readonly deadline_at_ms: number;
 }
 
+/** What is to be done: the verb of a grant, and what to; `object` where no argument names it (`path`, `url`, `host`, `program`, `to`). */
+export type ToolUse = Pick<ToolCall, "grant" | "tool" | "object" | "args">;
+
 export interface LinkedContext {
   /** Aborts at the deadline, on `cancel`, and when the member stops. */
   readonly signal: AbortSignal;
   remainingMs(): number;
   /**
-   * Does `act` when policy allows it: the one way to touch the world. Throws `mob.denied`. Where a decision is waited for the turn
+   * Does `act` when grants and policy allow it: the one way to touch the world. Throws `grant.denied`, `mob.denied`. Where a decision is waited for the turn
    * is left, and runs again from its beginning afterwards.
    */
-  guarded<T extends Json>(call: { readonly grant: string; readonly tool?: string; readonly args: Json }, act: () => T | Promise<T>): Promise<T>;
+  guarded<T extends Json>(call: ToolUse, act: () => T | Promise<T>): Promise<T>;
   /** Done in the one commit that ends the turn, or not at all. */
   set(key: string, value: Json): void;
   get(key: string): Promise<Json | undefined>;
@@ -51,7 +54,7 @@ export interface LinkedParts {
   readonly me: MemberFacts;
   readonly conversations: number;
   /** Grants, then policy, for the turn of that id. */
-  guard(turnId: string, call: Pick<ToolCall, "grant" | "tool" | "args" | "signal">): Promise<ToolAnswer>;
+  guard(turnId: string, call: ToolUse & Pick<ToolCall, "signal">): Promise<ToolAnswer>;
 }
 
 const SPACE = "member";
@@ -80,7 +83,7 @@ function contextOf({ id }: WorkloadMessage, context: TurnContext, guard: LinkedP
   const { signal } = context;
   return {
     signal, remainingMs: () => context.remainingMs(),
-    guarded: async <T extends Json>(call: { grant: string; tool?: string; args: Json }, act: () => T | Promise<T>): Promise<T> => {
+    guarded: async <T extends Json>(call: ToolUse, act: () => T | Promise<T>): Promise<T> => {
       const answer = await guard(id, { ...call, signal });
       signal.throwIfAborted();
       if (answer === "allow") return await act();

@@ -4,7 +4,7 @@
  * takes commands and what its incarnation tells; gives nothing but moves; promises that they are made one at a time, each
  * written before it is made; refuses what its state does not allow; never waits for another member.
  */
-import type { Clock, Json, Log } from "@atoll-run/core";
+import type { Clock, Json } from "@atoll-run/core";
 import type { NodeParts } from "@atoll-run/node";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
@@ -150,7 +150,8 @@ export class Member {
       if (this.#closed || of !== undefined && of !== this.#now) return;
       await this.#move(event, more);
     }).catch((error: unknown) => {
-      this.#log("warn", "a move could not be made", { event: event.is, reason: String(error) });
+      const fields = { member: this.id, event: event.is, reason: String(error) };
+      this.#parts.node.log.write({ level: "warn", target: "member", msg: "a move could not be made", fields });
       if (!this.#closed) this.#timer ??= this.#clock.after(HEAR_AGAIN_MS, () => {
         this.#timer = undefined;
         this.#hear(event, more, of);
@@ -256,11 +257,20 @@ export class Member {
         ready: (fence) => this.#hear({ is: "started" }, { data: { fence } }, made),
         startFailed: (fault) => this.#hear({ is: "start_failed", kind: "start_failed", detail: fault.message }, {}, made),
         died: (fault) => this.#hear({ is: "crashed", detail: fault.message }, {}, made),
-        lost: () => this.#hear({ is: "suspend", why: "fence_rejected" }, {}, made),
+        lost: (fence) => this.#lost(made, fence),
       },
     });
     this.#now = made;
     return made;
+  }
+
+  /** What it wrote was refused: the ledger says so, and it stops until somebody resumes it. */
+  #lost(by: Incarnation, fence: number | undefined): void {
+    const { ledger, writer } = this.#parts;
+    if (by !== this.#now || this.#life.state === "suspended") return;
+    const about = { member: this.id, generation: this.#life.generation, ...fence === undefined ? {} : { fence } };
+    void ledger.note(writer, { kind: "stale_fence", source: "mob", ...about, data: {} });
+    this.#hear({ is: "suspend", why: "fence_rejected" }, {}, by);
   }
 
   #armIdle(): void {
@@ -288,8 +298,4 @@ export class Member {
     return this.#parts.node.clock;
   }
 
-  #log(level: "warn", msg: string, fields: Readonly<Record<string, unknown>>): void {
-    const { log }: { log: Log } = this.#parts.node;
-    log.write({ level, target: "member", msg, fields: { member: this.id, ...fields } });
-  }
 }

@@ -6,7 +6,7 @@
  * not ended, but by {@link TurnDesk.cut}.
  */
 import {
-  isFault, onAbort, type DispatchContext, type Fault, type Json, type Log, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage, type Write,
+  isFault, isNodeCode, onAbort, type DispatchContext, type Fault, type Json, type Log, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage, type Write,
 } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
@@ -30,6 +30,8 @@ export interface DeskParts {
   readonly conversations: number;
   readonly turnOf: (turnId: string) => Turn | undefined;
   readonly writer: () => Writer | undefined;
+  /** The store has refused what it writes: another has begun. */
+  readonly stale: () => void;
   closeInner(signal: AbortSignal): Promise<void>;
 }
 
@@ -171,6 +173,9 @@ export class TurnDesk {
       case "park":
         this.#say(turnMoved("turn_waiting", this.#speaking, { turn, data: { until: outcome.until } }));
         return outcome;
+      // Trying again would not help; faults of nodes are judged by the node.
+      case "failed": return outcome.fault.retry === "never" && !isNodeCode(outcome.fault.code)
+        ? this.#over(outer, { turn, kind: "turn_failed", data: errorOf(outcome.fault) }) : outcome;
       default: return outcome;
     }
   }
@@ -204,10 +209,11 @@ export class TurnDesk {
 
   /** Handed to the store at once, so that it stands before what the turn writes later. */
   #say(entry: Parameters<Ledger["append"]>[1][number]): void {
-    const { ledger, log, writer, member } = this.#parts;
+    const { ledger, log, writer, member, stale } = this.#parts;
     const by = writer();
     if (by === undefined) return;
     ledger.append(by, [entry]).catch((error: unknown) => {
+      if (isFault(error) && error.code === "mob.stale_fence") return stale();
       log.write({ level: "warn", target: "member", msg: "an entry was not written", fields: { member, kind: entry.kind, reason: String(error) } });
     });
   }

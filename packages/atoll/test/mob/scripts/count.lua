@@ -1,6 +1,8 @@
 bus.on("turn", function(event)
-  local seen = (event.tx:get("seen") or 0) + 1
-  event.tx:set("seen", seen)
-  return { n = event.payload.n, seen = seen }
+  local conversation = event.meta.conversation
+  local done = event.tx:get("member", conversation) or {}
+  done[#done + 1] = event.meta.turn_id
+  event.tx:set("member", conversation, done)
+  return { n = event.payload.n }
 end)
 bus.serve()
