@@ -31,3 +31,8 @@ export { createReconciler, type ReconcileAsk, type Reconciler, type ReconcilerPa
 export { spawnMany, type SpawnResult } from "./reconcile/spawn-many.ts";
 export { openApprovals, type ApprovalBook, type ApprovalParts, type Decide } from "./approvals/book.ts";
 export { openRunner, type FlowRunner, type RunAsk, type RunnerParts } from "./flows/runner.ts";
+export { hashToken, ROLES, type Role, type Token } from "./http/access.ts";
+export type { Served } from "./http/method.ts";
+export { toOpenApi } from "./http/openapi.ts";
+export { serveHttp, type HttpParts, type HttpServer } from "./http/server.ts";
+export { findRoute, METHODS, routeOf } from "./http/table.ts";

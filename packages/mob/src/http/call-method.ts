@@ -1,0 +1,78 @@
+/** One call of a method, from whichever door: rights, params, the work, and what became of it (spec: mob 11.1, 11.12). */
+import { isFault, type Fault } from "@atoll-run/core";
+import { nearest } from "../definition/nearest.ts";
+import { MOB_CODES, mobError, type MobCode } from "../errors.ts";
+import { checkAccess, mayDo, type Principal } from "./access.ts";
+import type { Method, Served } from "./method.ts";
+import { BY_NAME } from "./table.ts";
+
+export interface Doors {
+  readonly served: Served;
+  readonly readOnly: boolean;
+  /** For faults that are nobody's: gives the id under which it is in the log. */
+  readonly report: (error: unknown) => string;
+}
+
+export interface Calling {
+  readonly who: Principal;
+  readonly signal: AbortSignal;
+}
+
+/** Throws a `Fault`. */
+export async function callMethod(doors: Doors, method: Method, { params, who, signal }: Calling & { readonly params: unknown }): Promise<unknown> {
+  const { served, readOnly } = doors;
+  try {
+    checkAccess(who, method, readOnly);
+  } catch (error) {
+    if (isFault(error) && error.code === "mob.denied") tellDenied(served, { method, who });
+    throw error;
+  }
+  const read = method.params.safeParse(params ?? {});
+  if (!read.success) throw invalid(method, read.error.issues);
+  return await method.run(served, read.data as never, {
+    principal: who.id, local: who.local, role: who.role, signal, may: ({ action, writes }) => mayDo(who, action) && !(writes && (readOnly || who.read_only)),
+  });
+}
+
+/** Throws `mob.method_unknown`. */
+export function findMethod(name: string): Method {
+  const found = BY_NAME.get(name);
+  if (found !== undefined) return found;
+  const near = nearest(name, BY_NAME.keys());
+  throw mobError("mob.method_unknown", `there is no method mob/${name}`, near === undefined ? {} : { hint: `Did you mean mob/${near}?` });
+}
+
+export interface ErrorBody {
+  readonly code: number;
+  readonly message: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** What a caller reads, and the status of HTTP. Text of faults that are nobody's stays in the log. */
+export function toError(error: unknown, report: Doors["report"]): { readonly status: number; readonly body: ErrorBody } {
+  const fault = isFault(error) ? error : mobError("mob.internal", "something is wrong inside; it is in the log", { facts: { error_id: report(error) } });
+  const { rpc, http } = MOB_CODES[fault.code as MobCode] ?? classOf(fault);
+  const { code, facts, retry, hint, message, uncertain, retry_after_ms } = fault as Fault & { readonly hint?: string };
+  return { status: http, body: { code: rpc, message, data: {
+    code, facts, retry, ...uncertain === undefined ? {} : { uncertain }, ...retry_after_ms === undefined ? {} : { retry_after_ms }, ...hint === undefined ? {} : { hint },
+  } } };
+}
+
+/** Codes of lower tiers pass unchanged. */
+function classOf({ code }: Fault): { readonly rpc: number; readonly http: number } {
+  return code.endsWith("timed_out") ? MOB_CODES["mob.deadline"] : MOB_CODES["mob.tool_failed"];
+}
+
+function invalid(method: Method, issues: readonly { readonly code: string; readonly path: readonly PropertyKey[]; readonly message: string; readonly keys?: readonly string[] }[]) {
+  const [issue] = issues;
+  const [unknown] = issue?.code === "unrecognized_keys" ? issue.keys ?? [] : [];
+  const path = [...issue?.path ?? [], ...unknown === undefined ? [] : [unknown]].map(String).join(".");
+  const near = unknown === undefined ? undefined : nearest(unknown, Object.keys(method.params.shape));
+  return mobError("mob.invalid_params", `${path === "" ? "params" : path}: ${issue?.message ?? "wrong"}`, {
+    facts: { path, method: method.name }, ...near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` },
+  });
+}
+
+function tellDenied({ ledger, writer }: Served, { method, who }: { readonly method: Method; readonly who: Principal }): void {
+  void ledger.note(writer, { kind: "access_denied", source: "api", principal: who.id, data: { action: method.action, method: method.name } });
+}

@@ -1,0 +1,38 @@
+/** Bodies and queries of requests. */
+import type { IncomingMessage } from "node:http";
+import { mobError } from "../errors.ts";
+import type { Method } from "./method.ts";
+import { paramsSchema } from "./openapi.ts";
+
+/** Throws `mob.too_large`. */
+export async function readBody(request: IncomingMessage, bytesMax: number): Promise<string> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    bytes += piece.length;
+    if (bytes > bytesMax) throw mobError("mob.too_large", `the body has more than ${bytesMax} bytes`, { facts: { limit: bytesMax } });
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString("utf8");
+}
+
+const TYPES = new WeakMap<Method, Readonly<Record<string, string | undefined>>>();
+
+/** Words of a query as the method wants them: numbers, yes and no, lists with commas. What is not known stays as it is, and is refused. */
+export function readQuery(query: URLSearchParams, method: Method): Record<string, unknown> {
+  const types = TYPES.get(method) ?? typesOf(method);
+  TYPES.set(method, types);
+  const params: Record<string, unknown> = {};
+  for (const [name, text] of query) {
+    const type = Object.hasOwn(types, name) ? types[name] : undefined;
+    if ((type === "integer" || type === "number") && text.trim() !== "" && Number.isFinite(Number(text))) params[name] = Number(text);
+    else if (type === "boolean" && (text === "true" || text === "false")) params[name] = text === "true";
+    else if (type === "array") params[name] = text.split(",");
+    else params[name] = text;
+  }
+  return params;
+}
+
+function typesOf(method: Method): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(Object.entries(paramsSchema(method).properties ?? {}).map(([name, { type }]) => [name, type as string | undefined]));
+}

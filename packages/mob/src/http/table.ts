@@ -1,0 +1,65 @@
+/** The one method table, and the routes that follow from it (spec: mob 11.1, 11.3). */
+import { MEMBER_METHODS } from "./member-methods.ts";
+import type { Method } from "./method.ts";
+import { MOB_METHODS } from "./mob-methods.ts";
+import { selfMethods } from "./self-methods.ts";
+
+export const METHODS: readonly Method[] = [...MOB_METHODS, ...MEMBER_METHODS, ...selfMethods(() => METHODS)];
+
+export const BY_NAME: ReadonlyMap<string, Method> = new Map(METHODS.map((one) => [one.name, one]));
+
+export interface Route {
+  readonly verb: "GET" | "POST" | "PUT" | "DELETE";
+  /** Under `/v1`; `{name}` stands for a param. */
+  readonly path: string;
+}
+
+export function routeOf({ name, writes, keys, rest }: Method): Route {
+  if (rest !== undefined) return rest;
+  const [group = "", word] = name.split("/");
+  const at = `/${group}${keys.map((key) => `/{${key}}`).join("")}`;
+  if (word === undefined) return { verb: writes ? "POST" : "GET", path: at };
+  if (word === "list" || word === "get") return { verb: "GET", path: at };
+  if (writes && ["spawn", "add", "send", "put"].includes(word) && keys.length === 0) return { verb: "POST", path: at };
+  return { verb: writes ? "POST" : "GET", path: `${at}/${word}` };
+}
+
+interface Found {
+  readonly method: Method;
+  readonly keys: Readonly<Record<string, string>>;
+}
+
+const ROUTES = METHODS.map((one) => ({ one, ...routeOf(one), steps: routeOf(one).path.split("/").slice(1) }))
+  // A word goes before a name: `/members/spawn_many` is no member.
+  .sort((x, y) => x.steps.filter(isKey).length - y.steps.filter(isKey).length);
+
+/** `path` without `/v1`. Undefined: there is none. */
+export function findRoute(verb: string, path: string): Found | undefined {
+  const given = path.split("/").slice(1);
+  for (const { one, verb: own, steps } of ROUTES) {
+    if (own !== verb || steps.length !== given.length) continue;
+    const keys: Record<string, string> = {};
+    const fits = steps.every((step, at) => {
+      const word = given[at] as string;
+      if (!isKey(step)) return step === word;
+      const text = decode(word);
+      if (text === undefined) return false;
+      keys[step.slice(1, -1)] = text;
+      return true;
+    });
+    if (fits) return { method: one, keys };
+  }
+  return undefined;
+}
+
+function isKey(step: string): boolean {
+  return step.startsWith("{");
+}
+
+function decode(word: string): string | undefined {
+  try {
+    return word === "" ? undefined : decodeURIComponent(word);
+  } catch {
+    return undefined;
+  }
+}

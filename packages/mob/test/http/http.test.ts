@@ -1,0 +1,273 @@
+/**
+ * Goal: one table, every door, no stranger. Invariants: a method gives the same on each door; every route but the public one
+ * refuses who is not known; a stream gives each entry once, from any cursor. Method: a real server, real sockets, real rooms.
+ */
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { test, type TestContext } from "node:test";
+import { SseDecoder, type SseEvent } from "@atoll-run/core";
+import { defineMob, type MemberHost } from "@atoll-run/mob";
+import {
+  createEdgeWorks, createReconciler, hashToken, METHODS, openApprovals, openRunner, routeOf, serveHttp, toOpenApi, type Role, type Token,
+} from "@atoll-run/mob/internal";
+import { until } from "@atoll-run/testkit";
+import { TestMembers } from "../flows/test-members.ts";
+import { TestDoors, TestHost } from "../reconcile/test-host.ts";
+import { house, spawned, type HouseOptions, type StoreName } from "../support.ts";
+
+const token = (role: Role, more: Partial<Token> = {}): Token => ({ sha256: hashToken(`token-of-${role}`), principal: role, role, ...more });
+
+const definition = defineMob({
+  mob: { id: "m", members: [{ id: "open", profile: "o" }, { id: "shut", profile: "s" }], edges: [["open", "shut"]] },
+  profiles: { o: { linked: "x", external: true }, s: { linked: "x" } },
+  approvals: [{ id: "write", match: { grant: "fs.write" }, tier: "R3" }],
+  flows: { f: { steps: { ask: { role: "o", message: "{{ params.q }}", dispatch: "one_to_one" } } } },
+});
+
+async function served(t: TestContext, o: HouseOptions & { readonly store?: StoreName; readonly readOnly?: boolean } = {}) {
+  const base = await house(t, o.store ?? "memory", o);
+  const { ledger, writer, clock, log, limits, newId, roster: { view } } = base;
+  const answering = new TestMembers(({ content }) => content).host(base);
+  const commands = new TestHost(base);
+  const members = {
+    ...answering, spawn: commands.spawn.bind(commands), retire: commands.retire.bind(commands), respawn: commands.respawn.bind(commands),
+    reload: commands.reload.bind(commands), repair: commands.repair.bind(commands), update: commands.update.bind(commands), wake: async () => undefined,
+  } as unknown as MemberHost;
+  const edges = createEdgeWorks({ ledger, writer, view, doors: new TestDoors(), clock, limits });
+  const reconciler = createReconciler({ definition: () => definition, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true });
+  const approvals = openApprovals({ ledger, writer, view, rules: () => definition.approvals, host: members, clock, newId, log, limits });
+  const flows = openRunner({ ledger, writer, view, host: members, clock, log, limits, newId, flows: () => definition.flows });
+  await reconciler.reconcile({ principal: "mob" });
+  const http = await serveHttp({
+    served: { definition, ledger, writer, view, members, reconciler, edges, approvals, flows, limits }, port: 0, clock, log, newErrorId: () => newId("e"),
+    version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator")], readOnly: o.readOnly ?? false,
+  });
+  t.after(async () => {
+    await http.close();
+    await Promise.all([reconciler, approvals, flows].map((one) => one[Symbol.asyncDispose]()));
+  });
+  const ask = async (verb: string, path: string, { body, role = "admin", headers = {} }: { body?: unknown; role?: Role | null; headers?: Record<string, string> } = {}) => {
+    const answer = await fetch(`${http.url}${path}`, {
+      method: verb, headers: { ...role === null ? {} : { authorization: `Bearer token-of-${role}` }, ...headers },
+      ...body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) },
+    });
+    const text = await answer.text();
+    return { status: answer.status, body: text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : text, headers: answer.headers };
+  };
+  const rpc = async (method: string, params: object = {}, role: Role = "admin") => (await ask("POST", "/v1/rpc", { role, body: { jsonrpc: "2.0", id: 1, method, params } })).body;
+  return { ...base, view, http, ask, rpc, approvals };
+}
+
+test("every route but /healthz refuses a stranger, the stream too, and says why", async (t) => {
+  const { ask } = await served(t);
+  const routes = [...METHODS.map(routeOf).map(({ verb, path }) => [verb, `/v1${path.replaceAll(/\{\w+\}/g, "x")}`]),
+    ["GET", "/v1/stream"], ["POST", "/v1/rpc"], ["GET", "/openapi.json"], ["GET", "/readyz"], ["GET", "/nothing"]] as const;
+  for (const [verb, path] of routes) {
+    const cases = [[{}, "missing_credentials"], [{ authorization: "Basic x" }, "invalid_token_header"], [{ authorization: "Bearer wrong" }, "invalid_token"]] as const;
+    for (const [headers, reason] of cases) {
+      const { status, body } = await ask(verb as string, path as string, { role: null, headers });
+      assert.deepEqual([status, body.error.data.code, body.error.data.facts.reason], [401, "mob.unauthenticated", reason], `${verb} ${path}`);
+    }
+  }
+  const health = await ask("GET", "/healthz", { role: null });
+  assert.deepEqual([health.status, health.body], [200, "ok"]);
+  const leaked = await ask("GET", "/v1/status?access_token=token-of-admin");
+  assert.deepEqual([leaked.status, leaked.body.error.data.code], [401, "mob.token_in_query"]);
+});
+
+test("a method gives the same by RPC and by REST, for what is there and for what is not", async (t) => {
+  const { ask, rpc } = await served(t);
+  const pairs: readonly [method: string, params: object, verb: string, path: string, body?: object][] = [
+    ["mob/status", {}, "GET", "/v1/status"], ["mob/members/list", { profile: "o" }, "GET", "/v1/members?profile=o"],
+    ["mob/members/get", { member: "open" }, "GET", "/v1/members/open"], ["mob/members/get", { member: "no" }, "GET", "/v1/members/no"],
+    ["mob/members/list", { limit: 1 }, "GET", "/v1/members?limit=1"], ["mob/members/list", { limit: "x" }, "GET", "/v1/members?limit=x"],
+    ["mob/members/list", { profil: "o" }, "GET", "/v1/members?profil=o"], ["mob/edges/list", {}, "GET", "/v1/edges"],
+    ["mob/ledger/query", { kinds: ["member_spawned"], after: "0" }, "GET", "/v1/ledger/query?kinds=member_spawned&after=0"],
+    ["mob/approvals/evaluate", { member: "open", grant: "fs.write" }, "POST", "/v1/approvals/evaluate", { member: "open", grant: "fs.write" }],
+    ["mob/flows/get", { flow: "f" }, "GET", "/v1/flows/f"], ["mob/runs/get", { run_id: "r_x" }, "GET", "/v1/runs/r_x"],
+    ["mob/capabilities", {}, "GET", "/v1/capabilities"], ["mob/access/whoami", {}, "GET", "/v1/access/whoami"],
+  ];
+  for (const [method, params, verb, path, body] of pairs) {
+    const byRpc = await rpc(method, params);
+    const byRest = await ask(verb, path, body === undefined ? {} : { body });
+    assert.deepEqual(byRest.status < 300 ? { result: byRest.body } : byRest.body, "result" in byRpc ? { result: byRpc.result } : { error: byRpc.error }, `${method} ${path}`);
+  }
+  const { error } = await rpc("mob/members/list", { profil: "o" });
+  assert.deepEqual([error.code, error.data.code, error.data.facts.path, error.data.hint], [-32602, "mob.invalid_params", "profil", 'Did you mean "profile"?']);
+  assert.equal((await rpc("mob/member/list")).error.data.hint, "Did you mean mob/members/list?");
+});
+
+test("members are spawned, ensured, wired and retired; a turn is sent, waited for and listed", async (t) => {
+  const { ask, rpc } = await served(t);
+  assert.equal((await ask("POST", "/v1/members", { body: { spec: { id: "new", profile: "s" } } })).body.id, "new");
+  assert.equal((await ask("PUT", "/v1/members", { body: { spec: { id: "new", profile: "s" } } })).body.created, false);
+  assert.equal((await ask("POST", "/v1/edges/new/shut/wire")).body.owner, "manual");
+  assert.deepEqual((await ask("GET", "/v1/members/new")).body.wired_to, ["shut"]);
+  assert.equal((await ask("POST", "/v1/members/new/retire", { body: {} })).body.state, "retired");
+  const { tickets } = (await ask("POST", "/v1/members/open/turns", { body: { content: { say: "hi" }, idempotency_key: "k" } })).body;
+  const turn = (await ask("GET", `/v1/turns/${tickets[0].turn_id}/wait?timeout_ms=20000`)).body;
+  assert.deepEqual([turn.state, turn.output], ["done", { say: "hi" }]);
+  const again = await rpc("mob/send", { to: "open", content: { say: "hi" }, idempotency_key: "k" });
+  assert.deepEqual([again.result.tickets[0].turn_id, again.result.tickets[0].duplicate], [turn.turn_id, true]);
+  assert.equal((await rpc("mob/send", { to: "shut", content: "x" })).error.data.code, "mob.not_addressable");
+  assert.equal((await rpc("mob/dispatch", { to: "@s", content: "x" })).result.tickets.length, 1);
+  assert.equal((await rpc("mob/turns/list", { member: "open" })).result.turns.length, 1);
+  const { run_id } = (await ask("POST", "/v1/flows/f/run", { body: { params: { q: 7 } } })).body;
+  const run = (await ask("GET", `/v1/runs/${run_id}/wait`)).body;
+  assert.deepEqual([run.state, run.output], ["completed", 7]);
+  assert.equal((await ask("POST", "/v1/reconcile", { body: { dry_run: true } })).body.dry_run, true);
+  assert.equal((await ask("POST", "/v1/reconcile", { body: { expected_revision: 1 } })).status, 409);
+});
+
+test("an approval is decided by who is signed in and may; four eyes hold; the ledger has the name", async (t) => {
+  const { ask, approvals, append, ledger } = await served(t);
+  await append({ kind: "turn_queued", source: "mob", member: "open", turn_id: "t_1", principal: "approver", data: {} });
+  const guarded = (principal: string, n: number) => approvals.guard({
+    member: "open", generation: 1, turn_id: "t_1", principal, grant: "fs.write", args: { n }, signal: new AbortController().signal,
+  });
+  await guarded("approver", 1);
+  await guarded("admin", 2);
+  const [own, other] = (await ask("GET", "/v1/approvals?state=open")).body.approvals as { id: string }[];
+  const decide = (id: string, role: Role, more: object = {}) => ask("POST", `/v1/approvals/${id}/decide`, { role, body: { decision: "approve", ...more } });
+  assert.equal((await decide(own?.id ?? "", "viewer")).status, 403);
+  assert.equal((await decide(own?.id ?? "", "approver")).body.error.data.code, "mob.self_approval_forbidden");
+  assert.equal((await decide(own?.id ?? "", "approver", { approver_id: "admin" })).body.error.data.code, "mob.approver_mismatch");
+  assert.equal((await decide(own?.id ?? "", "admin")).body.state, "approved");
+  assert.equal((await decide(other?.id ?? "", "approver")).body.decisions[0].principal, "approver");
+  assert.equal((await decide(other?.id ?? "", "approver")).body.error.data.code, "mob.approval_closed");
+  await ledger.flush();
+  const { entries } = await ledger.query({ after: 0, kinds: ["access_denied"] });
+  assert.deepEqual(entries.map(({ principal, data }) => [principal, data["action"]]), [["viewer", "approval.decide"]]);
+});
+
+test("roles hide and refuse what is not theirs; a mob that is read only refuses every writing method", async (t) => {
+  const { rpc } = await served(t);
+  for (const role of ["viewer", "approver", "operator"] as const) {
+    const { result: { methods } } = await rpc("mob/capabilities", {}, role);
+    for (const one of METHODS) {
+      const { error } = await rpc(`mob/${one.name}`, { "": "refused in any case" }, role);
+      const listed = (methods as string[]).includes(`mob/${one.name}`);
+      assert.equal(error.data.code, listed ? "mob.invalid_params" : "mob.denied", `${role} ${one.name}`);
+    }
+  }
+  const reading = await served(t, { readOnly: true });
+  for (const one of METHODS.filter(({ writes }) => writes)) {
+    assert.equal((await reading.rpc(`mob/${one.name}`, {})).error.data.code, "mob.read_only");
+  }
+  const { result } = await reading.rpc("mob/capabilities");
+  assert.ok(METHODS.every(({ name, writes }) => (result.methods as string[]).includes(`mob/${name}`) !== writes));
+});
+
+test("RPC: batches, notifications and nonsense are answered as JSON-RPC 2.0 says", async (t) => {
+  const { ask } = await served(t);
+  const one = (id: number | undefined, method: string) => ({ jsonrpc: "2.0", ...id === undefined ? {} : { id }, method });
+  const batch = await ask("POST", "/v1/rpc", { body: [one(1, "mob/status"), one(undefined, "mob/status"), { no: 1 }, one(2, "nothing")] });
+  assert.deepEqual(batch.body.map(({ id, error }: { id: unknown; error?: { code: number } }) => [id, error?.code ?? 0]), [[1, 0], [null, -32600], [2, -32601]]);
+  assert.equal((await ask("POST", "/v1/rpc", { body: one(undefined, "mob/status") })).status, 204);
+  assert.equal((await ask("POST", "/v1/rpc", { body: "{" })).body.error.code, -32700);
+  for (const body of [[], Array.from({ length: 51 }, () => one(1, "mob/status"))]) assert.equal((await ask("POST", "/v1/rpc", { body })).body.error.code, -32600);
+});
+
+test("what is too large, for another host or not there is refused; nothing of the inside is told", async (t) => {
+  const { ask, http } = await served(t);
+  const large = await ask("POST", "/v1/dispatch", { body: JSON.stringify({ to: "open", content: "x".repeat(1_100_000) }) }).catch(() => undefined);
+  assert.ok(large === undefined || large.status === 413);
+  assert.equal((await ask("GET", "/v1/nothing")).status, 404);
+  assert.equal((await ask("DELETE", "/v1/members/open")).status, 404);
+  assert.equal((await ask("POST", "/v1/dispatch", { body: "[1" })).body.error.data.code, "mob.parse");
+  const raw = await new Promise<string>((resolve, reject) => {
+    const socket = connect(http.port, "127.0.0.1", () => socket.write("GET /v1/status HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer token-of-admin\r\nConnection: close\r\n\r\n"));
+    let text = "";
+    socket.on("data", (piece) => { text += String(piece); }).on("end", () => resolve(text)).on("error", reject);
+  });
+  assert.match(raw, /^HTTP\/1.1 403 /);
+  await assert.rejects(serveHttp({ ...({} as Parameters<typeof serveHttp>[0]), host: "0.0.0.0", port: 0 }), { code: "mob.invalid_params" });
+});
+
+test("OpenAPI 3.1 has every method once, with its params", () => {
+  const { paths } = toOpenApi("0") as { paths: Record<string, Record<string, { operationId: string; parameters: { name: string; in: string }[] }>> };
+  const operations = Object.values(paths).flatMap((verbs) => Object.values(verbs));
+  assert.deepEqual(operations.map(({ operationId }) => operationId).sort(), METHODS.map(({ name }) => `mob/${name}`).sort());
+  for (const [path, verbs] of Object.entries(paths)) {
+    for (const { parameters } of Object.values(verbs)) {
+      assert.deepEqual(parameters.filter((one) => one.in === "path").map(({ name }) => name).sort(), [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort());
+    }
+  }
+});
+
+async function* listen(url: string, headers: Record<string, string>, signal: AbortSignal): AsyncGenerator<SseEvent> {
+  const answer = await fetch(url, { headers: { authorization: "Bearer token-of-admin", ...headers }, signal });
+  assert.equal(answer.status, 200);
+  const decoder = new SseDecoder(1_000_000);
+  for await (const piece of answer.body as AsyncIterable<Uint8Array>) yield* decoder.push(piece);
+}
+
+async function hear(url: string, count: number, headers: Record<string, string> = {}): Promise<readonly SseEvent[]> {
+  const ending = new AbortController();
+  const heard: SseEvent[] = [];
+  try {
+    for await (const event of listen(url, headers, ending.signal)) {
+      heard.push(event);
+      if (heard.length === count) break;
+    }
+  } finally {
+    ending.abort();
+  }
+  return heard;
+}
+
+for (const store of ["memory", "sqlite"] as const) {
+  test(`on ${store}: a stream gives every entry once from any cursor on; Last-Event-ID wins; a stale cursor is 410 before it opens`, async (t) => {
+    const { http, append, ledger, ask } = await served(t, { store });
+    const base = ledger.head;
+    const early = await append(...Array.from({ length: 40 }, (_, n) => spawned(`m-${n}`)));
+    const hearing = hear(`${http.url}/v1/stream?after=${ledger.cursor(base)}`, 60);
+    const middle = hear(`${http.url}/v1/stream?after=0&topics=structural`, 30, { "last-event-id": ledger.cursor(early[29]?.seq ?? 0) });
+    for (let n = 40; n < 60; n++) await append(spawned(`m-${n}`));
+    const idsOf = (events: readonly SseEvent[]) => events.map(({ data }) => (JSON.parse(data) as { member: string }).member);
+    assert.deepEqual(idsOf(await hearing), Array.from({ length: 60 }, (_, n) => `m-${n}`));
+    const some = await middle;
+    assert.deepEqual(idsOf(some), Array.from({ length: 30 }, (_, n) => `m-${n + 30}`));
+    assert.equal(some[0]?.id, ledger.cursor(early[30]?.seq ?? 0));
+    const stale = await ask("GET", "/v1/stream?after=999999999");
+    assert.deepEqual([stale.status, stale.body.error.data.code], [410, "mob.stale_cursor"]);
+    assert.equal((await ask("GET", "/v1/stream?topics=nothing")).status, 400);
+  });
+}
+
+test("topics choose: one run, one member, approvals", async (t) => {
+  const { http, append } = await served(t);
+  const heard = Promise.all([hear(`${http.url}/v1/stream?topics=run:r_2,member:b&after=0`, 2), hear(`${http.url}/v1/stream?topics=approvals&after=0`, 1)]);
+  await append({ kind: "note", source: "x", run_id: "r_1", data: {} }, { kind: "note", source: "x", run_id: "r_2", data: { n: 1 } }, spawned("a"), spawned("b"),
+    { kind: "action_allowed", source: "x", data: {} });
+  const [mixed, approvals] = await heard;
+  assert.deepEqual(mixed.map(({ data }) => (JSON.parse(data) as { kind: string }).kind), ["note", "member_spawned"]);
+  assert.equal((JSON.parse(approvals[0]?.data ?? "{}") as { kind: string }).kind, "action_allowed");
+});
+
+test("a reader that stops reading is let go and holds up nobody; at the end streams are told bye", async (t) => {
+  const { http, append, ask } = await served(t, { limits: { stalledMs: 300 } });
+  const socket = connect(http.port, "127.0.0.1");
+  t.after(() => socket.destroy());
+  socket.on("error", () => undefined);
+  socket.pause();
+  socket.write("GET /v1/stream?after=0 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer token-of-admin\r\n\r\n");
+  const ending = new AbortController();
+  const events: SseEvent[] = [];
+  const last = (async () => {
+    for await (const event of listen(`${http.url}/v1/stream`, {}, ending.signal)) events.push(event);
+  })();
+  await until(() => http.streams === 2);
+  // More than sockets keep.
+  for (let n = 0; n < 300; n++) await append({ kind: "note", source: "x", data: { n, text: "x".repeat(40_000) } });
+  assert.equal((await ask("GET", "/v1/status")).status, 200);
+  await until(() => events.length === 300);
+  await until(() => http.streams === 1);
+  socket.resume();
+  await until(() => socket.closed);
+  await http.close();
+  await last;
+  const bye = events.pop();
+  assert.deepEqual([bye?.event, bye?.data], ["bye", '{"reason":"shutting_down"}']);
+  assert.deepEqual(events.map(({ data }) => (JSON.parse(data) as { data: { n: number } }).data.n), Array.from({ length: 300 }, (_, n) => n));
+});
