@@ -9,6 +9,7 @@ import type { NodeParts } from "@atoll-run/node";
 import { openApprovals, type ApprovalBook } from "./approvals/book.ts";
 import type { MobDefinition } from "./definition/definition.ts";
 import { mobError } from "./errors.ts";
+import { openRunner, type FlowRunner } from "./flows/runner.ts";
 import { createIds } from "./ids.ts";
 import { MOB_SCOPE, openLedger } from "./ledger/create-ledger.ts";
 import type { NewEntry } from "./ledger/entry.ts";
@@ -51,6 +52,7 @@ export interface Mob extends AsyncDisposable {
   readonly reconciler: Reconciler;
   readonly edges: EdgeWorks;
   readonly approvals: ApprovalBook;
+  readonly flows: FlowRunner;
   send(ask: TurnAsk): Promise<Ticket>;
   status(): MobStatus;
   /** Turns that run may end within that time; queued ones stay. Later calls share the promise. */
@@ -67,13 +69,11 @@ export async function openMob(parts: MobParts, definition: MobDefinition): Promi
   const { store, clock, log, redact } = parts;
   const closing = new Closing();
   try {
-    const ledger = await openLedger({ store, clock, newId, log, ...redact === undefined ? {} : { redact } }, { mob, limits });
-    closing.defer(async () => await ledger[Symbol.asyncDispose](), { name: "ledger" });
+    const ledger = closing.use(await openLedger({ store, clock, newId, log, ...redact === undefined ? {} : { redact } }, { mob, limits }));
     const isNew = ledger.head === 0;
     const writer = await attach(ledger, parts);
-    const roster = await openRoster({ ledger, writer, clock, log, limits });
-    closing.defer(async () => await roster[Symbol.asyncDispose](), { name: "roster" });
-    const { view } = roster;
+    const say = (kind: NewEntry["kind"]) => ledger.append(writer, [{ kind, source: "mob", data: {} }]);
+    const { view } = closing.use(await openRoster({ ledger, writer, clock, log, limits }));
     const edges = createEdgeWorks({ ledger, writer, view, doors: DOORS, clock, limits });
     const inner: InnerParts = { ...parts, guard: (call) => approvals.guard(call), denied: (about, denial) => {
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
@@ -83,18 +83,31 @@ export async function openMob(parts: MobParts, definition: MobDefinition): Promi
       leaveEdges: (id) => leaveEdges(id, { view, edges }),
     });
     ledger.hear(members.hear);
-    const approvals = openApprovals({ ledger, writer, view, rules: () => definition.approvals, host: members, clock, newId, log, limits });
-    closing.defer(async () => await approvals[Symbol.asyncDispose](), { name: "approvals" });
-    const reconciler = createReconciler({
-      definition: () => definition, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true,
+    const end = { drainMs: limits.drainMs, started: false };
+    closing.defer(async () => {
+      if (end.started) await say("mob_stopped");
     });
-    closing.defer(async () => await reconciler[Symbol.asyncDispose](), { name: "reconciler" });
-    const say = (kind: NewEntry["kind"]) => ledger.append(writer, [{ kind, source: "mob", data: {} }]);
+    const approvals = closing.use(openApprovals({
+      ledger, writer, view, rules: () => definition.approvals, host: members, clock, newId, log, limits,
+    }));
+    closing.defer(() => members.close(end.drainMs));
     if (isNew) await say("mob_created");
     await say("mob_started");
+    end.started = true;
     await members.recover();
+    const reconciler = closing.use(createReconciler({
+      definition: () => definition, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true,
+    }));
     await reconciler.reconcile(BY);
-    return running({ definition, ledger, view, writer, members, reconciler, edges, approvals }, { limits, say, closing });
+    const flows = closing.use(openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => definition.flows }));
+    const close = async (): Promise<void> => {
+      await say("mob_stopping");
+      const { failed } = await closing.close();
+      for (const { name, error } of failed) {
+        log.write({ level: "warn", target: "mob", msg: "a part did not close", fields: { mob, part: name, reason: String(error) } });
+      }
+    };
+    return running({ definition, ledger, view, writer, members, reconciler, edges, approvals, flows }, { end, close });
   } catch (error) {
     await closing.close();
     throw mobError("mob.start_failed", `the mob ${mob} did not start: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
@@ -103,25 +116,22 @@ export async function openMob(parts: MobParts, definition: MobDefinition): Promi
 
 function running(
   own: Omit<Mob, "send" | "status" | "close" | keyof AsyncDisposable> & { readonly members: Members },
-  { limits, say, closing }: { readonly limits: MobLimits; readonly say: (kind: NewEntry["kind"]) => Promise<unknown>; readonly closing: Closing },
+  { end, close }: { readonly end: { drainMs: number }; readonly close: () => Promise<void> },
 ): Mob {
   const { definition, ledger, view, members } = own;
   let over: Promise<void> | undefined;
-  const close = async (drainMs: number): Promise<void> => {
-    await say("mob_stopping");
-    await members.close(drainMs);
-    await say("mob_stopped");
-    await closing.close();
-  };
   return {
     ...own, send: (ask) => members.send(ask),
     status: () => ({
       mob: definition.mob.id, state: over === undefined ? "running" : "stopped", revision: view.revision, head: ledger.head,
-      members: [...view.members.keys()].map((id) => view.row(id) as MemberRow),
+      members: view.ids().map((id) => view.row(id) as MemberRow),
       edges: [...view.edges.values()].filter(({ wired }) => wired).map(({ a, b }) => ({ a, b })),
     }),
-    close: ({ drainMs = limits.drainMs } = {}) => over ??= close(drainMs),
-    [Symbol.asyncDispose]: () => over ??= close(limits.drainMs),
+    close: ({ drainMs = end.drainMs } = {}) => {
+      end.drainMs = drainMs;
+      return over ??= close();
+    },
+    [Symbol.asyncDispose]: () => over ??= close(),
   };
 }
 

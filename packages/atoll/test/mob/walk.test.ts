@@ -180,6 +180,41 @@ test("a member sleeps when it has nothing to do, and what comes meanwhile wakes 
   assert.deepEqual((await life(mob, "ts")).filter((kind) => kind === "member_dormant").length, 3);
 });
 
+test("a flow is worked off by members, and goes on after a restart", async (t) => {
+  const dir = folder(t);
+  const shared = defineMob({
+    mob: { id: "flow", members: [{ id: "w", profile: "p", count: 3 }] }, profiles: { p: { linked: "worker" } },
+    flows: { count: { steps: {
+      list: { member: "w-1", message: "list", dispatch: "one_to_one" }, each: { role: "p", depends_on: ["list"], dispatch: "share", items: "steps.list.output" },
+    } } },
+  });
+  let held = true;
+  const worker: LinkedFactory = () => async ({ content }, { signal }) => {
+    if (content === "list") return [1, 2, 3, 4, 5, 6];
+    if (held && JSON.stringify(content).includes("4")) await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+    return { did: content };
+  };
+  const first = await open(dir, worker, { definition: shared });
+  const { run_id } = await first.flows.run({ flow: "count", principal: "local" });
+  await until(() => Object.values(first.flows.get(run_id).steps["each"]?.targets ?? {}).filter(({ state }) => state === "done").length >= 3);
+  await first.close({ drainMs: 10 });
+  held = false;
+  await using again = await open(dir, worker, { definition: shared });
+  const run = await again.flows.wait(run_id, t.signal);
+  assert.deepEqual([run.state, run.steps["each"]?.output], ["completed", [1, 2, 3, 4, 5, 6].map((did) => ({ did }))]);
+});
+
+test("a script that dies is started again and its turn runs again; what its handler raises fails the turn", async (t) => {
+  const dir = folder(t);
+  const mortal = defineMob({ mob: { id: "mortal", members: [{ id: "m", profile: "p" }] }, profiles: { p: { script: "mortal.lua" } } });
+  await using mob = await open(dir, echo, { definition: mortal });
+  const turn = await done(mob, ask("m", "once"));
+  assert.deepEqual([turn.state, turn.output, turn.attempt], ["done", { attempt: 2 }, 2]);
+  assert.ok((mob.view.row("m")?.fence ?? 0) >= 2, "each start has a higher fence");
+  const bad = await done(mob, ask("m", "bad"));
+  assert.deepEqual([bad.state, bad.error?.text.includes("no good")], ["failed", true]);
+});
+
 test("a start that fails is tried again; mail waits meanwhile", async (t) => {
   const dir = folder(t);
   let starts = 0;

@@ -6,7 +6,7 @@
  * not ended, but by {@link TurnDesk.cut}.
  */
 import {
-  isFault, isNodeCode, onAbort, type DispatchContext, type Fault, type Json, type Log, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage, type Write,
+  isFault, onAbort, type DispatchContext, type Fault, type Json, type Log, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage, type Write,
 } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
@@ -46,6 +46,8 @@ interface Run {
 const AGAIN: Outcome = { is: "again", after_ms: 0 };
 const DONE: Outcome = { is: "done", reply: new Uint8Array(0) };
 const TEXT = new TextDecoder();
+/** Faults of what the code runs in: it has died or was stopped, and the turn runs again. All others are the code's word. */
+const NOT_ITS_OWN = /^(node|isle|run|script)\.|^bus\.(closed|overloaded|no_handler)$/;
 
 export class TurnDesk {
   readonly workload: Workload;
@@ -173,8 +175,7 @@ export class TurnDesk {
       case "park":
         this.#say(turnMoved("turn_waiting", this.#speaking, { turn, data: { until: outcome.until } }));
         return outcome;
-      // Trying again would not help; faults of nodes are judged by the node.
-      case "failed": return outcome.fault.retry === "never" && !isNodeCode(outcome.fault.code)
+      case "failed": return outcome.fault.retry === "never" && !NOT_ITS_OWN.test(outcome.fault.code)
         ? this.#over(outer, { turn, kind: "turn_failed", data: errorOf(outcome.fault) }) : outcome;
       default: return outcome;
     }
