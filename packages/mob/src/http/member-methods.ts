@@ -1,10 +1,11 @@
 /** Methods of members, their turns and their edges (spec: mob 11.5). */
 import { z } from "zod";
+import { checkSpec } from "../definition/check-spec.ts";
+import type { MemberSpec } from "../definition/definition.ts";
 import { memberSpec } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
 import { FINAL_STATES } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
-import type { MemberSpec } from "../definition/definition.ts";
 import { listEdges, listMembers, listTurns } from "../roster/query.ts";
 import { spawnMany } from "../reconcile/spawn-many.ts";
 import { method, type Call, type Method, type Served } from "./method.ts";
@@ -38,7 +39,10 @@ export const MEMBER_METHODS: readonly Method[] = [
   method({
     name: "members/spawn", writes: true, action: "member.spawn", summary: "Makes a member; it starts at its first turn.",
     params: z.strictObject({ spec: memberSpec }),
-    run: ({ members }, { spec }, { principal }) => members.spawn(spec as MemberSpec, { principal, origin: "api", lazy: true }),
+    run: ({ members, definition }, { spec }, { principal }) => {
+      checkSpec(definition, spec as MemberSpec);
+      return members.spawn(spec as MemberSpec, { principal, origin: "api", lazy: true });
+    },
   }),
   method({
     name: "members/ensure", writes: true, action: "member.spawn", summary: "Makes a member unless it is there.", params: z.strictObject({ spec: memberSpec }),
@@ -47,9 +51,12 @@ export const MEMBER_METHODS: readonly Method[] = [
   method({
     name: "members/spawn_many", writes: true, action: "member.spawn", summary: "Makes several members, with one answer for each.",
     params: z.strictObject({ specs: z.array(memberSpec).max(1_000), on_failure: z.enum(["continue", "rollback"]).default("continue") }),
-    run: async ({ members, limits }, { specs, on_failure }, { principal }) => ({ results: await spawnMany(members, specs as readonly MemberSpec[], {
-      principal, origin: "api", lazy: true, onFailure: on_failure, atOnce: limits.reconcileAtOnce,
-    }) }),
+    run: async ({ members, limits, definition }, { specs, on_failure }, { principal }) => {
+      for (const spec of specs) checkSpec(definition, spec as MemberSpec);
+      return { results: await spawnMany(members, specs as readonly MemberSpec[], {
+        principal, origin: "api", lazy: true, onFailure: on_failure, atOnce: limits.reconcileAtOnce,
+      }) };
+    },
   }),
   method({
     name: "members/retire", writes: true, action: "member.manage", summary: "Works off its queue, then it is over.", keys: ["member"], waits: true,
@@ -147,6 +154,7 @@ function rowOf({ view }: Served, of: string): MemberRow {
 }
 
 async function ensure(served: Served, spec: MemberSpec, { principal }: Call): Promise<{ readonly row: MemberRow; readonly created: boolean }> {
+  checkSpec(served.definition, spec);
   const state = served.view.members.get(spec.id)?.life.state ?? "none";
   if (!FINAL_STATES.includes(state)) return { row: rowOf(served, spec.id), created: false };
   try {

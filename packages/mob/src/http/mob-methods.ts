@@ -1,7 +1,8 @@
 /** Methods of the mob, its ledger, approvals and flows (spec: mob 11.5). */
 import { z } from "zod";
-import { memberSpec } from "../definition/schema.ts";
+import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec } from "../definition/definition.ts";
+import { memberSpec } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
 import { outputOfRun, type Run } from "../flows/run.ts";
 import { KINDS, type EntryClass, type EntryKind } from "../ledger/entry.ts";
@@ -33,9 +34,12 @@ export const MOB_METHODS: readonly Method[] = [
       desired: z.array(memberSpec).max(MOB_LIMITS.members).optional(), retire_stale: z.boolean().optional(), dry_run: z.boolean().optional(),
       expected_revision: revision, force: z.boolean().optional(),
     }),
-    run: ({ reconciler }, { desired, retire_stale, dry_run, expected_revision, force }, { principal }) => reconciler.reconcile({
-      principal, force, desired: desired as readonly MemberSpec[] | undefined, retireStale: retire_stale, dryRun: dry_run, expectedRevision: expected_revision,
-    }),
+    run: ({ reconciler, definition }, { desired, retire_stale, dry_run, expected_revision, force }, { principal }) => {
+      for (const spec of desired ?? []) checkSpec(definition, spec as MemberSpec);
+      return reconciler.reconcile({
+        principal, force, desired: desired as readonly MemberSpec[] | undefined, retireStale: retire_stale, dryRun: dry_run, expectedRevision: expected_revision,
+      });
+    },
   }),
   method({
     name: "diff", writes: false, action: "mob.reconcile", summary: "What a pass of reconcile would do.", params: none,

@@ -119,6 +119,17 @@ test("members are spawned, ensured, wired and retired; a turn is sent, waited fo
   assert.equal((await ask("POST", "/v1/reconcile", { body: { expected_revision: 1 } })).status, 409);
 });
 
+test("a member that is asked for may have fewer grants than its profile, never more, and its profile must be there", async (t) => {
+  const { rpc } = await served(t);
+  for (const [method, params] of [
+    ["spawn", (spec: object) => ({ spec })], ["ensure", (spec: object) => ({ spec })], ["spawn_many", (spec: object) => ({ specs: [spec] })],
+  ] as const) {
+    assert.equal((await rpc(`mob/members/${method}`, params({ id: "x", profile: "o", grants: ["run:*"] }))).error.data.code, "mob.grant_widened");
+    assert.equal((await rpc(`mob/members/${method}`, params({ id: "x", profile: "p" }))).error.data.code, "mob.invalid_params");
+  }
+  assert.equal((await rpc("mob/reconcile", { desired: [{ id: "x", profile: "s", grants: ["net:*"] }] })).error.data.code, "mob.grant_widened");
+});
+
 test("an approval is decided by who is signed in and may; four eyes hold; the ledger has the name", async (t) => {
   const { ask, approvals, append, ledger } = await served(t);
   await append({ kind: "turn_queued", source: "mob", member: "open", turn_id: "t_1", principal: "approver", data: {} });
