@@ -4,3 +4,4 @@ export {
   type MobStatus, type Ticket, type Turn, type TurnAsk,
 } from "@atoll-run/mob";
 export { openMob, type MobConfig } from "./compose/mob.ts";
+export { serveMob, type ServedMob, type ServeMobOptions } from "./compose/mob-http.ts";

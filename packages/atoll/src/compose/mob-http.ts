@@ -1,0 +1,82 @@
+/**
+ * A mob's HTTP surface on this machine.
+ * takes a mob and where its state lies; gives an address; promises that the token of this machine is readable by its owner only;
+ * refuses a port in use; never prints or logs a token.
+ */
+import { mkdir, open, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { MOB_LIMITS, mobError, type Mob } from "@atoll-run/mob";
+import { createIds, hashToken, serveHttp, type HttpServer, type Role } from "@atoll-run/mob/internal";
+import { systemClock } from "./clock.ts";
+import type { Env } from "./place.ts";
+import { randomOf } from "./random.ts";
+
+export interface ServeMobOptions {
+  /** Folder of the state: `http.token` lies there. Without it the token of this machine lives as long as the server. */
+  readonly dir?: string;
+  /** Default 7411; 0 = any free one. */
+  readonly port?: number;
+  /** Names by which it is called, besides those of this machine. */
+  readonly hosts?: readonly string[];
+  /** Refuses every writing method. */
+  readonly readOnly?: boolean;
+  /** Besides that of this machine. */
+  readonly tokens?: readonly { readonly token: string; readonly principal: string; readonly role: Role; readonly readOnly?: boolean }[];
+  readonly env?: Env;
+}
+
+export interface ServedMob extends HttpServer, AsyncDisposable {
+  /** The token of this machine: principal `local`, an admin. */
+  readonly token: string;
+}
+
+const TOKEN_FILE = "http.token";
+const TOKEN_BYTES = 32;
+const PORT = 7_411;
+
+/** Close it before the mob. Throws `mob.unavailable` for a port that cannot be had. */
+export async function serveMob(mob: Mob, o: ServeMobOptions = {}): Promise<ServedMob> {
+  const { clock = systemClock, bytes = randomOf, log = { write: () => undefined } } = o.env ?? {};
+  const token = o.dir === undefined ? newToken(bytes) : await tokenOf(resolve(o.dir), bytes);
+  const newId = createIds({ clock, bytes });
+  const http = await serveHttp({
+    served: { ...mob, limits: { ...MOB_LIMITS, ...mob.definition.limits } }, clock, log, newErrorId: () => newId("e"), version: "1",
+    port: o.port ?? PORT, hosts: o.hosts ?? [], readOnly: o.readOnly ?? false,
+    tokens: [
+      { sha256: hashToken(token), principal: "local", role: "admin", local: true },
+      ...(o.tokens ?? []).map(({ token: own, principal, role, readOnly = false }) => ({ sha256: hashToken(own), principal, role, read_only: readOnly })),
+    ],
+  });
+  return {
+    token, port: http.port, url: http.url, close: () => http.close(), [Symbol.asyncDispose]: () => http.close(),
+    get streams() {
+      return http.streams;
+    },
+  };
+}
+
+/** The same at each start. */
+async function tokenOf(dir: string, bytes: (count: number) => Uint8Array): Promise<string> {
+  const path = join(dir, TOKEN_FILE);
+  await mkdir(dir, { recursive: true });
+  try {
+    const file = await open(path, "wx", 0o600);
+    try {
+      const token = newToken(bytes);
+      await file.writeFile(token);
+      await file.sync();
+      return token;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  const known = (await readFile(path, "utf8")).trim();
+  if (Buffer.from(known, "base64url").length === TOKEN_BYTES) return known;
+  throw mobError("mob.unavailable", `${path} is no token`, { facts: { what: "token", path }, hint: "Delete it: a new one is made at the next start.", retry: "never" });
+}
+
+function newToken(bytes: (count: number) => Uint8Array): string {
+  return Buffer.from(bytes(TOKEN_BYTES)).toString("base64url");
+}

@@ -1,0 +1,78 @@
+/** A mob with real members behind its HTTP surface: a program sends, waits, decides and listens, with the token of the machine. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { defineMob, openMob, serveMob, type LinkedFactory } from "@atoll-run/atoll/mob";
+import { SseDecoder } from "@atoll-run/core";
+import { until } from "@atoll-run/testkit";
+
+const definition = defineMob({
+  mob: { id: "served", members: [{ id: "w", profile: "w", count: 2 }, { id: "editor", profile: "e" }] },
+  profiles: { w: { linked: "worker" }, e: { linked: "editor", external: true, grants: ["fs.write:report.md"] } },
+  approvals: [{ id: "write", match: { grant: "fs.write" }, tier: "R3" }],
+  flows: { f: { steps: {
+    work: { role: "w", dispatch: "share", items: "params.list" },
+    report: { role: "e", depends_on: ["work"], dispatch: "one_to_one", message: "{{ steps.work.output }}" },
+  } } },
+});
+
+const worker: LinkedFactory = () => (turn) => `${String(turn.content)}!`;
+const editor: LinkedFactory = () => async (turn, ctx) =>
+  await ctx.guarded({ grant: "fs.write", args: { path: "report.md", text: turn.content } }, () => ({ wrote: turn.content }));
+
+function folder(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), "atoll-served-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+test("a program runs a flow, approves what it asks and hears all of it; the token is its owner's alone and stays", async (t) => {
+  const dir = folder(t);
+  await using mob = await openMob({ definition, dir, linked: { worker, editor } });
+  await using http = await serveMob(mob, { dir, port: 0 });
+  assert.equal(statSync(join(dir, "http.token")).mode & 0o777, 0o600);
+  assert.equal(readFileSync(join(dir, "http.token"), "utf8"), http.token);
+  const ask = async (verb: string, path: string, body?: object) => {
+    const answer = await fetch(`${http.url}/v1${path}`, {
+      method: verb, headers: { authorization: `Bearer ${http.token}` }, ...body === undefined ? {} : { body: JSON.stringify(body) },
+    });
+    return await answer.json() as Record<string, unknown>;
+  };
+  const { run_id } = await ask("POST", "/flows/f/run", { params: { list: ["a", "b", "c"] } });
+  const approval = await until(async () => ((await ask("GET", "/approvals?state=open"))["approvals"] as { id: string; args: unknown }[])[0]);
+  assert.deepEqual(approval.args, { path: "report.md", text: ["a!", "b!", "c!"] });
+  // Perhaps before its turn waits: it is woken all the same.
+  await ask("POST", `/approvals/${approval.id}/decide`, { decision: "approve" });
+  const run = await ask("GET", `/runs/${String(run_id)}/wait`);
+  assert.deepEqual([run["state"], run["output"]], ["completed", { wrote: ["a!", "b!", "c!"] }]);
+
+  const ending = new AbortController();
+  const stream = await fetch(`${http.url}/v1/stream?topics=run:${String(run_id)}&after=0`, { headers: { authorization: `Bearer ${http.token}` }, signal: ending.signal });
+  const decoder = new SseDecoder(1_000_000);
+  const kinds: string[] = [];
+  for await (const piece of stream.body as AsyncIterable<Uint8Array>) {
+    kinds.push(...decoder.push(piece).map(({ data }) => (JSON.parse(data) as { kind: string }).kind));
+    if (kinds.includes("flow_completed")) break;
+  }
+  ending.abort();
+  assert.deepEqual(kinds.filter((kind) => kind.startsWith("flow_") || kind === "step_completed"), ["flow_started", "step_completed", "step_completed", "flow_completed"]);
+  assert.equal(kinds.filter((kind) => kind === "turn_done").length, 4);
+  const stranger = await fetch(`${http.url}/v1/status`);
+  assert.equal(stranger.status, 401);
+  await stranger.body?.cancel();
+});
+
+test("the token of the machine is the same at the next start; a damaged one is refused", async (t) => {
+  const dir = folder(t);
+  await using mob = await openMob({ definition, memory: true, linked: { worker, editor } });
+  const tokens: string[] = [];
+  for (let n = 0; n < 2; n++) {
+    await using http = await serveMob(mob, { dir, port: 0 });
+    tokens.push(http.token);
+  }
+  assert.equal(tokens[0], tokens[1]);
+  writeFileSync(join(dir, "http.token"), "short");
+  await assert.rejects(serveMob(mob, { dir, port: 0 }), { code: "mob.unavailable" });
+});
