@@ -204,6 +204,18 @@ test("a flow is worked off by members, and goes on after a restart", async (t) =
   assert.deepEqual([run.state, run.steps["each"]?.output], ["completed", [1, 2, 3, 4, 5, 6].map((did) => ({ did }))]);
 });
 
+test("whoever was awake when the process ended sleeps at the next start, however many they are", async (t) => {
+  const dir = folder(t);
+  const many = defineMob({ mob: { id: "many", members: [{ id: "m", profile: "p", count: 520 }] }, profiles: { p: { linked: "worker" } } });
+  const states = (mob: Mob) => Map.groupBy(mob.status().members, ({ state }) => state);
+  const first = await open(dir, echo, { definition: many });
+  await Promise.all(Array.from({ length: 515 }, (_, n) => done(first, ask(`m-${n + 1}`, n))));
+  assert.equal(states(first).get("active")?.length, 515);
+  await first.close();
+  await using again = await open(dir, echo, { definition: many });
+  assert.equal(states(again).get("dormant")?.length, 520);
+});
+
 test("a script that dies is started again and its turn runs again; what its handler raises fails the turn", async (t) => {
   const dir = folder(t);
   const mortal = defineMob({ mob: { id: "mortal", members: [{ id: "m", profile: "p" }] }, profiles: { p: { script: "mortal.lua" } } });

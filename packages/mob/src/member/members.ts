@@ -23,6 +23,8 @@ export interface MembersParts extends Omit<MemberParts, "quiet"> {
 }
 
 const CANCEL_TRIES = 20;
+/** Entries of one commit. */
+const PAGE = 500;
 const WAIT_MS_MAX = 2_147_483_647;
 
 export class Members implements MemberHost {
@@ -56,8 +58,8 @@ export class Members implements MemberHost {
     const { ledger, writer } = this.#parts;
     const all = [...this.#view.members];
     const awake = all.filter(([, { life }]) => life.state === "active" || life.state === "starting" && !life.first);
-    if (awake.length > 0) {
-      await ledger.append(writer, awake.map(([member, { life }]) => ({
+    for (let at = 0; at < awake.length; at += PAGE) {
+      await ledger.append(writer, awake.slice(at, at + PAGE).map(([member, { life }]) => ({
         kind: "member_dormant", source: "mob", member, generation: life.generation,
         data: { why: "restart", state: "dormant", from: life.state, generation: life.generation },
       })));
