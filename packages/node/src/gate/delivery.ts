@@ -124,7 +124,7 @@ export class Delivery {
       case "accept": return { is: "told", level: "accepted", duplicate: event.accept.state === "duplicate" };
       case "unsent": return { is: "failed", fault: event.fault, ran: "no" };
       case "ended":
-        incoming.cancel(event.fault);
+        incoming.abort(event.fault);
         return failed(event.fault, ask.sent ? "maybe" : "no");
       default: return { is: "failed", fault: brokenFault(event.is), ran: "maybe" };
     }
