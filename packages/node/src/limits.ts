@@ -44,6 +44,8 @@ export const NODE_LIMITS = {
     /** One group commit. */
     commitOps: 512,
     commitBytes: MIB,
+    /** A commit without an answer for so long: the store is broken, and the node ends. */
+    commitMsMax: 30_000,
     /** Bodies in memory beside those of running handlers; the others wait on the disk. */
     bodiesMax: 256,
     /** Waits after a failed commit: from, to. From `storeDownMs` on the node is not ready. */
