@@ -5,18 +5,19 @@
  * deadline of the plan, to send again only under the same request id, and to leave nothing pending; refuses over the
  * caps of pending asks; never closes a link because a call was late.
  */
-import { nodeError, onAbort, SYSTEM_ROUTES, type Fault, type Link, type NodeId } from "@atoll-run/core";
+import { nodeError, SYSTEM_ROUTES, type Fault, type Link, type NodeId } from "@atoll-run/core";
 import {
   CancelSchema, fromWireError, newRequestId, writeEnvelope, writeMessage, type Envelope, type Lane, type WireError,
 } from "@atoll-run/core/internal";
 import type { Admission, Settled } from "../mailbox/inbox.ts";
 import {
-  brokenFault, cancelledFault, isTransient, lateFault, lostFault, toNodeFault,
+  brokenFault, isTransient, lostFault, toNodeFault,
 } from "./ask-faults.ts";
 import { toEnvelope, type Plan } from "./ask.ts";
+import { Hold } from "./hold.ts";
 import { Incoming } from "./incoming.ts";
 import type { OutboundParts } from "./outbound-parts.ts";
-import { PendingAsk, type AskEvent, type PendingTable } from "./pending.ts";
+import type { AskEvent, PendingAsk } from "./pending.ts";
 
 /** Whether it ran at the other end. */
 export type Ran = "no" | "maybe" | "yes";
@@ -54,8 +55,8 @@ export class Delivery {
 
   /** Straight to the inbox of this node. */
   async toSelf(plan: Plan, o: DeliveryOptions): Promise<Delivered> {
-    const { intake, clock } = this.#parts;
-    const hold = this.#hold(plan, "", o);
+    const { intake, clock, pending } = this.#parts;
+    const hold = new Hold(pending, plan, "", o.signals);
     try {
       if (intake.state === "shut") await intake.opened(plan.atMs - clock.monotonic(), o.signals[0]);
       return hold.done(await this.#admit(plan, hold.ask));
@@ -66,7 +67,7 @@ export class Delivery {
 
   /** Over a link, tried again as the lane's table says. */
   async toPeer(plan: Plan, peer: string, id: NodeId, o: DeliveryOptions): Promise<Delivered> {
-    const hold = this.#hold(plan, peer, o);
+    const hold = new Hold(this.#parts.pending, plan, peer, o.signals);
     const attempt: Attempt = { plan, ask: hold.ask, id, elsewhere: o.elsewhere === true };
     const waits = plan.retries ? WAITS[plan.lane] ?? [] : [];
     try {
@@ -80,18 +81,6 @@ export class Delivery {
     } finally {
       hold.release();
     }
-  }
-
-  /** The entry, the timer and the listeners of one ask, until they are released. Throws over the caps. */
-  #hold(plan: Plan, peer: string, { signals }: DeliveryOptions): Hold {
-    const { pending, clock } = this.#parts;
-    const ask = new PendingAsk(peer, plan);
-    pending.open(ask);
-    const timer = clock.after(Math.max(0, plan.atMs - clock.monotonic()), () => ask.tell({ is: "ended", fault: lateFault(ask) }));
-    const listening = signals.length === 0 ? NONE : signals.map((signal) => onAbort(signal, (reason) => {
-      ask.tell({ is: "ended", fault: cancelledFault(plan, reason, ask) });
-    }));
-    return new Hold(ask, { pending, timer, listening });
   }
 
   #admit(plan: Plan, ask: PendingAsk): Promise<Delivered> {
@@ -266,38 +255,6 @@ interface Attempt {
   resent?: boolean;
   /** Why the attempt before this one failed. */
   last?: Fault;
-}
-
-const NONE: readonly Disposable[] = [];
-
-interface Held {
-  readonly pending: PendingTable;
-  readonly timer: Disposable;
-  readonly listening: readonly Disposable[];
-}
-
-class Hold {
-  readonly ask: PendingAsk;
-  readonly #held: Held;
-  #answered = false;
-
-  constructor(ask: PendingAsk, held: Held) {
-    this.ask = ask;
-    this.#held = held;
-  }
-
-  /** Notes whether an answer may still come. */
-  done(delivered: Delivered): Delivered {
-    this.#answered = delivered.is !== "failed" || delivered.ran !== "maybe";
-    return delivered;
-  }
-
-  release(): void {
-    const { pending, timer, listening } = this.#held;
-    pending.close(this.ask, this.#answered);
-    timer[Symbol.dispose]();
-    for (const one of listening) one[Symbol.dispose]();
-  }
 }
 
 interface Again {

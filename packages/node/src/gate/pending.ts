@@ -5,10 +5,13 @@
  * promises that an ask ends once; refuses more than its caps with `node.overloaded`; never runs an answer: one that
  * nobody waits for is counted and dropped.
  */
-import { nodeError, PassingMap, type Fault, type Link } from "@atoll-run/core";
+import { nodeError, PassingMap, type Clock, type Fault, type Link } from "@atoll-run/core";
 import type { Accept, Envelope } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
 import type { Settled } from "../mailbox/inbox.ts";
+import { Alarm } from "./alarm.ts";
+import type { Plan } from "./ask.ts";
+import { lateFault } from "./ask-faults.ts";
 
 export type AskEvent =
   | { readonly is: "response"; readonly envelope: Envelope }
@@ -31,8 +34,9 @@ export class PendingAsk {
   readonly requestId: string;
   readonly route: string;
   readonly kind: "call" | "tell";
-  /** What it may take, milliseconds. */
+  /** What it may take, milliseconds, and when that ends on the monotonic clock. */
   readonly ms: number;
+  readonly atMs: number;
   /** The link that carried it last, while that stands. */
   link: Link | undefined;
   /** It has been handed to a link at least once: it may have run. */
@@ -48,12 +52,13 @@ export class PendingAsk {
   #over = false;
   #wake: ((event: AskEvent) => void) | undefined;
 
-  constructor(peer: string, plan: { readonly requestId: string; readonly route: string; readonly kind: "call" | "tell"; readonly ms: number }) {
+  constructor(peer: string, plan: Pick<Plan, "requestId" | "route" | "kind" | "ms" | "atMs">) {
     this.peer = peer;
     this.requestId = plan.requestId;
     this.route = plan.route;
     this.kind = plan.kind;
     this.ms = plan.ms;
+    this.atMs = plan.atMs;
   }
 
   /** Nobody waits for an answer any more. */
@@ -126,13 +131,15 @@ export class PendingTable {
   readonly #peers = new Map<string, PeerAsks>();
   /** Request ids that ended unanswered, the oldest first. */
   readonly #late = new Set<string>();
+  readonly #alarm: Alarm;
   readonly stats: PendingStats = { pending_calls: 0, orphan_late: 0, orphan_unknown: 0, orphan_wrong_peer: 0 };
 
-  constructor(limits: LimitsOf<"gate">) {
+  constructor(clock: Clock, limits: LimitsOf<"gate">) {
     this.#limits = limits;
+    this.#alarm = new Alarm(clock, (nowMs) => this.#endLate(nowMs));
   }
 
-  /** Throws `node.overloaded`. */
+  /** It is told when its time is over, until it is closed. Throws `node.overloaded`. */
   open(ask: PendingAsk): void {
     let own = this.#peers.get(ask.peer);
     const count = own?.count ?? 0;
@@ -151,12 +158,13 @@ export class PendingTable {
     const first = this.#asks.get(ask.requestId);
     if (first !== undefined) ask.next = first;
     this.#asks.set(ask.requestId, ask);
+    this.#alarm.by(ask.atMs);
   }
 
   /** `answered`: false when an answer may still come. */
   close(ask: PendingAsk, answered: boolean): void {
     this.#peers.get(ask.peer)?.drop(ask);
-    this.stats.pending_calls--;
+    if (--this.stats.pending_calls === 0) this.#alarm.rest();
     this.#unchain(ask);
     if (answered) return;
     this.#late.add(ask.requestId);
@@ -203,6 +211,18 @@ export class PendingTable {
     for (const own of [...this.#peers.values()]) {
       for (const ask of own.all()) ask.tell({ is: "ended", fault: fault(ask) });
     }
+  }
+
+  #endLate(nowMs: number): number {
+    let nextMs = Infinity;
+    for (const own of this.#peers.values()) {
+      for (const ask of own.all()) {
+        if (ask.over) continue;
+        if (ask.atMs <= nowMs) ask.tell({ is: "ended", fault: lateFault(ask) });
+        else if (ask.atMs < nextMs) nextMs = ask.atMs;
+      }
+    }
+    return nextMs;
   }
 
   #of(peer: string): readonly PendingAsk[] {
