@@ -14,18 +14,11 @@ import {
   brokenFault, isTransient, lostFault, toNodeFault,
 } from "./ask-faults.ts";
 import { toEnvelope, type Plan } from "./ask.ts";
+import type { Delivered, Ran } from "./delivered.ts";
 import { Hold } from "./hold.ts";
 import { Incoming } from "./incoming.ts";
 import type { OutboundParts } from "./outbound-parts.ts";
 import type { AskEvent, PendingAsk } from "./pending.ts";
-
-/** Whether it ran at the other end. */
-export type Ran = "no" | "maybe" | "yes";
-
-export type Delivered =
-  | { readonly is: "reply"; readonly payload: Uint8Array; readonly content_type?: string }
-  | { readonly is: "told"; readonly level: "accepted" | "sent"; readonly duplicate: boolean }
-  | { readonly is: "failed"; readonly fault: Fault; readonly ran: Ran };
 
 export interface DeliveryOptions {
   /** Abort them and the ask ends at once. */

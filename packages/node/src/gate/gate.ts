@@ -17,7 +17,7 @@ import { Figures } from "../observe/figures.ts";
 import type { Tracer } from "../observe/tracer.ts";
 import type { Peers, PeersEvents } from "../transport/peers.ts";
 import { Answers } from "./answers.ts";
-import { Chance } from "./chance.ts";
+import { Chance } from "../identity/chance.ts";
 import { Choice } from "./choice.ts";
 import { Delivery } from "./delivery.ts";
 import { IdReader } from "../identity/id-text.ts";

@@ -2,7 +2,7 @@
 import { onAbort } from "@atoll-run/core";
 import type { Plan } from "./ask.ts";
 import { cancelledFault } from "./ask-faults.ts";
-import type { Delivered } from "./delivery.ts";
+import type { Delivered } from "./delivered.ts";
 import { PendingAsk, type PendingTable } from "./pending.ts";
 
 const NONE: readonly Disposable[] = [];

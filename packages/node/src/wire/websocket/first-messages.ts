@@ -4,7 +4,8 @@
  * more than a few KiB; refuses text and what is too much; never loses what comes behind the last of them.
  */
 import type { Socket as RawSocket } from "node:net";
-import { nodeError, onAbort, type NodeError } from "@atoll-run/core";
+import { nodeError, type NodeError } from "@atoll-run/core";
+import type { Attempt } from "./attempt.ts";
 import type { RawData, Socket } from "./ws.ts";
 
 export class FirstMessages implements Disposable {
@@ -30,14 +31,18 @@ export class FirstMessages implements Disposable {
   }
 
   /** Throws `node.decode_failure` when what came is none, and what the connection ended with. */
-  async next(signal: AbortSignal): Promise<Uint8Array> {
-    signal.throwIfAborted();
-    const [first] = this.#come.splice(0, 1);
+  async next(attempt: Attempt): Promise<Uint8Array> {
+    attempt.throwIfGiven();
+    const first = this.#come.shift();
     if (first !== undefined) return first;
     if (this.#fault !== undefined) throw this.#fault;
     this.#wanted = Promise.withResolvers<Uint8Array>();
-    using _aborting = onAbort(signal, (reason) => this.#wanted?.reject(reason));
-    return await this.#wanted.promise;
+    attempt.hear((reason) => this.#wanted?.reject(reason));
+    try {
+      return await this.#wanted.promise;
+    } finally {
+      attempt.hear(undefined);
+    }
   }
 
   /** Nothing more is awaited: the socket is paused, so that what follows stays where it is. */

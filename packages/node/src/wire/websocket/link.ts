@@ -198,8 +198,13 @@ export class WebSocketLink implements Link, Ears {
     for (const alive of this.#probes ?? []) alive();
   }
 
-  closed(code: number, reason?: Buffer): void {
+  /** All that waits for an end need not wait until the connection is closed on both sides too. */
+  leaving(code: number, reason?: Buffer): void {
     this.#finish({ code: code === 1005 ? 1000 : code, reason: reason?.toString() ?? "", broken: isBroken(code) });
+  }
+
+  closed(code: number, reason?: Buffer): void {
+    this.leaving(code, reason);
     this.#gone?.resolve();
     this.#left(this);
   }

@@ -2,7 +2,8 @@
  * The connections of one wire (spec: node 6.3): who is counted, who is asked whether it lives, who may send how fast.
  * takes links and attempts; gives room or none; promises to end what is silent too long; never ends what is heard.
  */
-import { formatNodeId, type Clock, type NodeId } from "@atoll-run/core";
+import { type Clock, type NodeId } from "@atoll-run/core";
+import { idText } from "../../identity/id-text.ts";
 import type { LimitsOf } from "../../limits.ts";
 import { TokenBucket } from "../token-bucket.ts";
 import type { WebSocketLink } from "./link.ts";
@@ -67,7 +68,7 @@ export class Standing {
 
   /** The rate at which a peer may send, over all its links; counted until {@link remove}. */
   rateOf(id: NodeId): TokenBucket {
-    const rate = this.#rateOf(formatNodeId(id));
+    const rate = this.#rateOf(idText(id));
     rate.links++;
     return rate.bucket;
   }
@@ -80,7 +81,7 @@ export class Standing {
   /** The socket of a link is closed. */
   readonly remove = (link: WebSocketLink): void => {
     if (!this.#links.delete(link)) return;
-    const id = formatNodeId(link.peer.id);
+    const id = idText(link.peer.id);
     const rate = this.#rateOf(id);
     rate.links--;
     // Who comes back at once must not come back with a full bucket.

@@ -9,6 +9,10 @@ export type { RawData } from "ws";
 /** What the library would say → what we say (spec: wire 6.5). */
 const CLOSE_CODES: Readonly<Record<number, number>> = { 1002: 4400, 1003: 4400, 1007: 4400, 1008: 4400, 1009: 4413 };
 
+/** A goodbye without a code (RFC 6455, 7.4.1). */
+const NO_CODE = 1005;
+const NO_REASON = Buffer.alloc(0);
+
 /** Errors are told by the close that follows; who needs one listens too. */
 const IGNORE = (): void => undefined;
 
@@ -17,6 +21,8 @@ export interface Ears {
   message(data: RawData, isBinary: boolean): void;
   ping(): void;
   pong(): void;
+  /** The peer has said goodbye: nothing comes behind it. {@link closed} follows. */
+  leaving(code: number, reason: Buffer): void;
   closed(code: number, reason: Buffer): void;
 }
 
@@ -48,10 +54,17 @@ export class Socket extends WebSocket {
     (this as Socket).#ears?.closed(code, reason);
   }
 
-  /** The library gives no reason when it ends a connection because of what came in. */
+  /**
+   * The library gives no reason when it ends a connection because of what came in, and answers a goodbye of the peer with
+   * its own bytes.
+   */
   override close(code?: number, reason?: string | Buffer): void {
-    if (code === undefined || reason !== undefined) super.close(code, reason);
-    else super.close(CLOSE_CODES[code] ?? code, CLOSE_CODES[code] === 4413 ? "too large" : "protocol");
+    if (code !== undefined && reason === undefined) {
+      super.close(CLOSE_CODES[code] ?? code, CLOSE_CODES[code] === 4413 ? "too large" : "protocol");
+      return;
+    }
+    super.close(code, reason);
+    if (typeof reason !== "string") this.#ears?.leaving(code ?? NO_CODE, reason ?? NO_REASON);
   }
 }
 

@@ -17,8 +17,13 @@ export class Chance {
 
   /** For the id of a chain. */
   bytes16(): Uint8Array {
-    const at = this.#take(16);
-    return new Uint8Array(this.#pool.buffer, this.#pool.byteOffset + at, 16);
+    return this.bytes(16);
+  }
+
+  /** At most {@link POOL_BYTES}. */
+  bytes(count: number): Uint8Array {
+    const at = this.#take(count);
+    return new Uint8Array(this.#pool.buffer, this.#pool.byteOffset + at, count);
   }
 
   /** So many hex digits, not all 0: an even number. */
