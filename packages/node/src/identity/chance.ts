@@ -30,7 +30,13 @@ export class Chance {
   hex(digits: number): string {
     const at = this.#take(digits / 2);
     const text = this.#digits.slice(at * 2, this.#at * 2);
-    return text === NOUGHTS.slice(0, digits) ? this.hex(digits) : text;
+    return text.startsWith("0") && text === NOUGHTS.slice(0, digits) ? this.hex(digits) : text;
+  }
+
+  /** 32 bits. */
+  u32(): number {
+    const at = this.#take(4);
+    return this.#pool.readUInt32LE(at);
   }
 
   /** Where they begin. What was given is never given again. */

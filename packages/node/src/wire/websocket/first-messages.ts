@@ -6,16 +6,14 @@
 import type { Socket as RawSocket } from "node:net";
 import { nodeError, type NodeError } from "@atoll-run/core";
 import type { Attempt } from "./attempt.ts";
-import type { RawData, Socket } from "./ws.ts";
+import type { Ears, RawData, Socket } from "./ws.ts";
 
-export class FirstMessages implements Disposable {
+export class FirstMessages implements Disposable, Ears {
   readonly socket: Socket;
   readonly #raw: RawSocket;
   readonly #bytesMax: number;
   readonly #come: Uint8Array[] = [];
-  readonly #hear = (data: RawData, isBinary: boolean): void => this.#message(data, isBinary);
   readonly #count = (chunk: Uint8Array): void => this.#bytes(chunk.length);
-  readonly #closed = (code: number): void => this.#fail(ended(code));
   #bytesIn = 0;
   #wanted: PromiseWithResolvers<Uint8Array> | undefined;
   #fault: NodeError | undefined;
@@ -24,8 +22,7 @@ export class FirstMessages implements Disposable {
     this.socket = socket;
     this.#raw = raw;
     this.#bytesMax = bytesMax;
-    socket.on("message", this.#hear);
-    socket.on("close", this.#closed);
+    socket.hearBy(this);
     // Behind the library's own listener: a message that is whole has been given before its bytes count.
     raw.on("data", this.#count);
   }
@@ -56,14 +53,24 @@ export class FirstMessages implements Disposable {
     return this.#come.splice(0);
   }
 
-  /** The next owner listens from now on. */
+  /** Whoever hears the socket next takes over. */
   [Symbol.dispose](): void {
     this.stop();
-    this.socket.removeListener("message", this.#hear);
-    this.socket.removeListener("close", this.#closed);
   }
 
-  #message(data: RawData, isBinary: boolean): void {
+  closed(code: number): void {
+    this.#fail(ended(code));
+  }
+
+  leaving(code: number): void {
+    this.#fail(ended(code));
+  }
+
+  ping(): void {}
+
+  pong(): void {}
+
+  message(data: RawData, isBinary: boolean): void {
     if (!isBinary || !(data instanceof Uint8Array)) {
       this.#fail(nodeError("node.decode_failure", "a hello is binary"));
       return;

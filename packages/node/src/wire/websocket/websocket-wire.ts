@@ -9,6 +9,7 @@ import {
   nodeError, onAbort, type Clock, type DialOptions, type Link, type NodeError, type Receive, type Wire, type WireEvents,
 } from "@atoll-run/core";
 import { FRAME_HEADER_BYTES } from "@atoll-run/core/internal";
+import { Chance } from "../../identity/chance.ts";
 import { Greetings, type BearerRule, type GreetingParts } from "../../identity/hello.ts";
 import { NODE_LIMITS, type LimitsOf } from "../../limits.ts";
 import type { Came } from "./accept.ts";
@@ -67,6 +68,7 @@ class NodeWebSockets implements WebSocketWire {
   readonly #sockets: SocketLimits;
   readonly #bounds: LinkBounds;
   readonly #dialling: DialParts;
+  readonly #masks: Chance;
   #closing: NodeError | undefined;
   /** Dials that run, and how each is given up. */
   readonly #dials = new Map<Attempt, Promise<Link>>();
@@ -81,6 +83,7 @@ class NodeWebSockets implements WebSocketWire {
     this.#standing = new Standing(parts.clock, limits);
     const { messageBytesMax, bufferedBytesHigh, bufferedBytesLow, fragmentsMax, closeMsMax } = limits;
     this.#sockets = { payloadMax: messageBytesMax + FRAME_HEADER_BYTES, fragmentsMax, closeMsMax };
+    this.#masks = new Chance(parts.bytes);
     this.#dialling = { greetings: this.#greetings, plain: o.plain ?? "loopback", ca: o.ca, sockets: this.#sockets };
     this.#bounds = { messageBytesMax, highBytes: bufferedBytesHigh, lowBytes: bufferedBytesLow };
   }
@@ -155,7 +158,7 @@ class NodeWebSockets implements WebSocketWire {
 
   #link({ peer, early, ...came }: Came, inbound: boolean, receive: (link: Link) => Receive): Link {
     const link = new WebSocketLink({
-      ...came, peer, inbound, clock: this.#parts.clock, rate: this.#standing.rateOf(peer.id), bounds: this.#bounds,
+      ...came, peer, inbound, clock: this.#parts.clock, rate: this.#standing.rateOf(peer.id), bounds: this.#bounds, masks: this.#masks,
       left: this.#standing.remove,
     });
     this.#standing.add(link);

@@ -29,9 +29,11 @@ export interface Ears {
 export class Socket extends WebSocket {
   #ears: Ears | undefined;
 
-  /** From now on; once. */
+  /** From now on, instead of who heard it before. */
   hearBy(ears: Ears): void {
+    const first = this.#ears === undefined;
     this.#ears = ears;
+    if (!first) return;
     this.on("message", Socket.#message);
     this.on("ping", Socket.#ping);
     this.on("pong", Socket.#pong);
@@ -74,7 +76,11 @@ export function wholeHeadBytes(length: number): 2 | 4 | 10 {
   return length < 65_536 ? 4 : 10;
 }
 
-/** A whole binary message begins: final, not masked, not compressed. */
+/** Who has dialled masks each message (RFC 6455, 5.3). */
+export const MASK_BYTES = 4;
+const MASKED = 0x80;
+
+/** A whole binary message begins: final, not compressed. */
 export function writeWholeHead(into: Buffer, length: number): void {
   into[0] = 0x82;
   if (length < 126) into[1] = length;
@@ -85,6 +91,17 @@ export function writeWholeHead(into: Buffer, length: number): void {
     into[1] = 127;
     into.writeUInt32BE(0, 2);
     into.writeUInt32BE(length, 6);
+  }
+}
+
+/** Masks a message whose head has `headBytes`, and behind it room for the mask: 32 bits that nobody could guess. */
+export function maskWhole(message: Buffer, headBytes: number, mask: number): void {
+  message[1] = (message[1] as number) | MASKED;
+  message.writeUInt32LE(mask, headBytes);
+  let bits = mask;
+  for (let at = headBytes + MASK_BYTES; at < message.length; at++) {
+    message[at] = (message[at] as number) ^ bits;
+    bits = bits >>> 8 | bits << 24;
   }
 }
 
