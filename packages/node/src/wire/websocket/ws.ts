@@ -98,11 +98,15 @@ export function writeWholeHead(into: Buffer, length: number): void {
 export function maskWhole(message: Buffer, headBytes: number, mask: number): void {
   message[1] = (message[1] as number) | MASKED;
   message.writeUInt32LE(mask, headBytes);
-  let bits = mask;
-  for (let at = headBytes + MASK_BYTES; at < message.length; at++) {
-    message[at] = (message[at] as number) ^ bits;
-    bits = bits >>> 8 | bits << 24;
+  const [one, two, three, four] = [mask & 0xff, mask >>> 8 & 0xff, mask >>> 16 & 0xff, mask >>> 24];
+  let at = headBytes + MASK_BYTES;
+  for (const end = message.length - 3; at < end; at += 4) {
+    message[at] = (message[at] as number) ^ one;
+    message[at + 1] = (message[at + 1] as number) ^ two;
+    message[at + 2] = (message[at + 2] as number) ^ three;
+    message[at + 3] = (message[at + 3] as number) ^ four;
   }
+  for (let bits = mask; at < message.length; at++, bits >>>= 8) message[at] = (message[at] as number) ^ bits;
 }
 
 export interface SocketLimits {
