@@ -67,9 +67,14 @@ export class Delivery {
       this.#send(attempt);
       for (let count = 0;; count++) {
         const step = this.#judge(attempt, await hold.ask.wait());
-        const over = step.is === "end" ? step.delivered : await this.#before(attempt, step, waits[count]);
+        const over = step.is === "end" ? step.delivered : this.#over(attempt, step, waits[count]);
         if (over !== undefined) return hold.done(over);
-        this.#send(attempt);
+        // What a lost link carried goes first on the next one: it waits for nothing.
+        if (step.is === "retry" && step.at === "once") this.#send(attempt);
+        else {
+          const ended = await this.#rest(attempt, Math.max(waits[count] ?? 0, attempt.last?.retry_after_ms ?? 0));
+          if (ended !== undefined) return hold.done(ended);
+        }
       }
     } finally {
       hold.release();
@@ -112,14 +117,14 @@ export class Delivery {
     }
   }
 
-  /** What is to be done before the next attempt; gives what the ask ends with when there will be none. */
-  async #before(o: Attempt, step: Again, waitMs: number | undefined): Promise<Delivered | undefined> {
-    const { fault, ran } = step;
+  /** What the ask ends with when there will be no further attempt. */
+  #over(o: Attempt, { fault, ran, at, answered }: Again, waitMs: number | undefined): Delivered | undefined {
     const goesElsewhere = o.elsewhere && (ran === "no" || o.plan.idempotent);
     if (waitMs === undefined || goesElsewhere) return failed(fault, ran);
     o.last = fault;
-    if (step.at === "once") return undefined;
-    return this.#rest(o, Math.max(waitMs, fault.retry_after_ms ?? 0), step.answered);
+    // Who has answered is there: its word stands. Who could not be reached may come back before.
+    const leftMs = o.plan.atMs - this.#parts.clock.monotonic();
+    return at === "later" && answered && Math.max(waitMs, fault.retry_after_ms ?? 0) >= leftMs ? failed(fault, "no") : undefined;
   }
 
   #judge(o: Attempt, event: AskEvent): Step {
@@ -186,7 +191,7 @@ export class Delivery {
       return unsent(o, before, error);
     }
     const leftMs = Math.max(1, plan.atMs - clock.monotonic());
-    peers().send(id, plan.lane, make, { deadlineMs: leftMs, signal: plan.ask.signal }).then(
+    peers().send(id, plan.lane, make, { deadlineMs: leftMs, signal: plan.ask.signal, place: ask.place }).then(
       (link) => this.#took(o, link), (error: unknown) => unsent(o, before, error),
     );
   }
@@ -195,14 +200,17 @@ export class Delivery {
     if (plan.kind === "tell" && !this.#parts.book.of(link).rpc1) ask.tell({ is: "sent" });
   }
 
-  /** Waits for the next attempt; gives what it ends with when there will be none. */
-  async #rest(o: Attempt, ms: number, answered: boolean): Promise<Delivered | undefined> {
-    const { clock } = this.#parts;
-    const { plan, ask } = o;
-    // Who has answered is there: its word stands. Who could not be reached may come back before.
-    if (answered && o.last !== undefined && ms >= plan.atMs - clock.monotonic()) return failed(o.last, "no");
-    ask.resting = true;
-    const timer = clock.after(ms, () => ask.tell({ is: "again" }));
+  /** Until the next attempt is made; gives what it ends with when there will be none. */
+  async #rest(o: Attempt, ms: number): Promise<Delivered | undefined> {
+    const { ask } = o;
+    // At once, whoever calls it: what waits for the same link was asked later.
+    const goAgain = ask.goAgain = () => {
+      ask.goAgain = undefined;
+      if (ask.over) return;
+      ask.tell({ is: "again" });
+      this.#send(o);
+    };
+    const timer = this.#parts.clock.after(ms, goAgain);
     try {
       for (;;) {
         const event = await ask.wait();
@@ -210,7 +218,7 @@ export class Delivery {
         if (event.is === "ended") return this.#ended(o, event.fault);
       }
     } finally {
-      ask.resting = false;
+      ask.goAgain = undefined;
       timer[Symbol.dispose]();
     }
   }

@@ -22,7 +22,7 @@ export type AskEvent =
   | { readonly is: "unsent"; readonly fault: Fault }
   /** The link that carried it has ended. */
   | { readonly is: "lost"; readonly reason: string }
-  /** A wait is over, or the peer is back: try again. */
+  /** A wait is over, or the peer is back: another attempt is made. */
   | { readonly is: "again" }
   /** Always the last. */
   | { readonly is: "ended"; readonly fault: Fault };
@@ -41,8 +41,10 @@ export class PendingAsk {
   link: Link | undefined;
   /** It has been handed to a link at least once: it may have run. */
   sent = false;
-  /** Waits until another attempt. */
-  resting = false;
+  /** Its number among all asks of the node. */
+  place = 0;
+  /** Waits until another attempt: this makes it. */
+  goAgain: (() => void) | undefined;
   next: PendingAsk | undefined;
   /** Neighbours among the asks of the peer, in the order they were asked. */
   before: PendingAsk | undefined;
@@ -132,6 +134,7 @@ export class PendingTable {
   /** Request ids that ended unanswered, the oldest first. */
   readonly #late = new Set<string>();
   readonly #alarm: Alarm;
+  #places = 0;
   readonly stats: PendingStats = { pending_calls: 0, orphan_late: 0, orphan_unknown: 0, orphan_wrong_peer: 0 };
 
   constructor(clock: Clock, limits: LimitsOf<"gate">) {
@@ -154,6 +157,7 @@ export class PendingTable {
       this.#peers.set(ask.peer, own = new PeerAsks());
     }
     own.add(ask);
+    ask.place = ++this.#places;
     this.stats.pending_calls++;
     const first = this.#asks.get(ask.requestId);
     if (first !== undefined) ask.next = first;
@@ -199,11 +203,9 @@ export class PendingTable {
     }
   }
 
-  /** The peer is back: what rests between two attempts goes now, in the order it was asked. */
+  /** The peer is back: what rests between two attempts has gone, in the order it was asked, when this returns. */
   back(peer: string): void {
-    for (const ask of this.#of(peer)) {
-      if (ask.resting) ask.tell({ is: "again" });
-    }
+    for (const ask of this.#of(peer)) ask.goAgain?.();
   }
 
   /** Ends all. */
