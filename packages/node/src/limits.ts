@@ -138,6 +138,8 @@ export const NODE_LIMITS = {
     fragmentsMax: 16_384,
     /** When to come again, told to whoever is refused because of load, or before the node is open. */
     retryAfterMs: 1_000,
+    /** The same of a crowd: each is told a later time, up to this. Later, and strangers who knock would keep nodes away. */
+    retryAfterMsMax: 2_000,
   },
   transport: {
     /** Links to one peer; the oldest gives way. A second one is there while both dial, or one dies unseen. */

@@ -10,6 +10,7 @@ import type { Answered, Greetings, Proved, Shown } from "../../identity/hello.ts
 import type { Attempt } from "./attempt.ts";
 import { asksInBand, helloHeader, readHelloHeader, readShown } from "./headers.ts";
 import { FirstMessages } from "./first-messages.ts";
+import type { Turns } from "../turns.ts";
 import { isLoopback } from "./places.ts";
 import type { Socket, Upgrader } from "./ws.ts";
 
@@ -22,6 +23,8 @@ export interface Knock {
 export interface AcceptParts {
   readonly greetings: Greetings;
   readonly upgrader: Upgrader;
+  /** Of all handshakes: each of their signatures waits for one. */
+  readonly turns: Turns;
   /** Values of `Origin` that may use the in-band form; `*` = all. Who sends no origin is no page. */
   readonly origins: readonly string[];
   /** All that may come in before the proof. */
@@ -58,6 +61,7 @@ export async function accept(
     return promise;
   };
   if (shown !== undefined) {
+    await parts.turns.take();
     const who = await parts.greetings.show(shown.credential, shown.source, o.attempt);
     if (hello === undefined) {
       const peer = parts.greetings.bearer(who, isLoopback(raw.remoteAddress));
@@ -72,18 +76,23 @@ export async function accept(
   if (!asksInBand(headers)) throw nodeError("node.permission_denied", "who knocks must show a credential");
   checkOrigin(headers.origin, parts.origins);
   using first = await upgrade([], true);
-  const answered = await parts.greetings.answer(await first.next(o.attempt));
+  const hello_c = await first.next(o.attempt);
+  await parts.turns.take();
+  const answered = await parts.greetings.answer(hello_c);
   first.socket.send(answered.hello_s);
-  const who = await parts.greetings.show(await first.next(o.attempt), undefined, o.attempt);
+  const credential = await first.next(o.attempt);
+  await parts.turns.take();
+  const who = await parts.greetings.show(credential, undefined, o.attempt);
   return { ...came, socket: first.socket, ...await prove(parts, first, { answered, who, attempt: o.attempt }) };
 }
 
 async function prove(
-  { greetings }: AcceptParts, first: FirstMessages,
+  { greetings, turns }: AcceptParts, first: FirstMessages,
   o: { readonly answered: Answered; readonly who: Shown; readonly attempt: Attempt },
 ): Promise<Proved & Pick<Came, "early">> {
   const proof = await first.next(o.attempt);
   first.stop();
+  await turns.take();
   return { ...await greetings.admit(o.answered, o.who, proof), early: first.rest() };
 }
 

@@ -57,6 +57,8 @@ export class Listener implements AsyncDisposable {
     };
     server.on("connection", (socket: RawSocket) => this.#track(socket));
     server.on("upgrade", (request, socket, head) => {
+      const shut = this.#shutDoor();
+      if (shut !== undefined) return this.#refuse(socket as RawSocket, shut);
       const attempt = new Attempt(parts.clock, { ms: this.#limits.handshakeMsMax, late: tooLong });
       this.#judged.set(attempt, this.#judge({ request, socket, head }, attempt).finally(() => this.#judged.delete(attempt)));
     });
@@ -132,7 +134,6 @@ export class Listener implements AsyncDisposable {
     raw.on("close", left);
     let socket: Socket | undefined;
     try {
-      this.#checkDoor();
       using _attempt = this.#parts.standing.attempt();
       const upgraded = (one: Socket): void => {
         socket = one;
@@ -147,27 +148,39 @@ export class Listener implements AsyncDisposable {
       if (socket !== undefined) {
         socket.close(closeCode(fault), fault.code);
         socket.resume();
-      } else if (!raw.destroyed) refuse(raw, fault);
-      this.#parts.refused(fault, raw.remoteAddress);
+        this.#parts.refused(fault, raw.remoteAddress);
+      } else this.#refuse(raw, fault);
     } finally {
       raw.removeListener("close", left);
       if (socket !== undefined) raw.removeListener("error", left);
     }
   }
 
-  #checkDoor(): void {
+  /** Before the upgrade. */
+  #refuse(raw: RawSocket, fault: Fault): void {
+    const { remoteAddress } = raw;
+    raw.on("error", ignore);
+    if (!raw.destroyed) refuse(raw, fault);
+    this.#parts.refused(fault, remoteAddress);
+  }
+
+  /** Why nobody may come in now. Of a crowd most are refused here: it costs no more than this. */
+  #shutDoor(): Fault | undefined {
     const { standing } = this.#parts;
     const after = { retry_after_ms: this.#limits.retryAfterMs };
-    if (this.#door === "shut") throw nodeError("node.draining", "this node is closing", after);
-    if (this.#door === "closed") throw nodeError("node.unavailable", "this node is not open yet", after);
-    if (!standing.arrive()) throw nodeError("node.overloaded", "too many new connections", after);
-    if (standing.full) throw nodeError("node.unavailable", "too many connections", after);
+    if (this.#door === "shut") return nodeError("node.draining", "this node is closing", after);
+    if (this.#door === "closed") return nodeError("node.unavailable", "this node is not open yet", after);
+    const waitMs = standing.arrive();
+    if (waitMs > 0) return nodeError("node.overloaded", "too many new connections", { retry_after_ms: waitMs });
+    return standing.full ? nodeError("node.unavailable", "too many connections", after) : undefined;
   }
 }
 
 function toFault(error: unknown): Fault {
   return isFault(error) ? error : nodeError("node.internal", "the handshake failed", { cause: error });
 }
+
+function ignore(): void {}
 
 function tooLong(): Fault {
   return nodeError("node.timed_out", "the handshake took too long");

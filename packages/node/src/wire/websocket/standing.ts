@@ -11,6 +11,7 @@ import type { WebSocketLink } from "./link.ts";
 type StandingLimits = Pick<
   LimitsOf<"wire">,
   "connectionsMax" | "connectionsPerSecond" | "connectionsBurst" | "peerMessagesPerSecond" | "peerMessagesBurst" | "pingMs" | "deadMs"
+  | "retryAfterMs" | "retryAfterMsMax"
 >;
 
 interface PeerRate {
@@ -28,6 +29,8 @@ export class Standing {
   readonly #rates = new Map<string, PeerRate>();
   readonly #arrivals: TokenBucket;
   #attempts = 0;
+  /** Told to the last who was refused, on the monotonic clock. */
+  #lastTurnMs = 0;
   #timer: Disposable | undefined;
 
   constructor(clock: Clock, limits: StandingLimits) {
@@ -49,9 +52,17 @@ export class Standing {
     return this.#links.size + this.#attempts >= this.#limits.connectionsMax;
   }
 
-  /** Whether one more may knock now. */
-  arrive(): boolean {
-    return this.#arrivals.takeIfAny(this.#clock.monotonic());
+  /**
+   * One more knocks. 0: it may come in; else the milliseconds after which it would be its turn. Each is told a time of its
+   * own: a crowd that came back each second would cost more than letting it in.
+   */
+  arrive(): number {
+    const now = this.#clock.monotonic();
+    if (this.#arrivals.takeIfAny(now)) return 0;
+    const { connectionsPerSecond, retryAfterMs, retryAfterMsMax } = this.#limits;
+    const next = Math.max(this.#lastTurnMs + 1_000 / connectionsPerSecond, now + retryAfterMs);
+    this.#lastTurnMs = Math.min(next, now + retryAfterMsMax);
+    return this.#lastTurnMs - now;
   }
 
   /** Counts an attempt until disposed. */

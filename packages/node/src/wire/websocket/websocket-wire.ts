@@ -18,6 +18,7 @@ import { dial, type DialParts } from "./dial.ts";
 import { WebSocketLink, type LinkBounds } from "./link.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
 import { checkListen, type PlainRule } from "./places.ts";
+import { Turns } from "../turns.ts";
 import { Standing } from "./standing.ts";
 import { createUpgrader, type SocketLimits } from "./ws.ts";
 
@@ -97,7 +98,7 @@ class NodeWebSockets implements WebSocketWire {
     if (listen === undefined) return;
     checkListen(listen, plain);
     this.#listener = await Listener.open({
-      clock: this.#parts.clock, greetings: this.#greetings, standing: this.#standing, upgrader: createUpgrader(this.#sockets),
+      clock: this.#parts.clock, greetings: this.#greetings, standing: this.#standing, upgrader: createUpgrader(this.#sockets), turns: new Turns(),
       bytesMax: this.#limits.handshakeBytesMax,
       came: (came) => {
         this.#counts.accepted++;
