@@ -99,7 +99,8 @@ export class WebSocketLink implements Link, Ears {
   }
 
   get bufferedBytes(): number {
-    return this.#over ? 0 : this.#socket.bufferedAmount;
+    // The library keeps nothing back: it compresses nothing.
+    return this.#over ? 0 : this.#raw.writableLength;
   }
 
   /** True while nothing is read because the peer sent too fast. */
@@ -118,12 +119,12 @@ export class WebSocketLink implements Link, Ears {
       this.#raw.cork();
       process.nextTick(() => this.#uncork());
     }
-    if (this.#socket.bufferedAmount + FRAME_HEADER_BYTES + body.length <= this.#bounds.lowBytes) {
+    if (this.#raw.writableLength + FRAME_HEADER_BYTES + body.length <= this.#bounds.lowBytes) {
       this.#write(lane, body);
       return true;
     }
     this.#write(lane, body, () => this.#written());
-    if (this.#socket.bufferedAmount > this.#bounds.highBytes) this.#high = true;
+    if (this.#raw.writableLength > this.#bounds.highBytes) this.#high = true;
     return true;
   }
 
@@ -232,7 +233,7 @@ export class WebSocketLink implements Link, Ears {
   }
 
   #written(): void {
-    if (!this.#high || this.#socket.bufferedAmount > this.#bounds.lowBytes) return;
+    if (!this.#high || this.#raw.writableLength > this.#bounds.lowBytes) return;
     this.#high = false;
     this.#room?.resolve();
     this.#room = undefined;
