@@ -125,7 +125,15 @@ export function packAnswers(group: readonly CommitRequest[], commits: readonly C
   return { plain: Float64Array.from(plain), others };
 }
 
+/** In the order of their numbers, which is that in which they were asked for and done. */
 export function unpackAnswers({ plain, others }: PackedAnswers, hear: (id: number, commit: Commit) => void): void {
-  for (let i = 0; i < plain.length; i += 2) hear(plain[i] as number, { ok: true, values: [plain[i + 1] as number] });
-  for (const [id, commit] of others) hear(id, commit);
+  let at = 0;
+  const plainBefore = (end: number): void => {
+    for (; at < plain.length && (plain[at] as number) < end; at += 2) hear(plain[at] as number, { ok: true, values: [plain[at + 1] as number] });
+  };
+  for (const [id, commit] of others) {
+    plainBefore(id);
+    hear(id, commit);
+  }
+  plainBefore(Infinity);
 }

@@ -143,7 +143,7 @@ export interface StateSupports {
 export interface StateStore extends StateReader, AsyncDisposable {
   readonly supports: StateSupports;
   /**
-   * Batches of one store are committed in the order of the calls. Throws a `StateFault`; `uncertain` says that it may
+   * Batches of one store are committed in the order of the calls, and those that are done are told so in that order. Throws a `StateFault`; `uncertain` says that it may
    * have been done.
    */
   commit(batch: Batch, call?: StoreCall): Promise<Commit>;

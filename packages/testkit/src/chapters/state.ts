@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { STATE_LIMITS, type Mail, type StateStore } from "@atoll-run/core";
+import { STATE_LIMITS, type Mail, type StateOp, type StateStore } from "@atoll-run/core";
 import { stateDocumentChapter, stateOutboxChapter } from "./state-documents.ts";
 import { accept, answerOf, attach, letterOf, mailOf, NOW, openings, parcelOf, SCOPE, type StateUnderTest } from "./state-under-test.ts";
 
@@ -63,6 +63,17 @@ function batchChapter(open: Open): void {
     });
     assert.equal(await store.mail("other", seq), undefined);
     assert.equal(await store.mail(SCOPE, seq + 1), undefined);
+  });
+
+  test("commits are told in the order of the calls, whatever is in them", async () => {
+    const { store, epoch } = await attach(await open());
+    const told: number[] = [];
+    await Promise.all(Array.from({ length: 24 }, async (_, n) => {
+      const ops: StateOp[] = Array.from({ length: 1 + n % 3 }, () => ({ op: "append", journal: "j", body: "{}" }));
+      await store.commit({ scope: SCOPE, epoch, at_ms: NOW, ops });
+      told.push(n);
+    }));
+    assert.deepEqual(told, Array.from({ length: 24 }, (_, n) => n));
   });
 
   test("commits called at once are done in the order of the calls, and numbers rise", async () => {
