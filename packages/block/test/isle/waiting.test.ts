@@ -166,23 +166,6 @@ describe("coroutines", () => {
     assert.equal(value, 0);
   });
 
-  test("a task that sleeps has its turn beside one that asks the host without a pause", async () => {
-    const value = await valueOf(`
-      local woke = 0
-      local sleeper = std.task.spawn(function() for _ = 1, 20 do std.task.sleep(1) woke = woke + 1 end end)
-      while woke < 20 do tool.call("now", woke) end
-      sleeper:join()
-      return woke`, { hostTools: [tool("now", (n) => n)] });
-    assert.equal(value, 20);
-  });
-
-  test("what was printed and logged is there while its task waits for a time", async () => {
-    const { log, printed, run, end } = startLua(`print("before") log.info("line") print("after") std.task.sleep(3600)`);
-    await until(() => printed() === "before\nafter\n" && log.some(({ msg }) => msg === "line"));
-    run.cancel();
-    assert.equal((await end).error?.code, "run.cancelled");
-  });
-
   test("generators and waits go together, in any order", async () => {
     const value = await valueOf(`
       local function numbers(n) return coroutine.wrap(function() for i = 1, n do

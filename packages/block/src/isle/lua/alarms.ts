@@ -14,42 +14,19 @@ export interface CpuTime {
   idle?(): boolean;
 }
 
-/** When the timers of this thread are due, and a time not later than the first of them. */
-const timers = new Set<{ readonly dueAt: number }>();
-let firstAt = Infinity;
-
-/** Not later than the first timer of this thread, on the monotonic clock of its isles; Infinity = none. */
-export function nextTimerAt(): number {
-  if (firstAt <= performance.now()) {
-    firstAt = Infinity;
-    for (const { dueAt } of timers) firstAt = Math.min(firstAt, dueAt);
-  }
-  return firstAt;
-}
-
 /** Calls back once when `ms` have passed, never early and however long it is; gives a way to call it off. */
 export function after(ms: number, monotonic: () => number, then: () => void): () => void {
   const dueAt = monotonic() + ms;
   let timer: NodeJS.Timeout;
-  const one = { dueAt };
-  timers.add(one);
-  firstAt = Math.min(firstAt, dueAt);
   const arm = (): void => {
     timer = setTimeout(() => {
-      if (monotonic() < dueAt) {
-        arm();
-        return;
-      }
-      timers.delete(one);
-      then();
+      if (monotonic() < dueAt) arm();
+      else then();
       // on a busy machine the time may be over already, and Node warns of a negative one
     }, Math.max(0, Math.min(Math.ceil(dueAt - monotonic()), TIMER_MS_MAX)));
   };
   arm();
-  return () => {
-    timers.delete(one);
-    clearTimeout(timer);
-  };
+  return () => clearTimeout(timer);
 }
 
 interface Alarm {

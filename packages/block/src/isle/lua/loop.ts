@@ -60,10 +60,6 @@ export class Loop {
     }
   }
 
-  get resting(): boolean {
-    return !this.#running && this.#vm.tasks.idle;
-  }
-
   wake(): void {
     if (this.#running || this.#vm.state.dead !== null) return;
     this.#running = true;

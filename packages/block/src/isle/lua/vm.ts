@@ -213,11 +213,6 @@ export class LuaVm implements Metered {
     this.#loop.enter(work);
   }
 
-  /** No task runs, may run or is suspended in the middle. */
-  get resting(): boolean {
-    return this.#loop.resting;
-  }
-
   /** Goes on with a task; gives its status, at once or when it was suspended meanwhile. */
   resume(task: Task): Promise<number> | number {
     return this.#resume(task);

@@ -2,11 +2,6 @@
 import type { ToThread } from "./protocol.ts";
 
 export interface IsleTenant {
-  /**
-   * True when nothing of it runs, is ready to run or is suspended: it waits for messages and timers. Then everything
-   * that it wrote has left. Absent = it cannot tell.
-   */
-  rest?(): boolean;
   /** Hears a message for the isle. Contract: never throws. */
   hear(message: ToThread): void;
   /** Lets go of the isle; `closed` is called when it is gone. */

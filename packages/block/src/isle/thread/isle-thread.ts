@@ -6,7 +6,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { writeOwnCode } from "../lua/own-code.ts";
 import { installFaces } from "../lua/faces/all.ts";
-import { nextTimerAt } from "../lua/alarms.ts";
 import { compileLate } from "../lua/faces/later.ts";
 import { limitOf } from "../lua/vm-errors.ts";
 import { toTerminate } from "../lua/vm.ts";
@@ -22,9 +21,9 @@ const bell = new Int32Array(data.bell);
 const tenants = new Map<number, IsleTenant>();
 const images = new Images();
 
-function post(message: FromThread | readonly FromThread[], move: readonly Uint8Array[] = []): void {
-  if (move.length === 0) port?.postMessage(message);
-  else port?.postMessage(message, move.map((bytes) => bytes.buffer as ArrayBuffer));
+function post(message: FromThread, move?: Uint8Array): void {
+  if (move === undefined) port?.postMessage(message);
+  else port?.postMessage(message, [move.buffer as ArrayBuffer]);
 }
 
 let module: WebAssembly.Module | undefined;
@@ -109,18 +108,16 @@ function receive(): { message: ToThread } | undefined {
 }
 
 /** Blocks the thread until a message came or `ms` passed. The host rings after each message it sends. */
-function waitFor(ms: number): { message: ToThread } | undefined {
-  const seen = Atomics.load(bell, BELL.rings);
-  const got = receive();
-  if (got !== undefined || ms <= 0) return got;
-  Atomics.store(bell, BELL.waiting, 1);
-  Atomics.wait(bell, BELL.rings, seen, ms);
-  Atomics.store(bell, BELL.waiting, 0);
-  return receive();
-}
-
 function pump(ms: number): boolean {
-  for (let got = waitFor(ms); got !== undefined; got = receive()) hear(got.message);
+  const seen = Atomics.load(bell, BELL.rings);
+  let got = receive();
+  if (got === undefined && ms > 0) {
+    Atomics.store(bell, BELL.waiting, 1);
+    Atomics.wait(bell, BELL.rings, seen, ms);
+    Atomics.store(bell, BELL.waiting, 0);
+    got = receive();
+  }
+  for (; got !== undefined; got = receive()) hear(got.message);
   return true;
 }
 
@@ -137,32 +134,9 @@ function runDue(): void {
   for (const work of due.splice(0)) work();
 }
 
-/** Hears a message, and does at once what it caused. */
-function serve(message: ToThread): void {
+port.on("message", (message: ToThread) => {
   listening = true;
   hear(message);
   listening = false;
   runDue();
-}
-
-/** An isle that asks the host often gets its answers this long before the event loop has its turn, in milliseconds. */
-const STAY_MS = 5;
-
-/**
- * Takes what comes soon without the way around through the event loop, which costs as much as a short call. Only
- * while nothing in this thread needs that loop: no timer that is due, no isle that is suspended or has work left.
- */
-function stay(): void {
-  const until = performance.now() + STAY_MS;
-  while (due.length === 0 && tenants.size === 1 && tenants.values().next().value?.rest?.() === true) {
-    const left = Math.min(until, nextTimerAt()) - performance.now();
-    const got = left > 0 ? waitFor(left) : undefined;
-    if (got === undefined) return;
-    serve(got.message);
-  }
-}
-
-port.on("message", (message: ToThread) => {
-  serve(message);
-  stay();
 });
