@@ -9,6 +9,8 @@ const ASK_MS = 5_000;
 const AGAIN_MS = 50;
 const STREAM_LINES_MAX = 40;
 const RECEIPT_MS = 1_500;
+/** A node that has just come up may not be offered yet; nobody was asked then. */
+const OFFERED_MS = 30_000;
 
 export interface Asked {
   readonly n: number;
@@ -83,10 +85,22 @@ export class Senders {
       .map((one) => [sender, one] as const));
     for (let i = 0; i < some.length; i += WINDOW) {
       await Promise.all(some.slice(i, i + WINDOW).map(async ([sender, one]) => {
-        const said = await this.#ask(sender, one).catch((error: unknown) => `failed: ${codeOf(error)}`);
+        const said = await this.#whenOffered(sender, one).catch((error: unknown) => `failed: ${codeOf(error)}`);
         const right = one.kind === "tell" ? "duplicate" : one.refused ? "refused" : "answered";
         if (said !== right) this.wrong.push(`${sender.name}-${one.n}, asked again after its answer: ${said} instead of ${right}`);
       }));
+    }
+  }
+
+  /** Waits for a node that the realm does not name, and for nothing else. */
+  async #whenOffered(sender: Sender, one: Asked): Promise<string> {
+    for (const late = performance.now() + OFFERED_MS;;) {
+      try {
+        return await this.#ask(sender, one);
+      } catch (error) {
+        if (codeOf(error) !== "node.not_found" || performance.now() > late) throw error;
+        await pause(AGAIN_MS);
+      }
     }
   }
 

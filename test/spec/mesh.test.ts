@@ -179,7 +179,7 @@ test("mesh may be the URL of a realm: joined before the script, left at the end,
   const relayUrl = String(realm.addresses?.url);
   let peer = "";
   const told = { name: "id", description: "", input_schema: {}, handler: (id: Json) => void (peer = String(id)) };
-  const answering = start(`mesh.on(function(ev) return {got = ev.payload} end) tool.call("id", mesh.agent_id()) bus.serve()`, {
+  const answering = start(`log.info("here") mesh.on(function(ev) return {got = ev.payload} end) tool.call("id", mesh.agent_id()) bus.serve()`, {
     mesh: { relayUrl, secretKey: { env: "KEY" } }, env: { KEY: "0123456789abcdef".repeat(4) }, hostTools: [told],
   });
   await until(() => peer !== "", { withinMs: 20_000 });
@@ -187,6 +187,7 @@ test("mesh may be the URL of a realm: joined before the script, left at the end,
   assert.deepEqual(await valueOf("return {mesh.request(PEER, 7), mesh.agent_id() ~= PEER}", asking), [{ got: 7 }, true]);
   await answering.run.stop();
   assert.deepEqual((await answering.end).result?.unfinished, []);
+  assert.equal(answering.logs.find(({ msg }) => msg === "here")?.trace?.agent_id, peer, "it is known by its name on the mesh");
   await assert.rejects(valueOf("return mesh.request(PEER, 7, {timeout_ms = 2000})", asking));
 });
 

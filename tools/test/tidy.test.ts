@@ -87,6 +87,9 @@ const BROKEN: Readonly<Record<string, readonly [change: Record<string, string>, 
     { [CORE]: "export type Fault = 1;\nconsole.log(1);" }, /fault\.ts:2: console\.log in a library/],
   "a merge mark is told in any text file": [
     { "docs/x.md": `a\n${"<".repeat(7)} HEAD\n` }, /docs\/x\.md:2: a merge mark/],
+  "a log of the engine is told": [{ "isolate-0x7f63b8197000-823-v8.log": "" }, /^isolate-.*: what a run has left behind/],
+  "a profile is told, wherever it lies": [{ "packages/core/x.cpuprofile": "{}" }, /x\.cpuprofile:1: what a run has left/],
+  "a report of a crash is told": [{ "report.20261121.1.json": "{}" }, /report\..*: what a run has left/],
   "a path of one machine is told": [
     { [CORE]: "export type Fault = \"/home/somebody/x\";" }, /fault\.ts:1: a path of one machine/],
   "a syntax error is told": [

@@ -9,7 +9,16 @@ const OWN_FOLDERS = [
 ];
 const MERGE_MARK = /^(?:<{7}|>{7}|\|{7})(?: |$)/;
 
+/** Logs, profiles and reports of runs, and what merges and packing leave; most of it in .gitignore too. */
+const TRACE = /(?:\.(?:log|cpuprofile|heapprofile|heapsnapshot|orig|rej|tgz)|(?:^|\/)(?:report\.\d.*\.json|core(?:\.\d+)?))$/;
+
 export function checkLeftovers(tree: Tree): readonly Finding[] {
+  const traces = tree.paths.filter((path) => TRACE.test(path))
+    .map((file) => ({ file, line: 1, what: "what a run has left behind", remedy: "remove it" }));
+  return [...traces, ...checkFiles(tree)];
+}
+
+function checkFiles(tree: Tree): readonly Finding[] {
   return tree.files.flatMap((file) => [...checkText(file), ...checkCode(file)]);
 }
 

@@ -22,6 +22,8 @@ export interface Tree {
   readonly manifest: Manifest;
   readonly workspaces: readonly Workspace[];
   readonly files: readonly SourceFile[];
+  /** Of every file, read or not. */
+  readonly paths: readonly string[];
 }
 
 /** One thing that is wrong, and what to do about it. A note never fails the run. */
@@ -45,7 +47,8 @@ const SKIPPED_FILES = new Set(["package-lock.json"]);
  */
 export function readTree(root: string): Tree {
   const workspaces = readWorkspaces(root);
-  const files = listFiles(root, "", readIgnored(root)).map((path): SourceFile => {
+  const paths = listFiles(root, "", readIgnored(root));
+  const files = paths.filter((path) => TEXT.has(extname(path))).map((path): SourceFile => {
     const text = readFileSync(join(root, path), "utf8");
     return {
       path, text, room: roomOf(path), isTest: isTest(path),
@@ -53,7 +56,7 @@ export function readTree(root: string): Tree {
       facts: CODE.has(extname(path)) ? readFacts(path, text) : undefined,
     };
   });
-  return { root, manifest: readManifest(join(root, "package.json")), workspaces, files };
+  return { root, manifest: readManifest(join(root, "package.json")), workspaces, files, paths };
 }
 
 /** Written by a tool from another file: not read by people, so doors and sizes are not counted there. */
@@ -77,14 +80,14 @@ function listFiles(root: string, below: string, ignored: ReadonlySet<string>): r
     if (hidden || SKIPPED_FILES.has(entry.name)) continue;
     if (ignored.has(entry.name) || ignored.has(`/${path}`)) continue;
     if (entry.isDirectory()) found.push(...listFiles(root, path, ignored));
-    else if (entry.isFile() && TEXT.has(extname(entry.name))) found.push(path);
+    else if (entry.isFile()) found.push(path);
   }
   return found.sort();
 }
 
 /**
- * The plain lines of .gitignore: a name anywhere, or `/path` from the root. Patterns with `*` are not needed
- * here.
+ * The plain lines of .gitignore: a name anywhere, or `/path` from the root. What patterns with `*` hide is looked at
+ * all the same.
  */
 function readIgnored(root: string): ReadonlySet<string> {
   const file = join(root, ".gitignore");

@@ -88,6 +88,7 @@ export interface BlockConfig {
   readonly stdout?: Sink;
   readonly stderr?: Sink;
   readonly log?: Log;
+  /** Who runs, for logs and headers. The id of the agent is by default its address on the mesh that the run joins itself. */
   readonly trace?: Partial<TraceContext>;
 }
 

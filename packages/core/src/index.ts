@@ -3,6 +3,7 @@ export * from "./core-fault.ts";
 export * from "./must.ts";
 export { PassingMap } from "./passing-map.ts";
 export * from "./abort.ts";
+export * from "./late-abort.ts";
 export * from "./lifecycle.ts";
 export * from "./closing.ts";
 export * from "./clock.ts";

@@ -44,6 +44,8 @@ export const NODE_LIMITS = {
     /** One group commit. */
     commitOps: 512,
     commitBytes: MIB,
+    /** A commit without an answer for so long: the store is broken, and the node ends. */
+    commitMsMax: 30_000,
     /** Bodies in memory beside those of running handlers; the others wait on the disk. */
     bodiesMax: 256,
     /** Waits after a failed commit: from, to. From `storeDownMs` on the node is not ready. */
@@ -136,6 +138,8 @@ export const NODE_LIMITS = {
     fragmentsMax: 16_384,
     /** When to come again, told to whoever is refused because of load, or before the node is open. */
     retryAfterMs: 1_000,
+    /** The same of a crowd: each is told a later time, up to this. Later, and strangers who knock would keep nodes away. */
+    retryAfterMsMax: 2_000,
   },
   transport: {
     /** Links to one peer; the oldest gives way. A second one is there while both dial, or one dies unseen. */

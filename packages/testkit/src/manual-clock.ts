@@ -59,6 +59,11 @@ export class ManualClock implements Clock {
     await turn();
   }
 
+  /** The process stands still for so long: what falls due meanwhile fires late, with the next `advance` or `pass`. */
+  stall(ms: number): void {
+    this.#elapsedMs += ms;
+  }
+
   #fireNext(end: number): boolean {
     let next: Timer | undefined;
     for (const timer of this.#timers) {
@@ -66,7 +71,7 @@ export class ManualClock implements Clock {
     }
     if (next === undefined) return false;
     this.#timers.delete(next);
-    this.#elapsedMs = next.atMs;
+    this.#elapsedMs = Math.max(this.#elapsedMs, next.atMs);
     next.fire();
     return true;
   }

@@ -1,8 +1,11 @@
 /** Depth: of calls, of metamethods, of source, of data. */
-import { burns, ends, fails, type Hostile, PATIENT, returns } from "../script.ts";
+import { burns, ends, fails, HOSTILE_LIMITS, type Hostile, PATIENT, returns } from "../script.ts";
 
 const OVERFLOW = 'assert(not ok and (tostring(e):find("overflow") or tostring(e):find("too long") or tostring(e):find("memory") or tostring(e):find("too complex") or tostring(e):find("limit") or tostring(e):find("levels")), tostring(e)) return true';
-const deep = (name: string, source: string): Hostile => returns(name, `${source} ${OVERFLOW}`, { limits: { ...PATIENT, cpuMsMax: 3_000 } });
+const deep = (name: string, source: string, isleBytesMax: number = HOSTILE_LIMITS.isleBytesMax): Hostile =>
+  returns(name, `${source} ${OVERFLOW}`, { limits: { ...PATIENT, cpuMsMax: 3_000, isleBytesMax } });
+/** Filling more takes seconds where each level stays on the stack, which the collector walks again and again. */
+const SMALL = 4 << 20;
 
 export const recursion: readonly Hostile[] = [
   fails("a function that calls itself", "local function f() return 1 + f() end f()", ["script.failed", "isle.memory"]),
@@ -26,7 +29,7 @@ export const recursion: readonly Hostile[] = [
   deep("signs in a source", 'local ok, e = load("return " .. ("- "):rep(1e6) .. "1")'),
   deep("functions in a source", 'local ok, e = load(("return function() "):rep(1e5))'),
   deep("powers in a source", 'local ok, e = load("return " .. ("1^"):rep(1e6) .. "1")'),
-  deep("a source that loads its source", 'local s = "local s = ... return 1 + assert(load(s))(s)" local ok, e = pcall(load(s), s)'),
+  deep("a source that loads its source", 'local s = "local s = ... return 1 + assert(load(s))(s)" local ok, e = pcall(load(s), s)', SMALL),
   burns("a message handler in a message handler", "local function f() xpcall(error, f) return 1 + f() end while true do pcall(f) end"),
   deep("a pattern that recurses", 'local ok, e = pcall(string.match, ("a"):rep(1e6), ("(a?"):rep(30) .. ("a?"):rep(1e5) .. (")"):rep(30))'),
   ends("errors with errors in __tostring", `

@@ -14,11 +14,18 @@ export const WAITING_MAX = 4_096;
 export const WAITING_BYTES_MAX = 64 * 1_024 * 1_024;
 /** Ops that do not wait for the end of the turn: the thread begins with them while others are still asked for. */
 const OPS_AT_ONCE = 32;
+/**
+ * Ops whose answers are told in one turn. Who is told asks for more, and the thread gets that before the others are told:
+ * else it would sleep while all of them work, and they while it does.
+ */
+const TOLD_AT_ONCE = 64;
 /** What the thread may take to commit what waits, and to let go of the file. */
 const CLOSE_MS = 10_000;
 
 interface Waiting {
   readonly writes: boolean;
+  /** A read counts as one. */
+  readonly ops: number;
   readonly bytes: number;
   readonly end: (() => void) | undefined;
   resolve(value: unknown): void;
@@ -35,6 +42,9 @@ export class StateClient {
   readonly #waiting = new PassingMap<number, Waiting>();
   #outbox: StateRequest[] = [];
   #outboxOps = 0;
+  /** Answers that nobody was told yet. */
+  #answers: StateAnswer[] = [];
+  #telling: NodeJS.Immediate | undefined;
   #bytes = 0;
   #lastId = 0;
   #overloaded = false;
@@ -49,11 +59,13 @@ export class StateClient {
     });
     let reason = "its thread exited";
     this.#worker.on("message", ({ commits, others }: AnswerMessage) => {
-      if (commits !== null) unpackAnswers(commits, (id, commit) => this.#take(id)?.resolve(commit));
-      for (const answer of others) this.#hear(answer);
+      if (commits !== null) unpackAnswers(commits, (id, commit) => this.#answers.push([id, false, commit]));
+      this.#answers.push(...others);
+      if (this.#telling === undefined) this.#tell(TOLD_AT_ONCE);
     });
     this.#worker.on("error", (error: Error) => reason = error.message);
     this.#worker.on("exit", () => {
+      this.#tell(Infinity);
       this.#ended ??= stateBroken(data.dir ?? ":memory:", reason, { uncertain: true });
       for (const id of this.#waiting.keys()) this.#take(id)?.reject(this.#ended);
     });
@@ -66,11 +78,12 @@ export class StateClient {
     const refused = this.#refuse(bytes, signal);
     if (refused !== undefined) return Promise.reject(refused);
     const writes = ask[0] === "commit";
+    const ops = writes ? ask[1].ops.length : 1;
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const end = timeoutMs === undefined && signal === undefined ? undefined
       : this.#watch(id, timeoutMs, signal, writes);
-    this.#waiting.set(id, { writes, bytes, end, resolve, reject });
+    this.#waiting.set(id, { writes, ops, bytes, end, resolve, reject });
     this.#bytes += bytes;
     this.#send([id, ...ask] as StateRequest);
     return promise;
@@ -86,6 +99,7 @@ export class StateClient {
     this.#ended ??= stateClosed();
     // Too late or broken: the file is whole in any case, and the thread ends below.
     await closed?.catch(() => undefined);
+    this.#tell(Infinity);
     for (const id of this.#waiting.keys()) this.#take(id)?.reject(stateClosed());
     await this.#worker.terminate();
   }
@@ -136,10 +150,21 @@ export class StateClient {
     Atomics.notify(this.#bell, 0);
   }
 
-  #hear(answer: StateAnswer): void {
+  /** In the order in which they came; those for which no room is left are told in the next turn. */
+  #tell(opsMax: number): void {
+    this.#telling = undefined;
+    let told = 0;
+    for (let ops = 0; told < this.#answers.length && ops < opsMax; told++) ops += this.#hear(this.#answers[told] as StateAnswer);
+    this.#answers = this.#answers.slice(told);
+    if (this.#answers.length > 0) this.#telling = setImmediate(() => this.#tell(TOLD_AT_ONCE));
+  }
+
+  /** Of how many ops. */
+  #hear(answer: StateAnswer): number {
     const waiting = this.#take(answer[0]);
     if (answer[1]) waiting?.reject(toFault(answer[2]));
     else waiting?.resolve(answer[2]);
+    return waiting?.ops ?? 0;
   }
 
   #take(id: number): Waiting | undefined {

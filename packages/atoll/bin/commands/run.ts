@@ -10,7 +10,7 @@ import type { Problem, Redactor } from "@atoll-run/core";
 import { problemText } from "@atoll-run/core";
 import { onBrokenOutput } from "../../src/compose/inherit.ts";
 import { luaModule } from "../../src/compose/lua.ts";
-import { type StartedBlock, startBlock } from "../../src/compose/run-block.ts";
+import { type RunConfig, type StartedBlock, startBlock } from "../../src/compose/run-block.ts";
 import { homeOf } from "../../src/compose/settings.ts";
 import { readEnv } from "../config/env.ts";
 import { decideRun, type RunPlan } from "../config/run.ts";
@@ -87,16 +87,12 @@ async function runPlan(parts: Parts): Promise<number> {
   const watcher = new ChildWatcher((text) => warn("sh", text));
   using signals = new RunSignals(() => watcher.killNow());
   const begun = performance.now();
-  // Loaded only when it is asked for: a script alone needs nothing of it.
-  await using mesh = plan.relay === undefined ? undefined : await (await import("../../src/compose/relay-mesh.ts")).openRelayMesh({
-    relayUrl: plan.relay, log: output.log, ...plan.secretKey === undefined ? {} : { secretKey: plan.secretKey.text.trim() },
-  });
   const block = startBlock({
-    ...mesh === undefined ? {} : { mesh },
+    ...meshOf(plan),
     script, projectRoot: plan.project, args: plan.args, env, log: output.log, stdout: output.stdout,
     mcpTimeoutMs: plan.mcpTimeoutMs,
     ...(prompt === undefined ? {} : { prompt }), ...(context === undefined ? {} : { context }),
-    grants: plan.grants, secrets: plan.secrets ?? parts.secrets, limits: plan.limits, trace: traceOf(plan, mesh?.id),
+    grants: plan.grants, secrets: plan.secrets ?? parts.secrets, limits: plan.limits, trace: traceOf(plan),
     parts: { childWatch: watcher, ...(blocks === undefined ? {} : { programBlocksDir: blocks }),
       ...(parts.threads === undefined ? {} : { placing: parts.threads.placing }) },
   });
@@ -173,8 +169,12 @@ function openLog(plan: RunPlan, redactor: Redactor): RunOutput {
   }
 }
 
-function traceOf(
-  plan: RunPlan, meshId: string | undefined,
-): { trace_id: string; run_id: string; agent_id: string; agent_name: string } {
-  return { ...plan.trace, agent_id: plan.trace.agent_id ?? meshId ?? randomUUID() };
+function meshOf({ relay, secretKey }: RunPlan): Pick<RunConfig, "mesh"> {
+  if (relay === undefined) return {};
+  return { mesh: { relayUrl: relay, ...secretKey === undefined ? {} : { secretKey: secretKey.text } } };
+}
+
+/** On a mesh, the run itself knows who it is. */
+function traceOf({ trace, relay }: RunPlan): RunPlan["trace"] {
+  return trace.agent_id === undefined && relay === undefined ? { ...trace, agent_id: randomUUID() } : trace;
 }

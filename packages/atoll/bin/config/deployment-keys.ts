@@ -86,7 +86,9 @@ export const RULE_KEYS = {
 } as const satisfies Readonly<Record<string, Key>>;
 
 /** Sections of later versions: accepted with a warning. Below: those, and what other tiers read. */
-export const IDLE_SECTIONS: readonly string[] = ["telemetry", "webrtc", "trust", "workload"];
+export const IDLE_SECTIONS: readonly string[] = ["webrtc", "trust", "workload"];
+/** Single keys of later versions. Spans go to the SDK that a program registers: this one brings none. */
+export const IDLE_KEYS: readonly string[] = ["telemetry.otlp", "telemetry.service_name", "telemetry.sample"];
 export const OTHER_SECTIONS: readonly string[] = ["engine", "http", "webrtc", "trust", "workload"];
 
 type ValueOf<K> = K extends { is: "duration" | "size" | "count" | "number" } ? number

@@ -9,7 +9,7 @@ import { type Rule, ruleProblems } from "@atoll-run/core/internal";
 import { nearest } from "../program/arguments.ts";
 import { type ActrReading, readActrToml } from "./actr-toml.ts";
 import {
-  IDLE_SECTIONS, type Key, OTHER_SECTIONS, ROUTE_KEYS, RULE_KEYS, SECTIONS, type Values,
+  IDLE_KEYS, IDLE_SECTIONS, type Key, OTHER_SECTIONS, ROUTE_KEYS, RULE_KEYS, SECTIONS, type Values,
 } from "./deployment-keys.ts";
 import { LIMIT_ROOMS, limitKeys, type LimitsSet, toLimits } from "./limit-keys.ts";
 import { readToml, type TomlFile } from "./file.ts";
@@ -60,6 +60,8 @@ function read({ text, where }: NonNullable<DeploymentSources["file"]>): ActrRead
   return ACTR_FILE.test(where.file ?? "") ? readActrToml(text, where) : { ...readToml(text, where), warnings: [] };
 }
 
+const IDLE = "this version does nothing with it";
+
 interface Source {
   readonly d: Decision;
   readonly toml: TomlFile | undefined;
@@ -75,7 +77,7 @@ function tablesOf({ d, toml }: Source): Readonly<Record<string, Table | undefine
       const near = nearest(name, known);
       d.refuse(where, "there is no such section", near === undefined ? undefined : `did you mean [${near}]?`);
     } else if (!isTable(value)) d.refuse(where, `is a section: write [${name}]`);
-    else if (IDLE_SECTIONS.includes(name)) d.warn(where, "this version does nothing with it");
+    else if (IDLE_SECTIONS.includes(name)) d.warn(where, IDLE);
   }
   return Object.fromEntries(Object.entries(toml?.value ?? {}).map(([name, value]) => [name, asTable(value)]));
 }
@@ -100,6 +102,8 @@ function readTable(source: Source, { path, keys, table }: TableAt): Readonly<Rec
     if (over !== undefined) return [name, d.take(over, (text) => readText(text, key), fallback)];
     const given = table[name];
     if (given === undefined) return [name, fallback];
+    const full = [...path, name].join(".");
+    if (IDLE_KEYS.includes(full)) d.warn(toml?.whereOf([...path, name]) ?? { name: full }, IDLE);
     const reading = readValue(given, key);
     if (reading.ok) return [name, reading.value];
     d.refuse(toml?.whereOf([...path, name]) ?? { name }, reading.problem);

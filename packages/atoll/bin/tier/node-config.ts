@@ -38,7 +38,7 @@ function readSecret(path: string): string {
 /** The node that the file describes. */
 export function toNodeConfig(deployed: Deployed, call: VerbCall, log: Log): NodeConfig {
   const { deployment, folder } = deployed;
-  const { node, state, listen, identity, security, mailbox, discovery, heartbeat, limits } = deployment;
+  const { node, state, listen, identity, security, mailbox, discovery, heartbeat, limits, telemetry } = deployment;
   const realm = toRealm(deployed, call);
   const type = node.type === DEFAULT_TYPE ? undefined : node.type;
   return defined({
@@ -58,7 +58,8 @@ export function toNodeConfig(deployed: Deployed, call: VerbCall, log: Log): Node
       discovery: { candidatesMax: discovery.candidates, cacheMs: discovery.cache },
       ...heartbeat.interval === undefined ? {} : { signaling: { heartbeatMs: heartbeat.interval } },
     }, limits),
-    health: listen.health === undefined ? undefined : readAddress({ where: { name: "listen.health" }, text: listen.health }, "0"),
+    health: listen.health === undefined ? undefined
+      : { ...readAddress({ where: { name: "listen.health" }, text: listen.health }, "0"), metrics: telemetry.metrics },
     env: { log },
   }) as NodeConfig;
 }

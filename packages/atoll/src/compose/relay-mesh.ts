@@ -3,7 +3,7 @@
  * takes the address of a realm; gives a `Mesh`; promises that the block can be asked by every node of the realm and by
  * nobody else; refuses, with `mesh.connect_failed`, when the realm cannot be reached; never keeps anything on the disk.
  */
-import { blockError } from "@atoll-run/block";
+import { blockError, type BlockParts } from "@atoll-run/block";
 import { MESH_ROUTE, nodeMesh } from "@atoll-run/block/internal";
 import {
   type CallOpts, formatNodeId, isFault, type Json, type Log, type Mesh, nodeError, type Outcome, parseJson, stringifyJson,
@@ -15,20 +15,8 @@ import type { NodeKey } from "@atoll-run/node/internal";
 import { type NodeConfig, toParts } from "./create-node.ts";
 import { openPlace } from "./place.ts";
 
-export interface RelayMeshOptions {
-  /** Of the realm: `http://127.0.0.1:8081`; `ws` means `http`, `wss` means `https`. */
-  readonly relayUrl: string;
-  /** Its own identity: 64 hex digits; default a new one. */
-  readonly secretKey?: string;
-  /** Milliseconds to connect, default 10,000. */
-  readonly withinMs?: number;
-  readonly log?: Log;
-  /** Gives up connecting. */
-  readonly signal?: AbortSignal;
-}
-
-export interface RelayMesh extends Mesh, AsyncDisposable {}
-
+type OpenRelay = NonNullable<BlockParts["relay"]>;
+type Joined = Awaited<ReturnType<OpenRelay>>;
 type Serve = Parameters<Mesh["serve"]>[0];
 
 const CONNECT_MS = 10_000;
@@ -37,12 +25,11 @@ const NOT_YET_MS = 50;
 const TYPE = { manufacturer: "local", name: "Block", version: "0.0.0" };
 const SEED = /^[0-9a-f]{64}$/i;
 
-/** Throws `mesh.connect_failed`. */
-export async function openRelayMesh(o: RelayMeshOptions): Promise<RelayMesh> {
-  const { relayUrl, secretKey, withinMs = CONNECT_MS, log, signal } = o;
-  const late = AbortSignal.timeout(withinMs);
+/** The URL of the realm may begin with `ws`, which means `http`. Throws `mesh.connect_failed`, after 10 s at the latest. */
+export async function openRelayMesh({ relayUrl, secretKey, log, signal }: Parameters<OpenRelay>[0]): Promise<Joined> {
+  const inTime = AbortSignal.any([AbortSignal.timeout(CONNECT_MS), signal]);
   try {
-    return await open({ url: relayUrl.replace(/^ws/, "http"), secretKey, log, signal: signal === undefined ? late : AbortSignal.any([late, signal]) });
+    return await open({ url: relayUrl.replace(/^ws/, "http"), secretKey, log, signal: inTime });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const hint = isFault(error) && error.hint !== undefined ? { hint: error.hint } : {};
@@ -57,7 +44,7 @@ interface Opening {
   readonly signal: AbortSignal;
 }
 
-async function open({ url, secretKey, log, signal }: Opening): Promise<RelayMesh> {
+async function open({ url, secretKey, log, signal }: Opening): Promise<Joined> {
   const config: NodeConfig = { name: "block", memory: true, realm: { url }, ...log === undefined ? {} : { env: { log } } };
   const place = await openPlace(config);
   const served: { by?: Serve } = {};

@@ -60,10 +60,13 @@ test("what stands before the file wins over it", () => {
   assert.deepEqual([result.value.state.dir, result.value.mailbox.soft], ["b", 10]);
 });
 
-test("a section that this version does nothing with is told", () => {
-  const result = decided("[telemetry]\notlp = \"http://127.0.0.1:4318\"\n");
+test("a section and a key that this version does nothing with are told", () => {
+  const result = decided("[telemetry]\nmetrics = false\notlp = \"http://127.0.0.1:4318\"\n[trust]\n");
   assert.ok(result.ok);
-  assert.deepEqual(result.warnings.map(problemText), ["atoll.toml:1: telemetry: this version does nothing with it"]);
+  assert.equal(result.value.telemetry.metrics, false);
+  assert.deepEqual(result.warnings.map(problemText), [
+    "atoll.toml:4: trust: this version does nothing with it", "atoll.toml:3: telemetry.otlp: this version does nothing with it",
+  ]);
 });
 
 test("[limits] sets a limit under its own name, with its unit in the name", () => {

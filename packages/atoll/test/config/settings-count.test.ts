@@ -3,15 +3,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { decideDeployment } from "../../bin/config/deployment.ts";
-import { type Key, ROUTE_KEYS, SECTIONS } from "../../bin/config/deployment-keys.ts";
+import { IDLE_KEYS, type Key, ROUTE_KEYS, SECTIONS } from "../../bin/config/deployment-keys.ts";
 import { toNodeConfig } from "../../bin/tier/node-config.ts";
 import type { VerbCall } from "../../bin/tier/verb.ts";
 
 const LOG = { write: () => undefined };
 /** Read where the program starts: what is run, how it logs and where it is controlled. */
 const BY_THE_PROGRAM = new Set(["node.kind", "node.entry", "listen.control", "log.level", "log.format"]);
-/** Exported by whoever gathers spans and figures. */
-const TELEMETRY = new Set(["telemetry.otlp", "telemetry.service_name", "telemetry.sample", "telemetry.metrics"]);
 /** Two that only make sense together. */
 const WITH: Readonly<Record<string, string>> = { "node.lat": "lon = 1", "node.lon": "lat = 1" };
 
@@ -51,13 +49,14 @@ function textOf(section: string, lines: readonly string[]): string {
 for (const [section, keys] of Object.entries(SECTIONS)) {
   for (const [key, declared] of Object.entries(keys as Readonly<Record<string, Key>>)) {
     const name = `${section}.${key}`;
-    if (BY_THE_PROGRAM.has(name) || TELEMETRY.has(name)) continue;
+    if (BY_THE_PROGRAM.has(name) || IDLE_KEYS.includes(name)) continue;
     const tls = name.startsWith("listen.tls_");
     test(`${name} counts`, () => {
       const value = name === "realm.secret_file" || tls ? FILE : sampleOf(declared, name);
       const url = section === "realm" && key !== "url" ? ["url = \"http://127.0.0.1:8081\""] : [];
+      const health = name === "telemetry.metrics" ? "[listen]\nhealth = \"127.0.0.1:0\"\n" : "";
       const other = tls ? [`${key === "tls_cert" ? "tls_key" : "tls_cert"} = ${FILE}`] : WITH[name] === undefined ? [] : [WITH[name]];
-      assert.notDeepEqual(configOf(textOf(section, [...url, ...other, `${key} = ${value}`])), configOf(textOf(section, url)));
+      assert.notDeepEqual(configOf(health + textOf(section, [...url, ...other, `${key} = ${value}`])), configOf(health + textOf(section, url)));
     });
   }
 }

@@ -2,7 +2,7 @@
  * The host half of a bridge, as every isle engine calls it. An op is a plain function from values to a value: no Lua, no
  * thread, no message in sight.
  */
-import type { LogLevel } from "@atoll-run/core";
+import type { LogLevel, Stop } from "@atoll-run/core";
 import type { EventOrigin } from "../bus/origin.ts";
 import type { CallTrace } from "../observe/spans.ts";
 
@@ -18,14 +18,6 @@ export class JsonText {
   constructor(text: string) {
     this.text = text;
   }
-}
-
-/** What an AbortSignal tells, for waits that are many: a signal and its listener cost more than the rest of a short call. */
-export interface Stop {
-  readonly aborted: boolean;
-  readonly reason: unknown;
-  /** Calls once, at once when it has happened. Dispose = never. */
-  hear(hear: (reason: unknown) => void): Disposable;
 }
 
 /** What an op may know of the call it serves. */

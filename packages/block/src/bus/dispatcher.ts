@@ -3,8 +3,7 @@
  * takes events with JSON text; gives each to one handler and its answer to whoever asked; promises order of arrival, one
  * handler at a time, and an ack or nack for every event it took; refuses when full or closed; never looks into a payload.
  */
-import { LateAbort } from "../bridges/late-abort.ts";
-import type { Stop } from "../bridges/op.ts";
+import { LateAbort, type Stop } from "@atoll-run/core";
 import { blockError } from "../errors.ts";
 import type { Answer, BusEvent, Queued } from "./event.ts";
 import { EventQueue, type QueueLimits, type QueueParts } from "./queue.ts";

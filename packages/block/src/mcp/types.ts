@@ -1,6 +1,5 @@
 /** What the MCP room takes and gives: `servers.ts` implements `Mcp`; scripts and the agent loop use it. */
-import type { TraceContext } from "@atoll-run/core";
-import type { Stop } from "../bridges/op.ts";
+import type { Stop, TraceContext } from "@atoll-run/core";
 
 /** One server: a child process that speaks over its pipes, or a URL. */
 export type McpServerSpec = McpStdioSpec | McpHttpSpec;

@@ -53,7 +53,7 @@ class RunTelemetry implements Telemetry {
   readonly #cancels = this.#meter.createCounter("atoll.run.cancels", { description: "Runs that were cancelled." });
   readonly #denials = this.#meter.createCounter("atoll.grants.denials", { description: "Calls that no grant covers." });
   readonly #figures: Disposable;
-  readonly #trace: CallTrace;
+  #trace: CallTrace;
 
   constructor(parts: TelemetryParts) {
     this.#trace = parts.trace;
@@ -79,6 +79,11 @@ class RunTelemetry implements Telemetry {
       queue.removeCallback(tellQueue);
       memory.removeCallback(tellMemory);
     } };
+  }
+
+  named(trace: TraceContext): void {
+    this.#trace = trace;
+    this.#run.setAttributes(idsOf(trace));
   }
 
   ops(ops: Ops): Ops {

@@ -9,6 +9,8 @@ import type { CallTrace, Spans } from "./spans.ts";
 
 /** Told of one run. Contract: no method throws or waits. */
 export interface Telemetry extends Spans {
+  /** Who the run is, once it has joined its mesh. */
+  named(trace: TraceContext): void;
   /** Ops with a span around those that go outside. */
   ops(ops: Ops): Ops;
   /** A handler with a span around each event; what it calls belongs to that span. */

@@ -21,7 +21,7 @@ import { Masking } from "./masking.ts";
 import { type Prepared, prepare, toText } from "./prepare.ts";
 import { MovedHandlers } from "./moved-handlers.ts";
 import { finish } from "./finish.ts";
-import { type JoinedConfig, joinMesh, type OpenRelay } from "./joining.ts";
+import { type JoinedConfig, joinMesh, named, type OpenRelay } from "./joining.ts";
 import { PrintMeter } from "./print-meter.ts";
 import { isleSetup } from "./setup.ts";
 
@@ -97,7 +97,7 @@ export class Run implements BlockRun {
     const cancel = (): void => this.cancel(signal?.reason);
     signal?.addEventListener("abort", cancel, { once: true });
     try {
-      const prepared = await prepare(this.#config);
+      let prepared = await prepare(this.#config);
       this.#masking.learn(prepared.env);
       for (const warning of prepared.warnings) this.#warn(warning);
       this.#telemetry = (await findTelemetry())?.({
@@ -107,6 +107,8 @@ export class Run implements BlockRun {
         },
       });
       const joined = await this.#join(prepared);
+      prepared = named(prepared, joined);
+      this.#telemetry?.named(prepared.trace);
       try {
         this.#start(prepared, joined);
       } catch (error) {

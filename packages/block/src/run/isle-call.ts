@@ -2,12 +2,11 @@
  * What an op knows of the call it serves. A class, since every call of a host makes one: a literal with an
  * accessor is slow to make.
  */
-import type { LogLevel } from "@atoll-run/core";
-import type { OpCall, Stop, Value } from "../bridges/op.ts";
+import type { LateAbort, LogLevel, Stop } from "@atoll-run/core";
+import type { OpCall, Value } from "../bridges/op.ts";
 import type { EventOrigin } from "../bus/origin.ts";
 import type { Role } from "../isle/thread/protocol.ts";
 import type { CallTrace } from "../observe/spans.ts";
-import type { LateAbort } from "../bridges/late-abort.ts";
 
 type Callback = OpCall["callback"];
 

@@ -3,8 +3,8 @@
  * takes messages of their threads; gives outcomes of scripts, handlers and callbacks; promises an answer to every call of
  * an op; refuses calls of an isle that is gone; never runs script code itself.
  */
-import { isFault, onAbort, toFault, toFaultData } from "@atoll-run/core";
-import { JsonText, type OpCall, type Ops, type Stop, type Value } from "../bridges/op.ts";
+import { isFault, LateAbort, onAbort, type Stop, toFault, toFaultData } from "@atoll-run/core";
+import { JsonText, type OpCall, type Ops, type Value } from "../bridges/op.ts";
 import type { EventOrigin } from "../bus/origin.ts";
 import { type BlockError, blockError } from "../errors.ts";
 import type { CallTrace } from "../observe/spans.ts";
@@ -13,7 +13,6 @@ import {
   type Arg, CONTROL, type FromThread, type IsleEvent, type IsleSetup, type MovedFunction, type Outcome, type Role,
 } from "../isle/thread/protocol.ts";
 import { IsleCall } from "./isle-call.ts";
-import { LateAbort } from "../bridges/late-abort.ts";
 
 export interface IslesParts {
   readonly placing: IslePlacing;

@@ -1,5 +1,5 @@
 /** Step 7 of the start: a mesh that the config names by the address of a realm is joined, and left when the run ends. */
-import type { Log, Mesh } from "@atoll-run/core";
+import type { Log, Mesh, TraceContext } from "@atoll-run/core";
 import type { BlockConfig } from "../config.ts";
 import { blockError } from "../errors.ts";
 import { secretKeyProblem } from "./secret-key.ts";
@@ -14,6 +14,13 @@ export interface JoinedConfig extends Omit<BlockConfig, "mesh"> {
   readonly mesh?: Mesh;
   /** Only when the run itself joined it. */
   readonly leaveMesh?: () => Promise<void>;
+}
+
+/** An agent without a name of its own is known by that of the mesh it joined. */
+export function named<P extends { readonly trace: TraceContext }>(prepared: P, { mesh, leaveMesh }: JoinedConfig): P {
+  const { trace } = prepared;
+  if (leaveMesh === undefined || mesh === undefined || trace.agent_id !== "") return prepared;
+  return { ...prepared, trace: { ...trace, agent_id: mesh.id } };
 }
 
 interface Joining {

@@ -38,8 +38,12 @@ describe("an isle that begins with a copy", () => {
       local function walk(name, t)
         if seen[t] then return end
         seen[t] = true
-        for key, value in pairs(t) do
-          local path = name .. "." .. tostring(key)
+        -- in one order: a table that has two names is found by the same one everywhere
+        local keys = {}
+        for key in pairs(t) do keys[#keys + 1] = key end
+        table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+        for _, key in ipairs(keys) do
+          local value, path = rawget(t, key), name .. "." .. tostring(key)
           found[#found + 1] = path .. " " .. type(value)
           if type(value) == "table" then walk(path, value) end
         end

@@ -76,12 +76,16 @@ export class ByteWriter {
 
   u64(value: bigint): void {
     this.#reserve(10);
-    let rest = BigInt.asUintN(64, value);
-    while (rest >= 0x80n) {
-      this.#bytes[this.#at++] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
+    // By halves: each step on a whole one would be a bigint of its own.
+    const whole = BigInt.asUintN(64, value);
+    let low = Number(whole & 0xffff_ffffn);
+    let high = Number(whole >> 32n);
+    while (high > 0 || low >= 0x80) {
+      this.#bytes[this.#at++] = (low & 0x7f) | 0x80;
+      low = (low >>> 7 | high << 25) >>> 0;
+      high >>>= 7;
     }
-    this.#bytes[this.#at++] = Number(rest);
+    this.#bytes[this.#at++] = low;
   }
 
   /** A whole number, negative ones as 64 bits. */
@@ -102,11 +106,13 @@ export class ByteWriter {
     this.#at += 8;
   }
 
-  bytesField(value: Uint8Array): void {
+  /** Tells how many were written. */
+  bytesField(value: Uint8Array): number {
     this.u32(value.length);
     this.#reserve(value.length);
     this.#bytes.set(value, this.#at);
     this.#at += value.length;
+    return value.length + varintBytes(value.length);
   }
 
   /** A field with a number. */

@@ -44,10 +44,12 @@ export const ENVELOPE_SHAPE = defineShape("actr.RpcEnvelope", [
 export function readEnvelope(
   bytes: Uint8Array, bytesMax: number = WIRE_LIMITS.messageBytesMax,
 ): Read<Envelope> {
+  const plain = bytes.length > bytesMax ? undefined : readPlainEnvelope(plainBytes(bytes));
+  if (plain !== undefined && brokenRule(plain) === undefined) return { ok: true, value: plain };
   return toRead(() => {
     if (bytes.length > bytesMax) throw tooLarge("an envelope", bytes.length, bytesMax);
     // The shape gives every field that the type names, with that type.
-    const envelope = readPlainEnvelope(plainBytes(bytes)) ?? readRecord(ENVELOPE_SHAPE, bytes) as unknown as Envelope;
+    const envelope = readRecord(ENVELOPE_SHAPE, bytes) as unknown as Envelope;
     check(envelope);
     return envelope;
   });
@@ -63,14 +65,16 @@ export function writeEnvelope(envelope: Envelope, o: { readonly extensions: bool
   return (o.extensions ? writePlainEnvelope(envelope) : undefined) ?? writeRecord(ENVELOPE_SHAPE, envelope, o);
 }
 
-/** Rules that hold between fields (spec: wire 1.5, 1.6). */
+/** The field at which a rule between fields is broken (spec: wire 1.5, 1.6). */
+function brokenRule({ direction, payload, error, accept }: Envelope): "direction" | "error" | "accept" | undefined {
+  if (direction === undefined) return "direction";
+  if (direction === "response" ? (payload === undefined) === (error === undefined) : error !== undefined) return "error";
+  return (direction === "accept") === (accept !== undefined) ? undefined : "accept";
+}
+
 function check(envelope: Envelope): void {
-  const { direction, payload, error, accept } = envelope;
-  if (direction === undefined) throw wrong("direction", "direction");
-  if (direction === "response" ? (payload === undefined) === (error === undefined) : error !== undefined) {
-    throw wrong("outcome", "error");
-  }
-  if ((direction === "accept") !== (accept !== undefined)) throw wrong("accept", "accept");
+  const field = brokenRule(envelope);
+  if (field !== undefined) throw wrong(field === "error" ? "outcome" : field, field);
 }
 
 function wrong(rule: string, name: string): Error {

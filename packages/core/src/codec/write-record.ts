@@ -66,6 +66,8 @@ function writeField(writer: ByteWriter, { shape, field, o }: Place, value: unkno
       return 0;
     }
     case "message": {
+      // It was written before, and is the same in many messages.
+      if (value instanceof Uint8Array) return writer.bytesField(value);
       const start = writer.begin();
       writeFields(writer, { shape: must(field.shape, "a message field has a shape"), o }, value as Rec);
       return writer.end(start);

@@ -23,7 +23,7 @@ export class RecentKeys<Key> {
   }
 
   of(raw: Uint8Array): Key {
-    const name = String.fromCharCode(...raw);
+    const name = nameOf(raw);
     const key = this.#keys.get(name) ?? this.#toKey(raw);
     this.#keys.delete(name);
     this.#keys.set(name, key);
@@ -35,9 +35,18 @@ export class RecentKeys<Key> {
   }
 }
 
+const LETTERS = new TextDecoder("latin1");
+
+/** A text for each row of bytes, as a name in a map: nobody reads it. */
+export function nameOf(bytes: Uint8Array): string {
+  return LETTERS.decode(bytes);
+}
+
 /** A copy of the parts, one after the other. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);

@@ -3,6 +3,7 @@
  * takes a key and a nonce that its holder has signed; gives whether it is new; promises to remember it for 10 minutes;
  * refuses a known one; never grows over its bound: when it is full nothing is new.
  */
+import { nameOf } from "./ed25519-keys.ts";
 import { HELLO_LIMITS } from "./hello.ts";
 
 export class HelloNonces {
@@ -24,7 +25,7 @@ export class HelloNonces {
       if (until > nowMs) break;
       this.#until.delete(old);
     }
-    const id = String.fromCharCode(...key, ...nonce);
+    const id = nameOf(key) + nameOf(nonce);
     if (this.#until.has(id)) return "used";
     if (this.#until.size >= this.#max) return "full";
     this.#until.set(id, nowMs + HELLO_LIMITS.nonceMsMax);

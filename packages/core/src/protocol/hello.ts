@@ -11,7 +11,7 @@ import { toRead, type Read } from "../codec/read.ts";
 import { concat, sha256, verifySignature, type SigningKey } from "./ed25519.ts";
 import { HelloCSchema, HelloProofSchema, HelloSSchema, type HelloC, type HelloS } from "./generated/actr/hello_pb.ts";
 import type { KeyProof, KeyProofSchema } from "./generated/actr/identity_pb.ts";
-import { readFields, writeFields } from "./message.ts";
+import { readFields, readParts, writeFields, type FieldsInit } from "./message.ts";
 import type { MessageInitShape } from "./protobuf.ts";
 import { bytesBeforeField } from "./signed-part.ts";
 
@@ -29,9 +29,14 @@ export const HELLO_LIMITS = {
 /** Name of the in-band form as a WebSocket subprotocol. */
 export const HELLO_SUBPROTOCOL = "atoll.hello.1";
 
-/** What is read of a hello. */
-export type HelloCFields = Pick<HelloC, "version" | "nonce" | "target" | "sentAtMs" | "features" | "realmId">;
-export type HelloSFields = Pick<HelloS, "version" | "nonce" | "source" | "credential" | "features" | "sentAtMs" | "keyId" | "proof">;
+/** What is read of a hello; ids and credentials as they came. */
+export type HelloCFields = Pick<HelloC, "version" | "nonce" | "sentAtMs" | "features" | "realmId"> & {
+  readonly target?: Uint8Array;
+};
+export type HelloSFields = Pick<HelloS, "version" | "nonce" | "features" | "sentAtMs" | "keyId" | "proof"> & {
+  readonly source?: Uint8Array;
+  readonly credential?: Uint8Array;
+};
 
 type Signer = Pick<SigningKey, "sign">;
 export type ProofPurpose = "register" | "renew";
@@ -87,17 +92,17 @@ export async function sdpTranscript(before: Uint8Array): Promise<Uint8Array> {
 
 /** A HelloC of our version. */
 export function readHelloC(bytes: Uint8Array): Read<HelloCFields> {
-  const read = readFields<typeof HelloCSchema, keyof HelloCFields>(HelloCSchema, bytes, HELLO_LIMITS.helloBytesMax);
+  const read = readParts<HelloCFields>(HelloCSchema, bytes, HELLO_LIMITS.helloBytesMax);
   return read.ok ? toRead(() => ({ ...checkHello("actr.HelloC", read.value), realmId: read.value.realmId ?? 0 })) : read;
 }
 
-export function writeHelloC(init: Omit<MessageInitShape<typeof HelloCSchema>, "version" | "$typeName">): Uint8Array {
+export function writeHelloC(init: Omit<FieldsInit<typeof HelloCSchema>, "version">): Uint8Array {
   return writeFields(HelloCSchema, { ...init, version: HELLO_LIMITS.version });
 }
 
 /** A HelloS, and what its proof stands for. */
 export function readHelloS(bytes: Uint8Array): Read<{ readonly hello: HelloSFields; readonly before: Uint8Array }> {
-  const read = readFields<typeof HelloSSchema, keyof HelloSFields>(HelloSSchema, bytes, HELLO_LIMITS.helloBytesMax);
+  const read = readParts<HelloSFields>(HelloSSchema, bytes, HELLO_LIMITS.helloBytesMax);
   if (!read.ok) return read;
   const before = bytesBeforeField(bytes, PROOF_FIELD);
   if (!before.ok) return before;
@@ -107,7 +112,7 @@ export function readHelloS(bytes: Uint8Array): Read<{ readonly hello: HelloSFiel
 
 /** The whole HelloS, signed. */
 export async function makeHelloS(
-  key: Signer, helloC: Uint8Array, init: Omit<MessageInitShape<typeof HelloSSchema>, "version" | "proof" | "$typeName">,
+  key: Signer, helloC: Uint8Array, init: Omit<FieldsInit<typeof HelloSSchema>, "version" | "proof">,
 ): Promise<Uint8Array> {
   const whole = writeFields(HelloSSchema, { ...init, version: HELLO_LIMITS.version, proof: new Uint8Array(SIGNATURE_BYTES) });
   // It is the last field: its tag, its length, and what is signed before them.

@@ -48,9 +48,37 @@ export function readFields<S extends DescMessage, Key extends keyof MessageShape
   });
 }
 
+/** Fields of a message; one that is a message itself may be given as its bytes. */
+export type FieldsInit<S extends DescMessage> = {
+  [Key in keyof Omit<MessageInitShape<S>, "$typeName" | "$unknown">]: MessageInitShape<S>[Key] | Uint8Array
+};
+
 /** What {@link writeMessage} writes, for a message without oneofs. Throws `codec.malformed`. */
-export function writeFields<S extends DescMessage>(schema: S, init: MessageInitShape<S>): Uint8Array {
+export function writeFields<S extends DescMessage>(schema: S, init: FieldsInit<S>): Uint8Array {
   return writeRecord(shapeOf(schema), init, { extensions: true });
+}
+
+/**
+ * {@link readFields}, but fields that are messages themselves stay bytes: mostly the reader has seen the same before.
+ * `R`: those fields, as who calls knows them of the schema.
+ */
+export function readParts<R>(schema: DescMessage, bytes: Uint8Array, bytesMax: number): Read<R> {
+  return toRead(() => {
+    if (bytes.length > bytesMax) throw tooLarge(schema.typeName, bytes.length, bytesMax);
+    return readRecord(outerShapeOf(schema), bytes) as unknown as R;
+  });
+}
+
+const OUTER_SHAPES = new WeakMap<DescMessage, Shape>();
+
+function outerShapeOf(schema: DescMessage): Shape {
+  let shape = OUTER_SHAPES.get(schema);
+  if (shape === undefined) {
+    const { name, fields, finish } = shapeOf(schema);
+    shape = defineShape(name, fields.map((field) => field.kind === "message" ? { ...field, kind: "bytes" } : field), finish);
+    OUTER_SHAPES.set(schema, shape);
+  }
+  return shape;
 }
 
 const SHAPES = new WeakMap<DescMessage, Shape>();

@@ -1,6 +1,6 @@
 /** What a handler gets: its powers inside the budget of its message (spec: node 2.7, 2.10, 4.12). */
 import {
-  Deadline, nodeError, type Ask, type CallReply, type Candidate, type Clock, type DiscoverAsk, type DispatchContext,
+  Deadline, LateAbort, nodeError, type Ask, type CallReply, type Candidate, type Clock, type DiscoverAsk, type DispatchContext,
   type OutStream, type Speaker, type StateReader, type StreamAsk, type TellAsk, type Told, type Write,
 } from "@atoll-run/core";
 import type { CallScope } from "../gate/outbound.ts";
@@ -25,13 +25,10 @@ export const HANDLER_SPACE = "kv:";
 
 const { writesMax } = NODE_LIMITS.dispatch;
 
-export class HandlerContext implements DispatchContext {
+/** Aborted when the handler is to stop; what it still gives is dropped by whoever stopped it. */
+export class HandlerContext extends LateAbort implements DispatchContext {
   readonly #parts: ContextParts;
   readonly #message: Message;
-  /** Made when somebody looks: most handlers are done before. */
-  #abort: AbortController | undefined;
-  #stopped = false;
-  #reason: unknown;
   deadlineAtMs = Infinity;
   #speaker: Speaker | undefined;
   #deadline: Deadline | undefined;
@@ -39,20 +36,13 @@ export class HandlerContext implements DispatchContext {
   readonly writes: Write[] = [];
 
   constructor(parts: ContextParts, message: Message) {
+    super();
     this.#parts = parts;
     this.#message = message;
   }
 
   get self(): string {
     return this.#parts.self();
-  }
-
-  get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.#stopped) this.#abort.abort(this.#reason);
-    }
-    return this.#abort.signal;
   }
 
   get ended(): boolean {
@@ -63,14 +53,6 @@ export class HandlerContext implements DispatchContext {
     return Math.max(0, this.deadlineAtMs - this.#parts.now());
   }
 
-  /** Tells the handler to stop; what it still gives is dropped by whoever stopped it. */
-  stop(reason: unknown): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    this.#reason = reason;
-    this.#abort?.abort(reason);
-  }
-
   /** Nothing can be recorded any more. */
   end(): void {
     this.#ended = true;
@@ -78,7 +60,7 @@ export class HandlerContext implements DispatchContext {
   }
 
   record(writes: readonly Write[]): void {
-    if (this.#ended || this.#stopped) {
+    if (this.#ended || this.aborted) {
       throw nodeError("node.wrong_state", "the message is finished: nothing can be recorded any more");
     }
     if (this.writes.length + writes.length > writesMax) {

@@ -149,7 +149,7 @@ export class Dispatch {
     if (message.phase === "running") {
       // Not accepted after all: what its handler does is of no effect.
       message.phase = "ended";
-      this.#contexts.get(message)?.stop(nodeError("node.unavailable", "the message could not be stored"));
+      this.#contexts.get(message)?.abort(nodeError("node.unavailable", "the message could not be stored"));
       this.leased(message);
     }
     message.phase = "ended";
@@ -164,7 +164,7 @@ export class Dispatch {
     if (message.phase === "ended") return;
     message.cancelled = true;
     const context = this.#contexts.get(message);
-    if (context !== undefined) context.stop(reason);
+    if (context !== undefined) context.abort(reason);
     else if (message.phase === "waiting") this.end(message, CANCELLED);
   }
 
@@ -196,7 +196,7 @@ export class Dispatch {
   /** Tells all handlers to stop. */
   stopAll(reason: unknown): void {
     this.#stopping = true;
-    for (const context of this.#contexts.values()) context.stop(reason);
+    for (const context of this.#contexts.values()) context.abort(reason);
   }
 
   /** Takes back what still runs: nothing they give counts any more. Gives the messages. */
@@ -367,7 +367,7 @@ export class Dispatch {
   #cut(message: Message, verdict: Verdict): void {
     const context = this.#contexts.get(message);
     message.leavingUntilMs = this.#parts.now() + this.#limits.stoppingMs;
-    context?.stop(nodeError("node.timed_out", "the time of the handler is over"));
+    context?.abort(nodeError("node.timed_out", "the time of the handler is over"));
     context?.end();
     message.span?.end("timed_out", "node.timed_out");
     this.#measure(message, "timed_out");

@@ -5,7 +5,7 @@
  * promises that what it accepted is handled or becomes a dead letter, once for its request within the window; refuses
  * what is late, doubled, of no known route, or too much; never acknowledges what is not stored.
  */
-import { isFault, nodeError, onAbort, PassingMap, type Answer, type Fault, type Letter, type MailHead, type NewLetter, type Refusal, type StateOp } from "@atoll-run/core";
+import { isFault, nodeError, PassingMap, type Answer, type Fault, type Letter, type MailHead, type NewLetter, type Refusal, type StateOp } from "@atoll-run/core";
 import { toWireError } from "@atoll-run/core/internal";
 import { FINISHED, fromStored } from "../mailbox/answers.ts";
 import { Bodies } from "../mailbox/bodies.ts";
@@ -376,15 +376,11 @@ export class NodeInbox implements Inbox, RowEvents {
   }
 
   /** A call is given up when each of those who wait for it has gone. */
-  #listen(message: Message, { kind, cancellation, signal }: Arrival): void {
-    if (kind !== "call") return;
-    const hear = (reason: unknown): void => {
+  #listen(message: Message, { kind, stop }: Arrival): void {
+    if (kind !== "call" || stop === undefined) return;
+    message.listening.push(stop.hear((reason) => {
       if (message.arrivals.every(isGivenUp)) this.dispatch.cancel(message, reason);
-    };
-    if (cancellation !== undefined) {
-      message.listening.push(cancellation);
-      cancellation.hear(hear);
-    } else if (signal !== undefined) message.listening.push(onAbort(signal, hear));
+    }));
   }
 
   #drop(message: Message): void {
@@ -436,6 +432,6 @@ function storeFault(fault: Fault, retryAfterMs: number): Fault {
   });
 }
 
-function isGivenUp({ cancellation, signal }: Arrival): boolean {
-  return cancellation?.cancelled ?? signal?.aborted === true;
+function isGivenUp({ stop }: Arrival): boolean {
+  return stop?.aborted === true;
 }

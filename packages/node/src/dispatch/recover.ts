@@ -23,8 +23,9 @@ const PAGE = 1_000;
 
 /** Throws `node.unavailable`, or the fault of the store. */
 export async function recover(inbox: NodeInbox): Promise<Recovered> {
-  const { store, scope } = inbox.parts;
-  const attached = await store.commit({ scope, epoch: null, at_ms: inbox.now(), ops: [{ op: "attach" }] });
+  const { parts: { store, scope }, limits: { mailbox } } = inbox;
+  const attach = { scope, epoch: null, at_ms: inbox.now(), ops: [{ op: "attach" }] } as const;
+  const attached = await store.commit(attach, { timeoutMs: mailbox.commitMsMax });
   if (!attached.ok) throw nodeError("node.unavailable", `the store refuses to attach ${scope}: ${attached.refusal.why}`);
   inbox.commits.epoch = attached.values[0] ?? 0;
   await countKept(inbox);

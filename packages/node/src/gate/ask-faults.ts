@@ -1,19 +1,27 @@
 /** Why an ask ended without an answer (spec: node 5.4): `uncertain` = it was sent, so it may have run. */
 import { isFault, isNodeCode, nodeError, nodeFaultKind, type Fault } from "@atoll-run/core";
 import type { Plan } from "./ask.ts";
-import type { PendingAsk } from "./pending.ts";
+
+/** An ask whose time is over. */
+interface Late {
+  /** Text of the peer's id; empty = this node itself. */
+  readonly peer: string;
+  readonly route: string;
+  readonly ms: number;
+  readonly sent: boolean;
+}
 
 /** Trying again may help. */
 export function isTransient(fault: Fault): boolean {
   return isNodeCode(fault.code) && nodeFaultKind(fault.code).class === "transient" && fault.retry !== "never";
 }
 
-export function lateFault({ route, peer, ms, sent }: PendingAsk): Fault {
+export function lateFault({ route, peer, ms, sent }: Late): Fault {
   const from = peer === "" ? "" : ` from ${peer}`;
   return nodeError("node.timed_out", `no answer to ${route}${from} within ${ms} ms`, { facts: { route, ms }, uncertain: sent });
 }
 
-export function cancelledFault(plan: Plan, cause: unknown, ask: PendingAsk): Fault {
+export function cancelledFault(plan: Plan, cause: unknown, ask: { readonly sent: boolean }): Fault {
   return nodeError("node.cancelled", `the ${plan.kind} of ${plan.route} was cancelled`, {
     facts: { route: plan.route }, cause, uncertain: ask.sent,
   });

@@ -5,7 +5,7 @@ import {
 import { newRequestId, WIRE_LIMITS, type Envelope, type Lane } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
 import type { CallScope } from "./outbound.ts";
-import type { Chance } from "./chance.ts";
+import type { Chance } from "../identity/chance.ts";
 
 export interface Plan {
   readonly kind: "call" | "tell";

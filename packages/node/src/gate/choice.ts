@@ -10,7 +10,8 @@
 import { nodeError, type Clock, type NodeId } from "@atoll-run/core";
 import type { LimitsOf } from "../limits.ts";
 import type { Plan } from "./ask.ts";
-import type { Delivered, Delivery } from "./delivery.ts";
+import type { Delivered } from "./delivered.ts";
+import type { Delivery } from "./delivery.ts";
 import type { IdReader } from "../identity/id-text.ts";
 import type { Discovery } from "./outbound-parts.ts";
 

@@ -5,26 +5,20 @@
  * deadline of the plan, to send again only under the same request id, and to leave nothing pending; refuses over the
  * caps of pending asks; never closes a link because a call was late.
  */
-import { nodeError, onAbort, SYSTEM_ROUTES, type Fault, type Link, type NodeId } from "@atoll-run/core";
+import { nodeError, SYSTEM_ROUTES, type Fault, type Link, type NodeId } from "@atoll-run/core";
 import {
   CancelSchema, fromWireError, newRequestId, writeEnvelope, writeMessage, type Envelope, type Lane, type WireError,
 } from "@atoll-run/core/internal";
 import type { Admission, Settled } from "../mailbox/inbox.ts";
 import {
-  brokenFault, cancelledFault, isTransient, lateFault, lostFault, toNodeFault,
+  brokenFault, isTransient, lostFault, toNodeFault,
 } from "./ask-faults.ts";
 import { toEnvelope, type Plan } from "./ask.ts";
+import type { Delivered, Ran } from "./delivered.ts";
+import { Hold } from "./hold.ts";
 import { Incoming } from "./incoming.ts";
 import type { OutboundParts } from "./outbound-parts.ts";
-import { PendingAsk, type AskEvent, type PendingTable } from "./pending.ts";
-
-/** Whether it ran at the other end. */
-export type Ran = "no" | "maybe" | "yes";
-
-export type Delivered =
-  | { readonly is: "reply"; readonly payload: Uint8Array; readonly content_type?: string }
-  | { readonly is: "told"; readonly level: "accepted" | "sent"; readonly duplicate: boolean }
-  | { readonly is: "failed"; readonly fault: Fault; readonly ran: Ran };
+import type { AskEvent, PendingAsk } from "./pending.ts";
 
 export interface DeliveryOptions {
   /** Abort them and the ask ends at once. */
@@ -54,8 +48,8 @@ export class Delivery {
 
   /** Straight to the inbox of this node. */
   async toSelf(plan: Plan, o: DeliveryOptions): Promise<Delivered> {
-    const { intake, clock } = this.#parts;
-    const hold = this.#hold(plan, "", o);
+    const { intake, clock, pending } = this.#parts;
+    const hold = new Hold(pending, plan, "", o.signals);
     try {
       if (intake.state === "shut") await intake.opened(plan.atMs - clock.monotonic(), o.signals[0]);
       return hold.done(await this.#admit(plan, hold.ask));
@@ -66,32 +60,25 @@ export class Delivery {
 
   /** Over a link, tried again as the lane's table says. */
   async toPeer(plan: Plan, peer: string, id: NodeId, o: DeliveryOptions): Promise<Delivered> {
-    const hold = this.#hold(plan, peer, o);
+    const hold = new Hold(this.#parts.pending, plan, peer, o.signals);
     const attempt: Attempt = { plan, ask: hold.ask, id, elsewhere: o.elsewhere === true };
     const waits = plan.retries ? WAITS[plan.lane] ?? [] : [];
     try {
       this.#send(attempt);
       for (let count = 0;; count++) {
         const step = this.#judge(attempt, await hold.ask.wait());
-        const over = step.is === "end" ? step.delivered : await this.#before(attempt, step, waits[count]);
+        const over = step.is === "end" ? step.delivered : this.#over(attempt, step, waits[count]);
         if (over !== undefined) return hold.done(over);
-        this.#send(attempt);
+        // What a lost link carried goes first on the next one: it waits for nothing.
+        if (step.is === "retry" && step.at === "once") this.#send(attempt);
+        else {
+          const ended = await this.#rest(attempt, Math.max(waits[count] ?? 0, attempt.last?.retry_after_ms ?? 0));
+          if (ended !== undefined) return hold.done(ended);
+        }
       }
     } finally {
       hold.release();
     }
-  }
-
-  /** The entry, the timer and the listeners of one ask, until they are released. Throws over the caps. */
-  #hold(plan: Plan, peer: string, { signals }: DeliveryOptions): Hold {
-    const { pending, clock } = this.#parts;
-    const ask = new PendingAsk(peer, plan);
-    pending.open(ask);
-    const timer = clock.after(Math.max(0, plan.atMs - clock.monotonic()), () => ask.tell({ is: "ended", fault: lateFault(ask) }));
-    const listening = signals.length === 0 ? NONE : signals.map((signal) => onAbort(signal, (reason) => {
-      ask.tell({ is: "ended", fault: cancelledFault(plan, reason, ask) });
-    }));
-    return new Hold(ask, { pending, timer, listening });
   }
 
   #admit(plan: Plan, ask: PendingAsk): Promise<Delivered> {
@@ -124,20 +111,20 @@ export class Delivery {
       case "accept": return { is: "told", level: "accepted", duplicate: event.accept.state === "duplicate" };
       case "unsent": return { is: "failed", fault: event.fault, ran: "no" };
       case "ended":
-        incoming.cancel(event.fault);
+        incoming.abort(event.fault);
         return failed(event.fault, ask.sent ? "maybe" : "no");
       default: return { is: "failed", fault: brokenFault(event.is), ran: "maybe" };
     }
   }
 
-  /** What is to be done before the next attempt; gives what the ask ends with when there will be none. */
-  async #before(o: Attempt, step: Again, waitMs: number | undefined): Promise<Delivered | undefined> {
-    const { fault, ran } = step;
+  /** What the ask ends with when there will be no further attempt. */
+  #over(o: Attempt, { fault, ran, at, answered }: Again, waitMs: number | undefined): Delivered | undefined {
     const goesElsewhere = o.elsewhere && (ran === "no" || o.plan.idempotent);
     if (waitMs === undefined || goesElsewhere) return failed(fault, ran);
     o.last = fault;
-    if (step.at === "once") return undefined;
-    return this.#rest(o, Math.max(waitMs, fault.retry_after_ms ?? 0), step.answered);
+    // Who has answered is there: its word stands. Who could not be reached may come back before.
+    const leftMs = o.plan.atMs - this.#parts.clock.monotonic();
+    return at === "later" && answered && Math.max(waitMs, fault.retry_after_ms ?? 0) >= leftMs ? failed(fault, "no") : undefined;
   }
 
   #judge(o: Attempt, event: AskEvent): Step {
@@ -204,7 +191,7 @@ export class Delivery {
       return unsent(o, before, error);
     }
     const leftMs = Math.max(1, plan.atMs - clock.monotonic());
-    peers().send(id, plan.lane, make, { deadlineMs: leftMs, signal: plan.ask.signal }).then(
+    peers().send(id, plan.lane, make, { deadlineMs: leftMs, signal: plan.ask.signal, place: ask.place }).then(
       (link) => this.#took(o, link), (error: unknown) => unsent(o, before, error),
     );
   }
@@ -213,14 +200,17 @@ export class Delivery {
     if (plan.kind === "tell" && !this.#parts.book.of(link).rpc1) ask.tell({ is: "sent" });
   }
 
-  /** Waits for the next attempt; gives what it ends with when there will be none. */
-  async #rest(o: Attempt, ms: number, answered: boolean): Promise<Delivered | undefined> {
-    const { clock } = this.#parts;
-    const { plan, ask } = o;
-    // Who has answered is there: its word stands. Who could not be reached may come back before.
-    if (answered && o.last !== undefined && ms >= plan.atMs - clock.monotonic()) return failed(o.last, "no");
-    ask.resting = true;
-    const timer = clock.after(ms, () => ask.tell({ is: "again" }));
+  /** Until the next attempt is made; gives what it ends with when there will be none. */
+  async #rest(o: Attempt, ms: number): Promise<Delivered | undefined> {
+    const { ask } = o;
+    // At once, whoever calls it: what waits for the same link was asked later.
+    const goAgain = ask.goAgain = () => {
+      ask.goAgain = undefined;
+      if (ask.over) return;
+      ask.tell({ is: "again" });
+      this.#send(o);
+    };
+    const timer = this.#parts.clock.after(ms, goAgain);
     try {
       for (;;) {
         const event = await ask.wait();
@@ -228,7 +218,7 @@ export class Delivery {
         if (event.is === "ended") return this.#ended(o, event.fault);
       }
     } finally {
-      ask.resting = false;
+      ask.goAgain = undefined;
       timer[Symbol.dispose]();
     }
   }
@@ -266,38 +256,6 @@ interface Attempt {
   resent?: boolean;
   /** Why the attempt before this one failed. */
   last?: Fault;
-}
-
-const NONE: readonly Disposable[] = [];
-
-interface Held {
-  readonly pending: PendingTable;
-  readonly timer: Disposable;
-  readonly listening: readonly Disposable[];
-}
-
-class Hold {
-  readonly ask: PendingAsk;
-  readonly #held: Held;
-  #answered = false;
-
-  constructor(ask: PendingAsk, held: Held) {
-    this.ask = ask;
-    this.#held = held;
-  }
-
-  /** Notes whether an answer may still come. */
-  done(delivered: Delivered): Delivered {
-    this.#answered = delivered.is !== "failed" || delivered.ran !== "maybe";
-    return delivered;
-  }
-
-  release(): void {
-    const { pending, timer, listening } = this.#held;
-    pending.close(this.ask, this.#answered);
-    timer[Symbol.dispose]();
-    for (const one of listening) one[Symbol.dispose]();
-  }
 }
 
 interface Again {

@@ -17,7 +17,7 @@ import { Figures } from "../observe/figures.ts";
 import type { Tracer } from "../observe/tracer.ts";
 import type { Peers, PeersEvents } from "../transport/peers.ts";
 import { Answers } from "./answers.ts";
-import { Chance } from "./chance.ts";
+import { Chance } from "../identity/chance.ts";
 import { Choice } from "./choice.ts";
 import { Delivery } from "./delivery.ts";
 import { IdReader } from "../identity/id-text.ts";
@@ -106,7 +106,7 @@ export function createGate(parts: GateParts, limits: GateLimits = NODE_LIMITS): 
   const { clock, tracer, figures = new Figures(), discovery = NO_DISCOVERY } = parts;
   const spans = tracer === undefined ? undefined : new AskSpans({ tracer, self: parts.self });
   const shared = {
-    ...parts, limits: limits.gate, pending: new PendingTable(limits.gate), intake: new Intake(clock), book: new LinkBook(clock),
+    ...parts, limits: limits.gate, pending: new PendingTable(clock, limits.gate), intake: new Intake(clock), book: new LinkBook(clock),
     chance: new Chance(parts.bytes), idReader: new IdReader(),
     spans, tracer, figures, discovery: spans?.discovery(discovery) ?? discovery, named: parts.named ?? ((): undefined => undefined),
   };

@@ -1,7 +1,7 @@
 /** A message on its way to the inbox, from a peer or from this node. */
-import type { Principal, StateOp } from "@atoll-run/core";
+import { LateAbort, type Principal, type StateOp, type Stop } from "@atoll-run/core";
 import type { Envelope, Lane } from "@atoll-run/core/internal";
-import type { Arrival, Cancellation } from "../mailbox/inbox.ts";
+import type { Arrival } from "../mailbox/inbox.ts";
 
 export interface IncomingInit {
   readonly kind: "call" | "tell";
@@ -18,7 +18,8 @@ export interface IncomingInit {
   readonly also?: readonly StateOp[] | undefined;
 }
 
-export class Incoming implements Arrival, Cancellation {
+/** Aborted when the caller has given it up. */
+export class Incoming extends LateAbort implements Arrival {
   readonly kind: "call" | "tell";
   readonly sender: Principal;
   readonly envelope: Envelope;
@@ -30,12 +31,9 @@ export class Incoming implements Arrival, Cancellation {
   /** The next one of the same request id that is answered now. */
   next: Incoming | undefined;
   #bytes: Uint8Array | (() => Uint8Array);
-  #cancel: AbortController | undefined;
-  cancelled = false;
-  #hearer: ((reason: unknown) => void) | undefined;
-  #reason: unknown;
 
   constructor(init: IncomingInit) {
+    super();
     this.kind = init.kind;
     this.sender = init.sender;
     this.envelope = init.envelope;
@@ -52,35 +50,7 @@ export class Incoming implements Arrival, Cancellation {
     return this.#bytes;
   }
 
-  get cancellation(): Cancellation {
+  get stop(): Stop {
     return this;
-  }
-
-  /** Made at the first look: most messages are never cancelled, and a signal is dear. */
-  get signal(): AbortSignal {
-    if (this.#cancel === undefined) {
-      this.#cancel = new AbortController();
-      if (this.cancelled) this.#cancel.abort(this.#reason);
-    }
-    return this.#cancel.signal;
-  }
-
-  hear(then: (reason: unknown) => void): void {
-    if (this.cancelled) then(this.#reason);
-    else this.#hearer = then;
-  }
-
-  cancel(reason: unknown): void {
-    if (this.cancelled) return;
-    this.cancelled = true;
-    this.#reason = reason;
-    const hearer = this.#hearer;
-    this.#hearer = undefined;
-    hearer?.(reason);
-    this.#cancel?.abort(reason);
-  }
-
-  [Symbol.dispose](): void {
-    this.#hearer = undefined;
   }
 }

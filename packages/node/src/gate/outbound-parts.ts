@@ -3,7 +3,7 @@ import type { Candidate, Clock, DiscoverAsk, Ids, Log, NodeId, OutStream, Stream
 import type { LimitsOf } from "../limits.ts";
 import type { Inbox } from "../mailbox/inbox.ts";
 import type { Peers } from "../transport/peers.ts";
-import type { Chance } from "./chance.ts";
+import type { Chance } from "../identity/chance.ts";
 import type { IdReader } from "../identity/id-text.ts";
 import type { Intake } from "./intake.ts";
 import type { LinkBook } from "./link-book.ts";

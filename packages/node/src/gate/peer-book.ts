@@ -58,7 +58,7 @@ export class PeerNote {
     let count = 0;
     for (let at = this.#running.get(requestId); at !== undefined; at = at.next) {
       if (at.envelope.route_key !== route) continue;
-      at.cancel(reason);
+      at.abort(reason);
       count++;
     }
     return count;

@@ -5,10 +5,13 @@
  * promises that an ask ends once; refuses more than its caps with `node.overloaded`; never runs an answer: one that
  * nobody waits for is counted and dropped.
  */
-import { nodeError, PassingMap, type Fault, type Link } from "@atoll-run/core";
+import { nodeError, PassingMap, type Clock, type Fault, type Link } from "@atoll-run/core";
 import type { Accept, Envelope } from "@atoll-run/core/internal";
 import type { LimitsOf } from "../limits.ts";
 import type { Settled } from "../mailbox/inbox.ts";
+import { Alarm } from "./alarm.ts";
+import type { Plan } from "./ask.ts";
+import { lateFault } from "./ask-faults.ts";
 
 export type AskEvent =
   | { readonly is: "response"; readonly envelope: Envelope }
@@ -19,7 +22,7 @@ export type AskEvent =
   | { readonly is: "unsent"; readonly fault: Fault }
   /** The link that carried it has ended. */
   | { readonly is: "lost"; readonly reason: string }
-  /** A wait is over, or the peer is back: try again. */
+  /** A wait is over, or the peer is back: another attempt is made. */
   | { readonly is: "again" }
   /** Always the last. */
   | { readonly is: "ended"; readonly fault: Fault };
@@ -31,14 +34,17 @@ export class PendingAsk {
   readonly requestId: string;
   readonly route: string;
   readonly kind: "call" | "tell";
-  /** What it may take, milliseconds. */
+  /** What it may take, milliseconds, and when that ends on the monotonic clock. */
   readonly ms: number;
+  readonly atMs: number;
   /** The link that carried it last, while that stands. */
   link: Link | undefined;
   /** It has been handed to a link at least once: it may have run. */
   sent = false;
-  /** Waits until another attempt. */
-  resting = false;
+  /** Its number among all asks of the node. */
+  place = 0;
+  /** Waits until another attempt: this makes it. */
+  goAgain: (() => void) | undefined;
   next: PendingAsk | undefined;
   /** Neighbours among the asks of the peer, in the order they were asked. */
   before: PendingAsk | undefined;
@@ -48,12 +54,13 @@ export class PendingAsk {
   #over = false;
   #wake: ((event: AskEvent) => void) | undefined;
 
-  constructor(peer: string, plan: { readonly requestId: string; readonly route: string; readonly kind: "call" | "tell"; readonly ms: number }) {
+  constructor(peer: string, plan: Pick<Plan, "requestId" | "route" | "kind" | "ms" | "atMs">) {
     this.peer = peer;
     this.requestId = plan.requestId;
     this.route = plan.route;
     this.kind = plan.kind;
     this.ms = plan.ms;
+    this.atMs = plan.atMs;
   }
 
   /** Nobody waits for an answer any more. */
@@ -126,13 +133,16 @@ export class PendingTable {
   readonly #peers = new Map<string, PeerAsks>();
   /** Request ids that ended unanswered, the oldest first. */
   readonly #late = new Set<string>();
+  readonly #alarm: Alarm;
+  #places = 0;
   readonly stats: PendingStats = { pending_calls: 0, orphan_late: 0, orphan_unknown: 0, orphan_wrong_peer: 0 };
 
-  constructor(limits: LimitsOf<"gate">) {
+  constructor(clock: Clock, limits: LimitsOf<"gate">) {
     this.#limits = limits;
+    this.#alarm = new Alarm(clock, (nowMs) => this.#endLate(nowMs));
   }
 
-  /** Throws `node.overloaded`. */
+  /** It is told when its time is over, until it is closed. Throws `node.overloaded`. */
   open(ask: PendingAsk): void {
     let own = this.#peers.get(ask.peer);
     const count = own?.count ?? 0;
@@ -147,16 +157,18 @@ export class PendingTable {
       this.#peers.set(ask.peer, own = new PeerAsks());
     }
     own.add(ask);
+    ask.place = ++this.#places;
     this.stats.pending_calls++;
     const first = this.#asks.get(ask.requestId);
     if (first !== undefined) ask.next = first;
     this.#asks.set(ask.requestId, ask);
+    this.#alarm.by(ask.atMs);
   }
 
   /** `answered`: false when an answer may still come. */
   close(ask: PendingAsk, answered: boolean): void {
     this.#peers.get(ask.peer)?.drop(ask);
-    this.stats.pending_calls--;
+    if (--this.stats.pending_calls === 0) this.#alarm.rest();
     this.#unchain(ask);
     if (answered) return;
     this.#late.add(ask.requestId);
@@ -191,11 +203,9 @@ export class PendingTable {
     }
   }
 
-  /** The peer is back: what rests between two attempts goes now, in the order it was asked. */
+  /** The peer is back: what rests between two attempts has gone, in the order it was asked, when this returns. */
   back(peer: string): void {
-    for (const ask of this.#of(peer)) {
-      if (ask.resting) ask.tell({ is: "again" });
-    }
+    for (const ask of this.#of(peer)) ask.goAgain?.();
   }
 
   /** Ends all. */
@@ -203,6 +213,18 @@ export class PendingTable {
     for (const own of [...this.#peers.values()]) {
       for (const ask of own.all()) ask.tell({ is: "ended", fault: fault(ask) });
     }
+  }
+
+  #endLate(nowMs: number): number {
+    let nextMs = Infinity;
+    for (const own of this.#peers.values()) {
+      for (const ask of own.all()) {
+        if (ask.over) continue;
+        if (ask.atMs <= nowMs) ask.tell({ is: "ended", fault: lateFault(ask) });
+        else if (ask.atMs < nextMs) nextMs = ask.atMs;
+      }
+    }
+    return nextMs;
   }
 
   #of(peer: string): readonly PendingAsk[] {

@@ -61,6 +61,8 @@ export class Postman implements AsyncDisposable {
   readonly #rounds = new Map<string, Promise<void>>();
   #looking: Promise<void> | undefined;
   #again = false;
+  /** Somebody was to be served and had to be passed over: a round that ends looks again. */
+  #passed = false;
   #started = false;
   #timer: Disposable | undefined;
   readonly stats: PostmanStats = { parcels_sent: 0, parcels_retried: 0, parcels_undeliverable: 0 };
@@ -83,6 +85,7 @@ export class Postman implements AsyncDisposable {
       this.#again = true;
       return;
     }
+    this.#passed = false;
     this.#looking = this.#look().finally(() => {
       this.#looking = undefined;
       if (!this.#again) return;
@@ -134,26 +137,32 @@ export class Postman implements AsyncDisposable {
 
   /** One round at a time for a receiver, so that its parcels keep their order. */
   #serve(to: string, isBack: boolean): void {
-    if (this.#closing.signal.aborted || this.#rounds.size >= this.#limits.roundsMax) return;
+    if (this.#closing.signal.aborted) return;
     // A round that runs has made the link itself, or will use it.
-    if (this.#rounds.has(to)) return;
+    if (this.#rounds.size >= this.#limits.roundsMax || this.#rounds.has(to)) {
+      this.#passed = true;
+      return;
+    }
     const round = this.#round(to, isBack).catch((error: unknown) => {
       this.#storeFailed(error);
-    }).finally(() => {
+      return true;
+    }).then((found) => {
       this.#rounds.delete(to);
-      this.wake();
+      // Who is back has mostly nothing here.
+      if (found || this.#passed) this.wake();
     });
     this.#rounds.set(to, round);
   }
 
   /**
    * The parcels of one receiver in their order, until a tell must wait: those behind it are put off as long, so that
-   * what is due is always something that can go.
+   * what is due is always something that can go. Gives whether there were any.
    */
-  async #round(to: string, isBack: boolean): Promise<void> {
+  async #round(to: string, isBack: boolean): Promise<boolean> {
     const { store, scope } = this.#parts;
     let holdMs: number | undefined;
-    for (let after = 0;;) {
+    let after = 0;
+    for (;;) {
       const page = await store.outboxTo(scope, to, { after, limit: PAGE });
       const ops: StateOp[] = [];
       for (const parcel of page) {
@@ -174,7 +183,7 @@ export class Postman implements AsyncDisposable {
       }
       // Should this be lost, a parcel goes twice and is known to its receiver.
       if (ops.length > 0) await this.#commit(ops);
-      if (page.length === 0 || this.#closing.signal.aborted) return;
+      if (page.length === 0 || this.#closing.signal.aborted) return after > 0;
     }
   }
 

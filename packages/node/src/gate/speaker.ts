@@ -11,7 +11,8 @@ import {
 import type { AskSpans } from "../observe/ask-spans.ts";
 import { checkWhole, toPlan, type Plan } from "./ask.ts";
 import type { Choice } from "./choice.ts";
-import type { Delivered, Delivery } from "./delivery.ts";
+import type { Delivered } from "./delivered.ts";
+import type { Delivery } from "./delivery.ts";
 import type { CallScope, Outbound } from "./outbound.ts";
 import type { OutboundParts } from "./outbound-parts.ts";
 import { toTarget } from "./targets.ts";

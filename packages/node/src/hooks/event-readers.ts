@@ -18,13 +18,15 @@ export class EventReaders {
   }
 
   push(item: Waiting): void {
-    for (const reader of this.#readers) reader.push(item);
+    for (const reader of this.#readers) {
+      if (item.event.seq > reader.since) reader.push(item);
+    }
   }
 
-  /** Every event that is delivered from now on. Ends when the stream closes or the signal aborts. */
-  open(signal: AbortSignal | undefined): AsyncIterableIterator<HookEvent, undefined> & AsyncDisposable {
+  /** Every event after the one that `since` numbers. Ends when the stream closes or the signal aborts. */
+  open(since: number, signal: AbortSignal | undefined): AsyncIterableIterator<HookEvent, undefined> & AsyncDisposable {
     if (this.#readers.size >= this.#limits.hearersMax) throw nodeError("node.overloaded", "too many readers of events()");
-    const reader: Reader = new Reader(this.#limits, () => {
+    const reader: Reader = new Reader(since, this.#limits, () => {
       this.#readers.delete(reader);
       listening[Symbol.dispose]();
     });
@@ -42,12 +44,14 @@ export class EventReaders {
 }
 
 class Reader implements AsyncIterableIterator<HookEvent, undefined>, AsyncDisposable {
+  readonly since: number;
   readonly #queue: EventQueue<Waiting>;
   readonly #onEnd: () => void;
   readonly #asking: ((result: Result) => void)[] = [];
   #ended = false;
 
-  constructor(limits: EventQueueLimits, onEnd: () => void) {
+  constructor(since: number, limits: EventQueueLimits, onEnd: () => void) {
+    this.since = since;
     this.#queue = new EventQueue(limits);
     this.#onEnd = onEnd;
   }

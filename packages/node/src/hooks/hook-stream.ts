@@ -61,7 +61,10 @@ export interface HookStream extends AsyncDisposable {
    * `stop` the workload hears nothing any more.
    */
   lifecycle(phase: Lifecycle, o?: { readonly limitMs?: number }): Promise<HookEnd>;
-  /** Hears, after the workload, each event from now on. Throws `node.overloaded` beyond `hearersMax`, as `events` does. */
+  /**
+   * Hears, after the workload, each event from now on: none that was reported before, however long it waits.
+   * Throws `node.overloaded` beyond `hearersMax`, as `events` does.
+   */
   observe(observer: Observer): Disposable;
   /** Every event from now on, each with `seq` and `at_ms`. */
   events(o?: { readonly signal?: AbortSignal | undefined }): AsyncIterableIterator<HookEvent, undefined> & AsyncDisposable;
@@ -85,7 +88,8 @@ class Stream implements HookStream {
   readonly #limits: LimitsOf<"hooks">;
   readonly #queue: EventQueue<Entry>;
   readonly #readers: EventReaders;
-  readonly #observers = new Set<Observer>();
+  /** With the number of the last event before each. */
+  readonly #observers = new Map<Observer, number>();
   readonly #closing = new AbortController();
   #opened = false;
   #closed = false;
@@ -125,12 +129,12 @@ class Stream implements HookStream {
     if (this.#observers.size >= this.#limits.hearersMax) throw nodeError("node.overloaded", "too many observers");
     // A copy: one object may be given twice, and each time it is another observer.
     const own = { ...observer };
-    this.#observers.add(own);
+    this.#observers.set(own, this.#seq);
     return { [Symbol.dispose]: () => this.#observers.delete(own) };
   }
 
   events(o: { readonly signal?: AbortSignal | undefined } = {}): ReturnType<HookStream["events"]> {
-    return this.#readers.open(o.signal);
+    return this.#readers.open(this.#seq, o.signal);
   }
 
   stats(): HookStreamStats {
@@ -160,7 +164,7 @@ class Stream implements HookStream {
   /** Whoever comes later hears of it that there was one: its place in the order is taken. */
   #isForNobody(name: NodeEventName): boolean {
     if (!this.#opened || this.#closed || this.#run !== undefined || this.#readers.size > 0) return false;
-    for (const observer of this.#observers) if (observer[name] !== undefined) return false;
+    for (const observer of this.#observers.keys()) if (observer[name] !== undefined) return false;
     return true;
   }
 
@@ -193,9 +197,9 @@ class Stream implements HookStream {
     if (name === "stop") this.#run = undefined;
     entry.told?.(own ?? { is: "done" });
     if (own !== undefined && name !== "start") this.#tell(own, name, event);
-    for (const observer of this.#observers) {
+    for (const [observer, since] of this.#observers) {
       const hear = observer[name] as ((...args: unknown[]) => void | Promise<void>) | undefined;
-      if (hear === undefined) continue;
+      if (hear === undefined || event.seq <= since) continue;
       this.#tell(await this.#guard(event, this.#limits.hookMsMax, (signal) => hear(fact, event, { signal })), name, event);
     }
     this.#readers.push(entry);

@@ -7,9 +7,10 @@
  */
 import { FEATURES, formatNodeId, nodeError, type Clock, type Feature, type LinkPeer, type NodeError, type NodeId } from "@atoll-run/core";
 import {
-  AIdCredentialSchema, fromActrId, HELLO_LIMITS, HelloNonces, isFresh, makeHelloProof, makeHelloS, openingHash, readFields, readHelloC,
-  readHelloS, readNodeId, toActrId, verifyHelloProof, verifyHelloS, writeHelloC, type AIdCredential, type Hellos,
+  AIdCredentialSchema, HELLO_LIMITS, HelloNonces, isFresh, makeHelloProof, makeHelloS, openingHash, readFields, readHelloC,
+  readHelloS, readNodeId, verifyHelloProof, verifyHelloS, writeHelloC, type AIdCredential, type Hellos,
 } from "@atoll-run/core/internal";
+import { Chance } from "./chance.ts";
 import { idBytes, idText } from "./id-text.ts";
 import type { CredentialVerifier, Session, SessionSource, VerifiedCredential } from "./session.ts";
 
@@ -22,6 +23,11 @@ export interface GreetingParts {
   readonly bytes: (count: number) => Uint8Array;
   readonly session: SessionSource;
   readonly verifier: CredentialVerifier;
+}
+
+/** Who waits while a key of the realm is fetched; the signal is asked for only then. */
+export interface Waits {
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A credential that is the realm's; whose it is has to be proved. */
@@ -51,27 +57,40 @@ export interface Proved {
 const OWN_FEATURES: readonly Feature[] = ["rpc1", "stream1", "refresh1"];
 const NO_FEATURES: ReadonlySet<Feature> = new Set();
 const CREDENTIAL_BYTES_MAX = 8_192;
+/** Then all are forgotten, which costs one reading each. */
+const KNOWN_MAX = 1_024;
 
 export class Greetings {
   readonly #parts: GreetingParts;
   readonly #bearer: BearerRule;
   readonly #nonces = new HelloNonces();
+  readonly #chance: Chance;
+  /** Credentials of the realm that were shown before, by their bytes: who comes back shows the same. */
+  readonly #known = new Map<string, AIdCredential>();
 
   constructor(parts: GreetingParts, bearer: BearerRule) {
     this.#parts = parts;
     this.#bearer = bearer;
+    this.#chance = new Chance(parts.bytes);
   }
 
   /** Reads and verifies a credential. `source`: the id that is claimed beside it, as bytes. */
-  async show(bytes: Uint8Array, source: Uint8Array | undefined, signal?: AbortSignal): Promise<Shown> {
+  async show(bytes: Uint8Array, source: Uint8Array | undefined, attempt: Waits): Promise<Shown> {
+    const credential = await this.#verify(bytes, attempt);
+    if (source !== undefined && !names(source, credential.id)) throw mismatch("the credential is that of another node");
+    return { credential, bytes };
+  }
+
+  async #verify(bytes: Uint8Array, attempt: Waits): Promise<VerifiedCredential> {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+    const known = this.#known.get(text);
+    if (known !== undefined) return this.#parts.verifier.verify(known, attempt);
     const read = readFields<typeof AIdCredentialSchema, keyof AIdCredential>(AIdCredentialSchema, bytes, CREDENTIAL_BYTES_MAX);
     if (!read.ok) throw nodeError("node.permission_denied", "the credential cannot be read", { cause: read.fault });
-    const credential = await this.#parts.verifier.verify(read.value, signal === undefined ? {} : { signal });
-    if (source !== undefined && !isSame(source, idBytes(credential.id))) {
-      const id = readNodeId(source);
-      if (!id.ok || formatNodeId(id.value) !== idText(credential.id)) throw mismatch("the credential is that of another node");
-    }
-    return { credential, bytes };
+    const verified = await this.#parts.verifier.verify(read.value, attempt);
+    if (this.#known.size >= KNOWN_MAX) this.#known.clear();
+    this.#known.set(text, read.value);
+    return verified;
   }
 
   /** The peer that comes with nothing but its credential. */
@@ -90,11 +109,10 @@ export class Greetings {
     const { target, sentAtMs, nonce, features } = read.value;
     this.#checkTime(sentAtMs);
     const session = this.#parts.session.current();
-    const meant = target === undefined ? undefined : fromActrId(target);
-    if (meant === undefined || formatNodeId(meant) !== idText(session.id)) throw mismatch("the hello is for another node");
+    if (target === undefined || !names(target, session.id)) throw mismatch("the hello is for another node");
     if (session.key === undefined) throw unproved("this node has no key, so it cannot greet");
     const hello_s = await makeHelloS(session.key, helloC, {
-      nonce: this.#parts.bytes(HELLO_LIMITS.nonceBytes), source: toActrId(session.id), credential: session.credential,
+      nonce: this.#chance.bytes(HELLO_LIMITS.nonceBytes), source: idBytes(session.id), credential: session.credential_bytes,
       features: [...OWN_FEATURES], sentAtMs: BigInt(this.#parts.clock.now()),
     });
     return { hello_c: helloC, hello_s, nonce, features };
@@ -115,7 +133,7 @@ export class Greetings {
     if (session.key === undefined) return { session, hello_c: undefined };
     return {
       session, hello_c: writeHelloC({
-        nonce: this.#parts.bytes(HELLO_LIMITS.nonceBytes), target: toActrId(target), sentAtMs: BigInt(this.#parts.clock.now()),
+        nonce: this.#chance.bytes(HELLO_LIMITS.nonceBytes), target: idBytes(target), sentAtMs: BigInt(this.#parts.clock.now()),
         features: [...OWN_FEATURES],
       }),
     };
@@ -124,17 +142,16 @@ export class Greetings {
   /** What a server has answered; `proof` goes to it as the last word. */
   async finish(
     { session, hello_c }: Begun, helloS: Uint8Array,
-    o: { readonly id: NodeId; readonly node_key?: Uint8Array | undefined; readonly signal?: AbortSignal },
+    o: { readonly id: NodeId; readonly node_key?: Uint8Array | undefined; readonly attempt: Waits },
   ): Promise<Proved & { readonly proof: Uint8Array }> {
     if (hello_c === undefined || session.key === undefined) throw unproved("the server greets, and this node has no key");
     const read = readHelloS(helloS);
     if (!read.ok) throw nodeError("node.decode_failure", "the hello of the server cannot be read", { cause: read.fault });
     const { hello } = read.value;
     this.#checkTime(hello.sentAtMs);
-    const source = hello.source === undefined ? undefined : fromActrId(hello.source);
     const wanted = idText(o.id);
-    if (source === undefined || formatNodeId(source) !== wanted || hello.credential === undefined) throw mismatch(`the server is not ${wanted}`);
-    const credential = await this.#parts.verifier.verify(hello.credential, o.signal === undefined ? {} : { signal: o.signal });
+    if (hello.source === undefined || !names(hello.source, o.id) || hello.credential === undefined) throw mismatch(`the server is not ${wanted}`);
+    const credential = await this.#verify(hello.credential, o.attempt);
     const { node_key } = credential;
     if (idText(credential.id) !== wanted) throw mismatch("the credential of the server is that of another node");
     if (node_key === undefined || o.node_key !== undefined && !isSame(node_key, o.node_key)) {
@@ -187,6 +204,13 @@ function featureSet(names: readonly string[]): ReadonlySet<Feature> {
   const set = SETS.get(known.join()) ?? new Set(known);
   SETS.set(known.join(), set);
   return set;
+}
+
+/** Whether these are the bytes of that id. */
+function names(bytes: Uint8Array, id: NodeId): boolean {
+  if (isSame(bytes, idBytes(id))) return true;
+  const read = readNodeId(bytes);
+  return read.ok && formatNodeId(read.value) === idText(id);
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

@@ -50,7 +50,7 @@ export class RealmKeys {
   }
 
   /** Throws `node.permission_denied` when the realm has no such key, `node.unavailable` when it cannot be asked. */
-  async get(keyId: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  async get(keyId: number, o: { readonly signal?: AbortSignal | undefined }): Promise<Uint8Array> {
     const known = this.#known.get(keyId);
     if (known !== undefined && (known.not_after_at_ms ?? Infinity) > this.#parts.clock.now()) {
       this.seed(keyId, known);
@@ -59,7 +59,7 @@ export class RealmKeys {
     const now = this.#parts.clock.monotonic();
     if ((this.#missing.get(keyId) ?? 0) > now) throw noSuchKey(keyId);
     const flight = this.#flights.get(keyId) ?? this.#fetch(keyId);
-    const key = await withDeadline(() => flight, { clock: this.#parts.clock, ms: Infinity, signal });
+    const key = await withDeadline(() => flight, { clock: this.#parts.clock, ms: Infinity, signal: o.signal });
     if (key === undefined) throw noSuchKey(keyId);
     return key.publicKey;
   }

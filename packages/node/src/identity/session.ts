@@ -46,9 +46,9 @@ export interface VerifiedCredential {
 
 export interface CredentialVerifier {
   /** Throws `node.permission_denied`, or `node.unavailable` when the key of the realm cannot be had in 3 s. */
-  verify(credential: AIdCredential, o?: { readonly signal?: AbortSignal }): Promise<VerifiedCredential>;
+  verify(credential: AIdCredential, o?: { readonly signal?: AbortSignal | undefined }): Promise<VerifiedCredential>;
   /** From now on credentials of that id below that epoch are refused. */
   revoke(id: string, epoch: bigint): void;
   /** Public key of the realm under this number, from the cache or fetched once. */
-  realmKey(keyId: number, o?: { readonly signal?: AbortSignal }): Promise<Uint8Array>;
+  realmKey(keyId: number, o?: { readonly signal?: AbortSignal | undefined }): Promise<Uint8Array>;
 }

@@ -36,7 +36,7 @@ export function createVerifier(parts: RealmKeyParts, limits: LimitsOf<"identity"
       const before = signed.get(text);
       const read = before?.read ?? readClaims(credential, limits.claimsBytesMax);
       if (read.said.expires_at_ms + limits.skewMs <= parts.clock.now()) throw refused("it has expired");
-      const publicKey = await keys.get(credential.keyId, o.signal);
+      const publicKey = await keys.get(credential.keyId, o);
       // By the very key that counts now: one that was exchanged meanwhile has signed nothing yet.
       if (before?.publicKey !== publicKey) {
         if (!await verifySignature(publicKey, credential.signature, credential.claims)) throw refused("the realm did not sign it");
@@ -55,7 +55,7 @@ export function createVerifier(parts: RealmKeyParts, limits: LimitsOf<"identity"
         revoked.delete(oldest);
       }
     },
-    realmKey: (keyId, o = {}) => keys.get(keyId, o.signal),
+    realmKey: (keyId, o = {}) => keys.get(keyId, o),
     seed: (keyId, key) => keys.seed(keyId, key),
     close: () => keys.close(),
     stats: () => ({ ...keys.stats(), revoked: revoked.size }),

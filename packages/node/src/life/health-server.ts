@@ -25,12 +25,13 @@ const CONNECTIONS_MAX = 64;
 
 /** Throws `node.bind_failed`. */
 export async function serveHealth(place: HealthPlace, source: HealthSource): Promise<HealthServer> {
-  const server = createServer((request, response) => void answer(request.url ?? "", response, source));
+  const served = { ...source, metrics: place.metrics === false ? undefined : source.metrics };
+  const server = createServer((request, response) => void answer(request.url ?? "", response, served));
   server.requestTimeout = REQUEST_MS;
   server.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) => reject(nodeError("node.bind_failed", `health cannot be served: ${cause.message}`, { cause })));
-    server.listen(place, resolve);
+    server.listen({ host: place.host, port: place.port }, resolve);
   });
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : place.port;
@@ -44,15 +45,20 @@ export async function serveHealth(place: HealthPlace, source: HealthSource): Pro
   };
 }
 
-async function answer(path: string, response: ServerResponse, source: HealthSource): Promise<void> {
+type Served = Omit<HealthSource, "metrics"> & { readonly metrics: HealthSource["metrics"] | undefined };
+
+async function answer(path: string, response: ServerResponse, source: Served): Promise<void> {
   const health = source.health();
+  const { metrics } = source;
   switch (path) {
     case "/healthz": {
       const live = health.state !== "closed" && await source.live();
       return json(response, live ? 200 : 503, { live, ...health });
     }
     case "/readyz": return json(response, health.ready ? 200 : 503, health);
-    case "/metrics": return send(response, { status: 200, type: "text/plain; version=0.0.4", body: source.metrics() });
+    case "/metrics":
+      if (metrics !== undefined) return send(response, { status: 200, type: "text/plain; version=0.0.4", body: metrics() });
+      return json(response, 404, { error: "metrics are switched off: there is /healthz and /readyz" });
     default: return json(response, 404, { error: "there is /healthz, /readyz and /metrics" });
   }
 }

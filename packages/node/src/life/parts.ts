@@ -112,6 +112,8 @@ export interface HealthPlace {
   readonly host: string;
   /** 0 = any that is free. */
   readonly port: number;
+  /** `/metrics` too; default true. */
+  readonly metrics?: boolean;
 }
 
 export interface NodeSettings {

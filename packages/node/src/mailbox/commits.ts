@@ -2,8 +2,8 @@
  * The one way into the store: what waits when a commit ends is the next one (spec: node 4.4, 4.5).
  *
  * takes units of work; gives each its verdict; promises that a unit is done as a whole, that units are done in the
- * order they were added, and that a store that fails is asked again with growing pauses; refuses nothing; never waits
- * for a timer before a commit.
+ * order they were added, that a store that fails is asked again with growing pauses, and that one that gives no answer
+ * counts as broken; refuses nothing; never waits for a timer before a commit.
  *
  * A unit says what it writes at the moment it is sent, not when it was added: a message that was accepted and handled
  * in the meantime is one write.
@@ -11,6 +11,7 @@
 import { isFault, stateBroken, type Clock, type Fault, type Refusal, type StateOp, type StateStore } from "@atoll-run/core";
 import type { LimitsOf } from "../limits.ts";
 import type { Figures } from "../observe/figures.ts";
+import { CommitWatch } from "./commit-watch.ts";
 import type { SteadyNow } from "./steady-clock.ts";
 
 export interface Unit {
@@ -66,6 +67,7 @@ export interface CommitStats {
 export class Commits {
   readonly #parts: CommitsParts;
   readonly #limits: LimitsOf<"mailbox">;
+  readonly #watch: CommitWatch<Group>;
   readonly stats: CommitStats = { commits: 0, failures: 0 };
   /** Null: not attached. */
   epoch: number | null = null;
@@ -85,6 +87,10 @@ export class Commits {
   constructor(parts: CommitsParts, limits: LimitsOf<"mailbox">) {
     this.#parts = parts;
     this.#limits = limits;
+    const ms = limits.commitMsMax;
+    this.#watch = new CommitWatch(parts.clock, ms, (group) => {
+      this.#failed(group, stateBroken(parts.scope, `a commit has no answer after ${ms} ms`, { uncertain: true }));
+    });
   }
 
   add(unit: Unit): void {
@@ -110,13 +116,14 @@ export class Commits {
 
   /** Resolves when nothing waits and nothing is on its way. */
   settled(): Promise<void> {
-    if (!this.#waits && this.#flying === 0) return Promise.resolve();
+    if (this.#ended || !this.#waits && this.#flying === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   /** Lets go: what waits is never written. */
   end(): void {
     this.#ended = true;
+    this.#watch.end();
     this.#pause?.[Symbol.dispose]();
     this.#pause = undefined;
     this.#waiting = [];
@@ -177,21 +184,23 @@ export class Commits {
 
   /** Ends only when each unit has been told; never throws. */
   async #commit(group: Group): Promise<void> {
-    const { store, scope, clock, now, figures } = this.#parts;
+    const { store, scope, now, figures } = this.#parts;
     const { length: ops } = group.ops;
-    const begunMs = clock.monotonic();
+    const flight = this.#watch.begin(group);
     this.#flying += ops;
     try {
       const commit = await store.commit({ scope, epoch: this.epoch, at_ms: now(), ops: group.ops });
+      const ms = this.#watch.back(flight);
       if (!this.#ended) {
         this.#recovered();
         this.stats.commits += 1;
-        figures.commit.observe((clock.monotonic() - begunMs) / 1_000);
+        figures.commit.observe(ms / 1_000);
         figures.commitOps.observe(ops);
         if (commit.ok) this.#done(group, commit.values);
         else this.#refused(group, commit.refusal, commit.at);
       }
     } catch (error) {
+      this.#watch.back(flight);
       if (!this.#ended) this.#failed(group, isFault(error) ? error : stateBroken(scope, String(error)));
     }
     this.#flying -= ops;

@@ -5,7 +5,7 @@
  * what it calls accepted is handled or becomes a dead letter; refuses what is late, doubled, of no known route, or too
  * much; never sends anything itself.
  */
-import type { Fault, Principal, StateOp } from "@atoll-run/core";
+import type { Fault, Principal, StateOp, Stop } from "@atoll-run/core";
 import type { Envelope, Lane, WireError } from "@atoll-run/core/internal";
 
 export interface Arrival {
@@ -26,17 +26,8 @@ export interface Arrival {
   readonly also?: readonly StateOp[];
   /** Whether a reply could leave now on the way it came. Without one it goes into the outbox. */
   reachable(): boolean;
-  /** Aborts when the caller cancels. */
-  readonly signal?: AbortSignal | undefined;
-  /** The same without a signal, which is dear to make; where it is there, nobody looks at the signal. */
-  readonly cancellation?: Cancellation | undefined;
-}
-
-/** Whether the caller has given it up; for one who listens. Disposed: nobody does. */
-export interface Cancellation extends Disposable {
-  readonly cancelled: boolean;
-  /** Called once, at once when it has already. */
-  hear(then: (reason: unknown) => void): void;
+  /** The caller has given it up. */
+  readonly stop?: Stop | undefined;
 }
 
 /** The answer to a request, the same bytes for every duplicate. */

@@ -1,7 +1,7 @@
 /** Spans of what a node asks of others: call, tell, discover, stream (spec: node 11.1, 11.2). */
 import { formatNodeId, isFault, type NodeId } from "@atoll-run/core";
 import type { Plan } from "../gate/ask.ts";
-import type { Delivered } from "../gate/delivery.ts";
+import type { Delivered } from "../gate/delivered.ts";
 import type { Discovery, Self } from "../gate/outbound-parts.ts";
 import type { CallScope } from "../gate/outbound.ts";
 import type { OpenSpan, Tracer } from "./tracer.ts";

@@ -173,8 +173,9 @@ function declaredError(error: unknown, route: AnyRoute): { code: string; details
 
 /** For a tell as well. */
 export function toAsk(route: string, payload: Uint8Array, o: TellOptions, contentType?: string): TellAsk {
-  const { to, metadata, ...rest } = o;
-  const ask: { -readonly [Name in keyof TellAsk]: TellAsk[Name] } = { ...rest, to: toTargetText(to), route, payload };
+  const { to, metadata } = o;
+  // Whole and then set: to leave fields out of a copy costs several times as much.
+  const ask: { -readonly [Name in keyof TellAsk]: TellAsk[Name] } = { ...o as object, to: toTargetText(to), route, payload };
   if (contentType !== undefined) ask.content_type = contentType;
   if (metadata !== undefined) ask.metadata = toEntries(metadata);
   return ask;

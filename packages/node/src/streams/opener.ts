@@ -2,7 +2,7 @@
 import { isFault, nodeError, onAbort, type Clock, type Fault, type Ids, type Link, type NodeId, type OutStream } from "@atoll-run/core";
 import { newStreamId, writeChunk, type StreamOpen } from "@atoll-run/core/internal";
 import { checkText, checkWhole, childTraceparent } from "../gate/ask.ts";
-import type { Chance } from "../gate/chance.ts";
+import type { Chance } from "../identity/chance.ts";
 import type { StreamOpener } from "../gate/outbound-parts.ts";
 import type { LimitsOf } from "../limits.ts";
 import { codeOf, type AskSpans } from "../observe/ask-spans.ts";

@@ -5,9 +5,10 @@
  * and ends when the credential behind it is over; refuses more than a few links of one peer: the oldest gives way;
  * never decides what is sent.
  */
-import { formatNodeId, type Clock, type Link, type LinkEnd, type Receive, type WireEvents } from "@atoll-run/core";
+import { type Clock, type Link, type LinkEnd, type Receive, type WireEvents } from "@atoll-run/core";
 import type { VerifiedCredential } from "../identity/session.ts";
 import type { PeerFact, Report } from "../hooks/report.ts";
+import { idText } from "../identity/id-text.ts";
 import type { LimitsOf } from "../limits.ts";
 import type { PeersEvents } from "./peers.ts";
 
@@ -100,7 +101,7 @@ export class LinkTable implements Disposable {
   /** Takes a verified link over; for wires, in both directions. */
   adopt(link: Link): Receive {
     const { events, report } = this.#parts;
-    const id = formatNodeId(link.peer.id);
+    const id = idText(link.peer.id);
     const links = this.#byPeer.get(id) ?? [];
     links.push(link);
     this.#byPeer.set(id, links);

@@ -30,6 +30,8 @@ export interface SendOptions {
   readonly via?: Link;
   /** About how many bytes a body will have that is made later; it counts for the bound of the lane. */
   readonly bytes?: number;
+  /** Its number among the sends of this peer: one that comes again waits before those with a higher one. */
+  readonly place?: number;
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Sends that wait for a link or for room, lane by lane (spec: node 6.6).
- * takes sends; gives them signals first, the other lanes in turn, each lane in its order; promises that each ends by
- * its deadline; refuses at once only when too many wait; never holds one that has ended.
+ * takes sends; gives them signals first, the other lanes in turn, each lane in its order, what comes again
+ * in its old place; promises that each ends by its deadline; refuses at once only when too many wait; never holds one that has ended.
  */
 import { nodeError, onAbort, type Clock, type Lane, type Link, type NodeError } from "@atoll-run/core";
 import type { LimitsOf } from "../limits.ts";
@@ -18,13 +18,17 @@ interface Held extends Send {
   readonly bytes: number;
   /** What is behind the bound of its lane ends as overloaded, not as unconnected. */
   readonly beyond: boolean;
+  readonly place: number | undefined;
   release(): void;
 }
 
 type WaitingLimits = Pick<LimitsOf<"transport">, "laneMessagesMax" | "laneBytesMax" | "laneSendersMax" | "unknownBodyBytes">;
 
 interface LaneLine {
+  /** In the order in which they go. */
   readonly held: Set<Held>;
+  /** The highest place that has waited here. */
+  placeMax: number;
   bytes: number;
 }
 
@@ -58,7 +62,7 @@ export class Waiting {
       send.fail(o.signal.reason);
       return;
     }
-    const line = this.#lines.get(send.lane) ?? { held: new Set(), bytes: 0 };
+    const line = this.#lines.get(send.lane) ?? { held: new Set(), placeMax: -1, bytes: 0 };
     this.#lines.set(send.lane, line);
     const { laneMessagesMax, laneBytesMax, laneSendersMax, unknownBodyBytes } = this.#limits;
     if (line.held.size >= laneSendersMax) {
@@ -74,7 +78,7 @@ export class Waiting {
     const timer = Number.isFinite(o.deadlineMs)
       ? this.#clock.after(Math.max(0, o.deadlineMs), () => leave(this.#late(beyond, o.deadlineMs))) : undefined;
     const held: Held = {
-      ...send, bytes, beyond,
+      ...send, bytes, beyond, place: o.place,
       release: () => {
         timer?.[Symbol.dispose]();
         listening[Symbol.dispose]();
@@ -83,7 +87,7 @@ export class Waiting {
         this.#size--;
       },
     };
-    line.held.add(held);
+    enter(line, held);
     line.bytes += bytes;
     this.#size++;
     const listening = onAbort(o.signal, leave);
@@ -125,6 +129,21 @@ export class Waiting {
       retry_after_ms: RETRY_AFTER_MS, hint: "The peer may be starting or away; give the call more time.",
     });
   }
+}
+
+/** To the end, unless something waits that was asked later: before that then. */
+function enter(line: LaneLine, held: Held): void {
+  const { place } = held;
+  const behind: Held[] = [];
+  if (place !== undefined && place < line.placeMax) {
+    for (const one of line.held) {
+      if (behind.length > 0 || (one.place !== undefined && one.place > place)) behind.push(one);
+    }
+  }
+  for (const one of behind) line.held.delete(one);
+  line.held.add(held);
+  for (const one of behind) line.held.add(one);
+  if (place !== undefined) line.placeMax = Math.max(line.placeMax, place);
 }
 
 function overloaded(text: string): NodeError {

@@ -1,7 +1,7 @@
 /** What becomes of a message by its outcome, its fault, its time and its caller (spec: node 4.15, 4.16, 2.6, 2.7). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nodeError, type Outcome } from "@atoll-run/core";
+import { LateAbort, nodeError, type Outcome } from "@atoll-run/core";
 import { answerOf, done, end, openInbox, SCOPE, type Made } from "./support.ts";
 
 const BODY = new TextEncoder().encode("{}");
@@ -163,11 +163,11 @@ test("a handler that goes on after it was stopped keeps its key for five seconds
 });
 
 test("a call that its caller gave up hears it, is not tried again, and is no dead letter", async () => {
-  const cancel = new AbortController();
+  const cancel = new LateAbort();
   const made = await openInbox({ note: (_, { signal }) => new Promise((_resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason as Error));
   }) });
-  const call = answerOf(made.call("a", { signal: cancel.signal }));
+  const call = answerOf(made.call("a", { stop: cancel }));
   await made.clock.pass(1);
   cancel.abort(nodeError("node.cancelled", "enough"));
   assert.equal(await call, "error 10002");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import {
   type Clock, type DispatchContext, type NodeId, type Outcome, type Principal, type RouteInfo, type Speaker, type StateStore,
-  type Workload, type WorkloadMessage,
+  type Stop, type Workload, type WorkloadMessage,
 } from "@atoll-run/core";
 import { writeEnvelope, type Envelope } from "@atoll-run/core/internal";
 import { ManualClock, memoryState, seededIds, seededRandom } from "@atoll-run/testkit";
@@ -56,7 +56,7 @@ export interface ArrivalOf {
   readonly inProcess?: boolean;
   readonly named?: boolean;
   readonly reachable?: () => boolean;
-  readonly signal?: AbortSignal;
+  readonly stop?: Stop;
 }
 
 export function arrivalOf(o: ArrivalOf): Arrival {
@@ -68,7 +68,7 @@ export function arrivalOf(o: ArrivalOf): Arrival {
   return {
     kind, sender: o.from ?? peer(1), envelope, bytes: writeEnvelope(envelope, { extensions: true }),
     lane: o.high === true ? "rpc_signal" : "rpc_reliable", in_process: o.inProcess ?? false,
-    reachable: o.reachable ?? (() => true), signal: o.signal, ...o.named === undefined ? {} : { named: o.named },
+    reachable: o.reachable ?? (() => true), stop: o.stop, ...o.named === undefined ? {} : { named: o.named },
   };
 }
 

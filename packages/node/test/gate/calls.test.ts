@@ -91,11 +91,11 @@ test("an abort rejects at once, leaves nothing pending, and the callee's signal 
     to: b.text, route: "acme.Echo.Say", payload: bytes("x"), signal: stop.signal,
   });
   const arrival = await until(() => b.inbox.arrivals[0]);
-  assert.equal(arrival.signal?.aborted, false);
+  assert.equal(arrival.stop?.aborted, false);
   stop.abort(new Error("enough"));
   await assert.rejects(call, { code: "node.cancelled", uncertain: true });
   assert.equal(a.gate.stats()["pending_calls"], 0);
-  await until(() => arrival.signal?.aborted);
+  await until(() => arrival.stop?.aborted);
 });
 
 test("over three hops each has less time than the one before, and the last gives up first", async () => {
@@ -107,11 +107,13 @@ test("over three hops each has less time than the one before, and the last gives
     left.push(envelope.remaining_ms ?? 0);
     return "never";
   } });
-  await using b = testNode(net, { serial: 2, clock, handle: async ({ envelope, signal }) => {
+  await using b = testNode(net, { serial: 2, clock, handle: async ({ envelope, stop }) => {
     left.push(envelope.remaining_ms ?? 0);
+    const gone = new AbortController();
+    stop?.hear((reason) => gone.abort(reason));
     const speaker = b.gate.outbound.within({
       depth: envelope.depth ?? 0, deadline: new Deadline(clock, envelope.remaining_ms ?? 0),
-      signal: signal ?? AbortSignal.abort(), ...envelope.chain_id === undefined ? {} : { chain_id: envelope.chain_id },
+      signal: gone.signal, ...envelope.chain_id === undefined ? {} : { chain_id: envelope.chain_id },
       ...envelope.traceparent === undefined ? {} : { traceparent: envelope.traceparent },
     });
     try {

@@ -164,6 +164,8 @@ export interface TestNodeOptions extends Partial<GateParts> {
   readonly clock?: Clock;
   readonly legacy?: boolean;
   readonly shut?: boolean;
+  /** Default: small ones, over the net. */
+  readonly makePeers?: (self: NodeId, events: PeersEvents) => Peers;
   readonly streamLimits?: Partial<Record<keyof typeof NODE_LIMITS.streams, number>>;
   readonly limits?: Partial<Record<keyof typeof NODE_LIMITS.gate, number>>;
 }
@@ -179,7 +181,8 @@ export function testNode(net: MemoryNet, o: TestNodeOptions): TestNode {
     self: () => ({ name: `node-${o.serial}`, id }), peers: () => peers, inbox: () => inbox,
     rules: () => ALLOW_ALL, ...o,
   }, { gate: { ...NODE_LIMITS.gate, ...o.limits }, streams: { ...NODE_LIMITS.streams, ...o.streamLimits } });
-  const peers: Peers = new SmallPeers(net, { self: id, legacy: o.legacy === true, bearers: o.bearers ?? [] }, gate.events);
+  const peers: Peers = o.makePeers?.(id, gate.events)
+    ?? new SmallPeers(net, { self: id, legacy: o.legacy === true, bearers: o.bearers ?? [] }, gate.events);
   if (o.shut !== true) gate.open();
   return {
     id, text: formatNodeId(id), gate, inbox, peers, log,

@@ -225,9 +225,9 @@ test("nobody cancels the request of another, nor one of another route", async ()
     await send(b.id, probe);
     await until(() => answers.length === 1);
   }
-  assert.equal(arrival.signal?.aborted, false);
+  assert.equal(arrival.stop?.aborted, false);
   await one.send(b.id, cancel(ROUTE));
-  await until(() => arrival.signal?.aborted);
+  await until(() => arrival.stop?.aborted);
 });
 
 test("two callers with one request id each get their own answer", async () => {

@@ -180,6 +180,21 @@ test("what nobody hears keeps its place in the order, and costs no delivery", as
   assert.deepEqual(heard, ["observer 2", "on_websocket_disconnected 4"]);
 });
 
+for (const others of ["nobody", "a workload", "another observer"]) {
+  test(`who comes in the turn of an event, after it, hears the next: ${others} hears it too`, async () => {
+    const { stream, heard } = make();
+    if (others === "another observer") stream.observe({ websocket_connected: () => undefined });
+    stream.open(others === "a workload" ? async () => undefined : undefined);
+    stream.report("websocket_connected", link("a"));
+    stream.observe({ websocket_connected: (_fact, { seq }) => void heard.push(`observer ${seq}`) });
+    const reader = stream.events();
+    stream.report("websocket_connected", link("a"));
+    await stream.close();
+    for await (const { seq } of reader) heard.push(`reader ${seq}`);
+    assert.deepEqual(heard, ["observer 2", "reader 2"]);
+  });
+}
+
 test("closing gives up what hangs when its signal aborts, and drops the rest", async () => {
   const { stream, heard, clock } = make();
   stream.open(({ name }) => {

@@ -7,6 +7,7 @@ import {
   type Registrant, type RealmDoor,
 } from "@atoll-run/node/internal";
 import { ManualClock, memoryState, until } from "@atoll-run/testkit";
+import { tracerOf } from "../observe/tracer-of.ts";
 import { tinyRealm } from "./tiny-realm.ts";
 
 const TYPE = parseType("acme:echo:1.0.0") as ActorType;
@@ -20,11 +21,12 @@ async function world() {
   const key = await newNodeKey(bytes);
   const logged: LogEvent[] = [];
   const told: string[] = [];
+  const { tracer, spans } = tracerOf();
   const make = (o: { readonly who?: Partial<Registrant>; readonly on_lost?: "stop" | "restart"; readonly key?: typeof key | null } = {}) => {
     const own = o.key === null ? undefined : o.key ?? key;
     const registration = createRegistration({ door: realm.door as RealmDoor, clock, key: own, bytes }, NODE_LIMITS.identity);
     return createSessionKeeper({
-      registration, key: own, clock, random: () => 0.5, log: { write: (event) => void logged.push(event) },
+      registration, key: own, clock, tracer, random: () => 0.5, log: { write: (event) => void logged.push(event) },
       sessions: createSessionStore({ store, scope: "echo", epoch: null, clock }),
       verifier: createVerifier({ clock, fetchKey: async () => undefined }, NODE_LIMITS.identity),
       report: (name, fact) => void told.push(`${name} ${"error" in fact ? fact.error.code : "cause" in fact ? fact.cause : ""}`.trim()),
@@ -32,7 +34,7 @@ async function world() {
       who: { realm: 101, type: TYPE, vouch: { mode: "linked" }, rules: [], ...o.who }, on_lost: o.on_lost ?? "stop",
     }, { credential: NODE_LIMITS.credential });
   };
-  return { clock, realm, store, key, logged, told, make };
+  return { clock, realm, store, key, logged, told, spans, make };
 }
 
 /** Until real work (signatures) that a moved clock has begun is done. */
@@ -155,9 +157,9 @@ test("a renewal that answers with another id is discarded, told, and loses the i
 });
 
 test("401, 403 and 429 are followed as the table says", async () => {
-  const { realm, make, clock, told } = await world();
+  const { realm, make, clock, told, spans } = await world();
   await using keeper = make();
-  await keeper.obtain();
+  const { id } = await keeper.obtain();
   keeper.arm();
   const answered = async (count: number): Promise<void> => {
     await settled(() => keeper.stats().failures === count);
@@ -178,6 +180,9 @@ test("401, 403 and 429 are followed as the table says", async () => {
   assert.deepEqual(told, [
     "credential_renewed", "credential_expiring warning", "error node.permission_denied", "error node.identity_lost",
   ]);
+  assert.deepEqual(spans.map(({ name, facts: { node, kind }, ended }) => [name, node, kind, ended]), [
+    ["token", "overloaded"], ["token", "permission_denied"], ["token", "permission_denied"], ["key", "permission_denied"],
+  ].map(([by, code]) => ["renew", formatNodeId(id), by, `failed node.${code}`]), "each try is a span");
   assert.equal(clock.timers, 0);
 });
 

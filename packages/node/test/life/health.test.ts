@@ -23,6 +23,13 @@ async function get(url: string): Promise<{ readonly status: number; readonly bod
   return { status: answer.status, body: await answer.text() };
 }
 
+test("where metrics are switched off health is served all the same", async () => {
+  await using node = await createNode(partsOf(), settingsOf("echo", { health: { host: "127.0.0.1", port: 0, metrics: false } }))
+    .link(Echo.implement({ Say: (input) => input })).start();
+  const answers = await Promise.all(["healthz", "metrics"].map((path) => get(`${String(node.healthUrl)}/${path}`)));
+  assert.deepEqual(answers.map(({ status }) => status), [200, 404]);
+});
+
 test("health, readiness and metrics are served where it is asked for, and gone with the node", async () => {
   const parts = partsOf();
   await using node = await createNode(parts, settingsOf("echo", { health: { host: "127.0.0.1", port: 0 } })).link(Echo.implement({ Say: (input) => input })).start();

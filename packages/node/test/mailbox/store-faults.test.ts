@@ -136,3 +136,56 @@ test("a store that is broken for good ends the node: nothing is acknowledged, an
   await end(made);
   assert.deepEqual((await Promise.all(told)).map(({ is }) => is), ["refused", "refused"]);
 });
+
+/** The commit after the first holds its answer back until it is let go. */
+function hanging(): { readonly store: StateStore; hang(): void; answer(): void } {
+  const store = memoryState();
+  const gate = Promise.withResolvers<void>();
+  let hangs = false;
+  return {
+    store: { ...store, commit: async (batch) => {
+      const commit = await store.commit(batch);
+      if (hangs) await gate.promise;
+      return commit;
+    } },
+    hang: () => void (hangs = true), answer: gate.resolve,
+  };
+}
+
+test("a commit without an answer for 30 s is a fault of the store that ends the node; what comes later counts no more", async () => {
+  const lost: Fault[] = [];
+  const { store, hang, answer } = hanging();
+  const made = await openInbox({ note: () => done() }, { store, parts: { lost: (fault) => lost.push(fault) } });
+  assert.equal((await made.tell("a")).is, "accepted");
+  await made.clock.pass(20_000);
+  hang();
+  const told = made.tell("b");
+  await made.clock.pass(29_000);
+  assert.deepEqual(lost, [], "counted from its beginning");
+  await made.clock.pass(1_000);
+  assert.deepEqual(lost.map(({ code, uncertain }) => [code, uncertain]), [["state.broken", true]]);
+  const verdict = await told;
+  assert.ok(verdict.is === "refused");
+  assert.deepEqual([verdict.fault.code, verdict.fault.uncertain], ["node.unavailable", true]);
+  answer();
+  await made.clock.pass(60_000);
+  assert.equal(lost.length, 1);
+  await end(made);
+});
+
+test("slow commits are no fault, nor is a standstill of the process", async () => {
+  const lost: Fault[] = [];
+  const { store, hang, answer } = hanging();
+  const made = await openInbox({ note: () => done() }, { store, parts: { lost: (fault) => lost.push(fault) } });
+  await made.clock.pass(1);
+  hang();
+  const told = made.tell("a");
+  await made.clock.pass(1);
+  made.clock.stall(100_000);
+  await made.clock.pass(20_000);
+  answer();
+  assert.equal((await told).is, "accepted");
+  await made.clock.pass(100_000);
+  assert.deepEqual(lost, []);
+  await end(made);
+});

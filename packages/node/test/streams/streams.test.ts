@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { isFault, nodeError, type InStream, type Link } from "@atoll-run/core";
 import { writeChunk, type Rule } from "@atoll-run/core/internal";
 import { ManualClock, until } from "@atoll-run/testkit";
+import { Figures } from "../../src/observe/figures.ts";
 import { bytes, testNet, testNode, text, type TestNodeOptions } from "../gate/harness.ts";
 
 /** A node that collects the items of every stream. */
@@ -77,6 +78,27 @@ test("a slow reader stops the writer at the window, and memory stays bounded", a
   await Promise.all(writes);
   await stream.end();
   assert.equal(read.items.length, 600);
+});
+
+test("stream_credit_wait_seconds tells how long each write waited that had to", async () => {
+  const clock = new ManualClock();
+  const net = testNet(clock);
+  const figures = new Figures();
+  const { read, options } = reader({ clock });
+  const go = Promise.withResolvers<void>();
+  read.gate = go.promise;
+  await using a = testNode(net, { serial: 1, clock, figures });
+  await using b = testNode(net, { serial: 2, ...options });
+  const stream = await a.gate.outbound.root.openStream(b.text, "audit");
+  let written = 0;
+  const writes = Array.from({ length: 266 }, (_, n) => stream.write(bytes(String(n))).then(() => written++));
+  await until(() => written === 256);
+  await clock.pass(3_000);
+  go.resolve();
+  await Promise.all(writes);
+  await stream.end();
+  const lines = figures.creditWait.lines("s", "");
+  assert.deepEqual(lines.filter((line) => /sum|count|"2\.5"|"5"/.test(line)), ['s_bucket{,le="2.5"} 0', 's_bucket{,le="5"} 10', "s_sum{} 30", "s_count{} 10"]);
 });
 
 test("big items are bounded by bytes, and one that fits no window is refused", async () => {

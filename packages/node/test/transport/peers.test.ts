@@ -369,3 +369,14 @@ test("closing fails what waits as draining, ends the links, and takes nothing mo
   await assert.rejects(ann.send(bob, "x"), { code: "node.draining" });
   await close();
 });
+
+test("a send that comes again goes in its old place among those that wait", async () => {
+  const { node, clock, close } = world();
+  const [ann, bob] = [node(), node()];
+  const sends = [["c", 3], ["free"], ["d", 4], ["a", 1], ["b", 2], ["e", 5]] as const;
+  const sent = Promise.all(sends.map(([text, place]) => ann.send(bob, text, place === undefined ? {} : { place })));
+  await clock.pass(10);
+  await sent;
+  assert.deepEqual(bob.got, ["a", "b", "c", "free", "d", "e"].map((text) => `rpc_reliable ${text}`));
+  await close();
+});

@@ -3,6 +3,7 @@
  * JavaScript, so integers, floats and bytes stay exact. RFC 8259; nesting up to 128.
  */
 import { INT64_MAX, INT64_MIN, JSON_DEPTH_MAX } from "@atoll-run/core";
+import { plainEnd } from "./json-plain.ts";
 import type { LuaState } from "./state.ts";
 
 export interface DecodeRules {
@@ -35,8 +36,6 @@ export function decodeJson(
 
 /** More digits than any integer of 64 bits has. */
 const INT64_DIGITS = 19;
-/** 1 for each byte of a string that stands for itself. */
-const PLAIN = Uint8Array.from({ length: 256 }, (_, c) => (c < 0x20 || c === 0x22 || c === 0x5c ? 0 : 1));
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** One for each text: a finalizer that Lua runs in between may decode another one. */
@@ -185,8 +184,7 @@ class Decoder {
     const { bytes } = this.#state.memory;
     const from = ++this.#at;
     const end = this.#end;
-    let p = from;
-    while (p < end && PLAIN[bytes[p] as number] === 1) p++;
+    const p = plainEnd(bytes, from, end);
     const c = p < end ? bytes[p] : undefined;
     this.#at = p;
     if (c === 0x22) {

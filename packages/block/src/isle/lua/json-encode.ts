@@ -4,6 +4,7 @@
  */
 import { floatText, JSON_DEPTH_MAX } from "@atoll-run/core";
 import { TYPE, typeName } from "./exports.ts";
+import { plainEnd } from "./json-plain.ts";
 import type { LuaState } from "./state.ts";
 import { OutOfMemory } from "./vm-errors.ts";
 
@@ -29,8 +30,6 @@ const encoder = new TextEncoder();
 const ESCAPED: readonly (Uint8Array | undefined)[] = Array.from({ length: 128 }, (_, c) =>
   c < 32 || c === 34 || c === 92 ? encoder.encode(JSON.stringify(String.fromCharCode(c)).slice(1, -1))
     : undefined);
-/** 1 for each byte of a string that is written as it is. */
-const PLAIN = Uint8Array.from({ length: 256 }, (_, c) => (ESCAPED[c] === undefined ? 1 : 0));
 const NULL = encoder.encode("null");
 const TRUE = encoder.encode("true");
 const FALSE = encoder.encode("false");
@@ -169,8 +168,7 @@ export class JsonEncoder {
     this.#out[this.#length++] = 34;
     const end = p + size;
     for (let from = p; from < end;) {
-      let to = from;
-      while (to < end && PLAIN[bytes[to] as number] === 1) to++;
+      const to = plainEnd(bytes, from, end);
       copy(bytes, from, this.#out, { at: this.#length, size: to - from });
       this.#length += to - from;
       from = to + 1;

@@ -51,6 +51,11 @@ export class LuaJson {
     return this.#encode({ by: this.#encodeJ, what }, L, index, (text) => decoder.decode(text));
   }
 
+  /** J: pushes the text of a value. */
+  encodeJ(L: number, index: number, what: string): void {
+    this.#encode({ by: this.#encodeJ, what }, L, index, (text) => this.#state.pushBytes(L, text));
+  }
+
   /** S: text of an event's reply. */
   encodeReply(L: number, index: number, what: string): string {
     return this.#encode({ by: this.#encodeS, what }, L, index, (text) => decoder.decode(text));

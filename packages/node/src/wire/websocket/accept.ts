@@ -7,8 +7,10 @@ import type { Socket as RawSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { nodeError, type LinkPeer } from "@atoll-run/core";
 import type { Answered, Greetings, Proved, Shown } from "../../identity/hello.ts";
+import type { Attempt } from "./attempt.ts";
 import { asksInBand, helloHeader, readHelloHeader, readShown } from "./headers.ts";
 import { FirstMessages } from "./first-messages.ts";
+import type { Turns } from "../turns.ts";
 import { isLoopback } from "./places.ts";
 import type { Socket, Upgrader } from "./ws.ts";
 
@@ -21,6 +23,8 @@ export interface Knock {
 export interface AcceptParts {
   readonly greetings: Greetings;
   readonly upgrader: Upgrader;
+  /** Of all handshakes: each of their signatures waits for one. */
+  readonly turns: Turns;
   /** Values of `Origin` that may use the in-band form; `*` = all. Who sends no origin is no page. */
   readonly origins: readonly string[];
   /** All that may come in before the proof. */
@@ -40,7 +44,7 @@ export interface Came {
 
 /** Before the upgrade: throws what HTTP can say. Afterwards `upgraded` is called, and close codes say it. */
 export async function accept(
-  parts: AcceptParts, knock: Knock, o: { readonly signal: AbortSignal; readonly upgraded: (socket: Socket) => void },
+  parts: AcceptParts, knock: Knock, o: { readonly attempt: Attempt; readonly upgraded: (socket: Socket) => void },
 ): Promise<Came> {
   const { headers } = knock.request;
   const raw = knock.socket as RawSocket;
@@ -48,7 +52,7 @@ export async function accept(
   const hello = readHelloHeader(headers);
   const shown = readShown(headers);
   const upgrade = (more: readonly string[], inBand: boolean): Promise<FirstMessages> => {
-    o.signal.throwIfAborted();
+    o.attempt.throwIfGiven();
     const { promise, resolve } = Promise.withResolvers<FirstMessages>();
     parts.upgrader.take(knock, { headers: more, inBand }, (socket) => {
       o.upgraded(socket);
@@ -57,7 +61,8 @@ export async function accept(
     return promise;
   };
   if (shown !== undefined) {
-    const who = await parts.greetings.show(shown.credential, shown.source, o.signal);
+    await parts.turns.take();
+    const who = await parts.greetings.show(shown.credential, shown.source, o.attempt);
     if (hello === undefined) {
       const peer = parts.greetings.bearer(who, isLoopback(raw.remoteAddress));
       using first = await upgrade([], false);
@@ -66,23 +71,28 @@ export async function accept(
     }
     const answered = await parts.greetings.answer(hello);
     using first = await upgrade([`X-Atoll-Hello: ${helloHeader(answered.hello_s)}`], false);
-    return { ...came, socket: first.socket, ...await prove(parts, first, { answered, who, signal: o.signal }) };
+    return { ...came, socket: first.socket, ...await prove(parts, first, { answered, who, attempt: o.attempt }) };
   }
   if (!asksInBand(headers)) throw nodeError("node.permission_denied", "who knocks must show a credential");
   checkOrigin(headers.origin, parts.origins);
   using first = await upgrade([], true);
-  const answered = await parts.greetings.answer(await first.next(o.signal));
+  const hello_c = await first.next(o.attempt);
+  await parts.turns.take();
+  const answered = await parts.greetings.answer(hello_c);
   first.socket.send(answered.hello_s);
-  const who = await parts.greetings.show(await first.next(o.signal), undefined, o.signal);
-  return { ...came, socket: first.socket, ...await prove(parts, first, { answered, who, signal: o.signal }) };
+  const credential = await first.next(o.attempt);
+  await parts.turns.take();
+  const who = await parts.greetings.show(credential, undefined, o.attempt);
+  return { ...came, socket: first.socket, ...await prove(parts, first, { answered, who, attempt: o.attempt }) };
 }
 
 async function prove(
-  { greetings }: AcceptParts, first: FirstMessages,
-  o: { readonly answered: Answered; readonly who: Shown; readonly signal: AbortSignal },
+  { greetings, turns }: AcceptParts, first: FirstMessages,
+  o: { readonly answered: Answered; readonly who: Shown; readonly attempt: Attempt },
 ): Promise<Proved & Pick<Came, "early">> {
-  const proof = await first.next(o.signal);
+  const proof = await first.next(o.attempt);
   first.stop();
+  await turns.take();
   return { ...await greetings.admit(o.answered, o.who, proof), early: first.rest() };
 }
 

@@ -1,9 +1,10 @@
 /** The handshake of who dials (spec: wire 6.2, 6.3; node 6.4). */
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Socket as RawSocket } from "node:net";
-import { isFault, nodeError, onAbort, type DialOptions } from "@atoll-run/core";
+import { isFault, nodeError, type DialOptions } from "@atoll-run/core";
 import type { Begun, Greetings } from "../../identity/hello.ts";
 import type { Came } from "./accept.ts";
+import type { Attempt } from "./attempt.ts";
 import { helloHeader, readHelloHeader, shownHeaders } from "./headers.ts";
 import { checkAddress, type PlainRule } from "./places.ts";
 import { fromResponse } from "./refusal.ts";
@@ -17,24 +18,24 @@ export interface DialParts {
 }
 
 /**
- * Gives a paused socket to the peer that was meant. Throws what {@link DialOptions} promises, and the reason of the signal,
- * which has to abort when the time is over; nothing stays open.
+ * Gives a paused socket to the peer that was meant. Throws what {@link DialOptions} promises, and why the attempt was
+ * given up; nothing stays open.
  */
-export async function dial(parts: DialParts, o: DialOptions, signal: AbortSignal): Promise<Came> {
+export async function dial(parts: DialParts, o: DialOptions, attempt: Attempt): Promise<Came> {
   const { url, onLoopback } = checkAddress(o.address, parts.plain);
   const begun = parts.greetings.begin(o.id);
   const socket = begin(parts, url, begun);
-  const listening = onAbort(signal, () => socket.terminate());
+  attempt.hear(() => socket.terminate());
   try {
     const { raw, headers } = await upgraded(socket);
-    signal.throwIfAborted();
+    attempt.throwIfGiven();
     const came = { socket, raw, remote_address: raw.remoteAddress, early: [] };
     const hello = readHelloHeader(headers);
     if (hello === undefined) {
       return { ...came, peer: parts.greetings.unproved(o.id, { node_key: o.node_key, onLoopback }), opening: undefined };
     }
-    const { proof, peer, opening } = await parts.greetings.finish(begun, hello, { id: o.id, node_key: o.node_key, signal });
-    signal.throwIfAborted();
+    const { proof, peer, opening } = await parts.greetings.finish(begun, hello, { id: o.id, node_key: o.node_key, attempt });
+    attempt.throwIfGiven();
     if (socket.readyState !== socket.OPEN) throw nodeError("node.unavailable", "the peer ended the connection");
     // What waits for this link leaves with the proof: one write here, one turn there.
     raw.cork();
@@ -43,9 +44,10 @@ export async function dial(parts: DialParts, o: DialOptions, signal: AbortSignal
     return { ...came, peer, opening };
   } catch (error) {
     socket.terminate();
-    throw signal.aborted ? signal.reason : error;
+    attempt.throwIfGiven();
+    throw error;
   } finally {
-    listening[Symbol.dispose]();
+    attempt.hear(undefined);
   }
 }
 

@@ -4,17 +4,16 @@
  * more than a few KiB; refuses text and what is too much; never loses what comes behind the last of them.
  */
 import type { Socket as RawSocket } from "node:net";
-import { nodeError, onAbort, type NodeError } from "@atoll-run/core";
-import type { RawData, Socket } from "./ws.ts";
+import { nodeError, type NodeError } from "@atoll-run/core";
+import type { Attempt } from "./attempt.ts";
+import type { Ears, RawData, Socket } from "./ws.ts";
 
-export class FirstMessages implements Disposable {
+export class FirstMessages implements Disposable, Ears {
   readonly socket: Socket;
   readonly #raw: RawSocket;
   readonly #bytesMax: number;
   readonly #come: Uint8Array[] = [];
-  readonly #hear = (data: RawData, isBinary: boolean): void => this.#message(data, isBinary);
   readonly #count = (chunk: Uint8Array): void => this.#bytes(chunk.length);
-  readonly #closed = (code: number): void => this.#fail(ended(code));
   #bytesIn = 0;
   #wanted: PromiseWithResolvers<Uint8Array> | undefined;
   #fault: NodeError | undefined;
@@ -23,21 +22,24 @@ export class FirstMessages implements Disposable {
     this.socket = socket;
     this.#raw = raw;
     this.#bytesMax = bytesMax;
-    socket.on("message", this.#hear);
-    socket.on("close", this.#closed);
+    socket.hearBy(this);
     // Behind the library's own listener: a message that is whole has been given before its bytes count.
     raw.on("data", this.#count);
   }
 
   /** Throws `node.decode_failure` when what came is none, and what the connection ended with. */
-  async next(signal: AbortSignal): Promise<Uint8Array> {
-    signal.throwIfAborted();
-    const [first] = this.#come.splice(0, 1);
+  async next(attempt: Attempt): Promise<Uint8Array> {
+    attempt.throwIfGiven();
+    const first = this.#come.shift();
     if (first !== undefined) return first;
     if (this.#fault !== undefined) throw this.#fault;
     this.#wanted = Promise.withResolvers<Uint8Array>();
-    using _aborting = onAbort(signal, (reason) => this.#wanted?.reject(reason));
-    return await this.#wanted.promise;
+    attempt.hear((reason) => this.#wanted?.reject(reason));
+    try {
+      return await this.#wanted.promise;
+    } finally {
+      attempt.hear(undefined);
+    }
   }
 
   /** Nothing more is awaited: the socket is paused, so that what follows stays where it is. */
@@ -51,14 +53,24 @@ export class FirstMessages implements Disposable {
     return this.#come.splice(0);
   }
 
-  /** The next owner listens from now on. */
+  /** Whoever hears the socket next takes over. */
   [Symbol.dispose](): void {
     this.stop();
-    this.socket.removeListener("message", this.#hear);
-    this.socket.removeListener("close", this.#closed);
   }
 
-  #message(data: RawData, isBinary: boolean): void {
+  closed(code: number): void {
+    this.#fail(ended(code));
+  }
+
+  leaving(code: number): void {
+    this.#fail(ended(code));
+  }
+
+  ping(): void {}
+
+  pong(): void {}
+
+  message(data: RawData, isBinary: boolean): void {
     if (!isBinary || !(data instanceof Uint8Array)) {
       this.#fail(nodeError("node.decode_failure", "a hello is binary"));
       return;

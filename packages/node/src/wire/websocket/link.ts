@@ -8,9 +8,10 @@
 import type { Socket as RawSocket } from "node:net";
 import { type Clock, type Lane, type Link, type LinkEnd, type LinkPeer, type Receive } from "@atoll-run/core";
 import { cutText, FRAME_HEADER_BYTES, readFrame, writeFrameInto } from "@atoll-run/core/internal";
+import type { Chance } from "../../identity/chance.ts";
 import type { TokenBucket } from "../token-bucket.ts";
 import { isBroken } from "./refusal.ts";
-import { wholeHeadBytes, writeWholeHead, type Ears, type RawData, type Socket } from "./ws.ts";
+import { MASK_BYTES, maskWhole, wholeHeadBytes, writeWholeHead, type Ears, type RawData, type Socket } from "./ws.ts";
 
 export interface WebSocketLinkParts {
   readonly clock: Clock;
@@ -24,6 +25,8 @@ export interface WebSocketLinkParts {
   /** Shared by all links of the peer. */
   readonly rate: TokenBucket;
   readonly bounds: LinkBounds;
+  /** Nobody can guess them. */
+  readonly masks: Pick<Chance, "u32">;
   /** Hears when the socket is closed. */
   readonly left: (link: WebSocketLink) => void;
 }
@@ -37,7 +40,6 @@ export interface LinkBounds {
 /** A body that is so much smaller than what it came in is copied, so that it does not keep the rest alive. */
 const VIEW_SHARE = 4;
 const REASON_BYTES_MAX = 123;
-const BINARY = { binary: true } as const;
 const UNHEARD: Receive = () => undefined;
 
 export class WebSocketLink implements Link, Ears {
@@ -55,6 +57,7 @@ export class WebSocketLink implements Link, Ears {
   readonly #raw: RawSocket;
   readonly #rate: TokenBucket;
   readonly #bounds: LinkBounds;
+  readonly #masks: Pick<Chance, "u32">;
   readonly #end: (end: LinkEnd) => void;
   readonly #left: (link: WebSocketLink) => void;
   #gone: PromiseWithResolvers<void> | undefined;
@@ -78,6 +81,7 @@ export class WebSocketLink implements Link, Ears {
     this.#raw = parts.raw;
     this.#rate = parts.rate;
     this.#bounds = parts.bounds;
+    this.#masks = parts.masks;
     this.heardAtMs = parts.clock.monotonic();
     const ended = Promise.withResolvers<LinkEnd>();
     this.ended = ended.promise;
@@ -95,7 +99,8 @@ export class WebSocketLink implements Link, Ears {
   }
 
   get bufferedBytes(): number {
-    return this.#over ? 0 : this.#socket.bufferedAmount;
+    // The library keeps nothing back: it compresses nothing.
+    return this.#over ? 0 : this.#raw.writableLength;
   }
 
   /** True while nothing is read because the peer sent too fast. */
@@ -114,12 +119,12 @@ export class WebSocketLink implements Link, Ears {
       this.#raw.cork();
       process.nextTick(() => this.#uncork());
     }
-    if (this.#socket.bufferedAmount + FRAME_HEADER_BYTES + body.length <= this.#bounds.lowBytes) {
+    if (this.#raw.writableLength + FRAME_HEADER_BYTES + body.length <= this.#bounds.lowBytes) {
       this.#write(lane, body);
       return true;
     }
     this.#write(lane, body, () => this.#written());
-    if (this.#socket.bufferedAmount > this.#bounds.highBytes) this.#high = true;
+    if (this.#raw.writableLength > this.#bounds.highBytes) this.#high = true;
     return true;
   }
 
@@ -198,24 +203,27 @@ export class WebSocketLink implements Link, Ears {
     for (const alive of this.#probes ?? []) alive();
   }
 
-  closed(code: number, reason?: Buffer): void {
+  /** All that waits for an end need not wait until the connection is closed on both sides too. */
+  leaving(code: number, reason?: Buffer): void {
     this.#finish({ code: code === 1005 ? 1000 : code, reason: reason?.toString() ?? "", broken: isBroken(code) });
+  }
+
+  closed(code: number, reason?: Buffer): void {
+    this.leaving(code, reason);
     this.#gone?.resolve();
     this.#left(this);
   }
 
   #write(lane: Lane, body: Uint8Array, written?: () => void): void {
-    // Room of the pool: it is let go as soon as it has left.
+    // One piece of the pool's room, which is let go as soon as it has left; the library would copy the body once more, or
+    // write its header apart.
     const length = FRAME_HEADER_BYTES + body.length;
-    if (!this.inbound) {
-      this.#socket.send(writeFrameInto(Buffer.allocUnsafe(length), { lane, body }), BINARY, written);
-      return;
-    }
-    // Who was dialled masks nothing: one piece, where the library would write its header apart.
     const headBytes = wholeHeadBytes(length);
-    const message = Buffer.allocUnsafe(headBytes + length);
+    const begin = this.inbound ? headBytes : headBytes + MASK_BYTES;
+    const message = Buffer.allocUnsafe(begin + length);
     writeWholeHead(message, length);
-    writeFrameInto(message.subarray(headBytes), { lane, body });
+    writeFrameInto(message.subarray(begin), { lane, body });
+    if (!this.inbound) maskWhole(message, headBytes, this.#masks.u32());
     this.#raw.write(message, written);
   }
 
@@ -225,7 +233,7 @@ export class WebSocketLink implements Link, Ears {
   }
 
   #written(): void {
-    if (!this.#high || this.#socket.bufferedAmount > this.#bounds.lowBytes) return;
+    if (!this.#high || this.#raw.writableLength > this.#bounds.lowBytes) return;
     this.#high = false;
     this.#room?.resolve();
     this.#room = undefined;

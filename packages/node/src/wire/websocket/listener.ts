@@ -6,9 +6,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket as RawSocket } from "node:net";
-import { isFault, nodeError, withDeadline, type Clock, type Fault } from "@atoll-run/core";
+import { isFault, nodeError, type Clock, type Fault } from "@atoll-run/core";
 import type { LimitsOf } from "../../limits.ts";
 import { accept, type AcceptParts, type Came, type Knock } from "./accept.ts";
+import { Attempt } from "./attempt.ts";
 import { closeCode, refuse } from "./refusal.ts";
 import type { Standing } from "./standing.ts";
 import type { Socket } from "./ws.ts";
@@ -36,20 +37,18 @@ type Door = "closed" | "open" | "shut";
 
 export class Listener implements AsyncDisposable {
   readonly address: string;
-  readonly #parts: ListenerParts;
-  readonly #o: ListenOptions;
+  readonly #parts: ListenerParts & AcceptParts;
   readonly #limits: LimitsOf<"wire">;
   readonly #server: Server;
   readonly #raw = new Set<RawSocket>();
   /** Handshakes that run, and how each is given up. */
-  readonly #judged = new Map<AbortController, Promise<void>>();
+  readonly #judged = new Map<Attempt, Promise<void>>();
   readonly #forget: (this: RawSocket) => void;
   #door: Door = "closed";
 
   private constructor(server: Server, parts: ListenerParts, o: { readonly listen: ListenOptions; readonly limits: LimitsOf<"wire"> }) {
     this.#server = server;
-    this.#parts = parts;
-    this.#o = o.listen;
+    this.#parts = { ...parts, origins: o.listen.origins ?? [] };
     this.#limits = o.limits;
     this.address = addressOf(o.listen, server.address() as AddressInfo);
     const raw = this.#raw;
@@ -58,8 +57,10 @@ export class Listener implements AsyncDisposable {
     };
     server.on("connection", (socket: RawSocket) => this.#track(socket));
     server.on("upgrade", (request, socket, head) => {
-      const giveUp = new AbortController();
-      this.#judged.set(giveUp, this.#judge({ request, socket, head }, giveUp).finally(() => this.#judged.delete(giveUp)));
+      const shut = this.#shutDoor();
+      if (shut !== undefined) return this.#refuse(socket as RawSocket, shut);
+      const attempt = new Attempt(parts.clock, { ms: this.#limits.handshakeMsMax, late: tooLong });
+      this.#judged.set(attempt, this.#judge({ request, socket, head }, attempt).finally(() => this.#judged.delete(attempt)));
     });
   }
 
@@ -103,7 +104,7 @@ export class Listener implements AsyncDisposable {
   async stop(): Promise<void> {
     this.shut();
     const judged = [...this.#judged.values()];
-    for (const giveUp of this.#judged.keys()) giveUp.abort(nodeError("node.draining", "this node is closing"));
+    for (const attempt of this.#judged.keys()) attempt.giveUp(nodeError("node.draining", "this node is closing"));
     await Promise.all(judged);
   }
 
@@ -126,23 +127,20 @@ export class Listener implements AsyncDisposable {
     socket.on("close", this.#forget);
   }
 
-  async #judge(knock: Knock, giveUp: AbortController): Promise<void> {
+  async #judge(knock: Knock, attempt: Attempt): Promise<void> {
     const raw = knock.socket as RawSocket;
-    const left = (): void => giveUp.abort(nodeError("node.unavailable", "the other end has left"));
+    const left = (): void => attempt.giveUp(nodeError("node.unavailable", "the other end has left"));
     raw.on("error", left);
     raw.on("close", left);
     let socket: Socket | undefined;
     try {
-      this.#checkDoor();
       using _attempt = this.#parts.standing.attempt();
       const upgraded = (one: Socket): void => {
         socket = one;
         // From here on whoever waits for a message of it hears that it has left; what it sent before still counts.
         raw.removeListener("close", left);
       };
-      const judge = (within: AbortSignal): Promise<Came> =>
-        accept({ ...this.#parts, origins: this.#o.origins ?? [] }, knock, { signal: within, upgraded });
-      const came = await withDeadline(judge, { clock: this.#parts.clock, ms: this.#limits.handshakeMsMax, controller: giveUp, what: "the handshake" });
+      const came = await attempt.run(() => accept(this.#parts, knock, { attempt, upgraded }));
       if (came.socket.readyState !== came.socket.OPEN && came.early.length === 0) throw nodeError("node.unavailable", "the other end has left");
       this.#parts.came(came);
     } catch (error) {
@@ -150,27 +148,42 @@ export class Listener implements AsyncDisposable {
       if (socket !== undefined) {
         socket.close(closeCode(fault), fault.code);
         socket.resume();
-      } else if (!raw.destroyed) refuse(raw, fault);
-      this.#parts.refused(fault, raw.remoteAddress);
+        this.#parts.refused(fault, raw.remoteAddress);
+      } else this.#refuse(raw, fault);
     } finally {
       raw.removeListener("close", left);
       if (socket !== undefined) raw.removeListener("error", left);
     }
   }
 
-  #checkDoor(): void {
+  /** Before the upgrade. */
+  #refuse(raw: RawSocket, fault: Fault): void {
+    const { remoteAddress } = raw;
+    raw.on("error", ignore);
+    if (!raw.destroyed) refuse(raw, fault);
+    this.#parts.refused(fault, remoteAddress);
+  }
+
+  /** Why nobody may come in now. Of a crowd most are refused here: it costs no more than this. */
+  #shutDoor(): Fault | undefined {
     const { standing } = this.#parts;
     const after = { retry_after_ms: this.#limits.retryAfterMs };
-    if (this.#door === "shut") throw nodeError("node.draining", "this node is closing", after);
-    if (this.#door === "closed") throw nodeError("node.unavailable", "this node is not open yet", after);
-    if (!standing.arrive()) throw nodeError("node.overloaded", "too many new connections", after);
-    if (standing.full) throw nodeError("node.unavailable", "too many connections", after);
+    if (this.#door === "shut") return nodeError("node.draining", "this node is closing", after);
+    if (this.#door === "closed") return nodeError("node.unavailable", "this node is not open yet", after);
+    const waitMs = standing.arrive();
+    if (waitMs > 0) return nodeError("node.overloaded", "too many new connections", { retry_after_ms: waitMs });
+    return standing.full ? nodeError("node.unavailable", "too many connections", after) : undefined;
   }
 }
 
 function toFault(error: unknown): Fault {
-  if (!isFault(error)) return nodeError("node.internal", "the handshake failed", { cause: error });
-  return error.code === "core.timed_out" ? nodeError("node.timed_out", "the handshake took too long") : error;
+  return isFault(error) ? error : nodeError("node.internal", "the handshake failed", { cause: error });
+}
+
+function ignore(): void {}
+
+function tooLong(): Fault {
+  return nodeError("node.timed_out", "the handshake took too long");
 }
 
 function addressOf({ host, tls, advertise }: ListenOptions, { port }: AddressInfo): string {

@@ -2,7 +2,8 @@
  * The connections of one wire (spec: node 6.3): who is counted, who is asked whether it lives, who may send how fast.
  * takes links and attempts; gives room or none; promises to end what is silent too long; never ends what is heard.
  */
-import { formatNodeId, type Clock, type NodeId } from "@atoll-run/core";
+import { type Clock, type NodeId } from "@atoll-run/core";
+import { idText } from "../../identity/id-text.ts";
 import type { LimitsOf } from "../../limits.ts";
 import { TokenBucket } from "../token-bucket.ts";
 import type { WebSocketLink } from "./link.ts";
@@ -10,6 +11,7 @@ import type { WebSocketLink } from "./link.ts";
 type StandingLimits = Pick<
   LimitsOf<"wire">,
   "connectionsMax" | "connectionsPerSecond" | "connectionsBurst" | "peerMessagesPerSecond" | "peerMessagesBurst" | "pingMs" | "deadMs"
+  | "retryAfterMs" | "retryAfterMsMax"
 >;
 
 interface PeerRate {
@@ -27,6 +29,8 @@ export class Standing {
   readonly #rates = new Map<string, PeerRate>();
   readonly #arrivals: TokenBucket;
   #attempts = 0;
+  /** Told to the last who was refused, on the monotonic clock. */
+  #lastTurnMs = 0;
   #timer: Disposable | undefined;
 
   constructor(clock: Clock, limits: StandingLimits) {
@@ -48,9 +52,17 @@ export class Standing {
     return this.#links.size + this.#attempts >= this.#limits.connectionsMax;
   }
 
-  /** Whether one more may knock now. */
-  arrive(): boolean {
-    return this.#arrivals.takeIfAny(this.#clock.monotonic());
+  /**
+   * One more knocks. 0: it may come in; else the milliseconds after which it would be its turn. Each is told a time of its
+   * own: a crowd that came back each second would cost more than letting it in.
+   */
+  arrive(): number {
+    const now = this.#clock.monotonic();
+    if (this.#arrivals.takeIfAny(now)) return 0;
+    const { connectionsPerSecond, retryAfterMs, retryAfterMsMax } = this.#limits;
+    const next = Math.max(this.#lastTurnMs + 1_000 / connectionsPerSecond, now + retryAfterMs);
+    this.#lastTurnMs = Math.min(next, now + retryAfterMsMax);
+    return this.#lastTurnMs - now;
   }
 
   /** Counts an attempt until disposed. */
@@ -67,7 +79,7 @@ export class Standing {
 
   /** The rate at which a peer may send, over all its links; counted until {@link remove}. */
   rateOf(id: NodeId): TokenBucket {
-    const rate = this.#rateOf(formatNodeId(id));
+    const rate = this.#rateOf(idText(id));
     rate.links++;
     return rate.bucket;
   }
@@ -80,7 +92,7 @@ export class Standing {
   /** The socket of a link is closed. */
   readonly remove = (link: WebSocketLink): void => {
     if (!this.#links.delete(link)) return;
-    const id = formatNodeId(link.peer.id);
+    const id = idText(link.peer.id);
     const rate = this.#rateOf(id);
     rate.links--;
     // Who comes back at once must not come back with a full bucket.

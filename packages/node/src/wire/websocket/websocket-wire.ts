@@ -6,16 +6,19 @@
  * without proof, and what is too much; never looks into a body.
  */
 import {
-  isFault, nodeError, onAbort, withDeadline, type Clock, type DialOptions, type Link, type NodeError, type Receive, type Wire, type WireEvents,
+  nodeError, onAbort, type Clock, type DialOptions, type Link, type NodeError, type Receive, type Wire, type WireEvents,
 } from "@atoll-run/core";
 import { FRAME_HEADER_BYTES } from "@atoll-run/core/internal";
+import { Chance } from "../../identity/chance.ts";
 import { Greetings, type BearerRule, type GreetingParts } from "../../identity/hello.ts";
 import { NODE_LIMITS, type LimitsOf } from "../../limits.ts";
 import type { Came } from "./accept.ts";
-import { dial } from "./dial.ts";
+import { Attempt } from "./attempt.ts";
+import { dial, type DialParts } from "./dial.ts";
 import { WebSocketLink, type LinkBounds } from "./link.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
 import { checkListen, type PlainRule } from "./places.ts";
+import { Turns } from "../turns.ts";
 import { Standing } from "./standing.ts";
 import { createUpgrader, type SocketLimits } from "./ws.ts";
 
@@ -65,9 +68,11 @@ class NodeWebSockets implements WebSocketWire {
   readonly #standing: Standing;
   readonly #sockets: SocketLimits;
   readonly #bounds: LinkBounds;
+  readonly #dialling: DialParts;
+  readonly #masks: Chance;
   #closing: NodeError | undefined;
   /** Dials that run, and how each is given up. */
-  readonly #dials = new Map<AbortController, Promise<Link>>();
+  readonly #dials = new Map<Attempt, Promise<Link>>();
   readonly #counts = { accepted: 0, refused: 0 };
   #listener: Listener | undefined;
 
@@ -79,6 +84,8 @@ class NodeWebSockets implements WebSocketWire {
     this.#standing = new Standing(parts.clock, limits);
     const { messageBytesMax, bufferedBytesHigh, bufferedBytesLow, fragmentsMax, closeMsMax } = limits;
     this.#sockets = { payloadMax: messageBytesMax + FRAME_HEADER_BYTES, fragmentsMax, closeMsMax };
+    this.#masks = new Chance(parts.bytes);
+    this.#dialling = { greetings: this.#greetings, plain: o.plain ?? "loopback", ca: o.ca, sockets: this.#sockets };
     this.#bounds = { messageBytesMax, highBytes: bufferedBytesHigh, lowBytes: bufferedBytesLow };
   }
 
@@ -91,7 +98,7 @@ class NodeWebSockets implements WebSocketWire {
     if (listen === undefined) return;
     checkListen(listen, plain);
     this.#listener = await Listener.open({
-      clock: this.#parts.clock, greetings: this.#greetings, standing: this.#standing, upgrader: createUpgrader(this.#sockets),
+      clock: this.#parts.clock, greetings: this.#greetings, standing: this.#standing, upgrader: createUpgrader(this.#sockets), turns: new Turns(),
       bytesMax: this.#limits.handshakeBytesMax,
       came: (came) => {
         this.#counts.accepted++;
@@ -117,16 +124,21 @@ class NodeWebSockets implements WebSocketWire {
     o.signal?.throwIfAborted();
     if (this.#standing.full) throw nodeError("node.overloaded", "this node has too many connections", { retry_after_ms: this.#limits.retryAfterMs });
     using _attempt = this.#standing.attempt();
-    const giveUp = new AbortController();
-    using _given = onAbort(o.signal, (reason) => giveUp.abort(reason));
-    const parts = { greetings: this.#greetings, plain: this.#o.plain ?? "loopback", ca: this.#o.ca, sockets: this.#sockets };
-    const run = (signal: AbortSignal): Promise<Link> =>
-      this.#owned(giveUp, dial(parts, o, signal).then((came) => this.#link(came, false, o.receive)));
+    const late = (): NodeError => nodeError("node.unavailable", `no answer of ${o.address} within ${o.withinMs} ms`);
+    const attempt = new Attempt(this.#parts.clock, { ms: o.withinMs, late });
+    using _given = onAbort(o.signal, (reason) => attempt.giveUp(reason));
+    return await attempt.run(() => {
+      const dialled = this.#dial(attempt, o);
+      this.#dials.set(attempt, dialled);
+      return dialled;
+    });
+  }
+
+  async #dial(attempt: Attempt, o: DialOptions): Promise<Link> {
     try {
-      return await withDeadline(run, { clock: this.#parts.clock, ms: o.withinMs, controller: giveUp });
-    } catch (error) {
-      if (!isFault(error) || error.code !== "core.timed_out") throw error;
-      throw nodeError("node.unavailable", `no answer of ${o.address} within ${o.withinMs} ms`, { cause: error });
+      return this.#link(await dial(this.#dialling, o, attempt), false, o.receive);
+    } finally {
+      this.#dials.delete(attempt);
     }
   }
 
@@ -137,7 +149,7 @@ class NodeWebSockets implements WebSocketWire {
   async [Symbol.asyncDispose](): Promise<void> {
     const reason = nodeError("node.unavailable", "this node is closing", { retry_after_ms: this.#limits.retryAfterMs });
     this.#closing ??= reason;
-    for (const giveUp of this.#dials.keys()) giveUp.abort(reason);
+    for (const attempt of this.#dials.keys()) attempt.giveUp(reason);
     const listener = this.#listener;
     this.#listener = undefined;
     await Promise.allSettled([...this.#dials.values(), listener?.stop()]);
@@ -147,17 +159,11 @@ class NodeWebSockets implements WebSocketWire {
 
   #link({ peer, early, ...came }: Came, inbound: boolean, receive: (link: Link) => Receive): Link {
     const link = new WebSocketLink({
-      ...came, peer, inbound, clock: this.#parts.clock, rate: this.#standing.rateOf(peer.id), bounds: this.#bounds,
+      ...came, peer, inbound, clock: this.#parts.clock, rate: this.#standing.rateOf(peer.id), bounds: this.#bounds, masks: this.#masks,
       left: this.#standing.remove,
     });
     this.#standing.add(link);
     link.start(receive(link), early);
     return link;
-  }
-
-  #owned(giveUp: AbortController, dialled: Promise<Link>): Promise<Link> {
-    this.#dials.set(giveUp, dialled);
-    void dialled.catch(() => undefined).finally(() => this.#dials.delete(giveUp));
-    return dialled;
   }
 }

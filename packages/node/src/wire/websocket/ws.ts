@@ -9,6 +9,10 @@ export type { RawData } from "ws";
 /** What the library would say → what we say (spec: wire 6.5). */
 const CLOSE_CODES: Readonly<Record<number, number>> = { 1002: 4400, 1003: 4400, 1007: 4400, 1008: 4400, 1009: 4413 };
 
+/** A goodbye without a code (RFC 6455, 7.4.1). */
+const NO_CODE = 1005;
+const NO_REASON = Buffer.alloc(0);
+
 /** Errors are told by the close that follows; who needs one listens too. */
 const IGNORE = (): void => undefined;
 
@@ -17,15 +21,19 @@ export interface Ears {
   message(data: RawData, isBinary: boolean): void;
   ping(): void;
   pong(): void;
+  /** The peer has said goodbye: nothing comes behind it. {@link closed} follows. */
+  leaving(code: number, reason: Buffer): void;
   closed(code: number, reason: Buffer): void;
 }
 
 export class Socket extends WebSocket {
   #ears: Ears | undefined;
 
-  /** From now on; once. */
+  /** From now on, instead of who heard it before. */
   hearBy(ears: Ears): void {
+    const first = this.#ears === undefined;
     this.#ears = ears;
+    if (!first) return;
     this.on("message", Socket.#message);
     this.on("ping", Socket.#ping);
     this.on("pong", Socket.#pong);
@@ -48,10 +56,17 @@ export class Socket extends WebSocket {
     (this as Socket).#ears?.closed(code, reason);
   }
 
-  /** The library gives no reason when it ends a connection because of what came in. */
+  /**
+   * The library gives no reason when it ends a connection because of what came in, and answers a goodbye of the peer with
+   * its own bytes.
+   */
   override close(code?: number, reason?: string | Buffer): void {
-    if (code === undefined || reason !== undefined) super.close(code, reason);
-    else super.close(CLOSE_CODES[code] ?? code, CLOSE_CODES[code] === 4413 ? "too large" : "protocol");
+    if (code !== undefined && reason === undefined) {
+      super.close(CLOSE_CODES[code] ?? code, CLOSE_CODES[code] === 4413 ? "too large" : "protocol");
+      return;
+    }
+    super.close(code, reason);
+    if (typeof reason !== "string") this.#ears?.leaving(code ?? NO_CODE, reason ?? NO_REASON);
   }
 }
 
@@ -61,7 +76,11 @@ export function wholeHeadBytes(length: number): 2 | 4 | 10 {
   return length < 65_536 ? 4 : 10;
 }
 
-/** A whole binary message begins: final, not masked, not compressed. */
+/** Who has dialled masks each message (RFC 6455, 5.3). */
+export const MASK_BYTES = 4;
+const MASKED = 0x80;
+
+/** A whole binary message begins: final, not compressed. */
 export function writeWholeHead(into: Buffer, length: number): void {
   into[0] = 0x82;
   if (length < 126) into[1] = length;
@@ -73,6 +92,21 @@ export function writeWholeHead(into: Buffer, length: number): void {
     into.writeUInt32BE(0, 2);
     into.writeUInt32BE(length, 6);
   }
+}
+
+/** Masks a message whose head has `headBytes`, and behind it room for the mask: 32 bits that nobody could guess. */
+export function maskWhole(message: Buffer, headBytes: number, mask: number): void {
+  message[1] = (message[1] as number) | MASKED;
+  message.writeUInt32LE(mask, headBytes);
+  const [one, two, three, four] = [mask & 0xff, mask >>> 8 & 0xff, mask >>> 16 & 0xff, mask >>> 24];
+  let at = headBytes + MASK_BYTES;
+  for (const end = message.length - 3; at < end; at += 4) {
+    message[at] = (message[at] as number) ^ one;
+    message[at + 1] = (message[at + 1] as number) ^ two;
+    message[at + 2] = (message[at + 2] as number) ^ three;
+    message[at + 3] = (message[at + 3] as number) ^ four;
+  }
+  for (let bits = mask; at < message.length; at++, bits >>>= 8) message[at] = (message[at] as number) ^ bits;
 }
 
 export interface SocketLimits {

@@ -27,7 +27,7 @@ export function ownDoors(isle: Tenant): HostFunction {
       });
     }
     vm.setFunction(L, "json", (T) => {
-      state.pushText(T, isle.json.encodeText(T, 1, "json.encode"));
+      isle.json.encodeJ(T, 1, "json.encode");
       return 1;
     });
     vm.setFunction(L, "context", (T) => {

@@ -17,15 +17,26 @@ export class Chance {
 
   /** For the id of a chain. */
   bytes16(): Uint8Array {
-    const at = this.#take(16);
-    return new Uint8Array(this.#pool.buffer, this.#pool.byteOffset + at, 16);
+    return this.bytes(16);
+  }
+
+  /** At most {@link POOL_BYTES}. */
+  bytes(count: number): Uint8Array {
+    const at = this.#take(count);
+    return new Uint8Array(this.#pool.buffer, this.#pool.byteOffset + at, count);
   }
 
   /** So many hex digits, not all 0: an even number. */
   hex(digits: number): string {
     const at = this.#take(digits / 2);
     const text = this.#digits.slice(at * 2, this.#at * 2);
-    return text === NOUGHTS.slice(0, digits) ? this.hex(digits) : text;
+    return text.startsWith("0") && text === NOUGHTS.slice(0, digits) ? this.hex(digits) : text;
+  }
+
+  /** 32 bits. */
+  u32(): number {
+    const at = this.#take(4);
+    return this.#pool.readUInt32LE(at);
   }
 
   /** Where they begin. What was given is never given again. */
