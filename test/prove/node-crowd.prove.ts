@@ -2,7 +2,7 @@
  * Goal: strangers and a crowd that comes back do not take a node from its peers. Invariants, while 1,000 nodes connect
  * again at once and strangers knock 200 times a second with nothing, stolen and garbled credentials, half a request, and
  * megabytes before a proof: all nodes come in; of 100 echoes of peers that are there 99 take at most three times as long
- * as before, or as a bare echo beside them (the machine itself may be slow), or less than 20 ms; the memory
+ * as before, or as a bare echo beside them (the machine itself may be slow), or less than 60 ms; the memory
  * of the node at most doubles; no handshake stays behind. Method: the node, the crowd and the peers are processes of their own.
  */
 import { type ChildProcess, fork } from "node:child_process";
@@ -17,7 +17,7 @@ import { numbered, wireOf } from "./fixtures/small-realm.ts";
 const CROWD = 1_000;
 const PEERS = 10;
 /** An echo within that time has harmed nobody, whatever it is three times of. */
-const QUICK_MS = 20;
+const QUICK_MS = 60;
 const FAILURES_MAX = 10;
 
 export const proof: Proof = {

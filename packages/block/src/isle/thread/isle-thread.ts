@@ -36,21 +36,18 @@ function hear(message: ToThread): void {
     module = message.module;
     return;
   }
-  if (message.t === "open") {
-    open(message);
-    return;
-  }
   const tenant = tenants.get(message.isle);
-  if (tenant === undefined) {
+  if (tenant === undefined && message.t !== "open") {
     if (message.t === "close") post({ t: "closed", isle: message.isle });
     return;
   }
   const before = Atomics.load(bell, BELL.isle);
   beat(message.isle);
-  if (message.t === "close") {
+  if (message.t === "open") open(message);
+  else if (message.t === "close") {
     tenants.delete(message.isle);
-    tenant.close(() => post({ t: "closed", isle: message.isle }));
-  } else tenant.hear(message);
+    tenant?.close(() => post({ t: "closed", isle: message.isle }));
+  } else tenant?.hear(message);
   workFor(before);
 }
 

@@ -53,7 +53,7 @@ export class Standing {
   }
 
   /**
-   * One more knocks. 0: it may come in; else the milliseconds after which it would be its turn. Each is told a time of its
+   * One more knocks. 0: it may come in; else the whole milliseconds after which it would be its turn. Each is told a time of its
    * own: a crowd that came back each second would cost more than letting it in.
    */
   arrive(): number {
@@ -62,7 +62,8 @@ export class Standing {
     const { connectionsPerSecond, retryAfterMs, retryAfterMsMax } = this.#limits;
     const next = Math.max(this.#lastTurnMs + 1_000 / connectionsPerSecond, now + retryAfterMs);
     this.#lastTurnMs = Math.min(next, now + retryAfterMsMax);
-    return this.#lastTurnMs - now;
+    // Whole: a hair above a second would be told as two.
+    return Math.max(1, Math.round(this.#lastTurnMs - now));
   }
 
   /** Counts an attempt until disposed. */
