@@ -10,10 +10,10 @@ export async function eachOf<T>(items: readonly T[], atOnce: number, work: (item
 }
 
 /** One at a time for each key, in the order of the calls. */
-export class Turns {
+export class ByKey {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  take<T>(key: string, work: () => Promise<T>): Promise<T> {
+  run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const mine = (this.#last.get(key) ?? Promise.resolve()).then(work, work);
     this.#last.set(key, mine);
     const end = (): void => {

@@ -6,7 +6,7 @@
  * process; refuses deciders that may not, and new ones above a bound; never drops an open one.
  */
 import type { Clock, Json, Log } from "@atoll-run/core";
-import { Turns } from "../bounded.ts";
+import { ByKey } from "../bounded.ts";
 import type { ApprovalRule } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
 import type { NewId } from "../ids.ts";
@@ -64,7 +64,7 @@ export function openApprovals(parts: ApprovalParts): ApprovalBook {
 
 class Book implements ApprovalBook {
   readonly #parts: ApprovalParts;
-  readonly #turns = new Turns();
+  readonly #byKey = new ByKey();
   readonly #tending: Tending;
   readonly #hearing: Disposable;
   readonly #waiters = new Waiters();
@@ -105,7 +105,7 @@ class Book implements ApprovalBook {
   }
 
   decide({ id, decision, principal, local, reason }: Decide): Promise<Approval> {
-    return this.#turns.take(id, async () => {
+    return this.#byKey.run(id, async () => {
       const approval = this.#known(id);
       const { view, ledger, writer } = this.#parts;
       if (view.members.has(principal)) throw mobError("mob.denied", "members never approve", { facts: { id, principal } });
@@ -139,7 +139,7 @@ class Book implements ApprovalBook {
     if (turn_id === undefined) return Promise.resolve({ deny: `the rule ${rule.id} asks for an approval, and only a turn can wait for one` });
     const guarded = this.#guarded(call);
     const hash = approvalHash(guarded, turn_id);
-    return this.#turns.take(hash, async () =>
+    return this.#byKey.run(hash, async () =>
       toAnswer(this.#parts.view.asked(hash) ?? await this.#request({ ...call, turn_id }, { guarded, hash, rule })));
   }
 
@@ -164,7 +164,7 @@ class Book implements ApprovalBook {
   }
 
   #expire(id: string, why: "timeout" | "turn_over"): Promise<void> {
-    return this.#turns.take(id, async () => {
+    return this.#byKey.run(id, async () => {
       const approval = this.#known(id);
       if (approval.state !== "open") return;
       const kind = why === "timeout" && approval.on_timeout === "draft" ? "approval_drafted" : "approval_timed_out";

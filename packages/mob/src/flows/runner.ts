@@ -6,7 +6,7 @@
  */
 import type { Json } from "@atoll-run/core";
 import { isDeepStrictEqual } from "node:util";
-import { Turns } from "../bounded.ts";
+import { ByKey } from "../bounded.ts";
 import type { FlowDefinition } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
 import { shortHash, type NewId } from "../ids.ts";
@@ -50,7 +50,7 @@ export function openRunner(parts: RunnerParts): FlowRunner {
 class Runner implements FlowRunner {
   readonly #parts: RunnerParts;
   readonly #loops = new Map<string, RunLoop>();
-  readonly #turns = new Turns();
+  readonly #byKey = new ByKey();
   readonly #waiters = new Waiters();
   readonly #hearing: Disposable;
   #closed = false;
@@ -67,7 +67,7 @@ class Runner implements FlowRunner {
     const definition = this.#parts.flows()[flow];
     if (definition === undefined) throw mobError("mob.not_found", `there is no flow ${flow}`, { facts: { what: "flow", id: flow } });
     const id = key === undefined ? this.#parts.newId("r") : `r_${shortHash(principal, flow, key)}`;
-    return this.#turns.take(id, async () => {
+    return this.#byKey.run(id, async () => {
       const known = this.#parts.view.runs.get(id);
       if (known !== undefined) return same(known, params);
       this.#room();
@@ -98,7 +98,7 @@ class Runner implements FlowRunner {
   }
 
   resume(runId: string, { principal }: { readonly principal: string }): Promise<Run> {
-    return this.#turns.take(runId, async () => {
+    return this.#byKey.run(runId, async () => {
       const { state, flow } = this.get(runId);
       if (state !== "failed" && state !== "canceled") throw this.#notNow(runId);
       await this.#loops.get(runId)?.over;

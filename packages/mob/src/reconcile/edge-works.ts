@@ -12,7 +12,7 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import { FINAL_STATES } from "../member/life.ts";
 import type { View } from "../roster/view.ts";
-import { Turns } from "../bounded.ts";
+import { ByKey } from "../bounded.ts";
 
 /** The side of one member to another: its ACL. What is open is what the roster says, after a start too. */
 export interface EdgeDoors {
@@ -47,14 +47,14 @@ export function createEdgeWorks(parts: EdgeWorksParts): EdgeWorks {
 
 class Works implements EdgeWorks {
   readonly #parts: EdgeWorksParts;
-  readonly #turns = new Turns();
+  readonly #byKey = new ByKey();
 
   constructor(parts: EdgeWorksParts) {
     this.#parts = parts;
   }
 
   alone<T>(edge: Edge, then: () => Promise<T>): Promise<T> {
-    return this.#turns.take(keyOf(edge), then);
+    return this.#byKey.run(keyOf(edge), then);
   }
 
   async work(edge: Edge, deed: NonNullable<EdgeDeed>, principal: string): Promise<void> {

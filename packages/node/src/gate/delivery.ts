@@ -67,14 +67,12 @@ export class Delivery {
       this.#send(attempt);
       for (let count = 0;; count++) {
         const step = this.#judge(attempt, await hold.ask.wait());
-        const over = step.is === "end" ? step.delivered : this.#over(attempt, step, waits[count]);
-        if (over !== undefined) return hold.done(over);
+        if (step.is === "end") return hold.done(step.delivered);
+        const next = this.#next(attempt, step, waits[count]);
+        if ("is" in next) return hold.done(next);
         // What a lost link carried goes first on the next one: it waits for nothing.
-        if (step.is === "retry" && step.at === "once") this.#send(attempt);
-        else {
-          const ended = await this.#rest(attempt, Math.max(waits[count] ?? 0, attempt.last?.retry_after_ms ?? 0));
-          if (ended !== undefined) return hold.done(ended);
-        }
+        const ended = step.at === "once" ? this.#send(attempt) : await this.#rest(attempt, next.afterMs);
+        if (ended !== undefined) return hold.done(ended);
       }
     } finally {
       hold.release();
@@ -117,14 +115,15 @@ export class Delivery {
     }
   }
 
-  /** What the ask ends with when there will be no further attempt. */
-  #over(o: Attempt, { fault, ran, at, answered }: Again, waitMs: number | undefined): Delivered | undefined {
+  /** After what time there will be a further attempt, or what the ask ends with. */
+  #next(o: Attempt, { fault, ran, at, answered }: Again, waitMs: number | undefined): Delivered | { readonly afterMs: number } {
     const goesElsewhere = o.elsewhere && (ran === "no" || o.plan.idempotent);
     if (waitMs === undefined || goesElsewhere) return failed(fault, ran);
     o.last = fault;
+    const afterMs = Math.max(waitMs, fault.retry_after_ms ?? 0);
     // Who has answered is there: its word stands. Who could not be reached may come back before.
     const leftMs = o.plan.atMs - this.#parts.clock.monotonic();
-    return at === "later" && answered && Math.max(waitMs, fault.retry_after_ms ?? 0) >= leftMs ? failed(fault, "no") : undefined;
+    return at === "later" && answered && afterMs >= leftMs ? failed(fault, "no") : { afterMs };
   }
 
   #judge(o: Attempt, event: AskEvent): Step {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "@atoll-run/testkit";
 import { NODE_LIMITS } from "../../src/limits.ts";
-import { Turns } from "../../src/wire/turns.ts";
+import { OnePerTurn } from "../../src/wire/one-per-turn.ts";
 import { Standing } from "../../src/wire/websocket/standing.ts";
 
 const turn = (): Promise<void> => new Promise((go) => void setImmediate(go));
@@ -22,7 +22,7 @@ test("whoever finds no room is told when it would be its turn, each a later time
 });
 
 test("of handshakes that are ready at once one goes in each turn of the event loop, in their order, and a lone one at once", async () => {
-  const turns = new Turns();
+  const turns = new OnePerTurn();
   assert.equal(turns.take(), undefined);
   const gone: string[] = [];
   const all = ["b", "c", "d"].map(async (name) => {

@@ -5,11 +5,11 @@ import {
 import type { Marks } from "../water-marks.ts";
 import { Pipe } from "./pipe.ts";
 import type { NetTroubles } from "./troubles.ts";
-import type { Turns } from "./turns.ts";
+import type { Soon } from "./soon.ts";
 
 export interface LinkParts {
   readonly clock: Clock;
-  readonly turns: Turns;
+  readonly soon: Soon;
   readonly marks: Marks;
   readonly troubles?: NetTroubles | undefined;
 }

@@ -12,7 +12,7 @@ import {
 import { NODE_LIMITS, type LimitsOf } from "../../limits.ts";
 import { memoryLinks, type LinkParts, type MemoryLink } from "./memory-link.ts";
 import type { NetTroubles } from "./troubles.ts";
-import { Turns } from "./turns.ts";
+import { Soon } from "./soon.ts";
 
 export interface MemoryNetParts {
   readonly clock: Clock;
@@ -51,7 +51,7 @@ export function createMemoryNet(parts: MemoryNetParts, limits: MemoryLimits = NO
   const members = new Map<string, Member>();
   const standing = new Set<Standing>();
   const linkParts: LinkParts = {
-    ...parts, turns: new Turns(), marks: { highBytes: limits.bufferedBytesHigh, lowBytes: limits.bufferedBytesLow },
+    ...parts, soon: new Soon(), marks: { highBytes: limits.bufferedBytesHigh, lowBytes: limits.bufferedBytesLow },
   };
 
   const connect = (self: NodeId, own: Set<MemoryLink>, o: DialOptions): Link => {

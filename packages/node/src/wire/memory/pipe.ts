@@ -5,7 +5,7 @@
  */
 import type { Clock, Lane, LinkEnd, Receive } from "@atoll-run/core";
 import { WaterMarks, type Marks } from "../water-marks.ts";
-import type { Turns } from "./turns.ts";
+import type { Soon } from "./soon.ts";
 
 interface Item {
   readonly lane: Lane;
@@ -16,7 +16,7 @@ interface Item {
 
 export interface PipeParts {
   readonly clock: Clock;
-  readonly turns: Turns;
+  readonly soon: Soon;
   readonly marks: Marks;
   readonly fate?: ((lane: Lane) => readonly number[]) | undefined;
   /** The last that the far end hears. */
@@ -95,7 +95,7 @@ export class Pipe {
     this.#pumping = true;
     const waitMs = first === undefined || first.dueMs === 0 ? 0 : first.dueMs - this.#parts.clock.monotonic();
     if (waitMs > 0) this.#timer = this.#parts.clock.after(waitMs, () => this.#deliver());
-    else this.#parts.turns.soon(() => this.#deliver());
+    else this.#parts.soon.run(() => this.#deliver());
   }
 
   #deliver(): void {

@@ -10,7 +10,7 @@ import type { Answered, Greetings, Proved, Shown } from "../../identity/hello.ts
 import type { Attempt } from "./attempt.ts";
 import { asksInBand, helloHeader, readHelloHeader, readShown } from "./headers.ts";
 import { FirstMessages } from "./first-messages.ts";
-import type { Turns } from "../turns.ts";
+import type { OnePerTurn } from "../one-per-turn.ts";
 import { isLoopback } from "./places.ts";
 import type { Socket, Upgrader } from "./ws.ts";
 
@@ -24,7 +24,7 @@ export interface AcceptParts {
   readonly greetings: Greetings;
   readonly upgrader: Upgrader;
   /** Of all handshakes: each of their signatures waits for one. */
-  readonly turns: Turns;
+  readonly turns: OnePerTurn;
   /** Values of `Origin` that may use the in-band form; `*` = all. Who sends no origin is no page. */
   readonly origins: readonly string[];
   /** All that may come in before the proof. */
@@ -52,7 +52,7 @@ export async function accept(
   const hello = readHelloHeader(headers);
   const shown = readShown(headers);
   const upgrade = (more: readonly string[], inBand: boolean): Promise<FirstMessages> => {
-    o.attempt.throwIfGiven();
+    o.attempt.throwIfAborted();
     const { promise, resolve } = Promise.withResolvers<FirstMessages>();
     parts.upgrader.take(knock, { headers: more, inBand }, (socket) => {
       o.upgraded(socket);

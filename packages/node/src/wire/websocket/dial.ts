@@ -25,17 +25,17 @@ export async function dial(parts: DialParts, o: DialOptions, attempt: Attempt): 
   const { url, onLoopback } = checkAddress(o.address, parts.plain);
   const begun = parts.greetings.begin(o.id);
   const socket = begin(parts, url, begun);
-  attempt.hear(() => socket.terminate());
+  using _hearing = attempt.hear(() => socket.terminate());
   try {
     const { raw, headers } = await upgraded(socket);
-    attempt.throwIfGiven();
+    attempt.throwIfAborted();
     const came = { socket, raw, remote_address: raw.remoteAddress, early: [] };
     const hello = readHelloHeader(headers);
     if (hello === undefined) {
       return { ...came, peer: parts.greetings.unproved(o.id, { node_key: o.node_key, onLoopback }), opening: undefined };
     }
     const { proof, peer, opening } = await parts.greetings.finish(begun, hello, { id: o.id, node_key: o.node_key, attempt });
-    attempt.throwIfGiven();
+    attempt.throwIfAborted();
     if (socket.readyState !== socket.OPEN) throw nodeError("node.unavailable", "the peer ended the connection");
     // What waits for this link leaves with the proof: one write here, one turn there.
     raw.cork();
@@ -44,10 +44,8 @@ export async function dial(parts: DialParts, o: DialOptions, attempt: Attempt): 
     return { ...came, peer, opening };
   } catch (error) {
     socket.terminate();
-    attempt.throwIfGiven();
+    attempt.throwIfAborted();
     throw error;
-  } finally {
-    attempt.hear(undefined);
   }
 }
 

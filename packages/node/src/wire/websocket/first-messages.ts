@@ -29,17 +29,13 @@ export class FirstMessages implements Disposable, Ears {
 
   /** Throws `node.decode_failure` when what came is none, and what the connection ended with. */
   async next(attempt: Attempt): Promise<Uint8Array> {
-    attempt.throwIfGiven();
+    attempt.throwIfAborted();
     const first = this.#come.shift();
     if (first !== undefined) return first;
     if (this.#fault !== undefined) throw this.#fault;
     this.#wanted = Promise.withResolvers<Uint8Array>();
-    attempt.hear((reason) => this.#wanted?.reject(reason));
-    try {
-      return await this.#wanted.promise;
-    } finally {
-      attempt.hear(undefined);
-    }
+    using _hearing = attempt.hear((reason) => this.#wanted?.reject(reason));
+    return await this.#wanted.promise;
   }
 
   /** Nothing more is awaited: the socket is paused, so that what follows stays where it is. */

@@ -104,7 +104,7 @@ export class Listener implements AsyncDisposable {
   async stop(): Promise<void> {
     this.shut();
     const judged = [...this.#judged.values()];
-    for (const attempt of this.#judged.keys()) attempt.giveUp(nodeError("node.draining", "this node is closing"));
+    for (const attempt of this.#judged.keys()) attempt.abort(nodeError("node.draining", "this node is closing"));
     await Promise.all(judged);
   }
 
@@ -129,7 +129,7 @@ export class Listener implements AsyncDisposable {
 
   async #judge(knock: Knock, attempt: Attempt): Promise<void> {
     const raw = knock.socket as RawSocket;
-    const left = (): void => attempt.giveUp(nodeError("node.unavailable", "the other end has left"));
+    const left = (): void => attempt.abort(nodeError("node.unavailable", "the other end has left"));
     raw.on("error", left);
     raw.on("close", left);
     let socket: Socket | undefined;

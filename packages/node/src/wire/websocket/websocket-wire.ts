@@ -18,7 +18,7 @@ import { dial, type DialParts } from "./dial.ts";
 import { WebSocketLink, type LinkBounds } from "./link.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
 import { checkListen, type PlainRule } from "./places.ts";
-import { Turns } from "../turns.ts";
+import { OnePerTurn } from "../one-per-turn.ts";
 import { Standing } from "./standing.ts";
 import { createUpgrader, type SocketLimits } from "./ws.ts";
 
@@ -98,7 +98,7 @@ class NodeWebSockets implements WebSocketWire {
     if (listen === undefined) return;
     checkListen(listen, plain);
     this.#listener = await Listener.open({
-      clock: this.#parts.clock, greetings: this.#greetings, standing: this.#standing, upgrader: createUpgrader(this.#sockets), turns: new Turns(),
+      clock: this.#parts.clock, greetings: this.#greetings, standing: this.#standing, upgrader: createUpgrader(this.#sockets), turns: new OnePerTurn(),
       bytesMax: this.#limits.handshakeBytesMax,
       came: (came) => {
         this.#counts.accepted++;
@@ -126,7 +126,7 @@ class NodeWebSockets implements WebSocketWire {
     using _attempt = this.#standing.attempt();
     const late = (): NodeError => nodeError("node.unavailable", `no answer of ${o.address} within ${o.withinMs} ms`);
     const attempt = new Attempt(this.#parts.clock, { ms: o.withinMs, late });
-    using _given = onAbort(o.signal, (reason) => attempt.giveUp(reason));
+    using _given = onAbort(o.signal, (reason) => attempt.abort(reason));
     return await attempt.run(() => {
       const dialled = this.#dial(attempt, o);
       this.#dials.set(attempt, dialled);
@@ -149,7 +149,7 @@ class NodeWebSockets implements WebSocketWire {
   async [Symbol.asyncDispose](): Promise<void> {
     const reason = nodeError("node.unavailable", "this node is closing", { retry_after_ms: this.#limits.retryAfterMs });
     this.#closing ??= reason;
-    for (const attempt of this.#dials.keys()) attempt.giveUp(reason);
+    for (const attempt of this.#dials.keys()) attempt.abort(reason);
     const listener = this.#listener;
     this.#listener = undefined;
     await Promise.allSettled([...this.#dials.values(), listener?.stop()]);

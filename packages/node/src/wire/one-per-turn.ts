@@ -2,7 +2,7 @@
  * One in each turn of the event loop. Signatures are checked in this thread: where the messages of many handshakes are there
  * at once, those of the peers that are connected come in between.
  */
-export class Turns {
+export class OnePerTurn {
   #taken = false;
   readonly #waiting: (() => void)[] = [];
 

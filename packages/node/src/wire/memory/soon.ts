@@ -1,23 +1,23 @@
 /** Runs things soon: mostly within this turn of the event loop, but never so many that input and timers starve. */
 const SOON_MAX = 64;
 
-export class Turns {
-  #soon = 0;
+export class Soon {
+  #count = 0;
   #resetting = false;
 
   /** `then` must not throw. */
-  soon(then: () => void): void {
-    if (this.#soon >= SOON_MAX) {
+  run(then: () => void): void {
+    if (this.#count >= SOON_MAX) {
       setImmediate(then);
       return;
     }
-    this.#soon++;
+    this.#count++;
     queueMicrotask(then);
     if (this.#resetting) return;
     this.#resetting = true;
     setImmediate(() => {
       this.#resetting = false;
-      this.#soon = 0;
+      this.#count = 0;
     });
   }
 }
