@@ -1,10 +1,21 @@
-/** Arguments of a call in an entry: whole while they are small, else a piece of them and a document (spec: mob 8.10). */
+/** Arguments of a call: what they name, and how they stand in an entry: whole while small, else a piece and a document (spec: mob 8.10). */
 import type { Json, StateOp, StateStore } from "@atoll-run/core";
 import { MOB_SCOPE } from "../ledger/create-ledger.ts";
 
 const SPACE = "approvals";
 /** Characters of JSON text: three bytes each at most, and an entry takes 64 KiB. */
 const WHOLE_CHARS = 16_000;
+
+/** Arguments that name what a call is done to; the first that is there counts. */
+const NAMING = ["path", "url", "host", "program", "command", "recipient", "to"];
+const OBJECT_CHARS_MAX = 1_024;
+
+/** What a call is done to, where its caller does not say: a path, an address, a program. */
+export function objectOf(args: Json): string | undefined {
+  if (typeof args !== "object" || args === null || Array.isArray(args)) return undefined;
+  const named = args as { readonly [key: string]: Json };
+  return NAMING.map((key) => named[key]).find((value) => typeof value === "string")?.slice(0, OBJECT_CHARS_MAX);
+}
 
 export interface Shown {
   /** What stands in the entry. */

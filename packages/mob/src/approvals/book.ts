@@ -5,7 +5,7 @@
  * decision runs only after it is stored, that the same call of a turn is one approval, and that open ones survive the
  * process; refuses deciders that may not, and new ones above a bound; never drops an open one.
  */
-import type { Clock, Json, Log } from "@atoll-run/core";
+import type { Clock, Log } from "@atoll-run/core";
 import { ByKey } from "../bounded.ts";
 import type { ApprovalRule } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
@@ -17,7 +17,7 @@ import type { MemberHost, ToolAnswer, ToolCall, ToolGuard } from "../member/host
 import type { View } from "../roster/view.ts";
 import { Waiters } from "../waiters.ts";
 import { approvalHash, decideApproval, type Approval } from "./approval.ts";
-import { dropArguments, showArguments, wholeArguments } from "./arguments.ts";
+import { dropArguments, objectOf, showArguments, wholeArguments } from "./arguments.ts";
 import { judgeCall, type GuardedCall, type Judgement } from "./policy.ts";
 import { Tending } from "./tending.ts";
 
@@ -211,11 +211,4 @@ function toAnswer({ id, state, decisions }: Approval): ToolAnswer {
     case "timed_out": return { deny: "nobody decided in time" };
     case "drafted": case "released": return { answer: `draft ${id}` };
   }
-}
-
-/** What a call is done to: a path, an address, a program. */
-function objectOf(args: Json): string | undefined {
-  if (typeof args !== "object" || args === null || Array.isArray(args)) return undefined;
-  const named = args as { readonly [key: string]: Json };
-  return ["path", "url", "host", "command", "recipient", "to"].map((key) => named[key]).find((value) => typeof value === "string")?.slice(0, 1_024);
 }

@@ -1,7 +1,8 @@
 /** The code of a member, as its profile says (spec: mob 3.1): a script in a block, or TypeScript of this process. */
 import { resolve } from "node:path";
 import { createGrantCheck, toWorkload, type BlockConfig, type BlockRun } from "@atoll-run/block";
-import { isFault, stringifyJson, type Json, type Mesh, type Workload } from "@atoll-run/core";
+import { isFault, stringifyJson, type Mesh, type Workload } from "@atoll-run/core";
+import { objectOf } from "../approvals/arguments.ts";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
@@ -49,7 +50,7 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
     conversations: profile.conversations,
     guard: async (turnId, call) => {
       const about = aboutTurn(ask, turnId);
-      const object = objectOf(call);
+      const object = call.object ?? objectOf(call.args);
       try {
         await may({ grant: call.grant, ...object === undefined ? {} : { object } });
       } catch (error) {
@@ -59,13 +60,6 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
       return await parts.guard?.({ ...about, ...call, ...object === undefined ? {} : { object } }) ?? "allow";
     },
   });
-}
-
-/** What a tool is called on, unless the caller says it: the argument that names it. */
-function objectOf({ object, args }: Pick<ToolCall, "object" | "args">): string | undefined {
-  if (object !== undefined || typeof args !== "object" || args === null || Array.isArray(args)) return object;
-  const named = args as { readonly [key: string]: Json };
-  return ["path", "url", "host", "program", "to"].map((key) => named[key]).find((value) => typeof value === "string") as string | undefined;
 }
 
 function scriptInner(parts: InnerParts, ask: InnerAsk, script: string): Workload {

@@ -29,7 +29,10 @@ export interface LinkedTurn {
   readonly deadline_at_ms: number;
 }
 
-/** What is to be done: the verb of a grant, and what to; `object` where no argument names it (`path`, `url`, `host`, `program`, `to`). */
+/**
+ * What is to be done: the verb of a grant, and what to; `object` where no argument names it (`path`, `url`, `host`, `program`,
+ * `command`, `recipient`, `to`).
+ */
 export type ToolUse = Pick<ToolCall, "grant" | "tool" | "object" | "args">;
 
 export interface LinkedContext {
