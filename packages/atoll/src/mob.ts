@@ -1,7 +1,7 @@
 /** Mobs: `@atoll-run/atoll/mob`. A door of its own: whoever runs blocks or nodes alone need not load it. */
 export {
-  defineMob, readDefinition, MobError, type LinkedContext, type LinkedFactory, type LinkedHandler, type LinkedTurn, type Mob, type MobDefinition,
-  type MobStatus, type Ticket, type Turn, type TurnAsk,
+  defineMob, readDefinition, MobError, type LinkedContext, type LinkedFactory, type LinkedHandler, type LinkedTurn, type MobDefinition,
+  type MobHandle, type MobStatus, type Ticket, type Turn, type TurnAsk,
 } from "@atoll-run/mob";
-export { openMob, type MobConfig } from "./compose/mob.ts";
+export { Mob, type MobConfig } from "./compose/mob.ts";
 export { serveMob, type ServedMob, type ServeMobOptions } from "./compose/mob-http.ts";

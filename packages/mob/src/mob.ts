@@ -41,7 +41,7 @@ export interface MobStatus {
   readonly head: number;
 }
 
-export interface Mob extends AsyncDisposable {
+export interface MobHandle extends AsyncDisposable {
   readonly definition: MobDefinition;
   readonly ledger: Ledger;
   /** As the ledger tells it; to be read only. */
@@ -62,7 +62,7 @@ export interface Mob extends AsyncDisposable {
 const BY: By = { principal: "mob" };
 
 /** Throws `mob.start_failed` with its cause; nothing is left open then. */
-export async function openMob(parts: MobParts, definition: MobDefinition): Promise<Mob> {
+export async function startMob(parts: MobParts, definition: MobDefinition): Promise<MobHandle> {
   const limits: MobLimits = { ...MOB_LIMITS, ...definition.limits };
   const newId = createIds(parts);
   const mob = definition.mob.id;
@@ -115,9 +115,9 @@ export async function openMob(parts: MobParts, definition: MobDefinition): Promi
 }
 
 function running(
-  own: Omit<Mob, "send" | "status" | "close" | keyof AsyncDisposable> & { readonly members: Members },
+  own: Omit<MobHandle, "send" | "status" | "close" | keyof AsyncDisposable> & { readonly members: Members },
   { end, close }: { readonly end: { drainMs: number }; readonly close: () => Promise<void> },
-): Mob {
+): MobHandle {
   const { definition, ledger, view, members } = own;
   let over: Promise<void> | undefined;
   return {

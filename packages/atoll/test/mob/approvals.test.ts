@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { defineMob, openMob, type LinkedFactory, type Mob } from "@atoll-run/atoll/mob";
+import { defineMob, Mob, type LinkedFactory, type MobHandle } from "@atoll-run/atoll/mob";
 import { until } from "@atoll-run/testkit";
 
 const SCRIPTS = join(import.meta.dirname, "scripts");
@@ -30,17 +30,17 @@ const writer: LinkedFactory = () => async ({ content, attempt }, ctx) => {
   return { attempt };
 };
 
-const send = async (mob: Mob, to: string, content: { path: string; text: string }) =>
+const send = async (mob: MobHandle, to: string, content: { path: string; text: string }) =>
   (await mob.send({ to, from: "console", principal: "asker", content })).turn_id;
 
 /** The approval that is open for that turn. */
-const asked = (mob: Mob, turn: string) => until(() => mob.view.turns.get(turn)?.state === "waiting_approval"
+const asked = (mob: MobHandle, turn: string) => until(() => mob.view.turns.get(turn)?.state === "waiting_approval"
   ? [...mob.view.approvals.values()].find(({ turn_id, state }) => turn_id === turn && state === "open")?.id : undefined);
 
 test("a call that needs a decision parks its turn; approved it is done, once; rejected it is not; a restart forgets neither", async (t) => {
   const { dir, out } = folder(t);
   const at = (name: string): string => join(out, name);
-  const open = (): Promise<Mob> => openMob({ dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
+  const open = (): Promise<MobHandle> => Mob.start({ stateDir: dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
   const first = await open();
   const [lua, no] = [await send(first, "lua", { path: at("yes"), text: "hello" }), await send(first, "ts", { path: at("no"), text: "x" })];
   const [luaAsked, noAsked] = [await asked(first, lua), await asked(first, no)];
@@ -67,7 +67,7 @@ test("a call that needs a decision parks its turn; approved it is done, once; re
 
 test("a grant that a member has not is refused with one fault in Lua and in TypeScript, and the ledger says so", async (t) => {
   const { dir, out } = folder(t);
-  await using mob = await openMob({ dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
+  await using mob = await Mob.start({ stateDir: dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
   const before = acted;
   const path = join(dir, "elsewhere");
   for (const member of ["ts", "lua", "bare"]) {

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { defineMob, openMob, serveMob, type LinkedFactory } from "@atoll-run/atoll/mob";
+import { defineMob, Mob, serveMob, type LinkedFactory } from "@atoll-run/atoll/mob";
 import { SseDecoder } from "@atoll-run/core";
 import { until } from "@atoll-run/testkit";
 
@@ -30,7 +30,7 @@ function folder(t: TestContext): string {
 
 test("a program runs a flow, approves what it asks and hears all of it; the token is its owner's alone and stays", async (t) => {
   const dir = folder(t);
-  await using mob = await openMob({ definition, dir, linked: { worker, editor } });
+  await using mob = await Mob.start({ definition, stateDir: dir, linked: { worker, editor } });
   await using http = await serveMob(mob, { dir, port: 0 });
   assert.equal(statSync(join(dir, "http.token")).mode & 0o777, 0o600);
   assert.equal(readFileSync(join(dir, "http.token"), "utf8"), http.token);
@@ -66,7 +66,7 @@ test("a program runs a flow, approves what it asks and hears all of it; the toke
 
 test("the token of the machine is the same at the next start; a damaged one is refused", async (t) => {
   const dir = folder(t);
-  await using mob = await openMob({ definition, memory: true, linked: { worker, editor } });
+  await using mob = await Mob.start({ definition, ephemeral: true, linked: { worker, editor } });
   const tokens: string[] = [];
   for (let n = 0; n < 2; n++) {
     await using http = await serveMob(mob, { dir, port: 0 });

@@ -1,7 +1,7 @@
 /** A mob in a process of its own, to be killed: sends turns under keys from the first one on, waits for all, tells each step. */
 import { writeSync } from "node:fs";
 import { join } from "node:path";
-import { defineMob, openMob, type LinkedFactory } from "../../src/mob.ts";
+import { defineMob, Mob, type LinkedFactory } from "../../src/mob.ts";
 
 const [dir = "", turns = "0", seed = "0"] = process.argv.slice(2);
 const MEMBERS = ["one", "two", "three"];
@@ -24,7 +24,7 @@ const worker: LinkedFactory = () => async ({ turn_id, content, conversation }, c
 
 const say = (...words: readonly (string | number)[]): void => void writeSync(1, `${words.join(" ")}\n`);
 
-const mob = await openMob({ definition, dir, root: join(import.meta.dirname, "scripts"), linked: { worker } });
+const mob = await Mob.start({ definition, stateDir: dir, root: join(import.meta.dirname, "scripts"), linked: { worker } });
 say("up");
 const all = Array.from({ length: Number(turns) }, (_, n) => n);
 const tickets: string[] = [];
