@@ -27,10 +27,15 @@ export function createIds({ clock, bytes }: IdParts): NewId {
     } else {
       for (let at = 9; at >= 0 && (chance[at] = ((chance[at] as number) + 1) & 255) === 0; at--);
     }
-    let time = "";
-    for (let rest = lastMs, at = 0; at < 10; at++, rest = Math.floor(rest / 32)) time = CROCKFORD.charAt(rest % 32) + time;
-    return `${kind}_${time}${in32(chance, CROCKFORD)}`;
+    return `${kind}_${ulidTime(lastMs)}${in32(chance, CROCKFORD)}`;
   };
+}
+
+/** What an id of that instant begins with, after its kind: 10 characters. */
+export function ulidTime(ms: number): string {
+  let time = "";
+  for (let rest = ms, at = 0; at < 10; at++, rest = Math.floor(rest / 32)) time = CROCKFORD.charAt(rest % 32) + time;
+  return time;
 }
 
 /** What rows and files of a member stand under: 26 characters of base32(sha256(member id)), as RFC 4648 in lower case. */

@@ -14,6 +14,8 @@ export const MOB_LIMITS = {
   keyWindowMs: 86_400_000,
   /** `data` of an entry, bytes. */
   entryBytesMax: 65_536,
+  /** Of these an output stands in its entry and in memory; more is a document of its own, bytes. */
+  outputInEntryBytesMax: 4_096,
   /** What stands of a body in an entry, bytes. */
   previewBytes: 1_024,
   /** Entries in memory behind the head: what a reader that keeps up is served from. */

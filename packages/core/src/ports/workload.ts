@@ -85,6 +85,8 @@ export type Write =
   | { readonly write: "check"; readonly space: string; readonly key: string; readonly version: number }
   /** To the end of a journal of the whole store; for hosts, handlers are not given it. */
   | { readonly write: "append"; readonly journal: string; readonly body: string }
+  /** A document that no handler reaches; null removes it; for hosts too. */
+  | { readonly write: "put"; readonly space: string; readonly key: string; readonly value: string | null }
   | {
     readonly write: "tell"; readonly to: string; readonly route: string; readonly payload: Uint8Array;
     readonly content_type?: string; readonly metadata?: readonly MetadataEntry[];

@@ -41,8 +41,8 @@ export async function askTarget(ask: TurnAsk, parts: AskingParts, { signal, canc
   }
 }
 
-/** What passes by itself is waited for. */
-async function again<T>(act: () => Promise<T>, { clock }: AskingParts, signal: AbortSignal): Promise<T> {
+/** What passes by itself is waited for. Throws the reason of the signal. */
+export async function again<T>(act: () => Promise<T>, { clock }: Pick<AskingParts, "clock">, signal: AbortSignal): Promise<T> {
   for (let waitMs = AGAIN_MS; ; waitMs = Math.min(AGAIN_MS_MAX, waitMs * 2)) {
     signal.throwIfAborted();
     try {

@@ -11,9 +11,10 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost } from "../member/host.ts";
 import type { View } from "../roster/view.ts";
-import { askTarget, type Answer } from "./asking.ts";
+import { again, askTarget, type Answer } from "./asking.ts";
 import { decideRun, messageOf, type Candidate, type Move } from "./decide.ts";
 import type { Run, Target } from "./run.ts";
+import { WholeOutputs } from "./whole.ts";
 
 export interface RunParts {
   readonly ledger: Ledger;
@@ -46,6 +47,7 @@ export class RunLoop {
   readonly #asked = new Map<string, Asked>();
   /** Of asks that ended, not yet written. */
   #answers: NewEntry[] = [];
+  readonly #whole: WholeOutputs;
   #cancelled: string | undefined;
   #news = Promise.withResolvers<void>();
   #stopped = false;
@@ -53,6 +55,7 @@ export class RunLoop {
   constructor(id: string, parts: RunParts) {
     this.#id = id;
     this.#parts = parts;
+    this.#whole = new WholeOutputs(parts.ledger.store);
     this.over = this.#go();
   }
 
@@ -101,7 +104,7 @@ export class RunLoop {
       this.#answers = this.#answers.slice(answers.length);
       return 0;
     }
-    const { moves, wake_at_ms } = decideRun(run, { candidates: this.#candidates(), now_ms: clock.now(), run_ms: limits.runMs });
+    const { moves, wake_at_ms } = decideRun(await this.#whole.fill(run), { candidates: this.#candidates(), now_ms: clock.now(), run_ms: limits.runMs });
     if (moves.length === 0) return wake_at_ms === null ? Infinity : Math.max(1, wake_at_ms - clock.now());
     for (let at = 0; at < moves.length; at += BATCH) await this.#append(moves.slice(at, at + BATCH).map((move) => toEntry(move, run)));
     const ended = new Set(moves.flatMap((move) => "cancel" in move && "step" in move ? [move.step] : []));
@@ -142,7 +145,9 @@ export class RunLoop {
   async #answerOf(name: string, { run, step, target }: { readonly run: Run; readonly step: string; readonly target: Target }, signal: AbortSignal): Promise<Answer | undefined> {
     const { run_id, round, principal, definition } = run;
     const { timeout_ms, expect } = definition.steps[step] as Run["definition"]["steps"][string];
-    const message = messageOf(run, step, target);
+    const whole = await again(() => this.#whole.fill(run), this.#parts, signal).catch((error: unknown) => toFailure(error));
+    if ("code" in whole) return signal.aborted ? undefined : { ok: false, error: whole };
+    const message = messageOf(whole, step, target);
     if (!message.ok) return { ok: false, error: { code: "mob.invalid_params", text: message.problem } };
     const endsAtMs = (run.steps[step]?.started_at_ms ?? 0) + timeout_ms;
     return askTarget({

@@ -3,6 +3,7 @@ import type { Json } from "@atoll-run/core";
 import type { FlowDefinition } from "../definition/definition.ts";
 import type { Failure } from "../errors.ts";
 import type { Entry } from "../ledger/entry.ts";
+import type { Stored } from "../ledger/stored.ts";
 
 export type RunState = "running" | "completed" | "failed" | "canceled";
 export type StepState = "waiting" | "running" | "completed" | "failed" | "skipped";
@@ -19,7 +20,16 @@ export interface Target {
   /** Revision of the run when it was decided on: what its message was made of. */
   readonly at: number;
   readonly output?: Json;
+  /** Its output stands apart. */
+  readonly stored?: Stored;
   readonly error?: Failure;
+}
+
+/** Where an output that stands apart belongs in that of a step, which has its beginning there. */
+export interface Hole {
+  readonly at: readonly (string | number)[];
+  readonly member: string;
+  readonly turn_id: string;
 }
 
 export interface StepRun {
@@ -29,6 +39,7 @@ export interface StepRun {
   /** `seq` of its completion. */
   readonly completed_seq?: number;
   readonly output?: Json;
+  readonly holes?: readonly Hole[];
   readonly error?: Failure;
 }
 
@@ -51,6 +62,8 @@ export interface Run {
 
 const WAITING: StepRun = { state: "waiting", started_at_ms: null, targets: {} };
 
+export type TurnOf = (turnId: string) => { readonly output: Json | null; readonly stored?: Stored } | undefined;
+
 /** From its `flow_started`. */
 export function beginRun(entry: Entry): Run {
   const { flow, definition, params, principal } = entry.data as unknown as {
@@ -62,8 +75,8 @@ export function beginRun(entry: Entry): Run {
   };
 }
 
-/** Outputs stand with the turns; `outputOf` has them. An entry that is not of this run changes nothing. */
-export function foldRun(run: Run, entry: Entry, outputOf: (turnId: string) => Json | undefined): Run {
+/** Outputs stand with the turns. An entry that is not of this run changes nothing. */
+export function foldRun(run: Run, entry: Entry, turnOf: TurnOf): Run {
   if (entry.run_id !== run.run_id || entry.seq <= run.revision) return run;
   const next = { ...run, revision: entry.seq };
   const failure = entry.data["error"] as unknown as Failure | undefined;
@@ -78,7 +91,7 @@ export function foldRun(run: Run, entry: Entry, outputOf: (turnId: string) => Js
     // Resumed: what has failed is to be done again.
     case "flow_started": return resumed(next, entry);
     case "step_dispatched": return step((one) => dispatched(one, entry));
-    case "step_target_completed": return step((one) => target(one, entry, { state: "done", turn_id: entry.turn_id ?? null, ...outputOfEntry(entry, outputOf) }));
+    case "step_target_completed": return step((one) => target(one, entry, { state: "done", turn_id: entry.turn_id ?? null, ...outputOfEntry(entry, turnOf) }));
     case "step_target_failed": return step((one) => target(one, entry, { state: "failed", ...failure === undefined ? {} : { error: failure } }));
     case "step_completed": return step((one) => ({ ...one, state: "completed", completed_seq: entry.seq, ...collected(run, step_id as string, one) }));
     case "step_failed": return step((one) => ({ ...one, state: "failed", ...failure === undefined ? {} : { error: failure } }));
@@ -87,9 +100,9 @@ export function foldRun(run: Run, entry: Entry, outputOf: (turnId: string) => Js
   }
 }
 
-function outputOfEntry({ turn_id }: Entry, outputOf: (turnId: string) => Json | undefined): { output?: Json } {
-  const output = turn_id === undefined ? undefined : outputOf(turn_id);
-  return output === undefined ? { output: null } : { output };
+function outputOfEntry({ turn_id }: Entry, turnOf: TurnOf): Pick<Target, "output" | "stored"> {
+  const { output = null, stored } = turn_id === undefined ? {} : turnOf(turn_id) ?? {};
+  return stored === undefined ? { output } : { stored };
 }
 
 function dispatched(step: StepRun, entry: Entry): StepRun {
@@ -121,21 +134,27 @@ function reopened({ steps }: Run): Run["steps"] {
 }
 
 /** The output of a step whose targets have answered (spec: mob 9.1). */
-function collected({ definition }: Run, name: string, { targets }: StepRun): { output: Json } {
+function collected({ definition }: Run, name: string, { targets }: StepRun): Pick<StepRun, "output" | "holes"> {
   const step = definition.steps[name];
   const done = Object.values(targets).filter(({ state }) => state === "done");
   const outputs = done.toSorted((a, b) => a.name < b.name ? -1 : 1);
-  switch (step?.dispatch) {
-    case "share": {
-      const all = Object.values(targets).toSorted((a, b) => Number(a.name) - Number(b.name));
-      return { output: all.map(({ state, output, error }): Json => state === "done" ? output ?? null : { error: { ...error ?? NO_ANSWER } }) };
+  const holes: Hole[] = [];
+  const of = (target: Target | undefined, ...at: readonly (string | number)[]): Json => {
+    if (target?.stored === undefined) return target?.output ?? null;
+    holes.push({ at, member: target.member, turn_id: target.turn_id ?? "" });
+    return { ...target.stored };
+  };
+  const all = (): Json => {
+    switch (step?.dispatch) {
+      case "share": return Object.values(targets).toSorted((a, b) => Number(a.name) - Number(b.name))
+        .map((target, at): Json => target.state === "done" ? of(target, at) : { error: { ...target.error ?? NO_ANSWER } });
+      case "one_to_one": return of(outputs[0]);
+      case "fan_in": return outputs.map((target, at): Json => ({ target: target.name, output: of(target, at, "output") }));
+      default: return step?.collect === "any" ? of(outputs[0]) : Object.fromEntries(outputs.map((target) => [target.name, of(target, target.name)]));
     }
-    case "one_to_one": return { output: outputs[0]?.output ?? null };
-    case "fan_in": return { output: outputs.map(({ name: target, output }): Json => ({ target, output: output ?? null })) };
-    default:
-      if (step?.collect === "any") return { output: outputs[0]?.output ?? null };
-      return { output: Object.fromEntries(outputs.map(({ name: target, output }) => [target, output ?? null])) };
-  }
+  };
+  const output = all();
+  return holes.length === 0 ? { output } : { output, holes };
 }
 
 const NO_ANSWER: Failure = { code: "mob.deadline", text: "there was no answer" };

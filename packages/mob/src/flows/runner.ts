@@ -14,6 +14,7 @@ import type { MobLimits } from "../limits.ts";
 import { Waiters } from "../waiters.ts";
 import { RunLoop, type RunParts } from "./run-loop.ts";
 import type { Run } from "./run.ts";
+import { WholeOutputs } from "./whole.ts";
 
 export interface RunnerParts extends Omit<RunParts, "limits"> {
   readonly flows: () => Readonly<Record<string, FlowDefinition>>;
@@ -36,6 +37,8 @@ export interface FlowRunner extends AsyncDisposable {
   get(runId: string): Run;
   /** Resolves when it is over. Throws `mob.not_found`, or the reason of the signal. */
   wait(runId: string, signal: AbortSignal): Promise<Run>;
+  /** What it has come to, whole: as it is held, an output that is large is only its beginning. */
+  output(run: Run): Promise<Json>;
   /** Its turns are cancelled. Throws `mob.conflict` when it is over. */
   cancel(runId: string, by: { readonly principal: string; readonly signal: AbortSignal }): Promise<Run>;
   /** One that failed or was cancelled goes on at what has failed. Throws `mob.conflict`, `mob.overloaded`. */
@@ -89,6 +92,10 @@ class Runner implements FlowRunner {
   async wait(runId: string, signal: AbortSignal): Promise<Run> {
     while (this.get(runId).state === "running") await this.#waiters.next(runId, signal);
     return this.get(runId);
+  }
+
+  output(run: Run): Promise<Json> {
+    return new WholeOutputs(this.#parts.ledger.store).outputOf(run);
   }
 
   async cancel(runId: string, { principal, signal }: Parameters<FlowRunner["cancel"]>[1]): Promise<Run> {

@@ -4,6 +4,7 @@ import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec } from "../definition/definition.ts";
 import { memberSpec } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
+import { wholeTurn } from "../ledger/stored.ts";
 import { FINAL_STATES } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import { listEdges, listMembers, listTurns } from "../roster/query.ts";
@@ -102,10 +103,10 @@ export const MEMBER_METHODS: readonly Method[] = [
   }),
   method({
     name: "turns/get", writes: false, action: "member.view", summary: "One turn.", params: z.strictObject({ turn_id: id }), keys: ["turn_id"],
-    run: ({ view }, { turn_id }) => {
+    run: ({ view, ledger }, { turn_id }) => {
       const turn = view.turns.get(turn_id);
       if (turn === undefined) throw mobError("mob.not_found", `there is no turn ${turn_id}`, { facts: { what: "turn", id: turn_id } });
-      return turn;
+      return wholeTurn(ledger.store, turn);
     },
   }),
   method({

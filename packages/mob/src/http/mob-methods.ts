@@ -5,6 +5,7 @@ import type { MemberSpec } from "../definition/definition.ts";
 import { memberSpec } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
 import { outputOfRun, type Run } from "../flows/run.ts";
+import type { FlowRunner } from "../flows/runner.ts";
 import { KINDS, type EntryClass, type EntryKind } from "../ledger/entry.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import { countMembers, listApprovals, listRuns } from "../roster/query.ts";
@@ -111,16 +112,16 @@ export const MOB_METHODS: readonly Method[] = [
     name: "runs/list", writes: false, action: "flow.view", summary: "Runs.", params: z.strictObject({ flow: id.optional(), state: runStates.optional(), ...paging }),
     run: ({ view }, params) => {
       const { runs, next } = listRuns(view, params);
-      return { runs: runs.map(shown), ...next === undefined ? {} : { next } };
+      return { runs: runs.map((run) => ({ ...shown(run), output: outputOfRun(run) })), ...next === undefined ? {} : { next } };
     },
   }),
-  method({ name: "runs/get", writes: false, action: "flow.view", summary: "One run.", params: runId, keys: ["run_id"], run: ({ flows }, { run_id }) => shown(flows.get(run_id)) }),
+  method({ name: "runs/get", writes: false, action: "flow.view", summary: "One run.", params: runId, keys: ["run_id"], run: ({ flows }, { run_id }) => whole(flows, flows.get(run_id)) }),
   method({
     name: "runs/wait", writes: false, action: "flow.view", summary: "Waits for the end of a run.", waits: true,
     params: z.strictObject({ run_id: id, timeout_ms: waitMs }), keys: ["run_id"],
     run: async ({ flows, limits }, { run_id, timeout_ms = limits.pollMs }, { signal }) => {
       const late = AbortSignal.any([signal, AbortSignal.timeout(timeout_ms)]);
-      return shown(await flows.wait(run_id, late).catch((error: unknown) => {
+      return whole(flows, await flows.wait(run_id, late).catch((error: unknown) => {
         if (signal.aborted || !late.aborted) throw error;
         throw mobError("mob.deadline", `the run ${run_id} is not over after ${timeout_ms} ms`, { facts: { run_id } });
       }));
@@ -128,17 +129,21 @@ export const MOB_METHODS: readonly Method[] = [
   }),
   method({
     name: "runs/cancel", writes: true, action: "flow.run", summary: "Cancels a run and its turns.", params: runId, keys: ["run_id"],
-    run: async ({ flows }, { run_id }, { principal, signal }) => shown(await flows.cancel(run_id, { principal, signal })),
+    run: async ({ flows }, { run_id }, { principal, signal }) => whole(flows, await flows.cancel(run_id, { principal, signal })),
   }),
   method({
     name: "runs/resume", writes: true, action: "flow.run", summary: "Goes on at what has failed.", params: runId, keys: ["run_id"],
-    run: async ({ flows }, { run_id }, { principal }) => shown(await flows.resume(run_id, { principal })),
+    run: async ({ flows }, { run_id }, { principal }) => whole(flows, await flows.resume(run_id, { principal })),
   }),
 ];
 
 function shown(run: Run) {
   const { definition: _, ...rest } = run;
-  return { ...rest, output: outputOfRun(run) };
+  return rest;
+}
+
+async function whole(flows: FlowRunner, run: Run) {
+  return { ...shown(run), output: await flows.output(run) };
 }
 
 /** Without those that are absent. */

@@ -17,7 +17,7 @@ export interface BodyParts {
 
 /** Throws `mob.too_large` when `data` is more than its limit as JSON. */
 export function toUnplaced(entry: NewEntry, o: BodyParts): Unplaced {
-  const data = o.redact(hide(entry.data)) as Entry["data"];
+  const data = redactValue(entry.data, o) as Entry["data"];
   return { ...entry, data, v: 1, class: KINDS[entry.kind], epoch: o.epoch, id: o.id(), ts_ms: o.now(), mob: o.mob };
 }
 
@@ -38,6 +38,11 @@ export function toBody(entry: Unplaced, { dataBytesMax }: BodyParts): string {
 
 export function readEntry({ seq, body }: Pick<JournalEntry, "seq" | "body">): Entry {
   return { seq, ...JSON.parse(body) as Unplaced };
+}
+
+/** Values under secret names and registered secrets are masked. */
+export function redactValue(value: Json, { redact }: Pick<BodyParts, "redact">): Json {
+  return redact(hide(value));
 }
 
 function hide(value: Json): Json {

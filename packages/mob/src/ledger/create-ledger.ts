@@ -1,9 +1,9 @@
 /** The ledger on a `StateStore`: one journal, whose seq is that of the whole store (spec: mob 5). */
-import { isFault, type Commit, type JournalEntry, type StateOp, type StateStore } from "@atoll-run/core";
+import { isFault, type Commit, type JournalEntry, type Json, type StateOp, type StateStore } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 import { shortHash } from "../ids.ts";
 import type { MobLimits } from "../limits.ts";
-import { readEntry, toBody, toUnplaced, type BodyParts, type Unplaced } from "./body.ts";
+import { readEntry, redactValue, toBody, toUnplaced, type BodyParts, type Unplaced } from "./body.ts";
 import { readCursor, toCursor } from "./cursor.ts";
 import type { Entry, EntryFilter, Live, NewEntry } from "./entry.ts";
 import { toMatch } from "./filter.ts";
@@ -115,6 +115,10 @@ class StoreLedger implements Ledger {
   toWrite(entry: NewEntry): ReturnType<Ledger["toWrite"]> {
     const { journal, body } = this.toOp(entry);
     return { write: "append", journal, body };
+  }
+
+  redact(value: Json): Json {
+    return redactValue(value, this.#body);
   }
 
   hear(fold: (entry: Entry) => void): Disposable {

@@ -43,6 +43,8 @@ export interface Ledger extends AsyncDisposable {
   toOp(entry: NewEntry): StateOp;
   /** For a handler that records it with its answer. */
   toWrite(entry: NewEntry): Write;
+  /** A value as entries have it: secrets are masked. */
+  redact(value: Json): Json;
   /** Called in order, at once when an entry is committed; must not throw. */
   hear(fold: (entry: Entry) => void): Disposable;
   /** All entries up to the head, in order, then none is missing for {@link hear}: for folds at start. */

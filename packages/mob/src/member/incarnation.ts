@@ -12,12 +12,14 @@ import { createNode, type CloseReport, type NodeHandle, type NodeParts } from "@
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
+import type { MobLimits } from "../limits.ts";
 import type { Turn, TurnBody } from "./turn.ts";
 import { TURN_ROUTE, TurnDesk } from "./turn-desk.ts";
 
 export interface IncarnationParts {
   readonly ledger: Ledger;
   readonly node: NodeParts;
+  readonly limits: MobLimits;
   readonly member: string;
   readonly generation: number;
   readonly conversations: number;
@@ -53,9 +55,9 @@ export class Incarnation {
 
   constructor(parts: IncarnationParts) {
     this.#parts = parts;
-    const { member, generation, conversations, ledger, turnOf } = parts;
+    const { member, generation, conversations, ledger, limits, turnOf, node: { log, clock } } = parts;
     this.#desk = new TurnDesk({
-      ledger, member, generation, conversations, turnOf, writer: () => this.writer, log: parts.node.log, stale: () => parts.events.lost(this.writer?.epoch),
+      ledger, member, generation, conversations, turnOf, log, clock, limits, writer: () => this.writer, stale: () => parts.events.lost(this.writer?.epoch),
       closeInner: (signal) => this.#closeInner(signal),
     });
   }

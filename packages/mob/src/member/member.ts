@@ -246,12 +246,12 @@ export class Member {
   /** The one there is, or a new one that is being opened. */
   #incarnate(): Incarnation {
     if (this.#now?.current === true) return this.#now;
-    const { ledger, node, view, inner } = this.#parts;
+    const { ledger, node, view, inner, limits } = this.#parts;
     const { generation } = this.#life;
     const [profile, spec] = [this.#profile, this.#spec];
     const turnOf = (turnId: string) => view.turns.get(turnId);
     const made: Incarnation = new Incarnation({
-      ledger, node, member: this.id, generation, conversations: profile.conversations, turnOf,
+      ledger, node, limits, member: this.id, generation, conversations: profile.conversations, turnOf,
       inner: async () => makeInner(inner, { spec, profile, generation, turnOf, runningTurn: () => made.soleTurn }),
       events: {
         ready: (fence) => this.#hear({ is: "started" }, { data: { fence } }, made),

@@ -9,6 +9,7 @@ import type { MemberSpec } from "../definition/definition.ts";
 import { mobError, type MobError } from "../errors.ts";
 import { isMemberId, type NewId } from "../ids.ts";
 import type { Entry } from "../ledger/entry.ts";
+import { wholeTurn } from "../ledger/stored.ts";
 import type { View } from "../roster/view.ts";
 import type { By, MemberHost, SpawnOptions, TurnAsk } from "./host.ts";
 import type { Life, LifeEvent } from "./life.ts";
@@ -78,7 +79,8 @@ export class Members implements MemberHost {
 
   wait(turnId: string, { signal, waitMs = WAIT_MS_MAX }: Parameters<MemberHost["wait"]>[1] = {}): Promise<Turn> {
     const turn = this.#turn(turnId);
-    if (FINAL_TURNS.has(turn.state)) return Promise.resolve(turn);
+    const { store } = this.#parts.ledger;
+    if (FINAL_TURNS.has(turn.state)) return wholeTurn(store, turn);
     const { promise, resolve, reject } = Promise.withResolvers<Turn>();
     const waiters = this.#waiters.get(turnId) ?? new Set();
     this.#waiters.set(turnId, waiters.add(resolve));
@@ -87,7 +89,7 @@ export class Members implements MemberHost {
     const abort = (): void => reject(signal?.reason);
     signal?.addEventListener("abort", abort, { once: true });
     if (signal?.aborted === true) abort();
-    return promise.finally(() => {
+    return promise.then((ended) => wholeTurn(store, ended)).finally(() => {
       waiters.delete(resolve);
       if (waiters.size === 0 && this.#waiters.get(turnId) === waiters) this.#waiters.delete(turnId);
       timer[Symbol.dispose]();

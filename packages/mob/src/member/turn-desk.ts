@@ -6,10 +6,12 @@
  * not ended, but by {@link TurnDesk.cut}.
  */
 import {
-  isFault, onAbort, type DispatchContext, type Fault, type Json, type Log, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage, type Write,
+  isFault, onAbort, type Clock, type DispatchContext, type Fault, type Json, type Log, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage, type Write,
 } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
+import { dropOld, toStored } from "../ledger/stored.ts";
+import type { MobLimits } from "../limits.ts";
 import { errorOf, turnMoved, type Speaking } from "./turn-entries.ts";
 import { TurnContext } from "./turn-context.ts";
 import type { Turn, TurnBody } from "./turn.ts";
@@ -25,6 +27,8 @@ export interface TurnStop {
 export interface DeskParts {
   readonly ledger: Ledger;
   readonly log: Log;
+  readonly clock: Clock;
+  readonly limits: Pick<MobLimits, "contentBytesMax" | "outputInEntryBytesMax" | "previewBytes" | "retentionMs">;
   readonly member: string;
   readonly generation: number;
   readonly conversations: number;
@@ -142,10 +146,10 @@ export class TurnDesk {
     using _ = onAbort(outer.signal, () => run.cut.resolve(AGAIN));
     try {
       const inner = await Promise.race([this.#begun.promise, run.cut.promise]);
-      if ("is" in inner) return this.#end(body, { run, outer, outcome: inner });
+      if ("is" in inner) return await this.#end(body, { run, outer, outcome: inner });
       const attempt = this.#sayStarted(body);
       const given = inner.dispatch(this.#toInner(message, body, attempt), run.context);
-      return this.#end(body, { run, outer, outcome: await Promise.race([given, run.cut.promise]) });
+      return await this.#end(body, { run, outer, outcome: await Promise.race([given, run.cut.promise]) });
     } finally {
       run.context.end();
       this.#runs.delete(body.turn_id);
@@ -162,11 +166,11 @@ export class TurnDesk {
     };
   }
 
-  #end(turn: TurnBody, { run, outer, outcome }: { run: Run; outer: DispatchContext; outcome: Outcome }): Outcome {
+  #end(turn: TurnBody, { run, outer, outcome }: { run: Run; outer: DispatchContext; outcome: Outcome }): Outcome | Promise<Outcome> {
     if (run.stop !== undefined) return this.#over(outer, { turn, kind: run.stop.kind, data: errorOf(run.stop.error) });
     if (this.#closing.signal.aborted) return AGAIN;
     switch (outcome.is) {
-      case "done": return this.#over(outer, { turn, kind: "turn_done", data: { output: outputOf(outcome.reply) }, writes: run.context.writes });
+      case "done": return this.#done(outer, { turn, reply: outcome.reply, writes: run.context.writes });
       case "rejected": {
         const { code, text, keeps_writes } = outcome;
         const writes = keeps_writes ? run.context.writes : [];
@@ -179,6 +183,23 @@ export class TurnDesk {
         ? this.#over(outer, { turn, kind: "turn_failed", data: errorOf(outcome.fault) }) : outcome;
       default: return outcome;
     }
+  }
+
+  #done(outer: DispatchContext, { turn, reply, writes }: { turn: TurnBody; reply: Uint8Array; writes: readonly Write[] }): Outcome | Promise<Outcome> {
+    const { contentBytesMax, outputInEntryBytesMax } = this.#parts.limits;
+    if (reply.length <= outputInEntryBytesMax) return this.#over(outer, { turn, kind: "turn_done", data: { output: outputOf(reply) }, writes });
+    if (reply.length <= contentBytesMax) return this.#doneApart(outer, { turn, output: outputOf(reply), writes });
+    const size = reply.length;
+    const fault = mobError("mob.too_large", `the output has ${size} bytes, more than ${contentBytesMax}`, { facts: { size, limit: contentBytesMax } });
+    return this.#over(outer, { turn, kind: "turn_failed", data: errorOf(fault) });
+  }
+
+  /** The output is a document of the same commit. */
+  async #doneApart(outer: DispatchContext, { turn, output, writes }: { turn: TurnBody; output: Json; writes: readonly Write[] }): Promise<Outcome> {
+    const { ledger, limits, clock } = this.#parts;
+    const { stored, write } = toStored(turn, JSON.stringify(ledger.redact(output)), limits.previewBytes);
+    const old = await dropOld(ledger.store, outer.self, clock.now() - limits.retentionMs);
+    return this.#over(outer, { turn, kind: "turn_done", data: { stored: { ...stored } }, writes: [...writes, write, ...old] });
   }
 
   /** One commit: the row goes, the entry comes, and what was recorded is done. */

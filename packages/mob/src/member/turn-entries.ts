@@ -1,6 +1,8 @@
 /** What the ledger says of a turn (spec: mob 3.7, 5.2). Pure. */
-import type { Fault, Json } from "@atoll-run/core";
+import type { Fault } from "@atoll-run/core";
 import type { NewEntry } from "../ledger/entry.ts";
+import { preview } from "../ledger/stored.ts";
+import { MOB_LIMITS } from "../limits.ts";
 import type { TurnBody } from "./turn.ts";
 
 /** Whose turn it is, and which incarnation speaks. */
@@ -16,13 +18,15 @@ export interface TurnError {
   readonly text: string;
 }
 
-const PREVIEW_CHARS = 256;
+/** Of the text of an error. */
+const ERROR_CHARS = 1_024;
+const { previewBytes } = MOB_LIMITS;
 
 export function turnQueued(by: Speaking, body: TurnBody): NewEntry {
   const { turn_id, conversation, from, principal, content, deadline_at_ms, run } = body;
   return {
     kind: "turn_queued", source: "mob", ...by, turn_id, principal, ...run,
-    data: { conversation, from, deadline_at_ms, preview: preview(content) },
+    data: { conversation, from, deadline_at_ms, preview: preview(typeof content === "string" ? content : JSON.stringify(content), previewBytes) },
   };
 }
 
@@ -34,10 +38,5 @@ export function turnMoved(
 }
 
 export function errorOf({ code, message }: Pick<Fault, "code" | "message">): { error: { code: string; text: string } } {
-  return { error: { code, text: message.slice(0, PREVIEW_CHARS * 4) } };
-}
-
-function preview(content: Json): string {
-  const text = typeof content === "string" ? content : JSON.stringify(content);
-  return text.length <= PREVIEW_CHARS ? text : `${text.slice(0, PREVIEW_CHARS)}…`;
+  return { error: { code, text: message.slice(0, ERROR_CHARS) } };
 }

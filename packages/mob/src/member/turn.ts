@@ -1,5 +1,6 @@
 /** One piece of work for a member (spec: mob 3.7 to 3.9). Data only. */
 import type { Json } from "@atoll-run/core";
+import type { Stored } from "../ledger/stored.ts";
 
 export type TurnState = "queued" | "running" | "waiting_approval" | "done" | "failed" | "cancelled" | "expired" | "dead";
 
@@ -38,7 +39,10 @@ export interface Turn {
   readonly run_id?: string;
   readonly state: TurnState;
   readonly attempt: number;
+  /** Null while it stands apart: see `stored`. */
   readonly output: Json | null;
+  /** The output is too large to be kept here; whoever asks for this one turn gets it whole. */
+  readonly stored?: Stored;
   readonly error: { readonly code: string; readonly text: string } | null;
   readonly queued_at_ms: number;
   readonly started_at_ms: number | null;

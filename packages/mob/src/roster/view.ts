@@ -9,6 +9,7 @@ import type { MemberSpec } from "../definition/definition.ts";
 import { keyOf, type EdgeNow, type EdgeOwner } from "../edges/plan.ts";
 import { beginRun, foldRun, type Run } from "../flows/run.ts";
 import type { Entry } from "../ledger/entry.ts";
+import type { Stored } from "../ledger/stored.ts";
 import { NOBODY, type Life, type LifeState } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import { FINAL_TURNS, type Turn, type TurnState } from "../member/turn.ts";
@@ -217,7 +218,7 @@ export class View {
     if (run_id === undefined) return;
     const old = this.runs.get(run_id);
     if (old === undefined && entry.kind !== "flow_started") return;
-    const run = old === undefined ? beginRun(entry) : foldRun(old, entry, (turn) => this.turns.get(turn)?.output ?? undefined);
+    const run = old === undefined ? beginRun(entry) : foldRun(old, entry, (turn) => this.turns.get(turn));
     this.runs.set(run_id, run);
     if (run.state === "running" || old?.state !== "running") return;
     const { runs } = this.#over;
@@ -243,6 +244,7 @@ export class View {
       conversation: data["conversation"] as string | undefined ?? old?.conversation ?? "",
       from: data["from"] as string | undefined ?? old?.from ?? "", principal: entry.principal ?? old?.principal ?? "",
       attempt: data["attempt"] as number | undefined ?? old?.attempt ?? 0, output: data["output"] ?? old?.output ?? null,
+      ...data["stored"] === undefined ? {} : { stored: data["stored"] as unknown as Stored },
       error: data["error"] as Turn["error"] | undefined ?? old?.error ?? null, queued_at_ms: old?.queued_at_ms ?? ts_ms,
       started_at_ms: kind === "turn_started" ? ts_ms : old?.started_at_ms ?? null, ended_at_ms: over ? ts_ms : null,
     };

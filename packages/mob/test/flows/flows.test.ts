@@ -44,7 +44,7 @@ class Simulation {
     this.entries.push({
       seq, epoch: "e", id: `e_${seq}`, ts_ms: this.nowMs, v: 1, class: "structural", kind, mob: "m", source: "flow", run_id: "r_1", data, ...more,
     });
-    if (this.run !== undefined) this.run = foldRun(this.run, this.entries.at(-1) as Entry, (id) => this.outputs.get(id));
+    if (this.run !== undefined) this.run = foldRun(this.run, this.entries.at(-1) as Entry, (id) => ({ output: this.outputs.get(id) ?? null }));
   }
 
   /** Decides until there is nothing more to do now. */
@@ -107,7 +107,7 @@ class Simulation {
 
   refolded(): Run {
     const [first, ...rest] = this.entries;
-    return rest.reduce((run, entry) => foldRun(run, entry, (id) => this.outputs.get(id)), beginRun(first as Entry));
+    return rest.reduce((run, entry) => foldRun(run, entry, (id) => ({ output: this.outputs.get(id) ?? null })), beginRun(first as Entry));
   }
 }
 

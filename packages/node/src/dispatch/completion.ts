@@ -70,6 +70,7 @@ function toOp(write: Write, { traceparent, nowMs, ids }: WriteOps): StateOp {
     case "delete":
       return { op: "put", space: HANDLER_SPACE + write.space, key: write.key, value: null, if_version: null };
     case "check": return { op: "check", space: HANDLER_SPACE + write.space, key: write.key, version: write.version };
+    case "put": return { op: "put", space: write.space, key: write.key, value: write.value, if_version: null };
     case "append": return { op: "append", journal: write.journal, body: write.body };
     case "tell": {
       const request_id = ids.uuid7();

@@ -135,7 +135,7 @@ function bytesOf(message: Message, { settled, burial }: Ending, writes: readonly
   let bytes = settled.is === "reply" ? settled.payload.length : 0;
   if (burial !== undefined) bytes += message.bytes;
   for (const write of writes) {
-    if (write.write === "set") bytes += write.value.length;
+    if (write.write === "set" || write.write === "put") bytes += write.value?.length ?? 0;
     else if (write.write === "tell") bytes += write.payload.length;
     else if (write.write === "append") bytes += write.body.length;
   }

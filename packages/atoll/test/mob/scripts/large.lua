@@ -1,0 +1,4 @@
+bus.on("turn", function(event)
+  return { text = string.rep("x", event.payload.size) }
+end)
+bus.serve()
