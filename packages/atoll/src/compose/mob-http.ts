@@ -22,6 +22,8 @@ export interface ServeMobOptions {
   readonly readOnly?: boolean;
   /** Besides that of this machine. */
   readonly tokens?: readonly { readonly token: string; readonly principal: string; readonly role: Role; readonly readOnly?: boolean }[];
+  /** How to stop the process, or whatever runs the mob, when an admin asks for it (`lifecycle/stop`): begins it, and returns. */
+  readonly stop?: (principal: string) => void;
   readonly env?: Env;
 }
 
@@ -39,8 +41,17 @@ export async function serveMob(mob: MobHandle, o: ServeMobOptions = {}): Promise
   const { clock = systemClock, bytes = randomOf, log = { write: () => undefined } } = o.env ?? {};
   const token = o.dir === undefined ? newToken(bytes) : await tokenOf(resolve(o.dir), bytes);
   const newId = createIds({ clock, bytes });
+  let stopping = false;
+  const stop = (principal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    // Whoever asks reads his answer before doors close.
+    setImmediate(() => o.stop?.(principal));
+  };
   const http = await serveHttp({
-    served: { ...mob, limits: { ...MOB_LIMITS, ...mob.definition.limits } }, clock, log, newErrorId: () => newId("e"), version: "1",
+    served: {
+      ...mob, limits: { ...MOB_LIMITS, ...mob.definition.limits }, lifecycle: { stopping: () => stopping, ...o.stop === undefined ? {} : { stop } },
+    }, clock, log, newErrorId: () => newId("e"), version: "1",
     port: o.port ?? PORT, hosts: o.hosts ?? [], readOnly: o.readOnly ?? false,
     tokens: [
       { sha256: hashToken(token), principal: "local", role: "admin", local: true },

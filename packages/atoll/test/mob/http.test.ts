@@ -76,3 +76,19 @@ test("the token of the machine is the same at the next start; a damaged one is r
   writeFileSync(join(dir, "http.token"), "short");
   await assert.rejects(serveMob(mob, { dir, port: 0 }), { code: "mob.unavailable" });
 });
+
+test("an admin asks for the end: whoever runs the mob is told once, after the answer; without a way to stop it is refused", async () => {
+  await using mob = await Mob.start({ definition, ephemeral: true, linked: { worker, editor } });
+  const asked: string[] = [];
+  await using http = await serveMob(mob, { port: 0, stop: (principal) => void asked.push(principal), tokens: [{ token: "o".repeat(32), principal: "o", role: "operator" }] });
+  await using other = await serveMob(mob, { port: 0 });
+  const stop = async (url: string, token: string) => {
+    const answer = await fetch(`${url}/v1/lifecycle/stop`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
+    return [answer.status, (await answer.json() as { state?: string }).state];
+  };
+  assert.deepEqual(await stop(http.url, "o".repeat(32)), [403, undefined]);
+  for (let n = 0; n < 2; n++) assert.deepEqual(await stop(http.url, http.token), [200, "stopping"]);
+  await until(() => asked.length > 0);
+  assert.deepEqual(asked, ["local"]);
+  assert.deepEqual(await stop(other.url, other.token), [503, undefined]);
+});

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { defineMob, openMob, type LinkedFactory, type Mob } from "@atoll-run/atoll/mob";
+import { defineMob, Mob, type LinkedFactory, type MobHandle } from "@atoll-run/atoll/mob";
 import type { Entry } from "@atoll-run/mob";
 import { memberScope } from "@atoll-run/mob/internal";
 
@@ -28,8 +28,8 @@ const sizes: LinkedFactory = () => ({ content }) => {
   return text === undefined ? "y".repeat(size ?? 0) : { text: text + text };
 };
 
-async function opened(t: TestContext, dir: string, limits?: Record<string, number>): Promise<Mob> {
-  const mob = await openMob({ dir, root: join(import.meta.dirname, "scripts"), linked: { sizes }, definition: definition(limits) });
+async function opened(t: TestContext, dir: string, limits?: Record<string, number>): Promise<MobHandle> {
+  const mob = await Mob.start({ stateDir: dir, root: join(import.meta.dirname, "scripts"), linked: { sizes }, definition: definition(limits) });
   t.after(() => mob.close());
   return mob;
 }
@@ -40,7 +40,7 @@ function folder(t: TestContext): string {
   return dir;
 }
 
-async function turn(mob: Mob, to: string, content: object | string) {
+async function turn(mob: MobHandle, to: string, content: object | string) {
   const { turn_id } = await mob.send({ to, from: "console", principal: "local", content: content as never });
   return await mob.members.wait(turn_id, {});
 }

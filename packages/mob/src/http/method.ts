@@ -1,5 +1,6 @@
 /** What a method of a mob is: one row of the table that all doors are made of (spec: mob 11.1). */
 import type { z } from "zod";
+import type { Json } from "@atoll-run/core";
 import type { ApprovalBook } from "../approvals/book.ts";
 import type { MobDefinition } from "../definition/definition.ts";
 import type { FlowRunner } from "../flows/runner.ts";
@@ -9,6 +10,14 @@ import type { MemberHost } from "../member/host.ts";
 import type { EdgeWorks } from "../reconcile/edge-works.ts";
 import type { Reconciler } from "../reconcile/engine.ts";
 import type { View } from "../roster/view.ts";
+
+/** What is done to the mob as a whole. */
+export interface Lifecycle {
+  /** Begins to stop what runs the mob, and returns at once. Absent: nobody may be asked to. */
+  readonly stop?: (principal: string) => void;
+  /** It has begun to stop. */
+  readonly stopping: () => boolean;
+}
 
 /** The rooms that methods speak with. */
 export interface Served {
@@ -22,6 +31,7 @@ export interface Served {
   readonly edges: EdgeWorks;
   readonly approvals: ApprovalBook;
   readonly flows: FlowRunner;
+  readonly lifecycle: Lifecycle;
   readonly limits: MobLimits;
 }
 
@@ -45,6 +55,8 @@ export interface Method {
   /** One sentence. */
   readonly summary: string;
   readonly params: z.ZodObject;
+  /** What it gives, as JSON; shapes with an `id` are named in the contract. */
+  readonly result: z.ZodType;
   /** Params that stand in the path, in order. */
   readonly keys: readonly string[];
   /** Instead of what follows from the name (11.3). */
@@ -54,11 +66,15 @@ export interface Method {
   run(served: Served, params: never, call: Call): unknown;
 }
 
-/** A row whose `run` knows its params. */
-export function method<S extends z.ZodObject>(
-  row: Omit<Method, "params" | "run" | "keys"> & {
-    readonly params: S; readonly keys?: readonly string[];
-    run(served: Served, params: z.output<S>, call: Call): unknown;
+/** As the rooms give it: lists that nobody changes are good enough. */
+type Given<T> = Json extends T ? T : T extends readonly (infer Item)[] ? readonly Given<Item>[]
+  : T extends object ? { readonly [Key in keyof T]: Given<T[Key]> } : T;
+
+/** A row whose `run` knows its params, and gives its result. */
+export function method<S extends z.ZodObject, R extends z.ZodType>(
+  row: Omit<Method, "params" | "result" | "run" | "keys"> & {
+    readonly params: S; readonly result: R; readonly keys?: readonly string[];
+    run(served: Served, params: z.output<S>, call: Call): Given<z.output<R>> | Promise<Given<z.output<R>>>;
   },
 ): Method {
   return { keys: [], ...row } as Method;

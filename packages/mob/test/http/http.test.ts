@@ -8,7 +8,7 @@ import { test, type TestContext } from "node:test";
 import { SseDecoder, type SseEvent } from "@atoll-run/core";
 import { defineMob, type MemberHost } from "@atoll-run/mob";
 import {
-  createEdgeWorks, createReconciler, hashToken, METHODS, openApprovals, openRunner, routeOf, serveHttp, toOpenApi, type Role, type Token,
+  createEdgeWorks, createReconciler, findMethod, findRoute, hashToken, METHODS, openApprovals, openRunner, routeOf, serveHttp, toOpenApi, type Method, type Role, type Token,
 } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 import { TestMembers } from "../flows/test-members.ts";
@@ -39,7 +39,7 @@ async function served(t: TestContext, o: HouseOptions & { readonly store?: Store
   const flows = openRunner({ ledger, writer, view, host: members, clock, log, limits, newId, flows: () => definition.flows });
   await reconciler.reconcile({ principal: "mob" });
   const http = await serveHttp({
-    served: { definition, ledger, writer, view, members, reconciler, edges, approvals, flows, limits }, port: 0, clock, log, newErrorId: () => newId("e"),
+    served: { definition, ledger, writer, view, members, reconciler, edges, approvals, flows, limits, lifecycle: { stopping: () => false } }, port: 0, clock, log, newErrorId: () => newId("e"),
     version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator")], readOnly: o.readOnly ?? false,
   });
   t.after(async () => {
@@ -52,10 +52,25 @@ async function served(t: TestContext, o: HouseOptions & { readonly store?: Store
       ...body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) },
     });
     const text = await answer.text();
+    if (answer.ok && path.startsWith("/v1/") && text.startsWith("{")) held(verb, path, JSON.parse(text));
     return { status: answer.status, body: text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : text, headers: answer.headers };
   };
-  const rpc = async (method: string, params: object = {}, role: Role = "admin") => (await ask("POST", "/v1/rpc", { role, body: { jsonrpc: "2.0", id: 1, method, params } })).body;
+  const rpc = async (method: string, params: object = {}, role: Role = "admin") => {
+    const { body } = await ask("POST", "/v1/rpc", { role, body: { jsonrpc: "2.0", id: 1, method, params } });
+    if ("result" in body) hold(findMethod(method.replace("mob/", "")), body.result);
+    return body;
+  };
   return { ...base, view, http, ask, rpc, approvals };
+}
+
+/** An answer is just what its method says it gives: nothing is missing, and nothing is there that is not in the contract. */
+function hold(method: Method, result: unknown): void {
+  assert.deepEqual(method.result.parse(result), result, method.name);
+}
+
+function held(verb: string, path: string, result: unknown): void {
+  const found = findRoute(verb, path.slice("/v1".length).replace(/\?.*$/, ""));
+  if (found !== undefined) hold(found.method, result);
 }
 
 test("every route but /healthz refuses a stranger, the stream too, and says why", async (t) => {
@@ -195,8 +210,16 @@ test("what is too large, for another host or not there is refused; nothing of th
   await assert.rejects(serveHttp({ ...({} as Parameters<typeof serveHttp>[0]), host: "0.0.0.0", port: 0 }), { code: "mob.invalid_params" });
 });
 
-test("OpenAPI 3.1 has every method once, with its params", () => {
-  const { paths } = toOpenApi("0") as { paths: Record<string, Record<string, { operationId: string; parameters: { name: string; in: string }[] }>> };
+test("OpenAPI 3.1 has every method once, with its params and what it gives; every shape it names is there", () => {
+  const contract = toOpenApi("0");
+  const { paths, components: { schemas } } = contract as {
+    paths: Record<string, Record<string, { operationId: string; parameters: { name: string; in: string }[] }>>;
+    components: { schemas: Record<string, { type?: string; properties?: object }> };
+  };
+  const named = new Set([...JSON.stringify(contract).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name));
+  assert.deepEqual([...named].sort(), Object.keys(schemas).sort());
+  assert.deepEqual(Object.keys(schemas["Ticket"]?.properties ?? {}), ["turn_id", "member", "generation", "conversation", "state", "seq", "duplicate"]);
+  assert.doesNotMatch(JSON.stringify(contract), /\$defs/);
   const operations = Object.values(paths).flatMap((verbs) => Object.values(verbs));
   assert.deepEqual(operations.map(({ operationId }) => operationId).sort(), METHODS.map(({ name }) => `mob/${name}`).sort());
   for (const [path, verbs] of Object.entries(paths)) {

@@ -1,0 +1,76 @@
+/** Methods of flows and their runs (spec: mob 9, 11.5). */
+import { z } from "zod";
+import { mobError } from "../errors.ts";
+import { outputOfRun, type Run } from "../flows/run.ts";
+import type { FlowRunner } from "../flows/runner.ts";
+import { listRuns } from "../roster/query.ts";
+import { method, type Method } from "./method.ts";
+import { flowStep, json, pageOf, run } from "./results.ts";
+import { id, none, paging, runStates, waitMs } from "./schemas.ts";
+
+const runId = z.strictObject({ run_id: id });
+
+export const FLOW_METHODS: readonly Method[] = [
+  method({
+    name: "flows/list", writes: false, action: "flow.view", summary: "Flows of the definition.",
+    result: z.object({ flows: z.array(z.object({ name: z.string(), steps: z.array(z.string()) })) }), params: none,
+    run: ({ definition }) => ({ flows: Object.entries(definition.flows).map(([name, { steps }]) => ({ name, steps: Object.keys(steps) })) }),
+  }),
+  method({
+    name: "flows/get", writes: false, action: "flow.view", summary: "One flow.",
+    result: z.object({ name: z.string(), steps: z.record(z.string(), flowStep) }), params: z.strictObject({ flow: id }), keys: ["flow"],
+    run: ({ definition }, { flow }) => {
+      const found = definition.flows[flow];
+      if (found === undefined) throw mobError("mob.not_found", `there is no flow ${flow}`, { facts: { what: "flow", id: flow } });
+      return { name: flow, ...found };
+    },
+  }),
+  method({
+    name: "flows/run", writes: true, action: "flow.run", summary: "Begins a run.",
+    result: z.object({ run_id: z.string() }), keys: ["flow"],
+    params: z.strictObject({ flow: id, params: json.default({}), idempotency_key: id.optional() }),
+    run: async ({ flows }, { flow, params, idempotency_key }, { principal }) => {
+      const { run_id } = await flows.run({ flow, params: params as never, principal, key: idempotency_key });
+      return { run_id };
+    },
+  }),
+  method({
+    name: "runs/list", writes: false, action: "flow.view", summary: "Runs.",
+    result: pageOf("runs", run, {}), params: z.strictObject({ flow: id.optional(), state: runStates.optional(), ...paging }),
+    run: ({ view }, params) => {
+      const { runs, next } = listRuns(view, params);
+      return { runs: runs.map((one) => ({ ...shown(one), output: outputOfRun(one) })), ...next === undefined ? {} : { next } };
+    },
+  }),
+  method({ name: "runs/get", writes: false, action: "flow.view", summary: "One run.", result: run, params: runId, keys: ["run_id"], run: ({ flows }, { run_id }) => whole(flows, flows.get(run_id)) }),
+  method({
+    name: "runs/wait", writes: false, action: "flow.view", summary: "Waits for the end of a run.", result: run, waits: true,
+    params: z.strictObject({ run_id: id, timeout_ms: waitMs }), keys: ["run_id"],
+    run: async ({ flows, limits }, { run_id, timeout_ms = limits.pollMs }, { signal }) => {
+      const late = AbortSignal.any([signal, AbortSignal.timeout(timeout_ms)]);
+      return whole(flows, await flows.wait(run_id, late).catch((error: unknown) => {
+        if (signal.aborted || !late.aborted) throw error;
+        throw mobError("mob.deadline", `the run ${run_id} is not over after ${timeout_ms} ms`, { facts: { run_id } });
+      }));
+    },
+  }),
+  method({
+    name: "runs/cancel", writes: true, action: "flow.run", summary: "Cancels a run and its turns.",
+    result: run, params: runId, keys: ["run_id"],
+    run: async ({ flows }, { run_id }, { principal, signal }) => whole(flows, await flows.cancel(run_id, { principal, signal })),
+  }),
+  method({
+    name: "runs/resume", writes: true, action: "flow.run", summary: "Goes on at what has failed.",
+    result: run, params: runId, keys: ["run_id"],
+    run: async ({ flows }, { run_id }, { principal }) => whole(flows, await flows.resume(run_id, { principal })),
+  }),
+];
+
+function shown(one: Run) {
+  const { definition: _, ...rest } = one;
+  return rest;
+}
+
+async function whole(flows: FlowRunner, one: Run) {
+  return { ...shown(one), output: await flows.output(one) };
+}
