@@ -172,7 +172,7 @@ function readRules(source: Source, given: unknown): readonly Rule[] {
 function readLimits(source: Source, given: Table = {}): LimitsSet {
   const { d, toml } = source;
   return Object.fromEntries(Object.entries(given).map(([room, value]) => {
-    const where = toml?.whereOf([`limits.${room}`]) ?? { name: `limits.${room}` };
+    const where = toml?.whereOf(["limits", room]) ?? { name: `limits.${room}` };
     if (!LIMIT_ROOMS.includes(room)) {
       d.refuse(where, "there is no such group of limits", `one of ${LIMIT_ROOMS.join(", ")}`);
       return [room, {}];

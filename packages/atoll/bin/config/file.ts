@@ -1,8 +1,8 @@
 /**
- * Files of settings: a list of grants as TOML or JSON. The one file that knows TOML. Pure: takes the text.
+ * Files of settings: a list of grants as TOML or JSON, and whole files. Pure: takes the text.
  */
-import { parse, TomlError } from "smol-toml";
 import type { Problem, Where } from "@atoll-run/core";
+import { readTomlText } from "../../src/toml/read-toml.ts";
 
 export interface PlacedGrant {
   readonly where: Where;
@@ -49,15 +49,12 @@ function parseText(text: string, where: Where): Parsed {
   const json = readJson(text);
   if (Array.isArray(json)) return { value: { grants: json } };
   if (json !== undefined) return { value: json as Record<string, unknown> };
-  try {
-    // A list alone becomes the value of a key, on the line where it stands.
-    return { value: parse(bare ? text.replace("[", "grants = [") : text) };
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const reason = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? "not TOML";
-    return { where: { ...where, ...(where.file === undefined ? {} : { line: error.line }) },
-      problem: `neither TOML nor JSON: ${reason}` };
-  }
+  // A list alone becomes the value of a key, on the line where it stands.
+  const read = readTomlText(bare ? text.replace("[", "grants = [") : text);
+  if (read.ok) return { value: read.value };
+  return {
+    where: { ...where, ...(where.file === undefined ? {} : { line: read.line }) }, problem: `neither TOML nor JSON: ${read.problem}`,
+  };
 }
 
 function readJson(text: string): object | undefined {
@@ -87,37 +84,17 @@ export type TomlReading = TomlFile | { readonly ok: false; readonly problems: re
 
 /** A whole file of settings. */
 export function readToml(text: string, where: Where): TomlReading {
-  try {
-    return { ok: true, value: parse(text), whereOf: (path) => whereOf(text, where, path) };
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const reason = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? "not TOML";
-    return { ok: false, problems: [{ where: { ...where, line: error.line }, problem: `not TOML: ${reason}` }] };
-  }
+  const read = readTomlText(text);
+  if (!read.ok) return { ok: false, problems: [{ where: { ...where, line: read.line }, problem: `not TOML: ${read.problem}` }] };
+  const { file } = where;
+  return { ok: true, value: read.value, whereOf: (path) => {
+    const line = read.lineOf(path.flatMap(toSteps));
+    return { ...file === undefined ? {} : { file }, name: path.join("."), ...line === undefined ? {} : { line } };
+  } };
 }
 
-/** Finds headers and keys as they are usually written; what it does not find has no line. */
-function whereOf(text: string, { file }: Where, path: readonly string[]): Where {
-  const name = path.join(".");
-  const last = path.at(-1) ?? "";
-  const lines = text.split("\n").map((line) => line.trim());
-  const heads = lines.flatMap((line, at) => {
-    const match = /^\[+([^\]]*)\]+/.exec(line);
-    return match === null ? [] : [{ at, name: (match[1] ?? "").replaceAll(/["'\s]/g, "") }];
-  });
-  const listed = /^(.*)\[(\d+)\]$/.exec(path[1] ?? "");
-  const section = listed === null ? path.slice(0, -1).join(".") : `${path[0] ?? ""}.${listed[1] ?? ""}`;
-  const same = heads.filter((head) => head.name === (listed === null ? section : section));
-  const head = same[Number(listed?.[2] ?? 0)];
-  const isHead = path.length === 1 || (listed !== null && path.length === 2);
-  const whole = path.length === 1 ? heads.find((one) => one.name === last || one.name.startsWith(`${last}.`)) : head;
-  const start = head?.at ?? -1;
-  const end = heads.find(({ at }) => at > start)?.at ?? lines.length;
-  const key = lines.findIndex((line, at) => at > start && at < end && new RegExp(`^["']?${escape(last)}["']?\\s*=`).test(line));
-  const line = isHead ? whole?.at ?? key : section !== "" && head === undefined ? -1 : key;
-  return { ...file === undefined ? {} : { file }, name, ...line < 0 ? {} : { line: line + 1 } };
-}
-
-function escape(word: string): string {
-  return word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+/** `rules[1]` is the second of a list. */
+function toSteps(step: string): readonly (string | number)[] {
+  const [, name, item] = /^(.*)\[(\d+)\]$/.exec(step) ?? [];
+  return name === undefined ? [step] : [name, Number(item)];
 }
