@@ -142,7 +142,7 @@ class Scan {
     const body = this.#text.slice(from, this.#at);
     this.#move(close.length);
     // Quotes that belong to the text may stand just before those that close it.
-    while (long && this.#text[this.#at] === quote) this.#move(1);
+    if (long) this.#word(/["']{0,2}/y);
     return body;
   }
 
