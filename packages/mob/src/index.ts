@@ -3,6 +3,8 @@ export { MOB_LIMITS, type MobLimits } from "./limits.ts";
 export type {
   Cursor, Entry, EntryClass, EntryFilter, EntryKind, EntryPage, EntryQuery, Gap, Live, NewEntry,
 } from "./ledger/entry.ts";
+export { listSessions, readSession, type SessionPage, type SessionQuery, type SessionRow } from "./sessions/sessions.ts";
+export type { SessionBlock, SessionRecord, SessionRole } from "./sessions/record.ts";
 export type { Ledger, LedgerParts, Writer } from "./ledger/ledger.ts";
 export type {
   ApprovalRule, FlowDefinition, FlowStep, Locate, MemberSpec, MobDefinition, Problem, Profile, Text, Tier,

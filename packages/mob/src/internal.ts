@@ -37,3 +37,4 @@ export type { Lifecycle, Method, Served } from "./http/method.ts";
 export { paramsSchema, resultSchema, toOpenApi, type Schema } from "./http/openapi.ts";
 export { serveHttp, type HttpParts, type HttpServer } from "./http/server.ts";
 export { findRoute, METHODS, routeOf } from "./http/table.ts";
+export { journalOf, readRecord, recordOp, scopeOfSession, sessionOf, toBlocks } from "./sessions/record.ts";

@@ -8,6 +8,8 @@ export const MOB_LIMITS = {
   turnsMax: 256,
   /** Content and output of a turn, bytes; more travels as a blob. */
   contentBytesMax: 1_048_576,
+  /** Of one record of a session, as JSON; what is more is left out of it. */
+  recordBytesMax: 1_048_576,
   /** From acceptance to the end, waits for approvals not counted. */
   turnMs: 600_000,
   /** How long the answer to a keyed send is kept. */

@@ -3,7 +3,7 @@ import { isSecretKey, REDACTED, stringifyJson, type Json, type JournalEntry } fr
 import { mobError } from "../errors.ts";
 import { KINDS, type Entry, type NewEntry } from "./entry.ts";
 
-export type Unplaced = Omit<Entry, "seq">;
+export type Unplaced = Omit<Entry, "seq" | "session"> & Pick<NewEntry, "session">;
 
 export interface BodyParts {
   readonly mob: string;
@@ -37,7 +37,11 @@ export function toBody(entry: Unplaced, { dataBytesMax }: BodyParts): string {
 }
 
 export function readEntry({ seq, body }: Pick<JournalEntry, "seq" | "body">): Entry {
-  return { seq, ...JSON.parse(body) as Unplaced };
+  return place(seq, JSON.parse(body) as Unplaced);
+}
+
+export function place(seq: number, { session, ...entry }: Unplaced): Entry {
+  return session === undefined ? { seq, ...entry } : { seq, ...entry, session: { id: session.id, seq } };
 }
 
 /** Values under secret names and registered secrets are masked. */

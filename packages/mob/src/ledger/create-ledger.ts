@@ -3,7 +3,7 @@ import { isFault, type Commit, type JournalEntry, type Json, type StateOp, type 
 import { mobError, type MobError } from "../errors.ts";
 import { shortHash } from "../ids.ts";
 import type { MobLimits } from "../limits.ts";
-import { readEntry, redactValue, toBody, toUnplaced, type BodyParts, type Unplaced } from "./body.ts";
+import { place, readEntry, redactValue, toBody, toUnplaced, type BodyParts, type Unplaced } from "./body.ts";
 import { readCursor, toCursor } from "./cursor.ts";
 import type { Entry, EntryFilter, Live, NewEntry } from "./entry.ts";
 import { toMatch } from "./filter.ts";
@@ -89,7 +89,7 @@ class StoreLedger implements Ledger {
     return own.map((made) => {
       at += made.length;
       const op = made[made.length - 1] as StateOp;
-      return { seq: commit.values[at - 1] as number, ...this.#made.get(op) as Unplaced };
+      return place(commit.values[at - 1] as number, this.#made.get(op) as Unplaced);
     });
   }
 
@@ -203,7 +203,7 @@ class StoreLedger implements Ledger {
   #committed(rows: readonly JournalEntry[], ops: readonly StateOp[]): void {
     const entries = rows.map((row, i): Entry => {
       const made = this.#made.get(ops[i] as StateOp);
-      return made === undefined ? readEntry(row) : { seq: row.seq, ...made };
+      return made === undefined ? readEntry(row) : place(row.seq, made);
     });
     if (this.#held !== undefined) return void this.#held.push(...entries);
     for (const entry of entries) this.#place(entry);

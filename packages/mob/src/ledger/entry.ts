@@ -43,8 +43,8 @@ export interface NewEntry {
   readonly member?: string;
   readonly generation?: number;
   readonly fence?: number;
-  /** Where the body lies. */
-  readonly session?: { readonly id: string; readonly seq: number };
+  /** The session that has the whole of it. */
+  readonly session?: { readonly id: string };
   readonly turn_id?: string;
   readonly run_id?: string;
   readonly step_id?: string;
@@ -59,6 +59,8 @@ export interface NewEntry {
 
 export interface Entry extends NewEntry {
   readonly seq: number;
+  /** `seq`: the record of it is the last one below that. */
+  readonly session?: { readonly id: string; readonly seq: number };
   readonly epoch: string;
   readonly id: string;
   readonly ts_ms: number;

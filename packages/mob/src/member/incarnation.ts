@@ -13,6 +13,9 @@ import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
+import { sessionOf } from "../sessions/record.ts";
+import { openSession } from "../sessions/sessions.ts";
+import type { BrokenKind } from "./life.ts";
 import type { Turn, TurnBody } from "./turn.ts";
 import { TURN_ROUTE, TurnDesk } from "./turn-desk.ts";
 
@@ -23,6 +26,8 @@ export interface IncarnationParts {
   readonly member: string;
   readonly generation: number;
   readonly conversations: number;
+  /** Generation in which its session began. */
+  readonly sessionFrom: number;
   /** As the ledger tells of it. */
   readonly turnOf: (turnId: string) => Turn | undefined;
   /** Its code, not started. */
@@ -32,7 +37,7 @@ export interface IncarnationParts {
 
 export interface IncarnationEvents {
   ready(fence: number): void;
-  startFailed(fault: Fault): void;
+  startFailed(kind: BrokenKind, fault: Fault): void;
   /** Its code has ended by itself. */
   died(fault: Fault): void;
   /** It has lost its scope to another, or the store is gone; may be told more than once. */
@@ -48,6 +53,8 @@ const TYPE = { manufacturer: "atoll", name: "member", version: "1.0.0" } as cons
 export class Incarnation {
   readonly #parts: IncarnationParts;
   readonly #desk: TurnDesk;
+  /** Id of the one it goes on with. */
+  readonly session: string;
   #handle: NodeHandle | undefined;
   #starting: Promise<NodeHandle> | undefined;
   #over: Promise<CloseReport | undefined> | undefined;
@@ -55,9 +62,11 @@ export class Incarnation {
 
   constructor(parts: IncarnationParts) {
     this.#parts = parts;
-    const { member, generation, conversations, ledger, limits, turnOf, node: { log, clock } } = parts;
+    const { member, generation, conversations, ledger, limits, turnOf, sessionFrom, node: { log, clock } } = parts;
+    this.session = sessionOf(member, sessionFrom);
     this.#desk = new TurnDesk({
-      ledger, member, generation, conversations, turnOf, log, clock, limits, writer: () => this.writer, stale: () => parts.events.lost(this.writer?.epoch),
+      ledger, member, generation, conversations, turnOf, log, clock, limits, session: this.session, writer: () => this.writer,
+      stale: () => parts.events.lost(this.writer?.epoch),
       closeInner: (signal) => this.#closeInner(signal),
     });
   }
@@ -159,10 +168,11 @@ export class Incarnation {
   }
 
   async #begin(): Promise<Workload | undefined> {
-    const { inner, events } = this.#parts;
+    const { inner, events, ledger, member, sessionFrom: generation } = this.#parts;
     try {
       const handle = await this.open();
-      const workload = await inner();
+      const writer = { scope: handle.name, epoch: handle.epoch };
+      const [workload] = await Promise.all([inner(), openSession({ ledger, writer }, this.session, { member, generation })]);
       await workload.start(this.#desk.hostFor((fault) => {
         if (this.current) events.died(fault);
       }), { signal: this.#desk.signal });
@@ -172,7 +182,7 @@ export class Incarnation {
       }
       return workload;
     } catch (error) {
-      if (this.current) events.startFailed(toFault(error));
+      if (this.current) events.startFailed(kindOf(error), toFault(error));
       // It may be tried again.
       this.#inner = undefined;
       return undefined;
@@ -194,6 +204,11 @@ export class Incarnation {
 
 function closing(member: string): Fault {
   return nodeError("node.draining", `${member} is being stopped`);
+}
+
+/** Why it will be broken, when the fault says it. */
+function kindOf(error: unknown): BrokenKind {
+  return isFault(error) ? (error.facts as { readonly kind?: BrokenKind }).kind ?? "start_failed" : "start_failed";
 }
 
 function toFault(error: unknown): Fault {

@@ -53,6 +53,9 @@ export type BrokenKind =
   | "snapshot_missing" | "snapshot_corrupted" | "generation_mismatch" | "store_unavailable" | "resume_rejected"
   | "start_failed" | "model_missing" | "checkpoint_unrecoverable" | "crashed";
 
+/** Trying again would not help. */
+const HOPELESS: ReadonlySet<BrokenKind> = new Set(["snapshot_corrupted", "model_missing"]);
+
 export interface Life {
   readonly state: LifeState;
   readonly generation: number;
@@ -74,7 +77,6 @@ export type LifeAction =
   | { readonly do: "sleep" }
   | { readonly do: "drain"; readonly within_ms: number }
   | { readonly do: "bury_queue"; readonly reason: "member_retired" | "member_reset" }
-  | { readonly do: "session"; readonly what: "archive" | "renew" }
   | { readonly do: "leave_edges" }
   | { readonly do: "reload" }
   /** Asks again after that time: {@link LifeEvent} `retry`. */
@@ -111,7 +113,7 @@ export function stepLife(life: Life, event: LifeEvent, rules: LifeRules): LifeSt
     case "drained": case "drain_deadline": return retired(life, event.is);
     case "respawn": return again(life, "member_respawned", []);
     case "reset":
-      return again(life, "member_reset", [{ do: "bury_queue", reason: "member_reset" }, { do: "session", what: "renew" }]);
+      return again(life, "member_reset", [{ do: "bury_queue", reason: "member_reset" }]);
     case "reload": return to(life, life.state, { kind: "member_reloaded", actions: [{ do: "reload" }] });
     case "repair":
       return to({ ...life, tries: 0, crashes: [] }, "starting", { kind: "member_repaired", actions: [{ do: "start", after_ms: 0 }] });
@@ -134,9 +136,10 @@ function to(life: Life, state: LifeState, { kind, data = {}, actions }: Move): L
 
 function spawn(life: Life, { lazy, fresh }: LifeEvent & { is: "spawn" }): LifeStep {
   const born: Life = { state: life.state, generation: life.generation + 1, first: life.state === "none" && !lazy, tries: 0, crashes: [] };
-  const actions: LifeAction[] = life.state !== "none" && fresh ? [{ do: "session", what: "renew" }] : [];
-  const spawning = to(born, lazy ? "dormant" : "starting", { kind: "member_spawning", data: { lazy }, actions });
-  if (!lazy) return { ...spawning, actions: [...actions, { do: "start", after_ms: 0 }] };
+  // A session goes on unless it is said otherwise.
+  const data = { lazy, ...fresh && life.state !== "none" ? { fresh } : {} };
+  const spawning = to(born, lazy ? "dormant" : "starting", { kind: "member_spawning", data, actions: [] });
+  if (!lazy) return { ...spawning, actions: [{ do: "start", after_ms: 0 }] };
   const spawned = to(born, "dormant", { kind: "member_spawned", actions: [] });
   return { ...spawning, entries: [...spawning.entries, ...spawned.entries] };
 }
@@ -149,7 +152,7 @@ function started(life: Life): LifeStep {
 }
 
 function startFailed(life: Life, { kind, detail }: LifeEvent & { is: "start_failed" }, rules: LifeRules): LifeStep {
-  const tries = life.tries + 1;
+  const tries = HOPELESS.has(kind) ? MOB_LIMITS.startTries : life.tries + 1;
   const failed = { ...life, tries };
   const data = { kind, detail, tries };
   // What cannot be worked off is left to the deadline.
@@ -194,7 +197,7 @@ function retire(life: Life, { drain_ms, queued }: LifeEvent & { is: "retire" }):
 
 function retired(life: Life, why: string): LifeStep {
   return to(life, "retired", { kind: "member_retired", data: { why }, actions: [
-    { do: "stop", turn: "requeue" }, { do: "bury_queue", reason: "member_retired" }, { do: "leave_edges" }, { do: "session", what: "archive" },
+    { do: "stop", turn: "requeue" }, { do: "bury_queue", reason: "member_retired" }, { do: "leave_edges" },
   ] });
 }
 

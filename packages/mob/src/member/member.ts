@@ -193,8 +193,6 @@ export class Member {
       case "leave_edges": return await this.#parts.leaveEdges(this.id);
       case "reload": return await this.#reload();
       case "retry": return this.#after(action.after_ms, () => this.#hear({ is: "retry" }));
-      // Sessions begin with what is written into them.
-      case "session":
     }
   }
 
@@ -252,10 +250,11 @@ export class Member {
     const turnOf = (turnId: string) => view.turns.get(turnId);
     const made: Incarnation = new Incarnation({
       ledger, node, limits, member: this.id, generation, conversations: profile.conversations, turnOf,
+      sessionFrom: (view.members.get(this.id)?.session ?? this.#life).generation,
       inner: async () => makeInner(inner, { spec, profile, generation, turnOf, runningTurn: () => made.soleTurn }),
       events: {
         ready: (fence) => this.#hear({ is: "started" }, { data: { fence } }, made),
-        startFailed: (fault) => this.#hear({ is: "start_failed", kind: "start_failed", detail: fault.message }, {}, made),
+        startFailed: (kind, { message: detail }) => this.#hear({ is: "start_failed", kind, detail }, {}, made),
         died: (fault) => this.#hear({ is: "crashed", detail: fault.message }, {}, made),
         lost: (fence) => this.#lost(made, fence),
       },
@@ -297,5 +296,4 @@ export class Member {
   get #clock(): Clock {
     return this.#parts.node.clock;
   }
-
 }

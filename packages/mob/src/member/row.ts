@@ -18,7 +18,8 @@ export interface MemberRow {
   readonly fence: number;
   readonly queue: { readonly depth: number; readonly oldest_at_ms: number | null; readonly dead: number };
   readonly usage: { readonly tokens_in: number; readonly tokens_out: number; readonly turns: number };
-  readonly session: { readonly id: string; readonly head: number } | null;
+  /** `head`: `seq` of the last entry of the ledger that has a record there; 0 = none. */
+  readonly session: { readonly id: string; readonly head: number };
   readonly last_error?: { readonly code: string; readonly text: string };
   readonly final: boolean;
   readonly since_at_ms: number;

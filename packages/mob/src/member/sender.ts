@@ -8,6 +8,7 @@
 import { isFault, type Json, type StateOp } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 import { memberScope, shortHash, type NewId } from "../ids.ts";
+import { inputOf, recordOp } from "../sessions/record.ts";
 import type { TurnAsk } from "./host.ts";
 import type { Member, MemberParts } from "./member.ts";
 import { turnQueued } from "./turn-entries.ts";
@@ -107,13 +108,16 @@ export class Sender {
         await incarnation.open();
         const { writer } = incarnation;
         const generation = this.#parts.view.members.get(to)?.life.generation ?? 0;
-        const queued = ledger.toOp(turnQueued({ member: to, generation, ...writer === undefined ? {} : { fence: writer.epoch } }, body));
+        const { session } = incarnation;
+        const by = { member: to, generation, ...writer === undefined ? {} : { fence: writer.epoch } };
         const nowMs = clock.now();
+        const input = recordOp(session, inputOf(body, nowMs), limits.recordBytesMax);
+        const queued = ledger.toOp({ ...turnQueued(by, body), session: { id: session } });
         const remember: StateOp[] = key === undefined ? [] : [{ op: "remember", answer: {
           sender: KEY_SENDER, route: TURN_ROUTE, request_id: key.name, hash: key.hash, outcome: JSON.stringify({ turn_id: body.turn_id }),
           reply: null, done_at_ms: nowMs, forget_at_ms: nowMs + limits.keyWindowMs,
         } }];
-        await incarnation.accept(body, [...remember, queued]);
+        await incarnation.accept(body, [...remember, input, queued]);
         return;
       } catch (error) {
         if (!isPassing(error) || tries >= TRIES) throw toMobError(error, to);

@@ -12,6 +12,7 @@ import { mobError, type MobError } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import { dropOld, toStored } from "../ledger/stored.ts";
 import type { MobLimits } from "../limits.ts";
+import { recordWrite, toBlocks } from "../sessions/record.ts";
 import { errorOf, turnMoved, type Speaking } from "./turn-entries.ts";
 import { TurnContext } from "./turn-context.ts";
 import type { Turn, TurnBody } from "./turn.ts";
@@ -28,7 +29,8 @@ export interface DeskParts {
   readonly ledger: Ledger;
   readonly log: Log;
   readonly clock: Clock;
-  readonly limits: Pick<MobLimits, "contentBytesMax" | "outputInEntryBytesMax" | "previewBytes" | "retentionMs">;
+  readonly limits: Pick<MobLimits, "contentBytesMax" | "outputInEntryBytesMax" | "previewBytes" | "retentionMs" | "recordBytesMax">;
+  readonly session: string;
   readonly member: string;
   readonly generation: number;
   readonly conversations: number;
@@ -187,7 +189,10 @@ export class TurnDesk {
 
   #done(outer: DispatchContext, { turn, reply, writes }: { turn: TurnBody; reply: Uint8Array; writes: readonly Write[] }): Outcome | Promise<Outcome> {
     const { contentBytesMax, outputInEntryBytesMax } = this.#parts.limits;
-    if (reply.length <= outputInEntryBytesMax) return this.#over(outer, { turn, kind: "turn_done", data: { output: outputOf(reply) }, writes });
+    if (reply.length <= outputInEntryBytesMax) {
+      const output = outputOf(reply);
+      return this.#over(outer, { turn, kind: "turn_done", data: { output }, writes, output });
+    }
     if (reply.length <= contentBytesMax) return this.#doneApart(outer, { turn, output: outputOf(reply), writes });
     const size = reply.length;
     const fault = mobError("mob.too_large", `the output has ${size} bytes, more than ${contentBytesMax}`, { facts: { size, limit: contentBytesMax } });
@@ -199,25 +204,31 @@ export class TurnDesk {
     const { ledger, limits, clock } = this.#parts;
     const { stored, write } = toStored(turn, JSON.stringify(ledger.redact(output)), limits.previewBytes);
     const old = await dropOld(ledger.store, outer.self, clock.now() - limits.retentionMs);
-    return this.#over(outer, { turn, kind: "turn_done", data: { stored: { ...stored } }, writes: [...writes, write, ...old] });
+    return this.#over(outer, { turn, kind: "turn_done", data: { stored: { ...stored } }, writes: [...writes, write, ...old], output });
   }
 
   /** One commit: the row goes, the entry comes, and what was recorded is done. */
   #over(outer: DispatchContext, o: {
     readonly turn: TurnBody; readonly kind: "turn_done" | "turn_failed" | "turn_cancelled"; readonly data: Record<string, Json>; readonly writes?: readonly Write[];
+    readonly output?: Json;
   }): Outcome {
-    const { ledger } = this.#parts;
+    const { ledger, session } = this.#parts;
     let entry: Write;
     try {
-      entry = ledger.toWrite(turnMoved(o.kind, this.#speaking, o));
+      entry = ledger.toWrite({ ...turnMoved(o.kind, this.#speaking, o), ...o.output === undefined ? {} : { session: { id: session } } });
     } catch (error) {
       if (!isFault(error)) throw error;
       entry = ledger.toWrite(turnMoved("turn_failed", this.#speaking, { turn: o.turn, data: errorOf(error) }));
       outer.record([entry]);
       return DONE;
     }
-    outer.record([...o.writes ?? [], entry]);
+    outer.record([...o.writes ?? [], ...o.output === undefined ? [] : [this.#outputRecord(o.turn, o.output)], entry]);
     return DONE;
+  }
+
+  #outputRecord({ turn_id }: TurnBody, output: Json): Write {
+    const { session, limits, clock } = this.#parts;
+    return recordWrite(session, { turn_id, role: "assistant", blocks: toBlocks(output), tokens: 0, ts_ms: clock.now() }, limits.recordBytesMax);
   }
 
   /** Gives the number of the attempt: as many as the ledger knows, and this one; a turn that was parked goes on with its own. */

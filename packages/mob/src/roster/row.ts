@@ -3,6 +3,7 @@ import type { MemberSpec } from "../definition/definition.ts";
 import type { Life } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import type { Turn } from "../member/turn.ts";
+import { sessionOf } from "../sessions/record.ts";
 
 export interface MemberView {
   readonly spec: MemberSpec;
@@ -12,7 +13,8 @@ export interface MemberView {
   readonly fence: number;
   readonly since_at_ms: number;
   readonly seq: number;
-  readonly session: MemberRow["session"];
+  /** Generation in which its session began, and `seq` of the last entry that has a record there; 0 = none. */
+  readonly session: { readonly generation: number; readonly head: number };
   readonly last_error?: NonNullable<MemberRow["last_error"]>;
   /** Turns that ended. */
   readonly turns: number;
@@ -39,7 +41,7 @@ export function toRow(view: Beside, member: MemberView): MemberRow {
     generation: life.generation, runtime_id: `${id}:${life.generation}`, external: spec.external ?? false, wired_to: view.wiredTo(id),
     labels: spec.labels ?? {}, origin, held, fence,
     queue: { depth: open.length, oldest_at_ms: oldest === undefined ? null : view.turns.get(oldest)?.queued_at_ms ?? null, dead },
-    usage: { tokens_in, tokens_out, turns }, session, ...last_error === undefined ? {} : { last_error },
+    usage: { tokens_in, tokens_out, turns }, session: { id: sessionOf(id, session.generation), head: session.head }, ...last_error === undefined ? {} : { last_error },
     final: life.state === "retired" || life.state === "completed", since_at_ms, seq,
   };
 }

@@ -80,6 +80,7 @@ export class View {
     else if (kind.startsWith("members_") || kind.startsWith("edge_")) this.#edge(entry);
     else if (kind.startsWith("turn_")) this.#turn(entry);
     else if (kind.startsWith("approval_")) this.#approval(entry);
+    else if (kind === "note") this.#noted(entry);
     else if (kind.startsWith("flow_") || kind.startsWith("step_")) this.#run(entry);
     else if (kind === "desired_set") {
       const given = entry.data["desired"] as unknown as readonly MemberSpec[];
@@ -149,7 +150,7 @@ export class View {
       origin: data["origin"] as MemberRow["origin"] | undefined ?? old?.origin ?? "api",
       held: kind === "member_held" ? true : kind === "member_released" || kind === "member_spawning" ? false : old?.held ?? false,
       fence: Math.max(old?.fence ?? 0, entry.fence ?? 0), ...error === undefined ? {} : { last_error: error },
-      session: data["session"] as MemberRow["session"] | undefined ?? old?.session ?? null,
+      session: kind === "member_reset" || data["fresh"] === true || !old?.session ? { generation: life.generation, head: 0 } : old.session,
     });
     if (kind !== "member_started" && kind !== "member_dormant") this.revision = seq;
   }
@@ -183,6 +184,11 @@ export class View {
       if (wired) this.#wired.set(from, links.add(to));
       else if (links.delete(to) && links.size === 0) this.#wired.delete(from);
     }
+  }
+
+  #noted({ member: id, session, seq }: Entry): void {
+    const member = id === undefined ? undefined : this.members.get(id);
+    if (member !== undefined && session !== undefined) this.members.set(id as string, { ...member, session: { ...member.session, head: seq } });
   }
 
   #approval(entry: Entry): void {
@@ -249,27 +255,27 @@ export class View {
       started_at_ms: kind === "turn_started" ? ts_ms : old?.started_at_ms ?? null, ended_at_ms: over ? ts_ms : null,
     };
     this.turns.set(turn_id, turn);
-    this.#count(turn, { isNew: old === undefined, over, data });
+    this.#count(turn, { isNew: old === undefined, over, entry });
     if (!over) return;
     const { turns } = this.#over;
     turns.push(turn_id);
     if (turns.length > TURNS_KEPT * 2) for (const gone of turns.splice(0, TURNS_KEPT)) this.turns.delete(gone);
   }
 
-  #count({ turn_id, member: id, state }: Turn, { isNew, over, data }: { isNew: boolean; over: boolean; data: Entry["data"] }): void {
+  #count({ turn_id, member: id, state }: Turn, { isNew, over, entry: { data, session, seq } }: { isNew: boolean; over: boolean; entry: Entry }): void {
     const member = this.members.get(id);
-    if (member === undefined) return;
+    if (member === undefined || !isNew && !over) return;
     const open = over ? member.open.filter((one) => one !== turn_id) : isNew ? [...member.open, turn_id] : member.open;
     const usage = data["usage"] as { readonly tokens_in?: number; readonly tokens_out?: number } | undefined;
     this.members.set(id, {
-      ...member, open, turns: member.turns + (over ? 1 : 0), dead: member.dead + (state === "dead" || state === "expired" ? 1 : 0),
+      ...member, open, ...session === undefined ? {} : { session: { ...member.session, head: seq } }, turns: member.turns + (over ? 1 : 0), dead: member.dead + (state === "dead" || state === "expired" ? 1 : 0),
       tokens_in: member.tokens_in + (usage?.tokens_in ?? 0), tokens_out: member.tokens_out + (usage?.tokens_out ?? 0),
     });
   }
 }
 
-const EMPTY: Pick<MemberView, "fence" | "session" | "turns" | "tokens_in" | "tokens_out" | "dead" | "open" | "last_error"> = {
-  fence: 0, session: null, turns: 0, tokens_in: 0, tokens_out: 0, dead: 0, open: [],
+const EMPTY: Pick<MemberView, "fence" | "turns" | "tokens_in" | "tokens_out" | "dead" | "open" | "last_error"> = {
+  fence: 0, turns: 0, tokens_in: 0, tokens_out: 0, dead: 0, open: [],
 };
 
 const TURN_STATES: Readonly<Partial<Record<Entry["kind"], TurnState>>> = {

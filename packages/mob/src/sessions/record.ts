@@ -1,0 +1,97 @@
+/**
+ * One record of a session and where it lies (spec: mob 6.5). Pure.
+ *
+ * A session belongs to a member from the generation in which it began until the next one begins, so its id follows from both:
+ * nothing has to be stored to find it, and nothing to archive it.
+ */
+import type { Json, JournalEntry, StateOp, Write } from "@atoll-run/core";
+import { mobError } from "../errors.ts";
+import { memberScope } from "../ids.ts";
+import type { TurnBody } from "../member/turn.ts";
+
+/** `user`: what came in. `assistant`: what the member gave. `tool`: what a tool gave it. `note`: what it wanted to be known. */
+export type SessionRole = "user" | "assistant" | "tool" | "note";
+
+/** `{type: "text", text}`, `{type: "json", json}`, or a block as the sender or a model gave it. */
+export interface SessionBlock {
+  readonly type: string;
+  readonly [key: string]: Json;
+}
+
+export interface NewRecord {
+  /** Null: outside of a turn. */
+  readonly turn_id: string | null;
+  readonly role: SessionRole;
+  readonly blocks: readonly SessionBlock[];
+  /** Of the model call that gave it; 0 where none did. */
+  readonly tokens: number;
+  readonly ts_ms: number;
+}
+
+/** `seq` rises through the session; it is that of the whole store, so there are holes. */
+export interface SessionRecord extends NewRecord {
+  readonly seq: number;
+}
+
+const JOURNAL = "session:";
+const ID = /^s_([a-z2-7]{26})_(\d{1,15})$/;
+const PREVIEW_CHARS = 1_024;
+
+/** The session of a member that began with that generation. */
+export function sessionOf(member: string, generation: number): string {
+  return `s_${memberScope(member)}_${generation}`;
+}
+
+/** Undefined: that is no id of a session. */
+export function scopeOfSession(session: string): string | undefined {
+  return ID.exec(session)?.[1];
+}
+
+export function journalOf(session: string): string {
+  return `${JOURNAL}${session}`;
+}
+
+/** What has more than `bytesMax` as JSON keeps its size and its beginning. */
+export function recordOp(session: string, record: NewRecord, bytesMax: number): StateOp & { op: "append" } {
+  return { op: "append", journal: journalOf(session), body: toBody(record, bytesMax) };
+}
+
+export function recordWrite(session: string, record: NewRecord, bytesMax: number): Write {
+  return { write: "append", journal: journalOf(session), body: toBody(record, bytesMax) };
+}
+
+/** Throws `mob.storage_degraded` for what is no record. */
+export function readRecord(session: string, { seq, body }: JournalEntry): SessionRecord {
+  try {
+    const record = JSON.parse(body) as NewRecord;
+    if (typeof record.role === "string" && Array.isArray(record.blocks)) return { seq, ...record };
+  } catch {
+    // Told below.
+  }
+  throw mobError("mob.storage_degraded", `the session ${session} is damaged at ${seq}`, {
+    facts: { session_id: session, seq, kind: "snapshot_corrupted" }, hint: "Reset the member: it begins a new session, the old one stays.",
+  });
+}
+
+export function inputOf({ turn_id, content }: TurnBody, nowMs: number): NewRecord {
+  return { turn_id, role: "user", blocks: toBlocks(content), tokens: 0, ts_ms: nowMs };
+}
+
+/** Content and outputs are text, blocks already, or any JSON. */
+export function toBlocks(content: Json): readonly SessionBlock[] {
+  if (typeof content === "string") return [{ type: "text", text: content }];
+  return Array.isArray(content) && content.length > 0 && content.every(isBlock) ? content as unknown as readonly SessionBlock[] : [{ type: "json", json: content }];
+}
+
+function isBlock(value: Json): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && typeof (value as { type?: Json }).type === "string";
+}
+
+function toBody(record: NewRecord, bytesMax: number): string {
+  const text = JSON.stringify(record);
+  // Cheap where it is plain that it fits: a UTF-16 unit is at most three bytes.
+  if (text.length * 3 <= bytesMax) return text;
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= bytesMax) return text;
+  return JSON.stringify({ ...record, blocks: [{ type: "omitted", bytes, preview: JSON.stringify(record.blocks).slice(0, PREVIEW_CHARS) }] });
+}
