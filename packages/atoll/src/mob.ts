@@ -1,7 +1,8 @@
 /** Mobs: `@atoll-run/atoll/mob`. A door of its own: whoever runs blocks or nodes alone need not load it. */
 export {
-  defineMob, readDefinition, MobError, type LinkedContext, type LinkedFactory, type LinkedHandler, type LinkedTurn, type MobDefinition,
-  type MobHandle, type MobStatus, type Ticket, type Turn, type TurnAsk,
+  defineMob, listSessions, readDefinition, readSession, MobError, type LinkedContext, type LinkedFactory, type LinkedHandler, type LinkedTurn,
+  type MobDefinition, type MobHandle, type MobStatus, type SessionPage, type SessionQuery, type SessionRecord, type SessionRow, type Ticket, type Turn,
+  type TurnAsk,
 } from "@atoll-run/mob";
 export { Mob, type MobConfig } from "./compose/mob.ts";
 export { serveMob, type ServedMob, type ServeMobOptions } from "./compose/mob-http.ts";
