@@ -4,5 +4,6 @@ export {
   type MobDefinition, type MobHandle, type MobStatus, type SessionPage, type SessionQuery, type SessionRecord, type SessionRow, type Ticket, type Turn,
   type TurnAsk,
 } from "@atoll-run/mob";
+export { loadMob } from "./compose/load-mob.ts";
 export { Mob, type MobConfig } from "./compose/mob.ts";
 export { serveMob, type ServedMob, type ServeMobOptions } from "./compose/mob-http.ts";

@@ -7,7 +7,7 @@ export { listSessions, readSession, type SessionPage, type SessionQuery, type Se
 export type { SessionBlock, SessionRecord, SessionRole } from "./sessions/record.ts";
 export type { Ledger, LedgerParts, Writer } from "./ledger/ledger.ts";
 export type {
-  ApprovalRule, FlowDefinition, FlowStep, Locate, MemberSpec, MobDefinition, Problem, Profile, Text, Tier,
+  ApprovalRule, FlowDefinition, FlowStep, Locate, MemberSpec, MobDefinition, Origin, Problem, Profile, Text, Tier,
 } from "./definition/definition.ts";
 export type { MemberRow, MemberState } from "./member/row.ts";
 export type { Ticket, Turn, TurnBody, TurnState } from "./member/turn.ts";

@@ -18,7 +18,7 @@ export interface MobConfig extends Omit<PlaceOptions, "dir" | "memory"> {
   readonly ephemeral?: boolean;
   /** TypeScript of this process, by the name that profiles have for it. */
   readonly linked?: Readonly<Record<string, LinkedFactory>>;
-  /** Where scripts are looked for; default: the working folder. */
+  /** Where scripts are looked for; default: the folder of `mob.toml`, for a definition of a program the working folder. */
   readonly root?: string;
   /** The whole environment of its blocks; default: empty. */
   readonly variables?: Readonly<Record<string, string>>;
@@ -33,7 +33,8 @@ export const Mob = {
   async start(config: MobConfig): Promise<MobHandle> {
     const place = await openStateOf(config);
     const { key: _, close: closePlace, durability: __, ...parts } = place;
-    const { definition, linked = {}, root = ".", variables = {} } = config;
+    const { definition, linked = {}, variables = {} } = config;
+    const root = config.root ?? (definition.source === undefined ? "." : dirname(definition.source));
     try {
       const mob = await startMob({
         ...parts, root: resolve(root), linked, startBlock: (block) => start(block, variables),

@@ -11,6 +11,8 @@ export interface MobDefinition {
   readonly approvals: readonly ApprovalRule[];
   readonly flows: Readonly<Record<string, FlowDefinition>>;
   readonly limits: Readonly<Record<string, number>>;
+  /** File that it was read from, absolute: what it names lies beside it. Absent: a program has made it. */
+  readonly source?: string;
 }
 
 export type Text = string | { readonly file: string };
@@ -97,6 +99,15 @@ export interface Problem {
   readonly file?: string;
   /** From 1. */
   readonly line?: number;
+}
+
+/** Where a tree comes from. */
+export interface Origin {
+  readonly locate?: Locate;
+  /** See {@link MobDefinition.source}. */
+  readonly source?: string;
+  /** What its reader found already: told with the rest. */
+  readonly problems?: readonly Problem[];
 }
 
 /** Finds where a path stands in the source; the reader of the file gives it. */

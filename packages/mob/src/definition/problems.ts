@@ -7,14 +7,25 @@ import { nearest } from "./nearest.ts";
 export type Path = readonly (string | number)[];
 
 export class Problems {
-  readonly all: Problem[] = [];
+  readonly all: Problem[];
   readonly #locate: Locate;
+  /** Places that have a problem of their own, with all that they are part of. */
+  #told: ReadonlySet<string> = new Set();
 
-  constructor(locate: Locate = () => undefined) {
+  constructor(locate: Locate = () => undefined, known: readonly Problem[] = []) {
+    this.all = [...known];
     this.#locate = locate;
   }
 
+  /** From here on nothing is said of these places again: what is found there follows from what is wrong with them. */
+  beside(issues: readonly z.core.$ZodIssue[]): this {
+    const paths = issues.map(({ path }) => path.map((step) => typeof step === "symbol" ? String(step) : step));
+    this.#told = new Set(paths.flatMap((path) => path.map((_, at) => toPathText(path.slice(0, at + 1)))));
+    return this;
+  }
+
   add(path: Path, text: string, hint?: string): void {
+    if (this.#told.has(toPathText(path))) return;
     this.all.push({ path: toPathText(path), text, ...hint === undefined ? {} : { hint }, ...this.#locate(path) });
   }
 

@@ -4,9 +4,10 @@
  * that every name in it stands for something; refuses keys it does not know; never reads a file.
  */
 import { freezeDeep } from "@atoll-run/core";
+import type { z } from "zod";
 import { MOB_LIMITS } from "../limits.ts";
 import type {
-  ApprovalRule, FlowDefinition, FlowStep, Locate, MemberSpec, MobDefinition, Profile,
+  ApprovalRule, FlowDefinition, FlowStep, MemberSpec, MobDefinition, Origin, Profile,
 } from "./definition.ts";
 import { type Path, Problems } from "./problems.ts";
 import { tree, type Tree, type TreeInput } from "./schema.ts";
@@ -18,17 +19,33 @@ export function defineMob(given: TreeInput): MobDefinition {
   return readDefinition(given);
 }
 
-/** As {@link defineMob}, of anything; `locate` knows the lines. */
-export function readDefinition(given: unknown, locate?: Locate): MobDefinition {
-  const problems = new Problems(locate);
+/** As {@link defineMob}, of anything. */
+export function readDefinition(given: unknown, { locate, source, problems: known = [] }: Origin = {}): MobDefinition {
+  const problems = new Problems(locate, known);
   const read = tree.safeParse(given);
   if (!read.success) {
     problems.shape(read.error.issues, keysAt);
+    const rest = tree.safeParse(without(given, read.error.issues));
+    if (rest.success) toDefinition(rest.data, problems.beside(read.error.issues));
     throw problems.fault();
   }
   const definition = toDefinition(read.data, problems);
   if (problems.all.length > 0) throw problems.fault();
-  return freezeDeep(definition);
+  return freezeDeep(source === undefined ? definition : { ...definition, source });
+}
+
+/** What is left without all that has the wrong shape, so that the rest is looked at too. */
+function without(given: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+  const left: unknown = structuredClone(given);
+  for (const issue of issues) {
+    const names = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+    for (const path of names) {
+      const holder = path.slice(0, -1).reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], left);
+      // An item of a list stays: those behind it keep their numbers.
+      if (typeof holder === "object" && holder !== null && !Array.isArray(holder)) delete (holder as Record<PropertyKey, unknown>)[path.at(-1) ?? ""];
+    }
+  }
+  return left;
 }
 
 function toDefinition(data: Tree, problems: Problems): MobDefinition {

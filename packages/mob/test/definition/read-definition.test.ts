@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFault } from "@atoll-run/core";
-import { defineMob, readDefinition, type Problem, type TreeInput } from "@atoll-run/mob";
+import { defineMob, readDefinition, type Origin, type Problem, type TreeInput } from "@atoll-run/mob";
 
 const AUDIT: TreeInput = {
   mob: { id: "audit", members: [{ id: "scout", profile: "scout" }, { id: "auditor", profile: "auditor", count: 4 }, { id: "editor", profile: "editor" }],
@@ -18,9 +18,9 @@ const AUDIT: TreeInput = {
   } } },
 };
 
-function problemsOf(given: unknown, locate?: Parameters<typeof readDefinition>[1]): readonly Problem[] {
+function problemsOf(given: unknown, origin: Origin = {}): readonly Problem[] {
   try {
-    readDefinition(given, locate);
+    readDefinition(given, origin);
   } catch (error) {
     assert.ok(isFault(error) && error.code === "mob.definition_invalid", String(error));
     return error.facts["problems"] as readonly Problem[];
@@ -47,10 +47,22 @@ test("all errors are reported with path and line, and nothing was created", () =
     mob: { id: "audit", members: [{ id: "a b", profile: "scout" }, { id: "x", profil: "scout", profile: "scout" }] },
     profiles: { scout: { script: "s.lua", grant: [] } },
     flows: { f: { steps: { one: { role: "scout", timeout: "soon" } } } },
-  }, (path) => path[0] === "profiles" ? { file: "mob.toml", line: 7 } : undefined);
+  }, { locate: (path) => path[0] === "profiles" ? { file: "mob.toml", line: 7 } : undefined });
   assert.deepEqual(problems.map(({ path, hint, line }) => [path, hint, line]), [
     ["mob.members[0].id", undefined, undefined], ["mob.members[1].profil", 'did you mean "profile"?', undefined],
     ["profiles.scout.grant", 'did you mean "grants"?', 7], ["flows.f.steps.one.timeout", undefined, undefined],
+  ]);
+});
+
+test("what has the wrong shape hides nothing else, and nothing is said twice", () => {
+  const problems = problemsOf({
+    mob: { id: "audit", members: [{ id: "x", profile: "scot", colour: "red" }], edges: [["x", "y"]] },
+    profiles: { scout: { script: 7 }, other: { script: "a.lua", idle_after: "long" } },
+    flows: { f: { steps: { one: { role: "scuot", retry: 1 } } } },
+  }, { problems: [{ path: "approvals", text: "stands in two places" }] });
+  assert.deepEqual(problems.map(({ path }) => path).sort(), [
+    "approvals", "flows.f.steps.one.retry", "flows.f.steps.one.role", "mob.edges[0][1]", "mob.members[0].colour", "mob.members[0].profile",
+    "profiles.other.idle_after", "profiles.scout.script",
   ]);
 });
 

@@ -1,0 +1,87 @@
+/**
+ * `mob.toml` and what stands beside it, as a definition (spec: mob 1).
+ * takes the path of the file; gives a frozen definition, or every error of all its files at once, each with file and line; promises
+ * that the scripts it names are there; refuses a section that stands in two places; never runs anything.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { readDefinition, type Locate, type MobDefinition, type Problem } from "@atoll-run/mob";
+import { readTomlText, type TomlText } from "../toml/read-toml.ts";
+
+/** What may stand in a file of its own, `approvals.toml`, as it would stand in `mob.toml`. */
+const SECTIONS = ["approvals", "routes", "schedules", "contacts", "access", "console"];
+
+interface Piece {
+  /** As it was named by whoever asks. */
+  readonly file: string;
+  readonly toml: TomlText;
+}
+
+/**
+ * Throws `mob.definition_invalid` with the fact `problems`.
+ * @example const mob = await Mob.start({ definition: await loadMob("mob.toml"), stateDir: ".atoll/audit" });
+ */
+export async function loadMob(path: string): Promise<MobDefinition> {
+  const problems: Problem[] = [];
+  const main = readPiece(path, problems);
+  const beside = SECTIONS.flatMap((section) => {
+    const file = join(dirname(path), `${section}.toml`);
+    const piece = existsSync(file) ? readPiece(file, problems) : undefined;
+    return piece === undefined ? [] : [{ section, ...piece }];
+  });
+  const tree: Record<string, unknown> = { ...main?.toml.value };
+  for (const { section, file, toml } of beside) {
+    for (const key of Object.keys(toml.value)) {
+      const at = { file, ...lineOf(toml, [key]) };
+      if (key !== section) problems.push({ path: key, text: `${section}.toml holds ${section} alone`, hint: "write it in mob.toml", ...at });
+      else if (Object.hasOwn(main?.toml.value ?? {}, key)) problems.push({ path: key, text: "stands in mob.toml too", hint: "keep one of the two", ...at });
+      else tree[key] = toml.value[key];
+    }
+  }
+  const locate: Locate = (at) => {
+    const piece = beside.find(({ section, toml }) => section === at[0] && Object.hasOwn(toml.value, section)) ?? main;
+    return piece === undefined ? undefined : placeOf(piece, at);
+  };
+  if (main !== undefined) problems.push(...missingScripts(tree, { folder: dirname(path), locate }));
+  // Of a file that cannot be read only that is said.
+  return readDefinition(main === undefined ? { mob: { id: "unread" } } : tree, { locate, problems, source: resolve(path) });
+}
+
+function readPiece(file: string, problems: Problem[]): Piece | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    problems.push({ path: "the file", text: code === "ENOENT" ? "is not there" : message, file });
+    return undefined;
+  }
+  const toml = readTomlText(text);
+  if (toml.ok) return { file, toml };
+  problems.push({ path: "the file", text: `is not TOML: ${toml.problem}`, file, line: toml.line });
+  return undefined;
+}
+
+/** Where it stands, or the nearest thing around it that is written. */
+function placeOf({ file, toml }: Piece, path: Parameters<Locate>[0]): ReturnType<Locate> {
+  for (let length = path.length; length > 0; length--) {
+    const line = toml.lineOf(path.slice(0, length));
+    if (line !== undefined) return { file, line };
+  }
+  return { file, line: 1 };
+}
+
+function lineOf({ lineOf: of }: TomlText, path: readonly string[]): { readonly line?: number } {
+  const line = of(path);
+  return line === undefined ? {} : { line };
+}
+
+/** A script that comes along has a name with a colon, and is looked up when it is started. */
+function missingScripts({ profiles }: Readonly<Record<string, unknown>>, { folder, locate }: { readonly folder: string; readonly locate: Locate }): readonly Problem[] {
+  if (typeof profiles !== "object" || profiles === null) return [];
+  return Object.entries(profiles as Readonly<Record<string, { readonly script?: unknown } | null>>).flatMap(([name, profile]) => {
+    const script = profile?.script;
+    if (typeof script !== "string" || script.includes(":") || existsSync(resolve(folder, script))) return [];
+    return [{ path: `profiles.${name}.script`, text: `there is no file ${script} in ${folder}`, ...locate(["profiles", name, "script"]) }];
+  });
+}
