@@ -3,7 +3,7 @@ import { isFault, isNodeCode, type NodeCode, nodeFaultKind } from "@atoll-run/co
 
 /** Exit codes that have a name. */
 export const EXIT = {
-  ok: 0, failed: 1, usage: 2, notFound: 3, denied: 4, timeout: 5, unavailable: 6, conflict: 7, internal: 70, limit: 124, signal: 128, brokenPipe: 141,
+  ok: 0, failed: 1, usage: 2, notFound: 3, denied: 4, timeout: 5, unavailable: 6, conflict: 7, internal: 70, draft: 75, limit: 124, signal: 128, brokenPipe: 141,
 } as const;
 
 const BY_CODE: Readonly<Record<string, number>> = {
@@ -21,6 +21,16 @@ const BY_CODE: Readonly<Record<string, number>> = {
   "realm.bind_failed": EXIT.unavailable, "realm.replaced": EXIT.unavailable,
   "state.full": EXIT.unavailable, "state.broken": EXIT.unavailable, "state.locked": EXIT.unavailable,
   "state.busy": EXIT.unavailable, "state.newer": EXIT.unavailable, "state.overloaded": EXIT.unavailable,
+  "mob.definition_invalid": EXIT.usage, "mob.invalid_params": EXIT.usage, "mob.content_empty": EXIT.usage, "mob.unsupported_content": EXIT.usage,
+  "mob.method_unknown": EXIT.usage, "mob.not_found": EXIT.notFound, "mob.session_not_found": EXIT.notFound,
+  "mob.denied": EXIT.denied, "mob.grant_widened": EXIT.denied, "mob.read_only": EXIT.denied, "mob.unauthenticated": EXIT.denied,
+  "mob.token_in_query": EXIT.denied, "mob.approver_mismatch": EXIT.denied, "mob.self_approval_forbidden": EXIT.denied,
+  "mob.deadline": EXIT.timeout,
+  "mob.unavailable": EXIT.unavailable, "mob.already_running": EXIT.unavailable, "mob.shutting_down": EXIT.unavailable, "mob.overloaded": EXIT.unavailable,
+  "mob.storage_degraded": EXIT.unavailable, "mob.lease_held": EXIT.unavailable, "mob.member_broken": EXIT.unavailable, "mob.budget_exhausted": EXIT.unavailable,
+  "mob.conflict": EXIT.conflict, "mob.desired_conflict": EXIT.conflict, "mob.retire_guard": EXIT.conflict, "mob.approval_closed": EXIT.conflict,
+  "mob.stale_cursor": EXIT.conflict, "mob.member_gone": EXIT.conflict, "mob.not_addressable": EXIT.conflict, "mob.stale_fence": EXIT.conflict,
+  "mob.internal": EXIT.internal,
 };
 /** Codes of a node by their number on the wire, where no more is said of them. */
 const BY_WIRE: Readonly<Record<number, number>> = {

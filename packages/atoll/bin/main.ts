@@ -38,6 +38,7 @@ async function command([name, ...args]: readonly string[]): Promise<number> {
     case "mock-model": return await (await import("./commands/mock-model.ts")).mockModel(args);
     case "realm": return await (await import("./commands/realm.ts")).realm(args);
     case "node": return await (await import("./commands/node.ts")).node(args);
+    case "mob": return await (await import("./commands/mob.ts")).mob(args);
     case "mailbox": return await (await import("./commands/mailbox.ts")).mailbox(args);
     case "dlq": return await (await import("./commands/dlq.ts")).dlq(args);
     case "keys": return await (await import("./commands/keys.ts")).keys(args);

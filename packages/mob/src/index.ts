@@ -14,4 +14,4 @@ export type { Ticket, Turn, TurnBody, TurnState } from "./member/turn.ts";
 export { defineMob, readDefinition, type TreeInput } from "./definition/read-definition.ts";
 export type { By, MemberHost, SpawnOptions, ToolAnswer, ToolCall, ToolGuard, TurnAsk } from "./member/host.ts";
 export type { LinkedContext, LinkedFactory, LinkedHandler, LinkedTurn, MemberFacts } from "./member/linked.ts";
-export { startMob, type MobHandle, type MobParts, type MobStatus } from "./mob.ts";
+export { startMob, type CloseMobOptions, type MobHandle, type MobParts, type MobStatus } from "./mob.ts";

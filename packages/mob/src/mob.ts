@@ -55,8 +55,15 @@ export interface MobHandle extends AsyncDisposable {
   readonly flows: FlowRunner;
   send(ask: TurnAsk): Promise<Ticket>;
   status(): MobStatus;
-  /** Turns that run may end within that time; queued ones stay. Later calls share the promise. */
-  close(o?: { readonly drainMs?: number }): Promise<void>;
+  /** Queued turns stay. Later calls share the promise; with `stepMs` they hurry the end that is under way. */
+  close(o?: CloseMobOptions): Promise<void>;
+}
+
+export interface CloseMobOptions {
+  /** How long turns that run may take to end, milliseconds; default 30,000. The others go back into their mailboxes. */
+  readonly drainMs?: number;
+  /** What each step still has from now on, milliseconds. */
+  readonly stepMs?: number;
 }
 
 const BY: By = { principal: "mob" };
@@ -127,8 +134,9 @@ function running(
       members: view.ids().map((id) => view.row(id) as MemberRow),
       edges: [...view.edges.values()].filter(({ wired }) => wired).map(({ a, b }) => ({ a, b })),
     }),
-    close: ({ drainMs = end.drainMs } = {}) => {
-      end.drainMs = drainMs;
+    close: ({ drainMs = end.drainMs, stepMs } = {}) => {
+      end.drainMs = Math.min(drainMs, stepMs ?? drainMs);
+      if (over !== undefined && stepMs !== undefined) members.hurry(stepMs);
       return over ??= close();
     },
     [Symbol.asyncDispose]: () => over ??= close(),

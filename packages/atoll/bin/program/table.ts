@@ -4,6 +4,7 @@
  */
 
 import { type Command, type Flag, HELP, type Variable } from "./declaration.ts";
+import { MOB_COMMANDS } from "./mob-table.ts";
 import { NODE_COMMANDS } from "./node-table.ts";
 
 export type { Command, Flag, Variable } from "./declaration.ts";
@@ -195,7 +196,7 @@ const BLOCK_COMMANDS: readonly Command[] = [
 ];
 
 /** In the order of the help. */
-export const COMMANDS: readonly Command[] = [...BLOCK_COMMANDS.slice(0, 1), ...NODE_COMMANDS, ...BLOCK_COMMANDS.slice(1)];
+export const COMMANDS: readonly Command[] = [...BLOCK_COMMANDS.slice(0, 1), ...NODE_COMMANDS, ...MOB_COMMANDS, ...BLOCK_COMMANDS.slice(1)];
 
 export function commandOf(name: string): Command | undefined {
   return COMMANDS.find((command) => command.name === name);

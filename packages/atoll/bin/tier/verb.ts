@@ -47,7 +47,7 @@ export function misuse(name: string, problem: string, hint?: string): Misuse {
 
 const DEADLINE_MS = 30_000;
 /** Nobody waits for their end. */
-const LASTING = new Set(["realm up", "node up"]);
+const LASTING = new Set(["realm up", "node up", "mob up", "mob demo", "mob tail"]);
 
 export async function runVerb(name: string, args: readonly string[], verbs: Verbs): Promise<number> {
   const command = commandOf(name) as Command;

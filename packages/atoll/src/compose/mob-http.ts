@@ -8,11 +8,12 @@ import { join, resolve } from "node:path";
 import { MOB_LIMITS, mobError, type MobHandle } from "@atoll-run/mob";
 import { createIds, hashToken, serveHttp, type HttpServer, type Role } from "@atoll-run/mob/internal";
 import { systemClock } from "./clock.ts";
+import { tellAddress, TOKEN_FILE } from "./mob-address.ts";
 import type { Env } from "./place.ts";
 import { randomOf } from "./random.ts";
 
 export interface ServeMobOptions {
-  /** Folder of the state: `http.token` lies there. Without it the token of this machine lives as long as the server. */
+  /** Folder of the state: `http.token` lies there, and `mob.json` with the address while it is served. Without it the token of this machine lives as long as the server. */
   readonly dir?: string;
   /** Default 7411; 0 = any free one. */
   readonly port?: number;
@@ -32,7 +33,6 @@ export interface ServedMob extends HttpServer, AsyncDisposable {
   readonly token: string;
 }
 
-const TOKEN_FILE = "http.token";
 const TOKEN_BYTES = 32;
 const PORT = 7_411;
 
@@ -58,8 +58,14 @@ export async function serveMob(mob: MobHandle, o: ServeMobOptions = {}): Promise
       ...(o.tokens ?? []).map(({ token: own, principal, role, readOnly = false }) => ({ sha256: hashToken(own), principal, role, read_only: readOnly })),
     ],
   });
+  const untell = o.dir === undefined ? undefined : await tellAddress(resolve(o.dir), { mob: mob.definition.mob.id, url: http.url, pid: process.pid });
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => closing ??= (async () => {
+    await untell?.();
+    await http.close();
+  })();
   return {
-    token, port: http.port, url: http.url, close: () => http.close(), [Symbol.asyncDispose]: () => http.close(),
+    token, port: http.port, url: http.url, close, [Symbol.asyncDispose]: close,
     get streams() {
       return http.streams;
     },

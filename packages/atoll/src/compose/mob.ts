@@ -6,7 +6,8 @@
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { BlockConfig } from "@atoll-run/block";
-import { mobError, startMob, type LinkedFactory, type MobDefinition, type MobHandle } from "@atoll-run/mob";
+import { isFault } from "@atoll-run/core";
+import { mobError, startMob, type CloseMobOptions, type LinkedFactory, type MobDefinition, type MobHandle } from "@atoll-run/mob";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
 import { startBlock, type StartedBlock } from "./run-block.ts";
 
@@ -26,8 +27,8 @@ export interface MobConfig extends Omit<PlaceOptions, "dir" | "memory"> {
 
 export const Mob = {
   /**
-   * Resolves once the mob accepts work. Throws `node.locked` for a folder in use, `mob.invalid_params` without a place for the
-   * state, `mob.start_failed`; nothing is left open then.
+   * Resolves once the mob accepts work. Throws `mob.already_running` for a folder in use, naming its holder, `mob.invalid_params`
+   * without a place for the state, `mob.start_failed`; nothing is left open then.
    * @example await using mob = await Mob.start({ definition, stateDir: ".atoll/audit", linked: { editor } });
    */
   async start(config: MobConfig): Promise<MobHandle> {
@@ -39,12 +40,12 @@ export const Mob = {
       const mob = await startMob({
         ...parts, root: resolve(root), linked, startBlock: (block) => start(block, variables),
       }, definition);
-      const close = async (how?: Parameters<MobHandle["close"]>[0]): Promise<void> => {
-        await mob.close(how);
-        await closePlace();
-      };
       let closing: Promise<void> | undefined;
-      return { ...mob, close: (how) => closing ??= close(how), [Symbol.asyncDispose]: () => closing ??= close() };
+      const close = (how?: CloseMobOptions): Promise<void> => {
+        const ended = mob.close(how);
+        return closing ??= ended.then(closePlace);
+      };
+      return { ...mob, close, [Symbol.asyncDispose]: close };
     } catch (error) {
       await closePlace();
       throw error;
@@ -52,13 +53,18 @@ export const Mob = {
   },
 };
 
-function openStateOf({ stateDir, ephemeral = false, ...rest }: MobConfig): Promise<Place> {
+async function openStateOf({ stateDir, ephemeral = false, definition, ...rest }: MobConfig): Promise<Place> {
   if ((stateDir !== undefined) === ephemeral && rest.env?.store === undefined) {
     throw mobError("mob.invalid_params", "a mob has one of stateDir and ephemeral: true", {
       facts: { path: "stateDir" }, hint: "Name a folder for its state; what is ephemeral is lost with the process.",
     });
   }
-  return openPlace({ ...rest, memory: ephemeral, ...stateDir === undefined ? {} : { dir: stateDir } });
+  try {
+    return await openPlace({ ...rest, memory: ephemeral, ...stateDir === undefined ? {} : { dir: stateDir } });
+  } catch (error) {
+    if (!isFault(error) || error.code !== "node.locked") throw error;
+    throw mobError("mob.already_running", `the mob ${definition.mob.id} runs already: ${error.message}`, { cause: error, facts: error.facts });
+  }
 }
 
 function start(config: BlockConfig, variables: Readonly<Record<string, string>>): StartedBlock {

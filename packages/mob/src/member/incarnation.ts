@@ -153,6 +153,11 @@ export class Incarnation {
     return this.#over;
   }
 
+  /** What is left of an end that is under way has so many milliseconds for each step. */
+  hurry(stepMs: number): void {
+    void this.#handle?.close({ stepMs });
+  }
+
   async #open(): Promise<NodeHandle> {
     const { node, member, events, ledger } = this.#parts;
     const assembled = await createNode({ ...node, store: ledger.store }, {

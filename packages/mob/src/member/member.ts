@@ -115,6 +115,10 @@ export class Member {
     this.#disarm();
   }
 
+  hurry(stepMs: number): void {
+    this.#now?.hurry(stepMs);
+  }
+
   get #open(): number {
     return this.#parts.view.members.get(this.id)?.open.length ?? 0;
   }

@@ -180,6 +180,11 @@ export class Members implements MemberHost {
     await Promise.all([...this.#live.values()].map((member) => member.close(drainMs)));
   }
 
+  /** Leaves each step of an end that is under way so many milliseconds. */
+  hurry(stepMs: number): void {
+    for (const member of this.#live.values()) member.hurry(stepMs);
+  }
+
   #turnMoved(turnId: string, id: string): void {
     const turn = this.#view.turns.get(turnId);
     if (turn === undefined || !FINAL_TURNS.has(turn.state)) return;

@@ -1,0 +1,113 @@
+/**
+ * `atoll mob up`: a mob in the foreground (spec: mob 1, 12.1).
+ *
+ * takes the path of a definition; gives a mob over HTTP until a signal, or whoever asks over HTTP, ends it; promises an orderly end
+ * after the first signal; refuses a folder that another process has, naming it; never decides on an approval.
+ */
+import { relative, resolve } from "node:path";
+import { problemText } from "@atoll-run/core";
+import { loadMob, Mob, serveMob, type MobDefinition, type MobHandle, type ServedMob } from "../../src/mob.ts";
+import { decideLogPlan } from "../config/log.ts";
+import { toRedactor, toSecrets } from "../config/secrets.ts";
+import { EXIT } from "../exit.ts";
+import { say } from "../output/terminal.ts";
+import { openOutput } from "../running/output.ts";
+import { type Deployed, readDeployment } from "../tier/deployment.ts";
+import { Ending } from "../tier/ending.ts";
+import { misuse, type VerbCall } from "../tier/verb.ts";
+
+/** What is left of each step when the second signal came, milliseconds. */
+const HURRY_MS = 1_000;
+const PORT = "7411";
+const PORT_MAX = 65_535;
+/** Lines of the roster that the welcome shows. */
+const SHOWN_MAX = 12;
+
+export async function up(call: VerbCall): Promise<number> {
+  const [file = "mob.toml", extra] = call.words;
+  if (extra !== undefined) throw misuse(extra, "one file at a time");
+  const port = portOf(call);
+  const definition = await loadMob(file);
+  const deployed = readDeployment(call, undefined);
+  const { log, flush } = openOutput(decideLogPlan(call, deployed.deployment.log), toRedactor(toSecrets(call.env).values()));
+  for (const warning of [...call.warnings, ...deployed.warnings]) log.write({ level: "warn", target: "mob", msg: problemText(warning) });
+  const dir = stateOf(call, deployed, definition);
+  const { durability } = deployed.deployment.state;
+  await using cleanup = new AsyncDisposableStack();
+  const ending = cleanup.use(new Ending());
+  const mob = cleanup.use(await Mob.start({ definition, stateDir: dir, durability, variables: call.env, env: { log } }));
+  const asked = Promise.withResolvers<void>();
+  const http = cleanup.use(await serveMob(mob, { dir, port, stop: () => asked.resolve(), env: { log } }));
+  await say(call.json ? JSON.stringify({ event: "up", mob: definition.mob.id, url: http.url, dir, members: mob.status().members.length }) : welcome(mob, http, dir));
+  const upAtMs = Date.now();
+  let endedAtMs: number | undefined;
+  const close = async (o: { readonly stepMs?: number }): Promise<void> => {
+    endedAtMs ??= Date.now();
+    await http.close();
+    await mob.close(o);
+  };
+  const code = await ending.until(
+    ({ count }) => close(count === 1 ? {} : { stepMs: HURRY_MS }),
+    asked.promise.then(() => close({})),
+  );
+  const report = { took_ms: Date.now() - (endedAtMs ?? upAtMs), ...leftOf(mob, upAtMs) };
+  await say(call.json ? JSON.stringify({ event: "down", report }) : farewell(report));
+  await flush();
+  return code === EXIT.ok && report.approvals_open + report.drafts > 0 ? EXIT.draft : code;
+}
+
+function portOf(call: VerbCall): number {
+  const { text } = call.flag("port") ?? { text: PORT };
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > PORT_MAX) throw misuse("--port", `'${text}' is not a port`);
+  return port;
+}
+
+/** A mob has a folder of its own in that of the deployment. */
+function stateOf(call: VerbCall, { deployment, folder }: Deployed, { mob }: MobDefinition): string {
+  const named = call.either("state", "STATE_DIR");
+  return named === undefined ? resolve(folder, deployment.state.dir, mob.id) : resolve(named.text);
+}
+
+function welcome(mob: MobHandle, http: ServedMob, dir: string): string {
+  const { members, edges } = mob.status();
+  const width = Math.max(0, ...members.map(({ id }) => id.length));
+  const rows = members.slice(0, SHOWN_MAX).map(({ id, profile, state, queue }) =>
+    `  ${id.padEnd(width)}  ${profile}, ${state}${queue.depth === 0 ? "" : `, ${queue.depth} turns wait`}`);
+  return [
+    `${mob.definition.mob.id} is up with ${members.length} members and ${edges.length} edges`,
+    `  url    ${http.url}`, `  data   ${shown(dir)} (token: ${shown(dir)}/http.token)`, ...rows,
+    ...members.length > SHOWN_MAX ? [`  … ${members.length - SHOWN_MAX} more`] : [], "Ctrl-C ends it.",
+  ].join("\n");
+}
+
+interface Left {
+  readonly queued_left: number;
+  readonly approvals_open: number;
+  /** Asked for in this run, and not approved in time. */
+  readonly drafts: number;
+  readonly head: number;
+}
+
+function leftOf({ view, ledger }: MobHandle, upAtMs: number): Left {
+  const approvals = [...view.approvals.values()];
+  const left = [...view.turns.values()].filter(({ ended_at_ms }) => ended_at_ms === null);
+  return {
+    queued_left: left.length, approvals_open: approvals.filter(({ state }) => state === "open").length,
+    drafts: approvals.filter(({ state, opened_at_ms }) => state === "drafted" && opened_at_ms >= upAtMs).length, head: ledger.head,
+  };
+}
+
+function farewell({ queued_left, approvals_open, drafts }: Left): string {
+  const left = [
+    [queued_left, "turns wait for the next start"], [approvals_open, "approvals are open: atoll mob approve decides at the next start"],
+    [drafts, "drafts: what they ask for was not done"],
+  ] as const;
+  return ["ended in order", ...left.filter(([count]) => count > 0).map(([count, what]) => `  ${count} ${what}`)].join("\n");
+}
+
+/** As a person would type it. */
+function shown(path: string): string {
+  const near = relative(".", path);
+  return near.startsWith("..") ? path : near;
+}
