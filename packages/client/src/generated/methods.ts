@@ -1,0 +1,1106 @@
+/* Printed from the method table of packages/mob/src/http by `npm run api`: change that, not this. */
+
+import type { Json } from "@atoll-run/core";
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export type NoParams = Readonly<Record<never, never>>;
+
+export interface Approval {
+  readonly id: string;
+  readonly state: "open" | "approved" | "rejected" | "timed_out" | "drafted" | "released";
+  readonly member: string;
+  readonly turn_id: string;
+  readonly rule_id: string;
+  readonly grant: string;
+  readonly tool: string | null;
+  readonly object: string | null;
+  readonly args: Json;
+  readonly hash: string;
+  readonly asked_by: string;
+  readonly approvers: readonly string[];
+  readonly quorum: number;
+  readonly on_timeout: "draft" | "deny";
+  readonly self_approval: boolean | null;
+  readonly opened_at_ms: number;
+  readonly expires_at_ms: number;
+  readonly decisions: readonly {
+    readonly principal: string;
+    readonly decision: "approve" | "reject";
+    readonly reason?: string;
+    readonly at_ms: number;
+  }[];
+  readonly seq: number;
+}
+
+export interface ApprovalRule {
+  readonly id: string;
+  readonly match: Readonly<Record<string, Json>>;
+  readonly tier: "R0" | "R1" | "R2" | "R3" | "deny";
+  readonly approvers: readonly string[];
+  readonly quorum: number;
+  readonly timeout_ms: number;
+  readonly on_timeout: "draft" | "deny";
+  readonly self_approval: boolean | null;
+}
+
+/** As in mob.toml, with defaults filled in. */
+export type Definition = Readonly<Record<string, Json>>;
+
+export interface Edge {
+  readonly a: string;
+  readonly b: string;
+  readonly wired: boolean;
+  readonly owner?: "managed" | "manual" | "peer";
+  readonly suppressed?: boolean;
+}
+
+export interface Entry {
+  readonly seq: number;
+  readonly epoch: string;
+  readonly id: string;
+  readonly ts_ms: number;
+  readonly v: 1;
+  readonly mob: string;
+  readonly class: "structural" | "turn" | "agent" | "approval" | "audit" | "system" | "error";
+  readonly kind: 
+    | "mob_created"
+    | "mob_completed"
+    | "mob_destroying"
+    | "mob_reset"
+    | "mob_started"
+    | "mob_stopping"
+    | "mob_stopped"
+    | "member_spawned"
+    | "member_retired"
+    | "member_reset"
+    | "members_wired"
+    | "members_unwired"
+    | "flow_started"
+    | "flow_completed"
+    | "flow_failed"
+    | "flow_canceled"
+    | "step_dispatched"
+    | "step_target_completed"
+    | "step_target_failed"
+    | "step_completed"
+    | "step_failed"
+    | "step_skipped"
+    | "definition_applied"
+    | "desired_set"
+    | "member_spawning"
+    | "member_spawn_failed"
+    | "member_started"
+    | "member_dormant"
+    | "member_suspended"
+    | "member_broken"
+    | "member_repaired"
+    | "member_respawned"
+    | "member_reloaded"
+    | "member_retiring"
+    | "member_completed"
+    | "member_updated"
+    | "member_held"
+    | "member_released"
+    | "edge_suppressed"
+    | "edge_released"
+    | "edge_disowned"
+    | "labels_set"
+    | "lease_acquired"
+    | "lease_lost"
+    | "turn_queued"
+    | "turn_started"
+    | "turn_waiting"
+    | "turn_resumed"
+    | "turn_done"
+    | "turn_failed"
+    | "turn_cancelled"
+    | "turn_expired"
+    | "turn_dead"
+    | "dead_letter_redriven"
+    | "dead_letter_discarded"
+    | "run_started"
+    | "run_completed"
+    | "run_failed"
+    | "text_complete"
+    | "tool_call_requested"
+    | "tool_result_received"
+    | "note"
+    | "approval_requested"
+    | "approval_decided"
+    | "approval_timed_out"
+    | "approval_drafted"
+    | "action_allowed"
+    | "access_denied"
+    | "access_changed"
+    | "grant_denied"
+    | "consumer_state"
+    | "retention_pruned"
+    | "recovered"
+    | "storage_degraded"
+    | "storage_recovered"
+    | "spawn_failure"
+    | "reconcile_incomplete"
+    | "discovery_failure"
+    | "checkpoint_failure"
+    | "host_loop_crash"
+    | "hook_failure"
+    | "consumer_stalled"
+    | "policy_rejected"
+    | "stale_fence";
+  readonly source: string;
+  readonly member?: string;
+  readonly generation?: number;
+  readonly fence?: number;
+  readonly session?: {
+    readonly id: string;
+    readonly seq: number;
+  };
+  readonly turn_id?: string;
+  readonly run_id?: string;
+  readonly step_id?: string;
+  readonly principal?: string;
+  readonly trace?: string;
+  readonly cause_seq?: number;
+  readonly dedupe_key?: string;
+  readonly data: Readonly<Record<string, Json>>;
+}
+
+export interface Failure {
+  readonly code: string;
+  readonly text: string;
+}
+
+export type FlowStep = Readonly<Record<string, Json>>;
+
+export interface Member {
+  readonly id: string;
+  readonly profile: string;
+  readonly state: "starting" | "active" | "dormant" | "suspended" | "broken" | "retiring" | "retired" | "completed";
+  readonly phase: "idle" | "busy" | "waiting_approval";
+  readonly generation: number;
+  readonly runtime_id: string;
+  readonly external: boolean;
+  readonly wired_to: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly origin: "definition" | "desired" | "api" | "helper";
+  readonly held: boolean;
+  readonly fence: number;
+  readonly queue: {
+    readonly depth: number;
+    readonly oldest_at_ms: number | null;
+    readonly dead: number;
+  };
+  readonly usage: {
+    readonly tokens_in: number;
+    readonly tokens_out: number;
+    readonly turns: number;
+  };
+  readonly session: {
+    readonly id: string;
+    readonly head: number;
+  };
+  readonly last_error?: Failure;
+  readonly final: boolean;
+  readonly since_at_ms: number;
+  readonly seq: number;
+}
+
+export interface ReconcileReport {
+  readonly revision: number;
+  readonly dry_run: boolean;
+  readonly members: {
+    readonly spawned: readonly string[];
+    readonly retained: readonly string[];
+    readonly updated: readonly string[];
+    readonly reloaded: readonly string[];
+    readonly respawned: readonly string[];
+    readonly repaired: readonly string[];
+    readonly deferred: readonly string[];
+    readonly held: readonly string[];
+    readonly retired: readonly string[];
+    readonly unmanaged: readonly string[];
+    readonly failures: readonly StageFailure[];
+  };
+  readonly edges: {
+    readonly wired_edges: readonly (readonly [string, string])[];
+    readonly retained_edges: readonly (readonly [string, string])[];
+    readonly unwired_edges: readonly (readonly [string, string])[];
+    readonly preexisting_edges: readonly (readonly [string, string])[];
+    readonly skipped_missing_members: readonly (readonly [string, string])[];
+    readonly suppressed_edges: readonly (readonly [string, string])[];
+    readonly pruned_stale_managed_edges: readonly (readonly [string, string])[];
+    readonly failures: readonly StageFailure[];
+  };
+  readonly routes: {
+    readonly router_module_loaded: boolean;
+    readonly active_members: readonly string[];
+    readonly added_route_keys: readonly string[];
+    readonly removed_route_keys: readonly string[];
+  };
+  readonly complete: boolean;
+  readonly took_ms: number;
+}
+
+export interface Run {
+  readonly run_id: string;
+  readonly flow: string;
+  readonly params: Json;
+  readonly principal: string;
+  readonly state: "running" | "completed" | "failed" | "canceled";
+  readonly round: number;
+  readonly steps: Readonly<Record<string, StepRun>>;
+  readonly error?: Failure;
+  readonly started_at_ms: number;
+  readonly ended_at_ms: number | null;
+  readonly revision: number;
+  readonly output: Json;
+}
+
+export interface StageFailure {
+  readonly id: string;
+  readonly stage: string;
+  readonly error: Failure;
+}
+
+export interface Status {
+  readonly mob: string;
+  readonly state: "running" | "stopping";
+  readonly members: Readonly<Record<string, number>>;
+  readonly edges: number;
+  readonly revision: number;
+  readonly head: string;
+  readonly approvals_open: number;
+  readonly runs_open: number;
+}
+
+export interface StepRun {
+  readonly state: "waiting" | "running" | "completed" | "failed" | "skipped";
+  readonly started_at_ms: number | null;
+  readonly targets: Readonly<Record<string, Target>>;
+  readonly completed_seq?: number;
+  readonly output?: Json;
+  readonly holes?: readonly {
+    readonly at: readonly (string | number)[];
+    readonly member: string;
+    readonly turn_id: string;
+  }[];
+  readonly error?: Failure;
+}
+
+/** Too large to stand here: how large it is, and how it begins. Asked for alone it is whole. */
+export interface Stored {
+  readonly bytes: number;
+  readonly preview: string;
+}
+
+export interface Target {
+  readonly name: string;
+  readonly member: string;
+  readonly state: "open" | "done" | "failed";
+  readonly attempt: number;
+  readonly turn_id: string | null;
+  readonly at: number;
+  readonly output?: Json;
+  readonly stored?: Stored;
+  readonly error?: Failure;
+}
+
+export interface Ticket {
+  readonly turn_id: string;
+  readonly member: string;
+  readonly generation: number;
+  readonly conversation: string;
+  readonly state: "queued" | "running" | "waiting_approval" | "done" | "failed" | "cancelled" | "expired" | "dead";
+  readonly seq: number;
+  readonly duplicate: boolean;
+}
+
+export interface Turn {
+  readonly turn_id: string;
+  readonly member: string;
+  readonly generation: number;
+  readonly conversation: string;
+  readonly from: string;
+  readonly principal: string;
+  readonly run_id?: string;
+  readonly state: "queued" | "running" | "waiting_approval" | "done" | "failed" | "cancelled" | "expired" | "dead";
+  readonly attempt: number;
+  readonly output: Json | null;
+  readonly stored?: Stored;
+  readonly error: Failure | null;
+  readonly queued_at_ms: number;
+  readonly started_at_ms: number | null;
+  readonly ended_at_ms: number | null;
+  readonly seq: number;
+}
+
+/** Params and result of each method. */
+
+export interface MobMethods {
+  "status": {
+    readonly params: NoParams;
+    readonly result: Status;
+  };
+  "definition/get": {
+    readonly params: NoParams;
+    readonly result: {
+      readonly definition: Definition;
+      readonly revision: number;
+    };
+  };
+  "reconcile": {
+    readonly params: {
+      readonly desired?: readonly {
+        readonly id: string;
+        readonly profile: string;
+        readonly labels?: Readonly<Record<string, string>>;
+        readonly context?: Json;
+        readonly instructions?: readonly (string | {
+          readonly file: string;
+        })[];
+        readonly model?: string;
+        readonly system?: string | {
+          readonly file: string;
+        };
+        readonly grants?: readonly string[];
+        readonly external?: boolean;
+        readonly display_name?: string;
+        readonly initial_message?: string;
+        readonly resume?: "last" | "fresh" | {
+          readonly session_id: string;
+        };
+      }[];
+      readonly retire_stale?: boolean;
+      readonly dry_run?: boolean;
+      readonly expected_revision?: number;
+      readonly force?: boolean;
+    };
+    readonly result: ReconcileReport;
+  };
+  "diff": {
+    readonly params: NoParams;
+    readonly result: ReconcileReport;
+  };
+  "lifecycle/stop": {
+    readonly params: NoParams;
+    readonly result: Status;
+  };
+  "members/list": {
+    readonly params: {
+      readonly state?: "starting" | "active" | "dormant" | "suspended" | "broken" | "retiring" | "retired" | "completed";
+      readonly profile?: string;
+      readonly label?: string;
+      readonly edge?: string;
+      readonly q?: string;
+      readonly after?: string;
+      readonly limit?: number;
+    };
+    readonly result: {
+      readonly members: readonly Member[];
+      readonly revision: number;
+      readonly next?: string;
+    };
+  };
+  "members/get": {
+    readonly params: {
+      readonly member: string;
+    };
+    readonly result: Member;
+  };
+  "members/spawn": {
+    readonly params: {
+      readonly spec: {
+        readonly id: string;
+        readonly profile: string;
+        readonly labels?: Readonly<Record<string, string>>;
+        readonly context?: Json;
+        readonly instructions?: readonly (string | {
+          readonly file: string;
+        })[];
+        readonly model?: string;
+        readonly system?: string | {
+          readonly file: string;
+        };
+        readonly grants?: readonly string[];
+        readonly external?: boolean;
+        readonly display_name?: string;
+        readonly initial_message?: string;
+        readonly resume?: "last" | "fresh" | {
+          readonly session_id: string;
+        };
+      };
+    };
+    readonly result: Member;
+  };
+  "members/ensure": {
+    readonly params: {
+      readonly spec: {
+        readonly id: string;
+        readonly profile: string;
+        readonly labels?: Readonly<Record<string, string>>;
+        readonly context?: Json;
+        readonly instructions?: readonly (string | {
+          readonly file: string;
+        })[];
+        readonly model?: string;
+        readonly system?: string | {
+          readonly file: string;
+        };
+        readonly grants?: readonly string[];
+        readonly external?: boolean;
+        readonly display_name?: string;
+        readonly initial_message?: string;
+        readonly resume?: "last" | "fresh" | {
+          readonly session_id: string;
+        };
+      };
+    };
+    readonly result: {
+      readonly row: Member;
+      readonly created: boolean;
+    };
+  };
+  "members/spawn_many": {
+    readonly params: {
+      readonly specs: readonly {
+        readonly id: string;
+        readonly profile: string;
+        readonly labels?: Readonly<Record<string, string>>;
+        readonly context?: Json;
+        readonly instructions?: readonly (string | {
+          readonly file: string;
+        })[];
+        readonly model?: string;
+        readonly system?: string | {
+          readonly file: string;
+        };
+        readonly grants?: readonly string[];
+        readonly external?: boolean;
+        readonly display_name?: string;
+        readonly initial_message?: string;
+        readonly resume?: "last" | "fresh" | {
+          readonly session_id: string;
+        };
+      }[];
+      readonly on_failure?: "continue" | "rollback";
+    };
+    readonly result: {
+      readonly results: readonly (
+        | {
+        readonly id: string;
+        readonly ok: true;
+        readonly row: Member;
+      }
+        | {
+        readonly id: string;
+        readonly ok: false;
+        readonly error: Failure;
+      })[];
+    };
+  };
+  "members/retire": {
+    readonly params: {
+      readonly member: string;
+      readonly hold?: boolean;
+      readonly drain_ms?: number;
+    };
+    readonly result: Member;
+  };
+  "members/respawn": {
+    readonly params: {
+      readonly member: string;
+    };
+    readonly result: Member;
+  };
+  "members/reload": {
+    readonly params: {
+      readonly member: string;
+    };
+    readonly result: Member;
+  };
+  "members/repair": {
+    readonly params: {
+      readonly member: string;
+    };
+    readonly result: Member;
+  };
+  "members/release": {
+    readonly params: {
+      readonly member: string;
+    };
+    readonly result: Member;
+  };
+  "members/resume": {
+    readonly params: {
+      readonly member: string;
+    };
+    readonly result: Member;
+  };
+  "members/suspend": {
+    readonly params: {
+      readonly member: string;
+    };
+    readonly result: Member;
+  };
+  "members/reset": {
+    readonly params: {
+      readonly member: string;
+      readonly confirm: string;
+    };
+    readonly result: Member;
+  };
+  "send": {
+    readonly params: {
+      readonly to: string;
+      readonly content: Json;
+      readonly conversation?: string;
+      readonly idempotency_key?: string;
+      readonly deadline_ms?: number;
+      readonly pick?: "one";
+    };
+    readonly result: {
+      readonly tickets: readonly Ticket[];
+    };
+  };
+  "dispatch": {
+    readonly params: {
+      readonly to: string;
+      readonly content: Json;
+      readonly conversation?: string;
+      readonly idempotency_key?: string;
+      readonly deadline_ms?: number;
+      readonly pick?: "one";
+    };
+    readonly result: {
+      readonly tickets: readonly Ticket[];
+    };
+  };
+  "turns/list": {
+    readonly params: {
+      readonly member?: string;
+      readonly state?: "queued" | "running" | "waiting_approval" | "done" | "failed" | "cancelled" | "expired" | "dead";
+      readonly run_id?: string;
+      readonly after?: string;
+      readonly limit?: number;
+    };
+    readonly result: {
+      readonly turns: readonly Turn[];
+      readonly next?: string;
+    };
+  };
+  "turns/get": {
+    readonly params: {
+      readonly turn_id: string;
+    };
+    readonly result: Turn;
+  };
+  "turns/wait": {
+    readonly params: {
+      readonly turn_id: string;
+      readonly timeout_ms?: number;
+    };
+    readonly result: Turn;
+  };
+  "turns/cancel": {
+    readonly params: {
+      readonly turn_id: string;
+      readonly reason?: string;
+    };
+    readonly result: Turn;
+  };
+  "edges/list": {
+    readonly params: {
+      readonly member?: string;
+      readonly owner?: "managed" | "manual" | "peer";
+      readonly after?: string;
+      readonly limit?: number;
+    };
+    readonly result: {
+      readonly edges: readonly Edge[];
+      readonly revision: number;
+      readonly next?: string;
+    };
+  };
+  "edges/wire": {
+    readonly params: {
+      readonly a: string;
+      readonly b: string;
+      readonly expected_revision?: number;
+    };
+    readonly result: Edge;
+  };
+  "edges/unwire": {
+    readonly params: {
+      readonly a: string;
+      readonly b: string;
+      readonly hold?: boolean;
+      readonly expected_revision?: number;
+    };
+    readonly result: {
+      readonly revision: number;
+    };
+  };
+  "edges/release": {
+    readonly params: {
+      readonly a: string;
+      readonly b: string;
+    };
+    readonly result: {
+      readonly revision: number;
+    };
+  };
+  "approvals/list": {
+    readonly params: {
+      readonly state?: "open" | "approved" | "rejected" | "timed_out" | "drafted" | "released";
+      readonly member?: string;
+      readonly after?: string;
+      readonly limit?: number;
+    };
+    readonly result: {
+      readonly approvals: readonly Approval[];
+      readonly next?: string;
+    };
+  };
+  "approvals/get": {
+    readonly params: {
+      readonly id: string;
+    };
+    readonly result: Approval;
+  };
+  "approvals/policy": {
+    readonly params: NoParams;
+    readonly result: {
+      readonly rules: readonly ApprovalRule[];
+    };
+  };
+  "approvals/evaluate": {
+    readonly params: {
+      readonly member: string;
+      readonly grant: string;
+      readonly tool?: string;
+      readonly arguments?: Json;
+    };
+    readonly result: {
+      readonly tier: "R0" | "R1" | "R2" | "R3" | "deny";
+      readonly rule_id: string | null;
+    };
+  };
+  "approvals/decide": {
+    readonly params: {
+      readonly id: string;
+      readonly decision: "approve" | "reject";
+      readonly reason?: string;
+      readonly approver_id?: string;
+    };
+    readonly result: Approval;
+  };
+  "flows/list": {
+    readonly params: NoParams;
+    readonly result: {
+      readonly flows: readonly {
+        readonly name: string;
+        readonly steps: readonly string[];
+      }[];
+    };
+  };
+  "flows/get": {
+    readonly params: {
+      readonly flow: string;
+    };
+    readonly result: {
+      readonly name: string;
+      readonly steps: Readonly<Record<string, FlowStep>>;
+    };
+  };
+  "flows/run": {
+    readonly params: {
+      readonly flow: string;
+      readonly params?: Json;
+      readonly idempotency_key?: string;
+    };
+    readonly result: {
+      readonly run_id: string;
+    };
+  };
+  "runs/list": {
+    readonly params: {
+      readonly flow?: string;
+      readonly state?: "running" | "completed" | "failed" | "canceled";
+      readonly after?: string;
+      readonly limit?: number;
+    };
+    readonly result: {
+      readonly runs: readonly Run[];
+      readonly next?: string;
+    };
+  };
+  "runs/get": {
+    readonly params: {
+      readonly run_id: string;
+    };
+    readonly result: Run;
+  };
+  "runs/wait": {
+    readonly params: {
+      readonly run_id: string;
+      readonly timeout_ms?: number;
+    };
+    readonly result: Run;
+  };
+  "runs/cancel": {
+    readonly params: {
+      readonly run_id: string;
+    };
+    readonly result: Run;
+  };
+  "runs/resume": {
+    readonly params: {
+      readonly run_id: string;
+    };
+    readonly result: Run;
+  };
+  "ledger/query": {
+    readonly params: {
+      readonly after?: string;
+      readonly before?: string;
+      readonly mode?: "since" | "recent";
+      readonly since_at_ms?: number;
+      readonly until_at_ms?: number;
+      readonly classes?: readonly ("structural" | "turn" | "agent" | "approval" | "audit" | "system" | "error")[];
+      readonly kinds?: readonly (
+        | "mob_created"
+        | "mob_completed"
+        | "mob_destroying"
+        | "mob_reset"
+        | "mob_started"
+        | "mob_stopping"
+        | "mob_stopped"
+        | "member_spawned"
+        | "member_retired"
+        | "member_reset"
+        | "members_wired"
+        | "members_unwired"
+        | "flow_started"
+        | "flow_completed"
+        | "flow_failed"
+        | "flow_canceled"
+        | "step_dispatched"
+        | "step_target_completed"
+        | "step_target_failed"
+        | "step_completed"
+        | "step_failed"
+        | "step_skipped"
+        | "definition_applied"
+        | "desired_set"
+        | "member_spawning"
+        | "member_spawn_failed"
+        | "member_started"
+        | "member_dormant"
+        | "member_suspended"
+        | "member_broken"
+        | "member_repaired"
+        | "member_respawned"
+        | "member_reloaded"
+        | "member_retiring"
+        | "member_completed"
+        | "member_updated"
+        | "member_held"
+        | "member_released"
+        | "edge_suppressed"
+        | "edge_released"
+        | "edge_disowned"
+        | "labels_set"
+        | "lease_acquired"
+        | "lease_lost"
+        | "turn_queued"
+        | "turn_started"
+        | "turn_waiting"
+        | "turn_resumed"
+        | "turn_done"
+        | "turn_failed"
+        | "turn_cancelled"
+        | "turn_expired"
+        | "turn_dead"
+        | "dead_letter_redriven"
+        | "dead_letter_discarded"
+        | "run_started"
+        | "run_completed"
+        | "run_failed"
+        | "text_complete"
+        | "tool_call_requested"
+        | "tool_result_received"
+        | "note"
+        | "approval_requested"
+        | "approval_decided"
+        | "approval_timed_out"
+        | "approval_drafted"
+        | "action_allowed"
+        | "access_denied"
+        | "access_changed"
+        | "grant_denied"
+        | "consumer_state"
+        | "retention_pruned"
+        | "recovered"
+        | "storage_degraded"
+        | "storage_recovered"
+        | "spawn_failure"
+        | "reconcile_incomplete"
+        | "discovery_failure"
+        | "checkpoint_failure"
+        | "host_loop_crash"
+        | "hook_failure"
+        | "consumer_stalled"
+        | "policy_rejected"
+        | "stale_fence")[];
+      readonly member?: string;
+      readonly generation?: number;
+      readonly turn_id?: string;
+      readonly run_id?: string;
+      readonly step_id?: string;
+      readonly principal?: string;
+      readonly limit?: number;
+    };
+    readonly result: {
+      readonly entries: readonly Entry[];
+      readonly next: string;
+      readonly head: string;
+      readonly oldest: string;
+      readonly exhausted: boolean;
+    };
+  };
+  "ledger/head": {
+    readonly params: NoParams;
+    readonly result: {
+      readonly head: string;
+      readonly epoch: string;
+    };
+  };
+  "capabilities": {
+    readonly params: NoParams;
+    readonly result: {
+      readonly contract_version: number;
+      readonly methods: readonly string[];
+      readonly modules: readonly string[];
+      readonly topics: readonly string[];
+      readonly limits: Readonly<Record<string, number>>;
+    };
+  };
+  "access/whoami": {
+    readonly params: NoParams;
+    readonly result: {
+      readonly principal: string;
+      readonly role: string;
+      readonly local: boolean;
+    };
+  };
+}
+
+/** Methods as they are called: `mob.members.list({ state: "active" })`. */
+export interface MobApi {
+  /** What the mob is doing. */
+  status(params?: MobMethods["status"]["params"], o?: CallOptions): Promise<MobMethods["status"]["result"]>;
+  /** Makes the mob what it is to be. */
+  reconcile(params?: MobMethods["reconcile"]["params"], o?: CallOptions): Promise<MobMethods["reconcile"]["result"]>;
+  /** What a pass of reconcile would do. */
+  diff(params?: MobMethods["diff"]["params"], o?: CallOptions): Promise<MobMethods["diff"]["result"]>;
+  /** Gives a turn to a member that is open to the outside, or to all of a profile: @name. */
+  send(params: MobMethods["send"]["params"], o?: CallOptions): Promise<MobMethods["send"]["result"]>;
+  /** Gives a turn to any member. */
+  dispatch(params: MobMethods["dispatch"]["params"], o?: CallOptions): Promise<MobMethods["dispatch"]["result"]>;
+  /** What you may call here. */
+  capabilities(params?: MobMethods["capabilities"]["params"], o?: CallOptions): Promise<MobMethods["capabilities"]["result"]>;
+  readonly definition: {
+    /** What the mob is to be. */
+    get(params?: MobMethods["definition/get"]["params"], o?: CallOptions): Promise<MobMethods["definition/get"]["result"]>;
+  };
+  readonly lifecycle: {
+    /** Stops what runs the mob, in order; roster and mail stay for the next start. */
+    stop(params?: MobMethods["lifecycle/stop"]["params"], o?: CallOptions): Promise<MobMethods["lifecycle/stop"]["result"]>;
+  };
+  readonly members: {
+    /** Members, by id. */
+    list(params?: MobMethods["members/list"]["params"], o?: CallOptions): Promise<MobMethods["members/list"]["result"]>;
+    /** One member. */
+    get(params: MobMethods["members/get"]["params"], o?: CallOptions): Promise<MobMethods["members/get"]["result"]>;
+    /** Makes a member; it starts at its first turn. */
+    spawn(params: MobMethods["members/spawn"]["params"], o?: CallOptions): Promise<MobMethods["members/spawn"]["result"]>;
+    /** Makes a member unless it is there. */
+    ensure(params: MobMethods["members/ensure"]["params"], o?: CallOptions): Promise<MobMethods["members/ensure"]["result"]>;
+    /** Makes several members, with one answer for each. */
+    spawn_many(params: MobMethods["members/spawn_many"]["params"], o?: CallOptions): Promise<MobMethods["members/spawn_many"]["result"]>;
+    /** Works off its queue, then it is over. */
+    retire(params: MobMethods["members/retire"]["params"], o?: CallOptions): Promise<MobMethods["members/retire"]["result"]>;
+    /** A new generation; session and queue stay. */
+    respawn(params: MobMethods["members/respawn"]["params"], o?: CallOptions): Promise<MobMethods["members/respawn"]["result"]>;
+    /** Reads profile, script and grants again. */
+    reload(params: MobMethods["members/reload"]["params"], o?: CallOptions): Promise<MobMethods["members/reload"]["result"]>;
+    /** Starts a broken member again. */
+    repair(params: MobMethods["members/repair"]["params"], o?: CallOptions): Promise<MobMethods["members/repair"]["result"]>;
+    /** Lets reconcile decide about a held member again. */
+    release(params: MobMethods["members/release"]["params"], o?: CallOptions): Promise<MobMethods["members/release"]["result"]>;
+    /** Lets a suspended member work again. */
+    resume(params: MobMethods["members/resume"]["params"], o?: CallOptions): Promise<MobMethods["members/resume"]["result"]>;
+    /** Lets nothing of it run; its mail waits. */
+    suspend(params: MobMethods["members/suspend"]["params"], o?: CallOptions): Promise<MobMethods["members/suspend"]["result"]>;
+    /** A new generation with a new session; its queue becomes dead letters. */
+    reset(params: MobMethods["members/reset"]["params"], o?: CallOptions): Promise<MobMethods["members/reset"]["result"]>;
+  };
+  readonly turns: {
+    /** Turns, the oldest first; of those that are over the newest are kept. */
+    list(params?: MobMethods["turns/list"]["params"], o?: CallOptions): Promise<MobMethods["turns/list"]["result"]>;
+    /** One turn. */
+    get(params: MobMethods["turns/get"]["params"], o?: CallOptions): Promise<MobMethods["turns/get"]["result"]>;
+    /** Waits for the end of a turn. */
+    wait(params: MobMethods["turns/wait"]["params"], o?: CallOptions): Promise<MobMethods["turns/wait"]["result"]>;
+    /** Cancels a turn; gives the state it had, when it was over. */
+    cancel(params: MobMethods["turns/cancel"]["params"], o?: CallOptions): Promise<MobMethods["turns/cancel"]["result"]>;
+  };
+  readonly edges: {
+    /** Edges, by their ends. */
+    list(params?: MobMethods["edges/list"]["params"], o?: CallOptions): Promise<MobMethods["edges/list"]["result"]>;
+    /** Lets two members speak with each other. */
+    wire(params: MobMethods["edges/wire"]["params"], o?: CallOptions): Promise<MobMethods["edges/wire"]["result"]>;
+    /** Ends an edge; with hold it stays so until it is released. */
+    unwire(params: MobMethods["edges/unwire"]["params"], o?: CallOptions): Promise<MobMethods["edges/unwire"]["result"]>;
+    /** Lets reconcile decide about an edge again. */
+    release(params: MobMethods["edges/release"]["params"], o?: CallOptions): Promise<MobMethods["edges/release"]["result"]>;
+  };
+  readonly approvals: {
+    /** Approvals, the oldest first. */
+    list(params?: MobMethods["approvals/list"]["params"], o?: CallOptions): Promise<MobMethods["approvals/list"]["result"]>;
+    /** One approval, with all its arguments while it is open. */
+    get(params: MobMethods["approvals/get"]["params"], o?: CallOptions): Promise<MobMethods["approvals/get"]["result"]>;
+    /** The rules. */
+    policy(params?: MobMethods["approvals/policy"]["params"], o?: CallOptions): Promise<MobMethods["approvals/policy"]["result"]>;
+    /** What the rules say of a call; nothing is asked. */
+    evaluate(params: MobMethods["approvals/evaluate"]["params"], o?: CallOptions): Promise<MobMethods["approvals/evaluate"]["result"]>;
+    /** Approves or rejects, as who is signed in. */
+    decide(params: MobMethods["approvals/decide"]["params"], o?: CallOptions): Promise<MobMethods["approvals/decide"]["result"]>;
+  };
+  readonly flows: {
+    /** Flows of the definition. */
+    list(params?: MobMethods["flows/list"]["params"], o?: CallOptions): Promise<MobMethods["flows/list"]["result"]>;
+    /** One flow. */
+    get(params: MobMethods["flows/get"]["params"], o?: CallOptions): Promise<MobMethods["flows/get"]["result"]>;
+    /** Begins a run. */
+    run(params: MobMethods["flows/run"]["params"], o?: CallOptions): Promise<MobMethods["flows/run"]["result"]>;
+  };
+  readonly runs: {
+    /** Runs. */
+    list(params?: MobMethods["runs/list"]["params"], o?: CallOptions): Promise<MobMethods["runs/list"]["result"]>;
+    /** One run. */
+    get(params: MobMethods["runs/get"]["params"], o?: CallOptions): Promise<MobMethods["runs/get"]["result"]>;
+    /** Waits for the end of a run. */
+    wait(params: MobMethods["runs/wait"]["params"], o?: CallOptions): Promise<MobMethods["runs/wait"]["result"]>;
+    /** Cancels a run and its turns. */
+    cancel(params: MobMethods["runs/cancel"]["params"], o?: CallOptions): Promise<MobMethods["runs/cancel"]["result"]>;
+    /** Goes on at what has failed. */
+    resume(params: MobMethods["runs/resume"]["params"], o?: CallOptions): Promise<MobMethods["runs/resume"]["result"]>;
+  };
+  readonly ledger: {
+    /** Entries, ascending; without after the newest. */
+    query(params?: MobMethods["ledger/query"]["params"], o?: CallOptions): Promise<MobMethods["ledger/query"]["result"]>;
+    /** The cursor of the newest entry. */
+    head(params?: MobMethods["ledger/head"]["params"], o?: CallOptions): Promise<MobMethods["ledger/head"]["result"]>;
+  };
+  readonly access: {
+    /** Who you are here. */
+    whoami(params?: MobMethods["access/whoami"]["params"], o?: CallOptions): Promise<MobMethods["access/whoami"]["result"]>;
+  };
+}
+
+/** Methods by name; those that write may have happened although their answer was lost. */
+export const METHODS = {
+  "status": { writes: false },
+  "definition/get": { writes: false },
+  "reconcile": { writes: true },
+  "diff": { writes: false },
+  "lifecycle/stop": { writes: true },
+  "members/list": { writes: false },
+  "members/get": { writes: false },
+  "members/spawn": { writes: true },
+  "members/ensure": { writes: true },
+  "members/spawn_many": { writes: true },
+  "members/retire": { writes: true },
+  "members/respawn": { writes: true },
+  "members/reload": { writes: true },
+  "members/repair": { writes: true },
+  "members/release": { writes: true },
+  "members/resume": { writes: true },
+  "members/suspend": { writes: true },
+  "members/reset": { writes: true },
+  "send": { writes: true },
+  "dispatch": { writes: true },
+  "turns/list": { writes: false },
+  "turns/get": { writes: false },
+  "turns/wait": { writes: false },
+  "turns/cancel": { writes: true },
+  "edges/list": { writes: false },
+  "edges/wire": { writes: true },
+  "edges/unwire": { writes: true },
+  "edges/release": { writes: true },
+  "approvals/list": { writes: false },
+  "approvals/get": { writes: false },
+  "approvals/policy": { writes: false },
+  "approvals/evaluate": { writes: false },
+  "approvals/decide": { writes: true },
+  "flows/list": { writes: false },
+  "flows/get": { writes: false },
+  "flows/run": { writes: true },
+  "runs/list": { writes: false },
+  "runs/get": { writes: false },
+  "runs/wait": { writes: false },
+  "runs/cancel": { writes: true },
+  "runs/resume": { writes: true },
+  "ledger/query": { writes: false },
+  "ledger/head": { writes: false },
+  "capabilities": { writes: false },
+  "access/whoami": { writes: false },
+} as const satisfies Readonly<Record<keyof MobMethods, { readonly writes: boolean }>>;
+
+export type Topic = "entries" | "structural" | "turns" | "approvals" | "errors" | `run:${string}` | `member:${string}`;
+
+export type MobCode =
+  | "mob.parse"
+  | "mob.invalid_request"
+  | "mob.method_unknown"
+  | "mob.invalid_params"
+  | "mob.definition_invalid"
+  | "mob.content_empty"
+  | "mob.unsupported_content"
+  | "mob.tool_failed"
+  | "mob.model_unavailable"
+  | "mob.start_failed"
+  | "mob.output_invalid"
+  | "mob.not_found"
+  | "mob.session_not_found"
+  | "mob.conflict"
+  | "mob.desired_conflict"
+  | "mob.already_running"
+  | "mob.retire_guard"
+  | "mob.approval_closed"
+  | "mob.approver_mismatch"
+  | "mob.self_approval_forbidden"
+  | "mob.stale_cursor"
+  | "mob.member_broken"
+  | "mob.member_gone"
+  | "mob.not_addressable"
+  | "mob.stale_fence"
+  | "mob.unavailable"
+  | "mob.storage_degraded"
+  | "mob.lease_held"
+  | "mob.shutting_down"
+  | "mob.deadline"
+  | "mob.overloaded"
+  | "mob.budget_exhausted"
+  | "mob.too_large"
+  | "mob.unauthenticated"
+  | "mob.token_in_query"
+  | "mob.denied"
+  | "mob.grant_widened"
+  | "mob.read_only"
+  | "mob.interrupted"
+  | "mob.internal";

@@ -1,0 +1,4 @@
+export { createClient, type ClientOptions, type MobClient } from "./create-client.ts";
+export { ClientError, type ClientFault } from "./client-error.ts";
+export type { StreamEvent, StreamOptions } from "./stream.ts";
+export * from "./generated/methods.ts";
