@@ -210,6 +210,21 @@ function streamOf(name: string, items: readonly string[]): InStream {
   };
 }
 
+test("a handler that is still at work when the time of its message is over was late, and has not failed", async () => {
+  await using own = await host(`
+    local never = function() std.task.sleep(60000) end
+    bus.on("acme.A.Slow", never) bus.on("mesh", never)
+    bus.serve()`);
+  for (const route of ["acme.A.Slow", MESH]) {
+    const overAtMs = performance.now() + 50;
+    const context: DispatchContext = { ...own.context, remainingMs: () => overAtMs - performance.now() };
+    const outcome = await own.workload.dispatch({
+      kind: "call", id: "m-2", route, metadata: [], caller: { kind: "local" }, attempt: 1, redelivered: false, payload: Buffer.from("{}"),
+    }, context);
+    assert.equal(outcome.is === "failed" ? outcome.fault.code : outcome.is, "node.timed_out", route);
+  }
+});
+
 test("a hook goes only to a handler of exactly its kind", async () => {
   await using own = await host(`
     local seen

@@ -17,6 +17,9 @@ import { MESH_ROUTE, nodeMesh } from "./mesh/node-mesh.ts";
 import { encode, toOutcome } from "./outcome.ts";
 import { feed } from "./stream-events.ts";
 
+/** Timers of one deadline, set one after the other, ring so far apart at most. */
+const CLOCKS_APART_MS = 10;
+
 /** How messages of one route are handled. */
 export interface BlockRoute extends RoutePolicy {
   /** What the handler gets as payload: a value, or the body as a string. Default `json`. */
@@ -145,9 +148,18 @@ async function dispatch(
     });
     return { is: "done", reply: encode(reply), content_type: "application/json" };
   } catch (error) {
+    if (isLate(error, context)) return { is: "failed", fault: nodeError("node.timed_out", "the time of the message is over") };
     if (message.route === MESH_ROUTE && isAnswer(error)) return { is: "done", reply: encode(failureReply(error)) };
     return toOutcome(error);
   }
+}
+
+/**
+ * Its own bound has ended it, a hair before the node does: the block must not have the last word then, since what a handler fails
+ * with is remembered as the answer, and being late is not.
+ */
+function isLate(error: unknown, context: DispatchContext): boolean {
+  return isFault(error) && error.code === "bus.timeout" && context.remainingMs() <= CLOCKS_APART_MS;
 }
 
 /** No room yet, and an approval that is waited for, are no answer to a peer. */

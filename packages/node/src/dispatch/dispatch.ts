@@ -304,7 +304,9 @@ export class Dispatch {
   #judge(message: Message, outcome: Outcome): Verdict {
     if (outcome.is === "done") return judgeDone(message.kind, outcome);
     if (message.cancelled && outcome.is !== "rejected") return CANCELLED;
-    return judgeOutcome(outcome, this.#judged(message));
+    // A handler that keeps its deadline itself may be told by its own clock first: what it says then is that its time is over.
+    const late = outcome.is === "failed" ? this.#late(message) : undefined;
+    return late ?? judgeOutcome(outcome, this.#judged(message));
   }
 
   #judged({ kind, policy, attempts, expiresAtMs, route, requestId }: Message): Judged & { route: string; requestId: string } {
@@ -347,20 +349,21 @@ export class Dispatch {
   #due(message: Message): void {
     const now = this.#parts.now();
     if (message.phase === "ended") return this.#giveAway(message, now);
-    if (message.expiresAtMs <= now) {
-      const verdict = expired(message.kind) as Ending;
-      if (message.phase === "waiting") return this.end(message, verdict);
-      return this.#cut(message, verdict);
-    }
-    if (message.phase === "running") {
-      if (message.limitAtMs <= now) {
-        const fault = nodeError("node.timed_out", `the handler took longer than ${message.policy.handlerLimitMs} ms`);
-        return this.#cut(message, judgeFault(fault, this.#judged(message)));
-      }
-      this.#warnOfDeadlock(message, now);
-    } else if (message.readyAtMs <= now && message.leavingUntilMs <= now) this.#ready(message);
+    const late = this.#late(message);
+    if (late !== undefined) return message.phase === "waiting" ? this.end(message, late as Ending) : this.#cut(message, late);
+    if (message.phase === "running") this.#warnOfDeadlock(message, now);
+    else if (message.readyAtMs <= now && message.leavingUntilMs <= now) this.#ready(message);
     this.#plan(message);
     this.pump();
+  }
+
+  /** What becomes of a message whose time, or that of its handler, is over. Undefined: it is not. */
+  #late(message: Message): Verdict | undefined {
+    const now = this.#parts.now();
+    if (message.expiresAtMs <= now) return expired(message.kind);
+    if (message.phase !== "running" || message.limitAtMs > now) return undefined;
+    const fault = nodeError("node.timed_out", `the handler took longer than ${message.policy.handlerLimitMs} ms`);
+    return judgeFault(fault, this.#judged(message));
   }
 
   /** Ends a run from outside. The handler is told, and keeps its place for a while. */

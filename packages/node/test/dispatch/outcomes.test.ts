@@ -1,7 +1,7 @@
 /** What becomes of a message by its outcome, its fault, its time and its caller (spec: node 4.15, 4.16, 2.6, 2.7). */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LateAbort, nodeError, type Outcome } from "@atoll-run/core";
+import { Fault, LateAbort, nodeError, type Outcome } from "@atoll-run/core";
 import { answerOf, done, end, openInbox, SCOPE, type Made } from "./support.ts";
 
 const BODY = new TextEncoder().encode("{}");
@@ -118,6 +118,19 @@ test("a call that is over before its turn, and one that is over while it runs, a
   assert.equal(await running, "error 10002");
   assert.equal(signal?.aborted, true);
   assert.deepEqual(await letters(made), ["expired", "expired"]);
+  await end(made);
+});
+
+test("a handler that fails because its time is over, by its own clock, has not given an answer: the same request runs again", async () => {
+  let runs = 0;
+  const late = Promise.withResolvers<Outcome>();
+  const made = await openInbox({ note: () => ++runs === 1 ? late.promise : done("here") });
+  made.clock.after(1_000, () => late.resolve({ is: "failed", fault: new Fault({ code: "bus.timeout", text: "handler timeout", retry: "later" }) }));
+  const first = answerOf(made.call("a", { timeoutMs: 1_000 }));
+  await made.clock.pass(1_000);
+  assert.equal(await first, "error 10002");
+  assert.equal(await answerOf(made.call("a")), "here");
+  assert.deepEqual(await letters(made), ["expired"]);
   await end(made);
 });
 
