@@ -79,12 +79,16 @@ export class MemoryScope {
       });
       return seq;
     },
-    lease: ({ seq, fence, until_at_ms }) =>
-      this.#change(this.#row(seq, fence), { leased: true, fence: fence + 1, ready_at_ms: until_at_ms, parked: null }),
-    release: ({ seq, fence, ready_at_ms, parked, counted }) => {
+    lease: ({ seq, fence, until_at_ms, expires_at_ms: end }) => {
+      const row = this.#row(seq, fence);
+      const expires_at_ms = end === undefined ? row.expires_at_ms : end;
+      return this.#change(row, { leased: true, fence: fence + 1, ready_at_ms: until_at_ms, parked: null, expires_at_ms });
+    },
+    release: ({ seq, fence, ready_at_ms, parked, counted, expires_at_ms: end }) => {
       const row = this.#row(seq, fence);
       const attempts = row.attempts + (counted ? 1 : 0);
-      return this.#change(row, { leased: false, fence: fence + 1, ready_at_ms, parked, attempts });
+      const expires_at_ms = end === undefined ? row.expires_at_ms : end;
+      return this.#change(row, { leased: false, fence: fence + 1, ready_at_ms, parked, attempts, expires_at_ms });
     },
     settle: ({ seq, fence }) => {
       this.#row(seq, fence);

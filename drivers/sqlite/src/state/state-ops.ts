@@ -49,13 +49,15 @@ function mailOps({ sql, nextSeq }: OpParts): Table<MailOp> {
       if (done === 0) refuseDuplicate(sql, scope, mail);
       return seq;
     },
-    lease: ({ seq, fence, until_at_ms }, { scope }) => {
+    lease: ({ seq, fence, until_at_ms, expires_at_ms: end }, { scope }) => {
       if (sql.run("lease", until_at_ms, seq, scope, fence) === 0) throw new Refused({ why: "stale_row", seq });
+      if (end !== undefined) sql.run("expire", end, seq);
       return fence + 1;
     },
-    release: ({ seq, fence, ready_at_ms, parked, counted }, { scope }) => {
+    release: ({ seq, fence, ready_at_ms, parked, counted, expires_at_ms: end }, { scope }) => {
       const done = sql.run("release", ready_at_ms, parked, counted ? 1 : 0, seq, scope, fence);
       if (done === 0) throw new Refused({ why: "stale_row", seq });
+      if (end !== undefined) sql.run("expire", end, seq);
       return fence + 1;
     },
     settle: ({ seq, fence }, { scope }) => {

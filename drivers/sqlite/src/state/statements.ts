@@ -23,6 +23,8 @@ export const WRITES = {
     WHERE seq = ? AND scope = ? AND fence = ?`,
   release: `UPDATE mail SET leased = 0, ready_at = ?, parked = ?, attempts = attempts + ?, fence = fence + 1
     WHERE seq = ? AND scope = ? AND fence = ?`,
+  // On its own: an index goes with it, and most rows keep their time.
+  expire: "UPDATE mail SET expires_at = ? WHERE seq = ?",
   settle: "DELETE FROM mail WHERE seq = ? AND scope = ? AND fence = ? RETURNING key, head",
   promote: `UPDATE mail SET head = 1 WHERE seq = (SELECT seq FROM mail WHERE scope = ? AND key = ? ORDER BY seq LIMIT 1)`,
   remember: `INSERT OR IGNORE INTO answers (scope, sender, route, request_id, hash, outcome, reply, done_at, forget_at)

@@ -65,6 +65,37 @@ test("a call that needs a decision parks its turn; approved it is done, once; re
   assert.deepEqual([(await mob.members.wait(again, {})).state, acted], ["done", 1]);
 });
 
+test("the time a turn waits for a decision does not count: it goes on with what was left, also after a restart, and ends then", async (t) => {
+  const { dir, out } = folder(t);
+  let held = true;
+  const slow: LinkedFactory = () => async ({ content }, ctx) => {
+    await ctx.guarded({ grant: "fs.write", tool: "write_file", args: content }, () => ++acted);
+    if (held) await new Promise((_, reject) => ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason as Error)));
+    return ctx.remainingMs() > 0;
+  };
+  const open = (): Promise<MobHandle> => Mob.start({ stateDir: dir, root: SCRIPTS, linked: { writer: slow }, definition: definition(out) });
+  const first = await open();
+  const ask = async (text: string) => (await first.send({
+    to: "ts", from: "console", principal: "asker", content: { path: join(out, text), text }, deadlineMs: 2_500, conversation: text,
+  })).turn_id;
+  const [goes, late] = [await ask("goes"), await ask("late")];
+  const approvals = [await asked(first, goes), await asked(first, late)];
+  const left = first.view.turns.get(goes)?.left_ms ?? 0;
+  assert.ok(left > 0 && left <= 2_500);
+  await until(() => (first.view.turns.get(late)?.queued_at_ms ?? Infinity) + 2_600 < Date.now(), { withinMs: 30_000 });
+  await first.close();
+  await using mob = await open();
+  held = false;
+  await mob.approvals.decide({ id: approvals[0] as string, decision: "approve", principal: "boss", local: false });
+  const done = await mob.members.wait(goes, {});
+  assert.deepEqual([done.state, done.output], ["done", true]);
+  held = true;
+  await mob.approvals.decide({ id: approvals[1] as string, decision: "approve", principal: "boss", local: false });
+  const over = await mob.members.wait(late, {});
+  assert.deepEqual([over.state, over.error?.code], ["expired", "mob.deadline"]);
+  assert.ok(over.deadline_at_ms > over.queued_at_ms + 2_500, "its end was moved");
+});
+
 test("a grant that a member has not is refused with one fault in Lua and in TypeScript, and the ledger says so", async (t) => {
   const { dir, out } = folder(t);
   await using mob = await Mob.start({ stateDir: dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });

@@ -23,14 +23,18 @@ export type StateOp =
   | { readonly op: "attach" }
   /** Value: its `seq`. With `lease_until_at_ms` it is leased at once, with fence 1. Refused: `duplicate`. */
   | { readonly op: "accept"; readonly mail: NewMail; readonly lease_until_at_ms: number | null }
-  /** Whoever knows the present fence takes (or keeps) the row. Value: the new fence. Refused: `stale_row`. */
-  | { readonly op: "lease"; readonly seq: number; readonly fence: number; readonly until_at_ms: number }
+  /**
+   * Whoever knows the present fence takes (or keeps) the row; with `expires_at_ms` its time ends then instead, null: never. Value: the new
+   * fence. Refused: `stale_row`.
+   */
+  | { readonly op: "lease"; readonly seq: number; readonly fence: number; readonly until_at_ms: number; readonly expires_at_ms?: number | null }
   /** Gives the row back, to wait until that time or until its owner wakes it. Value: the new fence. */
   | {
     readonly op: "release"; readonly seq: number; readonly fence: number; readonly ready_at_ms: number;
     readonly parked: string | null;
     /** True when this was an attempt that failed. */
     readonly counted: boolean;
+    readonly expires_at_ms?: number | null;
   }
   /** Removes the row; the next one with its key is offered. Refused: `stale_row`. */
   | { readonly op: "settle"; readonly seq: number; readonly fence: number }

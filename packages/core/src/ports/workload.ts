@@ -108,6 +108,11 @@ export interface DispatchContext extends Speaker {
   readonly tracestate?: string;
   /** Throws when the message is finished. */
   record(writes: readonly Write[]): void;
+  /**
+   * Ends the time of the message then instead, also after a restart; `Infinity`: never, who asked for it sees to that. For hosts; absent: it
+   * has no row.
+   */
+  expireAt?(atMs: number): void;
   /** Committed state plus the own writes. A document that is not there has version 0. */
   read(space: string, key: string): Promise<{ readonly value: string | null; readonly version: number }>;
 }

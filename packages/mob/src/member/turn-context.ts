@@ -11,11 +11,14 @@ export class TurnContext implements DispatchContext {
   readonly writes: Write[] = [];
   readonly signal: AbortSignal;
   readonly #outer: DispatchContext;
+  readonly #now: () => number;
   readonly #cut = new AbortController();
+  #deadlineAtMs = Infinity;
   #over = false;
 
-  constructor(outer: DispatchContext) {
+  constructor(outer: DispatchContext, now: () => number) {
     this.#outer = outer;
+    this.#now = now;
     this.signal = AbortSignal.any([outer.signal, this.#cut.signal]);
   }
 
@@ -23,8 +26,13 @@ export class TurnContext implements DispatchContext {
     return this.#outer.self;
   }
 
+  /** That of its message, or its own where that has none: it has waited for an approval. */
   get deadlineAtMs(): number {
-    return this.#outer.deadlineAtMs;
+    return Math.min(this.#deadlineAtMs, this.#outer.deadlineAtMs);
+  }
+
+  set deadlineAtMs(atMs: number) {
+    this.#deadlineAtMs = atMs;
   }
 
   /** Tells the code to stop. */
@@ -38,7 +46,7 @@ export class TurnContext implements DispatchContext {
   }
 
   remainingMs(): number {
-    return this.#outer.remainingMs();
+    return Math.min(this.#outer.remainingMs(), Math.max(0, this.#deadlineAtMs - this.#now()));
   }
 
   record(writes: readonly Write[]): void {

@@ -21,7 +21,7 @@ export const TURN_ROUTE = "turn";
 
 /** What ends a turn from outside. */
 export interface TurnStop {
-  readonly kind: "turn_cancelled" | "turn_failed";
+  readonly kind: "turn_cancelled" | "turn_failed" | "turn_expired";
   readonly error: MobError;
 }
 
@@ -41,6 +41,11 @@ export interface DeskParts {
   closeInner(signal: AbortSignal): Promise<void>;
 }
 
+interface Begun {
+  readonly attempt: number;
+  readonly deadline_at_ms: number;
+}
+
 interface Run {
   readonly context: TurnContext;
   readonly cut: PromiseWithResolvers<Outcome>;
@@ -49,7 +54,10 @@ interface Run {
   stop: TurnStop | undefined;
 }
 
+/** How long code that is told to stop at its deadline may take for it. */
+const STOP_MS = 5_000;
 const AGAIN: Outcome = { is: "again", after_ms: 0 };
+const NOTHING: Disposable = { [Symbol.dispose]: () => undefined };
 const DONE: Outcome = { is: "done", reply: new Uint8Array(0) };
 const TEXT = new TextDecoder();
 /** Faults of what the code runs in: it has died or was stopped, and the turn runs again. All others are the code's word. */
@@ -143,14 +151,15 @@ export class TurnDesk {
 
   async #dispatch(message: WorkloadMessage, outer: DispatchContext): Promise<Outcome> {
     const body = JSON.parse(TEXT.decode(message.payload)) as TurnBody;
-    const run: Run = { context: new TurnContext(outer), cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined };
+    const run: Run = { context: new TurnContext(outer, () => this.#parts.clock.now()), cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined };
     this.#runs.set(body.turn_id, run);
     using _ = onAbort(outer.signal, () => run.cut.resolve(AGAIN));
     try {
       const inner = await Promise.race([this.#begun.promise, run.cut.promise]);
       if ("is" in inner) return await this.#end(body, { run, outer, outcome: inner });
-      const attempt = this.#sayStarted(body);
-      const given = inner.dispatch(this.#toInner(message, body, attempt), run.context);
+      const begun = this.#sayStarted(body);
+      using _timer = this.#bound(run, { outer, deadlineAtMs: begun.deadline_at_ms });
+      const given = inner.dispatch(this.#toInner(message, body, begun), run.context);
       return await this.#end(body, { run, outer, outcome: await Promise.race([given, run.cut.promise]) });
     } finally {
       run.context.end();
@@ -160,12 +169,25 @@ export class TurnDesk {
   }
 
   /** What the code gets: the content for a payload, the rest beside it. */
-  #toInner(message: WorkloadMessage, body: TurnBody, attempt: number): WorkloadMessage {
-    const { turn_id, from, principal, conversation, content, deadline_at_ms } = body;
+  #toInner(message: WorkloadMessage, body: TurnBody, { attempt, deadline_at_ms }: Begun): WorkloadMessage {
+    const { turn_id, from, principal, conversation, content } = body;
     return {
       ...message, id: turn_id, attempt, redelivered: attempt > 1, payload: new TextEncoder().encode(JSON.stringify(content)),
       about: { turn_id, from, principal, conversation, attempt, deadline_at_ms, generation: this.#parts.generation },
     };
+  }
+
+  /** A turn that has waited for an approval: its message has no end any more, since that time does not count. */
+  #bound(run: Run, { outer, deadlineAtMs }: { readonly outer: DispatchContext; readonly deadlineAtMs: number }): Disposable {
+    const { clock } = this.#parts;
+    if (outer.deadlineAtMs !== Infinity) return NOTHING;
+    run.context.deadlineAtMs = deadlineAtMs;
+    let timer = clock.after(Math.max(0, deadlineAtMs - clock.now()), () => {
+      run.stop ??= { kind: "turn_expired", error: mobError("mob.deadline", "the time of the turn is over") };
+      run.context.stop(run.stop.error);
+      timer = clock.after(STOP_MS, () => run.cut.resolve(AGAIN));
+    });
+    return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
   }
 
   #end(turn: TurnBody, { run, outer, outcome }: { run: Run; outer: DispatchContext; outcome: Outcome }): Outcome | Promise<Outcome> {
@@ -179,7 +201,8 @@ export class TurnDesk {
         return this.#over(outer, { turn, kind: "turn_failed", data: { error: { code, text: text ?? code } }, writes });
       }
       case "park":
-        this.#say(turnMoved("turn_waiting", this.#speaking, { turn, data: { until: outcome.until } }));
+        this.#say(turnMoved("turn_waiting", this.#speaking, { turn, data: { until: outcome.until, left_ms: Math.ceil(run.context.remainingMs()) } }));
+        outer.expireAt?.(Infinity);
         return outcome;
       case "failed": return outcome.fault.retry === "never" && !NOT_ITS_OWN.test(outcome.fault.code)
         ? this.#over(outer, { turn, kind: "turn_failed", data: errorOf(outcome.fault) }) : outcome;
@@ -209,7 +232,7 @@ export class TurnDesk {
 
   /** One commit: the row goes, the entry comes, and what was recorded is done. */
   #over(outer: DispatchContext, o: {
-    readonly turn: TurnBody; readonly kind: "turn_done" | "turn_failed" | "turn_cancelled"; readonly data: Record<string, Json>; readonly writes?: readonly Write[];
+    readonly turn: TurnBody; readonly kind: "turn_done" | TurnStop["kind"]; readonly data: Record<string, Json>; readonly writes?: readonly Write[];
     readonly output?: Json;
   }): Outcome {
     const { ledger, session } = this.#parts;
@@ -231,13 +254,15 @@ export class TurnDesk {
     return recordWrite(session, { turn_id, role: "assistant", blocks: toBlocks(output), tokens: 0, ts_ms: clock.now() }, limits.recordBytesMax);
   }
 
-  /** Gives the number of the attempt: as many as the ledger knows, and this one; a turn that was parked goes on with its own. */
-  #sayStarted(turn: TurnBody): number {
+  /** The attempt is one more than the ledger knows; a turn that was parked goes on with its own, and with the time that was left to it. */
+  #sayStarted(turn: TurnBody): Begun {
     const known = this.#parts.turnOf(turn.turn_id);
     const resumed = known?.state === "waiting_approval";
     const attempt = Math.max(1, (known?.attempt ?? 0) + (resumed ? 0 : 1));
-    this.#say(turnMoved(resumed ? "turn_resumed" : "turn_started", this.#speaking, { turn, data: { attempt } }));
-    return attempt;
+    const deadline_at_ms = known?.left_ms === undefined ? known?.deadline_at_ms ?? turn.deadline_at_ms : this.#parts.clock.now() + known.left_ms;
+    if (resumed) this.#say(turnMoved("turn_resumed", this.#speaking, { turn, data: { attempt, deadline_at_ms } }));
+    else this.#say(turnMoved("turn_started", this.#speaking, { turn, data: { attempt } }));
+    return { attempt, deadline_at_ms };
   }
 
   /** Handed to the store at once, so that it stands before what the turn writes later. */

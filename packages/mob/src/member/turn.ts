@@ -39,6 +39,10 @@ export interface Turn {
   readonly run_id?: string;
   readonly state: TurnState;
   readonly attempt: number;
+  /** Wall clock; waits for approvals have moved it. */
+  readonly deadline_at_ms: number;
+  /** It waits for an approval: what was left of its time then. */
+  readonly left_ms?: number;
   /** Null while it stands apart: see `stored`. */
   readonly output: Json | null;
   /** The output is too large to be kept here; whoever asks for this one turn gets it whole. */

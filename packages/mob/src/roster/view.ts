@@ -245,10 +245,12 @@ export class View {
     if (old !== undefined && isOver(old)) return;
     const over = FINAL_TURNS.has(state);
     const runId = entry.run_id ?? old?.run_id;
+    const leftMs = kind === "turn_waiting" ? data["left_ms"] as number | undefined : undefined;
     const turn: Turn = {
       ...runId === undefined ? {} : { run_id: runId }, turn_id, member: id, generation: entry.generation ?? old?.generation ?? 0, state, seq,
       conversation: data["conversation"] as string | undefined ?? old?.conversation ?? "",
       from: data["from"] as string | undefined ?? old?.from ?? "", principal: entry.principal ?? old?.principal ?? "",
+      deadline_at_ms: data["deadline_at_ms"] as number | undefined ?? old?.deadline_at_ms ?? 0, ...leftMs === undefined ? {} : { left_ms: leftMs },
       attempt: data["attempt"] as number | undefined ?? old?.attempt ?? 0, output: data["output"] ?? old?.output ?? null,
       ...data["stored"] === undefined ? {} : { stored: data["stored"] as unknown as Stored },
       error: data["error"] as Turn["error"] | undefined ?? old?.error ?? null, queued_at_ms: old?.queued_at_ms ?? ts_ms,

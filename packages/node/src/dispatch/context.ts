@@ -18,6 +18,8 @@ export interface ContextParts {
   newChain(message: Message): Uint8Array;
   /** The handler waits for a call of its own until disposed. */
   awaiting(message: Message): Disposable;
+  /** Its time has another end. */
+  moved(message: Message): void;
 }
 
 /** Documents of handlers stand apart from those of the node. */
@@ -67,6 +69,14 @@ export class HandlerContext extends LateAbort implements DispatchContext {
       throw nodeError("node.too_large", `a handler records at most ${writesMax} writes`);
     }
     this.writes.push(...writes);
+  }
+
+  expireAt(atMs: number): void {
+    if (this.#ended) return;
+    this.#message.expiresAtMs = atMs;
+    this.#message.row?.expire();
+    this.#parts.moved(this.#message);
+    this.deadlineAtMs = Math.min(atMs, this.#message.limitAtMs);
   }
 
   async read(space: string, key: string): Promise<{ readonly value: string | null; readonly version: number }> {

@@ -32,7 +32,7 @@ export interface DispatchParts {
   readonly figures: Figures;
   /** Undefined: nobody takes spans. */
   readonly spans: MessageSpans | undefined;
-  readonly context: Omit<ContextParts, "newChain" | "awaiting">;
+  readonly context: Omit<ContextParts, "newChain" | "awaiting" | "moved">;
   /** Its body, from the disk when it is not here; undefined when it is gone. */
   load(message: Message): Promise<boolean>;
   /** It is over; `writes` are done with it when the ending says so. */
@@ -72,6 +72,7 @@ export class Dispatch {
     this.#agenda = new Agenda({ clock: parts.clock, now: parts.now, due: (message) => this.#due(message) });
     this.#context = {
       ...parts.context, newChain: (message) => this.#newChain(message), awaiting: (message) => this.#awaiting(message),
+      moved: (message) => this.#plan(message),
     };
   }
 

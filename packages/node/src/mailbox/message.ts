@@ -40,6 +40,8 @@ export interface MessageRow {
   /** To be stored without a lease; `undefined` = as it is. */
   free(o: { readonly readyAtMs: number; readonly parked?: string; readonly counted: boolean } | undefined): void;
   lease(): void;
+  /** The time of its message has another end. */
+  expire(): void;
   finish(last: LastWrite): void;
 }
 
@@ -78,7 +80,8 @@ export class Message {
   readonly policy: Policy;
   readonly bytes: number;
   readonly acceptedAtMs: number;
-  readonly expiresAtMs: number;
+  /** `Infinity` = never. */
+  expiresAtMs: number;
   readonly lane: string;
   readonly letter: number | undefined;
   /** Of sender, route and request id. */

@@ -54,6 +54,10 @@ export class Row implements Unit, MessageRow {
   #parked: string | null = NOT_PARKED;
   /** A free row is not stored as it should be. */
   #moved = false;
+  /** The end of its time is not stored as it should be. */
+  #expires = false;
+  /** It is on its way. */
+  #expiring = false;
   #finish: LastWrite | undefined;
   #uncertain = false;
 
@@ -97,6 +101,11 @@ export class Row implements Unit, MessageRow {
     this.#ask();
   }
 
+  expire(): void {
+    this.#expires = true;
+    this.#ask();
+  }
+
   finish(finish: LastWrite): void {
     this.#wanted = "gone";
     this.#finish = finish;
@@ -136,12 +145,12 @@ export class Row implements Unit, MessageRow {
     }
     if (this.#wanted === "leased") {
       this.#next = "leased";
-      if (this.#stored === "leased" && ops.length === 0) return ops;
-      return [...ops, { op: "lease", seq, fence, until_at_ms: this.#parts.leaseUntil() }];
+      if (this.#stored === "leased" && ops.length === 0 && !this.#expires) return ops;
+      return [...ops, { op: "lease", seq, fence, until_at_ms: this.#parts.leaseUntil(), ...this.#end() }];
     }
     this.#next = "free";
     if (ops.length > 0) return ops;
-    return this.#stored === "leased" || this.#moved ? [this.#release(false)] : ops;
+    return this.#stored === "leased" || this.#moved || this.#expires ? [this.#release(false)] : ops;
   }
 
   /** The first write: if it is over already, that is all there is to say of it. */
@@ -152,6 +161,7 @@ export class Row implements Unit, MessageRow {
     }
     // A check may be refused, and then what came later under its key would be stored before it. A failure can only be counted on a row that is there; a wait of a new row is told with it.
     const leased = this.#wanted !== "free" || this.#counted > 0;
+    this.#expires = false;
     this.#next = leased ? "leased" : "free";
     // A new row cannot be parked with its first write.
     if (!leased) this.#moved = this.#parked !== NOT_PARKED;
@@ -177,13 +187,20 @@ export class Row implements Unit, MessageRow {
     const fence = this.#fence + this.#releases++;
     this.#moved = false;
     return {
-      op: "release", seq: this.seq, fence, ready_at_ms: this.#readyAtMs, parked: this.#parked, counted,
+      op: "release", seq: this.seq, fence, ready_at_ms: this.#readyAtMs, parked: this.#parked, counted, ...this.#end(),
     };
+  }
+
+  #end(): { readonly expires_at_ms?: number | null } {
+    if (!this.#expires) return {};
+    this.#expires = false;
+    this.#expiring = true;
+    return { expires_at_ms: endOf(this.#parts.message) };
   }
 
   done(values: readonly number[]): void {
     const before = this.#stored;
-    this.#flying = false;
+    this.#flying = this.#expiring = false;
     this.#stored = this.#next;
     if (before === "none") {
       this.seq = values[0] ?? 0;
@@ -195,7 +212,7 @@ export class Row implements Unit, MessageRow {
     this.#counting = 0;
     const { message, events } = this.#parts;
     if (this.#stored === "gone") return this.#over();
-    if (this.#stored !== this.#wanted || this.#counted > 0 || this.#moved) this.#ask();
+    if (this.#stored !== this.#wanted || this.#counted > 0 || this.#moved || this.#expires) this.#ask();
     if (before !== this.#stored) events.stored(message, this.#stored);
   }
 
@@ -230,6 +247,8 @@ export class Row implements Unit, MessageRow {
     this.#releases = 0;
     this.#counted += this.#counting;
     this.#counting = 0;
+    this.#expires ||= this.#expiring;
+    this.#expiring = false;
   }
 }
 
@@ -254,10 +273,14 @@ export function aboutOf({ kind, principal, letter }: Pick<Message, "kind" | "pri
 }
 
 function toMail(message: Message, readyAtMs: number): NewMail {
-  const { sender, route, requestId, hash, high, key, acceptedAtMs, expiresAtMs } = message;
+  const { sender, route, requestId, hash, high, key, acceptedAtMs } = message;
   return {
     sender, route, request_id: requestId, hash, priority: high ? "high" : "normal", key,
     body: message.body ?? new Uint8Array(0), about: aboutOf(message), accepted_at_ms: acceptedAtMs,
-    expires_at_ms: expiresAtMs === Infinity ? null : expiresAtMs, ready_at_ms: readyAtMs,
+    expires_at_ms: endOf(message), ready_at_ms: readyAtMs,
   };
+}
+
+function endOf({ expiresAtMs }: Message): number | null {
+  return expiresAtMs === Infinity ? null : expiresAtMs;
 }

@@ -17,6 +17,7 @@ export function stateChapters(under: StateUnderTest): void {
     batchChapter(open);
     orderChapter(open);
     leaseChapter(open);
+    endOfTimeTest(open);
     answerChapter(open);
     stateOutboxChapter(open);
     stateDocumentChapter(open);
@@ -217,6 +218,21 @@ function leaseChapter(open: Open): void {
     await done({ op: "release", seq, fence: 2, ready_at_ms: 0, parked: null, counted: false });
     assert.deepEqual(ids(await ready(store)), ["a"]);
     assert.deepEqual(await store.parked(SCOPE, "approval:1", 10), []);
+  });
+}
+
+function endOfTimeTest(open: Open): void {
+  test("a row whose time is moved ends then, or never", async () => {
+    const { store, done } = await attach(await open());
+    const [seq = 0] = await done(accept("a", { expires_at_ms: NOW + 10 }, NOW + 100));
+    const over = async (at: number) => (await store.expired(SCOPE, at, 10)).map(({ request_id }) => request_id);
+    await done({ op: "lease", seq, fence: 1, until_at_ms: NOW + 100 });
+    assert.deepEqual(await over(NOW + 10), ["a"], "it stays as it was");
+    await done({ op: "lease", seq, fence: 2, until_at_ms: NOW + 100, expires_at_ms: NOW + 50 });
+    assert.deepEqual([await over(NOW + 49), await over(NOW + 50)], [[], ["a"]]);
+    await done({ op: "release", seq, fence: 3, ready_at_ms: 0, parked: null, counted: false, expires_at_ms: null });
+    assert.deepEqual(await over(NOW + 1_000_000), []);
+    assert.equal((await store.mail(SCOPE, seq))?.expires_at_ms, null);
   });
 }
 
