@@ -6,16 +6,13 @@
  * not ended, but by {@link TurnDesk.cut}.
  */
 import {
-  isFault, onAbort, type Clock, type DispatchContext, type Fault, type Json, type Log, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage, type Write,
+  onAbort, type DispatchContext, type Fault, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage,
 } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
-import type { Ledger, Writer } from "../ledger/ledger.ts";
-import { dropOld, toStored } from "../ledger/stored.ts";
-import type { MobLimits } from "../limits.ts";
-import { recordWrite, toBlocks } from "../sessions/record.ts";
-import { errorOf, turnMoved, type Speaking } from "./turn-entries.ts";
+import { TurnBook, type Begun, type BookParts } from "./turn-book.ts";
 import { TurnContext } from "./turn-context.ts";
-import type { Turn, TurnBody } from "./turn.ts";
+import { errorOf } from "./turn-entries.ts";
+import type { TurnBody } from "./turn.ts";
 
 export const TURN_ROUTE = "turn";
 
@@ -25,25 +22,9 @@ export interface TurnStop {
   readonly error: MobError;
 }
 
-export interface DeskParts {
-  readonly ledger: Ledger;
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly limits: Pick<MobLimits, "contentBytesMax" | "outputInEntryBytesMax" | "previewBytes" | "retentionMs" | "recordBytesMax">;
-  readonly session: string;
-  readonly member: string;
-  readonly generation: number;
+export interface DeskParts extends BookParts {
   readonly conversations: number;
-  readonly turnOf: (turnId: string) => Turn | undefined;
-  readonly writer: () => Writer | undefined;
-  /** The store has refused what it writes: another has begun. */
-  readonly stale: () => void;
   closeInner(signal: AbortSignal): Promise<void>;
-}
-
-interface Begun {
-  readonly attempt: number;
-  readonly deadline_at_ms: number;
 }
 
 interface Run {
@@ -58,7 +39,6 @@ interface Run {
 const STOP_MS = 5_000;
 const AGAIN: Outcome = { is: "again", after_ms: 0 };
 const NOTHING: Disposable = { [Symbol.dispose]: () => undefined };
-const DONE: Outcome = { is: "done", reply: new Uint8Array(0) };
 const TEXT = new TextDecoder();
 /** Faults of what the code runs in: it has died or was stopped, and the turn runs again. All others are the code's word. */
 const NOT_ITS_OWN = /^(node|isle|run|script)\.|^bus\.(closed|overloaded|no_handler)$/;
@@ -66,6 +46,7 @@ const NOT_ITS_OWN = /^(node|isle|run|script)\.|^bus\.(closed|overloaded|no_handl
 export class TurnDesk {
   readonly workload: Workload;
   readonly #parts: DeskParts;
+  readonly #book: TurnBook;
   readonly #runs = new Map<string, Run>();
   readonly #begun = Promise.withResolvers<Workload>();
   readonly #closing = new AbortController();
@@ -73,6 +54,7 @@ export class TurnDesk {
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
+    this.#book = new TurnBook(parts);
     // The time that code holds the loop is looked at once for the mob, not for each member: no `linked` here.
     this.workload = {
       kind: "block", concurrency: parts.conversations,
@@ -81,7 +63,7 @@ export class TurnDesk {
         this.#host = host;
       },
       dispatch: (message, context) => this.#dispatch(message, context),
-      buried: (message, why) => [this.#buried(message, why)],
+      buried: (message, why) => [this.#book.buried(message, why)],
       close: ({ signal }) => parts.closeInner(signal),
     };
   }
@@ -157,7 +139,7 @@ export class TurnDesk {
     try {
       const inner = await Promise.race([this.#begun.promise, run.cut.promise]);
       if ("is" in inner) return await this.#end(body, { run, outer, outcome: inner });
-      const begun = this.#sayStarted(body);
+      const begun = this.#book.began(body);
       using _timer = this.#bound(run, { outer, deadlineAtMs: begun.deadline_at_ms });
       const given = inner.dispatch(this.#toInner(message, body, begun), run.context);
       return await this.#end(body, { run, outer, outcome: await Promise.race([given, run.cut.promise]) });
@@ -191,108 +173,22 @@ export class TurnDesk {
   }
 
   #end(turn: TurnBody, { run, outer, outcome }: { run: Run; outer: DispatchContext; outcome: Outcome }): Outcome | Promise<Outcome> {
-    if (run.stop !== undefined) return this.#over(outer, { turn, kind: run.stop.kind, data: errorOf(run.stop.error) });
+    if (run.stop !== undefined) return this.#book.end(outer, { turn, kind: run.stop.kind, data: errorOf(run.stop.error) });
     if (this.#closing.signal.aborted) return AGAIN;
     switch (outcome.is) {
-      case "done": return this.#done(outer, { turn, reply: outcome.reply, writes: run.context.writes });
+      case "done": return this.#book.done(outer, { turn, reply: outcome.reply, writes: run.context.writes });
       case "rejected": {
         const { code, text, keeps_writes } = outcome;
         const writes = keeps_writes ? run.context.writes : [];
-        return this.#over(outer, { turn, kind: "turn_failed", data: { error: { code, text: text ?? code } }, writes });
+        return this.#book.end(outer, { turn, kind: "turn_failed", data: { error: { code, text: text ?? code } }, writes });
       }
       case "park":
-        this.#say(turnMoved("turn_waiting", this.#speaking, { turn, data: { until: outcome.until, left_ms: Math.ceil(run.context.remainingMs()) } }));
+        this.#book.waits(turn, outcome.until, run.context.remainingMs());
         outer.expireAt?.(Infinity);
         return outcome;
       case "failed": return outcome.fault.retry === "never" && !NOT_ITS_OWN.test(outcome.fault.code)
-        ? this.#over(outer, { turn, kind: "turn_failed", data: errorOf(outcome.fault) }) : outcome;
+        ? this.#book.end(outer, { turn, kind: "turn_failed", data: errorOf(outcome.fault) }) : outcome;
       default: return outcome;
     }
   }
-
-  #done(outer: DispatchContext, { turn, reply, writes }: { turn: TurnBody; reply: Uint8Array; writes: readonly Write[] }): Outcome | Promise<Outcome> {
-    const { contentBytesMax, outputInEntryBytesMax } = this.#parts.limits;
-    if (reply.length <= outputInEntryBytesMax) {
-      const output = outputOf(reply);
-      return this.#over(outer, { turn, kind: "turn_done", data: { output }, writes, output });
-    }
-    if (reply.length <= contentBytesMax) return this.#doneApart(outer, { turn, output: outputOf(reply), writes });
-    const size = reply.length;
-    const fault = mobError("mob.too_large", `the output has ${size} bytes, more than ${contentBytesMax}`, { facts: { size, limit: contentBytesMax } });
-    return this.#over(outer, { turn, kind: "turn_failed", data: errorOf(fault) });
-  }
-
-  /** The output is a document of the same commit. */
-  async #doneApart(outer: DispatchContext, { turn, output, writes }: { turn: TurnBody; output: Json; writes: readonly Write[] }): Promise<Outcome> {
-    const { ledger, limits, clock } = this.#parts;
-    const { stored, write } = toStored(turn, JSON.stringify(ledger.redact(output)), limits.previewBytes);
-    const old = await dropOld(ledger.store, outer.self, clock.now() - limits.retentionMs);
-    return this.#over(outer, { turn, kind: "turn_done", data: { stored: { ...stored } }, writes: [...writes, write, ...old], output });
-  }
-
-  /** One commit: the row goes, the entry comes, and what was recorded is done. */
-  #over(outer: DispatchContext, o: {
-    readonly turn: TurnBody; readonly kind: "turn_done" | TurnStop["kind"]; readonly data: Record<string, Json>; readonly writes?: readonly Write[];
-    readonly output?: Json;
-  }): Outcome {
-    const { ledger, session } = this.#parts;
-    let entry: Write;
-    try {
-      entry = ledger.toWrite({ ...turnMoved(o.kind, this.#speaking, o), ...o.output === undefined ? {} : { session: { id: session } } });
-    } catch (error) {
-      if (!isFault(error)) throw error;
-      entry = ledger.toWrite(turnMoved("turn_failed", this.#speaking, { turn: o.turn, data: errorOf(error) }));
-      outer.record([entry]);
-      return DONE;
-    }
-    outer.record([...o.writes ?? [], ...o.output === undefined ? [] : [this.#outputRecord(o.turn, o.output)], entry]);
-    return DONE;
-  }
-
-  #outputRecord({ turn_id }: TurnBody, output: Json): Write {
-    const { session, limits, clock } = this.#parts;
-    return recordWrite(session, { turn_id, role: "assistant", blocks: toBlocks(output), tokens: 0, ts_ms: clock.now() }, limits.recordBytesMax);
-  }
-
-  /** The attempt is one more than the ledger knows; a turn that was parked goes on with its own, and with the time that was left to it. */
-  #sayStarted(turn: TurnBody): Begun {
-    const known = this.#parts.turnOf(turn.turn_id);
-    const resumed = known?.state === "waiting_approval";
-    const attempt = Math.max(1, (known?.attempt ?? 0) + (resumed ? 0 : 1));
-    const deadline_at_ms = known?.left_ms === undefined ? known?.deadline_at_ms ?? turn.deadline_at_ms : this.#parts.clock.now() + known.left_ms;
-    if (resumed) this.#say(turnMoved("turn_resumed", this.#speaking, { turn, data: { attempt, deadline_at_ms } }));
-    else this.#say(turnMoved("turn_started", this.#speaking, { turn, data: { attempt } }));
-    return { attempt, deadline_at_ms };
-  }
-
-  /** Handed to the store at once, so that it stands before what the turn writes later. */
-  #say(entry: Parameters<Ledger["append"]>[1][number]): void {
-    const { ledger, log, writer, member, stale } = this.#parts;
-    const by = writer();
-    if (by === undefined) return;
-    ledger.append(by, [entry]).catch((error: unknown) => {
-      if (isFault(error) && error.code === "mob.stale_fence") return stale();
-      log.write({ level: "warn", target: "member", msg: "an entry was not written", fields: { member, kind: entry.kind, reason: String(error) } });
-    });
-  }
-
-  /** The node has given the message up: too many failures or crashes, or too late. */
-  #buried({ id, payload }: WorkloadMessage, { reason, fault }: { readonly reason: string; readonly fault: Fault }): Write {
-    const [turn_id = id] = id.split("#");
-    const { run } = payload.length === 0 ? {} as TurnBody : JSON.parse(TEXT.decode(payload)) as TurnBody;
-    const turn = { turn_id, ...run === undefined ? {} : { run } };
-    return this.#parts.ledger.toWrite(turnMoved(reason === "expired" ? "turn_expired" : "turn_dead", this.#speaking, {
-      turn, data: { reason, ...errorOf(fault) },
-    }));
-  }
-
-  get #speaking(): Speaking {
-    const { member, generation, writer } = this.#parts;
-    const by = writer();
-    return { member, generation, ...by === undefined ? {} : { fence: by.epoch } };
-  }
-}
-
-function outputOf(reply: Uint8Array): Json {
-  return reply.length === 0 ? null : JSON.parse(TEXT.decode(reply)) as Json;
 }

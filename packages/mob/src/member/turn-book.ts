@@ -1,0 +1,142 @@
+/**
+ * What is written of turns (spec: mob 3.7, 5.2, 5.10): the entries of an incarnation, and the one commit that ends each.
+ *
+ * takes what has happened to a turn; gives the outcome that settles its message; promises that entry, output and what the turn has
+ * recorded are one commit; refuses an output that is too large, as the failure of its turn; never runs anything.
+ */
+import { isFault, type Clock, type DispatchContext, type Fault, type Json, type Log, type Outcome, type WorkloadMessage, type Write } from "@atoll-run/core";
+import { mobError } from "../errors.ts";
+import type { Ledger, Writer } from "../ledger/ledger.ts";
+import { dropOld, toStored } from "../ledger/stored.ts";
+import type { MobLimits } from "../limits.ts";
+import { recordWrite, toBlocks } from "../sessions/record.ts";
+import { errorOf, turnMoved, type Speaking } from "./turn-entries.ts";
+import type { Turn, TurnBody } from "./turn.ts";
+
+export interface BookParts {
+  readonly ledger: Ledger;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly limits: Pick<MobLimits, "contentBytesMax" | "outputInEntryBytesMax" | "previewBytes" | "retentionMs" | "recordBytesMax">;
+  readonly session: string;
+  readonly member: string;
+  readonly generation: number;
+  readonly turnOf: (turnId: string) => Turn | undefined;
+  readonly writer: () => Writer | undefined;
+  /** The store has refused what it writes: another has begun. */
+  readonly stale: () => void;
+}
+
+export interface Begun {
+  readonly attempt: number;
+  readonly deadline_at_ms: number;
+}
+
+export interface TurnEnd {
+  readonly turn: TurnBody;
+  readonly kind: "turn_done" | "turn_failed" | "turn_cancelled" | "turn_expired";
+  readonly data: Record<string, Json>;
+  /** What its code has recorded. */
+  readonly writes?: readonly Write[];
+  readonly output?: Json;
+}
+
+const DONE: Outcome = { is: "done", reply: new Uint8Array(0) };
+const TEXT = new TextDecoder();
+
+export class TurnBook {
+  readonly #parts: BookParts;
+
+  constructor(parts: BookParts) {
+    this.#parts = parts;
+  }
+
+  /** Its code has given an answer. */
+  done(outer: DispatchContext, { turn, reply, writes }: { turn: TurnBody; reply: Uint8Array; writes: readonly Write[] }): Outcome | Promise<Outcome> {
+    const { contentBytesMax, outputInEntryBytesMax } = this.#parts.limits;
+    if (reply.length <= outputInEntryBytesMax) {
+      const output = outputOf(reply);
+      return this.end(outer, { turn, kind: "turn_done", data: { output }, writes, output });
+    }
+    if (reply.length <= contentBytesMax) return this.#doneApart(outer, { turn, output: outputOf(reply), writes });
+    const size = reply.length;
+    const fault = mobError("mob.too_large", `the output has ${size} bytes, more than ${contentBytesMax}`, { facts: { size, limit: contentBytesMax } });
+    return this.end(outer, { turn, kind: "turn_failed", data: errorOf(fault) });
+  }
+
+  /** The output is a document of the same commit. */
+  async #doneApart(outer: DispatchContext, { turn, output, writes }: { turn: TurnBody; output: Json; writes: readonly Write[] }): Promise<Outcome> {
+    const { ledger, limits, clock } = this.#parts;
+    const { stored, write } = toStored(turn, JSON.stringify(ledger.redact(output)), limits.previewBytes);
+    const old = await dropOld(ledger.store, outer.self, clock.now() - limits.retentionMs);
+    return this.end(outer, { turn, kind: "turn_done", data: { stored: { ...stored } }, writes: [...writes, write, ...old], output });
+  }
+
+  /** One commit: the row goes, the entry comes, and what was recorded is done. */
+  end(outer: DispatchContext, o: TurnEnd): Outcome {
+    const { ledger, session } = this.#parts;
+    let entry: Write;
+    try {
+      entry = ledger.toWrite({ ...turnMoved(o.kind, this.#speaking, o), ...o.output === undefined ? {} : { session: { id: session } } });
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      entry = ledger.toWrite(turnMoved("turn_failed", this.#speaking, { turn: o.turn, data: errorOf(error) }));
+      outer.record([entry]);
+      return DONE;
+    }
+    outer.record([...o.writes ?? [], ...o.output === undefined ? [] : [this.#outputRecord(o.turn, o.output)], entry]);
+    return DONE;
+  }
+
+  #outputRecord({ turn_id }: TurnBody, output: Json): Write {
+    const { session, limits, clock } = this.#parts;
+    return recordWrite(session, { turn_id, role: "assistant", blocks: toBlocks(output), tokens: 0, ts_ms: clock.now() }, limits.recordBytesMax);
+  }
+
+  /** Its code is called. The attempt is one more than the ledger knows; a turn that was parked goes on with its own, and with the time that was left to it. */
+  began(turn: TurnBody): Begun {
+    const known = this.#parts.turnOf(turn.turn_id);
+    const resumed = known?.state === "waiting_approval";
+    const attempt = Math.max(1, (known?.attempt ?? 0) + (resumed ? 0 : 1));
+    const deadline_at_ms = known?.left_ms === undefined ? known?.deadline_at_ms ?? turn.deadline_at_ms : this.#parts.clock.now() + known.left_ms;
+    if (resumed) this.#say(turnMoved("turn_resumed", this.#speaking, { turn, data: { attempt, deadline_at_ms } }));
+    else this.#say(turnMoved("turn_started", this.#speaking, { turn, data: { attempt } }));
+    return { attempt, deadline_at_ms };
+  }
+
+  /** It waits for that wake-up. */
+  waits(turn: TurnBody, until: string, leftMs: number): void {
+    this.#say(turnMoved("turn_waiting", this.#speaking, { turn, data: { until, left_ms: Math.ceil(leftMs) } }));
+  }
+
+  /** Handed to the store at once, so that it stands before what the turn writes later. */
+  #say(entry: Parameters<Ledger["append"]>[1][number]): void {
+    const { ledger, log, writer, member, stale } = this.#parts;
+    const by = writer();
+    if (by === undefined) return;
+    ledger.append(by, [entry]).catch((error: unknown) => {
+      if (isFault(error) && error.code === "mob.stale_fence") return stale();
+      log.write({ level: "warn", target: "member", msg: "an entry was not written", fields: { member, kind: entry.kind, reason: String(error) } });
+    });
+  }
+
+  /** The node has given the message up: too many failures or crashes, or too late. */
+  buried({ id, payload }: WorkloadMessage, { reason, fault }: { readonly reason: string; readonly fault: Fault }): Write {
+    const [turn_id = id] = id.split("#");
+    const { run } = payload.length === 0 ? {} as TurnBody : JSON.parse(TEXT.decode(payload)) as TurnBody;
+    const turn = { turn_id, ...run === undefined ? {} : { run } };
+    return this.#parts.ledger.toWrite(turnMoved(reason === "expired" ? "turn_expired" : "turn_dead", this.#speaking, {
+      turn, data: { reason, ...errorOf(fault) },
+    }));
+  }
+
+  get #speaking(): Speaking {
+    const { member, generation, writer } = this.#parts;
+    const by = writer();
+    return { member, generation, ...by === undefined ? {} : { fence: by.epoch } };
+  }
+}
+
+function outputOf(reply: Uint8Array): Json {
+  return reply.length === 0 ? null : JSON.parse(TEXT.decode(reply)) as Json;
+}
