@@ -1,6 +1,7 @@
 /** Whether a member that is asked for later fits the definition (spec: mob 3.1, 3.2). Pure. */
 import { mobError } from "../errors.ts";
 import type { MemberSpec, MobDefinition } from "./definition.ts";
+import { widerGrants } from "./narrow.ts";
 import { nearest } from "./nearest.ts";
 
 /** Throws `mob.invalid_params` for a profile that is not there, `mob.grant_widened` for a grant that its profile has not. */
@@ -12,7 +13,7 @@ export function checkSpec({ profiles }: Pick<MobDefinition, "profiles">, { id, p
       facts: { path: "spec.profile", member: id }, ...near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` },
     });
   }
-  const wider = grants.filter((grant) => !profile.grants.includes(grant));
+  const wider = widerGrants(grants, profile.grants);
   if (wider.length === 0) return;
   throw mobError("mob.grant_widened", `the profile ${name} has no grant ${wider.join(", ")}`, {
     facts: { member: id, grants: wider }, hint: "A member may narrow the grants of its profile, never widen them.",

@@ -9,6 +9,7 @@ import { MOB_LIMITS } from "../limits.ts";
 import type {
   ApprovalRule, FlowDefinition, FlowStep, MemberSpec, MobDefinition, Origin, Profile,
 } from "./definition.ts";
+import { widerGrants } from "./narrow.ts";
 import { type Path, Problems } from "./problems.ts";
 import { tree, type Tree, type TreeInput } from "./schema.ts";
 
@@ -78,10 +79,8 @@ function toMembers({ mob, profiles }: Tree, problems: Problems): readonly Member
     const path = ["mob", "members", at];
     const profile = Object.hasOwn(profiles, given.profile) ? profiles[given.profile] : undefined;
     if (profile === undefined) problems.unknown([...path, "profile"], given.profile, { what: "profile", known: Object.keys(profiles) });
-    for (const grant of given.grants ?? []) {
-      if (profile !== undefined && !profile.grants.includes(grant)) {
-        problems.add([...path, "grants"], `${JSON.stringify(grant)} is not a grant of profile ${given.profile}`, "a member may narrow them, never widen");
-      }
+    for (const grant of widerGrants(given.grants ?? [], profile?.grants ?? given.grants ?? [])) {
+      problems.add([...path, "grants"], `${JSON.stringify(grant)} is not a grant of profile ${given.profile}`, "a member may narrow them, never widen");
     }
     const ids = count === undefined ? [given.id] : Array.from({ length: count }, (_, n) => `${given.id}-${n + 1}`);
     for (const id of ids) {

@@ -39,7 +39,10 @@ export interface SpawnOptions extends By {
   readonly lazy: boolean;
 }
 
-/** All of them throw `mob.not_found` for a member that is not there, `mob.storage_degraded`, `mob.shutting_down`. */
+/**
+ * Those that take a spec throw `mob.invalid_params` for a profile that is not there and `mob.grant_widened` for grants that are not
+ * within those of its profile. All of them throw `mob.not_found` for a member that is not there, `mob.storage_degraded`, `mob.shutting_down`.
+ */
 export interface MemberHost {
   /** Resolves when the turn is stored. Throws `mob.content_empty`, `mob.overloaded`, `mob.member_gone`, `mob.member_broken`, `mob.conflict`. */
   send(ask: TurnAsk): Promise<Ticket>;

@@ -1,6 +1,6 @@
 /** The code of a member, as its profile says (spec: mob 3.1): a script in a block, or TypeScript of this process. */
 import { resolve } from "node:path";
-import { createGrantCheck, toWorkload, type BlockConfig, type BlockRun } from "@atoll-run/block";
+import { createGrantCheck, toWorkload, type BlockConfig, type BlockRun, type GrantCheck } from "@atoll-run/block";
 import { isFault, stringifyJson, type Mesh, type Workload } from "@atoll-run/core";
 import { objectOf } from "../approvals/arguments.ts";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
@@ -40,9 +40,21 @@ export function makeInner(parts: InnerParts, ask: InnerAsk): Workload {
   throw mobError("mob.definition_invalid", `${ask.spec.id} is an agent; agents are not built yet`, { hint: "Give a script or a linked factory." });
 }
 
+/** What its profile allows, where it was given less in other words: then both lists have to allow a call. */
+function outerCheck({ root }: InnerParts, { spec: { grants }, profile }: InnerAsk): GrantCheck | undefined {
+  if (grants === undefined || grants.every((grant) => profile.grants.includes(grant))) return undefined;
+  const may = createGrantCheck(blockGrants(profile.grants), { root });
+  return async (ask) => {
+    if (CHECKED.has(ask.grant)) await may(ask);
+  };
+}
+
+const CHECKED: ReadonlySet<string> = new Set(["fs.read", "fs.write", "run", "net", "mesh"]);
+
 function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
   const { spec, profile, generation } = ask;
   const may = createGrantCheck(blockGrants(spec.grants ?? profile.grants), { root: parts.root });
+  const outer = outerCheck(parts, ask);
   const factory = parts.linked[name];
   if (factory === undefined) throw mobError("mob.definition_invalid", `nothing is linked as ${name}`, { facts: { linked: Object.keys(parts.linked) } });
   return toLinkedMember(factory, {
@@ -52,7 +64,7 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
       const about = aboutTurn(ask, turnId);
       const object = call.object ?? objectOf(call.args);
       try {
-        await may({ grant: call.grant, ...object === undefined ? {} : { object } });
+        for (const check of [may, outer]) await check?.({ grant: call.grant, ...object === undefined ? {} : { object } });
       } catch (error) {
         if (isFault(error)) parts.denied?.(about, { text: error.message, grant: `${call.grant}:${object ?? ""}` });
         throw error;
@@ -65,13 +77,18 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
 function scriptInner(parts: InnerParts, ask: InnerAsk, script: string): Workload {
   const { spec, profile } = ask;
   const { guard, root, dir } = parts;
+  const outer = outerCheck(parts, ask);
   const at = (file: string): string => (dir === null ? ":memory:" : resolve(dir, "members", memberScope(spec.id), file));
   const context = spec.context === undefined ? undefined : stringifyJson(spec.context);
   const startRun = (mesh: Mesh): BlockRun => parts.startBlock({
     script: { path: resolve(root, script) }, projectRoot: root, mesh, grants: blockGrants(spec.grants ?? profile.grants),
     kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
     ...context?.ok === true ? { context: context.text } : {},
-    ...guard === undefined ? {} : { guard: (call) => guard({ ...aboutTurn(ask, ask.runningTurn()), ...call, ...verbAndObject(call.grant) }) },
+    ...guard === undefined && outer === undefined ? {} : { guard: async (call) => {
+      const what = verbAndObject(call.grant);
+      await outer?.(what);
+      return await guard?.({ ...aboutTurn(ask, ask.runningTurn()), ...call, ...what }) ?? "allow";
+    } },
   });
   return toWorkload((mesh) => {
     const run = startRun(mesh);

@@ -5,6 +5,7 @@
  * never keeps anything for a member that sleeps.
  */
 import type { Json } from "@atoll-run/core";
+import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec } from "../definition/definition.ts";
 import { mobError, type MobError } from "../errors.ts";
 import { isMemberId, type NewId } from "../ids.ts";
@@ -113,9 +114,8 @@ export class Members implements MemberHost {
 
   async spawn(spec: MemberSpec, { principal, origin, lazy }: SpawnOptions): Promise<MemberRow> {
     this.#checkOpen();
-    const { limits, profileOf } = this.#parts;
+    const { limits } = this.#parts;
     if (!isMemberId(spec.id)) throw mobError("mob.invalid_params", `${JSON.stringify(spec.id)} is no member id`);
-    if (profileOf(spec.profile) === undefined) throw mobError("mob.not_found", `there is no profile ${spec.profile}`, { facts: { profile: spec.profile } });
     if (this.#view.members.size >= limits.members) throw mobError("mob.overloaded", `a mob has at most ${limits.members} members`);
     const event: LifeEvent = { is: "spawn", lazy, fresh: spec.resume === "fresh" };
     return await this.#command(spec.id, event, { principal, spec, data: { origin } });
@@ -196,6 +196,7 @@ export class Members implements MemberHost {
 
   async #command(id: string, event: LifeEvent, more: MoveMore): Promise<MemberRow> {
     this.#checkOpen();
+    if (more.spec !== undefined) this.#checkSpec(more.spec);
     if (event.is !== "spawn") this.#known(id);
     const member = this.#member(id);
     if (!await member.command(event, more)) throw notNow(id, event, member.life);
@@ -205,6 +206,7 @@ export class Members implements MemberHost {
   /** An entry that is no move of its life. */
   async #note(id: string, kind: "member_held" | "member_released" | "member_updated", { principal, spec }: MoveMore): Promise<MemberRow> {
     this.#checkOpen();
+    if (spec !== undefined) this.#checkSpec(spec);
     const { ledger, writer } = this.#parts;
     const data = spec === undefined ? {} : { spec: spec as unknown as Json };
     await this.#member(id).during(() => ledger.append(writer, [{ kind, source: "mob", member: id, ...principal === undefined ? {} : { principal }, data }]));
@@ -231,6 +233,12 @@ export class Members implements MemberHost {
     const turn = this.#view.turns.get(turnId);
     if (turn === undefined) throw mobError("mob.not_found", `there is no turn ${turnId}`, { facts: { turn_id: turnId } });
     return turn;
+  }
+
+  /** As the definition is now: whoever asks for it, a member has no more than its profile. */
+  #checkSpec(spec: MemberSpec): void {
+    const profile = this.#parts.profileOf(spec.profile);
+    checkSpec({ profiles: profile === undefined ? {} : { [spec.profile]: profile } }, spec);
   }
 
   #checkOpen(): void {
