@@ -73,6 +73,12 @@ export const MOB_LIMITS = {
   requestMs: 30_000,
   pollMs: 60_000,
   batchMax: 50,
+  /** Signed-in pages; what stands in a printed link, and what an `EventSource` takes along: each is used once. */
+  sessionMs: 43_200_000,
+  sessionsMax: 1_024,
+  linkMs: 600_000,
+  streamTicketMs: 30_000,
+  ticketsMax: 1_024,
 } as const;
 
 export type MobLimits = { readonly [K in keyof typeof MOB_LIMITS]: number };

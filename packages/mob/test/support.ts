@@ -54,7 +54,7 @@ async function onDisk(t: TestContext): Promise<StateStore> {
   return openState({ dir });
 }
 
-async function furnish(store: StateStore, o: HouseOptions): Promise<House> {
+export async function furnish(store: StateStore, o: HouseOptions): Promise<House> {
   const { clock = realClock } = o;
   const limits = { ...MOB_LIMITS, ...o.limits };
   const newId = createIds({ clock, bytes: (count) => randomBytes(count) });

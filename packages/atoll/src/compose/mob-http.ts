@@ -51,7 +51,7 @@ export async function serveMob(mob: MobHandle, o: ServeMobOptions = {}): Promise
   const http = await serveHttp({
     served: {
       ...mob, limits: { ...MOB_LIMITS, ...mob.definition.limits }, lifecycle: { stopping: () => stopping, ...o.stop === undefined ? {} : { stop } },
-    }, clock, log, newErrorId: () => newId("e"), version: "1",
+    }, clock, log, bytes, newErrorId: () => newId("e"), version: "1",
     port: o.port ?? PORT, hosts: o.hosts ?? [], readOnly: o.readOnly ?? false,
     tokens: [
       { sha256: hashToken(token), principal: "local", role: "admin", local: true },
@@ -65,7 +65,7 @@ export async function serveMob(mob: MobHandle, o: ServeMobOptions = {}): Promise
     await http.close();
   })();
   return {
-    token, port: http.port, url: http.url, close, [Symbol.asyncDispose]: close,
+    token, port: http.port, url: http.url, link: () => http.link(), close, [Symbol.asyncDispose]: close,
     get streams() {
       return http.streams;
     },

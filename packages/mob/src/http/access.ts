@@ -1,6 +1,6 @@
-/** Who asks, and what he may (spec: mob 11.8 to 11.10): bearer tokens with roles; all that is not allowed is denied. */
-import { createHash, timingSafeEqual } from "node:crypto";
-import { mobError, type MobError } from "../errors.ts";
+/** What somebody may (spec: mob 11.10): roles; all that is not allowed is denied. */
+import { createHash } from "node:crypto";
+import { mobError } from "../errors.ts";
 
 export const ROLES = {
   viewer: ["*.view", "session.read"],
@@ -27,31 +27,6 @@ export interface Principal {
   readonly read_only: boolean;
 }
 
-/** Names of a query under which a credential may have been put. */
-const CREDENTIALS = ["access_token", "token", "authorization", "api_key", "ticket"];
-
-/** Throws `mob.unauthenticated {reason}`, `mob.token_in_query`. */
-export function authenticate(
-  { authorization, query }: { readonly authorization: string | undefined; readonly query: URLSearchParams }, tokens: readonly Token[],
-): Principal {
-  const leaked = CREDENTIALS.find((name) => query.has(name));
-  if (leaked !== undefined) {
-    throw mobError("mob.token_in_query", `a credential does not belong into an address: ${leaked}`, { hint: "Send it as `Authorization: Bearer …`, and make a new one." });
-  }
-  if (authorization === undefined) throw stranger("missing_credentials");
-  const [, given] = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(authorization) ?? [];
-  if (given === undefined) throw stranger("invalid_token_header");
-  const hash = createHash("sha256").update(given).digest();
-  // All of them, so that the time says nothing.
-  const [found] = tokens.filter(({ sha256 }) => {
-    const known = Buffer.from(sha256, "hex");
-    return known.length === hash.length && timingSafeEqual(known, hash);
-  });
-  if (found === undefined) throw stranger("invalid_token");
-  const { principal, role, local = false, read_only = false } = found;
-  return { id: principal, role, local, read_only };
-}
-
 export function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
@@ -68,8 +43,4 @@ export function checkAccess(who: Principal, { action, writes }: { readonly actio
     throw mobError("mob.denied", `${who.id} may not do ${action ?? ""}`, { facts: { action, principal: who.id }, hint: `A ${who.role} may do ${ROLES[who.role].join(", ")}.` });
   }
   if (writes && (readOnly || who.read_only)) throw mobError("mob.read_only", readOnly ? "this mob is served for reading" : `${who.id} may only read`, { facts: { principal: who.id } });
-}
-
-function stranger(reason: string): MobError {
-  return mobError("mob.unauthenticated", `who asks is not known: ${reason.replaceAll("_", " ")}`, { facts: { reason } });
 }

@@ -1,7 +1,8 @@
 /** One call of a method, from whichever door: rights, params, the work, and what became of it (spec: mob 11.1, 11.12). */
 import { isFault, type Fault } from "@atoll-run/core";
+import { z } from "zod";
 import { nearest } from "../definition/nearest.ts";
-import { MOB_CODES, mobError, type MobCode } from "../errors.ts";
+import { MOB_CODES, mobError, type MobCode, type MobError } from "../errors.ts";
 import { checkAccess, mayDo, type Principal } from "./access.ts";
 import type { Method, Served } from "./method.ts";
 import { BY_NAME } from "./table.ts";
@@ -28,7 +29,7 @@ export async function callMethod(doors: Doors, method: Method, { params, who, si
     throw error;
   }
   const read = method.params.safeParse(params ?? {});
-  if (!read.success) throw invalid(method, read.error.issues);
+  if (!read.success) throw invalidParams(method.params, read.error.issues, method.name);
   return await method.run(served, read.data as never, {
     principal: who.id, local: who.local, role: who.role, signal, may: ({ action, writes }) => mayDo(who, action) && !(writes && (readOnly || who.read_only)),
   });
@@ -63,14 +64,33 @@ function classOf({ code }: Fault): { readonly rpc: number; readonly http: number
   return code.endsWith("timed_out") ? MOB_CODES["mob.deadline"] : MOB_CODES["mob.tool_failed"];
 }
 
-function invalid(method: Method, issues: readonly { readonly code: string; readonly path: readonly PropertyKey[]; readonly message: string; readonly keys?: readonly string[] }[]) {
+interface Issue {
+  readonly code: string;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly keys?: readonly string[];
+}
+
+/** `issues` as the schema library gives them: the first one is told, with the key that was perhaps meant. */
+export function invalidParams(schema: z.ZodObject, issues: readonly Issue[], method?: string): MobError {
   const [issue] = issues;
   const [unknown] = issue?.code === "unrecognized_keys" ? issue.keys ?? [] : [];
   const path = [...issue?.path ?? [], ...unknown === undefined ? [] : [unknown]].map(String).join(".");
-  const near = unknown === undefined ? undefined : nearest(unknown, Object.keys(method.params.shape));
+  const near = unknown === undefined ? undefined : nearest(unknown, keysAt(schema, issue?.path ?? []));
   return mobError("mob.invalid_params", `${path === "" ? "params" : path}: ${issue?.message ?? "wrong"}`, {
-    facts: { path, method: method.name }, ...near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` },
+    facts: { path, ...method === undefined ? {} : { method } }, ...near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` },
   });
+}
+
+/** Keys that are known there. */
+function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
+  let at: unknown = schema;
+  for (const step of path) {
+    while (at instanceof z.ZodOptional || at instanceof z.ZodDefault || at instanceof z.ZodNullable) at = at.unwrap();
+    at = at instanceof z.ZodObject ? at.shape[String(step)] : at instanceof z.ZodArray ? at.element : undefined;
+  }
+  while (at instanceof z.ZodOptional || at instanceof z.ZodDefault || at instanceof z.ZodNullable) at = at.unwrap();
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }
 
 function tellDenied({ ledger, writer }: Served, { method, who }: { readonly method: Method; readonly who: Principal }): void {

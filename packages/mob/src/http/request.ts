@@ -36,3 +36,15 @@ export function readQuery(query: URLSearchParams, method: Method): Record<string
 function typesOf(method: Method): Readonly<Record<string, string | undefined>> {
   return Object.fromEntries(Object.entries(paramsSchema(method).properties ?? {}).map(([name, { type }]) => [name, type as string | undefined]));
 }
+
+/** Nothing is an empty object. Throws `mob.parse`. */
+export function readJson(body: string): object {
+  if (body === "") return {};
+  try {
+    const given: unknown = JSON.parse(body);
+    if (typeof given === "object" && given !== null && !Array.isArray(given)) return given;
+  } catch {
+    // Said below.
+  }
+  throw mobError("mob.parse", "the body is not a JSON object");
+}

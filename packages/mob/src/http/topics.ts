@@ -1,29 +1,39 @@
-/** Topics of a stream: which entries somebody wants to hear (spec: mob 11.6). Pure. */
+/** Topics of a stream: what somebody wants to hear (spec: mob 11.6). Pure. */
 import { mobError } from "../errors.ts";
-import type { Entry } from "../ledger/entry.ts";
+import type { Entry, EntryClass, Live } from "../ledger/entry.ts";
 
-export const TOPICS = ["entries", "structural", "turns", "approvals", "errors", "run:<id>", "member:<id>"] as const;
+export const TOPICS = ["entries", "structural", "turns", "approvals", "errors", "run:<id>", "member:<id>", "live:<id>"] as const;
 const TOPICS_MAX = 32;
 
-const PLAIN: Readonly<Record<string, (entry: Entry) => boolean>> = {
-  entries: () => true, structural: (entry) => entry.class === "structural", turns: (entry) => entry.class === "turn",
-  approvals: (entry) => entry.class === "approval", errors: (entry) => entry.class === "error",
-};
+const OF_CLASS: Readonly<Partial<Record<EntryClass, string>>> = { structural: "structural", turn: "turns", approval: "approvals", error: "errors" };
+const PLAIN: ReadonlySet<string> = new Set(["entries", ...Object.values(OF_CLASS)]);
+const WITH_ID: ReadonlySet<string> = new Set(["run", "member", "live"]);
 
-/** An entry of any of them. Throws `mob.invalid_params` for one that is not there. */
-export function readTopics(text: string): (entry: Entry) => boolean {
-  const names = text.split(",").map((name) => name.trim()).filter((name) => name !== "");
+/** Sorted, each once. Throws `mob.invalid_params` for one that is not there. */
+export function readTopics(text: string): readonly string[] {
+  const names = [...new Set(text.split(",").map((name) => name.trim()).filter((name) => name !== ""))].sort();
   if (names.length === 0 || names.length > TOPICS_MAX) throw wrong(`give 1 to ${TOPICS_MAX} topics`);
-  const all = names.map((name) => {
-    const [kind = "", ...rest] = name.split(":");
-    const id = rest.join(":");
-    if (kind === "run" && id !== "") return (entry: Entry) => entry.run_id === id;
-    if (kind === "member" && id !== "") return (entry: Entry) => entry.member === id;
-    const plain = Object.hasOwn(PLAIN, name) ? PLAIN[name] : undefined;
-    if (plain === undefined) throw wrong(`there is no topic ${JSON.stringify(name)}`);
-    return plain;
-  });
-  return (entry) => all.some((wants) => wants(entry));
+  for (const name of names) {
+    const colon = name.indexOf(":");
+    const known = colon < 0 ? PLAIN.has(name) : WITH_ID.has(name.slice(0, colon)) && colon < name.length - 1;
+    if (!known) throw wrong(`there is no topic ${JSON.stringify(name)}`);
+  }
+  return names;
+}
+
+/** Topics that it belongs to. */
+export function topicsOf({ class: of, member, run_id }: Entry): readonly string[] {
+  const topics = ["entries"];
+  const plain = OF_CLASS[of];
+  if (plain !== undefined) topics.push(plain);
+  if (member !== undefined) topics.push(`member:${member}`);
+  if (run_id !== undefined) topics.push(`run:${run_id}`);
+  return topics;
+}
+
+/** Live signals stand beside entries that are wanted all. */
+export function topicsOfLive({ member }: Live): readonly string[] {
+  return member === undefined ? ["entries"] : ["entries", `live:${member}`];
 }
 
 function wrong(text: string): ReturnType<typeof mobError> {

@@ -4,79 +4,18 @@
  */
 import assert from "node:assert/strict";
 import { connect } from "node:net";
-import { test, type TestContext } from "node:test";
-import { SseDecoder, type SseEvent } from "@atoll-run/core";
-import { defineMob, type MemberHost } from "@atoll-run/mob";
-import {
-  createEdgeWorks, createReconciler, findMethod, findRoute, hashToken, METHODS, openApprovals, openRunner, routeOf, serveHttp, toOpenApi, type Method, type Role, type Token,
-} from "@atoll-run/mob/internal";
+import { test } from "node:test";
+import type { SseEvent } from "@atoll-run/core";
+import { METHODS, routeOf, serveHttp, toOpenApi, type Role } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
-import { TestMembers } from "../flows/test-members.ts";
-import { TestDoors, TestHost } from "../reconcile/test-host.ts";
-import { house, spawned, type HouseOptions, type StoreName } from "../support.ts";
+import { spawned } from "../support.ts";
+import { hear, listen, served } from "./served.ts";
 
-const token = (role: Role, more: Partial<Token> = {}): Token => ({ sha256: hashToken(`token-of-${role}`), principal: role, role, ...more });
-
-const definition = defineMob({
-  mob: { id: "m", members: [{ id: "open", profile: "o" }, { id: "shut", profile: "s" }], edges: [["open", "shut"]] },
-  profiles: { o: { linked: "x", external: true }, s: { linked: "x" } },
-  approvals: [{ id: "write", match: { grant: "fs.write" }, tier: "R3" }],
-  flows: { f: { steps: { ask: { role: "o", message: "{{ params.q }}", dispatch: "one_to_one" } } } },
-});
-
-async function served(t: TestContext, o: HouseOptions & { readonly store?: StoreName; readonly readOnly?: boolean } = {}) {
-  const base = await house(t, o.store ?? "memory", o);
-  const { ledger, writer, clock, log, limits, newId, roster: { view } } = base;
-  const answering = new TestMembers(({ content }) => content).host(base);
-  const commands = new TestHost(base);
-  const members = {
-    ...answering, spawn: commands.spawn.bind(commands), retire: commands.retire.bind(commands), respawn: commands.respawn.bind(commands),
-    reload: commands.reload.bind(commands), repair: commands.repair.bind(commands), update: commands.update.bind(commands), wake: async () => undefined,
-  } as unknown as MemberHost;
-  const edges = createEdgeWorks({ ledger, writer, view, doors: new TestDoors(), clock, limits });
-  const reconciler = createReconciler({ definition: () => definition, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true });
-  const approvals = openApprovals({ ledger, writer, view, rules: () => definition.approvals, host: members, clock, newId, log, limits });
-  const flows = openRunner({ ledger, writer, view, host: members, clock, log, limits, newId, flows: () => definition.flows });
-  await reconciler.reconcile({ principal: "mob" });
-  const http = await serveHttp({
-    served: { definition, ledger, writer, view, members, reconciler, edges, approvals, flows, limits, lifecycle: { stopping: () => false } }, port: 0, clock, log, newErrorId: () => newId("e"),
-    version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator")], readOnly: o.readOnly ?? false,
-  });
-  t.after(async () => {
-    await http.close();
-    await Promise.all([reconciler, approvals, flows].map((one) => one[Symbol.asyncDispose]()));
-  });
-  const ask = async (verb: string, path: string, { body, role = "admin", headers = {} }: { body?: unknown; role?: Role | null; headers?: Record<string, string> } = {}) => {
-    const answer = await fetch(`${http.url}${path}`, {
-      method: verb, headers: { ...role === null ? {} : { authorization: `Bearer token-of-${role}` }, ...headers },
-      ...body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) },
-    });
-    const text = await answer.text();
-    if (answer.ok && path.startsWith("/v1/") && text.startsWith("{")) held(verb, path, JSON.parse(text));
-    return { status: answer.status, body: text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : text, headers: answer.headers };
-  };
-  const rpc = async (method: string, params: object = {}, role: Role = "admin") => {
-    const { body } = await ask("POST", "/v1/rpc", { role, body: { jsonrpc: "2.0", id: 1, method, params } });
-    if ("result" in body) hold(findMethod(method.replace("mob/", "")), body.result);
-    return body;
-  };
-  return { ...base, view, http, ask, rpc, approvals };
-}
-
-/** An answer is just what its method says it gives: nothing is missing, and nothing is there that is not in the contract. */
-function hold(method: Method, result: unknown): void {
-  assert.deepEqual(method.result.parse(result), result, method.name);
-}
-
-function held(verb: string, path: string, result: unknown): void {
-  const found = findRoute(verb, path.slice("/v1".length).replace(/\?.*$/, ""));
-  if (found !== undefined) hold(found.method, result);
-}
-
-test("every route but /healthz refuses a stranger, the stream too, and says why", async (t) => {
+test("every route but /healthz and the files of the console refuses a stranger, the stream too, and says why", async (t) => {
   const { ask } = await served(t);
   const routes = [...METHODS.map(routeOf).map(({ verb, path }) => [verb, `/v1${path.replaceAll(/\{\w+\}/g, "x")}`]),
-    ["GET", "/v1/stream"], ["POST", "/v1/rpc"], ["GET", "/openapi.json"], ["GET", "/readyz"], ["GET", "/nothing"]] as const;
+    ["GET", "/v1/stream"], ["POST", "/v1/rpc"], ["GET", "/openapi.json"], ["GET", "/readyz"], ["POST", "/v1/session"], ["DELETE", "/v1/session"],
+    ["POST", "/v1/stream-tickets"], ["GET", "/console/nothing"], ["POST", "/console/"], ["GET", "/nothing"]] as const;
   for (const [verb, path] of routes) {
     const cases = [[{}, "missing_credentials"], [{ authorization: "Basic x" }, "invalid_token_header"], [{ authorization: "Bearer wrong" }, "invalid_token"]] as const;
     for (const [headers, reason] of cases) {
@@ -228,27 +167,6 @@ test("OpenAPI 3.1 has every method once, with its params and what it gives; ever
     }
   }
 });
-
-async function* listen(url: string, headers: Record<string, string>, signal: AbortSignal): AsyncGenerator<SseEvent> {
-  const answer = await fetch(url, { headers: { authorization: "Bearer token-of-admin", ...headers }, signal });
-  assert.equal(answer.status, 200);
-  const decoder = new SseDecoder(1_000_000);
-  for await (const piece of answer.body as AsyncIterable<Uint8Array>) yield* decoder.push(piece);
-}
-
-async function hear(url: string, count: number, headers: Record<string, string> = {}): Promise<readonly SseEvent[]> {
-  const ending = new AbortController();
-  const heard: SseEvent[] = [];
-  try {
-    for await (const event of listen(url, headers, ending.signal)) {
-      heard.push(event);
-      if (heard.length === count) break;
-    }
-  } finally {
-    ending.abort();
-  }
-  return heard;
-}
 
 for (const store of ["memory", "sqlite"] as const) {
   test(`on ${store}: a stream gives every entry once from any cursor on; Last-Event-ID wins; a stale cursor is 410 before it opens`, async (t) => {

@@ -1,0 +1,247 @@
+/**
+ * The page: who there is, what waits for a decision, what happens.
+ * Order (console 1.3): ask for what is, show it, then listen from there. All text of others is shown as text.
+ */
+import { ask, askAll, listen, MobFault, signInByTicket, signInByToken, signOut } from "./client.js";
+import { approvalCard, entryRow, gapRow, matches, memberRow } from "./rows.js";
+
+const at = (id) => document.getElementById(id);
+const ENTRIES_KEPT = 500;
+const PAINT_MS = 100;
+const BATCH = 50;
+const MEMBERS_SHOWN = 1_000;
+const THEMES = ["", "light", "dark"];
+
+const known = { members: new Map(), approvals: new Map(), cards: new Map(), entries: [], waiting: [], dirty: new Set(), fresh: new Set(), more: false, may: new Set() };
+let approvalsDirty = false;
+let paused = false;
+let painting;
+let listening = new AbortController();
+
+function paintSoon() {
+  painting ??= setTimeout(() => {
+    painting = undefined;
+    paint();
+  }, PAINT_MS);
+}
+
+function paint() {
+  const rows = [...known.members.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const shown = rows.filter((row) => matches(at("members-filter").value, [row.id, row.profile, row.state, row.phase])).slice(0, MEMBERS_SHOWN);
+  at("members").replaceChildren(...shown.map((row) => memberRow(row, known.fresh.has(row.id))));
+  at("members-empty").hidden = rows.length > 0;
+  at("members-count").textContent = shown.length === rows.length && !known.more ? String(rows.length) : `${shown.length} of ${rows.length}${known.more ? "+" : ""}`;
+  const busy = rows.filter(({ phase }) => phase === "busy").length;
+  const queued = rows.reduce((sum, { queue }) => sum + queue.depth, 0);
+  at("counts").textContent = `${rows.length} members · ${busy} busy · ${queued} turns open · ${known.approvals.size} to decide`;
+  at("approvals-count").textContent = known.approvals.size === 0 ? "" : String(known.approvals.size);
+  at("approvals-empty").hidden = known.approvals.size > 0;
+  const found = known.entries.filter(({ text }) => matches(at("ledger-filter").value, [text]));
+  at("ledger").replaceChildren(...found.map(({ row }) => row));
+  at("ledger-count").textContent = paused && known.waiting.length > 0 ? `${known.waiting.length} waiting` : String(found.length);
+  if (known.fresh.size === 0) return;
+  known.fresh.clear();
+  setTimeout(paintSoon, 1_000);
+}
+
+/** New ones on top. */
+function addRow(row) {
+  if (paused) return void known.waiting.push(row);
+  known.entries.unshift({ row, text: row.textContent });
+  known.entries.length = Math.min(known.entries.length, ENTRIES_KEPT);
+}
+
+function hearEntry(entry) {
+  addRow(entryRow(entry));
+  if (entry.member !== undefined && ["structural", "turn", "approval"].includes(entry.class)) known.dirty.add(entry.member);
+  for (const end of ["a", "b"]) if (entry.kind.startsWith("member") && typeof entry.data[end] === "string") known.dirty.add(entry.data[end]);
+  if (entry.class === "approval") approvalsDirty = true;
+  refreshSoon();
+  paintSoon();
+}
+
+let refreshing;
+function refreshSoon() {
+  if (known.dirty.size === 0 && !approvalsDirty) return;
+  refreshing ??= setTimeout(async () => {
+    try {
+      await refresh();
+    } catch (error) {
+      say(error);
+    }
+    refreshing = undefined;
+    refreshSoon();
+  }, PAINT_MS);
+}
+
+/** Rows that something was said of, and the approvals when one of them was. */
+async function refresh() {
+  const ids = [...known.dirty].slice(0, BATCH);
+  for (const id of ids) known.dirty.delete(id);
+  const rows = await askAll(ids.map((member) => ["members/get", { member }]));
+  rows.forEach((row, n) => {
+    if (row === undefined) known.members.delete(ids[n]);
+    else known.members.set(row.id, row);
+    known.fresh.add(ids[n]);
+  });
+  if (approvalsDirty) {
+    approvalsDirty = false;
+    await loadApprovals();
+  }
+  paintSoon();
+}
+
+async function loadApprovals() {
+  const { approvals } = await ask("approvals/list", { state: "open" });
+  const open = new Set(approvals.map(({ id }) => id));
+  for (const [id, card] of known.cards) {
+    if (open.has(id)) continue;
+    card.remove();
+    known.cards.delete(id);
+    known.approvals.delete(id);
+  }
+  const added = approvals.filter(({ id }) => !known.cards.has(id)).slice(0, BATCH);
+  // Whole, as they are decided on.
+  const whole = await askAll(added.map(({ id }) => ["approvals/get", { id }]));
+  for (const approval of whole) {
+    if (approval === undefined || approval.state !== "open") continue;
+    known.approvals.set(approval.id, approval);
+    const card = approvalCard(approval, known.may.has("mob/approvals/decide") ? decide : undefined);
+    known.cards.set(approval.id, card);
+    at("approvals").append(card);
+  }
+}
+
+async function decide(id, decision, reason, buttons) {
+  for (const button of buttons) button.disabled = true;
+  try {
+    await ask("approvals/decide", { id, decision, ...reason === "" ? {} : { reason } });
+    say(decision === "approve" ? "Approved." : "Rejected.");
+  } catch (error) {
+    say(error);
+    for (const button of buttons) button.disabled = false;
+  }
+  approvalsDirty = true;
+  refreshSoon();
+}
+
+/** Members, page by page: as many as are shown. */
+async function loadMembers() {
+  known.members.clear();
+  const { members, next } = await ask("members/list", { limit: MEMBERS_SHOWN });
+  for (const row of members) known.members.set(row.id, row);
+  known.more = next !== undefined;
+}
+
+async function load() {
+  const [status, page] = await Promise.all([ask("status"), ask("ledger/query", { limit: 200 })]);
+  at("name").textContent = status.mob;
+  document.title = `${status.mob} · Atoll`;
+  known.entries = [];
+  for (const entry of page.entries) addRow(entryRow(entry));
+  await Promise.all([loadMembers(), loadApprovals()]);
+  paint();
+  return page.next;
+}
+
+async function show() {
+  const [who, can] = await Promise.all([ask("access/whoami"), ask("capabilities")]);
+  at("who").textContent = `${who.principal} (${who.role})`;
+  known.may = new Set(can.methods);
+  at("door").hidden = true;
+  at("views").hidden = at("sign-out").hidden = false;
+  listening.abort();
+  listening = new AbortController();
+  const { signal } = listening;
+  const after = await load();
+  void listen({ topics: "entries", after, signal, tell: hear });
+}
+
+function hear({ event, state, waitMs = 0 }) {
+  if (event?.name === "entry") return hearEntry(event.data);
+  if (event?.name === "gap") {
+    addRow(gapRow(event.data));
+    return paintSoon();
+  }
+  if (event?.name === "bye") return lamp("wait", `the mob says bye: ${event.data.reason}`);
+  if (state === "live") return lamp("live", "live");
+  if (state === "wait") return lamp("wait", `reconnecting in ${Math.ceil(waitMs / 1_000)} s`);
+  if (state === "out") return leave("You are signed out.");
+  if (state === "stale") {
+    say("What was before is not in this history any more; the newest is shown.");
+    show().catch(say);
+  }
+}
+
+function lamp(is, text) {
+  at("lamp").dataset.is = is;
+  at("lamp").textContent = text;
+}
+
+function leave(text) {
+  listening.abort();
+  lamp("off", "signed out");
+  at("door").hidden = false;
+  at("views").hidden = at("sign-out").hidden = true;
+  at("who").textContent = at("counts").textContent = "";
+  at("door-says").textContent = text;
+  at("token").focus();
+}
+
+let unsay;
+function say(what) {
+  const text = typeof what === "string" ? what : `${what.message}${what.hint ? ` ${what.hint}` : ""}`;
+  if (what instanceof MobFault && what.status === 401) return leave(text);
+  at("says").textContent = text;
+  clearTimeout(unsay);
+  unsay = setTimeout(() => { at("says").textContent = ""; }, 8_000);
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  at("theme").textContent = `theme: ${theme || "system"}`;
+  localStorage.setItem("theme", theme);
+}
+
+/** Never while something is typed; one decision at a press, on the card that has the focus. */
+function press({ key, target, ctrlKey, metaKey, altKey }) {
+  if (ctrlKey || metaKey || altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(target?.tagName ?? "")) return;
+  const cards = [...known.cards.values()];
+  const own = cards.findIndex((card) => card.contains(document.activeElement));
+  if (key === "j" || key === "k") cards.at(Math.max(0, Math.min(cards.length - 1, own + (key === "j" ? 1 : -1))))?.focus();
+  else if (own >= 0 && (key === "a" || key === "r")) cards[own].querySelector(key === "a" ? ".approve" : ".reject")?.click();
+}
+
+async function start() {
+  setTheme(localStorage.getItem("theme") ?? "");
+  at("theme").addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length]));
+  for (const id of ["members-filter", "ledger-filter"]) at(id).addEventListener("input", paintSoon);
+  at("pause").addEventListener("click", () => {
+    paused = !paused;
+    at("pause").setAttribute("aria-pressed", String(paused));
+    at("pause").textContent = paused ? "Go on" : "Pause";
+    if (!paused) for (const row of known.waiting.splice(0)) addRow(row);
+    paintSoon();
+  });
+  at("sign-out").addEventListener("click", () => signOut().then(() => leave("You are signed out."), say));
+  at("door").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const token = at("token").value.trim();
+    at("token").value = "";
+    signInByToken(token).then(show).catch((error) => leave(error.message));
+  });
+  document.addEventListener("keydown", press);
+  const [, ticket] = /^#ticket=([\w-]+)$/.exec(location.hash) ?? [];
+  try {
+    if (ticket !== undefined) {
+      // It leaves the address at once.
+      history.replaceState(null, "", location.pathname);
+      await signInByTicket(ticket);
+    }
+    await show();
+  } catch (error) {
+    leave(ticket === undefined ? "" : error.message);
+  }
+}
+
+await start();

@@ -1,0 +1,166 @@
+/**
+ * The ledger as server-sent events (spec: mob 5.8, 11.7).
+ *
+ * takes topics and a cursor; gives entries, gaps and live signals; promises each entry once and in order from the cursor on, or a
+ * gap, and a last word when it ends; refuses a cursor that is not of this history, and more streams than there may be, before
+ * anything is sent; never holds what its reader does not take: one that is behind is served from the ledger at its own
+ * pace, and one that takes nothing for a minute is let go.
+ */
+import type { ServerResponse } from "node:http";
+import { onAbort, sleep, type Clock } from "@atoll-run/core";
+import { mobError } from "../errors.ts";
+import { readCursor } from "../ledger/cursor.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { MobLimits } from "../limits.ts";
+import type { Principal } from "./access.ts";
+import { Broadcast, type Seat } from "./broadcast.ts";
+import { byeEvent, COMMENT, entryEvent, gapEvent, liveEvent, RETRY } from "./events.ts";
+import { topicsOf } from "./topics.ts";
+
+export interface StreamsParts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly limits: Pick<MobLimits, "stalledMs" | "streamsMax" | "streamsPerPrincipalMax">;
+}
+
+export interface StreamAsk {
+  readonly who: Principal;
+  /** As `readTopics` gives them. */
+  readonly topics: readonly string[];
+  /** Default: what comes from now on. */
+  readonly after?: string | undefined;
+  /** The reader has gone, or the server ends. */
+  readonly signal: AbortSignal;
+}
+
+const COMMENT_MS = 15_000;
+
+export class Streams {
+  readonly #parts: StreamsParts;
+  readonly #broadcast: Broadcast;
+  readonly #open = new Set<ServerResponse>();
+  readonly #of = new Map<string, number>();
+  #breath: Disposable | undefined;
+
+  constructor(parts: StreamsParts) {
+    this.#parts = parts;
+    this.#broadcast = new Broadcast(parts);
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Resolves when it is over. Throws `mob.stale_cursor`, `mob.invalid_params`, `mob.overloaded`, before anything was sent. */
+  async tell(response: ServerResponse, { who, topics, after, signal }: StreamAsk): Promise<void> {
+    const { ledger } = this.#parts;
+    const at = after === undefined ? ledger.head : readCursor(after, ledger);
+    this.#enter(response, who);
+    using seat = this.#broadcast.join(topics, at);
+    try {
+      response.writeHead(200, {
+        "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no", connection: "close",
+      });
+      response.write(RETRY);
+      await this.#serve(response, { seat, topics: new Set(topics), signal });
+      response.end(byeEvent(reasonOf(signal)));
+    } catch {
+      // A reader that stalls or has gone, or a store that is away.
+      response.destroy();
+    } finally {
+      this.#leave(response, who);
+    }
+  }
+
+  /** Behind: from the ledger, as he takes it. At the head: from his seat, until a chunk is too much for him. */
+  async #serve(response: ServerResponse, o: { readonly seat: Seat; readonly topics: ReadonlySet<string>; readonly signal: AbortSignal }): Promise<void> {
+    const { seat, signal } = o;
+    while (!signal.aborted) {
+      await this.#catchUp(response, o);
+      if (signal.aborted) return;
+      const left = Promise.withResolvers<void>();
+      using _ = onAbort(signal, () => left.resolve());
+      const seated = seat.take({ left: left.resolve, hear: (chunk) => {
+        if (response.writableNeedDrain) return false;
+        response.write(chunk);
+        return true;
+      } });
+      if (!seated) continue;
+      if (seat.missed > 0) response.write(liveEvent({ live: "live_dropped", after_seq: seat.at, data: { n: seat.missed } }));
+      seat.missed = 0;
+      await left.promise;
+      if (!signal.aborted) await this.#drained(response, signal);
+    }
+  }
+
+  async #catchUp(response: ServerResponse, { seat, topics, signal }: { readonly seat: Seat; readonly topics: ReadonlySet<string>; readonly signal: AbortSignal }): Promise<void> {
+    const { ledger } = this.#parts;
+    if (seat.at >= ledger.head) return;
+    for await (const one of ledger.subscribe({}, { after: seat.at, signal })) {
+      // Whoever is behind is told how many he has missed.
+      if ("live" in one) continue;
+      if ("gap" in one) {
+        seat.at = one.gap.to;
+        response.write(Buffer.from(gapEvent(one, ledger)));
+      } else {
+        seat.at = one.seq;
+        if (topicsOf(one).some((topic) => topics.has(topic))) response.write(Buffer.from(entryEvent(one, ledger)));
+      }
+      if (response.writableNeedDrain) await this.#drained(response, signal);
+      if (seat.at >= ledger.head) return;
+    }
+  }
+
+  /** Throws when the socket takes nothing for too long, or the stream is over. */
+  async #drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+    if (!response.writableNeedDrain) return;
+    const free = new AbortController();
+    const end = (): void => free.abort();
+    response.once("drain", end);
+    try {
+      await sleep(this.#parts.limits.stalledMs, { clock: this.#parts.clock, signal: AbortSignal.any([signal, free.signal]) });
+    } catch {
+      if (free.signal.aborted) return;
+      throw signal.reason;
+    } finally {
+      response.off("drain", end);
+    }
+    throw new Error("slow_consumer");
+  }
+
+  #enter(response: ServerResponse, { id, local }: Principal): void {
+    const { streamsMax, streamsPerPrincipalMax } = this.#parts.limits;
+    const own = this.#of.get(id) ?? 0;
+    if (this.size >= streamsMax || !local && own >= streamsPerPrincipalMax) {
+      throw mobError("mob.overloaded", "too many streams are open", {
+        facts: { limit: this.size >= streamsMax ? streamsMax : streamsPerPrincipalMax }, retry_after_ms: 1_000,
+      });
+    }
+    this.#of.set(id, own + 1);
+    this.#open.add(response);
+    this.#breathe();
+  }
+
+  #leave(response: ServerResponse, { id }: Principal): void {
+    this.#open.delete(response);
+    const left = (this.#of.get(id) ?? 1) - 1;
+    if (left === 0) this.#of.delete(id);
+    else this.#of.set(id, left);
+    if (this.size > 0) return;
+    this.#breath?.[Symbol.dispose]();
+    this.#breath = undefined;
+  }
+
+  /** So that nobody in between takes a quiet stream for a dead one. */
+  #breathe(): void {
+    this.#breath ??= this.#parts.clock.after(COMMENT_MS, () => {
+      this.#breath = undefined;
+      for (const response of this.#open) if (response.headersSent && !response.writableNeedDrain) response.write(COMMENT);
+      this.#breathe();
+    });
+  }
+}
+
+function reasonOf({ reason }: AbortSignal): string {
+  return typeof reason === "string" ? reason : "closed";
+}

@@ -1,0 +1,166 @@
+/**
+ * Goal: a stream gives all there is, whoever reads it and however often it breaks. Invariants: from any cursor each entry of the
+ * topics comes once and in order, or a gap says what is missing; a reader that stalls costs at most 256 KiB and slows nobody.
+ * Method: random writers and readers on a real server, cut and opened again anywhere; sockets that really stall.
+ */
+import assert from "node:assert/strict";
+import { connect, type Socket } from "node:net";
+import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { SseEvent } from "@atoll-run/core";
+import { MOB_LIMITS, type Entry, type NewEntry } from "@atoll-run/mob";
+import { until } from "@atoll-run/testkit";
+import fc from "fast-check";
+import { house } from "../support.ts";
+import { hear, listen, served } from "./served.ts";
+
+const KINDS = ["note", "mob_started", "action_allowed", "stale_fence"] as const;
+const OF: Readonly<Record<string, (entry: Entry) => boolean>> = {
+  entries: () => true, structural: (entry) => entry.class === "structural", approvals: (entry) => entry.class === "approval",
+  errors: (entry) => entry.class === "error", "member:m-1": (entry) => entry.member === "m-1", "run:r_1": (entry) => entry.run_id === "r_1",
+};
+
+const written = fc.record({ kind: fc.constantFrom(...KINDS), member: fc.constantFrom("m-0", "m-1"), run: fc.boolean() });
+const reader = fc.record({
+  topics: fc.uniqueArray(fc.constantFrom(...Object.keys(OF)), { minLength: 1, maxLength: 3 }),
+  /** How far back it begins, of all there is then. */
+  from: fc.double({ min: 0, max: 1, noNaN: true }),
+  /** After so many events it is cut, and comes again. */
+  cuts: fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 4 }),
+  byQuery: fc.boolean(),
+});
+const wave = fc.record({ entries: fc.array(written, { minLength: 1, maxLength: 15 }), pauses: fc.integer({ min: 0, max: 2 }) });
+
+test("resuming from any cursor gives every entry of the topics once and in order, whatever is cut and written meanwhile", async (t) => {
+  const { http, ledger, append } = await served(t);
+  const toEntry = ({ kind, member, run }: { kind: typeof KINDS[number]; member: string; run: boolean }): NewEntry =>
+    ({ kind, source: "test", member, ...run ? { run_id: "r_1" } : {}, data: { text: "ä".repeat(20) } });
+  await fc.assert(fc.asyncProperty(fc.array(wave, { minLength: 1, maxLength: 6 }), fc.array(reader, { minLength: 1, maxLength: 4 }), async (waves, readers) => {
+    const first = ledger.head;
+    await append(...waves.flatMap(({ entries }) => entries.map(toEntry)));
+    const there = await all(ledger, first);
+    const reading = readers.map((one) => follow(http.url, one, there[Math.floor(one.from * there.length)]?.seq ?? first, ledger));
+    for (const { entries, pauses } of waves) {
+      await append(...entries.map(toEntry));
+      for (let n = 0; n < pauses; n++) await new Promise((resolve) => void setImmediate(resolve));
+    }
+    // Of every topic: whoever has heard it has heard all before it.
+    await append({ kind: "mob_stopped", source: "end", member: "m-1", run_id: "r_1", data: {} }, { kind: "action_allowed", source: "end", data: {} }, { kind: "stale_fence", source: "end", data: {} });
+    const written = await all(ledger, first);
+    for (const [n, { heard, from }] of (await Promise.all(reading)).entries()) {
+      const { topics } = readers[n] as { topics: string[] };
+      const wanted = written.filter((entry) => entry.seq > from && topics.some((topic) => OF[topic]?.(entry) === true)).map(({ seq }) => seq);
+      assert.deepEqual(heard, wanted.slice(0, heard.length));
+      // It stops at the first entry of the end that it hears; with several topics there may be more of them.
+      assert.ok(wanted.length - heard.length <= 2);
+    }
+  }), { numRuns: 15 });
+});
+
+async function all(ledger: { query(o: object): Promise<{ entries: readonly Entry[]; next: string; exhausted: boolean }> }, after: number): Promise<readonly Entry[]> {
+  const entries: Entry[] = [];
+  for (let at: string | number = after; ;) {
+    const page = await ledger.query({ after: at, limit: 1_000 });
+    entries.push(...page.entries);
+    if (page.exhausted) return entries;
+    at = page.next;
+  }
+}
+
+/** Reads until an entry of the end; what it has when it is cut it does not ask for again. */
+async function follow(
+  url: string, { topics, cuts, byQuery }: { readonly topics: readonly string[]; readonly cuts: readonly number[]; readonly byQuery: boolean }, from: number,
+  ledger: { cursor(seq: number): string },
+): Promise<{ readonly heard: readonly number[]; readonly from: number }> {
+  const heard: number[] = [];
+  let cursor = ledger.cursor(from);
+  for (const cut of [...cuts, Infinity]) {
+    const ending = new AbortController();
+    const of = `${url}/v1/stream?topics=${topics.join()}`;
+    let count = 0;
+    try {
+      for await (const { data, id, event } of byQuery ? listen(`${of}&after=${cursor}`, {}, ending.signal) : listen(of, { "last-event-id": cursor }, ending.signal)) {
+        if (count++ >= cut) break;
+        assert.equal(event, "entry");
+        const entry = JSON.parse(data) as Entry;
+        assert.equal(id, ledger.cursor(entry.seq));
+        cursor = id;
+        heard.push(entry.seq);
+        if (entry.source === "end") return { heard, from };
+      }
+    } finally {
+      ending.abort();
+    }
+  }
+  throw new Error("a stream ended by itself");
+}
+
+test("what retention has taken is one gap, then the oldest entry; a cursor past the head or of another history is 410", async (t) => {
+  const base = await house(t, "memory");
+  const placed = await base.append(...Array.from({ length: 10 }, (_, n): NewEntry => ({ kind: "note", source: "x", data: { n } })));
+  const kept = placed[6] as Entry;
+  const { store } = base;
+  await store.commit({ scope: "mob", epoch: null, at_ms: 1, ops: [
+    { op: "trim", journal: "ledger", below: kept.seq, limit: 1_000 }, { op: "put", space: "ledger", key: "pruned", value: String(kept.seq - 1), if_version: null },
+  ] });
+  const { http, ledger, ask } = await served(t, { on: store });
+  const events = await hear(`${http.url}/v1/stream?after=${ledger.cursor(placed[1]?.seq ?? 0)}`, 3);
+  const gap = events[0] as SseEvent;
+  assert.deepEqual([gap.event, gap.id, JSON.parse(gap.data)], ["gap", ledger.cursor(kept.seq - 1), { from: (placed[1]?.seq ?? 0) + 1, to: kept.seq - 1, reason: "retention" }]);
+  assert.deepEqual(events.slice(1).map(({ id }) => id), [ledger.cursor(kept.seq), ledger.cursor(placed[7]?.seq ?? 0)]);
+  for (const after of [ledger.cursor(ledger.head + 1_000), `zzzzzzzz-${ledger.head}`]) {
+    const { status, body } = await ask("GET", `/v1/stream?after=${after}`);
+    assert.deepEqual([status, body.error.data.code, body.error.data.facts.after_cursor], [410, "mob.stale_cursor", after]);
+    assert.match(body.error.data.facts.latest_cursor, new RegExp(`^${ledger.epoch}-\\d+$`));
+  }
+  assert.deepEqual((await ask("GET", "/v1/stream?topic=entries")).body.error.data.hint, 'Did you mean "topics"?');
+});
+
+test("24 readers that stall cost at most 256 KiB each and hold up neither writers nor the one that reads", async (t) => {
+  const STALLED = 24;
+  const { http, append, ask } = await served(t, { store: "sqlite", limits: { tailEntries: 32, stalledMs: 600_000 } });
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const used = (): number => {
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const write = async (count: number): Promise<void> => {
+    for (let n = 0; n < count; n++) await append({ kind: "note", source: "x", data: { n, text: "ä".repeat(20_000) } });
+  };
+  await write(80);
+  const before = used();
+  const sockets = await Promise.all(Array.from({ length: STALLED }, () => stalled(http.port)));
+  t.after(() => sockets.forEach((socket) => socket.destroy()));
+  const events: SseEvent[] = [];
+  const ending = new AbortController();
+  const reading = (async () => {
+    for await (const event of listen(`${http.url}/v1/stream`, {}, ending.signal)) {
+      events.push({ data: event.data.slice(0, 0), id: event.id ?? "" });
+    }
+  })().catch(() => undefined);
+  await until(() => http.streams === STALLED + 1);
+  // More than kernels keep for sockets.
+  await write(300);
+  await until(() => events.length === 300);
+  assert.equal((await ask("GET", "/v1/status")).status, 200);
+  const each = (used() - before) / STALLED;
+  assert.equal(http.streams, STALLED + 1);
+  // They are really behind.
+  assert.ok(each > 16_384, `${Math.round(each)} bytes for each`);
+  assert.ok(each <= MOB_LIMITS.readerBytesMax, `${Math.round(each)} bytes for each`);
+  t.diagnostic(`${Math.round(each / 1_024)} KiB for each of ${STALLED} readers that stall`);
+  ending.abort();
+  await reading;
+});
+
+async function stalled(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.pause();
+  await new Promise((resolve) => void socket.once("connect", resolve));
+  socket.write("GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer token-of-admin\r\n\r\n");
+  return socket;
+}
