@@ -1061,7 +1061,7 @@ export const METHODS = {
   "access/whoami": { writes: false },
 } as const satisfies Readonly<Record<keyof MobMethods, { readonly writes: boolean }>>;
 
-export type Topic = "entries" | "structural" | "turns" | "approvals" | "errors" | `run:${string}` | `member:${string}`;
+export type Topic = "entries" | "structural" | "turns" | "approvals" | "errors" | `run:${string}` | `member:${string}` | `live:${string}`;
 
 export type MobCode =
   | "mob.parse"
