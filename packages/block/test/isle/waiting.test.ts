@@ -166,6 +166,13 @@ describe("coroutines", () => {
     assert.equal(value, 0);
   });
 
+  test("what was printed and logged is there while its task waits for a time", async () => {
+    const { log, printed, run, end } = startLua(`print("before") log.info("line") print("after") std.task.sleep(3600)`);
+    await until(() => printed() === "before\nafter\n" && log.some(({ msg }) => msg === "line"));
+    run.cancel();
+    assert.equal((await end).error?.code, "run.cancelled");
+  });
+
   test("generators and waits go together, in any order", async () => {
     const value = await valueOf(`
       local function numbers(n) return coroutine.wrap(function() for i = 1, n do

@@ -88,7 +88,10 @@ export class IsleThread implements IsleCarrier {
       bell: this.#bell, still: (isle, cpuMs) => this.#still(isle, cpuMs),
       cpuMs: () => this.#worker.cpuUsage().then(({ user, system }) => (user + system) / 1000),
     });
-    this.#worker.on("message", (message: FromThread) => this.#isles.get(message.isle)?.hear(message));
+    this.#worker.on("message", (message: FromThread | readonly FromThread[]) => {
+      if (Array.isArray(message)) for (const one of message as readonly FromThread[]) this.#isles.get(one.isle)?.hear(one);
+      else this.#isles.get((message as FromThread).isle)?.hear(message as FromThread);
+    });
     this.#worker.on("error", (error) => this.#lost(`${error.name}: ${error.message}`));
     this.#worker.on("exit", () => this.#lost("the isle thread ended"));
   }

@@ -21,9 +21,9 @@ const bell = new Int32Array(data.bell);
 const tenants = new Map<number, IsleTenant>();
 const images = new Images();
 
-function post(message: FromThread, move?: Uint8Array): void {
-  if (move === undefined) port?.postMessage(message);
-  else port?.postMessage(message, [move.buffer as ArrayBuffer]);
+function post(message: FromThread | readonly FromThread[], move: readonly Uint8Array[] = []): void {
+  if (move.length === 0) port?.postMessage(message);
+  else port?.postMessage(message, move.map((bytes) => bytes.buffer as ArrayBuffer));
 }
 
 let module: WebAssembly.Module | undefined;

@@ -7,7 +7,7 @@ import type { LuaVm } from "../lua/vm.ts";
 import { concat } from "./bytes.ts";
 import { CONTROL, type FromThread } from "./protocol.ts";
 
-/** Printed bytes wait at most this long, or until there are this many. */
+/** What is printed and logged waits for the next message, at most this long, or until it is this much. */
 const FLUSH_BYTES = 16_384;
 const FLUSH_MS = 20;
 /** What the host may have not worked off yet; beyond it the task waits. */
@@ -20,14 +20,19 @@ export type Note = FromThread & { t: "note" };
 export interface OutputParts {
   readonly isle: number;
   readonly control: Int32Array;
-  post(message: FromThread, move?: Uint8Array): void;
+  post(message: FromThread | readonly FromThread[], move?: readonly Uint8Array[]): void;
 }
 
 export class Output {
   readonly #parts: OutputParts;
   readonly #waiting = new Set<() => void>();
+  /** Printed, and not in the line yet. */
   #pieces: Uint8Array[] = [];
   #bytes = 0;
+  /** Leaves with the next message, in this order; what it counts for. */
+  #line: FromThread[] = [];
+  #lineBytes = 0;
+  #moved: Uint8Array[] = [];
   #since = 0;
   #sent = 0;
 
@@ -35,41 +40,75 @@ export class Output {
     this.#parts = parts;
   }
 
-  /** Everything printed before a message is with the host before it. */
+  /** Everything printed and logged before a message is with the host before it. */
   post(message: FromThread): void {
-    this.flush();
-    this.#parts.post(message);
+    if (this.#empty) {
+      this.#parts.post(message);
+      return;
+    }
+    this.#gather();
+    this.#line.push(message);
+    this.#send();
   }
 
   note(note: Omit<Note, "t" | "isle" | "bytes">): void {
     const bytes = NOTE_BYTES + note.msg.length + (note.fields === undefined ? 0 : textOf(note.fields));
     this.#sent = (this.#sent + bytes) | 0;
-    this.post({ t: "note", isle: this.#parts.isle, bytes, ...note });
+    this.#wait();
+    this.#gather();
+    this.#line.push({ t: "note", isle: this.#parts.isle, bytes, ...note });
+    this.#lineBytes += bytes;
+    if (this.#lineBytes >= FLUSH_BYTES) this.#send();
   }
 
   write(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    if (this.#bytes === 0) {
-      this.#since = performance.now();
-      setImmediate(() => this.flush());
-    }
+    this.#wait();
     this.#pieces.push(bytes);
     this.#bytes += bytes.length;
-    if (this.#bytes >= FLUSH_BYTES) this.flush();
+    if (this.#bytes + this.#lineBytes >= FLUSH_BYTES) this.flush();
   }
 
   flush(): void {
+    if (this.#empty) return;
+    this.#gather();
+    this.#send();
+  }
+
+  get #empty(): boolean {
+    return this.#bytes === 0 && this.#line.length === 0;
+  }
+
+  /** The first that waits is there from now on. */
+  #wait(): void {
+    if (!this.#empty) return;
+    this.#since = performance.now();
+    setImmediate(() => this.flush());
+  }
+
+  #gather(): void {
     if (this.#bytes === 0) return;
     const bytes = concat(this.#pieces, this.#bytes);
     this.#sent = (this.#sent + this.#bytes) | 0;
+    this.#line.push({ t: "out", isle: this.#parts.isle, bytes });
+    this.#lineBytes += this.#bytes;
+    this.#moved.push(bytes);
     this.#pieces = [];
     this.#bytes = 0;
-    this.#parts.post({ t: "out", isle: this.#parts.isle, bytes }, bytes);
+  }
+
+  #send(): void {
+    const line = this.#line;
+    const moved = this.#moved;
+    this.#line = [];
+    this.#lineBytes = 0;
+    this.#moved = [];
+    this.#parts.post(line.length === 1 ? line[0] as FromThread : line, moved);
   }
 
   /** Sends what has waited long enough. */
   polled(now: number): void {
-    if (this.#bytes > 0 && now - this.#since > FLUSH_MS) this.flush();
+    if (!this.#empty && now - this.#since > FLUSH_MS) this.flush();
   }
 
   /** Bytes the host has not worked off yet. */

@@ -20,7 +20,7 @@ import { outcomeOf, type Work, Works } from "./works.ts";
 
 export interface ThreadParts {
   readonly module: WebAssembly.Module;
-  post(message: FromThread, move?: Uint8Array): void;
+  post(message: FromThread | readonly FromThread[], move?: readonly Uint8Array[]): void;
   pump(ms: number): boolean;
   messageWaits(): boolean;
   /** The isle is at work and goes on; it rests. */
