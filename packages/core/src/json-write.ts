@@ -98,7 +98,7 @@ function writeObject(object: Readonly<Record<string, unknown>>, left: number, li
       const value = object[key];
       if (value === undefined) continue;
       if (text !== "") text += ",";
-      text += `${jsonString(key)}:${write(value, left, limit)}`;
+      text += (KEYS.get(key) ?? keyText(key)) + write(value, left, limit);
     }
   } catch (error) {
     const step = /^[A-Za-z_]\w*$/.test(at) ? `.${at}` : `[${JSON.stringify(at)}]`;
@@ -113,6 +113,16 @@ const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
 function jsonString(text: string): string {
   // Short texts with nothing to escape are the common case: a test is cheaper than the engine's general way.
   return text.length > 64 || NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
+/** Keys as they are written, for they come again and again: the first so many that are short and without surrogates. */
+const KEYS = new Map<string, string>();
+const KEYS_MAX = 1024;
+
+function keyText(key: string): string {
+  const text = `${jsonString(key)}:`;
+  if (KEYS.size < KEYS_MAX && key.length <= 64 && !SURROGATE.test(key)) KEYS.set(key, text);
+  return text;
 }
 
 function numberText(value: number): string {
@@ -134,7 +144,7 @@ function sortedKeys(object: object): string[] {
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as string;
     if (i > 0 && (keys[i - 1] as string) > key) sorted = false;
-    if (SURROGATE.test(key)) wide = true;
+    if (!KEYS.has(key) && SURROGATE.test(key)) wide = true;
   }
   if (wide) return keys.sort(compareBytes);
   return sorted ? keys : keys.sort();

@@ -99,39 +99,46 @@ const SECOND = 1_000;
 
 /** The plain options of a script; functions and tools are put in by the caller. Throws `agent.invalid`. */
 export function readOptions(given: Json): AgentOptions {
-  const read = new Reader(fieldsOf(given));
-  const seconds = (name: string): number | undefined => {
-    const value = read.number(name);
-    return value === undefined ? undefined : value * SECOND;
-  };
-  const options = {
-    prompt: readPrompt(fieldsOf(given)["prompt"]), system: read.text("system"),
-    history: readHistory(fieldsOf(given)["history"]),
-    session: read.text("session"), provider: read.text("provider"), model: read.text("model"),
-    baseUrl: read.text("base_url"),
-    apiKey: read.text("api_key"), apiKeyEnv: read.text("api_key_env"), timeoutMs: seconds("timeout"),
-    retries: read.number("retries"),
-    maxTokens: read.number("max_tokens"), temperature: read.number("temperature"), topP: read.number("top_p"),
-    stop: read.texts("stop"),
-    extraBody: read.fields("extra_body"), cacheControl: read.flag("cache_control"),
-    contextManagement: read.flag("context_management"),
-    contextManagementConfig: read.fields("context_management_config"),
-    toolChoice: readChoice(fieldsOf(given)["tool_choice"]),
-    maxIterations: read.number("max_iterations"), maxTokensBudget: read.number("max_tokens_budget"),
-    budgetCounts: readCounts(read.text("budget_counts")),
-    maxWallMs: read.number("max_wall_ms"), toolGroups: read.texts("tool_groups"),
-    parallelTools: readParallel(fieldsOf(given)["parallel_tools"]),
-    toolTimeoutMs: seconds("tool_timeout"), maxToolResultChars: read.number("max_tool_result_chars"),
-    mcpServers: listOf(fieldsOf(given)["mcp_servers"]).map(fieldsOf),
-    enableResources: read.flag("enable_resources"),
-    enablePrompts: read.flag("enable_prompts"), progressToLog: read.flag("progress_to_log"),
-    logToStderr: read.flag("log_to_stderr"),
-    sampling: fieldsOf(given)["sampling"] === true ? true : undefined, stream: read.flag("stream"),
-    logMeta: readMeta(read.fields("log_meta")),
-  };
-  const present = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(present) as unknown as AgentOptions;
+  const fields = fieldsOf(given);
+  const read = new Reader(fields);
+  const options: { [name: string]: unknown } = { prompt: readPrompt(fields["prompt"]) };
+  for (const [name, key, take] of OPTIONS) {
+    if (fields[key] === undefined || fields[key] === null) continue;
+    const value = take(read, key, fields[key]);
+    if (value !== undefined) options[name] = value;
+  }
+  return { mcpServers: [], ...options } as unknown as AgentOptions;
 }
+
+type Take = (read: Reader, key: string, value: Json) => unknown;
+
+const text: Take = (read, key) => read.text(key);
+const number: Take = (read, key) => read.number(key);
+const flag: Take = (read, key) => read.flag(key);
+const texts: Take = (read, key) => read.texts(key);
+const fields: Take = (read, key) => read.fields(key);
+const seconds: Take = (read, key) => (read.number(key) as number) * SECOND;
+
+/** Where each option stands among those of a script, in the order in which mistakes are told. */
+const OPTIONS: readonly (readonly [name: keyof AgentOptions, key: string, take: Take])[] = [
+  ["system", "system", text], ["history", "history", (_read, _key, value) => readHistory(value)],
+  ["session", "session", text], ["provider", "provider", text], ["model", "model", text], ["baseUrl", "base_url", text],
+  ["apiKey", "api_key", text], ["apiKeyEnv", "api_key_env", text], ["timeoutMs", "timeout", seconds],
+  ["retries", "retries", number], ["maxTokens", "max_tokens", number], ["temperature", "temperature", number],
+  ["topP", "top_p", number], ["stop", "stop", texts], ["extraBody", "extra_body", fields],
+  ["cacheControl", "cache_control", flag], ["contextManagement", "context_management", flag],
+  ["contextManagementConfig", "context_management_config", fields],
+  ["toolChoice", "tool_choice", (_read, _key, value) => readChoice(value)],
+  ["maxIterations", "max_iterations", number], ["maxTokensBudget", "max_tokens_budget", number],
+  ["budgetCounts", "budget_counts", (read, key) => readCounts(read.text(key))], ["maxWallMs", "max_wall_ms", number],
+  ["toolGroups", "tool_groups", texts], ["parallelTools", "parallel_tools", (_read, _key, value) => readParallel(value)],
+  ["toolTimeoutMs", "tool_timeout", seconds], ["maxToolResultChars", "max_tool_result_chars", number],
+  ["mcpServers", "mcp_servers", (_read, _key, value) => listOf(value).map(fieldsOf)],
+  ["enableResources", "enable_resources", flag], ["enablePrompts", "enable_prompts", flag],
+  ["progressToLog", "progress_to_log", flag], ["logToStderr", "log_to_stderr", flag],
+  ["sampling", "sampling", (_read, _key, value) => (value === true ? true : undefined)], ["stream", "stream", flag],
+  ["logMeta", "log_meta", (read, key) => readMeta(read.fields(key))],
+];
 
 export function invalid(text: string): Error {
   return blockError("agent.invalid", text);

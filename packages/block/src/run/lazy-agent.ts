@@ -1,7 +1,7 @@
 /** The agent loop of one run, loaded with its first use: most runs never ask a model. */
 import type { BlockLimits, Clock, Ids, KvStore } from "@atoll-run/core";
 import type { HttpClient, Resolver } from "../bridges/http/client.ts";
-import type { Ops } from "../bridges/op.ts";
+import type { Op, Ops } from "../bridges/op.ts";
 import type { GrantGate } from "../grants/gate.ts";
 import type { Grants } from "../grants/parse.ts";
 import type { Mcp } from "../mcp/types.ts";
@@ -36,6 +36,7 @@ const NAMES = ["agent.run", "agent.tools", "model.call", "model.provider"];
 export function lazyAgent(parts: LazyAgentParts, limits: BlockLimits): LazyAgent {
   const open: AsyncDisposable[] = [];
   let loading: Promise<Ops> | undefined;
+  let ops: Ops | undefined;
   const load = async (): Promise<Ops> => {
     const [{ agentOps }, { createModels }, { createSessions }, { openServers }, { createHttpClient }] =
       await Promise.all([
@@ -57,14 +58,14 @@ export function lazyAgent(parts: LazyAgentParts, limits: BlockLimits): LazyAgent
       },
     }, limits);
     const sessions = createSessions(parts.kv, { timeoutMs: limits.sqlMs });
-    return agentOps({ models, clock, observe: parts.observe, spans: parts.spans, sessions, mcp: openServers(parts.mcp) });
+    ops = agentOps({ models, clock, observe: parts.observe, spans: parts.spans, sessions, mcp: openServers(parts.mcp) });
+    return ops;
   };
+  const loaded = (): Promise<Ops> => (loading ??= load());
   return {
-    ops: Object.fromEntries(NAMES.map((name) => [name, async (args, call) => {
-      loading ??= load();
-      const op = (await loading)[name];
-      return await op?.(args, call);
-    }])),
+    ops: Object.fromEntries(NAMES.map((name): [string, Op] => [name, (args, call) =>
+      (ops === undefined ? loaded().then((all) => all[name]?.(args, call)) : ops[name]?.(args, call)),
+    ])),
     close: async () => {
       await Promise.all(open.map((one) => one[Symbol.asyncDispose]()));
     },

@@ -1,11 +1,16 @@
 /** `std.json` (rules S) and bridge JSON (rules J) of one isle: the only place where the two meet. */
 import { isUtf8 } from "node:buffer";
 import { blockError } from "../../errors.ts";
+import { asciiText } from "./ascii.ts";
 import { type DecodeRules, decodeJson, JsonProblem } from "./json-decode.ts";
 import { EncodeProblem, JsonEncoder } from "./json-encode.ts";
 import type { LuaState } from "./state.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+function toText(utf8: Uint8Array): string {
+  return asciiText(utf8, 0, utf8.length) ?? decoder.decode(utf8);
+}
 
 export class LuaJson {
   readonly #state: LuaState;
@@ -48,7 +53,7 @@ export class LuaJson {
 
   /** J: text of a value for the host. `what`, the name of the calling function, begins the error text. */
   encodeText(L: number, index: number, what: string): string {
-    return this.#encode({ by: this.#encodeJ, what }, L, index, (text) => decoder.decode(text));
+    return this.#encode({ by: this.#encodeJ, what }, L, index, toText);
   }
 
   /** J: pushes the text of a value. */
@@ -58,7 +63,7 @@ export class LuaJson {
 
   /** S: text of an event's reply. */
   encodeReply(L: number, index: number, what: string): string {
-    return this.#encode({ by: this.#encodeS, what }, L, index, (text) => decoder.decode(text));
+    return this.#encode({ by: this.#encodeS, what }, L, index, toText);
   }
 
   /** `std.json.encode` and `encode_pretty`: pushes the text. */

@@ -3,6 +3,7 @@
  * references on its stack. Knows no bridges and no tasks.
  */
 import { REGISTRY } from "../wasm/shims.ts";
+import { asciiText } from "./ascii.ts";
 import type { LuaExports } from "./exports.ts";
 import { libcImports, type Memory } from "./libc.ts";
 import { type Known, type MemoryImage, RANDOM_WORDS, type Refs } from "./memory-image.ts";
@@ -211,16 +212,7 @@ export class LuaMachine {
   /** Text where the bytes are UTF-8, else the bytes themselves. */
   text(p: number, size: number): string | Uint8Array {
     const { bytes } = this.memory;
-    if (size < 24) {
-      let ascii = "";
-      for (let i = 0; i < size; i++) {
-        const c = bytes[p + i] as number;
-        if (c > 127) return decode(bytes.subarray(p, p + size));
-        ascii += String.fromCharCode(c);
-      }
-      return ascii;
-    }
-    return decode(bytes.subarray(p, p + size));
+    return asciiText(bytes, p, p + size) ?? decode(bytes.subarray(p, p + size));
   }
 
   /** String at a stack index as text or bytes; numbers are not converted. */
@@ -239,7 +231,8 @@ export class LuaMachine {
   lossyText(L: number, index: number): string {
     const p = this.x.lua_tolstring(L, index, this.scratch);
     if (p === 0) return "";
-    return lossy.decode(this.memory.bytes.subarray(p, p + (this.memory.words[this.scratch >> 2] as number)));
+    const end = p + (this.memory.words[this.scratch >> 2] as number);
+    return asciiText(this.memory.bytes, p, end) ?? lossy.decode(this.memory.bytes.subarray(p, end));
   }
 
   cstring(p: number): string {
