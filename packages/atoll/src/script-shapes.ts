@@ -37,6 +37,55 @@ export interface MeshOptions {
   /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }
 
+/** A member, as it knows itself. */
+export interface MobSelf {
+  /** Its id. */ readonly id: string;
+  /** Name of its profile. */ readonly profile: string;
+  /** Rises with each respawn and reset. */ readonly generation: number;
+  /** Of its profile and its own. */ readonly labels: Readonly<Record<string, string>>;
+  /** As it was spawned with. */ readonly context?: Json;
+  /** Of its profile. */ readonly model?: string;
+  /** Id of its session. */ readonly session: string;
+  /** Those it may address. */ readonly wired_to: readonly string[];
+}
+
+/** Another member. */
+export interface MobPeer {
+  /** Its id. */ readonly id: string;
+  /** Name of its profile. */ readonly profile: string;
+  /** `dormant`, `active`, …: a dormant one is woken by a turn. */ readonly state: string;
+  /** Of its profile and its own. */ readonly labels: Readonly<Record<string, string>>;
+  /** What it is good for. */ readonly description?: string;
+}
+
+/** How a turn is given. */
+export interface MobSendOptions {
+  /** Stands for this one turn: the same key and content give the same ticket. Default: one that stays the same when the turn that sends runs again. */ readonly key?: string;
+  /** Turns of one conversation run one at a time. Default: this member. */ readonly conversation?: string;
+  /** From acceptance to the end; `request` waits as long. Default and most: what is left of the turn that asks, for `send` and `wake` 10 min. */ readonly timeoutMs?: number;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
+}
+
+/** A turn that is stored. */
+export interface MobTicket {
+  /** Its id. */ readonly turn_id: string;
+  /** Whose it is. */ readonly member: string;
+  /** `queued`, or what has become of it. */ readonly state: string;
+  /** It was there already, under that key. */ readonly duplicate: boolean;
+}
+
+/** How a flow is started. */
+export interface MobFlowOptions {
+  /** Stands for this one run; default as in MobSendOptions. */ readonly key?: string;
+  /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
+}
+
+/** A flow that runs. */
+export interface MobRun {
+  /** Its id. */ readonly run_id: string;
+  /** `running`, or what has become of it. */ readonly state: string;
+}
+
 /** How a request is sent. */
 export interface HttpOptions {
   /** Default `GET`. */ readonly method?: string;

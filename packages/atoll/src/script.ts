@@ -1,11 +1,12 @@
 /** Made by `npm run api` from the declaration of the script API; do not edit. */
 import type {
-  BusEvent, HandlerOptions, MeshOptions, HttpOptions, HttpReply, ShOptions, ShResult, ToolSchema, ToolMeta,
-  ToolEntry, McpConnectOptions, McpHttpOptions, McpCallOptions, McpDone, McpCallResult, McpTools,
-  McpResources, McpResourceTemplates, McpPrompts, McpContents, McpMessages, McpCompletion, McpPing,
-  McpServerInfo, McpProgress, McpLog, McpResourceUpdate, McpListChanged, McpSample, McpRoot, McpElicited,
-  FieldRule, FileEntry, FileStat, FileMetadata, SqlChange, StoreToolOptions, SeriesQuery, SeriesRow,
-  TaskOptions, TaskHandle, AgentOptions, AgentResult, Awaitable, Json, SqlValue,
+  BusEvent, HandlerOptions, MeshOptions, MobSelf, MobPeer, MobSendOptions, MobTicket, MobFlowOptions,
+  MobRun, HttpOptions, HttpReply, ShOptions, ShResult, ToolSchema, ToolMeta, ToolEntry, McpConnectOptions,
+  McpHttpOptions, McpCallOptions, McpDone, McpCallResult, McpTools, McpResources, McpResourceTemplates,
+  McpPrompts, McpContents, McpMessages, McpCompletion, McpPing, McpServerInfo, McpProgress, McpLog,
+  McpResourceUpdate, McpListChanged, McpSample, McpRoot, McpElicited, FieldRule, FileEntry, FileStat,
+  FileMetadata, SqlChange, StoreToolOptions, SeriesQuery, SeriesRow, TaskOptions, TaskHandle, AgentOptions,
+  AgentResult, Awaitable, Json, SqlValue,
 } from "./script-shapes.ts";
 
 export type * from "./script-shapes.ts";
@@ -34,6 +35,28 @@ export declare const mesh: {
   agentId(): string;
   /** Handles what peers ask: the same as `bus.on("mesh", handler, opts)`. */
   on(handler: (event: BusEvent) => unknown, opts?: HandlerOptions): Promise<void>;
+};
+
+/** The mob that this block is a member of; each function needs its grant `mob:<function>`, `mob:flow` those of flows. */
+export declare const mob: {
+  /** Who this member is. */
+  me(): Promise<MobSelf>;
+  /** Those it is wired to, by id. */
+  members(): Promise<readonly MobPeer[]>;
+  /** Gives a member a turn and does not wait for it; it is stored when this returns. */
+  send(to: string, content: Json, opts?: MobSendOptions): Promise<MobTicket>;
+  /** Gives a member a turn and waits for what it gives, at most as long as the turn that asks has. */
+  request(to: string, content: Json, opts?: MobSendOptions): Promise<Json | undefined>;
+  /** Makes a member, wired to this one; it starts at its first turn. */
+  spawn(spec: Readonly<Record<string, unknown>>): Promise<MobPeer>;
+  /** Lets a member that this one made end, or this one itself; what it has to do is done first. */
+  retire(id: string): Promise<void>;
+  /** Gives itself a turn, for later: work outlives the turn that begins it. */
+  wake(content: Json, opts?: MobSendOptions): Promise<MobTicket>;
+  /** Writes a note into the session of this member, and its beginning into the ledger. */
+  note(content: Json): Promise<void>;
+  /** Starts a flow; it goes on without this member. */
+  run(flow: string, params?: Json, opts?: MobFlowOptions): Promise<MobRun>;
 };
 
 /** HTTP and server-sent events. */

@@ -40,6 +40,26 @@ export interface HostTool {
 export type Guard = (call: { grant: string; tool?: string; args: Json; signal: AbortSignal }) =>
   Promise<"allow" | { deny: string } | { answer: Json } | { park: string }>;
 
+/** Arguments by the names of the script API; what is left out is not there. */
+export type GivenArguments = { readonly [name: string]: Json };
+
+export interface GivenCall {
+  /** Aborted when the script no longer waits: its task is cancelled, or its time is up. */
+  readonly signal: AbortSignal;
+  readonly isle: "main" | "handler";
+  readonly trace: TraceContext;
+  /** Milliseconds left of the event that is handled, if one is. */
+  readonly deadlineMs?: number;
+  /** Of the event that is handled; one object for one event. */
+  readonly origin?: EventOrigin;
+}
+
+/** What it gives goes to the script as JSON; what it throws is raised there, with its code. */
+export type GivenFunction = (args: GivenArguments, call: GivenCall) => Reply;
+
+/** By bridge, then by function: `{ mob: { send: …, "flow.run": … } }`. */
+export type GivenBridges = Readonly<Record<string, Readonly<Record<string, GivenFunction>>>>;
+
 /** A mesh through a realm: `http://127.0.0.1:8081`. */
 export interface RelayConfig {
   readonly relayUrl: string;
@@ -65,6 +85,8 @@ export interface BlockConfig {
   /** For kinds without a handler. */
   readonly anyHandler?: HostHandler;
   readonly hostTools?: readonly HostTool[];
+  /** What the bridge `mob` of scripts does, function by function: `{ mob: { send: … } }`. One that is not here raises `bridge.absent`. */
+  readonly bridges?: GivenBridges;
   /** Hand out events beside the script; only with at least one host handler. Default false. */
   readonly autoServe?: boolean;
   /** What requests of the block are sent with; stays the host's. Default: a client that checks every address it connects to. */

@@ -7,7 +7,7 @@ export type BlockCode =
   | "bus.no_handler" | "bus.handler_failed" | "bus.timeout" | "bus.closed" | "bus.overloaded" | "bus.register"
   | "mcp.spawn_failed" | "mcp.handshake" | "mcp.rpc" | "mcp.unknown_server" | "mcp.server_exited" | "mcp.timeout"
   | "mesh.not_connected" | "mesh.connect_failed" | "mesh.timeout" | "mesh.rejected"
-  | "http.invalid" | "http.timeout" | "http.connect" | "http.request" | "http.body" | "http.too_large"
+  | "bridge.absent" | "http.invalid" | "http.timeout" | "http.connect" | "http.request" | "http.body" | "http.too_large"
   | "sh.exec" | "sh.timeout" | "fs.not_found" | "fs.denied" | "fs.limit" | "fs.failed"
   | "json.encode" | "json.decode" | "json.depth" | "tool.not_found"
   | "sql.failed" | "sql.timeout" | "sql.cancelled" | "sql.param" | "sql.aborted"

@@ -143,8 +143,8 @@ async function dispatch(
   try {
     const { payload, raw } = read;
     const reply = await run.request(kind, payload, {
-      id: message.id, meta: toMeta(message, context), signal: context.signal, origin: originOf(context), ...bound(context),
-      ...raw === undefined ? {} : { raw }, ...traceOf(message, payload),
+      id: message.id, meta: toMeta(message, context), signal: context.signal, ...bound(context),
+      origin: { ...originOf(context), ...message.about === undefined ? {} : { about: message.about } }, ...raw === undefined ? {} : { raw }, ...traceOf(message, payload),
     });
     return { is: "done", reply: encode(reply), content_type: "application/json" };
   } catch (error) {

@@ -1,5 +1,5 @@
 /** What the handler of an event may do on behalf of who sent it, when a node delivered it (spec: node 9.3). */
-import type { Mesh } from "@atoll-run/core";
+import type { Json, Mesh } from "@atoll-run/core";
 
 /** Records; all of it is done in the one commit that finishes the message, or nothing. Values are JSON text. */
 export interface EventTx {
@@ -12,6 +12,8 @@ export interface EventTx {
 
 export interface EventOrigin {
   readonly tx: EventTx;
+  /** What the host of the node says of the message: as in `meta` of the event. */
+  readonly about?: { readonly [key: string]: Json };
   /** Instead of that of the block's own mesh: inside the sender's budget, chain and trace. */
   readonly request?: Mesh["request"];
 }

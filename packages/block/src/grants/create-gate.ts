@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 import { hostText, readAddress } from "./addresses.ts";
-import { type Denied, deniedError } from "./denied.ts";
+import { type Denied, deniedError, type GrantVerb } from "./denied.ts";
 import type { GrantGate, NetRule } from "./gate.ts";
 import { createNetGrant, type NetGrant, plainHost, portOf } from "./net.ts";
 import { compilePath, type PathPattern, realEntryOf, realOf, type RealPath } from "./paths.ts";
@@ -64,6 +64,7 @@ function openGate(parts: GateParts): Gate {
     url: () => anyAddress,
     env: () => true,
     mesh: () => undefined,
+    given: () => undefined,
     mcp: () => undefined,
     mcpWithholds: () => false,
     secret: (name) => parts.secrets?.includes(name) ?? false,
@@ -105,6 +106,10 @@ function restrictedGate(parts: GateParts, layers: readonly Layer[]): Gate {
     mesh(to) {
       if (layers.every(({ grants }) => grants.mesh.some((one) => one === undefined || one === to))) return;
       refuse({ verb: "mesh", object: to, reason: "peer not granted", grant: `mesh:${to}` });
+    },
+    given(bridge, verb) {
+      if (layers.every(({ grants }) => grants.given.some((one) => one.bridge === bridge && (one.verb ?? verb) === verb))) return;
+      refuse({ verb: bridge as GrantVerb, object: verb, reason: "verb not granted", grant: `${bridge}:${verb}` });
     },
     mcp(server, tool) {
       if (layers.every(({ grants }) => allowsMcp(grants, server, tool))) return;

@@ -3,7 +3,7 @@
  */
 import { blockError, type BlockError } from "../errors.ts";
 
-export type GrantVerb = "net" | "run" | "fs.read" | "fs.write" | "env" | "mcp" | "mesh" | "secret";
+export type GrantVerb = "net" | "run" | "fs.read" | "fs.write" | "env" | "mcp" | "mesh" | "mob" | "secret";
 
 export interface Denied {
   readonly verb: GrantVerb;
@@ -16,7 +16,7 @@ export interface Denied {
 
 const PHRASE: Readonly<Record<GrantVerb, string>> = {
   net: "net connect to", run: "run", "fs.read": "fs.read", "fs.write": "fs.write", env: "env",
-  mcp: "mcp call", mesh: "mesh send to", secret: "secret",
+  mcp: "mcp call", mesh: "mesh send to", mob: "mob", secret: "secret",
 };
 
 /** The error of a refusal, code `grant.denied`, with the facts of `denial`. */

@@ -9,6 +9,8 @@ export interface GrantGate {
   url(url: URL): NetRule;
   env(name: string): boolean;
   mesh(to: string): void;
+  /** A function of a bridge that the host gives. Throws grant.denied. */
+  given(bridge: string, verb: string): void;
   secret(name: string): boolean;
 }
 

@@ -8,9 +8,9 @@ import { deniedError } from "./denied.ts";
 import { parseGrants } from "./parse.ts";
 
 export interface GrantAsk {
-  /** `fs.read`, `fs.write`, `run`, `net`, `mesh`. */
+  /** `fs.read`, `fs.write`, `run`, `net`, `mesh`, `mob`. */
   readonly grant: string;
-  /** A path, a program, a host with its port or a URL, a peer. */
+  /** A path, a program, a host with its port or a URL, a peer, a function of the mob. */
   readonly object?: string;
 }
 
@@ -29,6 +29,7 @@ export function createGrantCheck(grants: readonly string[], o: { readonly root: 
       case "fs.write": return void await gate.path("write", object);
       case "run": return gate.run(object === "" ? null : object, false);
       case "mesh": return gate.mesh(object);
+      case "mob": return gate.given(grant, object);
       case "net": return void gate.url(URL.parse(object) ?? new URL(`https://${object}`));
       default: {
         const denial = { verb: grant as "run", object, reason: "it is no verb of a grant", grant: undefined };

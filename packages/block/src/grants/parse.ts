@@ -14,6 +14,8 @@ export interface Grants {
   readonly env: readonly (string | undefined)[];
   readonly mcp: readonly { readonly server: string; readonly tool: string }[];
   readonly mesh: readonly (string | undefined)[];
+  /** Functions of bridges that the host gives. */
+  readonly given: readonly { readonly bridge: string; readonly verb: string | undefined }[];
   readonly secret: readonly (string | undefined)[];
   /** True when `runAgent` may reach its provider's configured host. */
   readonly model: boolean;
@@ -59,6 +61,11 @@ const READERS: Readonly<Record<string, Reader>> = {
   },
   mesh: (into, pattern) => keep(into.mesh, pattern === "*" ? undefined : pattern, (text) =>
     /[\s*]/.test(text) ? "is not an id; name one, or * for all" : undefined),
+  mob(into, pattern) {
+    if (pattern !== undefined && !/^[a-z_]+$/.test(pattern)) return "is not a function of the mob; name its first word, or leave it out for all";
+    into.given.push({ bridge: "mob", verb: pattern });
+    return undefined;
+  },
   secret: (into, pattern) => keep(into.secret, pattern, (text) =>
     /^[^\s=*]+$/.test(text) ? undefined : "is not a variable name; name each variable"),
   model(into, pattern) {
@@ -88,7 +95,7 @@ function pathProblem(text: string): string | undefined {
  */
 export function parseGrants(list: readonly string[]): GrantsResult {
   const into: Mutable = {
-    texts: [], net: [], run: [], read: [], write: [], env: [], mcp: [], mesh: [], secret: [], model: false,
+    texts: [], net: [], run: [], read: [], write: [], env: [], mcp: [], mesh: [], given: [], secret: [], model: false,
   };
   const problems: string[] = [];
   for (const text of list) {

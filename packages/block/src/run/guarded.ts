@@ -1,12 +1,14 @@
 /** The guard of a host: asked after the grants and before the call; it may allow, refuse, answer or park it. */
 import { isFault, type Json } from "@atoll-run/core";
+import type { ApiFunction } from "../bridges/api.ts";
+import { byName, GIVEN_CALLS, givenGrant } from "../bridges/given.ts";
 import { type Op, type OpCall, type Ops, JsonText, type Value } from "../bridges/op.ts";
 import type { Guard } from "../config.ts";
 import { blockError } from "../errors.ts";
 import type { GrantGate } from "../grants/gate.ts";
 import { toText } from "./prepare.ts";
 
-type Gate = Pick<GrantGate, "run" | "path" | "url" | "mesh">;
+type Gate = Pick<GrantGate, "run" | "path" | "url" | "mesh" | "given">;
 
 /** Passes the gate as the op itself will, and gives the grant that this took; throws its refusal. */
 type Need = (gate: Gate) => Promise<string> | string;
@@ -71,8 +73,16 @@ const NEEDS: Readonly<Record<string, Needs>> = {
   ...named("std.fs", ["write", "write_binary", "append", "mkdir", "remove"], writes),
   "std.fs.copy": ([from, to]) => [...path("read", from), ...path("write", to)], "std.fs.rename": moves, "os.rename": moves,
   "std.fs.glob": looks, "module.read": looks, "std.path.absolute": reads, "std.json.read_file": reads, "std.json.write_file": writes,
-  "os.remove": writes, "mesh.send": asks, "mesh.request": asks, "agent.run": models, "model.call": models, "tool.host": ([name]) => [() => `tool:${String(name)}`],
+  ...Object.fromEntries(GIVEN_CALLS.map((f) => [f.name, given(f)])), "os.remove": writes, "mesh.send": asks, "mesh.request": asks, "agent.run": models, "model.call": models, "tool.host": ([name]) => [() => `tool:${String(name)}`],
 };
+
+function given(f: ApiFunction): Needs {
+  const { bridge, verb } = givenGrant(f);
+  return () => [(gate) => {
+    gate.given(bridge, verb);
+    return `${bridge}:${verb}`;
+  }];
+}
 
 function named(module: string, fns: readonly string[], needs: Needs): Record<string, Needs> {
   return Object.fromEntries(fns.map((fn) => [`${module}.${fn}`, needs]));
@@ -107,10 +117,11 @@ async function ask(
   { guard, gate, name, needs }: { guard: Guard; gate: Gate; name: string; needs: readonly Need[] },
   args: readonly Value[], call: OpCall,
 ): Promise<JsonText | undefined> {
+  const called = GIVEN_CALLS.find((f) => f.name === name);
   const tool = name === "tool.host" ? { tool: String(args[0]) } : {};
   for (const need of needs) {
     const grant = await need(gate);
-    const answer = await askGuard(guard, { grant, ...tool, what: name, args: plain(args), signal: call.signal });
+    const answer = await askGuard(guard, { grant, ...tool, what: name, args: called === undefined ? plain(args) : byName(called, args), signal: call.signal });
     if (answer !== undefined) return new JsonText(toText(answer, "guard answer"));
   }
   return undefined;

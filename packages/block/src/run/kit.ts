@@ -8,6 +8,7 @@ import { type BusOpParts, busOps } from "../bridges/bus.ts";
 import { eventTxOps } from "../bridges/event-tx.ts";
 import { ScriptEnv, envOps } from "../bridges/env.ts";
 import { fsOps } from "../bridges/fs.ts";
+import { givenOps } from "../bridges/given.ts";
 import { Handles } from "../bridges/handles.ts";
 import { meshOps, serveMesh } from "../bridges/mesh.ts";
 import { JsonText, type Ops } from "../bridges/op.ts";
@@ -134,7 +135,7 @@ export function createKit(parts: KitParts, config: JoinedConfig, p: Prepared, li
   const agent = agentOf(parts, config, p, { observe: models.observe, gate, env, kv: stores.kv, mcp: () => mcp.servers(), links });
   const ops: Ops = {
     ...busOps(links.bus), ...envOps(env), ...storeOps({ ...stores, now: () => parts.clock.now() }, p.limits),
-    ...meshOps({ mesh: config.mesh, gate }, p.limits), ...eventTxOps(gate),
+    ...meshOps({ mesh: config.mesh, gate }, p.limits), ...eventTxOps(gate), ...givenOps(config.bridges ?? {}, gate),
     ...shOps({ gate, runner, clock: parts.clock, handles, projectRoot: p.projectRoot,
       write: (stream, bytes) => sinks[stream](bytes, "child") }, p.limits),
     ...http.ops, ...mcp.ops, ...agent.ops, ...fsOps({ gate, clock: parts.clock, ids: parts.ids, handles }, p.limits), ...toolOps(config),

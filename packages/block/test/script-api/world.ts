@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { GivenFunction } from "@atoll-run/block";
 import type { Json, Mesh } from "@atoll-run/core";
 import { openSqlDatabase, openStores } from "@atoll-run/sqlite";
 import { type ScriptOptions, startLua } from "../support/run-script.ts";
@@ -29,7 +30,7 @@ export async function openWorld(): Promise<World> {
   return {
     value: async (source, { serves = false, ...o } = {}) => {
       const { run, end } = startLua(source.replaceAll("https://example.com", base), {
-        projectRoot: mkdtempSync(join(root, "run-")), mesh: PEERS,
+        projectRoot: mkdtempSync(join(root, "run-")), mesh: PEERS, bridges: { mob: MOB },
         env: { PATH: `${programs}:${process.env["PATH"] ?? ""}`, HOME: root },
         stores: {
           sql: () => openSqlDatabase({ path: ":memory:", restricted: false, busyTimeoutMs: 5_000, journalMode: "WAL" }),
@@ -55,6 +56,15 @@ export async function openWorld(): Promise<World> {
     },
   };
 }
+
+const PEER = { id: "editor", profile: "editor", state: "dormant", labels: {} };
+const TICKET = { turn_id: "t_1", member: "editor", state: "queued", duplicate: false };
+/** A mob stands around no block here: the real one is tested where it is. */
+const MOB: Readonly<Record<string, GivenFunction>> = {
+  me: () => ({ id: "writer", profile: "writer", generation: 1, labels: {}, context: null, session: "s_1", wired_to: ["editor"] }),
+  members: () => [PEER], send: () => TICKET, wake: () => TICKET, request: ({ content = null }) => ({ answered: content }),
+  spawn: () => PEER, retire: () => undefined, note: () => undefined, "flow.run": () => ({ run_id: "r_1", state: "running" }),
+};
 
 const PEERS: Mesh = {
   id: "alice",

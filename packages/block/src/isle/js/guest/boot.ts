@@ -20,7 +20,7 @@ import type { GuestSetup } from "./guest.ts";
 /** Name under which a script imports its bridges. */
 export const SCRIPT_MODULE = "@atoll-run/atoll/script";
 /** What that module exports. */
-export const EXPORTS = ["bus", "mesh", "http", "sh", "tool", "log", "llm", "mcp", "std", "agent", "session", "block",
+export const EXPORTS = ["bus", "mesh", "mob", "http", "sh", "tool", "log", "llm", "mcp", "std", "agent", "session", "block",
   "BlockError"];
 
 /** In this order: each uses what those before it gave. */

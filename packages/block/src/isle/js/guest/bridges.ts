@@ -3,7 +3,7 @@ import type { Any, Guest } from "./guest.ts";
 
 export function bridges(g: Guest): void {
   const { api, setup } = g;
-  for (const name of ["bus", "mesh", "http", "sh", "tool", "log", "llm", "mcp", "agent", "session"]) api[name] = {};
+  for (const name of ["bus", "mesh", "mob", "http", "sh", "tool", "log", "llm", "mcp", "agent", "session"]) api[name] = {};
   api["std"] = { json: {}, env: {}, path: {}, time: {}, string: {}, validate: {}, fs: {}, sql: {}, kv: {}, ts: {}, task: {} };
   api["BlockError"] = g.BlockError;
 
