@@ -1,6 +1,6 @@
 /** Mobs: `@atoll-run/atoll/mob`. A door of its own: whoever runs blocks or nodes alone need not load it. */
 export {
-  defineMob, listSessions, readDefinition, readSession, MobError, type LinkedContext, type LinkedFactory, type LinkedHandler, type LinkedTurn,
+  defineMob, listSessions, memberAt, readDefinition, readSession, MobError, type LinkedContext, type LinkedFactory, type LinkedHandler, type LinkedTurn,
   type MobDefinition, type MobHandle, type MobStatus, type SessionPage, type SessionQuery, type SessionRecord, type SessionRow, type Ticket, type Turn,
   type TurnAsk,
 } from "@atoll-run/mob";

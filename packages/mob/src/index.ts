@@ -15,3 +15,5 @@ export { defineMob, readDefinition, type TreeInput } from "./definition/read-def
 export type { By, MemberHost, SpawnOptions, ToolAnswer, ToolCall, ToolGuard, TurnAsk } from "./member/host.ts";
 export type { LinkedContext, LinkedFactory, LinkedHandler, LinkedTurn, MemberFacts } from "./member/linked.ts";
 export { startMob, type CloseMobOptions, type MobHandle, type MobParts, type MobStatus } from "./mob.ts";
+export { memberAt, type MemberCall, type RemoteMember } from "./outside/member-at.ts";
+export type { Outside, Surroundings } from "./outside/outside.ts";

@@ -39,3 +39,5 @@ export { paramsSchema, resultSchema, toOpenApi, type Schema } from "./http/opena
 export { serveHttp, type HttpParts, type HttpServer } from "./http/server.ts";
 export { findRoute, METHODS, routeOf } from "./http/table.ts";
 export { journalOf, readRecord, recordOp, scopeOfSession, sessionOf, toBlocks } from "./sessions/record.ts";
+export { memberOfRoute, readAddress, routeTo, typeTextOfMob } from "./outside/address.ts";
+export { OUTSIDE_NODE } from "./outside/outside.ts";

@@ -20,6 +20,7 @@ import type { InnerParts } from "./member/inner.ts";
 import { Members } from "./member/members.ts";
 import type { MemberRow } from "./member/row.ts";
 import type { Ticket } from "./member/turn.ts";
+import { openOutside, type OpenOutside, type Outside, type Surroundings } from "./outside/outside.ts";
 import { createEdgeWorks, type EdgeDoors, type EdgeWorks } from "./reconcile/edge-works.ts";
 import { createReconciler, type Reconciler } from "./reconcile/engine.ts";
 import { openRoster } from "./roster/roster.ts";
@@ -29,6 +30,8 @@ import type { View } from "./roster/view.ts";
 export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied"> {
   /** Masks registered secrets. */
   readonly redact?: (value: Json) => Json;
+  /** Absent: nobody outside reaches it. */
+  readonly outside?: Surroundings;
 }
 
 export interface MobStatus {
@@ -53,6 +56,8 @@ export interface MobHandle extends AsyncDisposable {
   readonly edges: EdgeWorks;
   readonly approvals: ApprovalBook;
   readonly flows: FlowRunner;
+  /** Its own node; undefined: it has none. */
+  readonly outside: Outside | undefined;
   send(ask: TurnAsk): Promise<Ticket>;
   status(): MobStatus;
   /** Queued turns stay. Later calls share the promise; with `stepMs` they hurry the end that is under way. */
@@ -97,7 +102,12 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     const approvals = closing.use(openApprovals({
       ledger, writer, view, rules: () => definition.approvals, host: members, clock, newId, log, limits,
     }));
-    closing.defer(() => members.close(end.drainMs));
+    let outside: OpenOutside | undefined;
+    closing.defer(async () => {
+      const over = members.close(end.drainMs);
+      await outside?.close({ drainMs: end.drainMs, over });
+      await over;
+    });
     if (isNew) await say("mob_created");
     await say("mob_started");
     end.started = true;
@@ -107,6 +117,9 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     }));
     await reconciler.reconcile(BY);
     const flows = closing.use(openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => definition.flows }));
+    if (parts.outside !== undefined) {
+      outside = await openOutside({ mob, node: parts, definition: () => definition, view, members, ledger, writer, limits, log }, parts.outside);
+    }
     const close = async (): Promise<void> => {
       await say("mob_stopping");
       const { failed } = await closing.close();
@@ -114,7 +127,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
         log.write({ level: "warn", target: "mob", msg: "a part did not close", fields: { mob, part: name, reason: String(error) } });
       }
     };
-    return running({ definition, ledger, view, writer, members, reconciler, edges, approvals, flows }, { end, close });
+    return running({ definition, ledger, view, writer, members, reconciler, edges, approvals, flows, outside }, { end, close });
   } catch (error) {
     await closing.close();
     throw mobError("mob.start_failed", `the mob ${mob} did not start: ${error instanceof Error ? error.message : String(error)}`, { cause: error });

@@ -6,12 +6,17 @@
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { BlockConfig } from "@atoll-run/block";
-import { isFault } from "@atoll-run/core";
-import { mobError, startMob, type CloseMobOptions, type LinkedFactory, type MobDefinition, type MobHandle } from "@atoll-run/mob";
+import { isFault, must } from "@atoll-run/core";
+import { mobError, startMob, type CloseMobOptions, type LinkedFactory, type MobDefinition, type MobHandle, type MobParts } from "@atoll-run/mob";
+import { OUTSIDE_NODE } from "@atoll-run/mob/internal";
+import { toParts, type NodeConfig } from "./create-node.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
 import { startBlock, type StartedBlock } from "./run-block.ts";
 
-export interface MobConfig extends Omit<PlaceOptions, "dir" | "memory"> {
+/** Of its own node, as of any other: without a realm it has none, and without rules nobody comes in. */
+type OwnNode = Pick<NodeConfig, "realm" | "listen" | "acl" | "plain" | "bearer" | "ca" | "onLost">;
+
+export interface MobConfig extends Omit<PlaceOptions, "dir" | "memory">, OwnNode {
   readonly definition: MobDefinition;
   /** Folder of the state; it is this process's while the mob runs. */
   readonly stateDir?: string;
@@ -38,7 +43,7 @@ export const Mob = {
     const root = config.root ?? (definition.source === undefined ? "." : dirname(definition.source));
     try {
       const mob = await startMob({
-        ...parts, root: resolve(root), linked, startBlock: (block) => start(block, variables),
+        ...parts, root: resolve(root), linked, startBlock: (block) => start(block, variables), ...outsideOf(place, config),
       }, definition);
       let closing: Promise<void> | undefined;
       const close = (how?: CloseMobOptions): Promise<void> => {
@@ -52,6 +57,17 @@ export const Mob = {
     }
   },
 };
+
+function outsideOf(place: Place, o: MobConfig): Pick<MobParts, "outside"> {
+  if (o.realm === undefined) {
+    const without = (["listen", "acl"] as const).find((name) => o[name] !== undefined);
+    if (without !== undefined) throw mobError("mob.invalid_params", `${without} is for the node of a mob, and without a realm it has none`, { facts: { path: without } });
+    return {};
+  }
+  const network: NonNullable<MobParts["outside"]>["network"] = (store) =>
+    must(toParts({ ...place, store }, { ...o, name: OUTSIDE_NODE }).network, "a node with a realm has a network");
+  return { outside: { network, ...o.acl === undefined ? {} : { rules: o.acl } } };
+}
 
 async function openStateOf({ stateDir, ephemeral = false, definition, ...rest }: MobConfig): Promise<Place> {
   if ((stateDir !== undefined) === ephemeral && rest.env?.store === undefined) {

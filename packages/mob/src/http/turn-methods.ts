@@ -1,6 +1,7 @@
 /** Methods of turns (spec: mob 3.7 to 3.9, 11.5). */
 import { z } from "zod";
 import type { Json } from "@atoll-run/core";
+import { isExternal } from "../definition/external.ts";
 import { mobError } from "../errors.ts";
 import { wholeTurn } from "../ledger/stored.ts";
 import type { MemberRow } from "../member/row.ts";
@@ -68,7 +69,7 @@ interface Sending {
 
 async function send(served: Served, { to, content: given, conversation, idempotency_key, deadline_ms, pick }: Sending, call: Call & { readonly inside: boolean }) {
   const rows = to.startsWith("@") ? listOf(served, to.slice(1)) : [rowOf(served, to)];
-  const open = call.inside ? rows : rows.filter((row) => isExternal(served, row));
+  const open = call.inside ? rows : rows.filter((row) => isExternal(served.definition, row));
   if (open.length === 0) {
     throw mobError("mob.not_addressable", `${to} is not open to the outside`, { facts: { to }, hint: "Set external = true in its profile, or use dispatch." });
   }
@@ -87,6 +88,3 @@ function listOf({ view }: Served, profile: string): readonly MemberRow[] {
   });
 }
 
-function isExternal({ definition }: Served, { external, profile }: MemberRow): boolean {
-  return external || definition.profiles[profile]?.external === true;
-}
