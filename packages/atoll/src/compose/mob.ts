@@ -5,13 +5,15 @@
  */
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { BlockConfig } from "@atoll-run/block";
+import type { BlockConfig, IslePool } from "@atoll-run/block";
 import { isFault, must } from "@atoll-run/core";
 import { mobError, startMob, type CloseMobOptions, type LinkedFactory, type MobDefinition, type MobHandle, type MobParts } from "@atoll-run/mob";
 import { OUTSIDE_NODE } from "@atoll-run/mob/internal";
 import { toParts, type NodeConfig } from "./create-node.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
+import { createPool } from "./pool.ts";
 import { startBlock, type StartedBlock } from "./run-block.ts";
+import { homeOf } from "./settings.ts";
 
 /** Of its own node, as of any other: without a realm it has none, and without rules nobody comes in. */
 type OwnNode = Pick<NodeConfig, "realm" | "listen" | "acl" | "plain" | "bearer" | "ca" | "onLost">;
@@ -41,17 +43,21 @@ export const Mob = {
     const { key: _, close: closePlace, durability: __, ...parts } = place;
     const { definition, linked = {}, variables = {} } = config;
     const root = config.root ?? (definition.source === undefined ? "." : dirname(definition.source));
+    // The isles of all scripts share a few threads; a mob without scripts has none.
+    let pool: IslePool | undefined;
     try {
       const mob = await startMob({
-        ...parts, root: resolve(root), linked, startBlock: (block) => start(block, variables), ...outsideOf(place, config),
+        ...parts, root: resolve(root), linked, ...outsideOf(place, config),
+        startBlock: (block) => start(block, variables, pool ??= createPool({ home: homeOf(variables) })),
       }, definition);
       let closing: Promise<void> | undefined;
       const close = (how?: CloseMobOptions): Promise<void> => {
         const ended = mob.close(how);
-        return closing ??= ended.then(closePlace);
+        return closing ??= ended.then(() => pool?.close()).then(closePlace);
       };
       return { ...mob, close, [Symbol.asyncDispose]: close };
     } catch (error) {
+      await pool?.close();
       await closePlace();
       throw error;
     }
@@ -83,8 +89,8 @@ async function openStateOf({ stateDir, ephemeral = false, definition, ...rest }:
   }
 }
 
-function start(config: BlockConfig, variables: Readonly<Record<string, string>>): StartedBlock {
+function start(config: BlockConfig, variables: Readonly<Record<string, string>>, pool: IslePool): StartedBlock {
   const { kvPath } = config;
   if (kvPath !== undefined && kvPath !== ":memory:") mkdirSync(dirname(kvPath), { recursive: true });
-  return startBlock({ ...config, env: variables });
+  return startBlock({ ...config, env: variables, pool });
 }

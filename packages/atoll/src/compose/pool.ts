@@ -6,6 +6,6 @@ import { luaModule } from "./lua.ts";
  * `home`: where compiled Lua is kept between processes, as `ATOLL_HOME`. Close the pool when no block uses
  * it.
  */
-export function createPool(o: IslePoolOptions & { readonly home?: string } = {}): IslePool {
+export function createPool(o: IslePoolOptions & { readonly home?: string | undefined } = {}): IslePool {
   return createIslePool(luaModule(o.home), o);
 }
