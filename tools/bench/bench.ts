@@ -11,6 +11,8 @@ export interface Bar {
 export interface Row {
   readonly name: string;
   readonly value: number;
+  /** Where it is not that of the bench. */
+  readonly unit?: string;
   /** What the value stands on: medians, rounds, p95. */
   readonly note?: string;
 }

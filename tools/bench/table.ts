@@ -41,7 +41,7 @@ function cellsOf(facts: { readonly name: string; readonly unit: string }, row: J
   const bounds = [...bar?.atMost === undefined ? [] : [`≤ ${bar.atMost}`],
     ...bar?.atLeast === undefined ? [] : [`≥ ${bar.atLeast}`]];
   const met = bounds.length === 0 ? "" : row.ok ? "yes" : row.gross ? "NO" : "no, by less than × 1.5";
-  const value = `${formatValue(row.value)} ${facts.unit}`;
+  const value = `${formatValue(row.value)} ${row.unit ?? facts.unit}`;
   return [facts.name, row.name, value, bounds.join(", "), met, row.note ?? ""];
 }
 
@@ -55,8 +55,8 @@ export function toData(all: readonly Measured[], date: Date): object {
     machine: describeMachine(), date: date.toISOString(),
     benches: all.map((one) => "trouble" in one ? { file: nameOf(one.file), trouble: one.trouble } : {
       file: nameOf(one.file), name: one.facts.name, question: one.facts.question, unit: one.facts.unit,
-      rows: one.rows.map(({ name, value, note, bar, ok }) => ({
-        name, value, ok, ...note === undefined ? {} : { note },
+      rows: one.rows.map(({ name, value, unit, note, bar, ok }) => ({
+        name, value, ok, ...unit === undefined ? {} : { unit }, ...note === undefined ? {} : { note },
         ...bar?.atMost === undefined ? {} : { at_most: bar.atMost },
         ...bar?.atLeast === undefined ? {} : { at_least: bar.atLeast },
       })),
