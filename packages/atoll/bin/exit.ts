@@ -30,7 +30,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   "mob.storage_degraded": EXIT.unavailable, "mob.lease_held": EXIT.unavailable, "mob.member_broken": EXIT.unavailable, "mob.budget_exhausted": EXIT.unavailable,
   "mob.conflict": EXIT.conflict, "mob.desired_conflict": EXIT.conflict, "mob.retire_guard": EXIT.conflict, "mob.approval_closed": EXIT.conflict,
   "mob.stale_cursor": EXIT.conflict, "mob.member_gone": EXIT.conflict, "mob.not_addressable": EXIT.conflict, "mob.stale_fence": EXIT.conflict,
-  "mob.internal": EXIT.internal,
+  "mob.internal": EXIT.internal, "client.unreachable": EXIT.unavailable, "client.bad_answer": EXIT.unavailable,
 };
 /** Codes of a node by their number on the wire, where no more is said of them. */
 const BY_WIRE: Readonly<Record<number, number>> = {

@@ -1,0 +1,172 @@
+/** Verbs that ask a running mob one thing: each is a method of its table, and prints its result. */
+import { setTimeout as pause } from "node:timers/promises";
+import { isFault, type Json } from "@atoll-run/core";
+import { METHODS, type Approval, type MobClient, type MobMethods, type ReconcileReport, type Run, type Turn } from "@atoll-run/client";
+import { EXIT } from "../exit.ts";
+import { say } from "../output/terminal.ts";
+import { nearest } from "../program/arguments.ts";
+import { age, answer, columns, misuse, noWords, oneWord, type VerbCall } from "../tier/verb.ts";
+import { findRunning, isAlive } from "./running.ts";
+
+/** One request that waits; then it is asked again, until `--deadline`. */
+const POLL_MS = 50_000;
+const GONE_POLL_MS = 50;
+
+export async function status(call: VerbCall): Promise<number> {
+  noWords(call);
+  const { mob, url } = await findRunning(call);
+  const { signal } = call;
+  const found = await mob.status({}, { signal });
+  if (call.json) return await answer(call, found, "");
+  const { members } = await mob.members.list({}, { signal });
+  const rows = members.map(({ id, profile, state, phase, queue, generation, last_error: error }) =>
+    [id, profile, phase === "idle" ? state : `${state}, ${phase}`, String(queue.depth), String(queue.dead), String(generation), error?.text ?? ""]);
+  await say([
+    `${found.mob} ${found.state} at ${url}: ${found.edges} edges, ${found.runs_open} runs, ${found.approvals_open} approvals wait, head ${found.head}`,
+    ...rows.length === 0 ? ["it has no members"] : [columns(["member", "profile", "state", "queue", "dead", "gen", "last error"], rows)],
+  ].join("\n"));
+  return EXIT.ok;
+}
+
+export async function send(call: VerbCall): Promise<number> {
+  const [to, text, extra] = call.words;
+  if (to === undefined || text === undefined) throw misuse("send", "needs MEMBER and TEXT");
+  if (extra !== undefined) throw misuse(extra, "the text is one word: put it in quotes");
+  const { mob } = await findRunning(call);
+  const [key, conversation] = [call.flag("key")?.text, call.flag("conversation")?.text];
+  const sent = await mob.send({
+    to, content: call.flag("as-json") === undefined ? text : jsonOf(text, "TEXT"),
+    ...key === undefined ? {} : { idempotency_key: key }, ...conversation === undefined ? {} : { conversation },
+  }, { signal: call.signal });
+  if (call.flag("wait") === undefined) {
+    return await answer(call, sent, sent.tickets.map(({ turn_id, member, state, duplicate }) =>
+      `${turn_id} ${state} at ${member}${duplicate ? ", sent before" : ""}`).join("\n"));
+  }
+  const turns = await Promise.all(sent.tickets.map(({ turn_id }) => untilOver(call, (signal) => mob.turns.wait({ turn_id, timeout_ms: POLL_MS }, { signal }))));
+  for (const turn of turns) await say(call.json ? JSON.stringify(turn) : turnText(turn));
+  return turns.every(({ state }) => state === "done") ? EXIT.ok : EXIT.failed;
+}
+
+function turnText({ state, output, error, member, stored }: Turn): string {
+  if (state !== "done") return `${member}: ${state}${error === null ? "" : `: ${error.text}`}`;
+  if (stored !== undefined && output === null) return stored.preview;
+  return typeof output === "string" ? output : JSON.stringify(output, null, 2);
+}
+
+export async function diff(call: VerbCall): Promise<number> {
+  noWords(call);
+  const { mob } = await findRunning(call);
+  return await tellReport(call, await mob.diff({}, { signal: call.signal }));
+}
+
+export async function reconcile(call: VerbCall): Promise<number> {
+  noWords(call);
+  const { mob } = await findRunning(call);
+  const dry = call.flag("dry-run") !== undefined;
+  return await tellReport(call, await mob.reconcile({ dry_run: dry, force: call.flag("force") !== undefined }, { signal: call.signal }));
+}
+
+/** What nothing happens to. */
+const QUIET = ["retained", "unmanaged", "retained_edges", "preexisting_edges", "failures"];
+
+async function tellReport(call: VerbCall, report: ReconcileReport): Promise<number> {
+  const rows = [["member", report.members], ["edge", report.edges]] as const;
+  const changes = rows.flatMap(([kind, buckets]) => Object.entries(buckets).flatMap(([bucket, all]) =>
+    QUIET.includes(bucket) ? [] : (all as readonly (string | readonly string[])[]).map((one) =>
+      [bucket.replace(/_edges$/, "").replaceAll("_", " "), kind, typeof one === "string" ? one : one.join(" – ")])));
+  const failures = [...report.members.failures, ...report.edges.failures].map(({ id, stage, error }) => ["failed", stage, `${id}: ${error.text}`]);
+  const head = report.dry_run ? "would change" : "changed";
+  const all = [...changes, ...failures];
+  await answer(call, report, all.length === 0 ? `nothing to change at revision ${report.revision}` : columns([head, "what", "which"], all));
+  return report.complete ? EXIT.ok : EXIT.failed;
+}
+
+export async function approve(call: VerbCall): Promise<number> {
+  const [id] = call.words;
+  const { mob } = await findRunning(call);
+  const [reject, reason] = [call.flag("reject") !== undefined, call.flag("reason")?.text];
+  if (id === undefined) {
+    if (reject) throw misuse("--reject", "needs the ID of an approval");
+    const found = await mob.approvals.list({ state: "open" }, { signal: call.signal });
+    return await answer(call, found, found.approvals.length === 0 ? "nothing waits for a decision" : approvalsText(found.approvals));
+  }
+  const decided = await mob.approvals.decide({
+    id: oneWord(call, "ID"), decision: reject ? "reject" : "approve", ...reason === undefined ? {} : { reason },
+  }, { signal: call.signal });
+  const missing = decided.quorum - decided.decisions.length;
+  return await answer(call, decided, `${decided.id} ${decided.state}${decided.state === "open" && missing > 0 ? `: ${missing} more must approve` : ""}`);
+}
+
+function approvalsText(approvals: readonly Approval[]): string {
+  const rows = approvals.map(({ id, member, grant, object, asked_by, opened_at_ms, expires_at_ms }) =>
+    [id, age(Date.now() - opened_at_ms), age(expires_at_ms - Date.now()), member, asked_by, `${grant}${object === null ? "" : ` ${object}`}`]);
+  return `${columns(["id", "age", "left", "member", "for", "what"], rows)}\natoll mob approve ID [--reject]; atoll mob call approvals/get '{"id":"…"}' shows all of it`;
+}
+
+export async function flow(call: VerbCall): Promise<number> {
+  const [verb, name, extra] = call.words;
+  if (verb !== "run") throw misuse(verb ?? "run", "there is only flow run NAME");
+  if (name === undefined) throw misuse("NAME", "is missing");
+  if (extra !== undefined) throw misuse(extra, "one at a time");
+  const { mob } = await findRunning(call);
+  const [params, key] = [call.flag("params")?.text, call.flag("key")?.text];
+  const begun = await mob.flows.run({
+    flow: name, ...params === undefined ? {} : { params: jsonOf(params, "--params") }, ...key === undefined ? {} : { idempotency_key: key },
+  }, { signal: call.signal });
+  if (call.flag("wait") === undefined) return await answer(call, begun, begun.run_id);
+  const { run_id } = begun;
+  const run = await untilOver(call, (signal) => mob.runs.wait({ run_id, timeout_ms: POLL_MS }, { signal }));
+  await answer(call, run, runText(run));
+  return run.state === "completed" ? EXIT.ok : EXIT.failed;
+}
+
+function runText({ run_id, state, output, error }: Run): string {
+  return state === "completed" ? JSON.stringify(output, null, 2) : `${run_id} ${state}${error === undefined ? "" : `: ${error.text}`}`;
+}
+
+/** Any method, as it stands in the contract. */
+export async function method(call: VerbCall): Promise<number> {
+  const [name = "", text, extra] = call.words;
+  if (name === "") throw misuse("METHOD", "is missing", "such as members/list");
+  if (extra !== undefined) throw misuse(extra, "params are one word: put them in quotes");
+  const known = name.replace(/^mob\//, "") as keyof MobMethods;
+  if (!Object.hasOwn(METHODS, known)) {
+    const near = nearest(known, Object.keys(METHODS));
+    throw misuse(name, "there is no such method", near === undefined ? "atoll mob call capabilities lists them" : `did you mean ${near}?`);
+  }
+  const params = text === undefined ? {} : jsonOf(text, "JSON");
+  const { mob } = await findRunning(call);
+  const result = await mob.call(known, params as never, { signal: call.signal });
+  return await answer(call, result, JSON.stringify(result, null, 2));
+}
+
+export async function down(call: VerbCall): Promise<number> {
+  noWords(call);
+  const { mob, pid, url } = await findRunning(call);
+  const told = await mob.lifecycle.stop({}, { signal: call.signal });
+  while (pid === undefined ? await answers(mob) : isAlive(pid)) await pause(GONE_POLL_MS, undefined, { signal: call.signal });
+  return await answer(call, told, `${told.mob} has ended; it was at ${url}`);
+}
+
+async function answers(mob: MobClient): Promise<boolean> {
+  return await mob.status().then(() => true, (error: unknown) => !isFault(error) || error.code !== "client.unreachable");
+}
+
+/** Asks again when the wait of one request is over. */
+async function untilOver<T>({ signal }: VerbCall, wait: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await wait(signal);
+    } catch (error) {
+      if (signal.aborted || !isFault(error) || error.code !== "mob.deadline") throw error;
+    }
+  }
+}
+
+function jsonOf(text: string, what: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    throw misuse(what, (error as Error).message);
+  }
+}
