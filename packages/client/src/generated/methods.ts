@@ -328,6 +328,8 @@ export interface Turn {
   readonly run_id?: string;
   readonly state: "queued" | "running" | "waiting_approval" | "done" | "failed" | "cancelled" | "expired" | "dead";
   readonly attempt: number;
+  readonly deadline_at_ms: number;
+  readonly left_ms?: number;
   readonly output: Json | null;
   readonly stored?: Stored;
   readonly error: Failure | null;

@@ -1,0 +1,133 @@
+/**
+ * Goal: a person runs a mob from a file, looks at it, decides and ends it, each verb a process of its own; killed and started again,
+ * nothing is lost. Invariant: `--json` is the result of the method as it is.
+ */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { test, type TestContext } from "node:test";
+import { createClient, type MobClient } from "@atoll-run/atoll/client";
+import { until } from "@atoll-run/testkit";
+import { atoll, place, startAtoll, type Place, type Started } from "../support/cli.ts";
+
+const MOB = `[mob]
+id = "desk"
+members = [{ id = "writer", profile = "writer" }, { id = "worker", profile = "worker", count = 2 }]
+edges = [["writer", "@worker"]]
+[profiles.writer]
+script = "writer.lua"
+external = true
+grants = ["fs.write:."]
+[profiles.worker]
+script = "worker.lua"
+[flows.all.steps]
+each = { role = "worker", dispatch = "share", items = "params.list" }
+`;
+const APPROVALS = `[[approvals]]
+match = { grant = "fs.write" }
+tier = "R3"
+`;
+const WRITER = `bus.on("turn", function(e)
+  if e.payload.path then std.fs.write(e.payload.path, e.payload.text) end
+  return { did = e.payload }
+end)
+bus.serve()
+`;
+const WORKER = `bus.on("turn", function(e) return e.payload * 2 end)
+bus.serve()
+`;
+
+function desk(t: TestContext): Place {
+  const at = place(t);
+  for (const [name, text] of Object.entries({ "mob.toml": MOB, "approvals.toml": APPROVALS, "writer.lua": WRITER, "worker.lua": WORKER })) at.file(name, text);
+  return at;
+}
+
+async function up(t: TestContext, at: Place): Promise<Started> {
+  const started = startAtoll(at, ["mob", "up", "--port", "0", "--json", "--log", "warn"]);
+  t.after(() => started.child.kill("SIGKILL"));
+  await until(() => started.stdout().includes("\n") || started.child.exitCode !== null, { withinMs: 30_000 });
+  assert.equal((JSON.parse(started.stdout()) as { event: string }).event, "up", started.stderr());
+  return started;
+}
+
+/** As a program would ask it: a process less for each look. */
+function program(at: Place): MobClient {
+  const { url } = JSON.parse(readFileSync(at.path(".atoll/desk/mob.json"), "utf8")) as { url: string };
+  return createClient({ url, token: readFileSync(at.path(".atoll/desk/http.token"), "utf8") });
+}
+
+/** A verb that succeeds, with its JSON. */
+async function ask<T>(at: Place, ...args: readonly string[]): Promise<T> {
+  const { code, stdout, stderr } = await atoll(at, ["mob", ...args, "--json"]);
+  assert.deepEqual([code, stderr], [0, ""], args.join(" "));
+  return JSON.parse(stdout) as T;
+}
+
+test("up, send, approve, tail, diff, reconcile and down in processes of their own; a kill in between loses nothing", async (t) => {
+  const at = desk(t);
+  const first = await up(t, at);
+  assert.equal(statSync(at.path(".atoll/desk/mob.json")).mode & 0o777, 0o600);
+  const text = { path: "a.txt", text: "hello" };
+  const { tickets: [ticket] } = await ask<{ tickets: { turn_id: string }[] }>(at, "send", "writer", JSON.stringify(text), "--as-json", "--key", "one");
+  const asked = program(at);
+  const approval = await until(async () => (await asked.approvals.list({ state: "open" })).approvals[0], { withinMs: 30_000 });
+  assert.deepEqual(approval.args, ["a.txt", "hello"]);
+  const second = await atoll(at, ["mob", "up", "--port", "0"]);
+  assert.equal(second.code, 6);
+  assert.match(second.stderr, new RegExp(`the mob desk runs already: .* is in use by process ${first.child.pid}`));
+
+  first.child.kill("SIGKILL");
+  await first.end;
+  const away = await atoll(at, ["mob", "status"]);
+  assert.equal(away.code, 6);
+  assert.match(away.stderr, /no mob answers at http/);
+
+  const again = await up(t, at);
+  const mob = program(at);
+  assert.deepEqual((await ask<{ approvals: { id: string }[] }>(at, "approve")).approvals.map(({ id }) => id), [approval.id], "it waits still");
+  const decided = await ask<{ state: string; decisions: { principal: string }[] }>(at, "approve", approval.id, "--reason", "fine");
+  assert.deepEqual([decided.state, decided.decisions[0]?.principal], ["approved", "local"]);
+  const turn = await ask<{ turn_id: string; state: string; output: unknown }>(at, "send", "writer", JSON.stringify(text), "--as-json", "--key", "one", "--wait");
+  assert.deepEqual([turn.turn_id, turn.state, turn.output], [ticket?.turn_id, "done", { did: text }]);
+  assert.equal(readFileSync(at.path("a.txt"), "utf8"), "hello");
+
+  const run = await ask<{ output: unknown }>(at, "flow", "run", "all", "--params", "{\"list\":[1,2,3]}", "--wait");
+  assert.deepEqual(run.output, [2, 4, 6]);
+  const entries = (await atoll(at, ["mob", "tail", "--after", "0", "--json"])).stdout.trim().split("\n").map((line) => JSON.parse(line) as { seq: number; kind: string });
+  const kinds = entries.map(({ kind }) => kind);
+  for (const kind of ["mob_created", "turn_queued", "approval_requested", "approval_decided", "turn_done", "flow_completed"]) assert.ok(kinds.includes(kind), kind);
+  assert.equal(kinds.filter((kind) => kind === "mob_started").length, 2);
+  assert.deepEqual(entries.map(({ seq }) => seq), entries.map(({ seq }) => seq).toSorted((a, b) => a - b));
+
+  const following = startAtoll(at, ["mob", "tail", "--follow", "--topics", "member:worker-2"]);
+  t.after(() => following.child.kill("SIGKILL"));
+  await mob.members.retire({ member: "worker-2" });
+  const plan = await ask<{ dry_run: boolean; members: { spawned: string[] } }>(at, "call", "reconcile", "{\"dry_run\":true}");
+  assert.deepEqual([plan.dry_run, plan.members.spawned], [true, ["worker-2"]]);
+  const done = await atoll(at, ["mob", "reconcile"]);
+  assert.deepEqual([done.code, done.stdout], [0, "changed  what    which\nspawned  member  worker-2\nwired    edge    worker-2 – writer\n"]);
+  await until(() => /member_spawned +worker-2/.test(following.stdout()), { withinMs: 30_000 });
+  assert.match((await atoll(at, ["mob", "status"])).stdout, /^desk running at http\S+: 2 edges, 0 runs, 0 approvals wait/);
+
+  assert.deepEqual((await ask<{ members: { spawned: string[] } }>(at, "diff")).members.spawned, []);
+  await mob.send({ to: "writer", content: { path: "b.txt", text: "x" } });
+  await until(async () => (await mob.status()).approvals_open === 1, { withinMs: 30_000 });
+  assert.equal((await atoll(at, ["mob", "down"])).code, 0);
+  const { code, stdout } = await again.end;
+  assert.equal(code, 75, "what nobody has decided stays a draft");
+  const { report } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { report: { queued_left: number; approvals_open: number } };
+  assert.deepEqual([report.queued_left, report.approvals_open], [1, 1]);
+  assert.ok(!existsSync(at.path("b.txt")));
+  assert.match((await following.end).stdout, /-- the mob stops serving/);
+  assert.ok(!existsSync(at.path(".atoll/desk/mob.json")));
+});
+
+test("a definition with errors starts nothing, and tells them all with their lines", async (t) => {
+  const at = desk(t);
+  at.file("mob.toml", MOB.replace("external", "extrnal").replace("@worker", "@wrker"));
+  const wrong = await atoll(at, ["mob", "up"]);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /mob\.toml:7: profiles\.writer\.extrnal: there is no key.*did you mean "external"/);
+  assert.match(wrong.stderr, /mob\.toml:4: mob\.edges\[0\]\[1\]: there is no profile/);
+  assert.ok(!existsSync(at.path(".atoll")));
+});
