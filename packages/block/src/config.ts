@@ -36,8 +36,10 @@ export interface HostTool {
   handler(input: Json, call: { signal: AbortSignal; isle: "main" | "handler"; trace: TraceContext }): Reply;
 }
 
-/** Asked after the grants and before the call: approvals. */
-export type Guard = (call: { grant: string; tool?: string; args: Json; signal: AbortSignal }) =>
+/** Asked after the grants and before the call: approvals. `about`: what the host says of the message whose handler calls. */
+export type Guard = (call: {
+  grant: string; tool?: string; args: Json; signal: AbortSignal; about?: { readonly [key: string]: Json };
+}) =>
   Promise<"allow" | { deny: string } | { answer: Json } | { park: string }>;
 
 /** Arguments by the names of the script API; what is left out is not there. */

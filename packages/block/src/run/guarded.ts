@@ -121,7 +121,10 @@ async function ask(
   const tool = name === "tool.host" ? { tool: String(args[0]) } : {};
   for (const need of needs) {
     const grant = await need(gate);
-    const answer = await askGuard(guard, { grant, ...tool, what: name, args: called === undefined ? plain(args) : byName(called, args), signal: call.signal });
+    const about = call.origin?.()?.about;
+    const answer = await askGuard(guard, {
+      grant, ...tool, what: name, args: called === undefined ? plain(args) : byName(called, args), signal: call.signal, ...about === undefined ? {} : { about },
+    });
     if (answer !== undefined) return new JsonText(toText(answer, "guard answer"));
   }
   return undefined;

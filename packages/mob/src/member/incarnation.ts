@@ -17,6 +17,7 @@ import { sessionOf } from "../sessions/record.ts";
 import { openSession } from "../sessions/sessions.ts";
 import type { BrokenKind } from "./life.ts";
 import type { Turn, TurnBody } from "./turn.ts";
+import type { FencedWhat } from "./turn-context.ts";
 import { TURN_ROUTE, TurnDesk } from "./turn-desk.ts";
 
 export interface IncarnationParts {
@@ -42,6 +43,8 @@ export interface IncarnationEvents {
   died(fault: Fault): void;
   /** It has lost its scope to another, or the store is gone; may be told more than once. */
   lost(fence: number | undefined): void;
+  /** Code of it that it has let go of has tried something. */
+  refused(what: FencedWhat, about: { readonly fence: number | undefined; readonly turn_id: string }): void;
 }
 
 /** Handlers hear at once that they are to stop, and get so long for it. */
@@ -66,9 +69,13 @@ export class Incarnation {
     this.session = sessionOf(member, sessionFrom);
     this.#desk = new TurnDesk({
       ledger, member, generation, conversations, turnOf, log, clock, limits, session: this.session, writer: () => this.writer,
-      stale: () => parts.events.lost(this.writer?.epoch),
+      stale: () => parts.events.lost(this.writer?.epoch), refused: (what, turn_id) => parts.events.refused(what, { fence: this.writer?.epoch, turn_id }),
       closeInner: (signal) => this.#closeInner(signal),
     });
+  }
+
+  get generation(): number {
+    return this.#parts.generation;
   }
 
   /** False: it is over, and nothing of it counts. */
@@ -84,6 +91,14 @@ export class Incarnation {
   /** Turns that run. */
   get running(): number {
     return this.#desk.running;
+  }
+
+  /** Throws `mob.stale_fence` where code of a turn that it has let go of, or of an incarnation that is over, enters. */
+  check(turnId: string | undefined, what: FencedWhat): void {
+    if (turnId !== undefined) this.#desk.contextOf(turnId)?.check(what);
+    if (this.current) return;
+    this.#parts.events.refused(what, { fence: this.writer?.epoch, turn_id: turnId ?? "" });
+    throw mobError("mob.stale_fence", `a newer incarnation of ${this.#parts.member} has begun`, { facts: { what } });
   }
 
   /** The turn that runs, when there is just one. */

@@ -30,6 +30,8 @@ export interface InnerAsk {
   readonly turnOf: (turnId: string) => Turn | undefined;
   /** The turn that runs, where there is only one. */
   readonly runningTurn: () => string | undefined;
+  /** Throws `mob.stale_fence` for what belongs to an incarnation that is over. */
+  readonly check: (turnId: string | undefined) => void;
 }
 
 /** Throws `mob.definition_invalid` for code that is not there. */
@@ -85,9 +87,15 @@ function scriptInner(parts: InnerParts, ask: InnerAsk, script: string): Workload
     kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
     ...context?.ok === true ? { context: context.text } : {},
     ...guard === undefined && outer === undefined ? {} : { guard: async (call) => {
-      const what = verbAndObject(call.grant);
+      const { about, ...asked } = call;
+      const turnId = typeof about?.["turn_id"] === "string" ? about["turn_id"] : ask.runningTurn();
+      const what = verbAndObject(asked.grant);
+      ask.check(turnId);
       await outer?.(what);
-      return await guard?.({ ...aboutTurn(ask, ask.runningTurn()), ...call, ...what }) ?? "allow";
+      const answer = await guard?.({ ...aboutTurn(ask, turnId), ...asked, ...what }) ?? "allow";
+      // It may have taken long.
+      ask.check(turnId);
+      return answer;
     } },
   });
   return toWorkload((mesh) => {

@@ -87,7 +87,10 @@ function contextOf({ id }: WorkloadMessage, context: TurnContext, guard: LinkedP
   return {
     signal, remainingMs: () => context.remainingMs(),
     guarded: async <T extends Json>(call: ToolUse, act: () => T | Promise<T>): Promise<T> => {
+      context.check("tool");
       const answer = await guard(id, { ...call, signal });
+      // It may have taken long.
+      context.check("tool");
       signal.throwIfAborted();
       if (answer === "allow") return await act();
       if ("deny" in answer) throw mobError("mob.denied", answer.deny, { facts: { grant: call.grant } });

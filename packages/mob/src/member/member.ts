@@ -14,6 +14,8 @@ import type { View } from "../roster/view.ts";
 import { buryQueue } from "./bury.ts";
 import { Incarnation } from "./incarnation.ts";
 import { makeInner, type InnerParts } from "./inner.ts";
+import { Timers } from "./timers.ts";
+import type { FencedWhat } from "./turn-context.ts";
 import { NOBODY, stepLife, type Life, type LifeAction, type LifeEvent } from "./life.ts";
 
 export interface MemberParts {
@@ -50,13 +52,12 @@ export class Member {
   #line: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #now: Incarnation | undefined;
-  #timer: Disposable | undefined;
-  #idle: Disposable | undefined;
-  #drainEnd: Disposable | undefined;
+  readonly #timers: Timers;
   #closed = false;
 
   constructor(parts: MemberParts, id: string, life?: Life) {
     this.#parts = parts;
+    this.#timers = new Timers(parts.node.clock);
     this.id = id;
     this.#life = life ?? parts.view.members.get(id)?.life ?? NOBODY;
   }
@@ -81,7 +82,7 @@ export class Member {
     return await this.#serial(async () => {
       if (this.#closed) throw mobError("mob.shutting_down", "the mob is stopping");
       // A retry is on its way: mail waits for it.
-      if (this.#life.state === "dormant" && this.#timer === undefined) await this.#move({ is: "wake" }, {});
+      if (this.#life.state === "dormant" && !this.#timers.has("again")) await this.#move({ is: "wake" }, {});
       return this.#incarnate();
     });
   }
@@ -109,10 +110,10 @@ export class Member {
   /** Lets go of everything; nothing is written of it. */
   async close(drainMs: number): Promise<void> {
     this.#closed = true;
-    this.#disarm();
+    this.#timers.stop("again", "idle", "drain");
     await this.#line;
     await this.#now?.close({ drainMs });
-    this.#disarm();
+    this.#timers.stop("again", "idle");
   }
 
   hurry(stepMs: number): void {
@@ -145,7 +146,7 @@ export class Member {
 
   #settled(): void {
     this.#waiting -= 1;
-    if (this.#waiting === 0 && this.#now === undefined && this.#timer === undefined) this.#parts.quiet(this.id);
+    if (this.#waiting === 0 && this.#now === undefined && !this.#timers.has("again")) this.#parts.quiet(this.id);
   }
 
   /** What its incarnation or a timer tells; tried again while the ledger cannot be written. */
@@ -156,10 +157,7 @@ export class Member {
     }).catch((error: unknown) => {
       const fields = { member: this.id, event: event.is, reason: String(error) };
       this.#parts.node.log.write({ level: "warn", target: "member", msg: "a move could not be made", fields });
-      if (!this.#closed) this.#timer ??= this.#clock.after(HEAR_AGAIN_MS, () => {
-        this.#timer = undefined;
-        this.#hear(event, more, of);
-      });
+      if (!this.#closed && !this.#timers.has("again")) this.#timers.start("again", HEAR_AGAIN_MS, () => this.#hear(event, more, of));
     });
   }
 
@@ -180,7 +178,7 @@ export class Member {
       ]);
     }
     this.#life = step.life;
-    if (step.life.state !== "retiring") this.#drainEnd?.[Symbol.dispose]();
+    if (step.life.state !== "retiring") this.#timers.stop("drain");
     if (event.is === "started" && this.#open === 0) this.#armIdle();
     for (const action of step.actions) await this.#act(action);
     return true;
@@ -196,7 +194,7 @@ export class Member {
       case "bury_queue": return await buryQueue({ ledger: this.#parts.ledger, clock: this.#clock }, { member: this.id, generation, reason: action.reason });
       case "leave_edges": return await this.#parts.leaveEdges(this.id);
       case "reload": return await this.#reload();
-      case "retry": return this.#after(action.after_ms, () => this.#hear({ is: "retry" }));
+      case "retry": return this.#timers.start("again", action.after_ms, () => this.#hear({ is: "retry" }));
     }
   }
 
@@ -208,11 +206,11 @@ export class Member {
       this.#hear({ is: "start_failed", kind: "store_unavailable", detail: String(error) });
     });
     if (afterMs === 0) now.begin();
-    else this.#after(afterMs, () => now.begin());
+    else this.#timers.start("again", afterMs, () => now.begin());
   }
 
   async #stop(turn: "requeue" | "interrupted"): Promise<void> {
-    this.#disarm();
+    this.#timers.stop("again", "idle");
     const now = this.#now;
     if (now === undefined) return;
     if (turn === "interrupted") await now.interrupt();
@@ -230,9 +228,9 @@ export class Member {
 
   async #drain(withinMs: number, start: boolean): Promise<void> {
     if (start) this.#start(0);
-    this.#idle?.[Symbol.dispose]();
+    this.#timers.stop("idle");
     if (this.#open === 0) this.#hear({ is: "drained" });
-    else this.#drainEnd = this.#clock.after(withinMs, () => this.#hear({ is: "drain_deadline" }));
+    else this.#timers.start("drain", withinMs, () => this.#hear({ is: "drain_deadline" }));
   }
 
   /** After the turns that run. */
@@ -255,12 +253,12 @@ export class Member {
     const made: Incarnation = new Incarnation({
       ledger, node, limits, member: this.id, generation, conversations: profile.conversations, turnOf,
       sessionFrom: (view.members.get(this.id)?.session ?? this.#life).generation,
-      inner: async () => makeInner(inner, { spec, profile, generation, turnOf, runningTurn: () => made.soleTurn }),
+      inner: async () => makeInner(inner, { spec, profile, generation, turnOf, runningTurn: () => made.soleTurn, check: (turnId) => made.check(turnId, "tool") }),
       events: {
         ready: (fence) => this.#hear({ is: "started" }, { data: { fence } }, made),
         startFailed: (kind, { message: detail }) => this.#hear({ is: "start_failed", kind, detail }, {}, made),
         died: (fault) => this.#hear({ is: "crashed", detail: fault.message }, {}, made),
-        lost: (fence) => this.#lost(made, fence),
+        lost: (fence) => this.#lost(made, fence), refused: (what, about) => this.#sayStale(what, { generation, ...about }),
       },
     });
     this.#now = made;
@@ -269,32 +267,25 @@ export class Member {
 
   /** What it wrote was refused: the ledger says so, and it stops until somebody resumes it. */
   #lost(by: Incarnation, fence: number | undefined): void {
-    const { ledger, writer } = this.#parts;
-    if (by !== this.#now || this.#life.state === "suspended") return;
-    const about = { member: this.id, generation: this.#life.generation, ...fence === undefined ? {} : { fence } };
-    void ledger.note(writer, { kind: "stale_fence", source: "mob", ...about, data: {} });
+    if (this.#life.state === "suspended") return;
+    this.#sayStale("ledger", { generation: by.generation, fence });
+    if (by !== this.#now) return;
     this.#hear({ is: "suspend", why: "fence_rejected" }, {}, by);
   }
 
+  #sayStale(what: FencedWhat, o: { readonly generation: number; readonly fence: number | undefined; readonly turn_id?: string }): void {
+    const { ledger, writer } = this.#parts;
+    if (this.#closed) return;
+    const { fence, turn_id = "", generation } = o;
+    void ledger.note(writer, {
+      kind: "stale_fence", source: "mob", member: this.id, generation, ...fence === undefined ? {} : { fence }, ...turn_id === "" ? {} : { turn_id }, data: { what },
+    });
+  }
+
   #armIdle(): void {
-    this.#idle?.[Symbol.dispose]();
-    this.#idle = this.#clock.after(this.#profile.idle_after_ms, () => {
-      this.#idle = undefined;
+    this.#timers.start("idle", this.#profile.idle_after_ms, () => {
       this.#hear({ is: "idle", busy: this.#open > 0 || (this.#now?.running ?? 0) > 0 });
     });
-  }
-
-  #after(ms: number, then: () => void): void {
-    this.#timer?.[Symbol.dispose]();
-    this.#timer = this.#clock.after(ms, () => {
-      this.#timer = undefined;
-      then();
-    });
-  }
-
-  #disarm(): void {
-    for (const timer of [this.#timer, this.#idle, this.#closed ? this.#drainEnd : undefined]) timer?.[Symbol.dispose]();
-    this.#timer = this.#idle = undefined;
   }
 
   get #clock(): Clock {

@@ -6,6 +6,10 @@ import {
   nodeError, type Ask, type CallReply, type Candidate, type DiscoverAsk, type DispatchContext, type OutStream, type StreamAsk,
   type TellAsk, type Told, type Write,
 } from "@atoll-run/core";
+import { mobError } from "../errors.ts";
+
+/** What an incarnation that is over is refused. */
+export type FencedWhat = "tool" | "wire" | "mailbox" | "ledger";
 
 export class TurnContext implements DispatchContext {
   readonly writes: Write[] = [];
@@ -14,11 +18,14 @@ export class TurnContext implements DispatchContext {
   readonly #now: () => number;
   readonly #cut = new AbortController();
   #deadlineAtMs = Infinity;
+  readonly #refused: (what: FencedWhat) => void;
   #over = false;
+  #stale = false;
 
-  constructor(outer: DispatchContext, now: () => number) {
+  constructor(outer: DispatchContext, { now, refused }: { readonly now: () => number; readonly refused: (what: FencedWhat) => void }) {
     this.#outer = outer;
     this.#now = now;
+    this.#refused = refused;
     this.signal = AbortSignal.any([outer.signal, this.#cut.signal]);
   }
 
@@ -40,6 +47,20 @@ export class TurnContext implements DispatchContext {
     this.#cut.abort(reason);
   }
 
+  /** Its code goes on without it: it belongs to an incarnation that is over, and nothing it does counts. */
+  cutOff(): void {
+    this.#stale = true;
+  }
+
+  /** Throws `mob.stale_fence` for the code of an incarnation that is over, and tells of it: where a tool or the wire is entered. */
+  check(what: FencedWhat): void {
+    if (!this.#stale) return;
+    this.#refused(what);
+    throw mobError("mob.stale_fence", `a newer incarnation has begun: no ${what} for this one`, {
+      facts: { what }, hint: "This one is over; nothing of it counts any more.",
+    });
+  }
+
   /** Nothing can be recorded any more. */
   end(): void {
     this.#over = true;
@@ -50,6 +71,7 @@ export class TurnContext implements DispatchContext {
   }
 
   record(writes: readonly Write[]): void {
+    this.check("mailbox");
     if (this.#over || this.signal.aborted) throw nodeError("node.wrong_state", "the turn is over: nothing can be recorded any more");
     this.writes.push(...writes);
   }
@@ -61,19 +83,23 @@ export class TurnContext implements DispatchContext {
     return own === undefined ? found : { value: own.write === "set" ? own.value : null, version: found.version };
   }
 
-  call(ask: Ask): Promise<CallReply> {
-    return this.#outer.call(ask);
+  async call(ask: Ask): Promise<CallReply> {
+    this.check("wire");
+    return await this.#outer.call(ask);
   }
 
-  tell(ask: TellAsk): Promise<Told> {
-    return this.#outer.tell(ask);
+  async tell(ask: TellAsk): Promise<Told> {
+    this.check("wire");
+    return await this.#outer.tell(ask);
   }
 
-  discover(type: string, o?: DiscoverAsk): Promise<readonly Candidate[]> {
-    return this.#outer.discover(type, o);
+  async discover(type: string, o?: DiscoverAsk): Promise<readonly Candidate[]> {
+    this.check("wire");
+    return await this.#outer.discover(type, o);
   }
 
-  openStream(to: string, name: string, o?: StreamAsk): Promise<OutStream> {
-    return this.#outer.openStream(to, name, o);
+  async openStream(to: string, name: string, o?: StreamAsk): Promise<OutStream> {
+    this.check("wire");
+    return await this.#outer.openStream(to, name, o);
   }
 }

@@ -10,7 +10,7 @@ import {
 } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 import { TurnBook, type Begun, type BookParts } from "./turn-book.ts";
-import { TurnContext } from "./turn-context.ts";
+import { TurnContext, type FencedWhat } from "./turn-context.ts";
 import { errorOf } from "./turn-entries.ts";
 import type { TurnBody } from "./turn.ts";
 
@@ -24,6 +24,8 @@ export interface TurnStop {
 
 export interface DeskParts extends BookParts {
   readonly conversations: number;
+  /** The code of a turn that was taken from it has tried that. */
+  readonly refused: (what: FencedWhat, turnId: string) => void;
   closeInner(signal: AbortSignal): Promise<void>;
 }
 
@@ -109,7 +111,14 @@ export class TurnDesk {
 
   /** Ends it without its code, which was told to stop. */
   cut(turnId: string): void {
-    this.#runs.get(turnId)?.cut.resolve(AGAIN);
+    const run = this.#runs.get(turnId);
+    run?.context.cutOff();
+    run?.cut.resolve(AGAIN);
+  }
+
+  /** Undefined: it does not run. */
+  contextOf(turnId: string): TurnContext | undefined {
+    return this.#runs.get(turnId)?.context;
   }
 
   /** Ends all that run as failed. Resolves when they are handed to the node. */
@@ -127,13 +136,14 @@ export class TurnDesk {
     this.#closing.abort(mobError("mob.interrupted", "the member is being stopped"));
     for (const run of this.#runs.values()) {
       run.context.stop(this.#closing.signal.reason);
+      run.context.cutOff();
       run.cut.resolve(AGAIN);
     }
   }
 
   async #dispatch(message: WorkloadMessage, outer: DispatchContext): Promise<Outcome> {
     const body = JSON.parse(TEXT.decode(message.payload)) as TurnBody;
-    const run: Run = { context: new TurnContext(outer, () => this.#parts.clock.now()), cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined };
+    const run: Run = { context: new TurnContext(outer, { now: () => this.#parts.clock.now(), refused: (what) => this.#parts.refused(what, body.turn_id) }), cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined };
     this.#runs.set(body.turn_id, run);
     using _ = onAbort(outer.signal, () => run.cut.resolve(AGAIN));
     try {

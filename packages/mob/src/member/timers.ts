@@ -1,0 +1,34 @@
+/** The few things a member waits for, one of each at a time; memory only for those that are set. */
+import type { Clock } from "@atoll-run/core";
+
+/** `again`: the next try of a start or of a move. */
+export type TimerName = "again" | "idle" | "drain";
+
+export class Timers {
+  readonly #clock: Clock;
+  readonly #set: { [name in TimerName]?: Disposable | undefined } = {};
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  has(name: TimerName): boolean {
+    return this.#set[name] !== undefined;
+  }
+
+  /** In place of the one of that name. */
+  start(name: TimerName, ms: number, then: () => void): void {
+    this.stop(name);
+    this.#set[name] = this.#clock.after(ms, () => {
+      this.#set[name] = undefined;
+      then();
+    });
+  }
+
+  stop(...names: readonly TimerName[]): void {
+    for (const name of names) {
+      this.#set[name]?.[Symbol.dispose]();
+      this.#set[name] = undefined;
+    }
+  }
+}
