@@ -4,6 +4,7 @@ import { runVerb, type Verbs } from "../tier/verb.ts";
 const asking = async () => await import("../mob/verbs.ts");
 
 const VERBS: Verbs = {
+  demo: async (call) => (await import("../mob/demo.ts")).demo(call),
   up: async (call) => (await import("../mob/up.ts")).up(call),
   down: async (call) => (await asking()).down(call),
   status: async (call) => (await asking()).status(call),

@@ -9,10 +9,15 @@ const UP: readonly Flag[] = [
     what: "What is logged, as in atoll run." },
 ];
 
+const DEMO: readonly Flag[] = [
+  { name: "yes", what: "With demo: approve what it asks, as principal local; without a terminal it does so too." },
+  { name: "out", value: "DIR", default: "atoll-audit", complete: "folder", what: "With demo: where it writes its report." },
+];
+
 const ASKING: readonly Flag[] = [
   { name: "url", value: "URL", default: "that of the folder of the state", what: "The mob that is asked, elsewhere than here." },
   { name: "token-file", value: "FILE", default: "http.token in that folder", complete: "file", what: "File that holds the token." },
-  { name: "deadline", value: "SECS", default: "30", what: "How long it may take, fractions allowed; up and tail have none." },
+  { name: "deadline", value: "SECS", default: "30", what: "How long it may take, fractions allowed; demo, up and tail have none." },
   { name: "wait", what: "With send and flow run: wait for the end, and print the output." },
   { name: "key", value: "TEXT", what: "With send and flow run: what is sent again under the same key is done once." },
   { name: "conversation", value: "ID", what: "With send: turns of one conversation run one at a time." },
@@ -33,6 +38,7 @@ export const MOB_COMMANDS: readonly Command[] = [
   {
     name: "mob", usage: "VERB [FLAGS]", complete: "file", what: "Fleets of members that work, wait for approvals, and go on after a kill.",
     verbs: [
+      ["demo [DIR]", "Audit the packages installed in DIR: a scout, four auditors, and an editor that asks before it writes."],
       ["up [FILE]", "Run the mob of a mob.toml in the foreground, and serve it over HTTP on this machine."],
       ["down", "End the running mob in order; its roster and mail stay."],
       ["status", "What it does, and its members."],
@@ -46,11 +52,12 @@ export const MOB_COMMANDS: readonly Command[] = [
     flags: [
       { name: "state", value: "DIR", setting: "STATE_DIR", default: ".atoll/<mob>", complete: "folder",
         what: "Where everything durable of the mob lives; without it verbs ask the one that runs in ./.atoll." },
-      ...UP, ...ASKING,
+      ...UP, ...DEMO, ...ASKING,
       { name: "json", what: "Print JSON: one value, or one a line for what goes on." },
       HELP,
     ],
     examples: [
+      ["atoll mob demo", "audit ./node_modules; killed and started again, it goes on"],
       ["atoll mob up", "run what ./mob.toml describes; killed and started again, it goes on"],
       ["atoll mob send scout 'src' --wait", "ask a member, from another terminal"],
       ["atoll mob flow run audit --params '{\"root\":\"src\"}' --wait --deadline 600", "a run of a flow, and its output"],

@@ -34,6 +34,11 @@ export class Ending implements Disposable {
     return this.#starting.signal;
   }
 
+  /** Of the last signal; 0: none came. */
+  get number(): number {
+    return this.#number;
+  }
+
   /** 0 after an orderly end, 128+n when it was hurried, or never came up. */
   get code(): number {
     const orderly = this.#count === 0 || this.#count === 1 && this.#end !== undefined;

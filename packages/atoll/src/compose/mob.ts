@@ -9,6 +9,7 @@ import type { BlockConfig, IslePool } from "@atoll-run/block";
 import { isFault, must } from "@atoll-run/core";
 import { mobError, startMob, type CloseMobOptions, type LinkedFactory, type MobDefinition, type MobHandle, type MobParts } from "@atoll-run/mob";
 import { OUTSIDE_NODE } from "@atoll-run/mob/internal";
+import { builtinScript } from "./builtin.ts";
 import { toParts, type NodeConfig } from "./create-node.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
 import { createPool } from "./pool.ts";
@@ -47,7 +48,7 @@ export const Mob = {
     let pool: IslePool | undefined;
     try {
       const mob = await startMob({
-        ...parts, root: resolve(root), linked, ...outsideOf(place, config),
+        ...parts, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config),
         startBlock: (block) => start(block, variables, pool ??= createPool({ home: homeOf(variables) })),
       }, definition);
       let closing: Promise<void> | undefined;

@@ -13,8 +13,10 @@ import type { Turn } from "./turn.ts";
 export interface InnerParts {
   /** Folder of the state; null: nothing is kept. */
   readonly dir: string | null;
-  /** Where scripts are looked for. */
+  /** Where blocks and grants begin. */
   readonly root: string;
+  /** Where the script lies that a profile names. Throws `mob.definition_invalid` for one there cannot be. */
+  readonly scriptAt: (script: string) => string;
   readonly startBlock: (config: BlockConfig) => BlockRun;
   readonly linked: Readonly<Record<string, LinkedFactory>>;
   /** Grants were asked before; absent: all that is granted is allowed. */
@@ -83,7 +85,7 @@ function scriptInner(parts: InnerParts, ask: InnerAsk, script: string): Workload
   const at = (file: string): string => (dir === null ? ":memory:" : resolve(dir, "members", memberScope(spec.id), file));
   const context = spec.context === undefined ? undefined : stringifyJson(spec.context);
   const startRun = (mesh: Mesh): BlockRun => parts.startBlock({
-    script: { path: resolve(root, script) }, projectRoot: root, mesh, grants: blockGrants(spec.grants ?? profile.grants),
+    script: { path: parts.scriptAt(script) }, projectRoot: root, mesh, grants: blockGrants(spec.grants ?? profile.grants),
     kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
     ...context?.ok === true ? { context: context.text } : {},
     ...guard === undefined && outer === undefined ? {} : { guard: async (call) => {

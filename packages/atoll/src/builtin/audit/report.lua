@@ -30,27 +30,43 @@ local function section(out, title, empty, columns, rows)
   end
 end
 
+local function first(rows, n) return table.move(rows, 1, math.min(n, #rows), 1, {}) end
+
 local function size(row) return M.bytes(row.bytes) end
 
-function M.render(facts)
+-- All of it in one line.
+function M.line(facts)
+  return ("%d packages, %s, %d with several versions, %d install scripts, %d broken"):format(
+    facts.totals.packages, M.bytes(facts.totals.bytes), #facts.duplicates, #facts.install_scripts, #facts.broken)
+end
+
+-- `summary`: prose that stands on top, or nil. `failed`: batches that nobody could look through.
+function M.render(facts, summary, failed)
   local t = facts.totals
-  local out = {
-    "# Audit of installed packages\n",
+  local out = { "# Audit of installed packages\n" }
+  if summary then out[2] = summary end
+  for _, line in ipairs({
     ("%d packages under %d names, %d files, %s.\n"):format(t.packages, t.names, t.files, M.bytes(t.bytes)),
     "What to look at first: install scripts run code when a package is installed; native binaries cannot be read;",
     "a missing licence means nobody may use the package; several versions of one package cost space and cause surprises.",
-  }
+  }) do out[#out + 1] = line end
+  if #failed > 0 then section(out, "Not audited", "", { { "Batch", "batch", right = true }, { "Why", "reason" } }, failed) end
+  section(out, "Look at these first", "Nothing stands out.", {
+    { "Package", "path" }, { "Version", "version" }, { "Score", "score", right = true } }, first(facts.scores, 20))
   section(out, "Install scripts", "None.", {
-    { "Package", "path" }, { "Version", "version" }, { "When", "hook" }, { "Command", "command" }, { "Calls", "file" } }, facts.install_scripts)
+    { "Package", "path" }, { "Version", "version" }, { "When", "hook" }, { "Command", "command" }, { "Calls", "file" }, { "Risky", "risky" } }, facts.install_scripts)
   section(out, "Unusual or missing licences", "None.", {
     { "Package", "path" }, { "Version", "version" }, { "Licence", "licence" } }, facts.unusual_licences)
   section(out, "Several versions", "None.", { { "Package", "name" }, { "Versions", "versions" } }, facts.duplicates)
   section(out, "Native binaries", "None.", { { "Package", "path" }, { "File", "file" }, { "Size", show = size, right = true } }, facts.native)
   section(out, "Largest packages", "None.", {
     { "Package", "path" }, { "Version", "version" }, { "Files", "files", right = true }, { "Size", show = size, right = true } }, facts.largest)
+  section(out, "Other than in the lock file", "None.", {
+    { "Package", "path" }, { "Version", "version" }, { "How", "locked" } }, facts.locked)
+  section(out, "Engines", "None.", { { "Node.js", "engine" }, { "Packages", "packages", right = true } }, facts.engines)
   section(out, "Licences", "None.", { { "Licence", "licence" }, { "Packages", "packages", right = true } }, facts.licences)
   section(out, "Broken packages", "None.", { { "Package", "path" }, { "Why", "reason" } }, facts.broken)
-  return table.concat(out, "\n") .. "\n", std.json.encode_pretty(facts)
+  return table.concat(out, "\n") .. "\n"
 end
 
 return M

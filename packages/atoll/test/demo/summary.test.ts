@@ -1,17 +1,15 @@
-// Goal: with a model key the audit writes a summary in prose, without one it says so; the report stays the same.
+// Goal: with a model key the editor puts a summary on top in prose, without one it says so; the report stays the same.
 // Method: a recorded run, answered by the mock model. UPDATE_RECORDING=1 records it again, from the script below.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
   type MockScript, readRecording, RECORDING_HEAD, startMockModel, until,
 } from "@atoll-run/testkit";
 import { makeProject } from "./fixture.ts";
+import { type Ended, reportIn, runDemo } from "./run-demo.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const RECORDING = fileURLToPath(new URL("summary.recording.jsonl", import.meta.url));
 const KEY = "sk-key-of-the-test-0001";
 const folder = makeProject();
@@ -28,29 +26,8 @@ const SAID: MockScript = { turns: [
     + "`unlicensed` has none, so nobody may use it. The manifest of `broken` cannot be read.\n\nThe others have usual licences." } },
 ] };
 
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
 function audit(output: string, env: Record<string, string>): Promise<Ended> {
-  const child = spawn(process.execPath, [join(ROOT, "packages/atoll/bin/main.ts"), "run", "-s",
-    join(ROOT, "examples/audit/audit.lua"), "--", "project", output], {
-    cwd: folder, stdio: ["ignore", "pipe", "pipe"], timeout: 60_000,
-    env: { PATH: process.env["PATH"] ?? "", HOME: join(folder, "home"), ...env },
-  });
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => {
-    out += chunk.toString("utf8");
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    err += chunk.toString("utf8");
-  });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, out, err }));
-  });
+  return runDemo({ folder, args: ["--yes", "--out", output, "--state", `state-${output}`], env });
 }
 
 function withModel(output: string, url: string): Promise<Ended> {
@@ -69,7 +46,7 @@ async function record(): Promise<void> {
   writeFileSync(RECORDING, `${lines.join("\n")}\n`);
 }
 
-test("with a model key the audit writes a summary, as it was recorded", async () => {
+test("with a model key the editor puts a summary on top, as it was recorded", async () => {
   if (process.env["UPDATE_RECORDING"] === "1") await record();
   const text = readFileSync(RECORDING, "utf8");
   assert.ok(!text.includes(KEY));
@@ -78,8 +55,9 @@ test("with a model key the audit writes a summary, as it was recorded", async ()
   await using model = await startMockModel({ replay: { exchanges: read.exchanges, match: "order" } });
   const { code, out, err } = await withModel("with", model.url);
   assert.equal(code, 0, err);
-  assert.match(out, /^summary: .*with\/report-summary\.md$/m);
-  assert.equal(readFileSync(join(folder, "with/report-summary.md"), "utf8"), `${SAID.turns[2]?.reply?.text}\n`);
+  assert.match(out, /^a summary in prose stands on top$/m);
+  const [markdown] = reportIn(folder, "with");
+  assert.ok(markdown.startsWith(`# Audit of installed packages\n\n${SAID.turns[2]?.reply?.text}\n\n`), markdown.slice(0, 500));
   assert.equal(model.left(), 0);
   // What the tools found goes to the model as it did when the run was recorded.
   const messages = (body: unknown): unknown => (body as { messages: unknown }).messages;
@@ -87,16 +65,13 @@ test("with a model key the audit writes a summary, as it was recorded", async ()
   assert.ok(!(out + err).includes(KEY));
 });
 
-test("the report is the same with and without a model, and one that fails is only told", async () => {
+test("the rest of the report is the same with and without a model, and one that fails is only told", async () => {
   await using model = await startMockModel({ script: { turns: [{ error: { status: 401 }, times: "any" }] } });
   const failed = await withModel("failed", model.url);
   assert.equal(failed.code, 0, failed.err);
   assert.match(failed.out, /^no summary in prose: .*401/m);
-  const plain = await audit("plain", {});
-  assert.match(plain.out, /^no summary in prose: with ANTHROPIC_API_KEY or OPENAI_API_KEY/m);
-  for (const file of ["report.md", "report.json"]) {
-    const [first, ...others] = ["with", "failed", "plain"].map((name) => readFileSync(join(folder, name, file), "utf8"));
-    for (const other of others) assert.equal(other, first);
-  }
-  assert.ok(!existsSync(join(folder, "failed/report-summary.md")));
+  const [markdown, json] = reportIn(folder, "failed");
+  const [withSummary, same] = reportIn(folder, "with");
+  assert.equal(json, same);
+  assert.equal(withSummary.replace(`${SAID.turns[2]?.reply?.text}\n\n`, ""), markdown);
 });

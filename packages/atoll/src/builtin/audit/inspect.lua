@@ -1,8 +1,8 @@
--- Finds every package below a node_modules folder: scoped ones, and those nested in other packages.
+-- Looks through one package: licence, size, native binaries, install scripts and what they call, how it is locked.
 local licence = require("licence")
+local risk = require("risk")
 local M = {}
 
-local WORKERS = 8
 local NATIVE = { node = true, so = true, dll = true, dylib = true, exe = true, wasm = true }
 local INSTALL = { "preinstall", "install", "postinstall" }
 -- First bytes of programs: ELF, Mach-O (both byte orders, fat), Windows.
@@ -53,7 +53,8 @@ local function install_scripts(dir, manifest)
   for _, hook in ipairs(INSTALL) do
     local command = scripts[hook]
     if type(command) == "string" then
-      found[#found + 1] = { hook = hook, command = command, file = called(dir, command) }
+      local file = called(dir, command)
+      found[#found + 1] = { hook = hook, command = command, file = file, risky = risk.calls(command, file and std.path.join(dir, file)) }
     end
   end
   if #found == 0 and std.fs.is_file(std.path.join(dir, "binding.gyp")) then
@@ -64,60 +65,28 @@ end
 
 local function text(value) return type(value) == "string" and value or nil end
 
-local function read_package(dir, path)
-  local package = { path = path, files = 0, bytes = 0, native = {}, install = {} }
-  measure(dir, "", package)
-  local ok, manifest = pcall(function() return std.json.decode(std.fs.read(std.path.join(dir, "package.json"))) end)
-  if not ok or type(manifest) ~= "table" then
+-- What is found in {path, version?, unlocked?, unsigned?}, and a score: 0 is nothing to say, 100 the most.
+function M.package(root, item)
+  local path = item.path
+  local dir = std.path.join(root, path)
+  local package = { path = path, files = 0, bytes = 0, native = {}, install = {}, unlocked = item.unlocked, unsigned = item.unsigned }
+  local ok, problem = pcall(measure, dir, "", package)
+  local read, manifest = pcall(function() return std.json.decode(std.fs.read(std.path.join(dir, "package.json"))) end)
+  if not ok or not read or type(manifest) ~= "table" then
     package.name = path:match("@[^/]+/[^/]+$") or path:match("[^/]+$")
-    package.broken = ok and "package.json is not an object" or (tostring(manifest):gsub("^fs%.read: .-: ", ""))
-    return package
+    package.broken = (not ok or not read) and (tostring(not read and manifest or problem):gsub("^fs%.%w+: .-: ", ""))
+      or "package.json is not an object"
+  else
+    package.name = text(manifest.name) or path:match("@[^/]+/[^/]+$") or path:match("[^/]+$")
+    package.version = text(manifest.version) or ""
+    package.licence, package.licence_kind = licence.read(manifest)
+    package.install = install_scripts(dir, manifest)
+    package.engine = type(manifest.engines) == "table" and text(manifest.engines.node) or nil
+    if item.version and item.version ~= package.version then package.locked = item.version end
   end
-  package.name = text(manifest.name) or path:match("@[^/]+/[^/]+$") or path:match("[^/]+$")
-  package.version = text(manifest.version) or ""
-  package.licence, package.licence_kind = licence.read(manifest)
-  package.install = install_scripts(dir, manifest)
+  package.score = risk.score(package)
+  for _, list in ipairs({ "native", "install" }) do if #package[list] == 0 then package[list] = nil end end
   return package
-end
-
--- Folders that may hold packages, as a list of work: {dir, path}. Grows while it is worked on.
-local function packages_in(root)
-  local dirs = {}
-  local function collect(modules, path)
-    for _, entry in ipairs(std.fs.list(modules)) do
-      local dir, here = std.path.join(modules, entry.name), path .. entry.name
-      if entry.type == "dir" and entry.name:sub(1, 1) == "@" then
-        collect(dir, here .. "/")
-      elseif entry.type == "dir" and entry.name:sub(1, 1) ~= "." then
-        if std.fs.is_file(std.path.join(dir, "package.json")) then dirs[#dirs + 1] = { dir = dir, path = here } end
-        local nested = std.path.join(dir, "node_modules")
-        if std.fs.is_dir(nested) then collect(nested, here .. "/node_modules/") end
-      end
-    end
-  end
-  collect(root, "")
-  return dirs
-end
-
-function M.find(root, show)
-  local dirs = packages_in(root)
-  local found, next_index = {}, 0
-  std.task.scope("audit", function(scope)
-    local workers = {}
-    for i = 1, WORKERS do
-      workers[i] = scope:spawn(function()
-        while next_index < #dirs do
-          next_index = next_index + 1
-          local index = next_index
-          found[index] = read_package(dirs[index].dir, dirs[index].path)
-          show.step(index, #dirs, dirs[index].path)
-        end
-      end, { name = "worker " .. i })
-    end
-    for i = 1, WORKERS do workers[i]:join() end
-  end)
-  table.sort(found, function(a, b) return a.path < b.path end)
-  return found
 end
 
 return M

@@ -1,0 +1,45 @@
+/** The mob of the demo (spec: mob 1.1): what `mob.toml` would say, for one folder and one place of the report. */
+import { basename } from "node:path";
+import { defineMob, type MobDefinition } from "../../src/mob.ts";
+
+export interface AuditPlan {
+  /** Folder of the packages, absolute. */
+  readonly root: string;
+  /** Where the report goes, absolute. */
+  readonly folder: string;
+  /** Whose model writes the summary; absent: none does. */
+  readonly provider?: string;
+}
+
+/** Longer than anybody leaves a question on a terminal unanswered. */
+const PATIENCE = "45m";
+
+export function auditMob({ root, folder, provider }: AuditPlan): MobDefinition {
+  const reads = [`fs.read:${root}`];
+  return defineMob({
+    mob: {
+      id: "audit",
+      members: [
+        { id: "scout", profile: "scout" }, { id: "auditor", profile: "auditor", count: 4 },
+        { id: "editor", profile: "editor", context: { folder, ...provider === undefined ? {} : { provider } } },
+      ],
+      edges: [["scout", "@auditor"], ["@auditor", "editor"]],
+    },
+    profiles: {
+      scout: { script: "builtin:audit/scout.lua", grants: reads },
+      auditor: { script: "builtin:audit/auditor.lua", grants: reads },
+      editor: { script: "builtin:audit/editor.lua", external: true, grants: [`fs.write:${folder}`, ...provider === undefined ? [] : ["model"]] },
+    },
+    approvals: [
+      { id: "report", match: { grant: "fs.write", member: "editor" }, tier: "R3", timeout: PATIENCE },
+      { id: "folder", match: { grant: "fs.write", member: "editor", object: `*/${basename(folder)}` }, tier: "R1" },
+      // Tens of thousands of files: what may be read is said by the grant, and not written down one by one.
+      { id: "reading", match: { grant: "fs.read" }, tier: "R0" },
+    ],
+    flows: { audit: { steps: {
+      scan: { role: "scout", message: "{{ params.root }}", dispatch: "one_to_one", retries: 3 },
+      audit: { role: "auditor", depends_on: ["scan"], dispatch: "share", items: "steps.scan.output.batches", retries: 3, timeout: "30m" },
+      report: { role: "editor", depends_on: ["audit"], message: "{{ steps.audit.output }}", dispatch: "one_to_one", retries: 3, timeout: PATIENCE },
+    } } },
+  });
+}
