@@ -6,7 +6,7 @@
  */
 import { relative } from "node:path";
 import { flushInherited, inherit } from "../../src/compose/inherit.ts";
-import { Mob, type MobHandle, serveMob } from "../../src/mob.ts";
+import { Mob, type MobHandle, serveMob, type ServedMob } from "../../src/mob.ts";
 import { decideLogPlan } from "../config/log.ts";
 import { toRedactor, toSecrets } from "../config/secrets.ts";
 import { EXIT } from "../exit.ts";
@@ -43,7 +43,7 @@ export async function demo(call: VerbCall): Promise<number> {
   const over = new AbortController();
   const told = ending.until(async () => over.abort()).then(() => EXIT.signal + ending.number);
   try {
-    return await Promise.race([told, work({ call, mob, place, url: http.url, signal: over.signal })]);
+    return await Promise.race([told, work({ call, mob, place, http, signal: over.signal })]);
   } catch (error) {
     // What it has done is in the ledger, and the next start goes on there.
     if (!over.signal.aborted) throw error;
@@ -57,7 +57,7 @@ interface Work {
   readonly call: VerbCall;
   readonly mob: MobHandle;
   readonly place: AuditPlace;
-  readonly url: string;
+  readonly http: ServedMob;
   readonly signal: AbortSignal;
 }
 
@@ -72,7 +72,8 @@ async function work(o: Work): Promise<number> {
   for (;;) {
     using progress = showProgress(mob, run.run_id, { write, terminal });
     progress.line(resumed ? `goes on with the audit of ${place.root} that was not finished` : `audits ${place.root}`);
-    progress.line(`watch and approve: ${o.url}/ (token: ${shown(place.state)}/http.token)`);
+    // The link signs its reader in, once: it is for the person at the terminal, not for a log.
+    progress.line(terminal ? `watch and approve: ${o.http.link()}` : `watch and approve: ${o.http.url}/console/ (token: ${shown(place.state)}/http.token)`);
     const how = call.flag("yes") !== undefined || !terminal ? "yes" : "ask";
     if (how === "yes" && call.flag("yes") === undefined) progress.line("no terminal: decides as --yes does, as principal local");
     const ended = await untilOver({ mob, run, progress, signal, deciding: new Deciding({ mob, progress, how, signal }) });

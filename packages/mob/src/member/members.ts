@@ -36,6 +36,8 @@ export class Members implements MemberHost {
   readonly #waiters = new Map<string, Set<(turn: Turn) => void>>();
   readonly #gone = new Map<string, Set<() => void>>();
   readonly #sender: Sender;
+  /** Rows are those of this process: until then they say who was awake in an earlier one. */
+  readonly #recovered = Promise.withResolvers<void>();
   #closed = false;
 
   constructor(parts: MembersParts) {
@@ -71,6 +73,7 @@ export class Members implements MemberHost {
       const goesOn = life?.state === "starting" || life?.state === "retiring" || life?.state === "dormant" && open !== undefined && open.length > 0;
       if (goesOn) this.#member(id).recover();
     }
+    this.#recovered.resolve();
   }
 
   send(ask: TurnAsk): Promise<Ticket> {
@@ -169,7 +172,10 @@ export class Members implements MemberHost {
     await this.#note(id, "member_released", { principal });
   }
 
+  /** A decision may be there before the members are: it waits for them. */
   async wake(id: string, name: string): Promise<void> {
+    await this.#recovered.promise;
+    this.#checkOpen();
     this.#known(id);
     (await this.#member(id).awake()).wake(name);
   }
@@ -177,6 +183,7 @@ export class Members implements MemberHost {
   /** Running turns may end within that time; the others go back into their mailboxes. */
   async close(drainMs: number): Promise<void> {
     this.#closed = true;
+    this.#recovered.resolve();
     await Promise.all([...this.#live.values()].map((member) => member.close(drainMs)));
   }
 
