@@ -1,11 +1,14 @@
-// Goal: one event can be followed with real values at every step, from BlockRun.request to the Lua handler and back.
+// Goal: a message can be followed with real values at every step, from a program in another process to a Lua handler and back.
 // Invariant: docs/walk.md is what this walk prints; when the code changes, the page fails.
-// Method: a real block on real threads; the messages between host and isle are written down as they pass.
+// Method: a real mob, wire and block; what passes the wire, the store and the threads is written down as it passes.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { createBlock, type IslePlacing, loadLuaModule, ownThreads } from "@atoll-run/block";
+import { createBlock, loadLuaModule, ownThreads } from "@atoll-run/block";
 import { seededIds } from "@atoll-run/testkit";
+import { MEMBER_SCRIPT, mobWalk } from "./walk/mob-walk.ts";
+import { overheard } from "./walk/overheard.ts";
+import { REF, renderSteps, type Step } from "./walk/step.ts";
 
 const SCRIPT = `
 bus.on("greet", function(event)
@@ -23,46 +26,8 @@ const clock = {
   },
 };
 
-interface Step {
-  readonly iam: string;
-  readonly room: string;
-  readonly value: unknown;
-  readonly refuses: string;
-}
-
-/** A registry reference is a number that changes with the libraries of the isle; the page says what it is. */
 function shown(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (key, v: unknown) => (key === "ref" ? "reference of the handler in its isle" : v)));
-}
-
-/** Threads as they are, with an ear on what passes. */
-function overheard(inner: IslePlacing, hear: (way: "to" | "from", message: { t: string }) => void): IslePlacing {
-  return {
-    ...inner,
-    place(apart) {
-      const { thread, shared } = inner.place(apart);
-      return {
-        shared,
-        thread: {
-          load: 0, ended: false, terminate: () => thread.terminate(),
-          open(id, setup, listen) {
-            const handle = thread.open(id, setup, (message) => {
-              hear("from", message);
-              listen(message);
-            });
-            return {
-              ...handle,
-              send(message) {
-                hear("to", message);
-                handle.send(message);
-              },
-            };
-          },
-        },
-      };
-    },
-    left: () => inner.close(),
-  };
+  return JSON.parse(JSON.stringify(value, (key, v: unknown) => (key === "ref" ? REF : v)));
 }
 
 async function walk(): Promise<Step[]> {
@@ -94,23 +59,26 @@ function none(): never {
   throw new Error("this walk needs no store");
 }
 
-function render(steps: readonly Step[]): string {
-  const parts = steps.map((step, i) => [
-    `## ${i + 1}. I am ${step.iam}`, "", `Room: \`packages/${step.room}\`. May refuse: ${step.refuses}.`, "", "```json",
-    JSON.stringify(step.value, null, 2), "```", "",
-  ].join("\n"));
+function render(whole: readonly Step[], inside: readonly Step[]): string {
   return [
-    "# The walk of an event", "",
-    "Printed by `test/walk.test.ts` from a real run; `UPDATE_DOCS=1 npm test -- walk` writes it anew. The script is:", "",
-    "```lua", SCRIPT.trim(), "```", "", ...parts,
+    "# The walk of a message", "",
+    "Printed by `test/walk.test.ts` from a real run; `UPDATE_DOCS=1 npm test -- walk` writes it anew. What is another one each time (an instant, an",
+    "id, a place in the store) stands in `<>`.", "",
+    "## From another process to a member of a mob, and back", "",
+    "A program with a node calls `greeter::walk`, a member of a mob in another process, over WebSocket. The script of the member is:", "",
+    "```lua", MEMBER_SCRIPT.trim(), "```", "", renderSteps(whole),
+    "## Inside a block", "", "The same seen closer: a host asks its block. The script is:", "",
+    "```lua", SCRIPT.trim(), "```", "", renderSteps(inside),
   ].join("\n");
 }
 
-test("one event is followed from request through bus, isle and handler and back, with a real value at every step", async () => {
-  const steps = await walk();
-  assert.deepEqual(steps.at(-1)?.value, { text: "hello atoll", kind: "greet" });
-  for (const step of steps) assert.notEqual(step.value, undefined, step.iam);
-  const page = render(steps);
+test("a message is followed from a frame of another process to the handler and back, and on to the ledger's readers", async () => {
+  const [inside, whole] = [await walk(), await mobWalk(clock)];
+  assert.deepEqual(inside.at(-1)?.value, { text: "hello atoll", kind: "greet" });
+  assert.deepEqual(whole.at(-2)?.value, { text: "hello atoll" });
+  assert.deepEqual((whole.at(-1)?.value as { kind: string }[] | undefined)?.map(({ kind }) => kind), ["turn_queued", "turn_started", "turn_done"]);
+  for (const step of [...whole, ...inside]) assert.notEqual(step.value, undefined, step.iam);
+  const page = render(whole, inside);
   if (process.env["UPDATE_DOCS"] === "1") writeFileSync(PAGE, page);
   assert.equal(readFileSync(PAGE, "utf8"), page, "docs/walk.md is old: run UPDATE_DOCS=1 npm test -- walk");
 });
