@@ -96,6 +96,26 @@ test("the time a turn waits for a decision does not count: it goes on with what 
   assert.ok(over.deadline_at_ms > over.queued_at_ms + 2_500, "its end was moved");
 });
 
+test("turns of a script that run at once are asked for one by one, each in its own name", async (t) => {
+  const { dir, out } = folder(t);
+  const two = defineMob({
+    mob: { id: "two", members: [{ id: "lua", profile: "script" }] },
+    profiles: { script: { script: "write.lua", grants: [`fs.write:${out}`], conversations: 2 } },
+    approvals: [{ match: { grant: "fs.write" }, tier: "R3" }],
+  });
+  await using mob = await Mob.start({ stateDir: dir, root: SCRIPTS, definition: two });
+  const turns = await Promise.all(["a", "b"].map(async (name) => (await mob.send({
+    to: "lua", from: "console", principal: "asker", content: { path: join(out, name), text: name }, conversation: name,
+  })).turn_id));
+  for (const [n, turn] of turns.entries()) {
+    const id = await asked(mob, turn);
+    assert.deepEqual(mob.view.approvals.get(id)?.object, join(out, ["a", "b"][n] as string));
+    await mob.approvals.decide({ id, decision: "approve", principal: "boss", local: false });
+  }
+  assert.deepEqual(await Promise.all(turns.map(async (turn) => (await mob.members.wait(turn, {})).state)), ["done", "done"]);
+  assert.deepEqual(["a", "b"].map((name) => readFileSync(join(out, name), "utf8")), ["a", "b"]);
+});
+
 test("a grant that a member has not is refused with one fault in Lua and in TypeScript, and the ledger says so", async (t) => {
   const { dir, out } = folder(t);
   await using mob = await Mob.start({ stateDir: dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
