@@ -64,6 +64,9 @@ export const SECTIONS = {
     otlp: { is: "text" }, service_name: { is: "text" }, sample: { is: "number", default: 1, min: 0, max: 1 },
     metrics: { is: "flag", default: true },
   },
+  http: {
+    port: { is: "count", default: 7_411, max: 65_535 }, hosts: { is: "texts" }, read_only: { is: "flag", default: false },
+  },
   log: {
     level: { is: "text" }, format: { is: "choice", choices: ["pretty", "json"], default: "pretty" },
   },
@@ -89,7 +92,7 @@ export const RULE_KEYS = {
 export const IDLE_SECTIONS: readonly string[] = ["webrtc", "trust", "workload"];
 /** Single keys of later versions. Spans go to the SDK that a program registers: this one brings none. */
 export const IDLE_KEYS: readonly string[] = ["telemetry.otlp", "telemetry.service_name", "telemetry.sample"];
-export const OTHER_SECTIONS: readonly string[] = ["engine", "http", "webrtc", "trust", "workload"];
+export const OTHER_SECTIONS: readonly string[] = ["engine", "webrtc", "trust", "workload"];
 
 type ValueOf<K> = K extends { is: "duration" | "size" | "count" | "number" } ? number
   : K extends { is: "flag" } ? boolean

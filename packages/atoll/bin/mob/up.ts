@@ -5,8 +5,8 @@
  * after the first signal; refuses a folder that another process has, naming it; never decides on an approval.
  */
 import { relative, resolve } from "node:path";
-import { problemText } from "@atoll-run/core";
-import { loadMob, Mob, serveMob, type MobDefinition, type MobHandle, type ServedMob } from "../../src/mob.ts";
+import { problemText, type Log } from "@atoll-run/core";
+import { loadMob, Mob, serveMob, type MobConfig, type MobDefinition, type MobHandle, type ServedMob } from "../../src/mob.ts";
 import { decideLogPlan } from "../config/log.ts";
 import { toRedactor, toSecrets } from "../config/secrets.ts";
 import { EXIT } from "../exit.ts";
@@ -14,31 +14,32 @@ import { say } from "../output/terminal.ts";
 import { openOutput } from "../running/output.ts";
 import { type Deployed, readDeployment } from "../tier/deployment.ts";
 import { Ending } from "../tier/ending.ts";
+import { envOf } from "../tier/load-entry.ts";
+import { toNodeConfig } from "../tier/node-config.ts";
 import { misuse, type VerbCall } from "../tier/verb.ts";
 
 /** What is left of each step when the second signal came, milliseconds. */
 const HURRY_MS = 1_000;
-const PORT = "7411";
-const PORT_MAX = 65_535;
 /** Lines of the roster that the welcome shows. */
 const SHOWN_MAX = 12;
 
 export async function up(call: VerbCall): Promise<number> {
   const [file = "mob.toml", extra] = call.words;
   if (extra !== undefined) throw misuse(extra, "one file at a time");
-  const port = portOf(call);
   const definition = await loadMob(file);
   const deployed = readDeployment(call, undefined);
   const { log, flush } = openOutput(decideLogPlan(call, deployed.deployment.log), toRedactor(toSecrets(call.env).values()));
   for (const warning of [...call.warnings, ...deployed.warnings]) log.write({ level: "warn", target: "mob", msg: problemText(warning) });
   const dir = stateOf(call, deployed, definition);
-  const { durability } = deployed.deployment.state;
+  const { state: { durability }, http: { port, hosts = [], read_only: readOnly } } = deployed.deployment;
   await using cleanup = new AsyncDisposableStack();
   const ending = cleanup.use(new Ending());
-  const mob = cleanup.use(await Mob.start({ definition, stateDir: dir, durability, variables: call.env, env: { log } }));
+  const mob = cleanup.use(await Mob.start({
+    definition, stateDir: dir, durability, variables: envOf(deployed.deployment), env: { log }, ...ownNode(deployed, call, log),
+  }));
   const asked = Promise.withResolvers<void>();
-  const http = cleanup.use(await serveMob(mob, { dir, port, stop: () => asked.resolve(), env: { log } }));
-  await say(call.json ? JSON.stringify({ event: "up", mob: definition.mob.id, url: http.url, dir, members: mob.status().members.length }) : welcome(mob, http, dir));
+  const http = cleanup.use(await serveMob(mob, { dir, port, hosts, readOnly, stop: () => asked.resolve(), env: { log } }));
+  await say(call.json ? JSON.stringify({ event: "up", mob: definition.mob.id, url: http.url, dir, members: mob.status().members.length, node: mob.outside?.id ?? null }) : welcome(mob, http, dir));
   const upAtMs = Date.now();
   let endedAtMs: number | undefined;
   const close = async (o: { readonly stepMs?: number }): Promise<void> => {
@@ -56,11 +57,11 @@ export async function up(call: VerbCall): Promise<number> {
   return code === EXIT.ok && report.approvals_open + report.drafts > 0 ? EXIT.draft : code;
 }
 
-function portOf(call: VerbCall): number {
-  const { text } = call.flag("port") ?? { text: PORT };
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port > PORT_MAX) throw misuse("--port", `'${text}' is not a port`);
-  return port;
+/** Its own node, when there is a realm that it can join: members that are open to the outside are called through it. */
+function ownNode(deployed: Deployed, call: VerbCall, log: Log): Partial<MobConfig> {
+  const { realm, listen, acl, plain, bearer, onLost } = toNodeConfig(deployed, call, log);
+  const given = { realm, listen, acl, plain, bearer, onLost };
+  return realm === undefined ? {} : Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 /** A mob has a folder of its own in that of the deployment. */
@@ -76,7 +77,8 @@ function welcome(mob: MobHandle, http: ServedMob, dir: string): string {
     `  ${id.padEnd(width)}  ${profile}, ${state}${queue.depth === 0 ? "" : `, ${queue.depth} turns wait`}`);
   return [
     `${mob.definition.mob.id} is up with ${members.length} members and ${edges.length} edges`,
-    `  url    ${http.url}`, `  data   ${shown(dir)} (token: ${shown(dir)}/http.token)`, ...rows,
+    `  url    ${http.url}`, `  data   ${shown(dir)} (token: ${shown(dir)}/http.token)`,
+    ...mob.outside === undefined ? [] : [`  node   ${mob.outside.id}`], ...rows,
     ...members.length > SHOWN_MAX ? [`  … ${members.length - SHOWN_MAX} more`] : [], "Ctrl-C ends it.",
   ].join("\n");
 }

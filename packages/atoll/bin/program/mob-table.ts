@@ -4,7 +4,7 @@ import { type Command, type Flag, HELP } from "./declaration.ts";
 const UP: readonly Flag[] = [
   { name: "port", value: "N", default: "7411", what: "Where up serves HTTP, on this machine only; 0 = any free one." },
   { name: "config", short: "c", value: "FILE", default: "atoll.toml, when it is there", complete: "file",
-    what: "The deployment of up: sections state and log." },
+    what: "The deployment of up: sections state, http, log, and for its own node realm, listen, acl." },
   { name: "log", value: "LEVEL", setting: "LOG", default: "info", complete: ["off", "error", "warn", "info", "debug", "trace"],
     what: "What is logged, as in atoll run." },
 ];

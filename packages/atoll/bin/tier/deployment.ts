@@ -19,6 +19,7 @@ const FILES = [FILE, "actr.toml"];
 /** Flags that stand for keys. */
 const FLAGS: Readonly<Record<string, string>> = {
   "state": "state.dir", "realm": "realm.url", "realm-id": "realm.id", "secret-file": "realm.secret_file", "log": "log.level",
+  "port": "http.port",
 };
 /** Keys with a path: what a flag or a variable says is relative to where the command runs. */
 const PATHS = new Set(["state.dir", "realm.secret_file", "node.entry", "listen.tls_cert", "listen.tls_key", "listen.control"]);

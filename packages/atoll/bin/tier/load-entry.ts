@@ -33,7 +33,7 @@ export async function loadEntry({ deployment, folder }: Deployed, log: Log): Pro
 }
 
 /** The secret of the realm is the node's, not the script's, nor that of the programs it runs. */
-function envOf({ realm }: Deployment): Readonly<Record<string, string>> {
+export function envOf({ realm }: Deployment): Readonly<Record<string, string>> {
   const { [realm.secret_env ?? ""]: _, ...env } = process.env as Record<string, string>;
   return env;
 }

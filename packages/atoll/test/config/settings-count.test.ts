@@ -8,8 +8,10 @@ import { toNodeConfig } from "../../bin/tier/node-config.ts";
 import type { VerbCall } from "../../bin/tier/verb.ts";
 
 const LOG = { write: () => undefined };
-/** Read where the program starts: what is run, how it logs and where it is controlled. */
-const BY_THE_PROGRAM = new Set(["node.kind", "node.entry", "listen.control", "log.level", "log.format"]);
+/** Read where the program starts: what is run, how it logs, where it is controlled, and how a mob is served. */
+const BY_THE_PROGRAM = new Set([
+  "node.kind", "node.entry", "listen.control", "log.level", "log.format", "http.port", "http.hosts", "http.read_only",
+]);
 /** Two that only make sense together. */
 const WITH: Readonly<Record<string, string>> = { "node.lat": "lon = 1", "node.lon": "lat = 1" };
 

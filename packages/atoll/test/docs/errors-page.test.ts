@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type BlockCode, blockError } from "@atoll-run/block";
 import { Fault, isNodeCode, LOCAL_NODE_FAULTS, NODE_FAULTS, nodeError } from "@atoll-run/core";
+import { mobError, type MobCode } from "@atoll-run/mob";
+import { MOB_CODES } from "@atoll-run/mob/internal";
 import { EXIT, toExitCode } from "../../bin/exit.ts";
 
 const ROOT = new URL("../../../../", import.meta.url);
@@ -30,12 +32,14 @@ const coreCodes = [...read("packages/core/src/core-fault.ts").matchAll(/readonly
 const nodeCodes = [...Object.keys(NODE_FAULTS), ...Object.keys(LOCAL_NODE_FAULTS)];
 const otherCodes = ["packages/core/src/state-fault.ts", "packages/realm/src/errors.ts"].flatMap((path) =>
   [...read(path).matchAll(/readonly code: "([a-z._]+)"/g)].map(([, code]) => code as string));
+const mobCodes = Object.keys(MOB_CODES);
+const clientCodes = [...new Set([...read("packages/client/src/client-error.ts").matchAll(/"(client\.[a-z_]+)"/g)].map(([, code]) => code as string))];
 const page = rows(read("docs/errors.md"));
 
 test("every code has one row in docs/errors.md, and no row has a code that is none", () => {
   assert.ok(blockCodes.length > 50, `found ${blockCodes.length} codes`);
   const named = page.map(([code]) => code?.replaceAll("`", ""));
-  assert.deepEqual(named.toSorted(), [...blockCodes, ...coreCodes, ...nodeCodes, ...otherCodes].sort());
+  assert.deepEqual(named.toSorted(), [...blockCodes, ...coreCodes, ...nodeCodes, ...otherCodes, ...mobCodes, ...clientCodes].sort());
 });
 
 for (const [code = "", text, retry, exit, advice] of page) {
@@ -44,7 +48,7 @@ for (const [code = "", text, retry, exit, advice] of page) {
     assert.match(text ?? "", /\S/);
     assert.match(advice ?? "", /^[A-Z].*\.$/);
     const fault = blockCodes.includes(name) ? blockError(name as BlockCode, "x")
-      : isNodeCode(name) ? nodeError(name, "x") : undefined;
+      : mobCodes.includes(name) ? mobError(name as MobCode, "x") : isNodeCode(name) ? nodeError(name, "x") : undefined;
     if (fault !== undefined) assert.equal(retry, fault.retry);
     const code = toExitCode(fault ?? new Fault({ code: name, text: "x" }), { signal: 100 });
     assert.equal(exit, code === EXIT.signal + 100 ? "128+n" : String(code));
