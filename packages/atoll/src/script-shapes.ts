@@ -55,7 +55,7 @@ export interface MobPeer {
   /** Name of its profile. */ readonly profile: string;
   /** `dormant`, `active`, …: a dormant one is woken by a turn. */ readonly state: string;
   /** Of its profile and its own. */ readonly labels: Readonly<Record<string, string>>;
-  /** What it is good for. */ readonly description?: string;
+  /** For people. */ readonly display_name?: string;
 }
 
 /** How a turn is given. */

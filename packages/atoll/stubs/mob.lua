@@ -18,7 +18,7 @@ local MobSelf = {}
 ---@field profile string Name of its profile.
 ---@field state string `dormant`, `active`, …: a dormant one is woken by a turn.
 ---@field labels table<string, string> Of its profile and its own.
----@field description? string What it is good for.
+---@field display_name? string For people.
 local MobPeer = {}
 
 ---How a turn is given.

@@ -12,6 +12,7 @@ export type {
 export type { MemberRow, MemberState } from "./member/row.ts";
 export type { Ticket, Turn, TurnBody, TurnState } from "./member/turn.ts";
 export { defineMob, readDefinition, type TreeInput } from "./definition/read-definition.ts";
+export type { MemberMob, SendOptions } from "./bridge/bridge.ts";
 export type { By, MemberHost, SpawnOptions, ToolAnswer, ToolCall, ToolGuard, TurnAsk } from "./member/host.ts";
 export type { LinkedContext, LinkedFactory, LinkedHandler, LinkedTurn, MemberFacts } from "./member/linked.ts";
 export { startMob, type CloseMobOptions, type MobHandle, type MobParts, type MobStatus } from "./mob.ts";

@@ -64,6 +64,9 @@ export const MOB_LIMITS = {
   leaseMs: 15_000,
   leaseRenewMs: 5_000,
   leaseMarginMs: 2_000,
+  /** Members that were made by members: how deep, and how many each has at once. */
+  helperDepthMax: 8,
+  helpersMax: 16,
   /** HTTP. */
   requestsMax: 1_024,
   streamsMax: 4_096,

@@ -6,6 +6,7 @@
  */
 import { Closing, type Json } from "@atoll-run/core";
 import type { NodeParts } from "@atoll-run/node";
+import { createVerbs } from "./bridge/verbs.ts";
 import { openApprovals, type ApprovalBook } from "./approvals/book.ts";
 import type { MobDefinition } from "./definition/definition.ts";
 import { mobError } from "./errors.ts";
@@ -27,7 +28,7 @@ import { openRoster } from "./roster/roster.ts";
 import type { View } from "./roster/view.ts";
 
 /** What it is made of; the store stays its opener's. */
-export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied"> {
+export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs"> {
   /** Masks registered secrets. */
   readonly redact?: (value: Json) => Json;
   /** Absent: nobody outside reaches it. */
@@ -87,9 +88,10 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     const say = (kind: NewEntry["kind"]) => ledger.append(writer, [{ kind, source: "mob", data: {} }]);
     const { view } = closing.use(await openRoster({ ledger, writer, clock, log, limits }));
     const edges = createEdgeWorks({ ledger, writer, view, doors: DOORS, clock, limits });
+    const opened: { flows?: FlowRunner } = {};
     const inner: InnerParts = { ...parts, guard: (call) => approvals.guard(call), denied: (about, denial) => {
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
-    } };
+    }, makeVerbs: (caller) => createVerbs({ ledger, view, members, edges, flows: () => must(opened.flows), definition: () => definition, clock, limits }, caller) };
     const members = new Members({
       ledger, writer, view, node: parts, inner, limits, newId, profileOf: (name) => definition.profiles[name],
       leaveEdges: (id) => leaveEdges(id, { view, edges }),
@@ -116,7 +118,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
       definition: () => definition, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true,
     }));
     await reconciler.reconcile(BY);
-    const flows = closing.use(openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => definition.flows }));
+    const flows = opened.flows = closing.use(openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => definition.flows }));
     if (parts.outside !== undefined) {
       outside = await openOutside({ mob, node: parts, definition: () => definition, view, members, ledger, writer, limits, log }, parts.outside);
     }
@@ -160,6 +162,12 @@ async function attach(ledger: Ledger, { clock }: MobParts): Promise<Writer> {
   const commit = await ledger.store.commit({ scope: MOB_SCOPE, epoch: null, at_ms: clock.now(), ops: [{ op: "attach" }] });
   if (!commit.ok) throw mobError("mob.internal", `the store refuses to attach the mob: ${commit.refusal.why}`);
   return { scope: MOB_SCOPE, epoch: commit.values[0] as number };
+}
+
+/** Members may run before it is there. */
+function must(flows: FlowRunner | undefined): FlowRunner {
+  if (flows === undefined) throw mobError("mob.unavailable", "the mob is still starting", { facts: { what: "flows" } });
+  return flows;
 }
 
 /** Its edges go with a member. */

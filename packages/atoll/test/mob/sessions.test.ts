@@ -8,10 +8,7 @@ import { journalOf, memberScope, recordOp, sessionOf } from "@atoll-run/mob/inte
 import { memoryState, until } from "@atoll-run/testkit";
 
 const definition = defineMob({ mob: { id: "memo", members: [{ id: "ann", profile: "p" }] }, profiles: { p: { linked: "echo" } } });
-const echo: LinkedFactory = () => ({ content }) => {
-  if (content === "fail") throw Object.assign(new Error("no"), { retry: "never" });
-  return typeof content === "string" ? `${content}!` : content;
-};
+const echo: LinkedFactory = () => ({ content }) => typeof content === "string" ? `${content}!` : content;
 
 const open = (store: StateStore): Promise<MobHandle> => Mob.start({ definition, ephemeral: true, env: { store }, linked: { echo } });
 

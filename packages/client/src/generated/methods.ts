@@ -187,6 +187,7 @@ export interface Member {
   readonly labels: Readonly<Record<string, string>>;
   readonly origin: "definition" | "desired" | "api" | "helper";
   readonly held: boolean;
+  readonly spawned_by?: string;
   readonly fence: number;
   readonly queue: {
     readonly depth: number;

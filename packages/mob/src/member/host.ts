@@ -37,6 +37,8 @@ export interface SpawnOptions extends By {
   readonly origin: MemberRow["origin"];
   /** It starts at its first turn. */
   readonly lazy: boolean;
+  /** The member that wants it. */
+  readonly spawnedBy?: string;
 }
 
 /**
@@ -52,8 +54,8 @@ export interface MemberHost {
   cancel(turnId: string, by: By): Promise<Turn>;
   /** Throws `mob.conflict` when somebody of that id lives. */
   spawn(spec: MemberSpec, o: SpawnOptions): Promise<MemberRow>;
-  /** Resolves when it is retired. `hold`: reconcile leaves it alone until it is released. */
-  retire(id: string, o: By & { readonly drainMs?: number; readonly hold?: boolean }): Promise<void>;
+  /** Resolves when it is retired, without `waits` when it takes nothing more. `hold`: reconcile leaves it alone until it is released. */
+  retire(id: string, o: By & { readonly drainMs?: number; readonly hold?: boolean; readonly waits?: boolean }): Promise<void>;
   respawn(id: string, o: By & { readonly spec?: MemberSpec }): Promise<MemberRow>;
   reset(id: string, o: By): Promise<MemberRow>;
   /** Profile, script and grants are read again after the running turn. */

@@ -3,9 +3,11 @@ import { resolve } from "node:path";
 import { createGrantCheck, toWorkload, type BlockConfig, type BlockRun, type GrantCheck } from "@atoll-run/block";
 import { isFault, stringifyJson, type Mesh, type Workload } from "@atoll-run/core";
 import { objectOf } from "../approvals/arguments.ts";
+import { toBridges, type MakeVerbs, type Verbs } from "../bridge/bridge.ts";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
+import type { Writer } from "../ledger/ledger.ts";
 import type { ToolCall, ToolGuard } from "./host.ts";
 import { toLinkedMember, type LinkedFactory } from "./linked.ts";
 import type { Turn } from "./turn.ts";
@@ -21,6 +23,7 @@ export interface InnerParts {
   readonly linked: Readonly<Record<string, LinkedFactory>>;
   /** Grants were asked before; absent: all that is granted is allowed. */
   readonly guard?: ToolGuard;
+  readonly makeVerbs: MakeVerbs;
   /** A grant was refused. */
   readonly denied?: (about: AboutTurn, denial: { readonly text: string; readonly grant: string }) => void;
 }
@@ -30,6 +33,9 @@ export interface InnerAsk {
   readonly profile: Profile;
   readonly generation: number;
   readonly turnOf: (turnId: string) => Turn | undefined;
+  readonly session: string;
+  /** Undefined: it is over. */
+  readonly writer: () => Writer | undefined;
   /** The turn that runs, where there is only one. */
   readonly runningTurn: () => string | undefined;
   /** Throws `mob.stale_fence` for what belongs to an incarnation that is over. */
@@ -63,7 +69,7 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
   if (factory === undefined) throw mobError("mob.definition_invalid", `nothing is linked as ${name}`, { facts: { linked: Object.keys(parts.linked) } });
   return toLinkedMember(factory, {
     me: { id: spec.id, profile: spec.profile, generation, labels: { ...profile.labels, ...spec.labels }, context: spec.context ?? null },
-    conversations: profile.conversations,
+    conversations: profile.conversations, verbs: verbsOf(parts, ask),
     guard: async (turnId, call) => {
       const about = aboutTurn(ask, turnId);
       const object = call.object ?? objectOf(call.args);
@@ -86,7 +92,7 @@ function scriptInner(parts: InnerParts, ask: InnerAsk, script: string): Workload
   const context = spec.context === undefined ? undefined : stringifyJson(spec.context);
   const startRun = (mesh: Mesh): BlockRun => parts.startBlock({
     script: { path: parts.scriptAt(script) }, projectRoot: root, mesh, grants: blockGrants(spec.grants ?? profile.grants),
-    kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
+    bridges: toBridges(verbsOf(parts, ask), ask.runningTurn), kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
     ...context?.ok === true ? { context: context.text } : {},
     ...guard === undefined && outer === undefined ? {} : { guard: async (call) => {
       const { about, ...asked } = call;
@@ -107,8 +113,12 @@ function scriptInner(parts: InnerParts, ask: InnerAsk, script: string): Workload
   }, { concurrency: profile.conversations });
 }
 
+function verbsOf({ makeVerbs }: InnerParts, { spec, generation, session, writer }: InnerAsk): Verbs {
+  return makeVerbs({ id: spec.id, generation, session, writer });
+}
+
 /** Grants of the mob itself: of tools that a block knows nothing of. */
-const MOB_VERBS = /^(mob|module|memory|deliver):/;
+const MOB_VERBS = /^(module|memory|deliver):/;
 
 function blockGrants(grants: readonly string[]): readonly string[] {
   return grants.filter((grant) => !MOB_VERBS.test(grant));

@@ -5,6 +5,7 @@
  * itself; never lets a failure out of its turn.
  */
 import { isFault, nodeError, type Fault, type Json, type Outcome, type Workload, type WorkloadMessage } from "@atoll-run/core";
+import { toMemberMob, type MemberMob, type Verbs } from "../bridge/bridge.ts";
 import { mobError } from "../errors.ts";
 import type { ToolAnswer, ToolCall } from "./host.ts";
 import type { TurnContext } from "./turn-context.ts";
@@ -44,6 +45,8 @@ export interface LinkedContext {
    * is left, and runs again from its beginning afterwards.
    */
   guarded<T extends Json>(call: ToolUse, act: () => T | Promise<T>): Promise<T>;
+  /** The mob it is in; each function by its grant `mob:<function>`. */
+  readonly mob: MemberMob;
   /** Done in the one commit that ends the turn, or not at all. */
   set(key: string, value: Json): void;
   get(key: string): Promise<Json | undefined>;
@@ -56,13 +59,14 @@ export type LinkedFactory = (me: MemberFacts) => LinkedHandler | Promise<LinkedH
 export interface LinkedParts {
   readonly me: MemberFacts;
   readonly conversations: number;
+  readonly verbs: Verbs;
   /** Grants, then policy, for the turn of that id. */
   guard(turnId: string, call: ToolUse & Pick<ToolCall, "signal">): Promise<ToolAnswer>;
 }
 
 const SPACE = "member";
 
-export function toLinkedMember(factory: LinkedFactory, { me, conversations, guard }: LinkedParts): Workload {
+export function toLinkedMember(factory: LinkedFactory, { me, conversations, guard, verbs }: LinkedParts): Workload {
   let handle: LinkedHandler | undefined;
   return {
     kind: "linked", concurrency: conversations, route: () => ({ policy: {} }), close: async () => undefined,
@@ -73,7 +77,7 @@ export function toLinkedMember(factory: LinkedFactory, { me, conversations, guar
       if (handle === undefined) throw nodeError("node.wrong_state", `${me.id} has not started`);
       try {
         const turn = { ...message.about, content: JSON.parse(new TextDecoder().decode(message.payload)) } as unknown as LinkedTurn;
-        const output = await handle(turn, contextOf(message, context as TurnContext, guard));
+        const output = await handle(turn, contextOf(message, context as TurnContext, { guard, verbs }));
         return { is: "done", reply: new TextEncoder().encode(JSON.stringify(output ?? null)), content_type: "application/json" };
       } catch (error) {
         return toOutcome(error);
@@ -82,21 +86,22 @@ export function toLinkedMember(factory: LinkedFactory, { me, conversations, guar
   };
 }
 
-function contextOf({ id }: WorkloadMessage, context: TurnContext, guard: LinkedParts["guard"]): LinkedContext {
+function contextOf({ id }: WorkloadMessage, context: TurnContext, { guard, verbs }: Pick<LinkedParts, "guard" | "verbs">): LinkedContext {
   const { signal } = context;
+  const guarded = async <T extends Json>(call: ToolUse, act: () => T | Promise<T>): Promise<T> => {
+    context.check("tool");
+    const answer = await guard(id, { ...call, signal });
+    // It may have taken long.
+    context.check("tool");
+    signal.throwIfAborted();
+    if (answer === "allow") return await act();
+    if ("deny" in answer) throw mobError("mob.denied", answer.deny, { facts: { grant: call.grant } });
+    if ("answer" in answer) return answer.answer as T;
+    throw mobError("mob.denied", "a decision is waited for", { facts: { park: answer.park } });
+  };
   return {
-    signal, remainingMs: () => context.remainingMs(),
-    guarded: async <T extends Json>(call: ToolUse, act: () => T | Promise<T>): Promise<T> => {
-      context.check("tool");
-      const answer = await guard(id, { ...call, signal });
-      // It may have taken long.
-      context.check("tool");
-      signal.throwIfAborted();
-      if (answer === "allow") return await act();
-      if ("deny" in answer) throw mobError("mob.denied", answer.deny, { facts: { grant: call.grant } });
-      if ("answer" in answer) return answer.answer as T;
-      throw mobError("mob.denied", "a decision is waited for", { facts: { park: answer.park } });
-    },
+    signal, remainingMs: () => context.remainingMs(), guarded,
+    mob: toMemberMob(verbs, { turnId: id, signal, guarded, leftMs: () => context.remainingMs() }),
     set: (key, value) => context.record([{ write: "set", space: SPACE, key, value: JSON.stringify(value) }]),
     get: async (key) => {
       const { value } = await context.read(SPACE, key);

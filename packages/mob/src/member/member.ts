@@ -253,7 +253,10 @@ export class Member {
     const made: Incarnation = new Incarnation({
       ledger, node, limits, member: this.id, generation, conversations: profile.conversations, turnOf,
       sessionFrom: (view.members.get(this.id)?.session ?? this.#life).generation,
-      inner: async () => makeInner(inner, { spec, profile, generation, turnOf, runningTurn: () => made.soleTurn, check: (turnId) => made.check(turnId, "tool") }),
+      inner: async () => makeInner(inner, {
+        spec, profile, generation, turnOf, session: made.session, writer: () => made.current ? made.writer : undefined, runningTurn: () => made.soleTurn,
+        check: (turnId) => made.check(turnId, "tool"),
+      }),
       events: {
         ready: (fence) => this.#hear({ is: "started" }, { data: { fence } }, made),
         startFailed: (kind, { message: detail }) => this.#hear({ is: "start_failed", kind, detail }, {}, made),

@@ -115,20 +115,21 @@ export class Members implements MemberHost {
     return this.#turn(turnId);
   }
 
-  async spawn(spec: MemberSpec, { principal, origin, lazy }: SpawnOptions): Promise<MemberRow> {
+  async spawn(spec: MemberSpec, { principal, origin, lazy, spawnedBy }: SpawnOptions): Promise<MemberRow> {
     this.#checkOpen();
     const { limits } = this.#parts;
     if (!isMemberId(spec.id)) throw mobError("mob.invalid_params", `${JSON.stringify(spec.id)} is no member id`);
     if (this.#view.members.size >= limits.members) throw mobError("mob.overloaded", `a mob has at most ${limits.members} members`);
     const event: LifeEvent = { is: "spawn", lazy, fresh: spec.resume === "fresh" };
-    return await this.#command(spec.id, event, { principal, spec, data: { origin } });
+    return await this.#command(spec.id, event, { principal, spec, data: { origin, ...spawnedBy === undefined ? {} : { spawned_by: spawnedBy } } });
   }
 
-  async retire(id: string, { principal, drainMs = this.#parts.limits.drainMs, hold = false }: Parameters<MemberHost["retire"]>[1]): Promise<void> {
+  async retire(id: string, { principal, drainMs = this.#parts.limits.drainMs, hold = false, waits = true }: Parameters<MemberHost["retire"]>[1]): Promise<void> {
     this.#known(id);
     if (hold) await this.#note(id, "member_held", { principal });
     const queued = (this.#view.members.get(id)?.open.length ?? 0) > 0;
     await this.#command(id, { is: "retire", drain_ms: drainMs, queued }, { principal });
+    if (!waits) return;
     if (!this.#known(id).final) {
       await new Promise<void>((resolve) => void this.#gone.set(id, (this.#gone.get(id) ?? new Set()).add(resolve)));
     }

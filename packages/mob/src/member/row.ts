@@ -15,6 +15,8 @@ export interface MemberRow {
   readonly labels: Readonly<Record<string, string>>;
   readonly origin: "definition" | "desired" | "api" | "helper";
   readonly held: boolean;
+  /** The member that made it. */
+  readonly spawned_by?: string;
   readonly fence: number;
   readonly queue: { readonly depth: number; readonly oldest_at_ms: number | null; readonly dead: number };
   readonly usage: { readonly tokens_in: number; readonly tokens_out: number; readonly turns: number };

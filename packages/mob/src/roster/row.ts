@@ -10,6 +10,7 @@ export interface MemberView {
   readonly life: Life;
   readonly origin: MemberRow["origin"];
   readonly held: boolean;
+  readonly spawned_by?: string;
   readonly fence: number;
   readonly since_at_ms: number;
   readonly seq: number;
@@ -31,7 +32,7 @@ interface Beside {
 }
 
 export function toRow(view: Beside, member: MemberView): MemberRow {
-  const { spec, life, open, session, held, fence, origin, seq, since_at_ms, last_error, dead, turns, tokens_in, tokens_out } = member;
+  const { spawned_by, spec, life, open, session, held, fence, origin, seq, since_at_ms, last_error, dead, turns, tokens_in, tokens_out } = member;
   const { id } = spec;
   const [oldest] = open;
   const states = open.map((turn) => view.turns.get(turn)?.state);
@@ -39,7 +40,7 @@ export function toRow(view: Beside, member: MemberView): MemberRow {
     id, profile: spec.profile, state: life.state === "none" ? "retired" : life.state,
     phase: states.includes("running") ? "busy" : states.includes("waiting_approval") ? "waiting_approval" : "idle",
     generation: life.generation, runtime_id: `${id}:${life.generation}`, external: spec.external ?? false, wired_to: view.wiredTo(id),
-    labels: spec.labels ?? {}, origin, held, fence,
+    labels: spec.labels ?? {}, origin, held, fence, ...spawned_by === undefined ? {} : { spawned_by },
     queue: { depth: open.length, oldest_at_ms: oldest === undefined ? null : view.turns.get(oldest)?.queued_at_ms ?? null, dead },
     usage: { tokens_in, tokens_out, turns }, session: { id: sessionOf(id, session.generation), head: session.head }, ...last_error === undefined ? {} : { last_error },
     final: life.state === "retired" || life.state === "completed", since_at_ms, seq,

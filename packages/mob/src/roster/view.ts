@@ -148,6 +148,7 @@ export class View {
     this.members.set(id, {
       ...rest, spec, life, seq, since_at_ms: state === before.state && old !== undefined ? old.since_at_ms : ts_ms,
       origin: data["origin"] as MemberRow["origin"] | undefined ?? old?.origin ?? "api",
+      ...data["spawned_by"] === undefined ? {} : { spawned_by: data["spawned_by"] as string },
       held: kind === "member_held" ? true : kind === "member_released" || kind === "member_spawning" ? false : old?.held ?? false,
       fence: Math.max(old?.fence ?? 0, entry.fence ?? 0), ...error === undefined ? {} : { last_error: error },
       session: kind === "member_reset" || data["fresh"] === true || !old?.session ? { generation: life.generation, head: 0 } : old.session,

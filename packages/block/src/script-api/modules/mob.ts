@@ -50,7 +50,7 @@ export const mob = apiModule("mob", "The mob that this block is a member of; eac
     }),
     shape("MobPeer", "Another member.", {
       "id: string": "Its id.", "profile: string": "Name of its profile.", "state: string": "`dormant`, `active`, …: a dormant one is woken by a turn.",
-      "labels: {[string]: string}": "Of its profile and its own.", "description: string?": "What it is good for.",
+      "labels: {[string]: string}": "Of its profile and its own.", "display_name: string?": "For people.",
     }),
     shape("MobSendOptions", "How a turn is given.", {
       "key: string?": "Stands for this one turn: the same key and content give the same ticket. Default: one that stays the same when the turn that sends runs again.",
