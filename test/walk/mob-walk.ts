@@ -97,7 +97,7 @@ async function openTheMob({ dir, clock, heard, realm, port, tap, closing }: Hous
   };
   const placing = overheard(ownThreads(loadLuaModule().module), (way, message) => void heard.thread.push({ way, message }));
   return await startMob({
-    ...parts, dir, root: dir, linked: {},
+    ...parts, dir, root: dir, scriptAt: (script) => join(dir, script), linked: {},
     startBlock: (config) => {
       const run = startBlock({ ...config, parts: { placing }, stdout: (bytes) => void (heard.printed += Buffer.from(bytes).toString()) });
       run.on("bus:received", (fact) => void heard.received.push(fact));
