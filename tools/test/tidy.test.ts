@@ -35,6 +35,12 @@ const BROKEN: Readonly<Record<string, readonly [change: Record<string, string>, 
   "a room is not reached by path": [
     { [BLOCK]: `${UNDICI}import "../../core/src/fault.ts";` },
     /send\.ts:3: import by path .*import it by name: @atoll-run\/core/],
+  "inside the mob, a room does not use one that comes after it": [
+    { "packages/mob/package.json": manifest("@atoll-run/mob", { exports: "./src/index.ts" }), "packages/mob/src/index.ts": "export * from \"./ledger/late.ts\";\n",
+      "packages/mob/src/ledger/reader.ts": "export const x = 1;\n", "packages/mob/src/member/turn.ts": "export const end = 1;\n",
+      "packages/mob/src/ledger/late.ts": "import { a } from \"../member/life-of.ts\";\nimport { end } from \"../member/turn.ts\";\nexport const b = a + end;",
+      "packages/mob/src/member/life-of.ts": "import { x } from \"../ledger/reader.ts\";\nexport const a = x;" },
+    /ledger\/late\.ts:1: ledger\/late\.ts imports member\/life-of\.ts, against the direction inside packages\/mob\/src/],
   "a package is entered by its doors only": [
     { [BLOCK]: `${UNDICI}import "@atoll-run/core/src/fault.ts";` }, /send\.ts:3: no such door/],
   "a package has no third door": [

@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import { roomOf, type Manifest, type Workspace } from "../workspaces.ts";
 import { exportTargets, findSister, subpathOf } from "./graph.ts";
 import type { ImportFact } from "./facts.ts";
+import { checkInside } from "./rooms-inside.ts";
 import { TEST_ROOMS, type Finding, type SourceFile, type Tree } from "./tree.ts";
 
 /** Room → rooms it may import. A room that is not here may import none. */
@@ -47,7 +48,7 @@ function checkDoors(workspace: Workspace): readonly Finding[] {
 
 function checkImport(tree: Tree, file: SourceFile, fact: ImportFact): Wrong {
   const { specifier } = fact;
-  if (specifier.startsWith(".")) return checkPath(tree, file, specifier);
+  if (specifier.startsWith(".")) return checkPath(tree, file, specifier) ?? checkInside(file, fact);
   if (specifier.startsWith("node:")) return checkNode(file, fact);
   const sister = findSister(tree, specifier);
   return sister ? checkSister(file, { specifier, sister }) : checkPackage(tree, file, specifier);
