@@ -239,6 +239,31 @@ test("a start that fails is tried again; mail waits meanwhile", async (t) => {
   assert.deepEqual([turn.state, starts], ["done", 2]);
 });
 
+test("a turn of a broken member can be cancelled, and the member repaired; who is retired twice is retired once", async (t) => {
+  const dir = folder(t);
+  const begun = Promise.withResolvers<void>();
+  const first = await open(dir, () => async () => {
+    begun.resolve();
+    return await new Promise(() => undefined);
+  });
+  // One that no definition has: reconcile would repair it.
+  await first.members.spawn({ id: "own", profile: "linked" }, { principal: "local", origin: "api", lazy: true });
+  const { turn_id } = await first.send(ask("own", "x"));
+  await begun.promise;
+  await first.ledger.append(first.writer, [{
+    kind: "member_broken", source: "mob", member: "own", generation: 1, data: { state: "broken", kind: "crashed", detail: "often", generation: 1 },
+  }]);
+  await first.close({ drainMs: 1 });
+  await using mob = await open(dir, echo);
+  await assert.rejects(mob.send(ask("own", "y")), { code: "mob.member_broken" });
+  assert.equal((await mob.members.cancel(turn_id, { principal: "local" })).state, "cancelled");
+  assert.equal(mob.view.row("own")?.state, "broken");
+  await mob.members.repair("own", { principal: "local" });
+  assert.equal((await done(mob, ask("own", "z"))).state, "done");
+  await Promise.all([mob.members.retire("own", { principal: "local" }), mob.members.retire("own", { principal: "local" })]);
+  assert.deepEqual((await life(mob, "own")).filter((kind) => kind === "member_retiring" || kind === "member_retired"), ["member_retiring", "member_retired"]);
+});
+
 test("whoever's scope another has taken writes nothing any more, visibly; when it is resumed its turn runs again", async (t) => {
   const dir = folder(t);
   const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];

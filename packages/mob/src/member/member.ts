@@ -87,6 +87,11 @@ export class Member {
     });
   }
 
+  /** Closes the node of one that nobody may use: it was opened to look into its mailbox. */
+  async closeUnused(): Promise<void> {
+    await this.#serial(async () => (this.#life.state === "broken" ? this.#stop("requeue") : undefined));
+  }
+
   /** The running incarnation, if there is one. */
   get incarnation(): Incarnation | undefined {
     return this.#now;

@@ -106,10 +106,12 @@ export class Members implements MemberHost {
     for (let tries = 0; tries < CANCEL_TRIES; tries++) {
       const turn = this.#turn(turnId);
       if (FINAL_TURNS.has(turn.state)) return turn;
-      const incarnation = await this.#member(turn.member).awake();
+      const of = this.#member(turn.member);
+      const incarnation = await of.awake();
       const { generation, member } = turn;
       const entry = turnMoved("turn_cancelled", { member, generation }, { turn: { turn_id: turnId }, data: { by: principal } });
       const over = await incarnation.cancel(turnId) || await incarnation.drop(turnId, [this.#parts.ledger.toOp(entry)]);
+      await of.closeUnused();
       if (over) return await this.wait(turnId, {});
     }
     return this.#turn(turnId);
@@ -128,7 +130,8 @@ export class Members implements MemberHost {
     this.#known(id);
     if (hold) await this.#note(id, "member_held", { principal });
     const queued = (this.#view.members.get(id)?.open.length ?? 0) > 0;
-    await this.#command(id, { is: "retire", drain_ms: drainMs, queued }, { principal });
+    // Whoever asks for it again waits for the same end.
+    if (this.#known(id).state !== "retiring") await this.#command(id, { is: "retire", drain_ms: drainMs, queued }, { principal });
     if (!waits) return;
     if (!this.#known(id).final) {
       await new Promise<void>((resolve) => void this.#gone.set(id, (this.#gone.get(id) ?? new Set()).add(resolve)));

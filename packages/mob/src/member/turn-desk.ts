@@ -106,6 +106,8 @@ export class TurnDesk {
     if (run === undefined) return undefined;
     run.stop ??= stop;
     run.context.stop(stop.error);
+    // No code has it yet.
+    if (!this.begun) run.cut.resolve(AGAIN);
     return run.over.promise;
   }
 

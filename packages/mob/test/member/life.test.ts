@@ -81,6 +81,50 @@ const EVENTS: Readonly<Record<keyof typeof LIFE_TABLE, LifeEvent>> = {
   reload: { is: "reload" }, repair: { is: "repair" }, retry: { is: "retry" },
 };
 
+/** Table 3.3 as a whole: event → where it was → where it may be then. */
+const NEXT: Readonly<Record<keyof typeof LIFE_TABLE, { readonly [from in LifeState]?: readonly LifeState[] }>> = {
+  spawn: { none: ["starting", "dormant"], retired: ["starting", "dormant"], completed: ["starting", "dormant"] },
+  wake: { dormant: ["starting"] },
+  retry: { dormant: ["starting"] },
+  started: { starting: ["active"], retiring: ["retiring"] },
+  start_failed: { starting: ["dormant", "broken", "none"], retiring: ["retiring"] },
+  idle: { active: ["dormant"] },
+  crashed: { active: ["starting", "broken", "completed"], retiring: ["retiring"] },
+  exited: { active: ["starting", "completed"], retiring: ["retired"] },
+  suspend: { starting: ["suspended"], active: ["suspended"], dormant: ["suspended"] },
+  resume: { suspended: ["dormant"] },
+  retire: { starting: ["retiring"], active: ["retiring"], dormant: ["retiring"], suspended: ["retiring"], broken: ["retiring"] },
+  drained: { retiring: ["retired"] },
+  drain_deadline: { retiring: ["retired"] },
+  respawn: { starting: ["starting"], active: ["starting"], dormant: ["starting"], suspended: ["starting"], broken: ["starting"] },
+  reset: { starting: ["starting"], active: ["starting"], dormant: ["starting"], suspended: ["starting"], broken: ["starting"] },
+  reload: { active: ["active"], dormant: ["dormant"] },
+  repair: { broken: ["starting"] },
+};
+
+const STATES = ["none", "starting", "active", "dormant", "suspended", "broken", "retiring", "retired", "completed"] as const;
+/** What decides between the ends of one row. */
+const VARIANTS: readonly Partial<Life>[] = [
+  {}, { first: true, generation: 1, tries: 4 }, { tries: 4 }, { crashes: [999_000, 999_001, 999_002, 999_003] },
+];
+
+test("each event leads from each state where the table says, to all of it and nowhere else", () => {
+  for (const name of Object.keys(NEXT) as (keyof typeof NEXT)[]) {
+    for (const state of STATES) {
+      const reached = new Set<LifeState>();
+      for (const restart of ["on_failure", "always", "never"] as const) {
+        for (const variant of VARIANTS) {
+          for (const event of [EVENTS[name], { ...EVENTS[name], lazy: true } as LifeEvent]) {
+            const step = stepLife(at(state, variant), event, { ...RULES, restart });
+            if (step !== undefined) reached.add(step.life.state);
+          }
+        }
+      }
+      assert.deepEqual([...reached].sort(), [...NEXT[name][state] ?? []].sort(), `${name} in ${state}`);
+    }
+  }
+});
+
 test("an event without a row for the state does nothing", () => {
   for (const [name, states] of Object.entries(LIFE_TABLE)) {
     for (const state of [...FINAL_STATES, "starting", "active", "dormant", "suspended", "broken", "retiring"] as const) {
@@ -101,8 +145,7 @@ test("any sequence of events stays in the table, and the generation never falls"
         nowMs += 10_000;
         const step = stepLife(life, one, { restart, chance, now_ms: nowMs });
         if (step === undefined) continue;
-        const rows = new Set(Object.values(LIFE_TABLE).flat().concat(["retired", "completed", "none"] as never));
-        assert.ok(rows.has(step.life.state as never));
+        assert.ok(NEXT[one.is][life.state]?.includes(step.life.state), `${one.is}: ${life.state} → ${step.life.state}`);
         assert.ok(step.life.crashes.length <= 5);
         if (step.life.state !== "none") assert.ok(step.life.generation >= highest);
         highest = step.life.state === "none" ? 0 : step.life.generation;
