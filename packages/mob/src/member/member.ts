@@ -37,7 +37,7 @@ export interface MemberParts {
 export interface MoveMore {
   readonly principal?: string;
   readonly data?: Readonly<Record<string, Json>>;
-  /** For a member that is not in the roster yet. */
+  /** What it is to be from now on. */
   readonly spec?: MemberSpec;
 }
 
@@ -89,7 +89,7 @@ export class Member {
 
   /** Closes the node of one that nobody may use: it was opened to look into its mailbox. */
   async closeUnused(): Promise<void> {
-    await this.#serial(async () => (this.#life.state === "broken" ? this.#stop("requeue") : undefined));
+    if (this.#life.state === "broken") await this.#serial(async () => (this.#life.state === "broken" ? this.#stop("requeue") : undefined));
   }
 
   /** The running incarnation, if there is one. */

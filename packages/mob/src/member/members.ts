@@ -103,18 +103,20 @@ export class Members implements MemberHost {
 
   async cancel(turnId: string, { principal }: By): Promise<Turn> {
     this.#checkOpen();
-    for (let tries = 0; tries < CANCEL_TRIES; tries++) {
-      const turn = this.#turn(turnId);
-      if (FINAL_TURNS.has(turn.state)) return turn;
-      const of = this.#member(turn.member);
-      const incarnation = await of.awake();
-      const { generation, member } = turn;
-      const entry = turnMoved("turn_cancelled", { member, generation }, { turn: { turn_id: turnId }, data: { by: principal } });
-      const over = await incarnation.cancel(turnId) || await incarnation.drop(turnId, [this.#parts.ledger.toOp(entry)]);
-      await of.closeUnused();
-      if (over) return await this.wait(turnId, {});
+    const member = this.#member(this.#turn(turnId).member);
+    try {
+      for (let tries = 0; tries < CANCEL_TRIES; tries++) {
+        const turn = this.#turn(turnId);
+        if (FINAL_TURNS.has(turn.state)) break;
+        const incarnation = await member.awake();
+        const entry = turnMoved("turn_cancelled", { member: turn.member, generation: turn.generation }, { turn: { turn_id: turnId }, data: { by: principal } });
+        const over = await incarnation.cancel(turnId) || await incarnation.drop(turnId, [this.#parts.ledger.toOp(entry)]);
+        if (over) return await this.wait(turnId, {});
+      }
+    } finally {
+      await member.closeUnused();
     }
-    return this.#turn(turnId);
+    return await wholeTurn(this.#parts.ledger.store, this.#turn(turnId));
   }
 
   async spawn(spec: MemberSpec, { principal, origin, lazy, spawnedBy }: SpawnOptions): Promise<MemberRow> {
@@ -130,8 +132,10 @@ export class Members implements MemberHost {
     this.#known(id);
     if (hold) await this.#note(id, "member_held", { principal });
     const queued = (this.#view.members.get(id)?.open.length ?? 0) > 0;
-    // Whoever asks for it again waits for the same end.
-    if (this.#known(id).state !== "retiring") await this.#command(id, { is: "retire", drain_ms: drainMs, queued }, { principal });
+    await this.#command(id, { is: "retire", drain_ms: drainMs, queued }, { principal }).catch((error: unknown) => {
+      // Whoever asks for it again waits for the same end.
+      if (this.#known(id).state !== "retiring") throw error;
+    });
     if (!waits) return;
     if (!this.#known(id).final) {
       await new Promise<void>((resolve) => void this.#gone.set(id, (this.#gone.get(id) ?? new Set()).add(resolve)));
