@@ -13,7 +13,7 @@ export type Open = MobHandle["view"]["approvals"] extends ReadonlyMap<string, in
 
 export interface DecidingParts {
   readonly mob: MobHandle;
-  readonly progress: Pick<Progress, "line">;
+  readonly progress: Pick<Progress, "line" | "flush">;
   /** `ask`: on the terminal; `yes`: without one. */
   readonly how: "ask" | "yes";
   readonly signal: AbortSignal;
@@ -60,6 +60,7 @@ export class Deciding {
     progress.line(`\nThe editor asks to write ${path}, and its data beside it:\n`);
     for (const line of lines.slice(0, LINES_SHOWN)) progress.line(`  | ${line.length > WIDTH ? `${line.slice(0, WIDTH)}…` : line}`);
     if (lines.length > LINES_SHOWN) progress.line(`  | … ${lines.length - LINES_SHOWN} lines more`);
+    await progress.flush();
     const over = new AbortController();
     const elsewhere = mob.approvals.wait(id, AbortSignal.any([signal, over.signal])).then(() => over.abort(), () => over.abort());
     const prompt = createInterface({ input: process.stdin, output: process.stderr, terminal: true });

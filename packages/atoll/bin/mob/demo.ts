@@ -70,7 +70,7 @@ async function work(o: Work): Promise<number> {
   };
   let { run, resumed } = await takeRun(mob, place, signal);
   for (;;) {
-    using progress = showProgress(mob, run.run_id, { write, terminal });
+    using progress = showProgress(mob, run.run_id, { write, terminal, flush: () => last });
     progress.line(resumed ? `goes on with the audit of ${place.root} that was not finished` : `audits ${place.root}`);
     // The link signs its reader in, once: it is for the person at the terminal, not for a log.
     progress.line(terminal ? `watch and approve: ${o.http.link()}` : `watch and approve: ${o.http.url}/console/ (token: ${shown(place.state)}/http.token)`);

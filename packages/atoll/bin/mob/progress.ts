@@ -7,9 +7,12 @@ import type { MobHandle } from "../../src/mob.ts";
 export interface Progress extends Disposable {
   /** A line that stays. */
   line(text: string): void;
+  /** Settles when all of it is there to be read. */
+  flush(): Promise<void>;
 }
 
 export interface ProgressParts {
+  readonly flush: () => Promise<void>;
   readonly write: (text: string) => void;
   readonly terminal: boolean;
 }
@@ -48,6 +51,10 @@ class Shown implements Progress {
   line(text: string): void {
     this.#clear();
     this.#parts.write(`${text}\n`);
+  }
+
+  flush(): Promise<void> {
+    return this.#parts.flush();
   }
 
   [Symbol.dispose](): void {

@@ -1,7 +1,8 @@
 // Goal: the demo audits what is installed, asks before it writes, and goes on after a kill. Invariant: same input, same bytes,
 // one run however often it is killed. Method: the program in processes of its own, a ledger that is read afterwards.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -79,21 +80,33 @@ test("a wrong folder gets a clear error and exit 2", async () => {
 
 const hasScript = spawnSync("script", ["--version"]).status === 0;
 
-/** On a terminal of its own, where somebody types. */
-function onTerminal(typed: string): { readonly status: number | null; readonly said: string } {
+/** On a terminal of its own, where somebody types when he is asked. */
+async function onTerminal(typed: string): Promise<{ readonly code: number | null; readonly said: string }> {
   const command = `'${process.execPath}' '${PROGRAM}' mob demo project --out asked --state state-3`;
-  const { status, stdout } = spawnSync("script", ["-qefc", command, "/dev/null"], {
-    cwd: folder, input: typed, encoding: "utf8", timeout: 60_000, env: { PATH: process.env["PATH"] ?? "", HOME: join(folder, "home"), TERM: "dumb" },
+  const child = spawn("script", ["-qefc", command, "/dev/null"], {
+    cwd: folder, stdio: ["pipe", "pipe", "inherit"], timeout: 60_000, env: { PATH: process.env["PATH"] ?? "", HOME: join(folder, "home"), TERM: "dumb" },
   });
-  return { status, said: stdout };
+  let [said, asked] = ["", false];
+  child.stdout.on("data", (bytes: Buffer) => {
+    said += bytes.toString();
+    if (asked || !said.includes("[y/N]")) return;
+    asked = true;
+    child.stdin.write(typed);
+  });
+  const [code] = await once(child, "close") as [number | null];
+  return { code, said };
 }
 
-test("on a terminal it shows the report and asks; what is refused is not written", { skip: hasScript ? false : "there is no script(1) to make a terminal with" }, () => {
-  const { status, said } = onTerminal("n\n");
-  assert.equal(status, 75, said);
-  assert.match(said, /The editor asks to write .*asked\/report\.md/);
-  assert.match(said, /\| # Audit of installed packages/);
-  assert.match(said, /Write it\? \[y\/N\]/);
-  assert.match(said, /not written, the report is a draft/);
-  assert.equal(existsSync(join(folder, "asked/report.md")), false);
-});
+test("on a terminal it shows the report and asks, again when nobody has answered; what is refused is not written",
+  { skip: hasScript ? false : "there is no script(1) to make a terminal with" }, async () => {
+    const silent = await onTerminal("\u0004");
+    assert.equal(silent.code, 75, silent.said);
+    assert.match(silent.said, /The editor asks to write .*asked\/report\.md/);
+    assert.match(silent.said, /\| # Audit of installed packages/);
+    assert.match(silent.said, /Write it\? \[y\/N\]/);
+    assert.match(silent.said, /not written: nobody has decided/);
+    const { code, said } = await onTerminal("n\r");
+    assert.equal(code, 75, said);
+    assert.match(said, /goes on with the audit [^]*The editor asks to write .*asked\/report\.md[^]*not written, the report is a draft/);
+    assert.equal(existsSync(join(folder, "asked/report.md")), false);
+  });
