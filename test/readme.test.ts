@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { hostname, tmpdir } from "node:os";
@@ -14,13 +14,13 @@ const run = promisify(execFile);
 const PROGRAM = join(ROOT, "packages/atoll/bin/main.ts");
 
 /** Runs programs of a page in a folder where the packages are installed. */
-async function inFolder(source: string, use: (run: () => Promise<string>) => Promise<void>): Promise<void> {
+async function inFolder(source: string, use: (run: () => Promise<string>, dir: string) => Promise<void>): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), "atoll-readme-"));
   try {
     await writeFile(join(dir, "program.ts"), source);
     await writeFile(join(dir, "package.json"), '{"type":"module"}');
     await symlink(join(ROOT, "node_modules"), join(dir, "node_modules"));
-    await use(async () => (await run(process.execPath, ["program.ts"], { cwd: dir, timeout: 60_000 })).stdout);
+    await use(async () => (await run(process.execPath, ["program.ts"], { cwd: dir, timeout: 60_000 })).stdout, dir);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -74,6 +74,22 @@ test("the service of the README and its typed caller have under 20 lines and wor
   assert.ok(lines.length < 20, `${lines.length} lines`);
   await inFolder(source, async (run) => {
     for (const balance of [700, 400]) assert.equal(await run(), `{ ok: true, value: { balance: ${balance} } }\n`);
+  });
+});
+
+test("the mob of the README has at most 25 lines and works as it stands there", async () => {
+  const readme = await readFile(join(ROOT, "README.md"), "utf8");
+  const source = /```ts\n(\/\/ audit\.ts\n(?:[^`]|`[^`]+`)*)```/.exec(readme)?.[1] ?? assert.fail("the README has no audit.ts");
+  const lines = source.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("//"));
+  assert.ok(lines.length <= 25, `${lines.length} lines`);
+  await inFolder(source, async (run, dir) => {
+    for (const [name, license] of [["a", "MIT"], ["b", undefined], ["c", "ISC"]]) {
+      await mkdir(join(dir, "packages", String(name)), { recursive: true });
+      await writeFile(join(dir, "packages", String(name), "package.json"), JSON.stringify({ license }));
+    }
+    // The second run finds the first under its key.
+    for (let n = 0; n < 2; n++) assert.equal(await run(), "completed { audited: 3 }\n");
+    assert.deepEqual(JSON.parse(await readFile(join(dir, "report.json"), "utf8")), ["MIT", "none", "ISC"]);
   });
 });
 
