@@ -4,12 +4,12 @@
  * takes a definition and parts; gives members that take turns; promises that what it accepted before it died goes on; refuses a
  * start whose parts fail, and leaves nothing behind then; never keeps truth anywhere but in the ledger.
  */
-import { Closing, type Json } from "@atoll-run/core";
+import { Closing, isFault, type Json } from "@atoll-run/core";
 import type { NodeParts } from "@atoll-run/node";
 import { createVerbs } from "./bridge/verbs.ts";
 import { openApprovals, type ApprovalBook } from "./approvals/book.ts";
 import type { MobDefinition } from "./definition/definition.ts";
-import { mobError } from "./errors.ts";
+import { mobError, toFailure } from "./errors.ts";
 import { openRunner, type FlowRunner } from "./flows/runner.ts";
 import { createIds } from "./ids.ts";
 import { MOB_SCOPE, openLedger } from "./ledger/create-ledger.ts";
@@ -117,7 +117,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     const reconciler = closing.use(createReconciler({
       definition: () => definition, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true,
     }));
-    await reconciler.reconcile(BY);
+    await firstPass(reconciler, { ledger, writer, log, mob });
     const flows = opened.flows = closing.use(openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => definition.flows }));
     if (parts.outside !== undefined) {
       outside = await openOutside({ mob, node: parts, definition: () => definition, view, members, ledger, writer, limits, log }, parts.outside);
@@ -132,7 +132,9 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     return running({ definition, ledger, view, writer, members, reconciler, edges, approvals, flows, outside }, { end, close });
   } catch (error) {
     await closing.close();
-    throw mobError("mob.start_failed", `the mob ${mob} did not start: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw mobError("mob.start_failed", `the mob ${mob} did not start: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error, ...isFault(error) && error.hint !== undefined ? { hint: error.hint } : {},
+    });
   }
 }
 
@@ -168,6 +170,21 @@ async function attach(ledger: Ledger, { clock }: MobParts): Promise<Writer> {
 function must(flows: FlowRunner | undefined): FlowRunner {
   if (flows === undefined) throw mobError("mob.unavailable", "the mob is still starting", { facts: { what: "flows" } });
   return flows;
+}
+
+/** What only an operator can say `force` to, or mend: the mob runs with those it has. */
+const LEFT = new Set<string>(["mob.retire_guard", "mob.desired_conflict"]);
+
+async function firstPass(
+  reconciler: Reconciler, { ledger, writer, log, mob }: { readonly ledger: Ledger; readonly writer: Writer; readonly log: MobParts["log"]; readonly mob: string },
+): Promise<void> {
+  try {
+    await reconciler.reconcile(BY);
+  } catch (error) {
+    if (!isFault(error) || !LEFT.has(error.code)) throw error;
+    await ledger.append(writer, [{ kind: "reconcile_incomplete", source: "mob", data: { error: { ...toFailure(error) } } }]);
+    log.write({ level: "warn", target: "mob", msg: `the members stay as they were: ${error.message}`, fields: { mob, hint: error.hint ?? "" } });
+  }
 }
 
 /** Its edges go with a member. */
