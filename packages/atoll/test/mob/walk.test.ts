@@ -239,6 +239,24 @@ test("a start that fails is tried again; mail waits meanwhile", async (t) => {
   assert.deepEqual([turn.state, starts], ["done", 2]);
 });
 
+test("an initial message is sent once, at the first start of a member", async (t) => {
+  const dir = folder(t);
+  const said: (readonly [member: string, content: unknown])[] = [];
+  const note: LinkedFactory = (me) => ({ content }) => void said.push([me.id, content]);
+  const greeting = defineMob({
+    mob: { id: "greet", members: [{ id: "a", profile: "p" }, { id: "b", profile: "p", initial_message: "yours" }, { id: "c", profile: "p" }] },
+    profiles: { p: { linked: "worker", initial_message: "hello", idle_after: 20 } },
+  });
+  for (const round of [1, 2]) {
+    await using mob = await open(dir, note, { definition: greeting });
+    for (const member of ["a", "b"]) await done(mob, ask(member, round));
+    await until(() => said.length >= (round === 1 ? 4 : 6));
+    await until(() => mob.status().members.every(({ state }) => state === "dormant"));
+  }
+  assert.deepEqual(said.filter(([, content]) => typeof content === "string"), [["a", "hello"], ["b", "yours"]]);
+  assert.equal(said.length, 6, "who has not started is not greeted");
+});
+
 test("a turn of a broken member can be cancelled, and the member repaired; who is retired twice is retired once", async (t) => {
   const dir = folder(t);
   const begun = Promise.withResolvers<void>();

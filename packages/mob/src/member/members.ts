@@ -18,7 +18,7 @@ import { Member, type MemberParts, type MoveMore } from "./member.ts";
 import type { MemberRow } from "./row.ts";
 import { Sender } from "./sender.ts";
 import { turnMoved } from "./turn-entries.ts";
-import { FINAL_TURNS, type Ticket, type Turn } from "./turn.ts";
+import { FINAL_TURNS, INITIAL, type Ticket, type Turn } from "./turn.ts";
 
 export interface MembersParts extends Omit<MemberParts, "quiet"> {
   readonly newId: NewId;
@@ -36,6 +36,8 @@ export class Members implements MemberHost {
   readonly #waiters = new Map<string, Set<(turn: Turn) => void>>();
   readonly #gone = new Map<string, Set<() => void>>();
   readonly #sender: Sender;
+  /** On their way. */
+  readonly #greetings = new Set<Promise<void>>();
   /** Rows are those of this process: until then they say who was awake in an earlier one. */
   readonly #recovered = Promise.withResolvers<void>();
   #closed = false;
@@ -51,6 +53,7 @@ export class Members implements MemberHost {
     const { turn_id, member: id, kind } = entry;
     if (id === undefined) return;
     if (turn_id !== undefined && kind.startsWith("turn_")) this.#turnMoved(turn_id, id);
+    else if (kind === "member_started") this.#greet(id);
     else if (kind === "member_retired") {
       for (const resolve of this.#gone.get(id) ?? []) resolve();
       this.#gone.delete(id);
@@ -191,6 +194,7 @@ export class Members implements MemberHost {
   /** Running turns may end within that time; the others go back into their mailboxes. */
   async close(drainMs: number): Promise<void> {
     this.#closed = true;
+    await Promise.all(this.#greetings);
     this.#recovered.resolve();
     await Promise.all([...this.#live.values()].map((member) => member.close(drainMs)));
   }
@@ -198,6 +202,18 @@ export class Members implements MemberHost {
   /** Leaves each step of an end that is under way so many milliseconds. */
   hurry(stepMs: number): void {
     for (const member of this.#live.values()) member.hurry(stepMs);
+  }
+
+  /** Its initial message, once; what fails is sent at its next start. */
+  #greet(id: string): void {
+    const { spec, greeted = false } = this.#view.members.get(id) ?? {};
+    const { node: { log }, profileOf } = this.#parts;
+    const content = spec?.initial_message ?? profileOf(spec?.profile ?? "")?.initial_message ?? null;
+    if (content === null || greeted || this.#closed) return;
+    const sending = this.#sender.send({ to: id, content, ...INITIAL }).then(() => undefined, (error: unknown) => {
+      log.write({ level: "warn", target: "member", msg: "the initial message was not sent", fields: { member: id, reason: String(error) } });
+    }).finally(() => this.#greetings.delete(sending));
+    this.#greetings.add(sending);
   }
 
   #turnMoved(turnId: string, id: string): void {

@@ -6,6 +6,9 @@ export type TurnState = "queued" | "running" | "waiting_approval" | "done" | "fa
 
 export const FINAL_TURNS: ReadonlySet<TurnState> = new Set(["done", "failed", "cancelled", "expired", "dead"]);
 
+/** What the turn of an initial message is known by. */
+export const INITIAL = { from: "mob", principal: "mob", conversation: "initial", key: "initial" } as const;
+
 export interface Ticket {
   readonly turn_id: string;
   readonly member: string;

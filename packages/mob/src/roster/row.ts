@@ -17,6 +17,8 @@ export interface MemberView {
   /** Generation in which its session began, and `seq` of the last entry that has a record there; 0 = none. */
   readonly session: { readonly generation: number; readonly head: number };
   readonly last_error?: NonNullable<MemberRow["last_error"]>;
+  /** Its initial message is sent. */
+  readonly greeted?: boolean;
   /** Turns that ended. */
   readonly turns: number;
   readonly tokens_in: number;

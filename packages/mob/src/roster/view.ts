@@ -12,7 +12,7 @@ import type { Entry } from "../ledger/entry.ts";
 import type { Stored } from "../ledger/stored.ts";
 import { NOBODY, type Life, type LifeState } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
-import { FINAL_TURNS, type Turn, type TurnState } from "../member/turn.ts";
+import { FINAL_TURNS, INITIAL, type Turn, type TurnState } from "../member/turn.ts";
 import { toRow, type MemberView } from "./row.ts";
 
 /** A view as plain data. */
@@ -265,13 +265,14 @@ export class View {
     if (turns.length > TURNS_KEPT * 2) for (const gone of turns.splice(0, TURNS_KEPT)) this.turns.delete(gone);
   }
 
-  #count({ turn_id, member: id, state }: Turn, { isNew, over, entry: { data, session, seq } }: { isNew: boolean; over: boolean; entry: Entry }): void {
+  #count({ turn_id, member: id, state }: Turn, { isNew, over, entry: { data, session, seq, principal } }: { isNew: boolean; over: boolean; entry: Entry }): void {
     const member = this.members.get(id);
     if (member === undefined || !isNew && !over) return;
     const open = over ? member.open.filter((one) => one !== turn_id) : isNew ? [...member.open, turn_id] : member.open;
     const usage = data["usage"] as { readonly tokens_in?: number; readonly tokens_out?: number } | undefined;
     this.members.set(id, {
-      ...member, open, ...session === undefined ? {} : { session: { ...member.session, head: seq } }, turns: member.turns + (over ? 1 : 0), dead: member.dead + (state === "dead" || state === "expired" ? 1 : 0),
+      ...member, open, ...principal === INITIAL.principal && data["conversation"] === INITIAL.conversation ? { greeted: true } : {},
+      ...session === undefined ? {} : { session: { ...member.session, head: seq } }, turns: member.turns + (over ? 1 : 0), dead: member.dead + (state === "dead" || state === "expired" ? 1 : 0),
       tokens_in: member.tokens_in + (usage?.tokens_in ?? 0), tokens_out: member.tokens_out + (usage?.tokens_out ?? 0),
     });
   }
