@@ -34,7 +34,7 @@ const UNNEEDED = mobError("mob.interrupted", "its answer is not needed any more"
 
 interface Asked {
   readonly step: string;
-  readonly attempt: number;
+  readonly target: Target;
   readonly controller: AbortController;
   readonly over: Promise<void>;
 }
@@ -45,6 +45,7 @@ export class RunLoop {
   readonly #id: string;
   readonly #parts: RunParts;
   readonly #asked = new Map<string, Asked>();
+  readonly #answered = new WeakSet<Target>();
   /** Of asks that ended, not yet written. */
   #answers: NewEntry[] = [];
   readonly #whole: WholeOutputs;
@@ -62,6 +63,17 @@ export class RunLoop {
   /** Its turns are cancelled, then it is `canceled`. */
   cancel(principal: string): void {
     this.#cancelled ??= principal;
+    this.#news.resolve();
+  }
+
+  /** Whoever is broken gives no answer: what he was asked has failed, and may be asked of another. */
+  memberBroken(member: string): void {
+    const silent = [...this.#asked.values()].filter(({ target, controller }) => target.member === member && !controller.signal.aborted && !this.#answered.has(target));
+    for (const { step, target } of silent) {
+      const error = { code: "mob.member_broken", text: `${member} is broken` };
+      this.#answers.push(toAnswerEntry({ ok: false, error }, { step, target }));
+    }
+    void this.#drop(silent, UNNEEDED);
     this.#news.resolve();
   }
 
@@ -135,11 +147,12 @@ export class RunLoop {
     const controller = new AbortController();
     const asking = this.#answerOf(name, { run, step, target }, controller.signal).then((answer) => {
       if (answer !== undefined && !controller.signal.aborted) {
+        this.#answered.add(target);
         this.#answers.push(toAnswerEntry(answer, { step, target }));
         this.#news.resolve();
       }
     });
-    this.#asked.set(name, { step, attempt: target.attempt, controller, over: asking });
+    this.#asked.set(name, { step, target, controller, over: asking });
   }
 
   async #answerOf(name: string, { run, step, target }: { readonly run: Run; readonly step: string; readonly target: Target }, signal: AbortSignal): Promise<Answer | undefined> {

@@ -60,7 +60,8 @@ class Runner implements FlowRunner {
 
   constructor(parts: RunnerParts) {
     this.#parts = parts;
-    this.#hearing = parts.ledger.hear(({ run_id, kind }) => {
+    this.#hearing = parts.ledger.hear(({ run_id, kind, member }) => {
+      if (kind === "member_broken" && member !== undefined) for (const loop of this.#loops.values()) loop.memberBroken(member);
       if (run_id !== undefined && kind.startsWith("flow_")) this.#waiters.tell(run_id);
     });
     for (const { run_id, state } of parts.view.runs.values()) if (state === "running") this.#begin(run_id);

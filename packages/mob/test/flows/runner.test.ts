@@ -219,3 +219,16 @@ test("a step that would ask more members than its bound fails and says so", asyn
   const run = await runner.wait((await runner.run({ flow: "f", principal: "local" })).run_id, running);
   assert.deepEqual([run.state, run.error?.code], ["failed", "mob.too_large"]);
 });
+
+test("what a member was asked that then breaks has failed, and goes to another; who has answered before is not asked again", async (t) => {
+  const stuck = Promise.withResolvers<Json>();
+  const { runner, members, append } = await started(t, AUDIT, (ask, attempt) =>
+    ask.to === "w-2" && ask.content === "x2" ? stuck.promise : audit(ask, attempt));
+  const { run_id } = await runner.run({ flow: "f", params: { root: "x" }, principal: "local" });
+  await until(() => Object.values(runner.get(run_id).steps["audit"]?.targets ?? {}).filter(({ state }) => state === "done").length === 6);
+  await append({ kind: "member_broken", source: "mob", member: "w-2", data: { kind: "start_failed", detail: "no", state: "broken", from: "starting", generation: 1 } });
+  const run = await runner.wait(run_id, running);
+  assert.deepEqual([run.state, outputOfRun(run)], ["completed", REPORT]);
+  assert.deepEqual([members.cancelled.length, members.asked.length], [1, 10]);
+  stuck.resolve("late");
+});
