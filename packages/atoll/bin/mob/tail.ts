@@ -40,12 +40,11 @@ async function tellPast(
 ): Promise<string> {
   const member = call.flag("member")?.text;
   const of = member === undefined ? {} : { member };
-  const { signal } = call;
-  let page = await mob.ledger.query({ ...of, ...after === undefined ? { limit: RECENT } : { after, limit: PAGE } }, { signal });
+  let page = await mob.ledger.query({ ...of, ...after === undefined ? { limit: RECENT } : { after, limit: PAGE } });
   for (;;) {
     for (const entry of page.entries) await print(entry);
     if (after === undefined || page.exhausted) return page.head;
-    page = await mob.ledger.query({ ...of, after: page.next, limit: PAGE }, { signal });
+    page = await mob.ledger.query({ ...of, after: page.next, limit: PAGE });
   }
 }
 

@@ -77,7 +77,9 @@ function welcome(mob: MobHandle, http: ServedMob, dir: string): string {
     `  ${id.padEnd(width)}  ${profile}, ${state}${queue.depth === 0 ? "" : `, ${queue.depth} turns wait`}`);
   return [
     `${mob.definition.mob.id} is up with ${members.length} members and ${edges.length} edges`,
-    `  url    ${http.url} (page: ${http.url}/console/)`, `  data   ${shown(dir)} (token: ${shown(dir)}/http.token)`,
+    `  url    ${http.url}`,
+    // Whoever opens the link is signed in, once: it is for the eyes of a person alone.
+    `  page   ${process.stdout.isTTY ? http.link() : `${http.url}/console/`}`, `  data   ${shown(dir)} (token: ${shown(dir)}/http.token)`,
     ...mob.outside === undefined ? [] : [`  node   ${mob.outside.id}`], ...rows,
     ...members.length > SHOWN_MAX ? [`  … ${members.length - SHOWN_MAX} more`] : [], "Ctrl-C ends it.",
   ].join("\n");
