@@ -116,8 +116,12 @@ test("a mob that closes answers the turns that end in time; those that do not go
   await assert.rejects(late, { code: "node.unavailable" });
   await closing;
   back = true;
-  await using _ = await open();
+  await using again = await open();
   assert.equal(await one.call("late", lateOne), "late!");
+  // Nor is it another turn when so many came after it that only the ledger has it.
+  again.view.turns.clear();
+  assert.equal(await one.call("late", lateOne), "late!");
+  assert.equal(begun.filter((text) => text === "late").length, 2);
 });
 
 test("a mob without a realm has no node, and settings of one are refused", async () => {

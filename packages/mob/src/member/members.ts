@@ -11,6 +11,7 @@ import { mobError, type MobError } from "../errors.ts";
 import { isMemberId, type NewId } from "../ids.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { wholeTurn } from "../ledger/stored.ts";
+import { pastTurn } from "../roster/past-turn.ts";
 import type { View } from "../roster/view.ts";
 import type { By, MemberHost, SpawnOptions, TurnAsk } from "./host.ts";
 import type { Life, LifeEvent } from "./life.ts";
@@ -85,8 +86,9 @@ export class Members implements MemberHost {
   }
 
   wait(turnId: string, { signal, waitMs = WAIT_MS_MAX }: Parameters<MemberHost["wait"]>[1] = {}): Promise<Turn> {
-    const turn = this.#turn(turnId);
+    const turn = this.#view.turns.get(turnId);
     const { store } = this.#parts.ledger;
+    if (turn === undefined) return this.#past(turnId);
     if (FINAL_TURNS.has(turn.state)) return wholeTurn(store, turn);
     const { promise, resolve, reject } = Promise.withResolvers<Turn>();
     const waiters = this.#waiters.get(turnId) ?? new Set();
@@ -258,6 +260,13 @@ export class Members implements MemberHost {
     const row = this.#view.row(id);
     if (row === undefined) throw mobError("mob.not_found", `there is no member ${id}`, { facts: { member: id } });
     return row;
+  }
+
+  /** Of one that the view has let go. */
+  async #past(turnId: string): Promise<Turn> {
+    const { ledger } = this.#parts;
+    const turn = await pastTurn(ledger, turnId);
+    return turn === undefined ? this.#turn(turnId) : await wholeTurn(ledger.store, turn);
   }
 
   #turn(turnId: string): Turn {

@@ -66,7 +66,7 @@ async function give(parts: DoorParts, message: WorkloadMessage, context: Dispatc
   const to = memberOfRoute(message.route) ?? "";
   const principal = nameOf(message.caller);
   if (!isOpen(parts, to)) {
-    void parts.ledger.note(parts.writer, { kind: "access_denied", source: "node", principal, data: { action: "member.send", member: to } });
+    await parts.ledger.note(parts.writer, { kind: "access_denied", source: "node", principal, data: { action: "member.send", member: to } });
     throw mobError("mob.not_addressable", `${to} is not open to the outside`, { facts: { to }, hint: "Set external = true in its profile." });
   }
   const conversation = conversationOf(message);
