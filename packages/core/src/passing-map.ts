@@ -7,8 +7,9 @@
  * the chain.
  */
 
-/** Deletions after which the map is renewed, when there were as many as there are entries. */
-const RENEW_AFTER = 1_024;
+/** Deletions after which the map is renewed, when there were so many times as many as there are entries. */
+const RENEW_AFTER = 16;
+const RENEW_TIMES = 4;
 
 /** What is done to it while it is walked through may be seen or not. */
 export class PassingMap<K, V> {
@@ -34,7 +35,7 @@ export class PassingMap<K, V> {
   /** Whether it was there. */
   delete(key: K): boolean {
     if (!this.#map.delete(key)) return false;
-    if (++this.#deleted >= RENEW_AFTER && this.#deleted >= this.#map.size) {
+    if (++this.#deleted >= RENEW_AFTER && this.#deleted >= RENEW_TIMES * this.#map.size) {
       this.#map = new Map(this.#map);
       this.#deleted = 0;
     }

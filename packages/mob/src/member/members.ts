@@ -4,7 +4,7 @@
  * takes commands and turns; gives tickets, rows and ended turns; promises what `MemberHost` does; refuses over its bounds;
  * never keeps anything for a member that sleeps.
  */
-import type { Json } from "@atoll-run/core";
+import { PassingMap, type Json } from "@atoll-run/core";
 import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec } from "../definition/definition.ts";
 import { mobError, type MobError } from "../errors.ts";
@@ -34,7 +34,7 @@ export class Members implements MemberHost {
   readonly #parts: MembersParts;
   readonly #view: View;
   readonly #live = new Map<string, Member>();
-  readonly #waiters = new Map<string, Set<(turn: Turn) => void>>();
+  readonly #waiters = new PassingMap<string, Set<(turn: Turn) => void>>();
   readonly #gone = new Map<string, Set<() => void>>();
   readonly #sender: Sender;
   /** On their way. */

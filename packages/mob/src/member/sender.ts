@@ -5,7 +5,7 @@
  * used once; refuses empty and too large content, members that take nothing, and more than their queue holds; never drops
  * a turn that was accepted.
  */
-import { isFault, type Json, type StateOp } from "@atoll-run/core";
+import { isFault, PassingMap, type Json, type StateOp } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 import { memberScope, shortHash, type NewId } from "../ids.ts";
 import { inputOf, recordOp } from "../sessions/record.ts";
@@ -29,8 +29,8 @@ const RETRY_AFTER_MS = 1_000;
 export class Sender {
   readonly #parts: SenderParts;
   /** Sends that are on their way: by key, and how many for each member. */
-  readonly #keyed = new Map<string, Promise<Ticket>>();
-  readonly #coming = new Map<string, number>();
+  readonly #keyed = new PassingMap<string, Promise<Ticket>>();
+  readonly #coming = new PassingMap<string, number>();
 
   constructor(parts: SenderParts) {
     this.#parts = parts;

@@ -3,7 +3,7 @@
  * turn ends well (spec: mob 3.8).
  */
 import {
-  nodeError, type Ask, type CallReply, type Candidate, type DiscoverAsk, type DispatchContext, type OutStream, type StreamAsk,
+  nodeError, onAbort, type Ask, type CallReply, type Candidate, type DiscoverAsk, type DispatchContext, type OutStream, type StreamAsk,
   type TellAsk, type Told, type Write,
 } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
@@ -13,10 +13,11 @@ export type FencedWhat = "tool" | "wire" | "mailbox" | "ledger";
 
 export class TurnContext implements DispatchContext {
   readonly writes: Write[] = [];
-  readonly signal: AbortSignal;
   readonly #outer: DispatchContext;
   readonly #now: () => number;
+  /** Not `AbortSignal.any`: minor collections take its weak references for strong ones. */
   readonly #cut = new AbortController();
+  readonly #hearing: Disposable;
   #deadlineAtMs = Infinity;
   readonly #refused: (what: FencedWhat) => void;
   #over = false;
@@ -26,7 +27,11 @@ export class TurnContext implements DispatchContext {
     this.#outer = outer;
     this.#now = now;
     this.#refused = refused;
-    this.signal = AbortSignal.any([outer.signal, this.#cut.signal]);
+    this.#hearing = onAbort(outer.signal, (reason) => this.stop(reason));
+  }
+
+  get signal(): AbortSignal {
+    return this.#cut.signal;
   }
 
   get self(): string {
@@ -64,6 +69,7 @@ export class TurnContext implements DispatchContext {
   /** Nothing can be recorded any more. */
   end(): void {
     this.#over = true;
+    this.#hearing[Symbol.dispose]();
   }
 
   remainingMs(): number {

@@ -6,7 +6,7 @@
  * not ended, but by {@link TurnDesk.cut}.
  */
 import {
-  onAbort, type DispatchContext, type Fault, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage,
+  onAbort, PassingMap, type DispatchContext, type Fault, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage,
 } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 import { TurnBook, type Begun, type BookParts } from "./turn-book.ts";
@@ -49,7 +49,7 @@ export class TurnDesk {
   readonly workload: Workload;
   readonly #parts: DeskParts;
   readonly #book: TurnBook;
-  readonly #runs = new Map<string, Run>();
+  readonly #runs = new PassingMap<string, Run>();
   readonly #begun = Promise.withResolvers<Workload>();
   readonly #closing = new AbortController();
   #host: WorkloadHost | undefined;

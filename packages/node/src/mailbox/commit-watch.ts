@@ -3,7 +3,7 @@
  * takes what was sent and what came back; gives the first one that no answer came for in time, once; promises one timer
  * for all, and patience after a standstill of this process; refuses nothing; never ends a commit itself.
  */
-import type { Clock } from "@atoll-run/core";
+import { PassingMap, type Clock } from "@atoll-run/core";
 
 /** A timer so late means that this process stood still: the answers may be there, not read yet. */
 const STANDSTILL_MS = 1_000;
@@ -18,7 +18,7 @@ export class CommitWatch<T> {
   readonly #msMax: number;
   readonly #hung: (what: T) => void;
   /** The oldest first. */
-  readonly #flights = new Set<Flight<T>>();
+  readonly #flights = new PassingMap<Flight<T>, true>();
   #timer: Disposable | undefined;
   #ended = false;
 
@@ -30,7 +30,7 @@ export class CommitWatch<T> {
 
   begin(what: T): Flight<T> {
     const flight = { what, begunMs: this.#clock.monotonic() };
-    this.#flights.add(flight);
+    this.#flights.set(flight, true);
     // It stays when all have come back, for the next one to find: a timer for each commit would cost more.
     if (this.#timer === undefined && !this.#ended) this.#lookAfter(this.#msMax);
     return flight;
@@ -52,7 +52,7 @@ export class CommitWatch<T> {
     const dueMs = this.#clock.monotonic() + ms;
     this.#timer = this.#clock.after(ms, () => {
       this.#timer = undefined;
-      const [oldest] = this.#flights;
+      const [oldest] = this.#flights.keys();
       if (oldest === undefined) return;
       const nowMs = this.#clock.monotonic();
       const leftMs = oldest.begunMs + this.#msMax - nowMs;

@@ -4,7 +4,7 @@
  * takes what was admitted, stored and dropped; gives a refusal when something is full; promises that a refusal says
  * when to come again; refuses by rows, bytes, sender, answers, letters and free disk; never forgets what it has counted.
  */
-import { nodeError, type NodeError } from "@atoll-run/core";
+import { nodeError, PassingMap, type NodeError } from "@atoll-run/core";
 import type { LimitsOf } from "../limits.ts";
 import type { SteadyNow } from "./steady-clock.ts";
 
@@ -40,7 +40,7 @@ const RATE_MS = 1_000;
 export class Room {
   readonly #parts: RoomParts;
   readonly #limits: LimitsOf<"mailbox">;
-  readonly #senders = new Map<string, number>();
+  readonly #senders = new PassingMap<string, number>();
   depth = 0;
   bytes = 0;
   answers = 0;
