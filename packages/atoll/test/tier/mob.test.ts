@@ -9,6 +9,9 @@ import { createClient, type MobClient } from "@atoll-run/atoll/client";
 import { until } from "@atoll-run/testkit";
 import { atoll, place, startAtoll, type Place, type Started } from "../support/cli.ts";
 
+/** Of what goes on while verbs come and go. */
+const LASTING_MS_MAX = 600_000;
+
 const MOB = `[mob]
 id = "desk"
 members = [{ id = "writer", profile = "writer" }, { id = "worker", profile = "worker", count = 2 }]
@@ -43,7 +46,7 @@ function desk(t: TestContext): Place {
 }
 
 async function up(t: TestContext, at: Place): Promise<Started> {
-  const started = startAtoll(at, ["mob", "up", "--port", "0", "--json", "--log", "warn"]);
+  const started = startAtoll(at, ["mob", "up", "--port", "0", "--json", "--log", "warn"], { msMax: LASTING_MS_MAX });
   t.after(() => started.child.kill("SIGKILL"));
   await until(() => started.stdout().includes("\n") || started.child.exitCode !== null, { withinMs: 30_000 });
   assert.equal((JSON.parse(started.stdout()) as { event: string }).event, "up", started.stderr());
@@ -87,11 +90,11 @@ test("up, send, approve, tail, diff, reconcile and down in processes of their ow
   assert.deepEqual((await ask<{ approvals: { id: string }[] }>(at, "approve")).approvals.map(({ id }) => id), [approval.id], "it waits still");
   const decided = await ask<{ state: string; decisions: { principal: string }[] }>(at, "approve", approval.id, "--reason", "fine");
   assert.deepEqual([decided.state, decided.decisions[0]?.principal], ["approved", "local"]);
-  const turn = await ask<{ turn_id: string; state: string; output: unknown }>(at, "send", "writer", JSON.stringify(text), "--as-json", "--key", "one", "--wait");
+  const turn = await ask<{ turn_id: string; state: string; output: unknown }>(at, "send", "writer", JSON.stringify(text), "--as-json", "--key", "one", "--wait", "--deadline", "120");
   assert.deepEqual([turn.turn_id, turn.state, turn.output], [ticket?.turn_id, "done", { did: text }]);
   assert.equal(readFileSync(at.path("a.txt"), "utf8"), "hello");
 
-  const run = await ask<{ output: unknown }>(at, "flow", "run", "all", "--params", "{\"list\":[1,2,3]}", "--wait");
+  const run = await ask<{ output: unknown }>(at, "flow", "run", "all", "--params", "{\"list\":[1,2,3]}", "--wait", "--deadline", "120");
   assert.deepEqual(run.output, [2, 4, 6]);
   const entries = (await atoll(at, ["mob", "tail", "--after", "0", "--json"])).stdout.trim().split("\n").map((line) => JSON.parse(line) as { seq: number; kind: string });
   const kinds = entries.map(({ kind }) => kind);
@@ -99,7 +102,7 @@ test("up, send, approve, tail, diff, reconcile and down in processes of their ow
   assert.equal(kinds.filter((kind) => kind === "mob_started").length, 2);
   assert.deepEqual(entries.map(({ seq }) => seq), entries.map(({ seq }) => seq).toSorted((a, b) => a - b));
 
-  const following = startAtoll(at, ["mob", "tail", "--follow", "--after", "0", "--topics", "member:worker-2"]);
+  const following = startAtoll(at, ["mob", "tail", "--follow", "--after", "0", "--topics", "member:worker-2"], { msMax: LASTING_MS_MAX });
   t.after(() => following.child.kill("SIGKILL"));
   await mob.members.retire({ member: "worker-2" });
   const plan = await ask<{ dry_run: boolean; members: { spawned: string[] } }>(at, "call", "reconcile", "{\"dry_run\":true}");
