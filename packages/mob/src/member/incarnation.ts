@@ -44,7 +44,7 @@ export interface IncarnationEvents {
   /** It has lost its scope to another, or the store is gone; may be told more than once. */
   lost(fence: number | undefined): void;
   /** Code of it that it has let go of has tried something. */
-  refused(what: FencedWhat, about: { readonly fence: number | undefined; readonly turn_id: string }): void;
+  refused(what: FencedWhat, about: { readonly fence: number | undefined; readonly turn_id?: string }): void;
 }
 
 /** Handlers hear at once that they are to stop, and get so long for it. */
@@ -97,7 +97,7 @@ export class Incarnation {
   check(turnId: string | undefined, what: FencedWhat): void {
     if (turnId !== undefined) this.#desk.contextOf(turnId)?.check(what);
     if (this.current) return;
-    this.#parts.events.refused(what, { fence: this.writer?.epoch, turn_id: turnId ?? "" });
+    this.#parts.events.refused(what, { fence: this.writer?.epoch, ...turnId === undefined ? {} : { turn_id: turnId } });
     throw mobError("mob.stale_fence", `a newer incarnation of ${this.#parts.member} has begun`, { facts: { what } });
   }
 

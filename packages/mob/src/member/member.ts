@@ -15,6 +15,7 @@ import { buryQueue } from "./bury.ts";
 import { Incarnation } from "./incarnation.ts";
 import { makeInner, type InnerParts } from "./inner.ts";
 import { Timers } from "./timers.ts";
+import { staleFence } from "./turn-entries.ts";
 import type { FencedWhat } from "./turn-context.ts";
 import { NOBODY, stepLife, type Life, type LifeAction, type LifeEvent } from "./life.ts";
 
@@ -281,13 +282,8 @@ export class Member {
     this.#hear({ is: "suspend", why: "fence_rejected" }, {}, by);
   }
 
-  #sayStale(what: FencedWhat, o: { readonly generation: number; readonly fence: number | undefined; readonly turn_id?: string }): void {
-    const { ledger, writer } = this.#parts;
-    if (this.#closed) return;
-    const { fence, turn_id = "", generation } = o;
-    void ledger.note(writer, {
-      kind: "stale_fence", source: "mob", member: this.id, generation, ...fence === undefined ? {} : { fence }, ...turn_id === "" ? {} : { turn_id }, data: { what },
-    });
+  #sayStale(what: FencedWhat, o: Parameters<typeof staleFence>[1]): void {
+    if (!this.#closed) void this.#parts.ledger.note(this.#parts.writer, staleFence(this.id, o, what));
   }
 
   #armIdle(): void {

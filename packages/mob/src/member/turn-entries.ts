@@ -37,6 +37,15 @@ export function turnMoved(
   return { kind, source: "member", ...by, turn_id: o.turn.turn_id, ...o.turn.run, data: o.data };
 }
 
+/** Somebody of an incarnation that is over has tried that. */
+export function staleFence(
+  member: string, { generation, fence, turn_id }: { readonly generation: number; readonly fence: number | undefined; readonly turn_id?: string }, what: string,
+): NewEntry {
+  return {
+    kind: "stale_fence", source: "mob", member, generation, ...fence === undefined ? {} : { fence }, ...turn_id === undefined ? {} : { turn_id }, data: { what },
+  };
+}
+
 export function errorOf({ code, message }: Pick<Fault, "code" | "message">): { error: { code: string; text: string } } {
   return { error: { code, text: message.slice(0, ERROR_CHARS) } };
 }
