@@ -230,5 +230,5 @@ test("what a member was asked that then breaks has failed, and goes to another; 
   const run = await runner.wait(run_id, running);
   assert.deepEqual([run.state, outputOfRun(run)], ["completed", REPORT]);
   assert.deepEqual([members.cancelled.length, members.asked.length], [1, 10]);
-  stuck.resolve("late");
+  stuck.resolve({ late: true });
 });

@@ -4,7 +4,7 @@
  * that stands for a browser's, with real HTTP to a real server.
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { until } from "@atoll-run/testkit";
 import { spawned } from "../support.ts";
 import { served } from "./served.ts";
@@ -34,10 +34,8 @@ test("the files of the page are public, whole and closed: nothing inline, nothin
   assert.doesNotMatch(html, /<th(?![^>]*scope=)[\s>]/);
 });
 
-test("the page signs in by its link, shows members, approvals and the ledger as it grows, and decides by click and by key", async (t) => {
-  const { http, append, approvals, view } = await served(t);
-  const html = await (await fetch(`${http.url}/console/`)).text();
-  const document = new TinyDocument(html);
+/** Puts into this process what a page finds in a browser, until the test is over. */
+function asBrowser(t: TestContext, http: Awaited<ReturnType<typeof served>>["http"], document: TinyDocument) {
   const link = new URL(http.link());
   const location = { hash: link.hash, pathname: link.pathname };
   const store = new Map<string, string>();
@@ -61,6 +59,14 @@ test("the page signs in by its link, shows members, approvals and the ledger as 
   t.after(() => {
     for (const [name, old] of Object.entries(before)) Object.defineProperty(globalThis, name, old ?? { value: undefined, configurable: true });
   });
+  return { location, store };
+}
+
+test("the page signs in by its link, shows members, approvals and the ledger as it grows, and decides by click and by key", async (t) => {
+  const { http, append, approvals, view } = await served(t);
+  const html = await (await fetch(`${http.url}/console/`)).text();
+  const document = new TinyDocument(html);
+  const { location, store } = asBrowser(t, http, document);
   const at = (id: string) => document.getElementById(id);
   const ask = (path: string, text: string) => {
     void approvals.guard({ member: "open", generation: 1, turn_id: `t_${path}`, principal: "viewer", grant: "fs.write", args: { path, text }, signal: new AbortController().signal });
