@@ -20,10 +20,14 @@ export async function findRunning(call: VerbCall): Promise<Running> {
   if (url !== undefined && !URL.canParse(url)) throw misuse("--url", `'${url}' is not a URL`);
   const named = call.either("state", "STATE_DIR")?.text;
   const tokenFile = call.flag("token-file")?.text;
-  if (url !== undefined && (tokenFile !== undefined || named !== undefined)) return running({ url }, tokenFile ?? join(named ?? "", TOKEN_FILE));
+  if (url !== undefined) {
+    // The token of this machine is not sent to whatever is named.
+    if (tokenFile === undefined && named === undefined) throw misuse("--token-file", "is missing", "--url needs the token of that mob");
+    return running({ url }, tokenFile ?? join(named ?? "", TOKEN_FILE));
+  }
   const { dir, address } = named === undefined ? await theOneHere() : { dir: named, address: await findAddress(named) };
   if (address === undefined) throw away(`no mob is served from ${dir}`);
-  return running(url === undefined ? address : { url }, tokenFile ?? join(dir, TOKEN_FILE));
+  return running(address, tokenFile ?? join(dir, TOKEN_FILE));
 }
 
 interface Found {

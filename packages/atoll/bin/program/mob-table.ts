@@ -15,8 +15,8 @@ const DEMO: readonly Flag[] = [
 ];
 
 const ASKING: readonly Flag[] = [
-  { name: "url", value: "URL", default: "that of the folder of the state", what: "The mob that is asked, elsewhere than here." },
-  { name: "token-file", value: "FILE", default: "http.token in that folder", complete: "file", what: "File that holds the token." },
+  { name: "url", value: "URL", default: "that of the folder of the state", what: "The mob that is asked, elsewhere than here; needs --token-file." },
+  { name: "token-file", value: "FILE", default: "http.token in the folder of the state", complete: "file", what: "File that holds the token." },
   { name: "deadline", value: "SECS", default: "30", what: "How long it may take, fractions allowed; demo, up and tail have none." },
   { name: "wait", what: "With send and flow run: wait for the end, and print the output." },
   { name: "key", value: "TEXT", what: "With send and flow run: what is sent again under the same key is done once." },
