@@ -46,8 +46,6 @@ export const MOB_LIMITS = {
   warmAtOnce: 16,
   approvalsOpenMax: 512,
   approvalMs: 600_000,
-  /** How long a script waits in place for a decision, then it gets a draft. */
-  approvalInPlaceMs: 300_000,
   runsMax: 64,
   stepsMax: 500,
   /** Members that one step asks at once: they are dispatched in one commit. */

@@ -12,7 +12,7 @@ import { until } from "@atoll-run/testkit";
 import { openPlace } from "../../src/compose/place.ts";
 
 const definition = defineMob({
-  mob: { id: "fence", members: [{ id: "m", profile: "p" }] }, profiles: { p: { linked: "stubborn", grants: ["fs.write"], conversations: 2 } },
+  mob: { id: "fence", members: [{ id: "m", profile: "p" }] }, profiles: { p: { linked: "stubborn", grants: ["fs.write", "mob:send"], conversations: 2 } },
 });
 
 test("code of an older generation is refused at mailbox, ledger, session and tool, and the ledger says what it has tried", async () => {
@@ -40,6 +40,7 @@ test("code of an older generation is refused at mailbox, ledger, session and too
   const [ctx] = contexts as [LinkedContext];
   const { head } = mob.ledger;
   await assert.rejects(ctx.guarded({ grant: "fs.write", args: { path: "/x" } }, () => ++acted), { code: "mob.stale_fence" }, "tool");
+  await assert.rejects(ctx.mob.send("m", "from the old one"), { code: "mob.stale_fence" }, "its mob");
   assert.throws(() => ctx.set("k", 1), { code: "mob.stale_fence" }, "mailbox, by what it records");
   const by = { scope: memberScope("m"), epoch: fence };
   const entry: NewEntry = { kind: "note", source: "member", member: "m", generation: 1, data: {} };
@@ -57,7 +58,7 @@ test("code of an older generation is refused at mailbox, ledger, session and too
   await mob.ledger.flush();
   const { entries } = await mob.ledger.query({ member: "m", after: head });
   assert.deepEqual(entries.map(({ kind, generation, turn_id, data }) => [kind, generation, turn_id, data["what"]]), [
-    ["stale_fence", 1, old, "tool"], ["stale_fence", 1, old, "mailbox"],
+    ["stale_fence", 1, old, "tool"], ["stale_fence", 1, old, "tool"], ["stale_fence", 1, old, "mailbox"],
   ]);
 });
 

@@ -202,7 +202,10 @@ export class Incarnation {
       }
       return workload;
     } catch (error) {
-      if (this.current) events.startFailed(kindOf(error), toFault(error));
+      const fault = toFault(error);
+      // The ledger tells only of the last try; what is wrong should be seen before.
+      node.log.write({ level: "warn", target: "member", msg: "a start failed", fields: { member, code: fault.code, reason: fault.message } });
+      if (this.current) events.startFailed(kindOf(error), fault);
       // It may be tried again.
       this.#inner = undefined;
       return undefined;
