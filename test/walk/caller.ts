@@ -7,4 +7,4 @@ const [url = ""] = process.argv.slice(2);
 const Desk = service({ type: "acme:desk:1.0.0", name: "acme.Desk", routes: { Hello: route({ input: json(), output: json() }) } });
 await using node = await createNode({ name: "desk", memory: true, realm: { url }, listen: false }).link(Desk.implement({ Hello: () => null })).start();
 const greeter = memberAt(node, "greeter::walk");
-process.stdout.write(JSON.stringify(await greeter.call({ name: "atoll" }, { requestId: "question-1", conversation: "walk" })));
+process.stdout.write(JSON.stringify(await greeter.call({ name: "atoll" }, { requestId: "question-1", conversation: "walk", deadlineMs: 60_000 })));

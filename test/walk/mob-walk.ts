@@ -36,7 +36,7 @@ bus.serve()
 const CALLER = join(import.meta.dirname, "caller.ts");
 /** Others keep house, and stand in whichever batch leaves first. */
 const SHOWN: ReadonlySet<string> = new Set(["accept", "settle", "remember", "append"]);
-const CALLER_MS = 60_000;
+const CALLER_MS = 90_000;
 const RULES: readonly Rule[] = [{ effect: "allow", from: { type: "acme:desk:1.0.0", realm: "self", proof: "key" }, actions: ["call:greeter/turn"] }];
 const definition = defineMob({
   mob: { id: "walk", members: [{ id: "greeter", profile: "greeter" }] }, profiles: { greeter: { script: "greeter.lua", external: true } },
