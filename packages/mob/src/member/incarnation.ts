@@ -188,7 +188,7 @@ export class Incarnation {
   }
 
   async #begin(): Promise<Workload | undefined> {
-    const { inner, events, ledger, member, sessionFrom: generation } = this.#parts;
+    const { inner, events, ledger, node, member, sessionFrom: generation } = this.#parts;
     try {
       const handle = await this.open();
       const writer = { scope: handle.name, epoch: handle.epoch };
