@@ -50,8 +50,8 @@ export async function serveMob(mob: MobHandle, o: ServeMobOptions = {}): Promise
   };
   const http = await serveHttp({
     served: {
-      ...mob, limits: { ...MOB_LIMITS, ...mob.definition.limits }, lifecycle: { stopping: () => stopping, ...o.stop === undefined ? {} : { stop } },
-    }, clock, log, bytes, newErrorId: () => newId("e"), version: "1",
+      ...mob, limits: { ...MOB_LIMITS, ...mob.definition.limits }, lifecycle: { stopping: () => stopping, ...o.stop === undefined ? {} : { stop } }, clock,
+    }, log, bytes, newErrorId: () => newId("e"), version: "1",
     port: o.port ?? PORT, hosts: o.hosts ?? [], readOnly: o.readOnly ?? false,
     tokens: [
       { sha256: hashToken(token), principal: "local", role: "admin", local: true },

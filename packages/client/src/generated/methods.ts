@@ -46,6 +46,19 @@ export interface ApprovalRule {
   readonly self_approval: boolean | null;
 }
 
+export interface DeadLetter {
+  readonly turn_id: string;
+  readonly member: string;
+  readonly reason: string;
+  readonly error: Failure;
+  readonly attempts: number;
+  readonly dead_at_ms: number;
+  readonly from: string;
+  readonly principal: string;
+  readonly conversation: string;
+  readonly content_preview: string;
+}
+
 /** As in mob.toml, with defaults filled in. */
 export type Definition = Readonly<Record<string, Json>>;
 
@@ -173,6 +186,13 @@ export interface Failure {
   readonly text: string;
 }
 
+export interface Finding {
+  readonly severity: "error" | "warning";
+  readonly code: string;
+  readonly path: string;
+  readonly hint: string;
+}
+
 export type FlowStep = Readonly<Record<string, Json>>;
 
 export interface Member {
@@ -258,6 +278,25 @@ export interface Run {
   readonly ended_at_ms: number | null;
   readonly revision: number;
   readonly output: Json;
+}
+
+export interface Session {
+  readonly session_id: string;
+  readonly member: string;
+  readonly generation: number;
+  readonly head: number;
+  readonly archived: boolean;
+}
+
+export interface SessionRecord {
+  readonly seq: number;
+  readonly turn_id: string | null;
+  readonly role: "user" | "assistant" | "tool" | "note";
+  readonly blocks: readonly {
+    readonly type: string;
+  }[];
+  readonly tokens: number;
+  readonly ts_ms: number;
 }
 
 export interface StageFailure {
@@ -386,6 +425,30 @@ export interface MobMethods {
   "diff": {
     readonly params: NoParams;
     readonly result: ReconcileReport;
+  };
+  "boot": {
+    readonly params: {
+      readonly wait_ms?: number;
+    };
+    readonly result: {
+      readonly mode: "lazy";
+      readonly complete: boolean;
+      readonly ready: boolean;
+      readonly members: number;
+      readonly edges: number;
+      readonly counts: {
+        readonly dormant: number;
+        readonly warming: number;
+        readonly active: number;
+        readonly broken: number;
+      };
+    };
+  };
+  "verify": {
+    readonly params: NoParams;
+    readonly result: {
+      readonly findings: readonly Finding[];
+    };
   };
   "lifecycle/stop": {
     readonly params: NoParams;
@@ -554,6 +617,27 @@ export interface MobMethods {
       readonly confirm: string;
     };
     readonly result: Member;
+  };
+  "members/cancel": {
+    readonly params: {
+      readonly member: string;
+      readonly queued?: boolean;
+    };
+    readonly result: {
+      readonly cancelled: readonly string[];
+    };
+  };
+  "members/wait": {
+    readonly params: {
+      readonly members: readonly string[];
+      readonly until: "ready" | "final";
+      readonly timeout_ms?: number;
+    };
+    readonly result: {
+      readonly met: readonly string[];
+      readonly pending: readonly string[];
+      readonly broken: readonly string[];
+    };
   };
   "send": {
     readonly params: {
@@ -881,6 +965,138 @@ export interface MobMethods {
       readonly epoch: string;
     };
   };
+  "ledger/state_at": {
+    readonly params: {
+      readonly seq: number;
+    };
+    readonly result: {
+      readonly seq: number;
+      readonly revision: number;
+      readonly members: readonly Member[];
+      readonly edges: readonly Edge[];
+      readonly runs: readonly Run[];
+    };
+  };
+  "ledger/subscribe": {
+    readonly params: {
+      readonly topics?: string;
+      readonly after?: string;
+      readonly limit?: number;
+    };
+    readonly result: {
+      readonly entries: readonly Entry[];
+      readonly next: string;
+      readonly stream_url: string;
+      readonly keep_alive_ms: number;
+    };
+  };
+  "sessions/list": {
+    readonly params: {
+      readonly member: string;
+    };
+    readonly result: {
+      readonly sessions: readonly Session[];
+    };
+  };
+  "sessions/read": {
+    readonly params: {
+      readonly session_id: string;
+      readonly mode?: "recent" | "since";
+      readonly after?: number;
+      readonly before?: number;
+      readonly limit?: number;
+    };
+    readonly result: {
+      readonly session_id: string;
+      readonly member: string;
+      readonly records: readonly SessionRecord[];
+      readonly head: number;
+      readonly next?: number;
+    };
+  };
+  "dead_letters/list": {
+    readonly params: {
+      readonly member?: string;
+      readonly reason?: string;
+      readonly after?: string;
+      readonly limit?: number;
+    };
+    readonly result: {
+      readonly letters: readonly DeadLetter[];
+      readonly next?: string;
+    };
+  };
+  "dead_letters/redrive": {
+    readonly params: {
+      readonly ids: readonly string[];
+    };
+    readonly result: {
+      readonly results: readonly (
+        | {
+        readonly turn_id: string;
+        readonly ok: true;
+        readonly sent_as?: string;
+      }
+        | {
+        readonly turn_id: string;
+        readonly ok: false;
+        readonly error: Failure;
+      })[];
+    };
+  };
+  "dead_letters/discard": {
+    readonly params: {
+      readonly ids: readonly string[];
+      readonly reason: string;
+    };
+    readonly result: {
+      readonly results: readonly (
+        | {
+        readonly turn_id: string;
+        readonly ok: true;
+        readonly sent_as?: string;
+      }
+        | {
+        readonly turn_id: string;
+        readonly ok: false;
+        readonly error: Failure;
+      })[];
+    };
+  };
+  "labels/get": {
+    readonly params: {
+      readonly scope: "mob" | "run" | "member";
+      readonly id?: string;
+    };
+    readonly result: {
+      readonly scope: "mob" | "run" | "member";
+      readonly id?: string;
+      readonly labels: Readonly<Record<string, string>>;
+    };
+  };
+  "labels/set": {
+    readonly params: {
+      readonly scope: "mob" | "run" | "member";
+      readonly id?: string;
+      readonly labels: Readonly<Record<string, string>>;
+    };
+    readonly result: {
+      readonly scope: "mob" | "run" | "member";
+      readonly id?: string;
+      readonly labels: Readonly<Record<string, string>>;
+    };
+  };
+  "labels/delete": {
+    readonly params: {
+      readonly scope: "mob" | "run" | "member";
+      readonly id?: string;
+    };
+    readonly result: {
+      readonly scope: "mob" | "run" | "member";
+      readonly id?: string;
+      readonly labels: Readonly<Record<string, string>>;
+    };
+  };
   "capabilities": {
     readonly params: NoParams;
     readonly result: {
@@ -909,6 +1125,10 @@ export interface MobApi {
   reconcile(params?: MobMethods["reconcile"]["params"], o?: CallOptions): Promise<MobMethods["reconcile"]["result"]>;
   /** What a pass of reconcile would do. */
   diff(params?: MobMethods["diff"]["params"], o?: CallOptions): Promise<MobMethods["diff"]["result"]>;
+  /** How far the start is; waits until no member is starting. */
+  boot(params?: MobMethods["boot"]["params"], o?: CallOptions): Promise<MobMethods["boot"]["result"]>;
+  /** Folds the ledger anew and compares; says what is not as it should be. */
+  verify(params?: MobMethods["verify"]["params"], o?: CallOptions): Promise<MobMethods["verify"]["result"]>;
   /** Gives a turn to a member that is open to the outside, or to all of a profile: @name. */
   send(params: MobMethods["send"]["params"], o?: CallOptions): Promise<MobMethods["send"]["result"]>;
   /** Gives a turn to any member. */
@@ -950,6 +1170,10 @@ export interface MobApi {
     suspend(params: MobMethods["members/suspend"]["params"], o?: CallOptions): Promise<MobMethods["members/suspend"]["result"]>;
     /** A new generation with a new session; its queue becomes dead letters. */
     reset(params: MobMethods["members/reset"]["params"], o?: CallOptions): Promise<MobMethods["members/reset"]["result"]>;
+    /** Cancels what it works on; with queued also what waits. */
+    cancel(params: MobMethods["members/cancel"]["params"], o?: CallOptions): Promise<MobMethods["members/cancel"]["result"]>;
+    /** Waits until members take turns, or are over; gives who is not, when the time is over. */
+    wait(params: MobMethods["members/wait"]["params"], o?: CallOptions): Promise<MobMethods["members/wait"]["result"]>;
   };
   readonly turns: {
     /** Turns, the oldest first; of those that are over the newest are kept. */
@@ -1008,6 +1232,32 @@ export interface MobApi {
     query(params?: MobMethods["ledger/query"]["params"], o?: CallOptions): Promise<MobMethods["ledger/query"]["result"]>;
     /** The cursor of the newest entry. */
     head(params?: MobMethods["ledger/head"]["params"], o?: CallOptions): Promise<MobMethods["ledger/head"]["result"]>;
+    /** Members, edges and runs as they were after that entry. */
+    state_at(params: MobMethods["ledger/state_at"]["params"], o?: CallOptions): Promise<MobMethods["ledger/state_at"]["result"]>;
+    /** A page of entries, and the address of the stream that goes on where it ends. */
+    subscribe(params?: MobMethods["ledger/subscribe"]["params"], o?: CallOptions): Promise<MobMethods["ledger/subscribe"]["result"]>;
+  };
+  readonly sessions: {
+    /** Sessions of a member, the oldest first. */
+    list(params: MobMethods["sessions/list"]["params"], o?: CallOptions): Promise<MobMethods["sessions/list"]["result"]>;
+    /** Records of a session, ascending: the newest ones, or with after those that come after it. */
+    read(params: MobMethods["sessions/read"]["params"], o?: CallOptions): Promise<MobMethods["sessions/read"]["result"]>;
+  };
+  readonly dead_letters: {
+    /** Turns that were given up, by member, the oldest first. */
+    list(params?: MobMethods["dead_letters/list"]["params"], o?: CallOptions): Promise<MobMethods["dead_letters/list"]["result"]>;
+    /** Hands their content in again, as new turns of those who sent them. */
+    redrive(params: MobMethods["dead_letters/redrive"]["params"], o?: CallOptions): Promise<MobMethods["dead_letters/redrive"]["result"]>;
+    /** Throws them away; the ledger keeps who and why. */
+    discard(params: MobMethods["dead_letters/discard"]["params"], o?: CallOptions): Promise<MobMethods["dead_letters/discard"]["result"]>;
+  };
+  readonly labels: {
+    /** Labels of the mob, a run or a member. */
+    get(params: MobMethods["labels/get"]["params"], o?: CallOptions): Promise<MobMethods["labels/get"]["result"]>;
+    /** Sets all of them; none clears them. */
+    set(params: MobMethods["labels/set"]["params"], o?: CallOptions): Promise<MobMethods["labels/set"]["result"]>;
+    /** Takes all of them away, and gives those that were there. */
+    delete(params: MobMethods["labels/delete"]["params"], o?: CallOptions): Promise<MobMethods["labels/delete"]["result"]>;
   };
   readonly access: {
     /** Who you are here. */
@@ -1021,6 +1271,8 @@ export const METHODS = {
   "definition/get": { writes: false },
   "reconcile": { writes: true },
   "diff": { writes: false },
+  "boot": { writes: false },
+  "verify": { writes: false },
   "lifecycle/stop": { writes: true },
   "members/list": { writes: false },
   "members/get": { writes: false },
@@ -1035,6 +1287,8 @@ export const METHODS = {
   "members/resume": { writes: true },
   "members/suspend": { writes: true },
   "members/reset": { writes: true },
+  "members/cancel": { writes: true },
+  "members/wait": { writes: false },
   "send": { writes: true },
   "dispatch": { writes: true },
   "turns/list": { writes: false },
@@ -1060,6 +1314,16 @@ export const METHODS = {
   "runs/resume": { writes: true },
   "ledger/query": { writes: false },
   "ledger/head": { writes: false },
+  "ledger/state_at": { writes: false },
+  "ledger/subscribe": { writes: false },
+  "sessions/list": { writes: false },
+  "sessions/read": { writes: false },
+  "dead_letters/list": { writes: false },
+  "dead_letters/redrive": { writes: true },
+  "dead_letters/discard": { writes: true },
+  "labels/get": { writes: false },
+  "labels/set": { writes: true },
+  "labels/delete": { writes: true },
   "capabilities": { writes: false },
   "access/whoami": { writes: false },
 } as const satisfies Readonly<Record<keyof MobMethods, { readonly writes: boolean }>>;

@@ -15,7 +15,7 @@ export const duration = z.union([z.number(), z.string()]).transform((given, cont
 });
 
 const text = z.union([z.string(), z.strictObject({ file: z.string().min(1) })]);
-const labels = z.record(z.string().min(1).max(128), z.string().max(1_024))
+export const labels = z.record(z.string().min(1).max(128), z.string().max(1_024))
   .refine((given) => Object.keys(given).length <= 64, "at most 64 labels");
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, "a name is 1–64 letters, digits, - and _");
 export const memberId = z.string().refine(isMemberId, {

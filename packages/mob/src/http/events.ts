@@ -2,6 +2,8 @@
 import type { Entry, Gap, Live } from "../ledger/entry.ts";
 
 export const RETRY = "retry: 1000\n\n";
+/** Something is said at least that often, so that nobody in between takes a quiet stream for a dead one. */
+export const KEEP_ALIVE_MS = 15_000;
 export const COMMENT = ":\n\n";
 
 interface Cursors {

@@ -39,7 +39,7 @@ export const FLOW_METHODS: readonly Method[] = [
     result: pageOf("runs", run, {}), params: z.strictObject({ flow: id.optional(), state: runStates.optional(), ...paging }),
     run: ({ view }, params) => {
       const { runs, next } = listRuns(view, params);
-      return { runs: runs.map((one) => ({ ...shown(one), output: outputOfRun(one) })), ...next === undefined ? {} : { next } };
+      return { runs: runs.map((one) => ({ ...shownRun(one), output: outputOfRun(one) })), ...next === undefined ? {} : { next } };
     },
   }),
   method({ name: "runs/get", writes: false, action: "flow.view", summary: "One run.", result: run, params: runId, keys: ["run_id"], run: ({ flows }, { run_id }) => whole(flows, flows.get(run_id)) }),
@@ -66,11 +66,12 @@ export const FLOW_METHODS: readonly Method[] = [
   }),
 ];
 
-function shown(one: Run) {
+/** What it is made of stands in the definition. */
+export function shownRun(one: Run) {
   const { definition: _, ...rest } = one;
   return rest;
 }
 
 async function whole(flows: FlowRunner, one: Run) {
-  return { ...shown(one), output: await flows.output(one) };
+  return { ...shownRun(one), output: await flows.output(one) };
 }

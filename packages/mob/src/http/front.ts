@@ -6,7 +6,7 @@
  * never tells what went wrong inside.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isFault, withDeadline, type Clock, type Log } from "@atoll-run/core";
+import { isFault, withDeadline, type Log } from "@atoll-run/core";
 import { z } from "zod";
 import { mobError } from "../errors.ts";
 import { checkAccess, type Principal, type Token } from "./access.ts";
@@ -24,7 +24,6 @@ import { readTopics } from "./topics.ts";
 export interface FrontParts {
   readonly served: Served;
   readonly tokens: readonly Token[];
-  readonly clock: Clock;
   readonly log: Log;
   readonly bytes: (count: number) => Uint8Array;
   readonly newErrorId: () => string;
@@ -60,9 +59,9 @@ export class Front {
       return id;
     };
     this.#doors = { served: parts.served, readOnly: parts.readOnly ?? false, report };
-    const { limits, ledger } = parts.served;
-    this.#credentials = new Credentials({ ...parts, limits });
-    this.#streams = new Streams({ ledger, clock: parts.clock, limits });
+    const { limits, ledger, clock } = parts.served;
+    this.#credentials = new Credentials({ ...parts, clock, limits });
+    this.#streams = new Streams({ ledger, clock, limits });
   }
 
   get streams(): number {
@@ -141,7 +140,7 @@ export class Front {
   async #call(request: IncomingMessage, response: ServerResponse, { who, asking, gone }: {
     readonly who: Principal; readonly asking: Asking; readonly gone: AbortSignal;
   }): Promise<void> {
-    const { clock, served: { limits } } = this.#parts;
+    const { clock, limits } = this.#parts.served;
     const { verb, path, query } = asking;
     const rpc = path === "/v1/rpc" && verb === "POST";
     const found = rpc || !path.startsWith("/v1/") ? undefined : findRoute(verb, path.slice("/v1".length));

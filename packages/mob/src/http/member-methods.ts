@@ -4,13 +4,15 @@ import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec } from "../definition/definition.ts";
 import { memberSpec } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
+import { MOB_LIMITS } from "../limits.ts";
 import { FINAL_STATES } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import { listMembers } from "../roster/query.ts";
 import { spawnMany } from "../reconcile/spawn-many.ts";
 import { method, type Call, type Method, type Served } from "./method.ts";
 import { failure, memberRow, pageOf } from "./results.ts";
-import { member, memberStates, paging } from "./schemas.ts";
+import { member, memberStates, paging, waitMs } from "./schemas.ts";
+import { untilSo } from "./until-so.ts";
 
 const one = z.strictObject({ member });
 const spawnResult = z.discriminatedUnion("ok", [
@@ -91,6 +93,29 @@ export const MEMBER_METHODS: readonly Method[] = [
     run: ({ members }, params, { principal }) => {
       if (params.confirm !== params.member) throw mobError("mob.invalid_params", "confirm is not the id of the member", { facts: { path: "confirm" } });
       return members.reset(params.member, { principal });
+    },
+  }),
+  method({
+    name: "members/cancel", writes: true, action: "member.manage", summary: "Cancels what it works on; with queued also what waits.", keys: ["member"], waits: true,
+    params: z.strictObject({ member, queued: z.boolean().optional() }), result: z.object({ cancelled: z.array(z.string()) }),
+    run: async (served, { member: of, queued = false }, { principal }) => {
+      rowOf(served, of);
+      const open = served.view.members.get(of)?.open ?? [];
+      const chosen = open.filter((turn) => queued || served.view.turns.get(turn)?.state !== "queued");
+      const ended = await Promise.all(chosen.map((turn) => served.members.cancel(turn, { principal })));
+      return { cancelled: ended.filter(({ state }) => state === "cancelled").map(({ turn_id }) => turn_id) };
+    },
+  }),
+  method({
+    name: "members/wait", writes: false, action: "member.view", summary: "Waits until members take turns, or are over; gives who is not, when the time is over.",
+    params: z.strictObject({ members: z.array(member).min(1).max(MOB_LIMITS.queryMax), until: z.enum(["ready", "final"]), timeout_ms: waitMs }), waits: true,
+    result: z.object({ met: z.array(z.string()), pending: z.array(z.string()), broken: z.array(z.string()) }),
+    run: async (served, { members: ids, until, timeout_ms = served.limits.pollMs }, { signal }) => {
+      const stateOf = (of: string): MemberRow["state"] => rowOf(served, of).state;
+      const met = (of: string): boolean => (until === "final" ? FINAL_STATES.includes(stateOf(of)) : ["active", "dormant"].includes(stateOf(of)));
+      const pending = (): readonly string[] => ids.filter((of) => !met(of) && stateOf(of) !== "broken");
+      await untilSo(served, () => pending().length === 0, { ms: timeout_ms, signal });
+      return { met: ids.filter(met), pending: pending(), broken: ids.filter((of) => stateOf(of) === "broken") };
     },
   }),
 ];

@@ -1,6 +1,6 @@
 /** What a method of a mob is: one row of the table that all doors are made of (spec: mob 11.1). */
 import type { z } from "zod";
-import type { Json } from "@atoll-run/core";
+import type { Clock, Json } from "@atoll-run/core";
 import type { ApprovalBook } from "../approvals/book.ts";
 import type { MobDefinition } from "../definition/definition.ts";
 import type { FlowRunner } from "../flows/runner.ts";
@@ -32,6 +32,7 @@ export interface Served {
   readonly approvals: ApprovalBook;
   readonly flows: FlowRunner;
   readonly lifecycle: Lifecycle;
+  readonly clock: Clock;
   readonly limits: MobLimits;
 }
 

@@ -6,9 +6,15 @@ import { memberSpec } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import { countMembers } from "../roster/query.ts";
+import { verifyMob, type Finding } from "../verify/verify.ts";
 import { method, type Method, type Served } from "./method.ts";
 import { definition, report, status } from "./results.ts";
-import { none, revision } from "./schemas.ts";
+import { none, revision, waitMs } from "./schemas.ts";
+import { untilSo } from "./until-so.ts";
+
+const finding = z.object({
+  severity: z.enum(["error", "warning"]), code: z.string(), path: z.string(), hint: z.string(),
+}).meta({ id: "Finding" }) satisfies z.ZodType<Finding>;
 
 export const MOB_METHODS: readonly Method[] = [
   method({
@@ -38,6 +44,27 @@ export const MOB_METHODS: readonly Method[] = [
     name: "diff", writes: false, action: "mob.reconcile", summary: "What a pass of reconcile would do.",
     result: report, params: none,
     run: ({ reconciler }, _, { principal }) => reconciler.reconcile({ principal, dryRun: true }),
+  }),
+  method({
+    name: "boot", writes: false, action: "mob.view", summary: "How far the start is; waits until no member is starting.", waits: true,
+    params: z.strictObject({ wait_ms: waitMs }),
+    result: z.object({
+      mode: z.literal("lazy"), complete: z.boolean(), ready: z.boolean(), members: z.int(), edges: z.int(),
+      counts: z.object({ dormant: z.int(), warming: z.int(), active: z.int(), broken: z.int() }),
+    }),
+    run: async (served, { wait_ms = 0 }, { signal }) => {
+      const { view } = served;
+      const warming = (): number => countMembers(view)["starting"] ?? 0;
+      const complete = await untilSo(served, () => warming() === 0, { ms: wait_ms, signal });
+      if (!complete && wait_ms > 0) throw mobError("mob.deadline", `${warming()} members are still starting after ${wait_ms} ms`, { facts: { warming: warming() } });
+      const { dormant = 0, active = 0, broken = 0 } = countMembers(view);
+      return { mode: "lazy" as const, complete, ready: true, counts: { dormant, warming: warming(), active, broken }, members: view.members.size, edges: view.edges.size };
+    },
+  }),
+  method({
+    name: "verify", writes: false, action: "mob.admin", summary: "Folds the ledger anew and compares; says what is not as it should be.", params: none, waits: true,
+    result: z.object({ findings: z.array(finding) }),
+    run: async ({ ledger, view }, _, { signal }) => ({ findings: await verifyMob({ ledger, view }, signal) }),
   }),
   method({
     name: "lifecycle/stop", writes: true, action: "mob.admin", summary: "Stops what runs the mob, in order; roster and mail stay for the next start.",

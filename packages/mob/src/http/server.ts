@@ -60,7 +60,7 @@ export async function serveHttp(parts: HttpParts): Promise<HttpServer> {
       const closed = once(server, "close");
       server.close();
       server.closeIdleConnections();
-      await withDeadline(() => closed, { clock: parts.clock, ms: CLOSE_MS, what: "closing http" }).catch(() => undefined);
+      await withDeadline(() => closed, { clock: parts.served.clock, ms: CLOSE_MS, what: "closing http" }).catch(() => undefined);
       for (const socket of sockets) socket.destroy();
       await closed;
     },

@@ -14,7 +14,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { Principal } from "./access.ts";
 import { Broadcast, type Seat } from "./broadcast.ts";
-import { byeEvent, COMMENT, entryEvent, gapEvent, liveEvent, RETRY } from "./events.ts";
+import { byeEvent, COMMENT, entryEvent, gapEvent, KEEP_ALIVE_MS, liveEvent, RETRY } from "./events.ts";
 import { topicsOf } from "./topics.ts";
 
 export interface StreamsParts {
@@ -33,7 +33,6 @@ export interface StreamAsk {
   readonly signal: AbortSignal;
 }
 
-const COMMENT_MS = 15_000;
 
 export class Streams {
   readonly #parts: StreamsParts;
@@ -151,9 +150,8 @@ export class Streams {
     this.#breath = undefined;
   }
 
-  /** So that nobody in between takes a quiet stream for a dead one. */
   #breathe(): void {
-    this.#breath ??= this.#parts.clock.after(COMMENT_MS, () => {
+    this.#breath ??= this.#parts.clock.after(KEEP_ALIVE_MS, () => {
       this.#breath = undefined;
       for (const response of this.#open) if (response.headersSent && !response.writableNeedDrain) response.write(COMMENT);
       this.#breathe();

@@ -2,16 +2,19 @@
 import { APPROVAL_METHODS } from "./approval-methods.ts";
 import { EDGE_METHODS } from "./edge-methods.ts";
 import { FLOW_METHODS } from "./flow-methods.ts";
+import { LABEL_METHODS } from "./label-methods.ts";
 import { LEDGER_METHODS } from "./ledger-methods.ts";
+import { LETTER_METHODS } from "./letter-methods.ts";
 import { MEMBER_METHODS } from "./member-methods.ts";
 import type { Method } from "./method.ts";
 import { MOB_METHODS } from "./mob-methods.ts";
 import { selfMethods } from "./self-methods.ts";
+import { SESSION_METHODS } from "./session-methods.ts";
 import { TURN_METHODS } from "./turn-methods.ts";
 
 export const METHODS: readonly Method[] = [
   ...MOB_METHODS, ...MEMBER_METHODS, ...TURN_METHODS, ...EDGE_METHODS, ...APPROVAL_METHODS, ...FLOW_METHODS, ...LEDGER_METHODS,
-  ...selfMethods(() => METHODS),
+  ...SESSION_METHODS, ...LETTER_METHODS, ...LABEL_METHODS, ...selfMethods(() => METHODS),
 ];
 
 export const BY_NAME: ReadonlyMap<string, Method> = new Map(METHODS.map((one) => [one.name, one]));

@@ -11,6 +11,7 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 import { View } from "./view.ts";
+import { viewAt } from "./view-at.ts";
 
 export interface RosterParts {
   readonly ledger: Ledger;
@@ -81,12 +82,8 @@ class LiveRoster implements Roster {
     return this.#saving;
   }
 
-  async viewAt(seq: number): Promise<View> {
-    const view = new View();
-    await this.#parts.ledger.replay(0, (entry) => {
-      if (entry.seq <= seq) view.fold(entry);
-    });
-    return view;
+  viewAt(seq: number): Promise<View> {
+    return viewAt(this.#parts.ledger, seq);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -16,7 +16,7 @@ const LAYOUT = 1;
 const PART_BYTES = 512 * 1_024;
 const KEYS_PAGE = 1_000;
 /** What stands in parts; the rest stands in the head. */
-const LISTS = ["members", "edges", "turns", "approvals", "runs", "desired"] as const;
+const LISTS = ["members", "edges", "turns", "approvals", "runs", "labels", "desired"] as const;
 
 interface Head {
   readonly layout: number;
@@ -36,7 +36,7 @@ export interface SnapshotParts {
 export async function loadSnapshot(store: StateStore): Promise<Kept | undefined> {
   const head = await readHead(store);
   if (head === undefined) return undefined;
-  const lists: Record<typeof LISTS[number], Json[]> = { members: [], edges: [], turns: [], approvals: [], runs: [], desired: [] };
+  const lists: Record<typeof LISTS[number], Json[]> = { members: [], edges: [], turns: [], approvals: [], runs: [], labels: [], desired: [] };
   for (let at = 0; at < head.parts; at++) {
     const part = await store.get(MOB_SCOPE, SPACE, keyOf(head.set, at));
     if (part === undefined) throw damaged(`part ${at} of ${head.parts} is missing`);

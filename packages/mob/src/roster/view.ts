@@ -9,10 +9,10 @@ import type { MemberSpec } from "../definition/definition.ts";
 import { keyOf, type EdgeNow, type EdgeOwner } from "../edges/plan.ts";
 import { beginRun, foldRun, type Run } from "../flows/run.ts";
 import type { Entry } from "../ledger/entry.ts";
-import type { Stored } from "../ledger/stored.ts";
 import { NOBODY, type Life, type LifeState } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
-import { FINAL_TURNS, INITIAL, type Turn, type TurnState } from "../member/turn.ts";
+import { INITIAL, type Turn } from "../member/turn.ts";
+import { foldTurn, isOver } from "./fold-turn.ts";
 import { toRow, type MemberView } from "./row.ts";
 
 /** A view as plain data. */
@@ -25,7 +25,11 @@ export interface Kept {
   readonly turns: readonly Turn[];
   readonly approvals: readonly Approval[];
   readonly runs: readonly Run[];
+  /** Id of a run, or nothing for the mob. */
+  readonly labels: readonly (readonly [string, Labels])[];
 }
+
+export type Labels = Readonly<Record<string, string>>;
 
 /** What is over and still remembered; what is older is read from the ledger. */
 const TURNS_KEPT = 10_000;
@@ -39,6 +43,8 @@ export class View {
   readonly turns = new Map<string, Turn>();
   readonly approvals = new Map<string, Approval>();
   readonly runs = new Map<string, Run>();
+  /** Id of a run, or nothing for the mob. */
+  readonly labels = new Map<string, Labels>();
   /** As the last `desired_set` gave it. */
   desired: readonly MemberSpec[] = [];
   /** `seq` of the last change of members and edges (spec: mob 4.6). */
@@ -64,6 +70,7 @@ export class View {
       this.approvals.set(approval.id, approval);
       this.#asked.set(approval.hash, approval.id);
     }
+    for (const [of, labels] of kept.labels) this.labels.set(of, labels);
     for (const run of kept.runs) this.runs.set(run.run_id, run);
     const ended = <T extends { readonly seq: number }>(all: Iterable<T>, over: (one: T) => boolean): readonly T[] =>
       [...all].filter(over).sort((x, y) => x.seq - y.seq);
@@ -79,6 +86,8 @@ export class View {
     if (kind.startsWith("member_")) this.#member(entry);
     else if (kind.startsWith("members_") || kind.startsWith("edge_")) this.#edge(entry);
     else if (kind.startsWith("turn_")) this.#turn(entry);
+    else if (kind.startsWith("dead_letter_")) this.#letterGone(entry);
+    else if (kind === "labels_set") this.#label(entry);
     else if (kind.startsWith("approval_")) this.#approval(entry);
     else if (kind === "note") this.#noted(entry);
     else if (kind.startsWith("flow_") || kind.startsWith("step_")) this.#run(entry);
@@ -94,7 +103,7 @@ export class View {
     const { seq, revision, desired } = this;
     return {
       seq, revision, desired, members: [...this.members], edges: [...this.edges.values()], turns: [...this.turns.values()],
-      approvals: [...this.approvals.values()], runs: [...this.runs.values()],
+      approvals: [...this.approvals.values()], runs: [...this.runs.values()], labels: [...this.labels],
     };
   }
 
@@ -233,36 +242,38 @@ export class View {
     if (runs.length <= RUNS_KEPT * 2) return;
     // One that was resumed is there twice, and may be running.
     for (const gone of runs.splice(0, RUNS_KEPT)) {
-      if (!runs.includes(gone) && this.runs.get(gone)?.state !== "running") this.runs.delete(gone);
+      if (runs.includes(gone) || this.runs.get(gone)?.state === "running") continue;
+      this.runs.delete(gone);
+      this.labels.delete(gone);
     }
   }
 
   #turn(entry: Entry): void {
-    const { turn_id, member: id, kind, data, seq, ts_ms } = entry;
-    if (turn_id === undefined || id === undefined) return;
-    const state = TURN_STATES[kind];
-    if (state === undefined) return;
+    const { turn_id } = entry;
+    if (turn_id === undefined) return;
     const old = this.turns.get(turn_id);
-    if (old !== undefined && isOver(old)) return;
-    const over = FINAL_TURNS.has(state);
-    const runId = entry.run_id ?? old?.run_id;
-    const leftMs = kind === "turn_waiting" ? data["left_ms"] as number | undefined : undefined;
-    const turn: Turn = {
-      ...runId === undefined ? {} : { run_id: runId }, turn_id, member: id, generation: entry.generation ?? old?.generation ?? 0, state, seq,
-      conversation: data["conversation"] as string | undefined ?? old?.conversation ?? "",
-      from: data["from"] as string | undefined ?? old?.from ?? "", principal: entry.principal ?? old?.principal ?? "",
-      deadline_at_ms: data["deadline_at_ms"] as number | undefined ?? old?.deadline_at_ms ?? 0, ...leftMs === undefined ? {} : { left_ms: leftMs },
-      attempt: data["attempt"] as number | undefined ?? old?.attempt ?? 0, output: data["output"] ?? old?.output ?? null,
-      ...data["stored"] === undefined ? {} : { stored: data["stored"] as unknown as Stored },
-      error: data["error"] as Turn["error"] | undefined ?? old?.error ?? null, queued_at_ms: old?.queued_at_ms ?? ts_ms,
-      started_at_ms: kind === "turn_started" ? ts_ms : old?.started_at_ms ?? null, ended_at_ms: over ? ts_ms : null,
-    };
+    const turn = foldTurn(old, entry);
+    if (turn === undefined) return;
+    const over = isOver(turn);
     this.turns.set(turn_id, turn);
     this.#count(turn, { isNew: old === undefined, over, entry });
     if (!over) return;
     const { turns } = this.#over;
     turns.push(turn_id);
     if (turns.length > TURNS_KEPT * 2) for (const gone of turns.splice(0, TURNS_KEPT)) this.turns.delete(gone);
+  }
+
+  #letterGone({ member: id = "" }: Entry): void {
+    const member = this.members.get(id);
+    if (member !== undefined) this.members.set(id, { ...member, dead: Math.max(0, member.dead - 1) });
+  }
+
+  /** Of the mob and of runs; those of members stand in their specs. */
+  #label({ run_id, data }: Entry): void {
+    const labels = data["labels"] as Labels;
+    const of = run_id ?? "";
+    if (Object.keys(labels).length === 0) this.labels.delete(of);
+    else this.labels.set(of, labels);
   }
 
   #count({ turn_id, member: id, state }: Turn, { isNew, over, entry: { data, session, seq, principal } }: { isNew: boolean; over: boolean; entry: Entry }): void {
@@ -281,12 +292,3 @@ export class View {
 const EMPTY: Pick<MemberView, "fence" | "turns" | "tokens_in" | "tokens_out" | "dead" | "open" | "last_error"> = {
   fence: 0, turns: 0, tokens_in: 0, tokens_out: 0, dead: 0, open: [],
 };
-
-const TURN_STATES: Readonly<Partial<Record<Entry["kind"], TurnState>>> = {
-  turn_queued: "queued", turn_started: "running", turn_waiting: "waiting_approval", turn_resumed: "running", turn_done: "done",
-  turn_failed: "failed", turn_cancelled: "cancelled", turn_expired: "expired", turn_dead: "dead",
-};
-
-function isOver({ state }: Turn): boolean {
-  return FINAL_TURNS.has(state);
-}

@@ -84,6 +84,38 @@ test("a member that is asked for may have fewer grants than its profile, never m
   assert.equal((await rpc("mob/reconcile", { desired: [{ id: "x", profile: "s", grants: ["net:*"] }] })).error.data.code, "mob.grant_widened");
 });
 
+test("labels of the mob, of runs and of members are set, survive a start, and are taken away", async (t) => {
+  const { ask, rpc, again } = await served(t);
+  const { run_id } = (await ask("POST", "/v1/flows/f/run", { body: { params: { q: 1 } } })).body;
+  const places = [{ scope: "mob" }, { scope: "run", id: run_id }, { scope: "member", id: "open" }];
+  for (const place of places) {
+    assert.deepEqual((await rpc("mob/labels/get", place)).result.labels, {});
+    assert.deepEqual((await rpc("mob/labels/set", { ...place, labels: { of: place.scope, x: "1" } })).result.labels, { of: place.scope, x: "1" });
+    assert.deepEqual((await ask("GET", `/v1/labels?${new URLSearchParams(place).toString()}`)).body.labels, { of: place.scope, x: "1" });
+  }
+  assert.equal((await rpc("mob/members/list", { label: "of=member" })).result.members.length, 1);
+  for (const place of places) {
+    assert.deepEqual((await rpc("mob/labels/delete", place)).result.labels, { of: place.scope, x: "1" });
+    assert.deepEqual((await rpc("mob/labels/get", place)).result.labels, {});
+    await rpc("mob/labels/set", { ...place, labels: { of: place.scope, x: "1" } });
+  }
+  assert.equal((await rpc("mob/labels/get", { scope: "run", id: "r_none" })).error.data.code, "mob.not_found");
+  assert.equal((await rpc("mob/labels/get", { scope: "member" })).error.data.facts.path, "id");
+  assert.equal((await rpc("mob/labels/set", { scope: "mob", labels: { a: 1 } })).error.data.facts.path, "labels.a");
+  const later = await again();
+  assert.deepEqual([...later.roster.view.labels], [["", { of: "mob", x: "1" }], [run_id, { of: "run", x: "1" }]]);
+});
+
+test("a page of the ledger goes on as a stream, without hole or double, whatever is written in between", async (t) => {
+  const { http, rpc, append } = await served(t);
+  const { result } = await rpc("mob/ledger/subscribe", { topics: "structural" });
+  const last = result.entries.at(-1);
+  const placed = await append(spawned("a"), { kind: "note", source: "x", data: {} }, spawned("b"));
+  const events = await hear(`${http.url}${result.stream_url}`, 2);
+  assert.deepEqual(events.map(({ data }) => (JSON.parse(data) as { seq: number }).seq), [placed[0]?.seq, placed[2]?.seq]);
+  assert.ok(last.class === "structural" && last.seq < (placed[0]?.seq ?? 0));
+});
+
 test("an approval is decided by who is signed in and may; four eyes hold; the ledger has the name", async (t) => {
   const { ask, approvals, append, ledger } = await served(t);
   await append({ kind: "turn_queued", source: "mob", member: "open", turn_id: "t_1", principal: "approver", data: {} });

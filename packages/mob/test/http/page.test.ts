@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import type { HttpServer } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 import { spawned } from "../support.ts";
 import { served } from "./served.ts";
@@ -34,8 +35,10 @@ test("the files of the page are public, whole and closed: nothing inline, nothin
   assert.doesNotMatch(html, /<th(?![^>]*scope=)[\s>]/);
 });
 
-/** Puts into this process what a page finds in a browser, until the test is over. */
-function asBrowser(t: TestContext, http: Awaited<ReturnType<typeof served>>["http"], document: TinyDocument) {
+/** Opens the link as a browser would: this process is the page until the test is over. */
+async function openPage(t: TestContext, http: Pick<HttpServer, "url" | "link">) {
+  const html = await (await fetch(`${http.url}/console/`)).text();
+  const document = new TinyDocument(html);
   const link = new URL(http.link());
   const location = { hash: link.hash, pathname: link.pathname };
   const store = new Map<string, string>();
@@ -59,20 +62,18 @@ function asBrowser(t: TestContext, http: Awaited<ReturnType<typeof served>>["htt
   t.after(() => {
     for (const [name, old] of Object.entries(before)) Object.defineProperty(globalThis, name, old ?? { value: undefined, configurable: true });
   });
-  return { location, store };
+  const at = (id: string) => document.getElementById(id);
+  await import(new URL("../../src/http/page/page.js", import.meta.url).href);
+  return { document, at, location, store };
 }
 
 test("the page signs in by its link, shows members, approvals and the ledger as it grows, and decides by click and by key", async (t) => {
   const { http, append, approvals, view } = await served(t);
-  const html = await (await fetch(`${http.url}/console/`)).text();
-  const document = new TinyDocument(html);
-  const { location, store } = asBrowser(t, http, document);
-  const at = (id: string) => document.getElementById(id);
+  const { document, at, location, store } = await openPage(t, http);
   const ask = (path: string, text: string) => {
     void approvals.guard({ member: "open", generation: 1, turn_id: `t_${path}`, principal: "viewer", grant: "fs.write", args: { path, text }, signal: new AbortController().signal });
     return until(() => at("approvals").elements.find((card) => card.textContent.includes(path)));
   };
-  await import(new URL("../../src/http/page/page.js", import.meta.url).href);
   assert.equal(location.hash, "");
   assert.deepEqual([at("name").textContent, at("who").textContent, at("views").hidden, at("door").hidden], ["m", "admin (admin)", false, true]);
   assert.equal(document.title, "m · Atoll");

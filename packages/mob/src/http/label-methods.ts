@@ -1,0 +1,62 @@
+/** Methods of labels (spec: mob 6.3, 11.5): of the mob, of runs, of members. */
+import { z } from "zod";
+import { labels as labelsOf } from "../definition/schema.ts";
+import { mobError } from "../errors.ts";
+import type { Labels } from "../roster/view.ts";
+import { rowOf } from "./member-methods.ts";
+import { method, type Call, type Method, type Served } from "./method.ts";
+import { id } from "./schemas.ts";
+
+const scope = z.enum(["mob", "run", "member"]);
+const place = z.strictObject({ scope, id: id.optional() });
+const result = z.object({ scope, id: z.string().exactOptional(), labels: z.record(z.string(), z.string()) });
+
+interface Place {
+  readonly scope: z.output<typeof scope>;
+  readonly id?: string | undefined;
+}
+
+export const LABEL_METHODS: readonly Method[] = [
+  method({
+    name: "labels/get", writes: false, action: "mob.view", summary: "Labels of the mob, a run or a member.", params: place, result,
+    run: (served, at) => show(at, read(served, at)),
+  }),
+  method({
+    name: "labels/set", writes: true, action: "label.edit", summary: "Sets all of them; none clears them.", params: place.extend({ labels: labelsOf }), result,
+    run: async (served, { labels, ...at }, call) => {
+      read(served, at);
+      await write(served, at, { labels, call });
+      return show(at, labels);
+    },
+  }),
+  method({
+    name: "labels/delete", writes: true, action: "label.edit", summary: "Takes all of them away, and gives those that were there.", params: place, result,
+    rest: { verb: "DELETE", path: "/labels" },
+    run: async (served, at, call) => {
+      const old = read(served, at);
+      await write(served, at, { labels: {}, call });
+      return show(at, old);
+    },
+  }),
+];
+
+/** Throws `mob.not_found`, `mob.invalid_params`. */
+function read(served: Served, { scope: of, id: at }: Place): Labels {
+  if (of === "mob") return served.view.labels.get("") ?? {};
+  if (at === undefined) throw mobError("mob.invalid_params", `id: name the ${of}`, { facts: { path: "id" } });
+  if (of === "member") return rowOf(served, at).labels;
+  return served.view.labels.get(served.flows.get(at).run_id) ?? {};
+}
+
+async function write(
+  { members, view, ledger, writer }: Served, { scope: of, id: at = "" }: Place, { labels, call }: { readonly labels: Labels; readonly call: Call },
+): Promise<void> {
+  const { principal } = call;
+  const spec = view.members.get(at)?.spec;
+  if (of === "member" && spec !== undefined) return void await members.update({ ...spec, labels }, { principal });
+  await ledger.append(writer, [{ kind: "labels_set", source: "api", principal, ...of === "run" ? { run_id: at } : {}, data: { labels } }]);
+}
+
+function show({ scope: of, id: at }: Place, labels: Labels): z.output<typeof result> {
+  return { scope: of, ...at === undefined ? {} : { id: at }, labels: { ...labels } };
+}

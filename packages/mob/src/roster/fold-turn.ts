@@ -1,0 +1,33 @@
+/** The life of one turn, folded from its entries (spec: mob 3.7). Pure. */
+import type { Entry } from "../ledger/entry.ts";
+import type { Stored } from "../ledger/stored.ts";
+import { FINAL_TURNS, type Turn, type TurnState } from "../member/turn.ts";
+
+const TURN_STATES: Readonly<Partial<Record<Entry["kind"], TurnState>>> = {
+  turn_queued: "queued", turn_started: "running", turn_waiting: "waiting_approval", turn_resumed: "running", turn_done: "done",
+  turn_failed: "failed", turn_cancelled: "cancelled", turn_expired: "expired", turn_dead: "dead",
+};
+
+/** Undefined: the entry changes nothing. */
+export function foldTurn(old: Turn | undefined, entry: Entry): Turn | undefined {
+  const { turn_id, member: id, kind, data, seq, ts_ms } = entry;
+  const state = TURN_STATES[kind];
+  if (turn_id === undefined || id === undefined || state === undefined || old !== undefined && isOver(old)) return undefined;
+  const over = FINAL_TURNS.has(state);
+  const runId = entry.run_id ?? old?.run_id;
+  const leftMs = kind === "turn_waiting" ? data["left_ms"] as number | undefined : undefined;
+  return {
+    ...runId === undefined ? {} : { run_id: runId }, turn_id, member: id, generation: entry.generation ?? old?.generation ?? 0, state, seq,
+    conversation: data["conversation"] as string | undefined ?? old?.conversation ?? "",
+    from: data["from"] as string | undefined ?? old?.from ?? "", principal: entry.principal ?? old?.principal ?? "",
+    deadline_at_ms: data["deadline_at_ms"] as number | undefined ?? old?.deadline_at_ms ?? 0, ...leftMs === undefined ? {} : { left_ms: leftMs },
+    attempt: data["attempt"] as number | undefined ?? old?.attempt ?? 0, output: data["output"] ?? old?.output ?? null,
+    ...data["stored"] === undefined ? {} : { stored: data["stored"] as unknown as Stored },
+    error: data["error"] as Turn["error"] | undefined ?? old?.error ?? null, queued_at_ms: old?.queued_at_ms ?? ts_ms,
+    started_at_ms: kind === "turn_started" ? ts_ms : old?.started_at_ms ?? null, ended_at_ms: over ? ts_ms : null,
+  };
+}
+
+export function isOver({ state }: Turn): boolean {
+  return FINAL_TURNS.has(state);
+}
