@@ -124,7 +124,9 @@ export class Streams {
     } finally {
       response.off("drain", end);
     }
-    throw new Error("slow_consumer");
+    // Where this process was held up itself, the socket has its turn first.
+    await new Promise((resolve) => void setImmediate(resolve));
+    if (response.writableNeedDrain) throw new Error("slow_consumer");
   }
 
   #enter(response: ServerResponse, { id, local }: Principal): void {

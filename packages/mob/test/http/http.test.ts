@@ -230,7 +230,7 @@ test("topics choose: one run, one member, approvals", async (t) => {
 });
 
 test("a reader that stops reading is let go and holds up nobody; at the end streams are told bye", async (t) => {
-  const { http, append, ask } = await served(t, { limits: { stalledMs: 300 } });
+  const { http, append, ask } = await served(t, { limits: { stalledMs: 1_000 } });
   const socket = connect(http.port, "127.0.0.1");
   t.after(() => socket.destroy());
   socket.on("error", () => undefined);
