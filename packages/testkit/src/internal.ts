@@ -8,3 +8,4 @@ export {
 export {
   isRecording, type MockExchange, readRecording, RECORDING_HEAD, type RecordingReading, type ReplayMatch,
 } from "./mock-model/recording.ts";
+export { killAfterLines, printNow } from "./kill-lines.ts";

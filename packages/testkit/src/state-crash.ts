@@ -3,11 +3,8 @@
  * again, and no batch is half there. Method: two kinds of batches touch every table; each leaves marks with its number
  * in all of them. The program and the round are two halves of one test, so that every driver can be put through it.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { writeSync } from "node:fs";
-import { createInterface } from "node:readline";
 import type { StateOp, StateStore } from "@atoll-run/core";
+import { killAfterLines, printNow } from "./kill-lines.ts";
 import { accept, answerOf, attach, letterOf, parcelOf, SCOPE } from "./chapters/state-under-test.ts";
 
 /** Pairs of batches under way at one time, so that kills fall into group commits. */
@@ -15,13 +12,12 @@ const WRITERS = 8;
 /** A round is killed after so many acknowledged batches, drawn evenly. */
 const COMMITS_MAX = 300;
 const PAGE = { after: 0, limit: 5_000 };
-const STDOUT = 1;
 
 /** The program: writes for ever; prints each acknowledged batch as `<kind> <number> <what note gives>`. */
 export async function commitUntilKilled(store: StateStore, note: () => number): Promise<void> {
   const { done } = await attach(store);
   let next = 0;
-  const print = (kind: string, n: number): void => printNow(`${kind} ${n} ${note()}\n`);
+  const print = (kind: string, n: number): void => printNow(`${kind} ${n} ${note()}`);
   await Promise.all(Array.from({ length: WRITERS }, async () => {
     for (;;) {
       const n = next++;
@@ -31,19 +27,6 @@ export async function commitUntilKilled(store: StateStore, note: () => number): 
       print("finish", n);
     }
   }));
-}
-
-/** At once and blocking: a line that is out was acknowledged before it. */
-function printNow(line: string): void {
-  for (;;) {
-    try {
-      return void writeSync(STDOUT, line);
-    } catch (error) {
-      // The pipe is full: its reader has other things to do.
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-    }
-  }
 }
 
 function begin(n: number): StateOp[] {
@@ -76,7 +59,7 @@ export interface StateCrashRound {
 /** Writes, kills, opens again and compares; gives what is wrong, or undefined. */
 export async function stateCrashRound(round: StateCrashRound): Promise<string | undefined> {
   const { program, folder, random, open, harm } = round;
-  const lines = await runAndKill([program, folder], 1 + Math.floor(random() * COMMITS_MAX));
+  const lines = (await killAfterLines([program, folder], 1 + Math.floor(random() * COMMITS_MAX))).map(readLine);
   harm?.(Math.max(...lines.map(({ noted }) => noted)));
   await using store = await open(folder);
   const marks = await readMarks(store);
@@ -124,16 +107,7 @@ interface Line {
   readonly noted: number;
 }
 
-async function runAndKill(args: readonly string[], afterLines: number): Promise<Line[]> {
-  const child = spawn(process.execPath, [...args], { stdio: ["ignore", "pipe", "inherit"] });
-  const exited = once(child, "exit");
-  const lines: Line[] = [];
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [kind = "", n, noted] = line.split(" ");
-    lines.push({ kind, n: Number(n), noted: Number(noted) });
-    if (lines.length === afterLines) child.kill("SIGKILL");
-  }
-  await exited;
-  if (lines.length < afterLines) throw new Error(`the program ended after ${lines.length} batches`);
-  return lines;
+function readLine(line: string): Line {
+  const [kind = "", n, noted] = line.split(" ");
+  return { kind, n: Number(n), noted: Number(noted) };
 }
