@@ -75,7 +75,8 @@ function makePackages(modules: string): void {
     const dir = join(modules, n % 7 === 6 ? `p${n - 1}/node_modules/${name}` : name);
     mkdirSync(dir, { recursive: true });
     const scripts = n % 10 === 3 ? { scripts: { postinstall: "node setup.js" } } : {};
-    writeFileSync(join(dir, "package.json"), JSON.stringify({ name, version: `1.${n}.0`, license: n % 4 === 1 ? "SSPL-1.0" : "MIT", ...scripts }));
+    const license = n % 4 === 1 ? "SSPL-1.0" : "MIT";
+    writeFileSync(join(dir, "package.json"), JSON.stringify({ name, version: `1.${n}.0`, license, ...scripts }));
     writeFileSync(join(dir, "setup.js"), "require('child_process');\n".repeat(n));
   }
 }
@@ -122,7 +123,8 @@ class Round {
     else if (reportOf(root, tag) !== report) this.#wrong.push("the report is another one");
     this.#judge();
     await this.#judgeScopes();
-    if (this.#wrong.length === 0) for (const dir of [tag, `state-${tag}`]) rmSync(join(root, dir), { recursive: true, force: true });
+    if (this.#wrong.length > 0) return this.#wrong;
+    for (const dir of [tag, `state-${tag}`]) rmSync(join(root, dir), { recursive: true, force: true });
     return this.#wrong;
   }
 
@@ -136,9 +138,10 @@ class Round {
     this.#entries = await readLedger(this.#state);
     const changed = before.find((old, at) => this.#entries[at]?.seq !== old.seq || this.#entries[at].id !== old.id);
     if (changed !== undefined) this.#wrong.push(`entry ${changed.seq} was ${changed.kind} ${changed.id} and is lost or another one`);
-    const has = (kind: string, test: (entry: Entry) => boolean = () => true): boolean => this.#entries.some((entry) => entry.kind === kind && test(entry));
+    const has = (kind: string, step?: string): boolean =>
+      this.#entries.some((entry) => entry.kind === kind && (step === undefined || entry.step_id === step));
     if (/^audits |^goes on /m.test(said) && !has("flow_started")) this.#wrong.push("it said that it audits, and the ledger has no run");
-    if (/^scout: /m.test(said) && !has("step_completed", ({ step_id }) => step_id === "scan")) this.#wrong.push("what it said of the scout is not in the ledger");
+    if (/^scout: /m.test(said) && !has("step_completed", "scan")) this.#wrong.push("what it said of the scout is not in the ledger");
     const approved = (said.match(/^approved as local/gm) ?? []).length;
     const decided = this.#entries.slice(before.length).filter(({ kind }) => kind === "approval_decided").length;
     if (approved > decided) this.#wrong.push(`it said ${approved} approvals and the ledger has ${decided}`);
@@ -146,21 +149,38 @@ class Round {
   }
 
   #judge(): void {
+    this.#judgeRuns();
+    this.#judgeTurns();
+    this.#judgeApprovals();
+  }
+
+  #judgeRuns(): void {
     const runs = this.#of((entry) => entry.kind === "flow_started").map(({ run_id }) => run_id ?? "");
     for (const run of runs) {
       const own = this.#of(({ run_id }) => run_id === run);
       if (own.filter(({ kind }) => kind === "flow_completed").length !== 1) this.#wrong.push(`run ${run} did not end once`);
       for (const [step, times] of [["scan", 1], ["audit", BATCHES], ["report", 1]] as const) {
-        const done = own.filter(({ kind, step_id }) => kind === "step_target_completed" && step_id === step).map(({ data }) => String(data["target"]));
+        const answers = own.filter(({ kind, step_id }) => kind === "step_target_completed" && step_id === step);
+        const done = answers.map(({ data }) => String(data["target"]));
         if (done.length !== times || new Set(done).size !== times) this.#wrong.push(`run ${run}: ${step} was answered as ${done.join()}`);
       }
     }
+    const asked = this.#of(({ kind }) => kind === "approval_requested").length;
+    if (asked !== runs.length * 2) this.#wrong.push(`${asked} approvals of ${runs.length} runs`);
+  }
+
+  #judgeTurns(): void {
     for (const [turn, own] of Map.groupBy(this.#of(({ kind }) => kind.startsWith("turn_")), ({ turn_id }) => turn_id ?? "")) {
       const kinds = own.map(({ kind }) => kind);
       const ends = kinds.filter((kind) => FINAL.has(kind));
-      if (kinds.filter((kind) => kind === "turn_queued").length !== 1 || kinds[0] !== "turn_queued") this.#wrong.push(`turn ${turn} begins as ${kinds.join(" ")}`);
-      if (ends.length !== 1 || ends[0] !== kinds.at(-1) || ends[0] !== "turn_done") this.#wrong.push(`turn ${turn} ends as ${kinds.join(" ")}`);
+      const begun = kinds.filter((kind) => kind === "turn_queued").length === 1 && kinds[0] === "turn_queued";
+      if (!begun || ends.length !== 1 || ends[0] !== "turn_done" || kinds.at(-1) !== "turn_done") {
+        this.#wrong.push(`turn ${turn} went as ${kinds.join(" ")}`);
+      }
     }
+  }
+
+  #judgeApprovals(): void {
     for (const { data } of this.#of(({ kind }) => kind === "approval_requested")) {
       const own = this.#of((entry) => entry.kind.startsWith("approval_") && entry.data["id"] === data["id"]);
       const decisions = own.filter(({ kind }) => kind === "approval_decided");
@@ -168,8 +188,6 @@ class Round {
         this.#wrong.push(`approval ${String(data["id"])} went as ${own.map(({ kind }) => kind).join(" ")}`);
       }
     }
-    const asked = this.#of(({ kind }) => kind === "approval_requested").length;
-    if (asked !== runs.length * 2) this.#wrong.push(`${asked} approvals of ${runs.length} runs`);
   }
 
   #of(test: (entry: Entry) => boolean): readonly Entry[] {

@@ -28,7 +28,9 @@ export function auditMob({ root, folder, provider }: AuditPlan): MobDefinition {
     profiles: {
       scout: { script: "builtin:audit/scout.lua", grants: reads },
       auditor: { script: "builtin:audit/auditor.lua", grants: reads },
-      editor: { script: "builtin:audit/editor.lua", external: true, grants: [`fs.write:${folder}`, ...provider === undefined ? [] : ["model"]] },
+      editor: {
+        script: "builtin:audit/editor.lua", external: true, grants: [`fs.write:${folder}`, ...provider === undefined ? [] : ["model"]],
+      },
     },
     approvals: [
       { id: "report", match: { grant: "fs.write", member: "editor" }, tier: "R3", timeout: PATIENCE },
@@ -38,8 +40,12 @@ export function auditMob({ root, folder, provider }: AuditPlan): MobDefinition {
     ],
     flows: { audit: { steps: {
       scan: { role: "scout", message: "{{ params.root }}", dispatch: "one_to_one", retries: 3 },
-      audit: { role: "auditor", depends_on: ["scan"], dispatch: "share", items: "steps.scan.output.batches", retries: 3, timeout: "30m" },
-      report: { role: "editor", depends_on: ["audit"], message: "{{ steps.audit.output }}", dispatch: "one_to_one", retries: 3, timeout: PATIENCE },
+      audit: {
+        role: "auditor", depends_on: ["scan"], dispatch: "share", items: "steps.scan.output.batches", retries: 3, timeout: "30m",
+      },
+      report: {
+        role: "editor", depends_on: ["audit"], message: "{{ steps.audit.output }}", dispatch: "one_to_one", retries: 3, timeout: PATIENCE,
+      },
     } } },
   });
 }

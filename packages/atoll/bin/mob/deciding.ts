@@ -19,6 +19,8 @@ export interface DecidingParts {
   readonly signal: AbortSignal;
 }
 
+type Answer = "approve" | "reject";
+
 /** Lines of the text that a person sees before the question. */
 const LINES_SHOWN = 12;
 const WIDTH = 110;
@@ -26,7 +28,7 @@ const WIDTH = 110;
 export class Deciding {
   readonly #parts: DecidingParts;
   /** One answer is good for the whole report: its files are asked for one after the other. */
-  #answer: "approve" | "reject" | undefined;
+  #answer: Answer | undefined;
 
   constructor(parts: DecidingParts) {
     this.#parts = parts;
@@ -54,11 +56,13 @@ export class Deciding {
   }
 
   /** Undefined: no answer, or somebody else was faster. */
-  async #ask({ id }: Open, { path, text }: { readonly path: string; readonly text: string }): Promise<"approve" | "reject" | undefined> {
+  async #ask({ id }: Open, { path, text }: { readonly path: string; readonly text: string }): Promise<Answer | undefined> {
     const { mob, progress, signal } = this.#parts;
     const lines = text.trimEnd().split("\n");
     progress.line(`\nThe editor asks to write ${path}, and its data beside it:\n`);
-    for (const line of lines.slice(0, LINES_SHOWN)) progress.line(`  | ${line.length > WIDTH ? `${line.slice(0, WIDTH)}…` : line}`);
+    for (const line of lines.slice(0, LINES_SHOWN)) {
+      progress.line(`  | ${line.length > WIDTH ? `${line.slice(0, WIDTH)}…` : line}`);
+    }
     if (lines.length > LINES_SHOWN) progress.line(`  | … ${lines.length - LINES_SHOWN} lines more`);
     await progress.flush();
     const over = new AbortController();

@@ -23,6 +23,8 @@ import { type Progress, showProgress } from "./progress.ts";
 /** For what runs when the demo is told to end: it runs again at the next start. */
 const DRAIN_MS = 1_000;
 
+const NO_MODEL = "no summary in prose: with ANTHROPIC_API_KEY or OPENAI_API_KEY in the environment a model writes one";
+
 /** What the editor answers. */
 interface Report {
   readonly line: string;
@@ -37,7 +39,8 @@ export async function demo(call: VerbCall): Promise<number> {
   const log = openOutput(decideLogPlan(call, { level: "warn" }), toRedactor(toSecrets(call.env).values()));
   await using cleanup = new AsyncDisposableStack();
   const ending = cleanup.use(new Ending());
-  const mob = await Mob.start({ definition: auditMob(place), stateDir: place.state, root: place.root, variables: place.variables, env: { log: log.log } });
+  const { state, root, variables } = place;
+  const mob = await Mob.start({ definition: auditMob(place), stateDir: state, root, variables, env: { log: log.log } });
   cleanup.use({ [Symbol.asyncDispose]: () => mob.close({ drainMs: DRAIN_MS }) });
   const http = cleanup.use(await serveMob(mob, { dir: place.state, port: 0, env: { log: log.log } }));
   const over = new AbortController();
@@ -73,7 +76,8 @@ async function work(o: Work): Promise<number> {
     using progress = showProgress(mob, run.run_id, { write, terminal, flush: () => last });
     progress.line(resumed ? `goes on with the audit of ${place.root} that was not finished` : `audits ${place.root}`);
     // The link signs its reader in, once: it is for the person at the terminal, not for a log.
-    progress.line(terminal ? `watch and approve: ${o.http.link()}` : `watch and approve: ${o.http.url}/console/ (token: ${shown(place.state)}/http.token)`);
+    const page = terminal ? o.http.link() : `${o.http.url}/console/ (token: ${shown(place.state)}/http.token)`;
+    progress.line(`watch and approve: ${page}`);
     const how = call.flag("yes") !== undefined || !terminal ? "yes" : "ask";
     if (how === "yes" && call.flag("yes") === undefined) progress.line("no terminal: decides as --yes does, as principal local");
     const ended = await untilOver({ mob, run, progress, signal, deciding: new Deciding({ mob, progress, how, signal }) });
@@ -128,10 +132,11 @@ async function tell({ call, mob, place }: Work, run: Run): Promise<number> {
     await say(JSON.stringify({ run_id: run.run_id, root: place.root, ...report }));
     return code;
   }
-  const summary = place.provider === undefined ? "no summary in prose: with ANTHROPIC_API_KEY or OPENAI_API_KEY in the environment a model writes one"
+  const summary = place.provider === undefined ? NO_MODEL
     : summary_problem === undefined ? "a summary in prose stands on top" : `no summary in prose: ${summary_problem}`;
   const [markdown, json] = paths;
-  await say([line, ...written ? [`report: ${markdown}`, `data:   ${json}`, summary] : [`not written, the report is a draft: ${why}`]].join("\n"));
+  const then = written ? [`report: ${markdown}`, `data:   ${json}`, summary] : [`not written, the report is a draft: ${why}`];
+  await say([line, ...then].join("\n"));
   return code;
 }
 
