@@ -39,6 +39,9 @@ export interface OpenOutside extends Outside {
 /** Local name of the node; no member has it: theirs are hashes. */
 export const OUTSIDE_NODE = "mob-node";
 
+/** For all that a node does at its end besides waiting for turns: telling its realm, its peers. */
+const CLOSE_MS = 5_000;
+
 /** Throws the fault of the start of a node. */
 export async function openOutside(parts: OutsideParts, surroundings: Surroundings): Promise<OpenOutside> {
   const { node, ledger, log, mob } = parts;
@@ -56,7 +59,7 @@ export async function openOutside(parts: OutsideParts, surroundings: Surrounding
     id: idOf(handle), type: typeTextOfMob(mob), health: () => handle.health(),
     close: async ({ drainMs, over: ended }) => {
       closed.asked = true;
-      const closing = handle.close({ deadlineMs: drainMs });
+      const closing = handle.close({ deadlineMs: drainMs + CLOSE_MS });
       await ended.catch(() => undefined);
       over.abort();
       await closing;
