@@ -40,6 +40,7 @@ export const Mob = {
    * @example await using mob = await Mob.start({ definition, stateDir: ".atoll/audit", linked: { editor } });
    */
   async start(config: MobConfig): Promise<MobHandle> {
+    checkLinked(config);
     const place = await openStateOf(config);
     const { key: _, close: closePlace, durability: __, ...parts } = place;
     const { definition, linked = {}, variables = {} } = config;
@@ -74,6 +75,16 @@ function outsideOf(place: Place, o: MobConfig): Pick<MobParts, "outside"> {
   const network: NonNullable<MobParts["outside"]>["network"] = (store) =>
     must(toParts({ ...place, store }, { ...o, name: OUTSIDE_NODE }).network, "a node with a realm has a network");
   return { outside: { network, ...o.acl === undefined ? {} : { rules: o.acl } } };
+}
+
+/** A file can name code that only a program can bring. Throws `mob.definition_invalid`, with all of it. */
+function checkLinked({ definition: { profiles }, linked = {} }: MobConfig): void {
+  const missing = Object.entries(profiles).flatMap(([name, { runs }]) =>
+    "linked" in runs && !Object.hasOwn(linked, runs.linked) ? [{ path: `profiles.${name}.linked`, text: `nothing is linked as ${runs.linked}` }] : []);
+  if (missing.length === 0) return;
+  throw mobError("mob.definition_invalid", missing.map(({ path, text }) => `${path}: ${text}`).join("\n"), {
+    facts: { problems: missing }, hint: "A program links it: Mob.start({ linked: { … } }). A mob of atoll mob up has scripts alone.",
+  });
 }
 
 async function openStateOf({ stateDir, ephemeral = false, definition, ...rest }: MobConfig): Promise<Place> {

@@ -10,11 +10,12 @@ import { isFault, type LogEvent } from "@atoll-run/core";
 const linked: Readonly<Record<string, LinkedFactory>> = { echo: () => ({ content }) => content };
 const crowd = (count: number) => defineMob({ mob: { id: "crowd", members: [{ id: "m", profile: "p", count }] }, profiles: { p: { linked: "echo" } } });
 
-test("a mob without a place for its state is refused, as is a folder that is in use, by the name of its holder", async (t) => {
+test("a mob without a place for its state, or with code that nobody links, is refused, as is a folder that is in use, by the name of its holder", async (t) => {
   const stateDir = mkdtempSync(join(tmpdir(), "atoll-start-"));
   t.after(() => rmSync(stateDir, { recursive: true, force: true }));
   await assert.rejects(Mob.start({ definition: crowd(1), linked }), { code: "mob.invalid_params" });
   await assert.rejects(Mob.start({ definition: crowd(1), linked, stateDir, ephemeral: true }), { code: "mob.invalid_params" });
+  await assert.rejects(Mob.start({ definition: crowd(1), stateDir }), { code: "mob.definition_invalid", message: "profiles.p.linked: nothing is linked as echo" });
   await using mob = await Mob.start({ definition: crowd(1), linked, stateDir });
   const held: unknown = await Mob.start({ definition: crowd(1), linked, stateDir }).catch((error: unknown) => error);
   assert.ok(isFault(held) && held.code === "mob.already_running" && mob.definition.mob.id === "crowd", String(held));
