@@ -15,7 +15,7 @@ interface Inside {
 const INSIDE: Readonly<Record<string, Inside>> = {
   "packages/mob/src": {
     order: [
-      ["ledger"], ["definition", "edges", "roster", "sessions"], ["approvals", "flows"], ["bridge"], ["member"], ["reconcile", "verify"],
+      ["ledger"], ["definition", "edges", "roster", "sessions"], ["approvals", "flows"], ["bridge", "agent"], ["member"], ["reconcile", "verify"],
     ],
     seams: [
       "approvals/approval.ts", "approvals/arguments.ts", "edges/plan.ts", "flows/run.ts", "member/life.ts", "member/turn.ts", "sessions/record.ts",

@@ -1,4 +1,5 @@
 /** What a host gives to start a block, and what it gets back (spec: block 2.1). Options are camelCase, results snake_case. */
+import type { Sessions } from "./agent/session.ts";
 import type { Usage } from "./agent/options.ts";
 import type { EventOrigin } from "./bus/origin.ts";
 import type { HttpClient } from "./bridges/http/client.ts";
@@ -89,6 +90,8 @@ export interface BlockConfig {
   readonly hostTools?: readonly HostTool[];
   /** What the bridge `mob` of scripts does, function by function: `{ mob: { send: … } }`. One that is not here raises `bridge.absent`. */
   readonly bridges?: GivenBridges;
+  /** Where `session` of `agent.run` is kept; default: the store of `std.kv`. */
+  readonly agentSessions?: Sessions;
   /** Hand out events beside the script; only with at least one host handler. Default false. */
   readonly autoServe?: boolean;
   /** What requests of the block are sent with; stays the host's. Default: a client that checks every address it connects to. */

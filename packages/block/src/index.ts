@@ -12,6 +12,7 @@ export type { EventOrigin, EventTx } from "./bus/origin.ts";
 export type { HeaderList, HttpClient, HttpReply, HttpSend } from "./bridges/http/client.ts";
 export { type Agents, type AgentsParts, createAgents } from "./agents.ts";
 export type { AgentOptions, Turn, Usage } from "./agent/options.ts";
+export type { Sessions as AgentSessions } from "./agent/session.ts";
 export type { AgentResult, StoppedBy } from "./agent/run-agent.ts";
 export type { AgentTool, ToolValue } from "./agent/tools.ts";
 export type { Block as MessageBlock, Delta, Message, ModelPort, ModelReply, ModelRequest } from "./agent/model-port.ts";

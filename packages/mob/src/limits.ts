@@ -10,6 +10,8 @@ export const MOB_LIMITS = {
   contentBytesMax: 1_048_576,
   /** Of one record of a session, as JSON; what is more is left out of it. */
   recordBytesMax: 1_048_576,
+  /** Of the newest records of its session, what an agent is told with a turn. */
+  historyBytesMax: 524_288,
   /** From acceptance to the end, waits for approvals not counted. */
   turnMs: 600_000,
   /** How long the answer to a keyed send is kept. */

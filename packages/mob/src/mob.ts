@@ -6,6 +6,7 @@
  */
 import { Closing, isFault, type Json } from "@atoll-run/core";
 import type { NodeParts } from "@atoll-run/node";
+import { createAgentSession } from "./agent/agent-session.ts";
 import { createVerbs } from "./bridge/verbs.ts";
 import { openApprovals, type ApprovalBook } from "./approvals/book.ts";
 import type { MobDefinition } from "./definition/definition.ts";
@@ -28,7 +29,7 @@ import { openRoster } from "./roster/roster.ts";
 import type { View } from "./roster/view.ts";
 
 /** What it is made of; the store stays its opener's. */
-export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs"> {
+export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "makeSession"> {
   /** Masks registered secrets. */
   readonly redact?: (value: Json) => Json;
   /** Absent: nobody outside reaches it. */
@@ -91,7 +92,8 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     const opened: { flows?: FlowRunner } = {};
     const inner: InnerParts = { ...parts, guard: (call) => approvals.guard(call), denied: (about, denial) => {
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
-    }, makeVerbs: (caller) => createVerbs({ ledger, view, members, edges, flows: () => must(opened.flows), definition: () => definition, clock, limits }, caller) };
+    }, makeVerbs: (caller) => createVerbs({ ledger, view, members, edges, flows: () => must(opened.flows), definition: () => definition, clock, limits }, caller),
+      makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }) };
     const members = new Members({
       ledger, writer, view, node: parts, inner, limits, newId, profileOf: (name) => definition.profiles[name],
       leaveEdges: (id) => leaveEdges(id, { view, edges }),

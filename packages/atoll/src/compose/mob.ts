@@ -49,7 +49,7 @@ export const Mob = {
     let pool: IslePool | undefined;
     try {
       const mob = await startMob({
-        ...parts, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config),
+        ...parts, variables, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config),
         startBlock: (block) => start(block, variables, pool ??= createPool({ home: homeOf(variables) })),
       }, definition);
       let closing: Promise<void> | undefined;

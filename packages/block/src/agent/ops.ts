@@ -9,16 +9,17 @@
  * - `model.call(request)` → one call of a model: see model-port.ts.
  * - `model.provider(base_url?)` → the provider whose key can be used there, `openai` when both can or none.
  *
- * None of them raises: what is wrong is in the result.
+ * None of them raises: what is wrong is in the result. But a call that waits for a decision ends its run with that.
  */
 import { type Json, parseJson, stringifyJson } from "@atoll-run/core";
 import { JsonText, type OpCall, type Ops, type Value } from "../bridges/op.ts";
+import { blockError } from "../errors.ts";
 import { failureOf } from "./failures.ts";
 import { closed, readMessages } from "./history.ts";
 import { textOf, type ToolDefinition } from "./model-port.ts";
 import { type AgentOptions, invalid, readOptions } from "./options.ts";
 import { type Fields, fieldsOf, listOf, textField } from "./provider.ts";
-import { type AgentEnv, failedResult, runAgent } from "./run-agent.ts";
+import { type AgentEnv, type AgentResult, failedResult, runAgent } from "./run-agent.ts";
 import { type AgentTool, collectTools, ToolAnswer } from "./tools.ts";
 import { totalOf } from "./usage.ts";
 
@@ -30,16 +31,9 @@ const RESULT_DEPTH_MAX = 256;
 export function agentOps(env: OpEnv): Ops {
   return {
     "agent.run": async ([text, functions], call) => {
-      try {
-        const given = fieldsOf(readJson(text));
-        return toJson(
-          await runAgent(
-            toOptions(given, refsOf(functions), call), { ...env, trace: call.trace, log: (...line) => call.log(...line) },
-          ),
-        );
-      } catch (error) {
-        return toJson(failedResult(error));
-      }
+      const result = await run(text, functions, call, env).catch(failedResult);
+      if (result.park === undefined) return toJson(result);
+      throw blockError("grant.denied", result.error ?? "", { facts: { park: result.park } });
     },
     "agent.tools": ([text]) => {
       const given = fieldsOf(readJson(text));
@@ -61,6 +55,11 @@ export function agentOps(env: OpEnv): Ops {
       }
     },
   };
+}
+
+async function run(text: Value | undefined, functions: Value | undefined, call: OpCall, env: OpEnv): Promise<AgentResult> {
+  const options = toOptions(fieldsOf(readJson(text)), refsOf(functions), call);
+  return await runAgent(options, { ...env, trace: call.trace, log: (...line) => call.log(...line) });
 }
 
 function hasKey({ models }: OpEnv, choice: Parameters<OpEnv["models"]>[0]): boolean {
@@ -125,8 +124,9 @@ function scriptTools(list: string, given: Json | undefined, refs: Refs, call: Op
       const answer = await call.callback(refs["tool"], [list, i + 1, toJson(input)], { signal });
       if (typeof answer === "string") return new ToolAnswer(answer);
       if (answer instanceof Uint8Array) return new ToolAnswer(new TextDecoder().decode(answer));
-      const { error } = (answer ?? {}) as { readonly error?: Value };
+      const { error, park } = (answer ?? {}) as { readonly error?: Value; readonly park?: Value };
       const text = error instanceof Uint8Array ? new TextDecoder().decode(error) : String(error);
+      if (typeof park === "string") throw blockError("grant.denied", text, { facts: { park } });
       return new ToolAnswer(`tool error: ${text}`, true);
     },
   }));

@@ -17,7 +17,7 @@ import type { Models } from "./models.ts";
 import type { Observe } from "./observe.ts";
 import { type AgentOptions, invalid, type Usage } from "./options.ts";
 import { isInterrupted, type Sessions } from "./session.ts";
-import { type AgentTool, callTool, collectTools } from "./tools.ts";
+import { type AgentTool, callTool, collectTools, parkOf } from "./tools.ts";
 import { NO_USAGE, sum, summaryOf, totalOf } from "./usage.ts";
 
 export interface AgentEnv {
@@ -63,6 +63,8 @@ export interface AgentResult extends Partial<Failure> {
   readonly messages: readonly Message[];
   readonly stopped_by: StoppedBy;
   readonly error_detail?: ErrorDetail;
+  /** A tool call waits for that: it is not made; a run with the same session and prompt makes it then. */
+  readonly park?: string;
 }
 
 const MAX_TOKENS = 4_096;
@@ -300,7 +302,9 @@ class AgentRun {
   failed(error: unknown): AgentResult {
     this.#closeOpen("error");
     const isCancel = this.#signal.aborted;
-    return isCancel ? this.result("cancelled") : this.result("error", failureOf(error));
+    if (isCancel) return this.result("cancelled");
+    const park = parkOf(error);
+    return { ...this.result("error", failureOf(error)), ...park === undefined ? {} : { park } };
   }
 }
 

@@ -40,7 +40,13 @@ export interface ToolRunParts {
   readonly charsMax: number;
 }
 
-/** Runs one call of the model. Never throws. */
+/** What a call waits for that is parked: it was not made, and has no result until its turn runs again. */
+export function parkOf(error: unknown): string | undefined {
+  const park = isFault(error) ? (error.facts as { readonly park?: unknown }).park : undefined;
+  return typeof park === "string" ? park : undefined;
+}
+
+/** Runs one call of the model. Throws only what parks it. */
 export async function callTool(
   tools: ReadonlyMap<string, AgentTool>, call: ToolUse, signal: AbortSignal, parts: ToolRunParts,
 ): Promise<ToolResult> {
@@ -61,6 +67,7 @@ async function answerOf(
     );
     return value instanceof ToolAnswer ? value : new ToolAnswer(toText(value as Json | undefined));
   } catch (error) {
+    if (parkOf(error) !== undefined) throw error;
     if (signal.aborted) return new ToolAnswer("tool error: cancelled", true);
     const late = isFault(error) && error.code === "core.timed_out";
     const why = late ? `timeout after ${timeoutMs / 1_000}s` : error instanceof Error ? error.message

@@ -106,7 +106,8 @@ function neverRaising(op: Op): Op {
     try {
       return await op(args, call);
     } catch (error) {
-      if (!isFault(error) || error.code !== "grant.denied") throw error;
+      // what waits for a decision is not refused
+      if (!isFault(error) || error.code !== "grant.denied" || error.facts["park"] !== undefined) throw error;
       return { ok: false, error: error.message, code: error.code };
     }
   };

@@ -226,6 +226,7 @@ function agentOf(
     env: (name) => o.env.get(name),
     ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
     ...(config.http === undefined ? {} : { client: config.http }),
+    ...(config.agentSessions === undefined ? {} : { sessions: config.agentSessions }),
     secret: (value) => o.links.secret(value), spans: o.links.telemetry, observe: o.observe,
   }, p.limits);
 }

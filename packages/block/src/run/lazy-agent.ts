@@ -5,6 +5,7 @@ import type { Op, Ops } from "../bridges/op.ts";
 import type { GrantGate } from "../grants/gate.ts";
 import type { Grants } from "../grants/parse.ts";
 import type { Mcp } from "../mcp/types.ts";
+import type { Sessions } from "../agent/session.ts";
 import type { Observe } from "../agent/observe.ts";
 import type { Spans } from "../observe/spans.ts";
 
@@ -24,6 +25,8 @@ export interface LazyAgentParts {
   readonly observe: Observe;
   readonly spans: Spans | undefined;
   readonly secret: (key: string) => void;
+  /** Instead of those of the block's own store. */
+  readonly sessions?: Sessions;
 }
 
 export interface LazyAgent {
@@ -57,7 +60,7 @@ export function lazyAgent(parts: LazyAgentParts, limits: BlockLimits): LazyAgent
         return made;
       },
     }, limits);
-    const sessions = createSessions(parts.kv, { timeoutMs: limits.sqlMs });
+    const sessions = parts.sessions ?? createSessions(parts.kv, { timeoutMs: limits.sqlMs });
     ops = agentOps({ models, clock, observe: parts.observe, spans: parts.spans, sessions, mcp: openServers(parts.mcp) });
     return ops;
   };

@@ -6,7 +6,9 @@ import { test } from "node:test";
 import type { KvStore } from "@atoll-run/core";
 import { memoryKv } from "@atoll-run/testkit";
 import { createSessions, isInterrupted } from "../../src/agent/session.ts";
-import { assertStrict, type Loose, run } from "./lua.ts";
+import type { Guard } from "../../src/config.ts";
+import { valueOf } from "../support/run-script.ts";
+import { assertStrict, KEYS, type Loose, placing, run } from "./lua.ts";
 import { calls, provider as open, says, status } from "./provider.ts";
 
 const NS = "_agent_block_session";
@@ -133,4 +135,38 @@ test("messages that end with the model's word are no interrupted run", async () 
   assert.equal(isInterrupted(done.slice(0, 1), "other"), false);
   const sessions = createSessions(memoryKv, { timeoutMs: 0 });
   assert.deepEqual(await sessions.load("nobody"), []);
+});
+
+/** Writes and runs of a command wait for a decision; models do not. */
+const parks: Guard = async ({ grant }) => /^(fs\.write|run)/.test(grant) ? { park: "approval:a_1" } : "allow";
+
+test("a call that is parked ends the run with that, and has no result in the session, in Lua and in JavaScript", async (t) => {
+  const p = await open(t);
+  const { kv, stores } = kept();
+  p.script(calls([["look", {}], ["put", {}]]), calls([["look", {}], ["put", {}]]));
+  const told = { grants: ["fs.write", "model", "env"], guard: parks, stores };
+  const inLua = await run(p, `
+    local tools = {
+      {name = "look", input_schema = {}, handler = function() return "seen" end},
+      {name = "put", input_schema = {}, handler = function() std.fs.write("x", "y") end},
+    }
+    local ok, e = pcall(agent.run, {prompt = "go", session = "lua", extra_tools = tools})
+    return {ok, e.code, e.facts.park}`, told);
+  assert.deepEqual(inLua, [false, "grant.denied", "approval:a_1"]);
+  const inJs = await valueOf(`
+    import { agent, std } from "@atoll-run/atoll/script";
+    const tools = [{ name: "look", input_schema: {}, handler: () => "seen" }, { name: "put", input_schema: {}, handler: () => std.fs.write("x", "y") }];
+    let told;
+    try { await agent.run({ prompt: "go", session: "js", extraTools: tools }); } catch (e) { told = [e.code, e.facts.park]; }
+    export default told;`, { ...told, placing, name: "park.mjs", env: { ...KEYS, ANTHROPIC_BASE_URL: p.url } });
+  assert.deepEqual(inJs, ["grant.denied", "approval:a_1"]);
+  for (const id of ["lua", "js"]) {
+    const messages = await stored(kv, id);
+    assert.deepEqual(messages[2].content.map((block: Loose) => block.content), ["seen"]);
+  }
+});
+
+test("a command that waits for a decision is not told as refused", async () => {
+  const value = await valueOf(`local ok, e = pcall(sh.exec, "true") return {ok, e.facts.park}`, { guard: parks });
+  assert.deepEqual(value, [false, "approval:a_1"]);
 });

@@ -1,9 +1,11 @@
 /** The code of a member, as its profile says (spec: mob 3.1): a script in a block, or TypeScript of this process. */
 import { resolve } from "node:path";
-import { createGrantCheck, toWorkload, type BlockConfig, type BlockRun, type GrantCheck } from "@atoll-run/block";
+import { createGrantCheck, toWorkload, type BlockConfig, type BlockRun, type GrantCheck, type AgentSessions } from "@atoll-run/block";
 import { isFault, stringifyJson, type Mesh, type Workload } from "@atoll-run/core";
 import { objectOf } from "../approvals/arguments.ts";
 import { toBridges, type MakeVerbs, type Verbs } from "../bridge/bridge.ts";
+import { AGENT_SCRIPT, agentGlobals, toAgent } from "../agent/agent.ts";
+import type { AgentSessionParts } from "../agent/agent-session.ts";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
@@ -24,6 +26,9 @@ export interface InnerParts {
   /** Grants were asked before; absent: all that is granted is allowed. */
   readonly guard?: ToolGuard;
   readonly makeVerbs: MakeVerbs;
+  readonly makeSession: (o: Omit<AgentSessionParts, "ledger" | "clock" | "limits">) => AgentSessions;
+  /** The environment of its blocks, where agents look for keys; default: empty. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** A grant was refused. */
   readonly denied?: (about: AboutTurn, denial: { readonly text: string; readonly grant: string }) => void;
 }
@@ -43,11 +48,22 @@ export interface InnerAsk {
 }
 
 /** Throws `mob.definition_invalid` for code that is not there. */
-export function makeInner(parts: InnerParts, ask: InnerAsk): Workload {
+export async function makeInner(parts: InnerParts, ask: InnerAsk): Promise<Workload> {
   const { runs } = ask.profile;
   if ("linked" in runs) return linkedInner(parts, ask, runs.linked);
-  if ("script" in runs) return scriptInner(parts, ask, runs.script);
-  throw mobError("mob.definition_invalid", `${ask.spec.id} is an agent; agents are not built yet`, { hint: "Give a script or a linked factory." });
+  if ("script" in runs) return blockInner(parts, ask, { script: { path: parts.scriptAt(runs.script) } });
+  return await agentInner(parts, ask);
+}
+
+async function agentInner(parts: InnerParts, ask: InnerAsk): Promise<Workload> {
+  const { spec, profile, generation, session, writer, turnOf } = ask;
+  const grants = spec.grants ?? profile.grants;
+  const parked = new Set<string>();
+  const globals = { _AGENT: await agentGlobals({ spec, profile, grants, variables: parts.variables ?? {}, fileAt: parts.scriptAt }) };
+  return toAgent(blockInner(parts, ask, {
+    script: { path: AGENT_SCRIPT }, globals, grants: [...blockGrants(grants), "model"],
+    agentSessions: parts.makeSession({ member: spec.id, generation, session, writer, wasParked: (turn) => parked.has(turn) }),
+  }), { turnOf, parked });
 }
 
 /** What its profile allows, where it was given less in other words: then both lists have to allow a call. */
@@ -84,14 +100,14 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
   });
 }
 
-function scriptInner(parts: InnerParts, ask: InnerAsk, script: string): Workload {
+function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "script"> & Partial<BlockConfig>): Workload {
   const { spec, profile } = ask;
   const { guard, root, dir } = parts;
   const outer = outerCheck(parts, ask);
   const at = (file: string): string => (dir === null ? ":memory:" : resolve(dir, "members", memberScope(spec.id), file));
   const context = spec.context === undefined ? undefined : stringifyJson(spec.context);
   const startRun = (mesh: Mesh): BlockRun => parts.startBlock({
-    script: { path: parts.scriptAt(script) }, projectRoot: root, mesh, grants: blockGrants(spec.grants ?? profile.grants),
+    projectRoot: root, mesh, grants: blockGrants(spec.grants ?? profile.grants), ...own,
     bridges: toBridges(verbsOf(parts, ask), ask.runningTurn), kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
     ...context?.ok === true ? { context: context.text } : {},
     ...guard === undefined && outer === undefined ? {} : { guard: async (call) => {

@@ -1,7 +1,7 @@
 -- `require("agent")`: a thin face of the agent loop in TypeScript (spec: block 6.1).
 local _, _, own = ...
-local type, pairs, ipairs, next, pcall, tostring, setmetatable =
-  type, pairs, ipairs, next, pcall, tostring, setmetatable
+local type, pairs, ipairs, next, pcall, tostring, setmetatable, error =
+  type, pairs, ipairs, next, pcall, tostring, setmetatable, error
 local tool = tool
 local M = {}
 
@@ -15,6 +15,11 @@ local CALLBACKS = {"on_turn", "on_delta", "on_progress", "on_log", "sampling"}
 local running, last = {}, 0
 
 local ENDED = {__close = function(guard) running[guard[1]] = nil end}
+
+-- what a call waits for that was not made
+local function park_of(raised)
+  return type(raised) == "table" and type(raised.facts) == "table" and raised.facts.park or nil
+end
 
 local function failure(text, code)
   return {
@@ -100,7 +105,7 @@ local function run(opts)
     if handler then ok, value = pcall(handler, input) else ok, value = pcall(tool.call, name, input) end
     if ok then ok, value = pcall(answer, value) end
     if ok then return value end
-    return {error = tostring(value)}
+    return {error = tostring(value), park = park_of(value)}
   end
   return own.settle("agent.run", own.json(data), functions)
 end
@@ -112,6 +117,7 @@ function M.run(opts)
   end
   local ok, result = pcall(run, opts)
   if ok then return result end
+  if park_of(result) then error(result, 0) end
   return failure(tostring(result), type(result) == "table" and result.code or "runtime.failed")
 end
 

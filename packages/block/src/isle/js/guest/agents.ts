@@ -29,7 +29,7 @@ export function agents(g: Guest): void {
         const value = await (handler === undefined ? tool.call(data[list][index - 1].name, input) : handler(input));
         return typeof value === "object" && value !== null ? g.now("encode", "", value) : value === undefined || value === null ? "nil" : String(value);
       } catch (error) {
-        return { error: (g.told(error) as Any).text };
+        return { error: (g.told(error) as Any).text, park: (error as Any)?.facts?.park };
       }
     };
     return await g.call("agent.run", [g.now("encode", "", data), functions], { signal });
@@ -45,6 +45,7 @@ export function agents(g: Guest): void {
     try {
       return await run(given, signal);
     } catch (error: Any) {
+      if (error?.facts?.park !== undefined) throw error;
       return failure((g.told(error) as Any).text, error?.code ?? "runtime.failed");
     }
   };

@@ -1,0 +1,127 @@
+/**
+ * Goal: an agent is a member like all others. Invariant: what its tools have done is done once, whatever happens to its turn. Method: a model that plays a
+ * part, real files, a mob that is opened again on the same store.
+ */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { defineMob, Mob, readSession, type MobHandle } from "@atoll-run/atoll/mob";
+import type { Json, StateStore } from "@atoll-run/core";
+import { memberScope, recordOp, sessionOf } from "@atoll-run/mob/internal";
+import { memoryState, startMockModel, until, type MockModel, type MockTurn } from "@atoll-run/testkit";
+
+interface World {
+  readonly model: MockModel;
+  readonly out: string;
+  readonly store: StateStore;
+  open(): Promise<MobHandle>;
+}
+
+async function world(t: TestContext, turns: readonly MockTurn[]): Promise<World> {
+  const model = await startMockModel({ script: { turns } });
+  const out = mkdtempSync(join(tmpdir(), "atoll-agent-"));
+  const store = memoryState();
+  t.after(async () => {
+    await model.close();
+    await store[Symbol.asyncDispose]();
+    rmSync(out, { recursive: true });
+  });
+  const definition = defineMob({
+    mob: { id: "smart", members: [{ id: "ann", profile: "writer", instructions: ["Be kind."] }, { id: "bob", profile: "echo" }, { id: "dumb", profile: "dumb" }], edges: [["ann", "bob"]] },
+    profiles: {
+      writer: { agent: true, model: "auto", system: "You write.", grants: [`fs.write:${out}`, "mob:request"] }, echo: { linked: "echo" }, dumb: { agent: true },
+    },
+    approvals: [{ match: { grant: "fs.write", object: `${out}/asked*` }, tier: "R3" }],
+  });
+  return {
+    model, out, store,
+    open: () => Mob.start({
+      definition, ephemeral: true, env: { store }, root: out, linked: { echo: () => ({ content }) => ({ heard: content }) },
+      variables: { ANTHROPIC_API_KEY: "key", ANTHROPIC_BASE_URL: model.url },
+    }),
+  };
+}
+
+async function turnOf(mob: MobHandle, content: Json) {
+  const { turn_id } = await mob.send({ to: "ann", from: "console", principal: "ada", content });
+  return await mob.members.wait(turn_id, {});
+}
+
+const bodies = ({ requests }: MockModel): { messages: { role: string; content: { type: string; text?: string }[] | string }[]; system: unknown; tools: { name: string }[] }[] =>
+  requests.map(({ body }) => body as never);
+const calls = (path: string): MockTurn => ({ reply: { tool_calls: [{ name: "write_file", input: { path, text: "hello" } }] } });
+
+test("a turn is a prompt: its tools are what is granted, its session is that of the member, and the next turn knows of it", async (t) => {
+  const { model, open, out, store } = await world(t, [
+    { when: { text: "go" }, reply: { tool_calls: [{ name: "write_file", input: { path: "a.txt", text: "hello" } }, { name: "mob_request", input: { to: "bob", content: { n: 1 } } }] } },
+    { when: { tool_result: "heard" }, reply: { text: "done" } },
+    { when: { text: "and", messages: 5 }, reply: { text: "again" } },
+  ]);
+  await using mob = await open();
+  const turn = await turnOf(mob, "go");
+  assert.deepEqual([turn.state, turn.output, turn.error], ["done", "done", null]);
+  assert.equal(readFileSync(join(out, "a.txt"), "utf8"), "hello");
+  const [first] = bodies(model);
+  assert.deepEqual(first?.tools.map(({ name }) => name), ["read_file", "list_files", "write_file", "mob_request"]);
+  assert.match(JSON.stringify(first?.system), /You write\.\\n\\nBe kind\./);
+  const { records } = await readSession(store, { session_id: sessionOf("ann", 1) });
+  assert.deepEqual(records.map(({ role, blocks }) => [role, ...blocks.map(({ type }) => type)]), [
+    ["user", "text"], ["assistant", "tool_use", "tool_use"], ["tool", "tool_result"], ["tool", "tool_result"], ["assistant", "text"],
+  ]);
+  const { entries } = await mob.ledger.query({ turn_id: turn.turn_id, after: 0, classes: ["agent"] });
+  assert.deepEqual(entries.map(({ kind }) => kind), ["tool_call_requested", "tool_call_requested", "tool_result_received", "tool_result_received"]);
+  // JSON is told as text; the last turn stands before it.
+  assert.equal((await turnOf(mob, { and: "more" })).output, "again");
+});
+
+test("a call that waits for a decision parks the turn, which goes on from its session, also in another process", async (t) => {
+  const { model, open, out } = await world(t, [calls("first.txt"), calls("asked.txt"), { when: { tool_result: "written" }, reply: { text: "both" } }]);
+  let turn_id = "";
+  {
+    await using mob = await open();
+    ({ turn_id } = await mob.send({ to: "ann", from: "console", principal: "ada", content: "write" }));
+    await until(() => mob.view.turns.get(turn_id)?.state === "waiting_approval");
+    assert.deepEqual([existsSync(join(out, "first.txt")), existsSync(join(out, "asked.txt"))], [true, false]);
+    rmSync(join(out, "first.txt"));
+  }
+  await using mob = await open();
+  const [approval] = [...mob.view.approvals.values()];
+  await mob.approvals.decide({ id: approval?.id ?? "", decision: "approve", principal: "boss", local: false });
+  const turn = await mob.members.wait(turn_id, {});
+  assert.deepEqual([turn.state, turn.output], ["done", "both"]);
+  assert.deepEqual([existsSync(join(out, "first.txt")), readFileSync(join(out, "asked.txt"), "utf8")], [false, "hello"]);
+  assert.equal(model.requests.length, 3, "the model is not asked again for what it said");
+});
+
+test("after a kill stored results are used, and a call that was begun is not made again", async (t) => {
+  const { model, open, out, store } = await world(t, [{ when: { tool_result: "outcome unknown" }, reply: { text: "I looked" } }]);
+  const session = sessionOf("ann", 1);
+  let turn_id = "";
+  {
+    await using mob = await open();
+    await mob.members.suspend("ann", { principal: "boss", why: "operator" });
+    ({ turn_id } = await mob.send({ to: "ann", from: "console", principal: "ada", content: "write" }));
+  }
+  // As a process leaves it that is killed while its second call runs.
+  const blocks = ["one", "two"].map((name) => ({ type: "tool_use", id: `call_${name}`, name: "write_file", input: { path: `${name}.txt`, text: "x" } }));
+  const at = { turn_id, tokens: 0, ts_ms: 1 };
+  await store.commit({ scope: memberScope("ann"), epoch: null, at_ms: 1, ops: [
+    recordOp(session, { ...at, role: "assistant", blocks }, 10_000),
+    recordOp(session, { ...at, role: "tool", blocks: [{ type: "tool_result", tool_use_id: "call_one", content: "written" }] }, 10_000),
+  ] });
+  await using mob = await open();
+  await mob.members.resume("ann", { principal: "boss" });
+  const turn = await mob.members.wait(turn_id, {});
+  assert.deepEqual([turn.output, existsSync(join(out, "one.txt")), existsSync(join(out, "two.txt"))], ["I looked", false, false]);
+  assert.deepEqual(bodies(model).map(({ messages }) => messages.length), [3]);
+});
+
+test("an agent without a model is broken, and says why", async (t) => {
+  const { open } = await world(t, []);
+  await using mob = await open();
+  await mob.send({ to: "dumb", from: "console", principal: "ada", content: "hi" });
+  await until(() => mob.view.row("dumb")?.state === "broken");
+  assert.equal(mob.view.row("dumb")?.last_error?.code, "model_missing");
+});

@@ -1,0 +1,194 @@
+/**
+ * The session log of a member as the agent loop knows sessions: messages (spec: mob 3.8, 6.5).
+ *
+ * takes turns and their messages; gives the history before a turn with what was done of it already; promises that what it saved is
+ * found after a crash, and that a call which was begun and has no result is not made again; refuses nothing; never writes the prompt and
+ * the last word: those stand in the commits that begin and end the turn.
+ */
+import type { AgentSessions, Message } from "@atoll-run/block";
+import type { Clock, Json, StateReader } from "@atoll-run/core";
+import { mobError } from "../errors.ts";
+import type { NewEntry } from "../ledger/entry.ts";
+import type { Ledger, Writer } from "../ledger/ledger.ts";
+import { preview } from "../ledger/stored.ts";
+import type { MobLimits } from "../limits.ts";
+import { journalOf, readRecord, recordOp, type NewRecord, type SessionBlock, type SessionRecord } from "../sessions/record.ts";
+
+export interface AgentSessionParts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly limits: Pick<MobLimits, "recordBytesMax" | "previewBytes" | "historyBytesMax">;
+  readonly member: string;
+  readonly generation: number;
+  readonly session: string;
+  /** Undefined: the member is being stopped. */
+  readonly writer: () => Writer | undefined;
+  /** The turn was left for a decision, with a call that was not made. */
+  readonly wasParked: (turnId: string) => boolean;
+}
+
+type Blocks = readonly SessionBlock[];
+interface Said {
+  readonly role: "user" | "assistant";
+  readonly content: Blocks;
+}
+interface Run {
+  /** Messages before those of the turn. */
+  readonly before: number;
+  /** Blocks that are stored, by message of the turn. */
+  readonly stored: number[];
+}
+
+const PAGE = 256;
+/** Calls that change nothing may be made again. */
+const HARMLESS: ReadonlySet<string> = new Set(["read_file", "list_files", "mob_members"]);
+const UNKNOWN = "outcome unknown: the process ended while this call ran; it was not made again";
+const UNFINISHED: Said = { role: "assistant", content: [{ type: "text", text: "(not finished)" }] };
+
+export function createAgentSession(parts: AgentSessionParts): AgentSessions {
+  const session = new AgentSession(parts);
+  return { load: (id) => session.load(id), save: (id, messages) => session.save(id, messages), hold: () => ({ [Symbol.dispose]: () => undefined }) };
+}
+
+/** What the model is told of a content. */
+export function promptOf(blocks: Blocks): string {
+  return blocks.map((block) => block.type === "text" ? String(block["text"]) : JSON.stringify(block.type === "json" ? block["json"] : block)).join("\n");
+}
+
+class AgentSession {
+  readonly #parts: AgentSessionParts;
+  readonly #runs = new Map<string, Run>();
+
+  constructor(parts: AgentSessionParts) {
+    this.#parts = parts;
+  }
+
+  async load(turnId: string): Promise<readonly Message[]> {
+    const { ledger, session, limits } = this.#parts;
+    const turns = byTurn(await recentRecords(ledger.store, session, limits.historyBytesMax));
+    const history = [...turns].flatMap(([id, records]) => id === turnId ? [] : ended(toMessages(records)));
+    const own = await this.#goOn(turnId, toMessages(turns.get(turnId) ?? []));
+    this.#runs.set(turnId, { before: history.length, stored: own.map(({ content }) => content.length) });
+    return [...history, ...own] as unknown as readonly Message[];
+  }
+
+  async save(turnId: string, messages: readonly Message[]): Promise<void> {
+    const run = this.#runs.get(turnId) ?? { before: 0, stored: [] };
+    this.#runs.set(turnId, run);
+    const own = messages.slice(run.before);
+    const records: NewRecord[] = [];
+    // The first is the prompt, which was stored when the turn was accepted.
+    for (const [at, { role, content }] of own.entries()) {
+      const blocks = (typeof content === "string" ? [{ type: "text", text: content }] : content) as unknown as Blocks;
+      const stored = run.stored[at] ?? 0;
+      const isLastWord = at === own.length - 1 && role === "assistant" && callsIn(blocks).length === 0;
+      if (at === 0 || isLastWord || blocks.length <= stored) continue;
+      records.push(this.#record(turnId, role, blocks.slice(stored)));
+      run.stored[at] = blocks.length;
+    }
+    await this.#write(turnId, records);
+  }
+
+  /** What was done of the turn, so that it can go on: a call that may have been made gets a result that says so. */
+  async #goOn(turnId: string, own: readonly Said[]): Promise<readonly Said[]> {
+    const last = own.at(-1);
+    if (last === undefined) return own;
+    if (last.role === "assistant" && callsIn(last.content).length === 0) return own.slice(0, -1);
+    const asked = own.findLastIndex(({ role }) => role === "assistant");
+    const answered = new Set(own.slice(asked + 1).flatMap(({ content }) => content.map((block) => block["tool_use_id"])));
+    const [begun] = asked < 0 ? [] : callsIn((own[asked] as Said).content).filter(({ id }) => !answered.has(id as Json));
+    if (begun === undefined || this.#parts.wasParked(turnId) || HARMLESS.has(String(begun["name"]))) return own;
+    const result: SessionBlock = { type: "tool_result", tool_use_id: begun["id"] as Json, content: UNKNOWN, is_error: true };
+    await this.#write(turnId, [this.#record(turnId, "user", [result])]);
+    return asked === own.length - 1 ? [...own, { role: "user", content: [result] }] : [...own.slice(0, -1), { role: "user", content: [...last.content, result] }];
+  }
+
+  #record(turn_id: string, role: Said["role"], blocks: Blocks): NewRecord {
+    return { turn_id, role: role === "assistant" ? "assistant" : "tool", blocks, tokens: 0, ts_ms: this.#parts.clock.now() };
+  }
+
+  async #write(turnId: string, records: readonly NewRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const { ledger, session, limits, member } = this.#parts;
+    const writer = this.#parts.writer();
+    if (writer === undefined) throw mobError("mob.interrupted", `${member} is being stopped`);
+    const entries = records.flatMap(({ blocks }) => blocks.flatMap((block) => this.#entryOf(turnId, writer, block)));
+    await ledger.append(writer, entries, records.map((record) => recordOp(session, record, limits.recordBytesMax)));
+  }
+
+  #entryOf(turn_id: string, { epoch }: Writer, block: SessionBlock): NewEntry[] {
+    const { member, generation, session, limits } = this.#parts;
+    const about = { source: "member", member, generation, fence: epoch, turn_id, session: { id: session } };
+    const short = (value: Json | undefined): string => preview(typeof value === "string" ? value : JSON.stringify(value ?? null), limits.previewBytes);
+    switch (block.type) {
+      case "text": return [{ ...about, kind: "text_complete", data: { text: short(block["text"]) } }];
+      case "tool_use": return [{ ...about, kind: "tool_call_requested", data: { call: block["id"] ?? null, tool: block["name"] ?? null, input: short(block["input"]) } }];
+      case "tool_result":
+        return [{ ...about, kind: "tool_result_received", data: { call: block["tool_use_id"] ?? null, result: short(block["content"]), ok: block["is_error"] !== true } }];
+      default: return [];
+    }
+  }
+}
+
+/** The newest records, up to so many bytes and whole turns, ascending. */
+async function recentRecords(store: StateReader, session: string, bytesMax: number): Promise<readonly SessionRecord[]> {
+  const found: SessionRecord[] = [];
+  let bytes = 0;
+  for (let before = Number.MAX_SAFE_INTEGER; ;) {
+    const page = await store.journalBack(journalOf(session), { before, limit: PAGE });
+    for (const row of page) {
+      bytes += row.body.length;
+      if (bytes > bytesMax && found.length > 0) return found.reverse();
+      found.push(readRecord(session, row));
+    }
+    if (page.length < PAGE) return found.reverse();
+    before = page.at(-1)?.seq ?? 0;
+  }
+}
+
+/** In the order in which they were begun, each with its prompt first; one whose prompt is too long ago is left out. */
+function byTurn(records: readonly SessionRecord[]): ReadonlyMap<string, readonly SessionRecord[]> {
+  const prompts = new Map<string, SessionRecord>();
+  const turns = new Map<string, SessionRecord[]>();
+  for (const record of records) {
+    const { turn_id, role } = record;
+    if (turn_id === null || role === "note") continue;
+    if (role === "user") {
+      prompts.set(turn_id, record);
+      continue;
+    }
+    const prompt = prompts.get(turn_id);
+    const turn = turns.get(turn_id) ?? (prompt === undefined ? undefined : [prompt]);
+    if (turn !== undefined) turns.set(turn_id, [...turn, record]);
+  }
+  return turns;
+}
+
+function toMessages(records: readonly SessionRecord[]): readonly Said[] {
+  const messages: Said[] = [];
+  for (const { role, blocks } of records) {
+    const last = messages.at(-1);
+    if (role === "user") messages.push({ role: "user", content: [{ type: "text", text: promptOf(blocks) }] });
+    else if (role === "assistant") messages.push({ role: "assistant", content: blocks.map(toModelBlock) });
+    else if (last?.role === "user") messages[messages.length - 1] = { role: "user", content: [...last.content, ...blocks] };
+    else messages.push({ role: "user", content: blocks });
+  }
+  return messages;
+}
+
+/** The last word stands in the log as the output of the turn, which may be any JSON. */
+function toModelBlock(block: SessionBlock): SessionBlock {
+  return block.type === "json" || block.type === "omitted" ? { type: "text", text: promptOf([block]) } : block;
+}
+
+/** A turn that is over, whatever it came to: as a model may be told of it. */
+function ended(messages: readonly Said[]): readonly Said[] {
+  const last = messages.at(-1);
+  if (last === undefined) return [];
+  if (last.role === "user") return [...messages, UNFINISHED];
+  return callsIn(last.content).length === 0 ? messages : [...messages.slice(0, -1), UNFINISHED];
+}
+
+function callsIn(blocks: Blocks): readonly SessionBlock[] {
+  return blocks.filter(({ type }) => type === "tool_use");
+}
