@@ -14,9 +14,9 @@ const FILES: Readonly<Record<string, ConsoleFile>> = {
   "/console/": PAGE,
   "/console/page.css": file("text/css", new URL("./page/page.css", import.meta.url)),
   "/console/page.js": file("text/javascript", new URL("./page/page.js", import.meta.url)),
-  "/console/rows.js": file("text/javascript", new URL("./page/rows.js", import.meta.url)),
+  "/console/page-rows.js": file("text/javascript", new URL("./page/page-rows.js", import.meta.url)),
   "/console/icon.svg": file("image/svg+xml", new URL("./page/icon.svg", import.meta.url)),
-  "/console/client.js": file("text/javascript", new URL("./page/client.js", import.meta.url)),
+  "/console/page-client.js": file("text/javascript", new URL("./page/page-client.js", import.meta.url)),
 };
 const BYTES = new WeakMap<ConsoleFile, Buffer>();
 

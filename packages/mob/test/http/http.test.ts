@@ -219,6 +219,29 @@ for (const store of ["memory", "sqlite"] as const) {
   });
 }
 
+test("streams are counted apart from requests, for each principal; what is above is told when to come again, and /healthz is free", async (t) => {
+  const { http, ask } = await served(t, { limits: { streamsPerPrincipalMax: 2, streamsMax: 4, requestsMax: 1 } });
+  const ending = new AbortController();
+  const open = (role: Role) => fetch(`${http.url}/v1/stream`, { headers: { authorization: `Bearer token-of-${role}` }, signal: ending.signal });
+  for (const role of ["viewer", "viewer", "admin"] as const) assert.equal((await open(role)).status, 200);
+  const third = await ask("GET", "/v1/stream", { role: "viewer" });
+  assert.deepEqual([third.status, third.body.error.data.facts.limit, third.headers.get("retry-after")], [429, 2, "1"]);
+  assert.equal((await open("admin")).status, 200);
+  assert.equal((await ask("GET", "/v1/stream", { role: "operator" })).status, 429);
+  assert.equal((await ask("GET", "/v1/status")).status, 200);
+  const waiting = ask("GET", "/v1/members/wait?members=open&until=final&timeout_ms=60000");
+  const busy = await until(async () => {
+    const answer = await ask("GET", "/v1/status");
+    return answer.status === 429 ? answer : undefined;
+  });
+  assert.equal(busy.body.error.data.code, "mob.overloaded");
+  assert.equal((await ask("GET", "/healthz", { role: null })).status, 200);
+  ending.abort();
+  await until(() => http.streams === 0);
+  await http.close();
+  assert.equal(await waiting.then(({ body }) => body.error.data.code, () => "closed"), "mob.shutting_down");
+});
+
 test("topics choose: one run, one member, approvals", async (t) => {
   const { http, append } = await served(t);
   const heard = Promise.all([hear(`${http.url}/v1/stream?topics=run:r_2,member:b&after=0`, 2), hear(`${http.url}/v1/stream?topics=approvals&after=0`, 1)]);

@@ -11,7 +11,7 @@ import { spawned } from "../support.ts";
 import { served } from "./served.ts";
 import { TinyDocument } from "./tiny-document.ts";
 
-const FILES = ["page.css", "page.js", "client.js", "rows.js", "icon.svg"];
+const FILES = ["page.css", "page.js", "page-client.js", "page-rows.js", "icon.svg"];
 
 test("the files of the page are public, whole and closed: nothing inline, nothing from elsewhere", async (t) => {
   const { http } = await served(t);

@@ -2,8 +2,8 @@
  * The page: who there is, what waits for a decision, what happens.
  * Order (console 1.3): ask for what is, show it, then listen from there. All text of others is shown as text.
  */
-import { ask, askAll, listen, MobFault, signInByTicket, signInByToken, signOut } from "./client.js";
-import { approvalCard, entryRow, gapRow, matches, memberRow } from "./rows.js";
+import { ask, askAll, listen, MobFault, signInByTicket, signInByToken, signOut } from "./page-client.js";
+import { approvalCard, entryRow, gapRow, matches, memberRow } from "./page-rows.js";
 
 const at = (id) => document.getElementById(id);
 const ENTRIES_KEPT = 500;
