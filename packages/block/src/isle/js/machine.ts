@@ -8,6 +8,12 @@ import { toJsError, type JsThrown } from "./thrown.ts";
 
 /** Bytes of stack for script code: some thousand calls deep. More would not fit beside other isles of a thread. */
 const STACK_BYTES = 256 * 1024;
+/**
+ * Of a module that is only compiled, this build of QuickJS takes its source text for the module's record, and gives what it
+ * reads there as its value (QTS_Eval of quickjs-emscripten 0.32 leaves its local of the module unset). Text is a number
+ * there, and so are zeros; what lay behind a short text before could be taken for pointers.
+ */
+const BEHIND_SOURCE_BYTES = 256;
 const EVAL = { script: 0, module: 1, compileOnly: 32 } as const;
 
 export interface MachineHost {
@@ -112,7 +118,7 @@ export class JsMachine {
 
   #eval(source: string, name: string, flags: number): Runs<Pointer> {
     const q = this.#q;
-    const code = this.#cstring(source);
+    const code = this.#cstring(source, BEHIND_SOURCE_BYTES);
     const file = this.#cstring(name);
     return then(this.#run._QTS_Eval(this.#ctx, code, q.lengthBytesUTF8(source), file, 0, flags), (value) => {
       q._free(code);
@@ -200,11 +206,13 @@ export class JsMachine {
     }
   }
 
-  #cstring(text: string): Pointer {
+  /** With so many zeros behind its end. */
+  #cstring(text: string, behind = 0): Pointer {
     const bytes = this.#q.lengthBytesUTF8(text) + 1;
-    const p = this.#q._malloc(bytes);
+    const p = this.#q._malloc(bytes + behind);
     if (p === 0) throw toJsError({ name: "InternalError", message: "out of memory", stack: "" });
     this.#q.stringToUTF8(text, p, bytes);
+    if (behind > 0) this.#q.HEAPU8.fill(0, p + bytes, p + bytes + behind);
     return p;
   }
 
