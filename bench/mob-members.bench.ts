@@ -16,7 +16,7 @@ export const bench: Bench = {
   name: "mob members", unit: "KiB", issue: "D",
   question: `How much resident memory does each of ${DORMANT} members take that sleep, and each of ${LIVE} that are awake, linked ones and scripts in isles; and how `
     + "long from the send of a sleeper's first turn until its first line?",
-  bars: [{ name: "wake of a linked member, p99", atMost: 20 }],
+  bars: [],
   async run({ quick }) {
     using folder = scratch();
     const machine = await measureMachine(folder.dir);
