@@ -29,6 +29,11 @@ export class Tending {
   readonly #open = new Set<string>();
   /** Decided, and the turn may still wait → how often it was woken. */
   readonly #decided = new Map<string, number>();
+  /**
+   * Decided before this process. A turn that was resumed when that one died is not known to wait, but its mailbox may have it parked
+   * still: it is woken once.
+   */
+  readonly #inherited: Set<string>;
   #timer: Disposable | undefined;
   #looking: Promise<void> | undefined;
   #again = false;
@@ -37,6 +42,7 @@ export class Tending {
   constructor(parts: TendingParts) {
     this.#parts = parts;
     for (const approval of parts.view.approvals.values()) this.#sort(approval);
+    this.#inherited = new Set(this.#decided.keys());
     this.#kick();
   }
 
@@ -101,7 +107,8 @@ export class Tending {
       return Infinity;
     }
     const state = view.turns.get(approval.turn_id)?.state;
-    if (state !== undefined && state !== "waiting_approval") return Infinity;
+    const inherited = this.#inherited.delete(id);
+    if (!inherited && state !== undefined && state !== "waiting_approval") return Infinity;
     // It waits for another one.
     if ([...this.#open].some((open) => view.approvals.get(open)?.turn_id === approval.turn_id)) return Infinity;
     if (state === undefined) this.#decided.delete(id);

@@ -162,6 +162,22 @@ test("an approval whose time is over is a draft, to the instant, and nobody can 
   await assert.rejects(book.decide(approve(id)), { code: "mob.approval_closed" });
 });
 
+test("a turn that was resumed just before its process died is woken once: its mailbox may have it parked still", async (t) => {
+  const clock = new ManualClock();
+  const all = await started(t, "memory", { clock });
+  const { book, append } = all;
+  const id = idOf(await book.guard(call()));
+  await append(turn("turn_waiting", "t_1", { until: `approval:${id}` }));
+  await book.decide(approve(id));
+  await append(turn("turn_resumed"));
+  await book[Symbol.asyncDispose]();
+  const next = openBook(all);
+  t.after(() => next.book[Symbol.asyncDispose]());
+  await until(() => next.woken.length > 0);
+  await clock.pass(60_000);
+  assert.deepEqual(next.woken, [`editor approval:${id}`]);
+});
+
 test("a wake-up that nobody hears yet comes again until the turn goes on", async (t) => {
   const clock = new ManualClock();
   const { book, append, woken, setAway } = await started(t, "memory", { clock });
