@@ -47,7 +47,8 @@ export interface MobStatus {
 }
 
 export interface MobHandle extends AsyncDisposable {
-  readonly definition: MobDefinition;
+  /** What it is to be, as of now. */
+  readonly definition: () => MobDefinition;
   readonly ledger: Ledger;
   /** As the ledger tells it; to be read only. */
   readonly view: View;
@@ -78,6 +79,7 @@ const BY: By = { principal: "mob" };
 /** Throws `mob.start_failed` with its cause; nothing is left open then. */
 export async function startMob(parts: MobParts, definition: MobDefinition): Promise<MobHandle> {
   const limits: MobLimits = { ...MOB_LIMITS, ...definition.limits };
+  const now = (): MobDefinition => definition;
   const newId = createIds(parts);
   const mob = definition.mob.id;
   const { store, clock, log, redact } = parts;
@@ -92,10 +94,10 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     const opened: { flows?: FlowRunner } = {};
     const inner: InnerParts = { ...parts, guard: (call) => approvals.guard(call), denied: (about, denial) => {
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
-    }, makeVerbs: (caller) => createVerbs({ ledger, view, members, edges, flows: () => must(opened.flows), definition: () => definition, clock, limits }, caller),
+    }, makeVerbs: (caller) => createVerbs({ ledger, view, members, edges, flows: () => must(opened.flows), definition: now, clock, limits }, caller),
       makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }) };
     const members = new Members({
-      ledger, writer, view, node: parts, inner, limits, newId, profileOf: (name) => definition.profiles[name],
+      ledger, writer, view, node: parts, inner, limits, newId, profileOf: (name) => now().profiles[name],
       leaveEdges: (id) => leaveEdges(id, { view, edges }),
     });
     ledger.hear(members.hear);
@@ -104,7 +106,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
       if (end.started) await say("mob_stopped");
     });
     const approvals = closing.use(openApprovals({
-      ledger, writer, view, rules: () => definition.approvals, host: members, clock, newId, log, limits,
+      ledger, writer, view, rules: () => now().approvals, host: members, clock, newId, log, limits,
     }));
     let outside: OpenOutside | undefined;
     closing.defer(async () => {
@@ -117,12 +119,12 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     end.started = true;
     await members.recover();
     const reconciler = closing.use(createReconciler({
-      definition: () => definition, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true,
+      definition: now, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true,
     }));
     await firstPass(reconciler, { ledger, writer, log, mob });
-    const flows = opened.flows = closing.use(openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => definition.flows }));
+    const flows = opened.flows = closing.use(openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => now().flows }));
     if (parts.outside !== undefined) {
-      outside = await openOutside({ mob, node: parts, definition: () => definition, view, members, ledger, writer, limits, log }, parts.outside);
+      outside = await openOutside({ mob, node: parts, definition: now, view, members, ledger, writer, limits, log }, parts.outside);
     }
     const close = async (): Promise<void> => {
       await say("mob_stopping");
@@ -131,7 +133,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
         log.write({ level: "warn", target: "mob", msg: "a part did not close", fields: { mob, part: name, reason: String(error) } });
       }
     };
-    return running({ definition, ledger, view, writer, members, reconciler, edges, approvals, flows, outside }, { end, close });
+    return running({ definition: now, ledger, view, writer, members, reconciler, edges, approvals, flows, outside }, { end, close });
   } catch (error) {
     await closing.close();
     throw mobError("mob.start_failed", `the mob ${mob} did not start: ${error instanceof Error ? error.message : String(error)}`, {
@@ -149,7 +151,7 @@ function running(
   return {
     ...own, send: (ask) => members.send(ask),
     status: () => ({
-      mob: definition.mob.id, state: over === undefined ? "running" : "stopped", revision: view.revision, head: ledger.head,
+      mob: definition().mob.id, state: over === undefined ? "running" : "stopped", revision: view.revision, head: ledger.head,
       members: view.ids().map((id) => view.row(id) as MemberRow),
       edges: [...view.edges.values()].filter(({ wired }) => wired).map(({ a, b }) => ({ a, b })),
     }),

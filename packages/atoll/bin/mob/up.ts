@@ -76,7 +76,7 @@ function welcome(mob: MobHandle, http: ServedMob, dir: string): string {
   const rows = members.slice(0, SHOWN_MAX).map(({ id, profile, state, queue }) =>
     `  ${id.padEnd(width)}  ${profile}, ${state}${queue.depth === 0 ? "" : `, ${queue.depth} turns wait`}`);
   return [
-    `${mob.definition.mob.id} is up with ${members.length} members and ${edges.length} edges`,
+    `${mob.definition().mob.id} is up with ${members.length} members and ${edges.length} edges`,
     `  url    ${http.url}`,
     // Whoever opens the link is signed in, once: it is for the eyes of a person alone.
     `  page   ${process.stdout.isTTY ? http.link() : `${http.url}/console/`}`, `  data   ${shown(dir)} (token: ${shown(dir)}/http.token)`,

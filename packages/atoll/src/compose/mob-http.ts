@@ -50,7 +50,7 @@ export async function serveMob(mob: MobHandle, o: ServeMobOptions = {}): Promise
   };
   const http = await serveHttp({
     served: {
-      ...mob, limits: { ...MOB_LIMITS, ...mob.definition.limits }, lifecycle: { stopping: () => stopping, ...o.stop === undefined ? {} : { stop } }, clock,
+      ...mob, limits: { ...MOB_LIMITS, ...mob.definition().limits }, lifecycle: { stopping: () => stopping, ...o.stop === undefined ? {} : { stop } }, clock,
     }, log, bytes, newErrorId: () => newId("e"), version: "1",
     port: o.port ?? PORT, hosts: o.hosts ?? [], readOnly: o.readOnly ?? false,
     tokens: [
@@ -58,7 +58,7 @@ export async function serveMob(mob: MobHandle, o: ServeMobOptions = {}): Promise
       ...(o.tokens ?? []).map(({ token: own, principal, role, readOnly = false }) => ({ sha256: hashToken(own), principal, role, read_only: readOnly })),
     ],
   });
-  const untell = o.dir === undefined ? undefined : await tellAddress(resolve(o.dir), { mob: mob.definition.mob.id, url: http.url, pid: process.pid });
+  const untell = o.dir === undefined ? undefined : await tellAddress(resolve(o.dir), { mob: mob.definition().mob.id, url: http.url, pid: process.pid });
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => closing ??= (async () => {
     await untell?.();

@@ -18,7 +18,7 @@ test("a mob without a place for its state, or with code that nobody links, is re
   await assert.rejects(Mob.start({ definition: crowd(1), stateDir }), { code: "mob.definition_invalid", message: "profiles.p.linked: nothing is linked as echo" });
   await using mob = await Mob.start({ definition: crowd(1), linked, stateDir });
   const held: unknown = await Mob.start({ definition: crowd(1), linked, stateDir }).catch((error: unknown) => error);
-  assert.ok(isFault(held) && held.code === "mob.already_running" && mob.definition.mob.id === "crowd", String(held));
+  assert.ok(isFault(held) && held.code === "mob.already_running" && mob.definition().mob.id === "crowd", String(held));
   assert.match(held.message, new RegExp(`the mob crowd runs already: .*process ${process.pid}`));
 });
 

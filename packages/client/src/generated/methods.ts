@@ -391,6 +391,7 @@ export interface MobMethods {
     readonly result: {
       readonly definition: Definition;
       readonly revision: number;
+      readonly source: string | null;
     };
   };
   "reconcile": {

@@ -19,7 +19,7 @@ export const APPROVAL_METHODS: readonly Method[] = [
   }),
   method({
     name: "approvals/policy", writes: false, action: "approval.view", summary: "The rules.",
-    result: z.object({ rules: z.array(rule) }), params: none, run: ({ definition }) => ({ rules: definition.approvals }),
+    result: z.object({ rules: z.array(rule) }), params: none, run: ({ definition }) => ({ rules: definition().approvals }),
   }),
   method({
     name: "approvals/evaluate", writes: false, action: "approval.view", summary: "What the rules say of a call; nothing is asked.",

@@ -14,13 +14,13 @@ export const FLOW_METHODS: readonly Method[] = [
   method({
     name: "flows/list", writes: false, action: "flow.view", summary: "Flows of the definition.",
     result: z.object({ flows: z.array(z.object({ name: z.string(), steps: z.array(z.string()) })) }), params: none,
-    run: ({ definition }) => ({ flows: Object.entries(definition.flows).map(([name, { steps }]) => ({ name, steps: Object.keys(steps) })) }),
+    run: ({ definition }) => ({ flows: Object.entries(definition().flows).map(([name, { steps }]) => ({ name, steps: Object.keys(steps) })) }),
   }),
   method({
     name: "flows/get", writes: false, action: "flow.view", summary: "One flow.",
     result: z.object({ name: z.string(), steps: z.record(z.string(), flowStep) }), params: z.strictObject({ flow: id }), keys: ["flow"],
     run: ({ definition }, { flow }) => {
-      const found = definition.flows[flow];
+      const found = definition().flows[flow];
       if (found === undefined) throw mobError("mob.not_found", `there is no flow ${flow}`, { facts: { what: "flow", id: flow } });
       return { name: flow, ...found };
     },

@@ -43,7 +43,7 @@ export const MEMBER_METHODS: readonly Method[] = [
     result: memberRow,
     params: z.strictObject({ spec: memberSpec }),
     run: ({ members, definition }, { spec }, { principal }) => {
-      checkSpec(definition, spec as MemberSpec);
+      checkSpec(definition(), spec as MemberSpec);
       return members.spawn(spec as MemberSpec, { principal, origin: "api", lazy: true });
     },
   }),
@@ -57,7 +57,7 @@ export const MEMBER_METHODS: readonly Method[] = [
     result: z.object({ results: z.array(spawnResult) }),
     params: z.strictObject({ specs: z.array(memberSpec).max(1_000), on_failure: z.enum(["continue", "rollback"]).default("continue") }),
     run: async ({ members, limits, definition }, { specs, on_failure }, { principal }) => {
-      for (const spec of specs) checkSpec(definition, spec as MemberSpec);
+      for (const spec of specs) checkSpec(definition(), spec as MemberSpec);
       return { results: await spawnMany(members, specs as readonly MemberSpec[], {
         principal, origin: "api", lazy: true, onFailure: on_failure, atOnce: limits.reconcileAtOnce,
       }) };
@@ -128,7 +128,7 @@ export function rowOf({ view }: Served, of: string): MemberRow {
 }
 
 async function ensure(served: Served, spec: MemberSpec, { principal }: Call): Promise<{ readonly row: MemberRow; readonly created: boolean }> {
-  checkSpec(served.definition, spec);
+  checkSpec(served.definition(), spec);
   const state = served.view.members.get(spec.id)?.life.state ?? "none";
   if (!FINAL_STATES.includes(state)) return { row: rowOf(served, spec.id), created: false };
   try {

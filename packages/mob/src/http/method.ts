@@ -21,7 +21,8 @@ export interface Lifecycle {
 
 /** The rooms that methods speak with. */
 export interface Served {
-  readonly definition: MobDefinition;
+  /** As it is now: a reload changes it. */
+  readonly definition: () => MobDefinition;
   readonly ledger: Ledger;
   /** Of the mob: for what the doors themselves tell. */
   readonly writer: Writer;

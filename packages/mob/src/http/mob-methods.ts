@@ -23,8 +23,8 @@ export const MOB_METHODS: readonly Method[] = [
   }),
   method({
     name: "definition/get", writes: false, action: "mob.view", summary: "What the mob is to be.",
-    result: z.object({ definition, revision: z.int() }), params: none, rest: { verb: "GET", path: "/definition" },
-    run: ({ definition, view }) => ({ definition, revision: view.revision }),
+    result: z.object({ definition, revision: z.int(), source: z.string().nullable() }), params: none, rest: { verb: "GET", path: "/definition" },
+    run: ({ definition, view }) => ({ definition: definition(), revision: view.revision, source: definition().source ?? null }),
   }),
   method({
     name: "reconcile", writes: true, action: "mob.reconcile", summary: "Makes the mob what it is to be.",
@@ -34,7 +34,7 @@ export const MOB_METHODS: readonly Method[] = [
       expected_revision: revision, force: z.boolean().optional(),
     }),
     run: ({ reconciler, definition }, { desired, retire_stale, dry_run, expected_revision, force }, { principal }) => {
-      for (const spec of desired ?? []) checkSpec(definition, spec as MemberSpec);
+      for (const spec of desired ?? []) checkSpec(definition(), spec as MemberSpec);
       return reconciler.reconcile({
         principal, force, desired: desired as readonly MemberSpec[] | undefined, retireStale: retire_stale, dryRun: dry_run, expectedRevision: expected_revision,
       });
@@ -78,9 +78,9 @@ export const MOB_METHODS: readonly Method[] = [
   }),
 ];
 
-function statusOf({ definition: { mob }, view, ledger, lifecycle }: Served): z.output<typeof status> {
+function statusOf({ definition, view, ledger, lifecycle }: Served): z.output<typeof status> {
   return {
-    mob: mob.id, state: lifecycle.stopping() ? "stopping" : "running", members: countMembers(view), edges: view.edges.size, revision: view.revision,
+    mob: definition().mob.id, state: lifecycle.stopping() ? "stopping" : "running", members: countMembers(view), edges: view.edges.size, revision: view.revision,
     head: ledger.cursor(ledger.head), approvals_open: [...view.approvals.values()].filter(({ state }) => state === "open").length,
     runs_open: [...view.runs.values()].filter(({ state }) => state === "running").length,
   };

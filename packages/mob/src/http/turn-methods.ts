@@ -69,7 +69,7 @@ interface Sending {
 
 async function send(served: Served, { to, content: given, conversation, idempotency_key, deadline_ms, pick }: Sending, call: Call & { readonly inside: boolean }) {
   const rows = to.startsWith("@") ? listOf(served, to.slice(1)) : [rowOf(served, to)];
-  const open = call.inside ? rows : rows.filter((row) => isExternal(served.definition, row));
+  const open = call.inside ? rows : rows.filter((row) => isExternal(served.definition(), row));
   if (open.length === 0) {
     throw mobError("mob.not_addressable", `${to} is not open to the outside`, { facts: { to }, hint: "Set external = true in its profile, or use dispatch." });
   }

@@ -35,7 +35,7 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
   const flows = openRunner({ ledger, writer, view, host: members, clock, log, limits, newId, flows: () => definition.flows });
   await reconciler.reconcile({ principal: "mob" });
   const http = await serveHttp({
-    served: { definition, ledger, writer, view, members, reconciler, edges, approvals, flows, limits, lifecycle: { stopping: () => false }, clock }, port: 0, log, newErrorId: () => newId("e"),
+    served: { definition: () => definition, ledger, writer, view, members, reconciler, edges, approvals, flows, limits, lifecycle: { stopping: () => false }, clock }, port: 0, log, newErrorId: () => newId("e"),
     bytes: (count) => randomBytes(count), version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator")], readOnly: o.readOnly ?? false,
   });
   t.after(async () => {
