@@ -4,6 +4,7 @@ export { KINDS } from "./ledger/entry.ts";
 export { Incarnation, type IncarnationEvents, type IncarnationParts } from "./member/incarnation.ts";
 export { widerGrants } from "./definition/narrow.ts";
 export { FINAL_TURNS } from "./member/turn.ts";
+export { timeCommits, type CommitFigures } from "./ledger/time-commits.ts";
 export { LEDGER_JOURNAL, MOB_SCOPE, openLedger, type LedgerOptions } from "./ledger/create-ledger.ts";
 export {
   FINAL_STATES, LIFE_TABLE, NOBODY, stepLife, type BrokenKind, type Life, type LifeAction, type LifeEvent, type LifeRules,

@@ -16,6 +16,7 @@ import { createIds } from "./ids.ts";
 import { MOB_SCOPE, openLedger } from "./ledger/create-ledger.ts";
 import type { NewEntry } from "./ledger/entry.ts";
 import type { Ledger, Writer } from "./ledger/ledger.ts";
+import { timeCommits, type CommitFigures } from "./ledger/time-commits.ts";
 import { MOB_LIMITS, type MobLimits } from "./limits.ts";
 import type { By, MemberHost, TurnAsk } from "./member/host.ts";
 import type { InnerParts } from "./member/inner.ts";
@@ -54,6 +55,8 @@ export interface MobHandle extends AsyncDisposable {
   readonly view: View;
   /** Who writes what is the mob's own. */
   readonly writer: Writer;
+  /** How long commits take, and whether they go. */
+  readonly commits: CommitFigures;
   readonly members: MemberHost;
   readonly reconciler: Reconciler;
   readonly edges: EdgeWorks;
@@ -82,7 +85,8 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
   const now = (): MobDefinition => definition;
   const newId = createIds(parts);
   const mob = definition.mob.id;
-  const { store, clock, log, redact } = parts;
+  const { clock, log, redact } = parts;
+  const { store, commits } = timeCommits(parts.store, clock);
   const closing = new Closing();
   try {
     const ledger = closing.use(await openLedger({ store, clock, newId, log, ...redact === undefined ? {} : { redact } }, { mob, limits }));
@@ -133,7 +137,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
         log.write({ level: "warn", target: "mob", msg: "a part did not close", fields: { mob, part: name, reason: String(error) } });
       }
     };
-    return running({ definition: now, ledger, view, writer, members, reconciler, edges, approvals, flows, outside }, { end, close });
+    return running({ definition: now, ledger, view, writer, commits, members, reconciler, edges, approvals, flows, outside }, { end, close });
   } catch (error) {
     await closing.close();
     throw mobError("mob.start_failed", `the mob ${mob} did not start: ${error instanceof Error ? error.message : String(error)}`, {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { Clock, Log, StateStore } from "@atoll-run/core";
 import { MOB_LIMITS, type Ledger, type MobLimits, type NewEntry, type Writer } from "@atoll-run/mob";
-import { createIds, MOB_SCOPE, openLedger, openRoster, type NewId, type Roster } from "@atoll-run/mob/internal";
+import { createIds, MOB_SCOPE, openLedger, openRoster, timeCommits, type CommitFigures, type NewId, type Roster } from "@atoll-run/mob/internal";
 import { openState } from "@atoll-run/sqlite";
 import { memoryState } from "@atoll-run/testkit";
 
@@ -32,6 +32,7 @@ export interface HouseOptions {
 export interface House {
   readonly store: StateStore;
   readonly ledger: Ledger;
+  readonly commits: CommitFigures;
   readonly roster: Roster;
   readonly writer: Writer;
   readonly clock: Clock;
@@ -58,11 +59,12 @@ export async function furnish(store: StateStore, o: HouseOptions): Promise<House
   const { clock = realClock } = o;
   const limits = { ...MOB_LIMITS, ...o.limits };
   const newId = createIds({ clock, bytes: (count) => randomBytes(count) });
-  const ledger = await openLedger({ store: o.wrap?.(store) ?? store, clock, newId, log: silent }, { mob: "m", limits });
+  const timed = timeCommits(o.wrap?.(store) ?? store, clock);
+  const ledger = await openLedger({ store: timed.store, clock, newId, log: silent }, { mob: "m", limits });
   const writer = await attach(ledger, MOB_SCOPE, clock);
   const roster = await openRoster({ ledger, writer, clock, log: silent, limits });
   return {
-    store, ledger, roster, writer, clock, newId, limits, log: silent,
+    store, ledger, commits: timed.commits, roster, writer, clock, newId, limits, log: silent,
     append: (...entries) => ledger.append(writer, entries), again: () => furnish(store, o),
   };
 }

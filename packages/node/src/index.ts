@@ -20,6 +20,10 @@ export { createNode, type Node, type NodeOptions, type NodeState, type OpenedPar
 export type { HostTellOptions, NodeHandle } from "./life/running.ts";
 export type { CloseOptions, CloseReport } from "./life/close.ts";
 export type { Health } from "./life/health.ts";
+export { LoopWatch, type LoopWatchParts } from "./life/loop-watch.ts";
+export type { Sample } from "./observe/figures.ts";
+export { Histogram } from "./observe/histogram.ts";
+export { labelled, toPrometheus, type MetricsAt } from "./observe/prometheus.ts";
 export type {
   Durability, Network, NetworkContext, NetworkHealth, NodeParts, NodeSettings,
 } from "./life/parts.ts";

@@ -14,7 +14,9 @@ import { callMethod, invalidParams, toError, type Doors } from "./call-method.ts
 import { findFile, sendFile } from "./console.ts";
 import { Credentials, STREAM_PATH, type Asking } from "./credentials.ts";
 import type { Served } from "./method.ts";
+import { Metrics } from "./metrics.ts";
 import { toOpenApi } from "./openapi.ts";
+import { readinessOf } from "./ready.ts";
 import { readBody, readJson, readQuery } from "./request.ts";
 import { answerRpc } from "./rpc.ts";
 import { Streams } from "./streams.ts";
@@ -46,6 +48,7 @@ export class Front {
   readonly #doors: Doors;
   readonly #credentials: Credentials;
   readonly #streams: Streams;
+  readonly #metrics: Metrics;
   readonly #ending = new AbortController();
   #working = 0;
   #openapi: string | undefined;
@@ -62,6 +65,7 @@ export class Front {
     const { limits, ledger, clock } = parts.served;
     this.#credentials = new Credentials({ ...parts, clock, limits });
     this.#streams = new Streams({ ledger, clock, limits });
+    this.#metrics = new Metrics({ ...parts.served, mob: parts.served.definition().mob.id, log: parts.log });
   }
 
   get streams(): number {
@@ -74,6 +78,7 @@ export class Front {
 
   close(): void {
     this.#ending.abort("shutting_down");
+    this.#metrics[Symbol.dispose]();
   }
 
   /** Never rejects. */
@@ -125,7 +130,17 @@ export class Front {
       case "GET /openapi.json":
         this.#openapi ??= JSON.stringify(toOpenApi(this.#parts.version));
         return void response.writeHead(200, { "content-type": "application/json" }).end(this.#openapi);
-      case "GET /readyz": return reply(response, 200, { ready: true });
+      case "GET /readyz": {
+        checkAccess(who, { action: "mob.view", writes: false }, false);
+        const readiness = readinessOf(this.#parts.served);
+        return reply(response, readiness.ready ? 200 : 503, readiness);
+      }
+      case "GET /metrics": {
+        checkAccess(who, { action: "mob.view", writes: false }, false);
+        const { size: streams, lag } = this.#streams;
+        return void response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" })
+          .end(this.#metrics.text({ requests: this.#working, streams, lag }));
+      }
       case "DELETE /v1/session":
         response.setHeader("set-cookie", this.#credentials.signOut(asking));
         return void response.writeHead(204).end();

@@ -5,6 +5,7 @@ import type { ApprovalBook } from "../approvals/book.ts";
 import type { MobDefinition } from "../definition/definition.ts";
 import type { FlowRunner } from "../flows/runner.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
+import type { CommitFigures } from "../ledger/time-commits.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost } from "../member/host.ts";
 import type { EdgeWorks } from "../reconcile/edge-works.ts";
@@ -26,6 +27,7 @@ export interface Served {
   readonly ledger: Ledger;
   /** Of the mob: for what the doors themselves tell. */
   readonly writer: Writer;
+  readonly commits: CommitFigures;
   readonly view: View;
   readonly members: MemberHost;
   readonly reconciler: Reconciler;

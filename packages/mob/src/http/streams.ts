@@ -37,7 +37,8 @@ export interface StreamAsk {
 export class Streams {
   readonly #parts: StreamsParts;
   readonly #broadcast: Broadcast;
-  readonly #open = new Set<ServerResponse>();
+  /** And its place. */
+  readonly #open = new Map<ServerResponse, { readonly at: number }>();
   readonly #of = new Map<string, number>();
   #breath: Disposable | undefined;
 
@@ -50,12 +51,21 @@ export class Streams {
     return this.#open.size;
   }
 
+  /** Entries that the last of them has still to read. */
+  get lag(): number {
+    const { head } = this.#parts.ledger;
+    let lag = 0;
+    for (const { at } of this.#open.values()) lag = Math.max(lag, head - at);
+    return lag;
+  }
+
   /** Resolves when it is over. Throws `mob.stale_cursor`, `mob.invalid_params`, `mob.overloaded`, before anything was sent. */
   async tell(response: ServerResponse, { who, topics, after, signal }: StreamAsk): Promise<void> {
     const { ledger } = this.#parts;
     const at = after === undefined ? ledger.head : readCursor(after, ledger);
-    this.#enter(response, who);
+    this.#check(who);
     using seat = this.#broadcast.join(topics, at);
+    this.#enter(response, who, seat);
     try {
       response.writeHead(200, {
         "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no", connection: "close",
@@ -129,7 +139,7 @@ export class Streams {
     if (response.writableNeedDrain) throw new Error("slow_consumer");
   }
 
-  #enter(response: ServerResponse, { id, local }: Principal): void {
+  #check({ id, local }: Principal): void {
     const { streamsMax, streamsPerPrincipalMax } = this.#parts.limits;
     const own = this.#of.get(id) ?? 0;
     if (this.size >= streamsMax || !local && own >= streamsPerPrincipalMax) {
@@ -137,8 +147,11 @@ export class Streams {
         facts: { limit: this.size >= streamsMax ? streamsMax : streamsPerPrincipalMax }, retry_after_ms: 1_000,
       });
     }
-    this.#of.set(id, own + 1);
-    this.#open.add(response);
+  }
+
+  #enter(response: ServerResponse, { id }: Principal, seat: Seat): void {
+    this.#of.set(id, (this.#of.get(id) ?? 0) + 1);
+    this.#open.set(response, seat);
     this.#breathe();
   }
 
@@ -155,7 +168,7 @@ export class Streams {
   #breathe(): void {
     this.#breath ??= this.#parts.clock.after(KEEP_ALIVE_MS, () => {
       this.#breath = undefined;
-      for (const response of this.#open) if (response.headersSent && !response.writableNeedDrain) response.write(COMMENT);
+      for (const response of this.#open.keys()) if (response.headersSent && !response.writableNeedDrain) response.write(COMMENT);
       this.#breathe();
     });
   }

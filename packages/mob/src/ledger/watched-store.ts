@@ -9,8 +9,24 @@ export interface JournalWatch {
   unsure(): void;
 }
 
-/** `supports`, reads and faults are those of the store. Disposing of it leaves the store open: it is its opener's. */
+/** `supports`, reads and faults are those of the store. */
 export function watchStore(store: StateStore, watch: JournalWatch): StateStore {
+  return withCommit(store, (batch, call) => {
+    const committing = store.commit(batch, call);
+    if (!batch.ops.some((op) => op.op === "append" && op.journal === watch.journal)) return committing;
+    // Chained at once, so that what is told comes in the order of the commits.
+    return committing.then((commit) => {
+      if (commit.ok) tell(watch, batch, commit.values);
+      return commit;
+    }, (error: unknown) => {
+      if (!isFault(error) || error.uncertain === true) watch.unsure();
+      throw error;
+    });
+  });
+}
+
+/** The same store with another way to commit. Disposing of it leaves the store open: it is its opener's. */
+export function withCommit(store: StateStore, commit: StateStore["commit"]): StateStore {
   return {
     supports: store.supports,
     ready: (...o) => store.ready(...o), mail: (...o) => store.mail(...o), rows: (...o) => store.rows(...o),
@@ -18,19 +34,7 @@ export function watchStore(store: StateStore, watch: JournalWatch): StateStore {
     outbox: (...o) => store.outbox(...o), outboxTo: (...o) => store.outboxTo(...o), letters: (...o) => store.letters(...o),
     get: (...o) => store.get(...o), keys: (...o) => store.keys(...o), journal: (...o) => store.journal(...o),
     journalBack: (...o) => store.journalBack(...o), usage: (...o) => store.usage(...o), wakes: (...o) => store.wakes(...o),
-    commit: (batch, call) => {
-      const committing = store.commit(batch, call);
-      if (!batch.ops.some((op) => op.op === "append" && op.journal === watch.journal)) return committing;
-      // Chained at once, so that what is told comes in the order of the commits.
-      return committing.then((commit) => {
-        if (commit.ok) tell(watch, batch, commit.values);
-        return commit;
-      }, (error: unknown) => {
-        if (!isFault(error) || error.uncertain === true) watch.unsure();
-        throw error;
-      });
-    },
-    [Symbol.asyncDispose]: async () => undefined,
+    commit, [Symbol.asyncDispose]: async () => undefined,
   };
 }
 

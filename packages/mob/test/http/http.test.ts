@@ -14,7 +14,7 @@ import { hear, listen, served } from "./served.ts";
 test("every route but /healthz and the files of the console refuses a stranger, the stream too, and says why", async (t) => {
   const { ask } = await served(t);
   const routes = [...METHODS.map(routeOf).map(({ verb, path }) => [verb, `/v1${path.replaceAll(/\{\w+\}/g, "x")}`]),
-    ["GET", "/v1/stream"], ["POST", "/v1/rpc"], ["GET", "/openapi.json"], ["GET", "/readyz"], ["POST", "/v1/session"], ["DELETE", "/v1/session"],
+    ["GET", "/v1/stream"], ["POST", "/v1/rpc"], ["GET", "/openapi.json"], ["GET", "/readyz"], ["GET", "/metrics"], ["POST", "/v1/session"], ["DELETE", "/v1/session"],
     ["POST", "/v1/stream-tickets"], ["GET", "/console/nothing"], ["POST", "/console/"], ["GET", "/nothing"]] as const;
   for (const [verb, path] of routes) {
     const cases = [[{}, "missing_credentials"], [{ authorization: "Basic x" }, "invalid_token_header"], [{ authorization: "Bearer wrong" }, "invalid_token"]] as const;

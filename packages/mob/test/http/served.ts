@@ -22,7 +22,8 @@ export const definition = defineMob({
 
 export async function served(t: TestContext, o: HouseOptions & { readonly store?: StoreName; readonly readOnly?: boolean; readonly on?: StateStore } = {}) {
   const base = await (o.on === undefined ? house(t, o.store ?? "memory", o) : furnish(o.on, o));
-  const { ledger, writer, clock, log, limits, newId, roster: { view } } = base;
+  const { ledger, writer, commits, clock, log, limits, newId, roster: { view } } = base;
+  let stopping = false;
   const answering = new TestMembers(({ content }) => content).host(base);
   const commands = new TestHost(base);
   const members = {
@@ -35,7 +36,7 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
   const flows = openRunner({ ledger, writer, view, host: members, clock, log, limits, newId, flows: () => definition.flows });
   await reconciler.reconcile({ principal: "mob" });
   const http = await serveHttp({
-    served: { definition: () => definition, ledger, writer, view, members, reconciler, edges, approvals, flows, limits, lifecycle: { stopping: () => false }, clock }, port: 0, log, newErrorId: () => newId("e"),
+    served: { definition: () => definition, ledger, writer, commits, view, members, reconciler, edges, approvals, flows, limits, lifecycle: { stopping: () => stopping }, clock }, port: 0, log, newErrorId: () => newId("e"),
     bytes: (count) => randomBytes(count), version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator")], readOnly: o.readOnly ?? false,
   });
   t.after(async () => {
@@ -56,7 +57,7 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
     if ("result" in body) hold(findMethod(method.replace("mob/", "")), body.result);
     return body;
   };
-  return { ...base, view, http, ask, rpc, approvals };
+  return { ...base, view, http, ask, rpc, approvals, stop: () => { stopping = true; } };
 }
 
 /** An answer is just what its method says it gives: nothing is missing, and nothing is there that is not in the contract. */

@@ -111,7 +111,7 @@ export class Running {
   /** What the host gets. */
   handle(): NodeHandle {
     const { parts, settings: { name }, start: { rooms }, workload } = this.#o;
-    if (workload.kind === "linked") this.#loop ??= new LoopWatch({ ...parts, node: name });
+    if (workload.kind === "linked") this.#loop ??= new LoopWatch({ ...parts, of: { target: "node", name } });
     const stateNow = (): NodeHandle["state"] => this.#state;
     return {
       ...createTalk(rooms.gate.outbound.root), name, epoch: rooms.inbox.epoch,
@@ -163,7 +163,7 @@ export class Running {
   prometheus(): string {
     const { settings: { name }, parts: { clock } } = this.#o;
     const { figures } = this.#o.start.rooms;
-    return toPrometheus(this.#metrics(), figures.samples(), { node: name, nowMs: clock.now() });
+    return toPrometheus(this.#metrics(), figures.samples(), { labels: { node: name }, nowMs: clock.now() });
   }
 
   #metrics(): Readonly<Record<string, number>> {

@@ -6,6 +6,7 @@ export const SECONDS: readonly number[] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01,
 /** Upper bounds of counts, up to the ops of the largest commit. */
 export const COUNTS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
+/** @example const waits = new Histogram(); waits.observe(0.012); */
 export class Histogram {
   readonly #bounds: readonly number[];
   /** One more than bounds: what is above all of them. */

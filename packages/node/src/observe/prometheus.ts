@@ -1,9 +1,9 @@
-/** The numbers of a node's rooms under their public names, as the text that Prometheus reads (spec: node 11.3). */
+/** Numbers under their public names, as the text that Prometheus reads (spec: node 11.3). */
 import type { Sample } from "./figures.ts";
 
 export interface MetricsAt {
-  /** Local name of the node. */
-  readonly node: string;
+  /** Of every line: whose numbers they are. */
+  readonly labels: Readonly<Record<string, string>>;
   /** Wall clock, milliseconds. */
   readonly nowMs: number;
 }
@@ -23,7 +23,7 @@ export function toPrometheus(stats: Readonly<Record<string, number>>, samples: r
   ]);
   const histograms = [...Map.groupBy(samples, ({ name }) => name)].flatMap(([name, own]) => [
     `# TYPE atoll_${name} histogram`,
-    ...own.flatMap(({ labels, histogram }) => histogram.lines(`atoll_${name}`, labelText({ node: at.node, ...labels }))),
+    ...own.flatMap(({ labels, histogram }) => histogram.lines(`atoll_${name}`, labelText({ ...at.labels, ...labels }))),
   ]);
   return `${[...lines, ...histograms].join("\n")}\n`;
 }
@@ -48,8 +48,8 @@ interface Metric {
   readonly value: number;
 }
 
-function toMetric(key: string, value: number, { node, nowMs }: MetricsAt): Metric {
-  const labels = labelText({ node });
+function toMetric(key: string, value: number, { labels: of, nowMs }: MetricsAt): Metric {
+  const labels = labelText(of);
   // Milliseconds inside, seconds outside.
   if (key === "session_expires_at_ms") {
     return { name: "atoll_credential_expires_seconds", labels, value: Math.max(0, (value - nowMs) / 1_000) };

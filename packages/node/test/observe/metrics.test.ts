@@ -79,7 +79,7 @@ test("a value that is larger than one bound and not than the next is counted fro
   const histograms = new PairHistograms(1);
   for (const value of [0.001, 0.002, 100]) histograms.observe('a "route"\n', "done", value);
   const [[name, outcome, histogram]] = [...histograms] as [[string, string, never]];
-  const text = toPrometheus({}, [{ name: "dispatch_seconds", labels: { route: name, outcome }, histogram }], { node: "n", nowMs: 0 });
+  const text = toPrometheus({}, [{ name: "dispatch_seconds", labels: { route: name, outcome }, histogram }], { labels: { node: "n" }, nowMs: 0 });
   const labels = 'node="n",route="a \\"route\\"\\n",outcome="done"';
   const bucket = (le: string): string | undefined => text.split("\n").find((line) => line.startsWith(`atoll_dispatch_seconds_bucket{${labels},le="${le}"}`))?.split(" ").at(-1);
   assert.deepEqual(["0.0005", "0.001", "0.0025", "60", "+Inf"].map(bucket), ["0", "1", "2", "2", "3"]);
