@@ -1,5 +1,5 @@
 /** Mob 13, B8: what a pass of reconcile takes. */
-import type { MemberSpec, MobDefinition, MobHandle } from "@atoll-run/mob";
+import type { MemberSpec, MobDefinition, MobRooms } from "@atoll-run/mob";
 import type { Bench } from "../tools/bench/bench.ts";
 import { type Machine, machineRow, measureMachine, timeRow } from "./support/machine.ts";
 import { fleetOf, memberName, openFleet, scratch } from "./support/mob-fleet.ts";
@@ -40,7 +40,7 @@ export const bench: Bench = {
 type Counts = Readonly<Record<string, number>>;
 type Measured = ReturnType<typeof timeRow>;
 
-async function pass(mob: MobHandle, machine: Machine, name: string, wanted: { readonly members: Counts; readonly edges: Counts }): Promise<Measured> {
+async function pass(mob: MobRooms, machine: Machine, name: string, wanted: { readonly members: Counts; readonly edges: Counts }): Promise<Measured> {
   const begun = performance.now();
   const report = await mob.reconciler.reconcile(PRINCIPAL);
   const ms = performance.now() - begun;

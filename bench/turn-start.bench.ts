@@ -1,5 +1,5 @@
 /** Mob 13, B4: from a send to the start of its turn. */
-import type { MobHandle } from "@atoll-run/atoll/mob";
+import type { MobRooms } from "@atoll-run/atoll/mob";
 import type { Bench } from "../tools/bench/bench.ts";
 import { toFigures } from "./support/figures.ts";
 import { machineRow, measureMachine, percentile, timeRow } from "./support/machine.ts";
@@ -39,11 +39,11 @@ export const bench: Bench = {
 };
 
 class Load {
-  readonly #mob: MobHandle;
+  readonly #mob: MobRooms;
   readonly #begun: number[];
   #next = 0;
 
-  constructor(mob: MobHandle, begun: number[]) {
+  constructor(mob: MobRooms, begun: number[]) {
     this.#mob = mob;
     this.#begun = begun;
   }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { LinkedFactory, MobConfig, MobDefinition, MobHandle, TurnAsk } from "@atoll-run/atoll/mob";
+import type { LinkedFactory, MobConfig, MobDefinition, MobRooms, TurnAsk } from "@atoll-run/atoll/mob";
 import { mobs } from "./built-mob.ts";
 
 export const PROFILES = { linked: { linked: "worker" }, script: { script: "turn.lua" } } as const;
@@ -25,8 +25,8 @@ export function memberName(n: number): string {
   return `m${String(n).padStart(5, "0")}`;
 }
 
-export function openFleet(dir: string, definition: MobDefinition, worker: LinkedFactory, more: Partial<MobConfig> = {}): Promise<MobHandle> {
-  return mobs.Mob.start({ definition, stateDir: dir, root: HERE, linked: { worker }, ...more });
+export async function openFleet(dir: string, definition: MobDefinition, worker: LinkedFactory, more: Partial<MobConfig> = {}): Promise<MobRooms> {
+  return (await mobs.Mob.start({ definition, stateDir: dir, root: HERE, linked: { worker }, ...more })).rooms;
 }
 
 export function ask(to: string, content: TurnAsk["content"]): TurnAsk {

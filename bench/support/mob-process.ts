@@ -32,7 +32,7 @@ const begun = new Map<string, number>();
 const mob = await openFleet(order.dir, fleetOf(order.members, { profile: order.profile }), () => ({ content }) => {
   begun.set(content as string, performance.now());
 });
-const http = order.http ? await mobs.serveMob(mob, { port: 0 }) : undefined;
+const http = order.http ? await mobs.serveMob({ rooms: mob }, { port: 0 }) : undefined;
 
 async function wake({ from, count, atOnce }: MobAsk & { ask: "wake" }): Promise<MobAnswers["wake"]> {
   const waits: number[] = [];

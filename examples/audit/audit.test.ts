@@ -14,12 +14,12 @@ test("mob.toml audits the packages beside it, and writes what was approved", asy
   mkdirSync(join(folder, "node_modules/plain"), { recursive: true });
   writeFileSync(join(folder, "node_modules/plain/package.json"), JSON.stringify({ name: "plain", version: "1.0.0", license: "MIT" }));
   await using mob = await Mob.start({ definition: await loadMob(join(folder, "mob.toml")), ephemeral: true });
-  const { run_id } = await mob.flows.run({ flow: "audit", params: { root: "node_modules" }, principal: "local" });
+  const begun = await mob.flows.run("audit", { root: "node_modules" });
   for (const file of ["report.md", "report.json"]) {
-    const { id } = await until(() => [...mob.view.approvals.values()].find(({ state, object }) => state === "open" && object?.endsWith(file)), { withinMs: 50_000 });
-    await mob.approvals.decide({ id, decision: "approve", principal: "local", local: true });
+    const { id } = await until(async () => (await mob.approvals.list({ state: "open" })).approvals.find(({ object }) => object?.endsWith(file)), { withinMs: 50_000 });
+    await mob.approvals.decide(id, "approve");
   }
-  const run = await mob.flows.wait(run_id, t.signal);
+  const run = await begun.wait({ signal: t.signal });
   assert.deepEqual([run.state, run.error], ["completed", undefined]);
   assert.match(readFileSync(join(folder, "atoll-audit/report.md"), "utf8"), /^1 packages under 1 names/m);
 });

@@ -13,7 +13,7 @@ import { promisify } from "node:util";
 import { once } from "node:events";
 import { startBlock } from "@atoll-run/atoll";
 import { createRealm, type RunningRealm } from "@atoll-run/atoll/node";
-import { defineMob, serveMob, type MobHandle } from "@atoll-run/atoll/mob";
+import { defineMob, serveMob, type MobRooms } from "@atoll-run/atoll/mob";
 import { loadLuaModule, ownThreads } from "@atoll-run/block";
 import { Closing, parseNodeId, SseDecoder, type Batch, type Clock, type StateOp } from "@atoll-run/core";
 import { judge, readEnvelope, readFrame, WIRE_LIMITS, type Envelope, type Rule } from "@atoll-run/core/internal";
@@ -71,7 +71,7 @@ export async function mobWalk(clock: Clock): Promise<readonly Step[]> {
     const port = await freePort();
     const tap = closing.use(await openTap(() => port));
     const mob = closing.use(await openTheMob({ dir, clock, heard, realm, port, tap, closing }));
-    const http = closing.use(await serveMob(mob, { port: 0 }));
+    const http = closing.use(await serveMob({ rooms: mob }, { port: 0 }));
     const { stdout } = await promisify(execFile)(process.execPath, [CALLER, realm.addresses?.url ?? ""], { timeout: CALLER_MS });
     const stream = await listen(http, "greeter");
     return steps({ heard, tap, answer: JSON.parse(stdout), stream });
@@ -90,7 +90,7 @@ interface House {
   readonly closing: Closing;
 }
 
-async function openTheMob({ dir, clock, heard, realm, port, tap, closing }: House): Promise<MobHandle> {
+async function openTheMob({ dir, clock, heard, realm, port, tap, closing }: House): Promise<MobRooms> {
   const store = overheardStore(closing.use(await openState({ dir })), (batch) => void heard.batches.push(batch));
   const parts = {
     clock, store, ids: seededIds(1), random: Math.random, bytes: (count: number) => randomBytes(count), log: { write: () => undefined }, room: createProcessRoom(),

@@ -1,9 +1,10 @@
 /** Mobs: `@atoll-run/atoll/mob`. A door of its own: whoever runs blocks or nodes alone need not load it. */
 export {
-  defineMob, listSessions, memberAt, readDefinition, readSession, MobError, type LinkedContext, type LinkedFactory, type LinkedHandler, type LinkedTurn,
-  type MobDefinition, type MobHandle, type MobStatus, type SessionPage, type SessionQuery, type SessionRecord, type SessionRow, type Ticket, type Turn,
+  defineMob, memberAt, readDefinition, MobError, type LinkedContext, type LinkedFactory, type LinkedHandler, type LinkedTurn,
+  type MobDefinition, type MobRooms, type Ticket, type Turn,
   type TurnAsk,
 } from "@atoll-run/mob";
 export { loadMob } from "./compose/load-mob.ts";
 export { Mob, type MobConfig } from "./compose/mob.ts";
+export type { MobHandle } from "./compose/mob-handle.ts";
 export { serveMob, type ServedMob, type ServeMobOptions } from "./compose/mob-http.ts";

@@ -5,6 +5,7 @@
  * what its caller catches; refuses to wait for ever; never keeps a connection that nobody uses for itself.
  */
 import { withDeadline, type Clock } from "@atoll-run/core";
+import { bindMethods } from "./bind.ts";
 import { badAnswer, readError, unreachable } from "./client-error.ts";
 import { machineClock } from "./clock.ts";
 import { METHODS, type CallOptions, type MobApi, type MobMethods } from "./generated/methods.ts";
@@ -59,21 +60,7 @@ export function createClient({ url: given, token, timeoutMs = TIMEOUT_MS, fetch 
 
   const call = async (name: string, params?: unknown, { signal }: CallOptions = {}): Promise<unknown> =>
     await withDeadline((until) => ask(name, params, until), { clock, ms: timeoutMs, what: `mob/${name}`, ...signal === undefined ? {} : { signal } });
-  return { ...toAreas(call), call, stream: (o: StreamOptions = {}) => readStream({ url, headers, fetch, clock }, o) } as unknown as MobClient;
-}
-
-type Call = (name: string, params?: unknown, o?: CallOptions) => Promise<unknown>;
-
-/** `members/list` → `members.list`. */
-function toAreas(call: Call): Readonly<Record<string, unknown>> {
-  const api: Record<string, unknown> = {};
-  for (const name of Object.keys(METHODS)) {
-    const [area = "", verb] = name.split("/");
-    const run = (params?: unknown, o?: CallOptions): Promise<unknown> => call(name, params, o);
-    if (verb === undefined) api[area] = run;
-    else api[area] = { ...api[area] as object | undefined, [verb]: run };
-  }
-  return api;
+  return { ...bindMethods(call), call, stream: (o: StreamOptions = {}) => readStream({ url, headers, fetch, clock }, o) } as unknown as MobClient;
 }
 
 function readAnswer(text: string): { readonly result?: unknown; readonly error?: unknown } | undefined {

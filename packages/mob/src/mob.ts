@@ -47,7 +47,7 @@ export interface MobStatus {
   readonly head: number;
 }
 
-export interface MobHandle extends AsyncDisposable {
+export interface MobRooms extends AsyncDisposable {
   /** What it is to be, as of now. */
   readonly definition: () => MobDefinition;
   readonly ledger: Ledger;
@@ -80,7 +80,7 @@ export interface CloseMobOptions {
 const BY: By = { principal: "mob" };
 
 /** Throws `mob.start_failed` with its cause; nothing is left open then. */
-export async function startMob(parts: MobParts, definition: MobDefinition): Promise<MobHandle> {
+export async function startMob(parts: MobParts, definition: MobDefinition): Promise<MobRooms> {
   const limits: MobLimits = { ...MOB_LIMITS, ...definition.limits };
   const now = (): MobDefinition => definition;
   const newId = createIds(parts);
@@ -147,9 +147,9 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
 }
 
 function running(
-  own: Omit<MobHandle, "send" | "status" | "close" | keyof AsyncDisposable> & { readonly members: Members },
+  own: Omit<MobRooms, "send" | "status" | "close" | keyof AsyncDisposable> & { readonly members: Members },
   { end, close }: { readonly end: { drainMs: number }; readonly close: () => Promise<void> },
-): MobHandle {
+): MobRooms {
   const { definition, ledger, view, members } = own;
   let over: Promise<void> | undefined;
   return {

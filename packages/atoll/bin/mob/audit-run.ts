@@ -3,13 +3,13 @@
  * A killed demo leaves its run in the ledger; whoever starts it again for the same folder and place goes on with that run.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { MobHandle } from "../../src/mob.ts";
+import type { MobRooms } from "../../src/mob.ts";
 import type { AuditPlan } from "./audit.ts";
 
 const FLOW = "audit";
 export const PRINCIPAL = "local";
 
-export type Run = Awaited<ReturnType<MobHandle["flows"]["run"]>>;
+export type Run = Awaited<ReturnType<MobRooms["flows"]["run"]>>;
 
 export interface AuditRun {
   readonly run: Run;
@@ -17,7 +17,7 @@ export interface AuditRun {
   readonly resumed: boolean;
 }
 
-export async function takeRun(mob: MobHandle, plan: AuditPlan, signal: AbortSignal): Promise<AuditRun> {
+export async function takeRun(mob: MobRooms, plan: AuditPlan, signal: AbortSignal): Promise<AuditRun> {
   const params = { root: plan.root, folder: plan.folder };
   const open = [...mob.view.runs.values()].filter(({ flow, state }) => flow === FLOW && state === "running");
   const [own] = open.filter((run) => isDeepStrictEqual(run.params, params));
@@ -29,6 +29,6 @@ export async function takeRun(mob: MobHandle, plan: AuditPlan, signal: AbortSign
   return { run: await newRun(mob, plan), resumed: false };
 }
 
-export async function newRun(mob: MobHandle, { root, folder }: AuditPlan): Promise<Run> {
+export async function newRun(mob: MobRooms, { root, folder }: AuditPlan): Promise<Run> {
   return await mob.flows.run({ flow: FLOW, params: { root, folder }, principal: PRINCIPAL });
 }

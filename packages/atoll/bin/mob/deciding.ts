@@ -4,15 +4,15 @@
  * somebody else has decided; refuses to take silence for an answer: what is not answered stays open.
  */
 import { createInterface } from "node:readline/promises";
-import type { MobHandle } from "../../src/mob.ts";
+import type { MobRooms } from "../../src/mob.ts";
 import { PRINCIPAL } from "./audit-run.ts";
 import type { Progress } from "./progress.ts";
 
 /** What a run has asked for and nobody has decided. */
-export type Open = MobHandle["view"]["approvals"] extends ReadonlyMap<string, infer One> ? One : never;
+export type Open = MobRooms["view"]["approvals"] extends ReadonlyMap<string, infer One> ? One : never;
 
 export interface DecidingParts {
-  readonly mob: MobHandle;
+  readonly mob: MobRooms;
   readonly progress: Pick<Progress, "line" | "flush">;
   /** `ask`: on the terminal; `yes`: without one. */
   readonly how: "ask" | "yes";

@@ -6,7 +6,7 @@
  */
 import { relative } from "node:path";
 import { flushInherited, inherit } from "../../src/compose/inherit.ts";
-import { Mob, type MobHandle, serveMob, type ServedMob } from "../../src/mob.ts";
+import { Mob, type MobRooms, serveMob, type ServedMob } from "../../src/mob.ts";
 import { decideLogPlan } from "../config/log.ts";
 import { toRedactor, toSecrets } from "../config/secrets.ts";
 import { EXIT } from "../exit.ts";
@@ -46,7 +46,7 @@ export async function demo(call: VerbCall): Promise<number> {
   const over = new AbortController();
   const told = ending.until(async () => over.abort()).then(() => EXIT.signal + ending.number);
   try {
-    return await Promise.race([told, work({ call, mob, place, http, signal: over.signal })]);
+    return await Promise.race([told, work({ call, mob: mob.rooms, place, http, signal: over.signal })]);
   } catch (error) {
     // What it has done is in the ledger, and the next start goes on there.
     if (!over.signal.aborted) throw error;
@@ -58,7 +58,7 @@ export async function demo(call: VerbCall): Promise<number> {
 
 interface Work {
   readonly call: VerbCall;
-  readonly mob: MobHandle;
+  readonly mob: MobRooms;
   readonly place: AuditPlace;
   readonly http: ServedMob;
   readonly signal: AbortSignal;
@@ -91,7 +91,7 @@ async function work(o: Work): Promise<number> {
 }
 
 interface Watch {
-  readonly mob: MobHandle;
+  readonly mob: MobRooms;
   readonly run: Run;
   readonly progress: Progress;
   readonly deciding: Deciding;
@@ -120,7 +120,7 @@ async function untilOver({ mob, run: { run_id }, deciding, signal }: Watch): Pro
 }
 
 /** What the run waits for. */
-function openOf({ view }: MobHandle, runId: string): Open | undefined {
+function openOf({ view }: MobRooms, runId: string): Open | undefined {
   return [...view.approvals.values()].find(({ state, turn_id }) => state === "open" && view.turns.get(turn_id)?.run_id === runId);
 }
 

@@ -2,7 +2,7 @@
  * How far an audit is, for people: one line that is rewritten on a terminal, plain lines elsewhere.
  * takes a run; gives lines; promises that what it says is in the ledger; refuses nothing; never holds up what it watches.
  */
-import type { MobHandle } from "../../src/mob.ts";
+import type { MobRooms } from "../../src/mob.ts";
 
 export interface Progress extends Disposable {
   /** A line that stays. */
@@ -23,12 +23,12 @@ interface Found {
   readonly batches: readonly unknown[];
 }
 
-export function showProgress(mob: MobHandle, runId: string, parts: ProgressParts): Progress {
+export function showProgress(mob: MobRooms, runId: string, parts: ProgressParts): Progress {
   return new Shown(mob, runId, parts);
 }
 
 class Shown implements Progress {
-  readonly #mob: MobHandle;
+  readonly #mob: MobRooms;
   readonly #run: string;
   readonly #parts: ProgressParts;
   readonly #hearing: Disposable;
@@ -37,7 +37,7 @@ class Shown implements Progress {
   #done = 0;
   #rewritten = false;
 
-  constructor(mob: MobHandle, run: string, parts: ProgressParts) {
+  constructor(mob: MobRooms, run: string, parts: ProgressParts) {
     this.#mob = mob;
     this.#run = run;
     this.#parts = parts;

@@ -6,7 +6,7 @@
  */
 import { relative, resolve } from "node:path";
 import { problemText, type Log } from "@atoll-run/core";
-import { loadMob, Mob, serveMob, type MobConfig, type MobDefinition, type MobHandle, type ServedMob } from "../../src/mob.ts";
+import { loadMob, Mob, serveMob, type MobConfig, type MobDefinition, type MobRooms, type ServedMob } from "../../src/mob.ts";
 import { decideLogPlan } from "../config/log.ts";
 import { toRedactor, toSecrets } from "../config/secrets.ts";
 import { EXIT } from "../exit.ts";
@@ -39,7 +39,7 @@ export async function up(call: VerbCall): Promise<number> {
   }));
   const asked = Promise.withResolvers<void>();
   const http = cleanup.use(await serveMob(mob, { dir, port, hosts, readOnly, stop: () => asked.resolve(), env: { log } }));
-  await say(call.json ? JSON.stringify({ event: "up", mob: definition.mob.id, url: http.url, dir, members: mob.status().members.length, node: mob.outside?.id ?? null }) : welcome(mob, http, dir));
+  await say(call.json ? JSON.stringify({ event: "up", mob: definition.mob.id, url: http.url, dir, members: mob.rooms.status().members.length, node: mob.rooms.outside?.id ?? null }) : welcome(mob.rooms, http, dir));
   const upAtMs = Date.now();
   let endedAtMs: number | undefined;
   const close = async (o: { readonly stepMs?: number }): Promise<void> => {
@@ -51,7 +51,7 @@ export async function up(call: VerbCall): Promise<number> {
     ({ count }) => close(count === 1 ? {} : { stepMs: HURRY_MS }),
     asked.promise.then(() => close({})),
   );
-  const report = { took_ms: Date.now() - (endedAtMs ?? upAtMs), ...leftOf(mob, upAtMs) };
+  const report = { took_ms: Date.now() - (endedAtMs ?? upAtMs), ...leftOf(mob.rooms, upAtMs) };
   await say(call.json ? JSON.stringify({ event: "down", report }) : farewell(report));
   await flush();
   return code === EXIT.ok && report.approvals_open + report.drafts > 0 ? EXIT.draft : code;
@@ -70,7 +70,7 @@ function stateOf(call: VerbCall, { deployment, folder }: Deployed, { mob }: MobD
   return named === undefined ? resolve(folder, deployment.state.dir, mob.id) : resolve(named.text);
 }
 
-function welcome(mob: MobHandle, http: ServedMob, dir: string): string {
+function welcome(mob: MobRooms, http: ServedMob, dir: string): string {
   const { members, edges } = mob.status();
   const width = Math.max(0, ...members.map(({ id }) => id.length));
   const rows = members.slice(0, SHOWN_MAX).map(({ id, profile, state, queue }) =>
@@ -93,7 +93,7 @@ interface Left {
   readonly head: number;
 }
 
-function leftOf({ view, ledger }: MobHandle, upAtMs: number): Left {
+function leftOf({ view, ledger }: MobRooms, upAtMs: number): Left {
   const approvals = [...view.approvals.values()];
   const left = [...view.turns.values()].filter(({ ended_at_ms }) => ended_at_ms === null);
   return {

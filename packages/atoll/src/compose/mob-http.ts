@@ -5,7 +5,7 @@
  */
 import { mkdir, open, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { MOB_LIMITS, mobError, type MobHandle } from "@atoll-run/mob";
+import { MOB_LIMITS, mobError, type MobRooms } from "@atoll-run/mob";
 import { createIds, hashToken, serveHttp, type HttpServer, type Role } from "@atoll-run/mob/internal";
 import { systemClock } from "./clock.ts";
 import { tellAddress, TOKEN_FILE } from "./mob-address.ts";
@@ -37,7 +37,7 @@ const TOKEN_BYTES = 32;
 const PORT = 7_411;
 
 /** Close it before the mob. Throws `mob.unavailable` for a port that cannot be had. */
-export async function serveMob(mob: MobHandle, o: ServeMobOptions = {}): Promise<ServedMob> {
+export async function serveMob({ rooms: mob }: { readonly rooms: MobRooms }, o: ServeMobOptions = {}): Promise<ServedMob> {
   const { clock = systemClock, bytes = randomOf, log = { write: () => undefined } } = o.env ?? {};
   const token = o.dir === undefined ? newToken(bytes) : await tokenOf(resolve(o.dir), bytes);
   const newId = createIds({ clock, bytes });

@@ -7,10 +7,11 @@ import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { BlockConfig, IslePool } from "@atoll-run/block";
 import { isFault, must } from "@atoll-run/core";
-import { mobError, startMob, type CloseMobOptions, type LinkedFactory, type MobDefinition, type MobHandle, type MobParts } from "@atoll-run/mob";
+import { mobError, startMob, type CloseMobOptions, type LinkedFactory, type MobDefinition, type MobParts, type MobRooms } from "@atoll-run/mob";
 import { OUTSIDE_NODE } from "@atoll-run/mob/internal";
 import { builtinScript } from "./builtin.ts";
 import { toParts, type NodeConfig } from "./create-node.ts";
+import { toHandle, type MobHandle } from "./mob-handle.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
 import { createPool } from "./pool.ts";
 import { startBlock, type StartedBlock } from "./run-block.ts";
@@ -40,31 +41,37 @@ export const Mob = {
    * @example await using mob = await Mob.start({ definition, stateDir: ".atoll/audit", linked: { editor } });
    */
   async start(config: MobConfig): Promise<MobHandle> {
-    checkLinked(config);
-    const place = await openStateOf(config);
-    const { key: _, close: closePlace, durability: __, ...parts } = place;
-    const { definition, linked = {}, variables = {} } = config;
-    const root = config.root ?? (definition.source === undefined ? "." : dirname(definition.source));
-    // The isles of all scripts share a few threads; a mob without scripts has none.
-    let pool: IslePool | undefined;
-    try {
-      const mob = await startMob({
-        ...parts, variables, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config),
-        startBlock: (block) => start(block, variables, pool ??= createPool({ home: homeOf(variables) })),
-      }, definition);
-      let closing: Promise<void> | undefined;
-      const close = (how?: CloseMobOptions): Promise<void> => {
-        const ended = mob.close(how);
-        return closing ??= ended.then(() => pool?.close()).then(closePlace);
-      };
-      return { ...mob, close, [Symbol.asyncDispose]: close };
-    } catch (error) {
-      await pool?.close();
-      await closePlace();
-      throw error;
-    }
+    const rooms = await openRooms(config);
+    return toHandle(rooms, { close: rooms.close, env: config.env });
   },
 };
+
+/** The same, as its rooms. */
+export async function openRooms(config: MobConfig): Promise<MobRooms> {
+  checkLinked(config);
+  const place = await openStateOf(config);
+  const { key: _, close: closePlace, durability: __, ...parts } = place;
+  const { definition, linked = {}, variables = {} } = config;
+  const root = config.root ?? (definition.source === undefined ? "." : dirname(definition.source));
+  // The isles of all scripts share a few threads; a mob without scripts has none.
+  let pool: IslePool | undefined;
+  try {
+    const mob = await startMob({
+      ...parts, variables, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config),
+      startBlock: (block) => start(block, variables, pool ??= createPool({ home: homeOf(variables) })),
+    }, definition);
+    let closing: Promise<void> | undefined;
+    const close = (how?: CloseMobOptions): Promise<void> => {
+      const ended = mob.close(how);
+      return closing ??= ended.then(() => pool?.close()).then(closePlace);
+    };
+    return { ...mob, close, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await pool?.close();
+    await closePlace();
+    throw error;
+  }
+}
 
 function outsideOf(place: Place, o: MobConfig): Pick<MobParts, "outside"> {
   if (o.realm === undefined) {

@@ -7,16 +7,18 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { defineMob, Mob, readSession, type MobHandle } from "@atoll-run/atoll/mob";
+import { defineMob, type MobRooms } from "@atoll-run/atoll/mob";
+import { readSession } from "@atoll-run/mob";
 import type { Json, StateStore } from "@atoll-run/core";
 import { memberScope, recordOp, sessionOf } from "@atoll-run/mob/internal";
 import { memoryState, startMockModel, until, type MockModel, type MockTurn } from "@atoll-run/testkit";
+import { startRooms } from "./rooms.ts";
 
 interface World {
   readonly model: MockModel;
   readonly out: string;
   readonly store: StateStore;
-  open(): Promise<MobHandle>;
+  open(): Promise<MobRooms>;
 }
 
 async function world(t: TestContext, turns: readonly MockTurn[]): Promise<World> {
@@ -37,14 +39,14 @@ async function world(t: TestContext, turns: readonly MockTurn[]): Promise<World>
   });
   return {
     model, out, store,
-    open: () => Mob.start({
+    open: () => startRooms({
       definition, ephemeral: true, env: { store }, root: out, linked: { echo: () => ({ content }) => ({ heard: content }) },
       variables: { ANTHROPIC_API_KEY: "key", ANTHROPIC_BASE_URL: model.url },
     }),
   };
 }
 
-async function turnOf(mob: MobHandle, content: Json) {
+async function turnOf(mob: MobRooms, content: Json) {
   const { turn_id } = await mob.send({ to: "ann", from: "console", principal: "ada", content });
   return await mob.members.wait(turn_id, {});
 }

@@ -4,8 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { defineMob, Mob, type LinkedFactory, type MobHandle } from "@atoll-run/atoll/mob";
+import { defineMob, type LinkedFactory, type MobRooms } from "@atoll-run/atoll/mob";
 import { until } from "@atoll-run/testkit";
+import { startRooms } from "./rooms.ts";
 
 const SCRIPTS = join(import.meta.dirname, "scripts");
 
@@ -30,17 +31,17 @@ const writer: LinkedFactory = () => async ({ content, attempt }, ctx) => {
   return { attempt };
 };
 
-const send = async (mob: MobHandle, to: string, content: { path: string; text: string }) =>
+const send = async (mob: MobRooms, to: string, content: { path: string; text: string }) =>
   (await mob.send({ to, from: "console", principal: "asker", content })).turn_id;
 
 /** The approval that is open for that turn. */
-const asked = (mob: MobHandle, turn: string) => until(() => mob.view.turns.get(turn)?.state === "waiting_approval"
+const asked = (mob: MobRooms, turn: string) => until(() => mob.view.turns.get(turn)?.state === "waiting_approval"
   ? [...mob.view.approvals.values()].find(({ turn_id, state }) => turn_id === turn && state === "open")?.id : undefined);
 
 test("a call that needs a decision parks its turn; approved it is done, once; rejected it is not; a restart forgets neither", async (t) => {
   const { dir, out } = folder(t);
   const at = (name: string): string => join(out, name);
-  const open = (): Promise<MobHandle> => Mob.start({ stateDir: dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
+  const open = (): Promise<MobRooms> => startRooms({ stateDir: dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
   const first = await open();
   const [lua, no] = [await send(first, "lua", { path: at("yes"), text: "hello" }), await send(first, "ts", { path: at("no"), text: "x" })];
   const [luaAsked, noAsked] = [await asked(first, lua), await asked(first, no)];
@@ -73,7 +74,7 @@ test("the time a turn waits for a decision does not count: it goes on with what 
     if (held) await new Promise((_, reject) => ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason as Error)));
     return ctx.remainingMs() > 0;
   };
-  const open = (): Promise<MobHandle> => Mob.start({ stateDir: dir, root: SCRIPTS, linked: { writer: slow }, definition: definition(out) });
+  const open = (): Promise<MobRooms> => startRooms({ stateDir: dir, root: SCRIPTS, linked: { writer: slow }, definition: definition(out) });
   const first = await open();
   const ask = async (text: string) => (await first.send({
     to: "ts", from: "console", principal: "asker", content: { path: join(out, text), text }, deadlineMs: 2_500, conversation: text,
@@ -103,7 +104,7 @@ test("turns of a script that run at once are asked for one by one, each in its o
     profiles: { script: { script: "write.lua", grants: [`fs.write:${out}`], conversations: 2 } },
     approvals: [{ match: { grant: "fs.write" }, tier: "R3" }],
   });
-  await using mob = await Mob.start({ stateDir: dir, root: SCRIPTS, definition: two });
+  await using mob = await startRooms({ stateDir: dir, root: SCRIPTS, definition: two });
   const turns = await Promise.all(["a", "b"].map(async (name) => (await mob.send({
     to: "lua", from: "console", principal: "asker", content: { path: join(out, name), text: name }, conversation: name,
   })).turn_id));
@@ -118,7 +119,7 @@ test("turns of a script that run at once are asked for one by one, each in its o
 
 test("a grant that a member has not is refused with one fault in Lua and in TypeScript, and the ledger says so", async (t) => {
   const { dir, out } = folder(t);
-  await using mob = await Mob.start({ stateDir: dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
+  await using mob = await startRooms({ stateDir: dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
   const before = acted;
   const path = join(dir, "elsewhere");
   for (const member of ["ts", "lua", "bare"]) {

@@ -5,9 +5,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { defineMob, Mob, readSession, type LinkedContext, type LinkedFactory } from "@atoll-run/atoll/mob";
+import { defineMob, type LinkedContext, type LinkedFactory } from "@atoll-run/atoll/mob";
+import { readSession } from "@atoll-run/mob";
 import { isFault, nodeError, type Json } from "@atoll-run/core";
 import { until } from "@atoll-run/testkit";
+import { startRooms } from "./rooms.ts";
 
 const VERBS = ["me", "members", "send", "request", "spawn", "retire", "wake", "note", "flow"].map((verb) => `mob:${verb}`);
 const KINDS = ["lua", "ts", "linked"] as const;
@@ -57,7 +59,7 @@ const definition = defineMob({
   flows: { small: { steps: { one: { member: "peer", message: "{{ params.text }}", dispatch: "one_to_one" } } } },
 });
 
-const mob = await Mob.start({ definition, ephemeral: true, root: join(import.meta.dirname, "scripts"), linked: { doer, peer, twice, circle } });
+const mob = await startRooms({ definition, ephemeral: true, root: join(import.meta.dirname, "scripts"), linked: { doer, peer, twice, circle } });
 after(() => mob.close({ drainMs: 0 }));
 
 async function turnOf(to: string, content: Json, deadlineMs?: number) {

@@ -87,7 +87,7 @@ test("a stream goes on after its last event when its connection is cut, without 
   }
   assert.equal(seen.at(-1)?.event, "bye");
   const seqs = seen.flatMap((one) => one.event === "entry" ? [one.data.seq] : []);
-  const { entries } = await house.mob.ledger.query({ after: 0, classes: ["turn"], limit: 1_000 });
+  const { entries } = await house.mob.rooms.ledger.query({ after: 0, classes: ["turn"], limit: 1_000 });
   assert.deepEqual(seqs, entries.map(({ seq }) => seq));
 });
 

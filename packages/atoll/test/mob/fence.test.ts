@@ -4,12 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineMob, Mob, type LinkedContext, type LinkedFactory } from "@atoll-run/atoll/mob";
+import { defineMob, type LinkedContext, type LinkedFactory } from "@atoll-run/atoll/mob";
 import { type DispatchContext, type Workload, type WorkloadMessage } from "@atoll-run/core";
 import { MOB_LIMITS, type NewEntry } from "@atoll-run/mob";
 import { createIds, Incarnation, memberScope, openLedger } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 import { openPlace } from "../../src/compose/place.ts";
+import { startRooms } from "./rooms.ts";
 
 const definition = defineMob({
   mob: { id: "fence", members: [{ id: "m", profile: "p" }] }, profiles: { p: { linked: "stubborn", grants: ["fs.write", "mob:send"], conversations: 2 } },
@@ -25,7 +26,7 @@ test("code of an older generation is refused at mailbox, ledger, session and too
     await ctx.guarded({ grant: "fs.write", args: { path: "/x" } }, () => ++acted);
     return content;
   };
-  await using mob = await Mob.start({ definition, ephemeral: true, linked: { stubborn } });
+  await using mob = await startRooms({ definition, ephemeral: true, linked: { stubborn } });
   const ask = async (content: string) => (await mob.send({ to: "m", from: "console", principal: "local", content })).turn_id;
   const old = await ask("old");
   await until(() => contexts.length === 1);

@@ -7,8 +7,9 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { defineMob, Mob, type LinkedFactory } from "@atoll-run/atoll/mob";
+import { defineMob, type LinkedFactory } from "@atoll-run/atoll/mob";
 import { startMockModel } from "@atoll-run/testkit";
+import { startRooms } from "./rooms.ts";
 
 const WAYS = { lua: "lua", ts: "ts", linked: "linked", agent: "lua" } as const;
 
@@ -34,7 +35,7 @@ test("what a member is not granted is refused in Lua, TypeScript, linked code an
       lua: { script: "reach.lua", grants: [...grants, "model"] }, ts: { script: "reach.ts", grants }, linked: { linked: "reach", grants },
     },
   });
-  await using mob = await Mob.start({
+  await using mob = await startRooms({
     definition, stateDir: join(dir, "state"), root: join(import.meta.dirname, "scripts"), linked: { reach },
     variables: { ANTHROPIC_API_KEY: "key", ANTHROPIC_BASE_URL: model.url },
   });

@@ -119,7 +119,7 @@ test("the sessions, the past and the dead letters of a mob can be read; a letter
   const running = await send("slow");
   await until(async () => (await rpc("turns/get", { turn_id: running }) as { state: string }).state === "running");
   const lost = [await send("one"), await send("two")];
-  const before = mob.ledger.head;
+  const before = mob.rooms.ledger.head;
   assert.deepEqual(await rpc("members/wait", { members: ["a"], until: "ready" }), { met: ["a"], pending: [], broken: [] });
   await rpc("members/reset", { member: "a", confirm: "a" });
   const { letters } = await rpc("dead_letters/list") as { letters: { turn_id: string; member: string; error: { code: string }; content_preview: string }[] };

@@ -24,7 +24,7 @@ const worker: LinkedFactory = () => async ({ turn_id, content, conversation }, c
 
 const say = (...words: readonly (string | number)[]): void => void writeSync(1, `${words.join(" ")}\n`);
 
-const mob = await Mob.start({ definition, stateDir: dir, root: join(import.meta.dirname, "scripts"), linked: { worker } });
+const { rooms: mob } = await Mob.start({ definition, stateDir: dir, root: join(import.meta.dirname, "scripts"), linked: { worker } });
 say("up");
 const all = Array.from({ length: Number(turns) }, (_, n) => n);
 const tickets: string[] = [];

@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { defineMob, Mob, type LinkedFactory, type MobHandle } from "@atoll-run/atoll/mob";
+import { defineMob, type LinkedFactory, type MobRooms } from "@atoll-run/atoll/mob";
 import type { Entry } from "@atoll-run/mob";
 import { memberScope } from "@atoll-run/mob/internal";
+import { startRooms } from "./rooms.ts";
 
 const MIB = 1_048_576;
 const definition = (limits: Record<string, number> = {}) => defineMob({
@@ -28,8 +29,8 @@ const sizes: LinkedFactory = () => ({ content }) => {
   return text === undefined ? "y".repeat(size ?? 0) : { text: text + text };
 };
 
-async function opened(t: TestContext, dir: string, limits?: Record<string, number>): Promise<MobHandle> {
-  const mob = await Mob.start({ stateDir: dir, root: join(import.meta.dirname, "scripts"), linked: { sizes }, definition: definition(limits) });
+async function opened(t: TestContext, dir: string, limits?: Record<string, number>): Promise<MobRooms> {
+  const mob = await startRooms({ stateDir: dir, root: join(import.meta.dirname, "scripts"), linked: { sizes }, definition: definition(limits) });
   t.after(() => mob.close());
   return mob;
 }
@@ -40,7 +41,7 @@ function folder(t: TestContext): string {
   return dir;
 }
 
-async function turn(mob: MobHandle, to: string, content: object | string) {
+async function turn(mob: MobRooms, to: string, content: object | string) {
   const { turn_id } = await mob.send({ to, from: "console", principal: "local", content: content as never });
   return await mob.members.wait(turn_id, {});
 }

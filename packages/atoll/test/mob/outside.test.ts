@@ -119,7 +119,7 @@ test("a mob that closes answers the turns that end in time; those that do not go
   await using again = await open();
   assert.equal(await one.call("late", lateOne), "late!");
   // Nor is it another turn when so many came after it that only the ledger has it.
-  again.view.turns.clear();
+  again.rooms.view.turns.clear();
   assert.equal(await one.call("late", lateOne), "late!");
   assert.equal(begun.filter((text) => text === "late").length, 2);
 });

@@ -1,18 +1,19 @@
 /** Goal: what a member was told and gave can be read, for ever. Invariant: a record stands in the commit of what it tells of. Method: whole mobs on one store, and a store that is damaged. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineMob, Mob, type LinkedFactory, type MobHandle } from "@atoll-run/atoll/mob";
+import { defineMob, type LinkedFactory, type MobRooms } from "@atoll-run/atoll/mob";
 import type { StateStore } from "@atoll-run/core";
 import { listSessions, readSession, type SessionRecord } from "@atoll-run/mob";
 import { journalOf, memberScope, recordOp, sessionOf } from "@atoll-run/mob/internal";
 import { memoryState, until } from "@atoll-run/testkit";
+import { startRooms } from "./rooms.ts";
 
 const definition = defineMob({ mob: { id: "memo", members: [{ id: "ann", profile: "p" }] }, profiles: { p: { linked: "echo" } } });
 const echo: LinkedFactory = () => ({ content }) => typeof content === "string" ? `${content}!` : content;
 
-const open = (store: StateStore): Promise<MobHandle> => Mob.start({ definition, ephemeral: true, env: { store }, linked: { echo } });
+const open = (store: StateStore): Promise<MobRooms> => startRooms({ definition, ephemeral: true, env: { store }, linked: { echo } });
 
-async function ask(mob: MobHandle, content: string | object): Promise<string> {
+async function ask(mob: MobRooms, content: string | object): Promise<string> {
   const { turn_id } = await mob.send({ to: "ann", from: "console", principal: "local", content: content as string });
   await mob.members.wait(turn_id, {});
   return turn_id;

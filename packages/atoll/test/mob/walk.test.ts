@@ -7,10 +7,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { defineMob, Mob, type LinkedFactory, type MobHandle, type TurnAsk } from "@atoll-run/atoll/mob";
+import { defineMob, type LinkedFactory, type MobRooms, type TurnAsk } from "@atoll-run/atoll/mob";
 import { nodeError } from "@atoll-run/core";
 import { memberScope } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
+import { startRooms } from "./rooms.ts";
 
 const SCRIPTS = join(import.meta.dirname, "scripts");
 
@@ -25,8 +26,8 @@ function folder(t: TestContext): string {
   return dir;
 }
 
-const open = (dir: string, worker: LinkedFactory, more: Partial<Parameters<typeof Mob.start>[0]> = {}): Promise<MobHandle> =>
-  Mob.start({ definition, stateDir: dir, root: SCRIPTS, linked: { worker }, ...more });
+const open = (dir: string, worker: LinkedFactory, more: Partial<Parameters<typeof startRooms>[0]> = {}): Promise<MobRooms> =>
+  startRooms({ definition, stateDir: dir, root: SCRIPTS, linked: { worker }, ...more });
 
 const ask = (to: string, content: TurnAsk["content"], more: Partial<TurnAsk> = {}): TurnAsk =>
   ({ to, from: "console", principal: "local", content, ...more });
@@ -34,16 +35,16 @@ const ask = (to: string, content: TurnAsk["content"], more: Partial<TurnAsk> = {
 const echo: LinkedFactory = (me) => (turn) => ({ said: turn.content, by: me.id, attempt: turn.attempt });
 
 /** Kinds of one turn, in order. */
-async function story(mob: MobHandle, turn_id: string): Promise<string[]> {
+async function story(mob: MobRooms, turn_id: string): Promise<string[]> {
   await mob.ledger.flush();
   const { entries } = await mob.ledger.query({ turn_id, after: 0, limit: 1_000 });
   return entries.map(({ kind }) => kind);
 }
 
-const life = async (mob: MobHandle, member: string): Promise<string[]> =>
+const life = async (mob: MobRooms, member: string): Promise<string[]> =>
   (await mob.ledger.query({ member, after: 0, classes: ["structural"], limit: 1_000 })).entries.map(({ kind }) => kind);
 
-async function done(mob: MobHandle, content: TurnAsk): ReturnType<MobHandle["members"]["wait"]> {
+async function done(mob: MobRooms, content: TurnAsk): ReturnType<MobRooms["members"]["wait"]> {
   const { turn_id } = await mob.send(content);
   return await mob.members.wait(turn_id, {});
 }
@@ -207,7 +208,7 @@ test("a flow is worked off by members, and goes on after a restart", async (t) =
 test("whoever was awake when the process ended sleeps at the next start, however many they are", async (t) => {
   const dir = folder(t);
   const many = defineMob({ mob: { id: "many", members: [{ id: "m", profile: "p", count: 520 }] }, profiles: { p: { linked: "worker" } } });
-  const states = (mob: MobHandle) => Map.groupBy(mob.status().members, ({ state }) => state);
+  const states = (mob: MobRooms) => Map.groupBy(mob.status().members, ({ state }) => state);
   const first = await open(dir, echo, { definition: many });
   await Promise.all(Array.from({ length: 515 }, (_, n) => done(first, ask(`m-${n + 1}`, n))));
   assert.equal(states(first).get("active")?.length, 515);

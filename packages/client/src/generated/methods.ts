@@ -8,6 +8,12 @@ export interface CallOptions {
 
 export type NoParams = Readonly<Record<never, never>>;
 
+/** Something that ends. */
+export interface Ends<T> {
+  /** Waits for its end, over as many requests as it takes. */
+  wait(o?: CallOptions): Promise<T>;
+}
+
 export interface Approval {
   readonly id: string;
   readonly state: "open" | "approved" | "rejected" | "timed_out" | "drafted" | "released";
@@ -1132,8 +1138,10 @@ export interface MobApi {
   verify(params?: MobMethods["verify"]["params"], o?: CallOptions): Promise<MobMethods["verify"]["result"]>;
   /** Gives a turn to a member that is open to the outside, or to all of a profile: @name. */
   send(params: MobMethods["send"]["params"], o?: CallOptions): Promise<MobMethods["send"]["result"]>;
+  send(to: MobMethods["send"]["params"]["to"], content: MobMethods["send"]["params"]["content"], more?: Omit<MobMethods["send"]["params"], "to" | "content">, o?: CallOptions): Promise<MobMethods["send"]["result"]>;
   /** Gives a turn to any member. */
   dispatch(params: MobMethods["dispatch"]["params"], o?: CallOptions): Promise<MobMethods["dispatch"]["result"]>;
+  dispatch(to: MobMethods["dispatch"]["params"]["to"], content: MobMethods["dispatch"]["params"]["content"], more?: Omit<MobMethods["dispatch"]["params"], "to" | "content">, o?: CallOptions): Promise<MobMethods["dispatch"]["result"]>;
   /** What you may call here. */
   capabilities(params?: MobMethods["capabilities"]["params"], o?: CallOptions): Promise<MobMethods["capabilities"]["result"]>;
   readonly definition: {
@@ -1149,6 +1157,7 @@ export interface MobApi {
     list(params?: MobMethods["members/list"]["params"], o?: CallOptions): Promise<MobMethods["members/list"]["result"]>;
     /** One member. */
     get(params: MobMethods["members/get"]["params"], o?: CallOptions): Promise<MobMethods["members/get"]["result"]>;
+    get(member: MobMethods["members/get"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/get"]["result"]>;
     /** Makes a member; it starts at its first turn. */
     spawn(params: MobMethods["members/spawn"]["params"], o?: CallOptions): Promise<MobMethods["members/spawn"]["result"]>;
     /** Makes a member unless it is there. */
@@ -1157,22 +1166,31 @@ export interface MobApi {
     spawn_many(params: MobMethods["members/spawn_many"]["params"], o?: CallOptions): Promise<MobMethods["members/spawn_many"]["result"]>;
     /** Works off its queue, then it is over. */
     retire(params: MobMethods["members/retire"]["params"], o?: CallOptions): Promise<MobMethods["members/retire"]["result"]>;
+    retire(member: MobMethods["members/retire"]["params"]["member"], more?: Omit<MobMethods["members/retire"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/retire"]["result"]>;
     /** A new generation; session and queue stay. */
     respawn(params: MobMethods["members/respawn"]["params"], o?: CallOptions): Promise<MobMethods["members/respawn"]["result"]>;
+    respawn(member: MobMethods["members/respawn"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/respawn"]["result"]>;
     /** Reads profile, script and grants again. */
     reload(params: MobMethods["members/reload"]["params"], o?: CallOptions): Promise<MobMethods["members/reload"]["result"]>;
+    reload(member: MobMethods["members/reload"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/reload"]["result"]>;
     /** Starts a broken member again. */
     repair(params: MobMethods["members/repair"]["params"], o?: CallOptions): Promise<MobMethods["members/repair"]["result"]>;
+    repair(member: MobMethods["members/repair"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/repair"]["result"]>;
     /** Lets reconcile decide about a held member again. */
     release(params: MobMethods["members/release"]["params"], o?: CallOptions): Promise<MobMethods["members/release"]["result"]>;
+    release(member: MobMethods["members/release"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/release"]["result"]>;
     /** Lets a suspended member work again. */
     resume(params: MobMethods["members/resume"]["params"], o?: CallOptions): Promise<MobMethods["members/resume"]["result"]>;
+    resume(member: MobMethods["members/resume"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/resume"]["result"]>;
     /** Lets nothing of it run; its mail waits. */
     suspend(params: MobMethods["members/suspend"]["params"], o?: CallOptions): Promise<MobMethods["members/suspend"]["result"]>;
+    suspend(member: MobMethods["members/suspend"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/suspend"]["result"]>;
     /** A new generation with a new session; its queue becomes dead letters. */
     reset(params: MobMethods["members/reset"]["params"], o?: CallOptions): Promise<MobMethods["members/reset"]["result"]>;
+    reset(member: MobMethods["members/reset"]["params"]["member"], more: Omit<MobMethods["members/reset"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/reset"]["result"]>;
     /** Cancels what it works on; with queued also what waits. */
     cancel(params: MobMethods["members/cancel"]["params"], o?: CallOptions): Promise<MobMethods["members/cancel"]["result"]>;
+    cancel(member: MobMethods["members/cancel"]["params"]["member"], more?: Omit<MobMethods["members/cancel"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/cancel"]["result"]>;
     /** Waits until members take turns, or are over; gives who is not, when the time is over. */
     wait(params: MobMethods["members/wait"]["params"], o?: CallOptions): Promise<MobMethods["members/wait"]["result"]>;
   };
@@ -1181,52 +1199,66 @@ export interface MobApi {
     list(params?: MobMethods["turns/list"]["params"], o?: CallOptions): Promise<MobMethods["turns/list"]["result"]>;
     /** One turn. */
     get(params: MobMethods["turns/get"]["params"], o?: CallOptions): Promise<MobMethods["turns/get"]["result"]>;
+    get(turn_id: MobMethods["turns/get"]["params"]["turn_id"], more?: NoParams, o?: CallOptions): Promise<MobMethods["turns/get"]["result"]>;
     /** Waits for the end of a turn. */
     wait(params: MobMethods["turns/wait"]["params"], o?: CallOptions): Promise<MobMethods["turns/wait"]["result"]>;
+    wait(turn_id: MobMethods["turns/wait"]["params"]["turn_id"], more?: Omit<MobMethods["turns/wait"]["params"], "turn_id">, o?: CallOptions): Promise<MobMethods["turns/wait"]["result"]>;
     /** Cancels a turn; gives the state it had, when it was over. */
     cancel(params: MobMethods["turns/cancel"]["params"], o?: CallOptions): Promise<MobMethods["turns/cancel"]["result"]>;
+    cancel(turn_id: MobMethods["turns/cancel"]["params"]["turn_id"], more?: Omit<MobMethods["turns/cancel"]["params"], "turn_id">, o?: CallOptions): Promise<MobMethods["turns/cancel"]["result"]>;
   };
   readonly edges: {
     /** Edges, by their ends. */
     list(params?: MobMethods["edges/list"]["params"], o?: CallOptions): Promise<MobMethods["edges/list"]["result"]>;
     /** Lets two members speak with each other. */
     wire(params: MobMethods["edges/wire"]["params"], o?: CallOptions): Promise<MobMethods["edges/wire"]["result"]>;
+    wire(a: MobMethods["edges/wire"]["params"]["a"], b: MobMethods["edges/wire"]["params"]["b"], more?: Omit<MobMethods["edges/wire"]["params"], "a" | "b">, o?: CallOptions): Promise<MobMethods["edges/wire"]["result"]>;
     /** Ends an edge; with hold it stays so until it is released. */
     unwire(params: MobMethods["edges/unwire"]["params"], o?: CallOptions): Promise<MobMethods["edges/unwire"]["result"]>;
+    unwire(a: MobMethods["edges/unwire"]["params"]["a"], b: MobMethods["edges/unwire"]["params"]["b"], more?: Omit<MobMethods["edges/unwire"]["params"], "a" | "b">, o?: CallOptions): Promise<MobMethods["edges/unwire"]["result"]>;
     /** Lets reconcile decide about an edge again. */
     release(params: MobMethods["edges/release"]["params"], o?: CallOptions): Promise<MobMethods["edges/release"]["result"]>;
+    release(a: MobMethods["edges/release"]["params"]["a"], b: MobMethods["edges/release"]["params"]["b"], more?: NoParams, o?: CallOptions): Promise<MobMethods["edges/release"]["result"]>;
   };
   readonly approvals: {
     /** Approvals, the oldest first. */
     list(params?: MobMethods["approvals/list"]["params"], o?: CallOptions): Promise<MobMethods["approvals/list"]["result"]>;
     /** One approval, with all its arguments while it is open. */
     get(params: MobMethods["approvals/get"]["params"], o?: CallOptions): Promise<MobMethods["approvals/get"]["result"]>;
+    get(id: MobMethods["approvals/get"]["params"]["id"], more?: NoParams, o?: CallOptions): Promise<MobMethods["approvals/get"]["result"]>;
     /** The rules. */
     policy(params?: MobMethods["approvals/policy"]["params"], o?: CallOptions): Promise<MobMethods["approvals/policy"]["result"]>;
     /** What the rules say of a call; nothing is asked. */
     evaluate(params: MobMethods["approvals/evaluate"]["params"], o?: CallOptions): Promise<MobMethods["approvals/evaluate"]["result"]>;
     /** Approves or rejects, as who is signed in. */
     decide(params: MobMethods["approvals/decide"]["params"], o?: CallOptions): Promise<MobMethods["approvals/decide"]["result"]>;
+    decide(id: MobMethods["approvals/decide"]["params"]["id"], decision: MobMethods["approvals/decide"]["params"]["decision"], more?: Omit<MobMethods["approvals/decide"]["params"], "id" | "decision">, o?: CallOptions): Promise<MobMethods["approvals/decide"]["result"]>;
   };
   readonly flows: {
     /** Flows of the definition. */
     list(params?: MobMethods["flows/list"]["params"], o?: CallOptions): Promise<MobMethods["flows/list"]["result"]>;
     /** One flow. */
     get(params: MobMethods["flows/get"]["params"], o?: CallOptions): Promise<MobMethods["flows/get"]["result"]>;
+    get(flow: MobMethods["flows/get"]["params"]["flow"], more?: NoParams, o?: CallOptions): Promise<MobMethods["flows/get"]["result"]>;
     /** Begins a run. */
-    run(params: MobMethods["flows/run"]["params"], o?: CallOptions): Promise<MobMethods["flows/run"]["result"]>;
+    run(params: MobMethods["flows/run"]["params"], o?: CallOptions): Promise<MobMethods["flows/run"]["result"] & Ends<MobMethods["runs/wait"]["result"]>>;
+    run(flow: MobMethods["flows/run"]["params"]["flow"], params?: MobMethods["flows/run"]["params"]["params"], more?: Omit<MobMethods["flows/run"]["params"], "flow" | "params">, o?: CallOptions): Promise<MobMethods["flows/run"]["result"] & Ends<MobMethods["runs/wait"]["result"]>>;
   };
   readonly runs: {
     /** Runs. */
     list(params?: MobMethods["runs/list"]["params"], o?: CallOptions): Promise<MobMethods["runs/list"]["result"]>;
     /** One run. */
     get(params: MobMethods["runs/get"]["params"], o?: CallOptions): Promise<MobMethods["runs/get"]["result"]>;
+    get(run_id: MobMethods["runs/get"]["params"]["run_id"], more?: NoParams, o?: CallOptions): Promise<MobMethods["runs/get"]["result"]>;
     /** Waits for the end of a run. */
     wait(params: MobMethods["runs/wait"]["params"], o?: CallOptions): Promise<MobMethods["runs/wait"]["result"]>;
+    wait(run_id: MobMethods["runs/wait"]["params"]["run_id"], more?: Omit<MobMethods["runs/wait"]["params"], "run_id">, o?: CallOptions): Promise<MobMethods["runs/wait"]["result"]>;
     /** Cancels a run and its turns. */
     cancel(params: MobMethods["runs/cancel"]["params"], o?: CallOptions): Promise<MobMethods["runs/cancel"]["result"]>;
+    cancel(run_id: MobMethods["runs/cancel"]["params"]["run_id"], more?: NoParams, o?: CallOptions): Promise<MobMethods["runs/cancel"]["result"]>;
     /** Goes on at what has failed. */
     resume(params: MobMethods["runs/resume"]["params"], o?: CallOptions): Promise<MobMethods["runs/resume"]["result"]>;
+    resume(run_id: MobMethods["runs/resume"]["params"]["run_id"], more?: NoParams, o?: CallOptions): Promise<MobMethods["runs/resume"]["result"]>;
   };
   readonly ledger: {
     /** Entries, ascending; without after the newest. */
@@ -1243,6 +1275,7 @@ export interface MobApi {
     list(params: MobMethods["sessions/list"]["params"], o?: CallOptions): Promise<MobMethods["sessions/list"]["result"]>;
     /** Records of a session, ascending: the newest ones, or with after those that come after it. */
     read(params: MobMethods["sessions/read"]["params"], o?: CallOptions): Promise<MobMethods["sessions/read"]["result"]>;
+    read(session_id: MobMethods["sessions/read"]["params"]["session_id"], more?: Omit<MobMethods["sessions/read"]["params"], "session_id">, o?: CallOptions): Promise<MobMethods["sessions/read"]["result"]>;
   };
   readonly dead_letters: {
     /** Turns that were given up, by member, the oldest first. */
@@ -1266,8 +1299,16 @@ export interface MobApi {
   };
 }
 
+export interface MethodRow {
+  readonly writes: boolean;
+  /** Params that may stand before the others; the first is a string. */
+  readonly leading?: readonly string[];
+  /** The method that waits for its end, and the param that names it. */
+  readonly over?: { readonly by: keyof MobMethods; readonly key: string };
+}
+
 /** Methods by name; those that write may have happened although their answer was lost. */
-export const METHODS = {
+export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "status": { writes: false },
   "definition/get": { writes: false },
   "reconcile": { writes: true },
@@ -1276,49 +1317,49 @@ export const METHODS = {
   "verify": { writes: false },
   "lifecycle/stop": { writes: true },
   "members/list": { writes: false },
-  "members/get": { writes: false },
+  "members/get": { writes: false, leading: ["member"] },
   "members/spawn": { writes: true },
   "members/ensure": { writes: true },
   "members/spawn_many": { writes: true },
-  "members/retire": { writes: true },
-  "members/respawn": { writes: true },
-  "members/reload": { writes: true },
-  "members/repair": { writes: true },
-  "members/release": { writes: true },
-  "members/resume": { writes: true },
-  "members/suspend": { writes: true },
-  "members/reset": { writes: true },
-  "members/cancel": { writes: true },
+  "members/retire": { writes: true, leading: ["member"] },
+  "members/respawn": { writes: true, leading: ["member"] },
+  "members/reload": { writes: true, leading: ["member"] },
+  "members/repair": { writes: true, leading: ["member"] },
+  "members/release": { writes: true, leading: ["member"] },
+  "members/resume": { writes: true, leading: ["member"] },
+  "members/suspend": { writes: true, leading: ["member"] },
+  "members/reset": { writes: true, leading: ["member"] },
+  "members/cancel": { writes: true, leading: ["member"] },
   "members/wait": { writes: false },
-  "send": { writes: true },
-  "dispatch": { writes: true },
+  "send": { writes: true, leading: ["to", "content"] },
+  "dispatch": { writes: true, leading: ["to", "content"] },
   "turns/list": { writes: false },
-  "turns/get": { writes: false },
-  "turns/wait": { writes: false },
-  "turns/cancel": { writes: true },
+  "turns/get": { writes: false, leading: ["turn_id"] },
+  "turns/wait": { writes: false, leading: ["turn_id"] },
+  "turns/cancel": { writes: true, leading: ["turn_id"] },
   "edges/list": { writes: false },
-  "edges/wire": { writes: true },
-  "edges/unwire": { writes: true },
-  "edges/release": { writes: true },
+  "edges/wire": { writes: true, leading: ["a", "b"] },
+  "edges/unwire": { writes: true, leading: ["a", "b"] },
+  "edges/release": { writes: true, leading: ["a", "b"] },
   "approvals/list": { writes: false },
-  "approvals/get": { writes: false },
+  "approvals/get": { writes: false, leading: ["id"] },
   "approvals/policy": { writes: false },
   "approvals/evaluate": { writes: false },
-  "approvals/decide": { writes: true },
+  "approvals/decide": { writes: true, leading: ["id", "decision"] },
   "flows/list": { writes: false },
-  "flows/get": { writes: false },
-  "flows/run": { writes: true },
+  "flows/get": { writes: false, leading: ["flow"] },
+  "flows/run": { writes: true, leading: ["flow", "params"], over: { by: "runs/wait", key: "run_id" } },
   "runs/list": { writes: false },
-  "runs/get": { writes: false },
-  "runs/wait": { writes: false },
-  "runs/cancel": { writes: true },
-  "runs/resume": { writes: true },
+  "runs/get": { writes: false, leading: ["run_id"] },
+  "runs/wait": { writes: false, leading: ["run_id"] },
+  "runs/cancel": { writes: true, leading: ["run_id"] },
+  "runs/resume": { writes: true, leading: ["run_id"] },
   "ledger/query": { writes: false },
   "ledger/head": { writes: false },
   "ledger/state_at": { writes: false },
   "ledger/subscribe": { writes: false },
   "sessions/list": { writes: false },
-  "sessions/read": { writes: false },
+  "sessions/read": { writes: false, leading: ["session_id"] },
   "dead_letters/list": { writes: false },
   "dead_letters/redrive": { writes: true },
   "dead_letters/discard": { writes: true },
@@ -1327,7 +1368,7 @@ export const METHODS = {
   "labels/delete": { writes: true },
   "capabilities": { writes: false },
   "access/whoami": { writes: false },
-} as const satisfies Readonly<Record<keyof MobMethods, { readonly writes: boolean }>>;
+};
 
 export type Topic = "entries" | "structural" | "turns" | "approvals" | "errors" | `run:${string}` | `member:${string}` | `live:${string}`;
 

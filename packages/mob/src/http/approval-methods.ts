@@ -32,7 +32,7 @@ export const APPROVAL_METHODS: readonly Method[] = [
   }),
   method({
     name: "approvals/decide", writes: true, action: "approval.decide", summary: "Approves or rejects, as who is signed in.",
-    result: approval, keys: ["id"],
+    result: approval, keys: ["id"], leading: ["id", "decision"],
     params: z.strictObject({ id, decision: z.enum(["approve", "reject"]), reason: z.string().max(1_024).optional(), approver_id: id.optional() }),
     run: ({ approvals }, { id: of, decision, reason, approver_id }, { principal, local }) => {
       if (approver_id !== undefined && approver_id !== principal) {

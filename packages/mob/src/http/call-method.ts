@@ -20,8 +20,7 @@ export interface Calling {
 }
 
 /** Throws a `Fault`. */
-export async function callMethod(doors: Doors, method: Method, { params, who, signal }: Calling & { readonly params: unknown }): Promise<unknown> {
-  const { served, readOnly } = doors;
+export async function callMethod({ served, readOnly }: Pick<Doors, "served" | "readOnly">, method: Method, { params, who, signal }: Calling & { readonly params: unknown }): Promise<unknown> {
   try {
     checkAccess(who, method, readOnly);
   } catch (error) {

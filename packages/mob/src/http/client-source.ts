@@ -10,6 +10,13 @@ import { TOPICS } from "./topics.ts";
 
 const REF = "#/components/schemas/";
 const WIDTH = 120;
+const ROW = `export interface MethodRow {
+  readonly writes: boolean;
+  /** Params that may stand before the others; the first is a string. */
+  readonly leading?: readonly string[];
+  /** The method that waits for its end, and the param that names it. */
+  readonly over?: { readonly by: keyof MobMethods; readonly key: string };
+}`;
 /** It is core's, and no shape of ours. */
 const OF_CORE = "Json";
 
@@ -22,13 +29,15 @@ export function clientSource(): string {
     `import type { Json } from "@atoll-run/core";`,
     "export interface CallOptions {\n  readonly signal?: AbortSignal;\n}",
     "export type NoParams = Readonly<Record<never, never>>;",
+    "/** Something that ends. */\nexport interface Ends<T> {\n  /** Waits for its end, over as many requests as it takes. */\n  wait(o?: CallOptions): Promise<T>;\n}",
     ...named.map(([name, shape]) => toNamed(name, shape)),
     "/** Params and result of each method. */",
     `export interface MobMethods {\n${rows.map(({ one, params, result }) =>
       `  "${one.name}": {\n    readonly params: ${paramsType(params)};\n    readonly result: ${toType(result, "    ")};\n  };`).join("\n")}\n}`,
     `/** Methods as they are called: \`mob.members.list({ state: "active" })\`. */\nexport interface MobApi {\n${areas(rows.map(({ one }) => one))}\n}`,
-    `/** Methods by name; those that write may have happened although their answer was lost. */\nexport const METHODS = {\n${
-      METHODS.map(({ name, writes }) => `  "${name}": { writes: ${writes} },`).join("\n")}\n} as const satisfies Readonly<Record<keyof MobMethods, { readonly writes: boolean }>>;`,
+    ROW,
+    `/** Methods by name; those that write may have happened although their answer was lost. */\nexport const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {\n${
+      METHODS.map((one) => `  "${one.name}": ${toRow(one)},`).join("\n")}\n};`,
     `export type Topic = ${TOPICS.map((topic) => topic.includes("<") ? `\`${topic.replace(/<.*>/, "${string}")}\`` : JSON.stringify(topic)).join(" | ")};`,
     `export type MobCode =\n${Object.keys(MOB_CODES).map((code) => `  | "${code}"`).join("\n")};`,
   ].join("\n\n") + "\n";
@@ -52,8 +61,28 @@ function areas(methods: readonly Method[]): string {
 
 function verb(one: Method, name: string, indent: string): string {
   const row = `MobMethods["${one.name}"]`;
-  const must = (paramsSchema(one).required ?? []).length > 0;
-  return `${indent}/** ${one.summary} */\n${indent}${name}(params${must ? "" : "?"}: ${row}["params"], o?: CallOptions): Promise<${row}["result"]>;`;
+  const { required = [], properties = {} } = paramsSchema(one);
+  const result = `Promise<${row}["result"]${one.over === undefined ? "" : ` & Ends<MobMethods["${one.over.by}"]["result"]>`}>`;
+  const leading = leadingOf(one).map((param) => `${param}${required.includes(param) ? "" : "?"}: ${row}["params"]["${param}"]`);
+  const others = Object.keys(properties).filter((param) => !leadingOf(one).includes(param));
+  const rest = others.length === 0 ? "more?: NoParams" : `more${others.some((param) => required.includes(param)) ? "" : "?"}: Omit<${row}["params"], ${leadingOf(one).map((param) => `"${param}"`).join(" | ")}>`;
+  return [
+    `${indent}/** ${one.summary} */`,
+    `${indent}${name}(params${required.length > 0 ? "" : "?"}: ${row}["params"], o?: CallOptions): ${result};`,
+    ...leading.length === 0 ? [] : [`${indent}${name}(${[...leading, rest].join(", ")}, o?: CallOptions): ${result};`],
+  ].join("\n");
+}
+
+function leadingOf({ leading, keys }: Method): readonly string[] {
+  return leading ?? keys;
+}
+
+function toRow(one: Method): string {
+  const leading = leadingOf(one);
+  return `{ ${[
+    `writes: ${one.writes}`, ...leading.length === 0 ? [] : [`leading: ${JSON.stringify(leading).replaceAll(",", ", ")}`],
+    ...one.over === undefined ? [] : [`over: { by: "${one.over.by}", key: "${one.over.key}" }`],
+  ].join(", ")} }`;
 }
 
 function paramsType(schema: Schema): string {

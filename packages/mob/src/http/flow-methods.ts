@@ -27,7 +27,7 @@ export const FLOW_METHODS: readonly Method[] = [
   }),
   method({
     name: "flows/run", writes: true, action: "flow.run", summary: "Begins a run.",
-    result: z.object({ run_id: z.string() }), keys: ["flow"],
+    result: z.object({ run_id: z.string() }), keys: ["flow"], leading: ["flow", "params"], over: { by: "runs/wait", key: "run_id" },
     params: z.strictObject({ flow: id, params: json.default({}), idempotency_key: id.optional() }),
     run: async ({ flows }, { flow, params, idempotency_key }, { principal }) => {
       const { run_id } = await flows.run({ flow, params: params as never, principal, key: idempotency_key });

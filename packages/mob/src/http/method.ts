@@ -63,6 +63,10 @@ export interface Method {
   readonly result: z.ZodType;
   /** Params that stand in the path, in order. */
   readonly keys: readonly string[];
+  /** Params that a program may write before the others: `retire("scout", { hold: true })`; the first is a string. Default: `keys`. */
+  readonly leading?: readonly string[];
+  /** What it begins has an end: the method that waits for it, and the param that names it. */
+  readonly over?: { readonly by: string; readonly key: string };
   /** Instead of what follows from the name (11.3). */
   readonly rest?: { readonly verb: "GET" | "POST" | "PUT" | "DELETE"; readonly path: string };
   /** It waits for something: up to `pollMs`. */

@@ -22,12 +22,12 @@ export const TURN_METHODS: readonly Method[] = [
   method({
     name: "send", writes: true, action: "member.send", summary: "Gives a turn to a member that is open to the outside, or to all of a profile: @name.",
     result: tickets,
-    params: z.strictObject(sending), keys: ["to"], rest: { verb: "POST", path: "/members/{to}/turns" },
+    params: z.strictObject(sending), keys: ["to"], leading: ["to", "content"], rest: { verb: "POST", path: "/members/{to}/turns" },
     run: async (served, params, call) => ({ tickets: await send(served, params, { ...call, inside: false }) }),
   }),
   method({
     name: "dispatch", writes: true, action: "member.dispatch", summary: "Gives a turn to any member.",
-    result: tickets, params: z.strictObject(sending),
+    result: tickets, params: z.strictObject(sending), leading: ["to", "content"],
     run: async (served, params, call) => ({ tickets: await send(served, params, { ...call, inside: true }) }),
   }),
   method({

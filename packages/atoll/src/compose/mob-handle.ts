@@ -1,0 +1,63 @@
+/**
+ * A mob that runs, as programs use it (spec: mob 2).
+ *
+ * takes its rooms; gives the methods of section 11 by their names; promises that a call here is checked and done as one over HTTP
+ * is; refuses what the method refuses; never gives a way around the table but `rooms`.
+ */
+import { bindMethods, type MobApi } from "@atoll-run/client";
+import { withDeadline } from "@atoll-run/core";
+import { MOB_LIMITS, type CloseMobOptions, type Cursor, type Entry, type EntryFilter, type Gap, type Live, type MobRooms, type Outside } from "@atoll-run/mob";
+import { callMethod, findMethod, type Served } from "@atoll-run/mob/internal";
+import { systemClock } from "./clock.ts";
+import type { Env } from "./place.ts";
+
+export interface MobHandle extends Omit<MobApi, "ledger">, AsyncDisposable {
+  readonly ledger: Omit<MobApi["ledger"], "subscribe"> & {
+    /**
+     * Entries that are there and those that come, in order; `gap` tells of what is gone. It ends with `signal`. Throws `mob.stale_cursor`.
+     * @example for await (const one of mob.ledger.subscribe({ member: "scout" }, { after: 0, signal })) console.log(one);
+     */
+    subscribe(filter: EntryFilter, o: { readonly after?: Cursor; readonly signal: AbortSignal }): AsyncIterable<Entry | Gap | Live>;
+  };
+  /** The same on behalf of somebody else, who is not at this machine: `mob.as("ann").approvals.decide(id, "approve")`. */
+  as(principal: string): MobApi;
+  /** In order (mob 12.2). Queued turns stay; later calls share the promise. */
+  close(o?: CloseMobOptions): Promise<void>;
+  /** Its own node; undefined: it has none. */
+  readonly outside: Outside | undefined;
+  /** What it is made of, for code that lives in this process and needs what no method gives. May change with any version. */
+  readonly rooms: MobRooms;
+}
+
+/** What a call may take, milliseconds: methods that wait do so for a minute at most. */
+const CALL_MS = 75_000;
+const LOCAL = "local";
+
+export interface HandleParts {
+  readonly close: (o?: CloseMobOptions) => Promise<void>;
+  readonly env?: Env | undefined;
+}
+
+export function toHandle(rooms: MobRooms, { close, env = {} }: HandleParts): MobHandle {
+  const { clock = systemClock } = env;
+  let stopping = false;
+  const served: Served = {
+    ...rooms, clock, limits: { ...MOB_LIMITS, ...rooms.definition().limits },
+    lifecycle: { stopping: () => stopping, stop: () => void end() },
+  };
+  const end = (o?: CloseMobOptions): Promise<void> => {
+    stopping = true;
+    return close(o);
+  };
+  const as = (id: string): MobApi => bindMethods((name, params, { signal } = {}) => withDeadline(
+    (until) => callMethod({ served, readOnly: false }, findMethod(name), {
+      params, signal: until, who: { id, role: "admin", local: id === LOCAL, read_only: false },
+    }),
+    { clock, ms: CALL_MS, what: `mob/${name}`, ...signal === undefined ? {} : { signal } },
+  ));
+  const own = as(LOCAL);
+  return {
+    ...own, ledger: { ...own.ledger, subscribe: (filter, o) => rooms.ledger.subscribe(filter, o) },
+    as, close: end, [Symbol.asyncDispose]: () => end(), rooms, outside: rooms.outside,
+  };
+}
