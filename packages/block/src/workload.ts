@@ -110,11 +110,11 @@ async function begun(run: BlockRun, signal: AbortSignal): Promise<void> {
 
 /** A block that ends while its node runs has died, however well it ended. */
 function watch(run: BlockRun, host: WorkloadHost, closing: () => boolean): void {
-  const over = (cause?: unknown): void => {
+  const over = (cause: unknown, facts: { readonly exit_code?: number } = {}): void => {
     if (closing()) return;
-    host.died(isFault(cause) ? cause : blockError("bus.closed", "the script has ended and takes no more events", { cause }));
+    host.died(isFault(cause) ? cause : blockError("bus.closed", "the script has ended and takes no more events", { cause, facts }));
   };
-  run.result.then(() => over(), over);
+  run.result.then(({ exit_code }) => over(undefined, { exit_code }), over);
 }
 
 async function end(run: BlockRun, signal: AbortSignal): Promise<void> {

@@ -44,7 +44,13 @@ export const MOB_LIMITS = {
   startBackoffMsMax: 60_000,
   crashesMax: 5,
   crashWindowMs: 300_000,
+  /** Until a broken member is tried again by itself, doubling; and failures of the same kind in a row after which it is left alone. */
+  repairMs: 30_000,
+  repairMsMax: 600_000,
+  repairsSameMax: 3,
   drainMs: 30_000,
+  /** For the turns that run, before the code of a member is read again. */
+  reloadMs: 45_000,
   warmAtOnce: 16,
   approvalsOpenMax: 512,
   approvalMs: 600_000,

@@ -9,7 +9,7 @@ import type { NodeParts } from "@atoll-run/node";
 import { createAgentSession } from "./agent/agent-session.ts";
 import { createVerbs } from "./bridge/verbs.ts";
 import { openApprovals, type ApprovalBook } from "./approvals/book.ts";
-import type { MobDefinition } from "./definition/definition.ts";
+import type { MobDefinition, Profile } from "./definition/definition.ts";
 import { mobError, toFailure } from "./errors.ts";
 import { openRunner, type FlowRunner } from "./flows/runner.ts";
 import { createIds } from "./ids.ts";
@@ -83,6 +83,7 @@ const BY: By = { principal: "mob" };
 export async function startMob(parts: MobParts, definition: MobDefinition): Promise<MobRooms> {
   const limits: MobLimits = { ...MOB_LIMITS, ...definition.limits };
   const now = (): MobDefinition => definition;
+  const profileOf = (name: string): Profile | undefined => now().profiles[name];
   const newId = createIds(parts);
   const mob = definition.mob.id;
   const { clock, log, redact } = parts;
@@ -93,7 +94,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     const isNew = ledger.head === 0;
     const writer = await attach(ledger, parts);
     const say = (kind: NewEntry["kind"]) => ledger.append(writer, [{ kind, source: "mob", data: {} }]);
-    const { view } = closing.use(await openRoster({ ledger, writer, clock, log, limits }));
+    const { view } = closing.use(await openRoster({ ledger, writer, clock, log, limits, profileOf }));
     const edges = createEdgeWorks({ ledger, writer, view, doors: DOORS, clock, limits });
     const opened: { flows?: FlowRunner } = {};
     const inner: InnerParts = { ...parts, guard: (call) => approvals.guard(call), denied: (about, denial) => {
@@ -101,7 +102,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     }, makeVerbs: (caller) => createVerbs({ ledger, view, members, edges, flows: () => must(opened.flows), definition: now, clock, limits }, caller),
       makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }) };
     const members = new Members({
-      ledger, writer, view, node: parts, inner, limits, newId, profileOf: (name) => now().profiles[name],
+      ledger, writer, view, node: parts, inner, limits, newId, profileOf,
       leaveEdges: (id) => leaveEdges(id, { view, edges }),
     });
     ledger.hear(members.hear);

@@ -25,6 +25,7 @@ export type StoreName = typeof STORES[number];
 export interface HouseOptions {
   readonly clock?: Clock;
   readonly limits?: Partial<MobLimits>;
+  readonly profileOf?: Parameters<typeof openRoster>[0]["profileOf"];
   readonly wrap?: (store: StateStore) => StateStore;
 }
 
@@ -62,7 +63,7 @@ export async function furnish(store: StateStore, o: HouseOptions): Promise<House
   const timed = timeCommits(o.wrap?.(store) ?? store, clock);
   const ledger = await openLedger({ store: timed.store, clock, newId, log: silent }, { mob: "m", limits });
   const writer = await attach(ledger, MOB_SCOPE, clock);
-  const roster = await openRoster({ ledger, writer, clock, log: silent, limits });
+  const roster = await openRoster({ ledger, writer, clock, log: silent, limits, ...o.profileOf === undefined ? {} : { profileOf: o.profileOf } });
   return {
     store, ledger, commits: timed.commits, roster, writer, clock, newId, limits, log: silent,
     append: (...entries) => ledger.append(writer, entries), again: () => furnish(store, o),

@@ -30,13 +30,13 @@ test("code of an older generation is refused at mailbox, ledger, session and too
   const ask = async (content: string) => (await mob.send({ to: "m", from: "console", principal: "local", content })).turn_id;
   const old = await ask("old");
   await until(() => contexts.length === 1);
-  const { fence = 0 } = mob.view.row("m") ?? {};
+  const { fence = 0 } = mob.view.row("m")?.lease ?? {};
   deaf = false;
   await mob.members.respawn("m", { principal: "local" });
   const { state, error } = await mob.members.wait(old, {});
   assert.deepEqual([state, error?.code], ["failed", "mob.interrupted"]);
   assert.equal((await mob.members.wait(await ask("new"), {})).state, "done");
-  assert.ok((mob.view.row("m")?.fence ?? 0) > fence, "each start has a higher fence");
+  assert.ok((mob.view.row("m")?.lease.fence ?? 0) > fence, "each start has a higher fence");
 
   const [ctx] = contexts as [LinkedContext];
   const { head } = mob.ledger;
@@ -76,9 +76,9 @@ test("code of an incarnation that is over reaches no wire", async () => {
   };
   const { key: _key, close: _close, durability: _durability, ...node } = await place.opened;
   const made = new Incarnation({
-    ledger, node, limits: MOB_LIMITS, member: "m", generation: 1, conversations: 1, sessionFrom: 1, turnOf: () => undefined, inner: async () => inner,
+    ledger, node, limits: MOB_LIMITS, member: "m", generation: 1, conversations: 1, session: { generation: 1, begun: false }, turnOf: () => undefined, inner: async () => inner,
     events: {
-      ready: () => undefined, startFailed: () => undefined, died: () => undefined, lost: () => undefined, refused: (what) => refused.push(what),
+      exited: () => undefined, stuck: () => undefined, ready: () => undefined, startFailed: () => undefined, died: () => undefined, lost: () => undefined, refused: (what) => refused.push(what),
     },
   });
   made.begin();

@@ -223,7 +223,7 @@ test("a script that dies is started again and its turn runs again; what its hand
   await using mob = await open(dir, echo, { definition: mortal });
   const turn = await done(mob, ask("m", "once"));
   assert.deepEqual([turn.state, turn.output, turn.attempt], ["done", { attempt: 2 }, 2]);
-  assert.ok((mob.view.row("m")?.fence ?? 0) >= 2, "each start has a higher fence");
+  assert.ok((mob.view.row("m")?.lease.fence ?? 0) >= 2, "each start has a higher fence");
   const bad = await done(mob, ask("m", "bad"));
   assert.deepEqual([bad.state, bad.error?.text.includes("no good")], ["failed", true]);
 });

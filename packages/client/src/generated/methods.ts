@@ -208,13 +208,18 @@ export interface Member {
   readonly phase: "idle" | "busy" | "waiting_approval";
   readonly generation: number;
   readonly runtime_id: string;
+  readonly mode: "turn_driven" | "autonomous";
   readonly external: boolean;
   readonly wired_to: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly origin: "definition" | "desired" | "api" | "helper";
   readonly held: boolean;
   readonly spawned_by?: string;
-  readonly fence: number;
+  readonly lease: {
+    readonly fence: number;
+    readonly ttl_ms: number;
+    readonly healthy: boolean;
+  };
   readonly queue: {
     readonly depth: number;
     readonly oldest_at_ms: number | null;
@@ -416,6 +421,7 @@ export interface MobMethods {
         };
         readonly grants?: readonly string[];
         readonly external?: boolean;
+        readonly mode?: "turn_driven" | "autonomous";
         readonly display_name?: string;
         readonly initial_message?: string;
         readonly resume?: "last" | "fresh" | {
@@ -499,6 +505,7 @@ export interface MobMethods {
         };
         readonly grants?: readonly string[];
         readonly external?: boolean;
+        readonly mode?: "turn_driven" | "autonomous";
         readonly display_name?: string;
         readonly initial_message?: string;
         readonly resume?: "last" | "fresh" | {
@@ -524,6 +531,7 @@ export interface MobMethods {
         };
         readonly grants?: readonly string[];
         readonly external?: boolean;
+        readonly mode?: "turn_driven" | "autonomous";
         readonly display_name?: string;
         readonly initial_message?: string;
         readonly resume?: "last" | "fresh" | {
@@ -552,6 +560,7 @@ export interface MobMethods {
         };
         readonly grants?: readonly string[];
         readonly external?: boolean;
+        readonly mode?: "turn_driven" | "autonomous";
         readonly display_name?: string;
         readonly initial_message?: string;
         readonly resume?: "last" | "fresh" | {

@@ -17,6 +17,9 @@ export interface MobDefinition {
 
 export type Text = string | { readonly file: string };
 
+/** `turn_driven`: it runs when it is given a turn. `autonomous`: it gets a first turn when it is there, hears of its peers, and never sleeps. */
+export type MemberMode = "turn_driven" | "autonomous";
+
 export interface Profile {
   readonly runs: { readonly script: string } | { readonly linked: string } | { readonly agent: true };
   readonly model: string | null;
@@ -25,6 +28,7 @@ export interface Profile {
   readonly instructions: readonly Text[];
   /** `verb:pattern`, also `mob:<verb>`; none at all by default. */
   readonly grants: readonly string[];
+  readonly mode: MemberMode;
   readonly external: boolean;
   readonly restart: "on_failure" | "always" | "never";
   readonly idle_after_ms: number;
@@ -33,6 +37,8 @@ export interface Profile {
   readonly output_schema: Json | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly initial_message: string | null;
+  /** What those it is wired to are told of it. */
+  readonly peer_description: string | null;
   readonly visible: boolean;
 }
 
@@ -46,6 +52,7 @@ export interface MemberSpec {
   readonly system?: Text;
   /** May narrow those of the profile, never widen. */
   readonly grants?: readonly string[];
+  readonly mode?: MemberMode;
   readonly external?: boolean;
   readonly display_name?: string;
   readonly initial_message?: string;

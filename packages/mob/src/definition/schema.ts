@@ -22,9 +22,11 @@ export const memberId = z.string().refine(isMemberId, {
   error: "a member id has 1–128 characters without white space, /, :: or a leading @",
 });
 
+const mode = z.enum(["turn_driven", "autonomous"]);
+
 const person = {
   labels: labels.optional(), context: z.json().optional(), instructions: z.array(text).optional(), model: z.string().min(1).optional(),
-  system: text.optional(), grants: z.array(z.string()).optional(), external: z.boolean().optional(),
+  system: text.optional(), grants: z.array(z.string()).optional(), external: z.boolean().optional(), mode: mode.optional(),
   display_name: z.string().max(256).optional(), initial_message: z.string().min(1).optional(),
 };
 
@@ -38,9 +40,10 @@ const profile = z.strictObject({
   script: z.string().min(1).optional(), linked: z.string().min(1).optional(), agent: z.literal(true).optional(),
   model: z.string().min(1).nullable().default(null), provider: z.string().min(1).nullable().default(null),
   system: text.nullable().default(null), instructions: z.array(text).default([]), grants: z.array(z.string()).default([]),
-  external: z.boolean().default(false), restart: z.enum(["on_failure", "always", "never"]).default("on_failure"),
+  mode: mode.default("turn_driven"), external: z.boolean().default(false), restart: z.enum(["on_failure", "always", "never"]).default("on_failure"),
   idle_after: duration.default(MOB_LIMITS.idleMs), conversations: z.int().min(1).max(64).default(1),
   output_schema: z.json().default(null), labels: labels.default({}), initial_message: z.string().nullable().default(null),
+  peer_description: z.string().max(1_024).nullable().default(null),
   visible: z.boolean().default(false),
 });
 

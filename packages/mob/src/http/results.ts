@@ -30,8 +30,8 @@ const stored = z.object({ bytes: count, preview: z.string() }).meta({
 
 export const memberRow = z.object({
   id: z.string(), profile: z.string(), state: memberStates, phase: z.enum(["idle", "busy", "waiting_approval"]), generation: count,
-  runtime_id: z.string(), external: z.boolean(), wired_to: texts, labels, origin: z.enum(["definition", "desired", "api", "helper"]), held: z.boolean(), spawned_by: z.string().exactOptional(),
-  fence: count, queue: z.object({ depth: count, oldest_at_ms: ms.nullable(), dead: count }),
+  runtime_id: z.string(), mode: z.enum(["turn_driven", "autonomous"]), external: z.boolean(), wired_to: texts, labels, origin: z.enum(["definition", "desired", "api", "helper"]), held: z.boolean(), spawned_by: z.string().exactOptional(),
+  lease: z.object({ fence: count, ttl_ms: ms, healthy: z.boolean() }), queue: z.object({ depth: count, oldest_at_ms: ms.nullable(), dead: count }),
   usage: z.object({ tokens_in: z.number(), tokens_out: z.number(), turns: count }), session: z.object({ id: z.string(), head: count }),
   last_error: failure.exactOptional(), final: z.boolean(), since_at_ms: ms, seq: count,
 }).meta({ id: "Member" }) satisfies z.ZodType<MemberRow>;

@@ -1,7 +1,6 @@
 /** Methods of turns (spec: mob 3.7 to 3.9, 11.5). */
 import { z } from "zod";
 import type { Json } from "@atoll-run/core";
-import { isExternal } from "../definition/external.ts";
 import { mobError } from "../errors.ts";
 import { wholeTurn } from "../ledger/stored.ts";
 import type { MemberRow } from "../member/row.ts";
@@ -69,7 +68,7 @@ interface Sending {
 
 async function send(served: Served, { to, content: given, conversation, idempotency_key, deadline_ms, pick }: Sending, call: Call & { readonly inside: boolean }) {
   const rows = to.startsWith("@") ? listOf(served, to.slice(1)) : [rowOf(served, to)];
-  const open = call.inside ? rows : rows.filter((row) => isExternal(served.definition(), row));
+  const open = call.inside ? rows : rows.filter(({ external }) => external);
   if (open.length === 0) {
     throw mobError("mob.not_addressable", `${to} is not open to the outside`, { facts: { to }, hint: "Set external = true in its profile, or use dispatch." });
   }

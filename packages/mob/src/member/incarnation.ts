@@ -27,8 +27,8 @@ export interface IncarnationParts {
   readonly member: string;
   readonly generation: number;
   readonly conversations: number;
-  /** Generation in which its session began. */
-  readonly sessionFrom: number;
+  /** Generation in which its session began, and whether code was started with it before. */
+  readonly session: { readonly generation: number; readonly begun: boolean };
   /** As the ledger tells of it. */
   readonly turnOf: (turnId: string) => Turn | undefined;
   /** Its code, not started. */
@@ -39,8 +39,11 @@ export interface IncarnationParts {
 export interface IncarnationEvents {
   ready(fence: number): void;
   startFailed(kind: BrokenKind, fault: Fault): void;
-  /** Its code has ended by itself. */
+  /** Its code has ended by itself: badly, or well. */
   died(fault: Fault): void;
+  exited(): void;
+  /** Its code goes on with a turn that has ended, and is let go of. */
+  stuck(): void;
   /** It has lost its scope to another, or the store is gone; may be told more than once. */
   lost(fence: number | undefined): void;
   /** Code of it that it has let go of has tried something. */
@@ -65,8 +68,8 @@ export class Incarnation {
 
   constructor(parts: IncarnationParts) {
     this.#parts = parts;
-    const { member, generation, conversations, ledger, limits, turnOf, sessionFrom, node: { log, clock } } = parts;
-    this.session = sessionOf(member, sessionFrom);
+    const { member, generation, conversations, ledger, limits, turnOf, session, node: { log, clock } } = parts;
+    this.session = sessionOf(member, session.generation);
     this.#desk = new TurnDesk({
       ledger, member, generation, conversations, turnOf, log, clock, limits, session: this.session, writer: () => this.writer,
       stale: () => parts.events.lost(this.writer?.epoch), refused: (what, turn_id) => parts.events.refused(what, { fence: this.writer?.epoch, turn_id }),
@@ -104,6 +107,11 @@ export class Incarnation {
   /** The turn that runs, when there is just one. */
   get soleTurn(): string | undefined {
     return this.#desk.soleTurn;
+  }
+
+  /** Turns that come from now on wait; resolves when none runs any more. */
+  pause(): Promise<void> {
+    return this.#desk.pause();
   }
 
   /** Turns are accepted from now on. Throws the fault of the start. */
@@ -145,15 +153,16 @@ export class Incarnation {
   }
 
   /** Tells a running turn to stop; it ends as cancelled, at the latest after 5 s. False when it does not run. */
-  async cancel(turnId: string): Promise<boolean> {
-    const { clock } = this.#parts.node;
-    const stopped = this.#desk.stop(turnId, { kind: "turn_cancelled", error: mobError("mob.interrupted", "the turn was cancelled") });
+  async cancel(turnId: string, by: string): Promise<boolean> {
+    const { clock, log } = this.#parts.node;
+    const stopped = this.#desk.stop(turnId, { kind: "turn_cancelled", error: mobError("mob.interrupted", `the turn was cancelled by ${by}`) });
     if (stopped === undefined) return false;
     const inTime = await withDeadline(() => stopped, { clock, ms: CANCEL_MS }).then(() => true, () => false);
     if (inTime) return true;
     this.#desk.cut(turnId);
     // Its code goes on: what it still does must not count, so another one is made.
-    this.#parts.events.died(mobError("mob.interrupted", `the code of ${this.#parts.member} did not stop when its turn was cancelled`));
+    log.write({ level: "warn", target: "member", msg: "code did not stop when its turn was cancelled, and is let go of", fields: { member: this.#parts.member, turn_id: turnId } });
+    this.#parts.events.stuck();
     return true;
   }
 
@@ -188,13 +197,15 @@ export class Incarnation {
   }
 
   async #begin(): Promise<Workload | undefined> {
-    const { inner, events, ledger, node, member, sessionFrom: generation } = this.#parts;
+    const { inner, events, ledger, node, member, session } = this.#parts;
     try {
       const handle = await this.open();
       const writer = { scope: handle.name, epoch: handle.epoch };
-      const [workload] = await Promise.all([inner(), openSession({ ledger, writer }, this.session, { member, generation })]);
+      const [workload] = await Promise.all([inner(), openSession({ ledger, writer }, this.session, { member, ...session })]);
       await workload.start(this.#desk.hostFor((fault) => {
-        if (this.current) events.died(fault);
+        if (!this.current) return;
+        if ((fault.facts as { readonly exit_code?: number }).exit_code === 0) events.exited();
+        else events.died(fault);
       }), { signal: this.#desk.signal });
       if (this.current) {
         this.#desk.begin(workload);

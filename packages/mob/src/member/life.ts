@@ -6,8 +6,8 @@
  * anything itself: its caller writes the entries first, then acts.
  *
  * none: nobody of that id. starting: it has a fence and is on its way. active: it takes turns. dormant: no isle and no
- * timer, its mailbox is open. suspended: mail waits, nothing runs. broken: it has failed too often; mail is refused.
- * retiring: what it has is worked off. retired, completed: final, until somebody spawns the id again.
+ * timer, its mailbox is open. suspended: mail waits, nothing runs. broken: it has failed too often; mail is refused, and it
+ * is tried again by itself, ever less often, until it has failed in the same way for the third time. retiring: what it has is worked off. retired, completed: final, until somebody spawns the id again.
  */
 import { MOB_LIMITS } from "../limits.ts";
 import type { EntryKind } from "../ledger/entry.ts";
@@ -33,8 +33,10 @@ export const LIFE_TABLE = {
   drain_deadline: ["retiring"],
   respawn: ["starting", "active", "dormant", "suspended", "broken"],
   reset: ["starting", "active", "dormant", "suspended", "broken"],
-  reload: ["active", "dormant"],
+  reload: ["starting", "active", "dormant", "suspended", "broken"],
+  renew: ["active", "retiring"],
   repair: ["broken"],
+  mend: ["broken"],
   retry: ["dormant"],
 } as const satisfies Readonly<Record<string, readonly LifeState[]>>;
 
@@ -47,14 +49,29 @@ export type LifeEvent =
   | { readonly is: "crashed"; readonly detail: string }
   | { readonly is: "suspend"; readonly why: "lease_lost" | "fence_rejected" | "operator" }
   | { readonly is: "retire"; readonly drain_ms: number; readonly queued: boolean }
+  /** `renew`: its code is made anew, what runs is put back. `mend`: a repair that nobody has asked for. `retry`: a start again. */
   | { readonly is: Exclude<keyof typeof LIFE_TABLE, "spawn" | "start_failed" | "idle" | "crashed" | "suspend" | "retire"> };
 
 export type BrokenKind =
   | "snapshot_missing" | "snapshot_corrupted" | "generation_mismatch" | "store_unavailable" | "resume_rejected"
   | "start_failed" | "model_missing" | "checkpoint_unrecoverable" | "crashed";
 
-/** Trying again would not help. */
-const HOPELESS: ReadonlySet<BrokenKind> = new Set(["snapshot_corrupted", "model_missing"]);
+/** Trying again at once would not help. */
+const HOPELESS: ReadonlySet<BrokenKind> = new Set([
+  "snapshot_missing", "snapshot_corrupted", "generation_mismatch", "resume_rejected", "model_missing", "checkpoint_unrecoverable",
+]);
+/** It comes back by itself: there is nothing to look at. */
+const NEVER_PARKED: BrokenKind = "store_unavailable";
+
+/** What was tried by itself since it broke. */
+export interface Mends {
+  readonly count: number;
+  /** How often in a row it broke in the same way, and which. */
+  readonly same: number;
+  readonly why: string;
+  /** Of the last one; 0 = none. */
+  readonly at_ms: number;
+}
 
 export interface Life {
   readonly state: LifeState;
@@ -65,9 +82,14 @@ export interface Life {
   readonly tries: number;
   /** Instants of the last crashes. */
   readonly crashes: readonly number[];
+  readonly mends: Mends;
 }
 
-export const NOBODY: Life = { state: "none", generation: 0, first: true, tries: 0, crashes: [] };
+export const NO_CRASHES: readonly number[] = [];
+export const NO_MENDS: Mends = { count: 0, same: 0, why: "", at_ms: 0 };
+export const NOBODY: Life = { state: "none", generation: 0, first: true, tries: 0, crashes: NO_CRASHES, mends: NO_MENDS };
+
+export type BuryReason = "member_retired" | "member_reset" | "member_completed" | "member_spawn_failed";
 
 export type LifeAction =
   | { readonly do: "start"; readonly after_ms: number }
@@ -76,9 +98,12 @@ export type LifeAction =
   /** Closes it in peace: nothing runs. */
   | { readonly do: "sleep" }
   | { readonly do: "drain"; readonly within_ms: number }
-  | { readonly do: "bury_queue"; readonly reason: "member_retired" | "member_reset" }
+  | { readonly do: "bury_queue"; readonly reason: BuryReason }
   | { readonly do: "leave_edges" }
+  /** Its code is made anew after the turns that run: {@link LifeEvent} `renew`. */
   | { readonly do: "reload" }
+  /** Is repaired after that time: {@link LifeEvent} `mend`. */
+  | { readonly do: "mend"; readonly after_ms: number }
   /** Asks again after that time: {@link LifeEvent} `retry`. */
   | { readonly do: "retry"; readonly after_ms: number };
 
@@ -108,15 +133,16 @@ export function stepLife(life: Life, event: LifeEvent, rules: LifeRules): LifeSt
     case "exited": return exited(life, rules);
     case "suspend":
       return to(life, "suspended", { kind: "member_suspended", data: { why: event.why }, actions: [{ do: "stop", turn: "requeue" }] });
-    case "resume": return to(life, "dormant", { kind: "member_dormant", actions: [] });
+    case "resume": return to(life, "dormant", { kind: "member_dormant", actions: [{ do: "sleep" }] });
     case "retire": return retire(life, event);
     case "drained": case "drain_deadline": return retired(life, event.is);
     case "respawn": return again(life, "member_respawned", []);
     case "reset":
       return again(life, "member_reset", [{ do: "bury_queue", reason: "member_reset" }]);
-    case "reload": return to(life, life.state, { kind: "member_reloaded", actions: [{ do: "reload" }] });
-    case "repair":
-      return to({ ...life, tries: 0, crashes: [] }, "starting", { kind: "member_repaired", actions: [{ do: "start", after_ms: 0 }] });
+    case "reload": return reload(life);
+    case "renew": return to(life, life.state === "retiring" ? "retiring" : "starting", { actions: RESTART });
+    case "repair": return repaired(life, NO_MENDS);
+    case "mend": return repaired(life, { ...life.mends, at_ms: rules.now_ms });
   }
 }
 
@@ -134,8 +160,39 @@ function to(life: Life, state: LifeState, { kind, data = {}, actions }: Move): L
   };
 }
 
+const RESTART: readonly LifeAction[] = [{ do: "stop", turn: "requeue" }, { do: "start", after_ms: 0 }];
+
+/** Who does not run reads all of it at its next start anyway. */
+function reload(life: Life): LifeStep {
+  const actions: readonly LifeAction[] = life.state === "active" ? [{ do: "reload" }] : life.state === "starting" ? RESTART : [];
+  return to(life, life.state, { kind: "member_reloaded", actions });
+}
+
+function repaired(life: Life, mends: Mends): LifeStep {
+  const data = mends === NO_MENDS ? {} : { mends: mends.count };
+  return to({ ...life, tries: 0, crashes: NO_CRASHES, mends }, "starting", { kind: "member_repaired", data, actions: [{ do: "start", after_ms: 0 }] });
+}
+
+/** It is tried again by itself, unless the last three of those tries have all ended like the break before them. */
+function broken(
+  life: Life, { kind, detail, ...more }: { readonly kind: BrokenKind; readonly detail: string; readonly tries?: number },
+  { rules: { now_ms, chance }, actions }: { readonly rules: LifeRules; readonly actions: readonly LifeAction[] },
+): LifeStep {
+  const { repairMs, repairMsMax, repairsSameMax, crashWindowMs } = MOB_LIMITS;
+  // It was well for a while in between.
+  const before = now_ms - life.mends.at_ms > crashWindowMs ? NO_MENDS : life.mends;
+  const why = `${kind}: ${detail}`;
+  const same = before.why === why ? before.same + 1 : 1;
+  const count = before.count + 1;
+  const parked = same > repairsSameMax && kind !== NEVER_PARKED;
+  const after_ms = spread(Math.min(repairMsMax, repairMs * 2 ** Math.min(count - 1, 16)), chance);
+  return to({ ...life, mends: { count, same, why, at_ms: before.at_ms } }, "broken", {
+    kind: "member_broken", data: { kind, detail, ...more, parked }, actions: [...actions, ...parked ? [] : [{ do: "mend", after_ms } as const]],
+  });
+}
+
 function spawn(life: Life, { lazy, fresh }: LifeEvent & { is: "spawn" }): LifeStep {
-  const born: Life = { state: life.state, generation: life.generation + 1, first: life.state === "none" && !lazy, tries: 0, crashes: [] };
+  const born: Life = { state: life.state, generation: life.generation + 1, first: life.state === "none" && !lazy, tries: 0, crashes: NO_CRASHES, mends: NO_MENDS };
   // A session goes on unless it is said otherwise.
   const data = { lazy, ...fresh && life.state !== "none" ? { fresh } : {} };
   const spawning = to(born, lazy ? "dormant" : "starting", { kind: "member_spawning", data, actions: [] });
@@ -160,10 +217,13 @@ function startFailed(life: Life, { kind, detail }: LifeEvent & { is: "start_fail
   if (tries < MOB_LIMITS.startTries) {
     return { ...to(failed, "dormant", { actions: [{ do: "retry", after_ms: backoff(tries, rules.chance) }] }), entries: [] };
   }
-  if (life.first && life.generation === 1) {
-    return to({ ...NOBODY }, "none", { kind: "member_spawn_failed", data, actions: [{ do: "leave_edges" }] });
+  // What somebody has to mend is shown.
+  if (life.first && life.generation === 1 && !HOPELESS.has(kind)) {
+    return to(NOBODY, "none", { kind: "member_spawn_failed", data, actions: [
+      { do: "stop", turn: "requeue" }, { do: "bury_queue", reason: "member_spawn_failed" }, { do: "leave_edges" },
+    ] });
   }
-  return to(failed, "broken", { kind: "member_broken", data, actions: [] });
+  return broken({ ...failed, first: false }, data, { rules, actions: [] });
 }
 
 function crashed(life: Life, detail: string, rules: LifeRules): LifeStep {
@@ -173,10 +233,10 @@ function crashed(life: Life, detail: string, rules: LifeRules): LifeStep {
     return { life: hurt, entries: [], actions: [{ do: "stop", turn: "requeue" }, { do: "start", after_ms: backoff(crashes.length, rules.chance) }] };
   }
   if (rules.restart === "never") {
-    return to(hurt, "completed", { kind: "member_completed", data: { detail }, actions: [{ do: "stop", turn: "requeue" }] });
+    return completed(hurt, { detail });
   }
   if (crashes.length >= MOB_LIMITS.crashesMax) {
-    return to(hurt, "broken", { kind: "member_broken", data: { kind: "crashed", detail }, actions: [{ do: "stop", turn: "requeue" }] });
+    return broken(hurt, { kind: "crashed", detail }, { rules, actions: [{ do: "stop", turn: "requeue" }] });
   }
   const after_ms = backoff(crashes.length, rules.chance);
   return to(hurt, "starting", { actions: [{ do: "stop", turn: "requeue" }, { do: "start", after_ms }] });
@@ -185,7 +245,14 @@ function crashed(life: Life, detail: string, rules: LifeRules): LifeStep {
 function exited(life: Life, { restart, chance }: LifeRules): LifeStep {
   if (life.state === "retiring") return retired(life, "drained");
   if (restart === "always") return to(life, "starting", { actions: [{ do: "stop", turn: "requeue" }, { do: "start", after_ms: backoff(1, chance) }] });
-  return to(life, "completed", { kind: "member_completed", actions: [{ do: "stop", turn: "requeue" }] });
+  return completed(life, {});
+}
+
+/** Nobody works off what is left. */
+function completed(life: Life, data: Readonly<Record<string, string>>): LifeStep {
+  return to(life, "completed", { kind: "member_completed", data, actions: [
+    { do: "stop", turn: "requeue" }, { do: "bury_queue", reason: "member_completed" },
+  ] });
 }
 
 function retire(life: Life, { drain_ms, queued }: LifeEvent & { is: "retire" }): LifeStep {
@@ -202,7 +269,7 @@ function retired(life: Life, why: string): LifeStep {
 }
 
 function again(life: Life, kind: EntryKind, more: readonly LifeAction[]): LifeStep {
-  return to({ ...life, generation: life.generation + 1, tries: 0, crashes: [] }, "starting", { kind, actions: [
+  return to({ ...life, generation: life.generation + 1, tries: 0, crashes: NO_CRASHES, mends: NO_MENDS }, "starting", { kind, actions: [
     { do: "stop", turn: "interrupted" }, ...more, { do: "start", after_ms: 0 },
   ] });
 }
@@ -210,5 +277,9 @@ function again(life: Life, kind: EntryKind, more: readonly LifeAction[]): LifeSt
 /** 1 s, doubling to 60 s, ± 20 %. */
 function backoff(tries: number, chance: number): number {
   const { startBackoffMs, startBackoffMsMax } = MOB_LIMITS;
-  return Math.round(Math.min(startBackoffMsMax, startBackoffMs * 2 ** Math.min(tries - 1, 16)) * (0.8 + chance * 0.4));
+  return spread(Math.min(startBackoffMsMax, startBackoffMs * 2 ** Math.min(tries - 1, 16)), chance);
+}
+
+function spread(ms: number, chance: number): number {
+  return Math.round(ms * (0.8 + chance * 0.4));
 }

@@ -15,7 +15,8 @@ import { pastTurn } from "../roster/past-turn.ts";
 import type { View } from "../roster/view.ts";
 import type { By, MemberHost, SpawnOptions, TurnAsk } from "./host.ts";
 import type { Life, LifeEvent } from "./life.ts";
-import { Member, type MemberParts, type MoveMore } from "./member.ts";
+import { Member } from "./member.ts";
+import type { MemberParts, MoveMore } from "./parts.ts";
 import type { MemberRow } from "./row.ts";
 import { Sender } from "./sender.ts";
 import { turnMoved } from "./turn-entries.ts";
@@ -115,7 +116,7 @@ export class Members implements MemberHost {
         if (FINAL_TURNS.has(turn.state)) break;
         const incarnation = await member.awake();
         const entry = turnMoved("turn_cancelled", { member: turn.member, generation: turn.generation }, { turn: { turn_id: turnId }, data: { by: principal } });
-        const over = await incarnation.cancel(turnId) || await incarnation.drop(turnId, [this.#parts.ledger.toOp(entry)]);
+        const over = await incarnation.cancel(turnId, principal) || await incarnation.drop(turnId, [this.#parts.ledger.toOp(entry)]);
         if (over) return await this.wait(turnId, {});
       }
     } finally {

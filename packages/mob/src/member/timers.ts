@@ -1,8 +1,8 @@
 /** The few things a member waits for, one of each at a time; memory only for those that are set. */
 import type { Clock } from "@atoll-run/core";
 
-/** `again`: the next try of a start or of a move. */
-export type TimerName = "again" | "idle" | "drain";
+/** `again`: the next try of a start or of a move. `mend`: a repair by itself. `renew`: the end of the wait for turns that run. */
+export type TimerName = "again" | "idle" | "drain" | "mend" | "renew";
 
 export class Timers {
   readonly #clock: Clock;
@@ -30,5 +30,9 @@ export class Timers {
       this.#set[name]?.[Symbol.dispose]();
       this.#set[name] = undefined;
     }
+  }
+
+  stopAll(): void {
+    this.stop(...Object.keys(this.#set) as TimerName[]);
   }
 }

@@ -50,7 +50,7 @@ export class TurnDesk {
   readonly #parts: DeskParts;
   readonly #book: TurnBook;
   readonly #runs = new PassingMap<string, Run>();
-  readonly #begun = Promise.withResolvers<Workload>();
+  #begun = Promise.withResolvers<Workload>();
   readonly #closing = new AbortController();
   #host: WorkloadHost | undefined;
 
@@ -98,6 +98,12 @@ export class TurnDesk {
   begin(inner: Workload): void {
     this.begun = true;
     this.#begun.resolve(inner);
+  }
+
+  /** Turns that come from now on wait. Resolves when none runs any more. */
+  async pause(): Promise<void> {
+    this.#begun = Promise.withResolvers();
+    await Promise.all([...this.#runs.values()].map(({ over }) => over.promise));
   }
 
   /** Tells a running turn to stop; resolves when its code has. Undefined: it does not run. */

@@ -10,7 +10,6 @@ import {
   type WorkloadMessage,
 } from "@atoll-run/core";
 import type { MobDefinition } from "../definition/definition.ts";
-import { isExternal } from "../definition/external.ts";
 import { mobError } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
@@ -95,9 +94,9 @@ function toOutcome(kind: "call" | "tell", error: unknown): Outcome {
   return { is: "rejected", code: error.code, text: error.message, keeps_writes: false, content_type: JSON_TYPE, body: toBytes(toFaultData(error) as unknown as Json) };
 }
 
-function isOpen({ definition, view }: DoorParts, member: string): boolean {
+function isOpen({ view }: DoorParts, member: string): boolean {
   const row = view.row(member);
-  return row !== undefined && isExternal(definition(), row);
+  return row?.external === true;
 }
 
 function contentOf({ payload }: WorkloadMessage): Json {

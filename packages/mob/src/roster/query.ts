@@ -5,7 +5,7 @@ import type { Run, RunState } from "../flows/run.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import type { MemberRow, MemberState } from "../member/row.ts";
 import type { Turn, TurnState } from "../member/turn.ts";
-import type { MemberView } from "./row.ts";
+import { labelsOf, type MemberView } from "./row.ts";
 import type { View } from "./view.ts";
 
 export interface Paging {
@@ -35,7 +35,7 @@ export interface MemberPage {
 export function listMembers(view: View, query: MemberQuery = {}): MemberPage {
   const { edge } = query;
   const ids = edge === undefined ? view.ids() : view.wiredTo(edge);
-  const matches = toMatch(query);
+  const matches = toMatch(query, view);
   const { rows, next } = page(ids, (id) => id, { ...query, where: (id) => {
     const member = view.members.get(id);
     return member !== undefined && matches(member);
@@ -107,11 +107,12 @@ export function listRuns(view: View, { flow, state, ...paging }: RunQuery = {}):
   return { runs: rows, ...next === undefined ? {} : { next } };
 }
 
-function toMatch({ state, profile, label, q }: MemberQuery): (member: MemberView) => boolean {
+function toMatch({ state, profile, label, q }: MemberQuery, view: View): (member: MemberView) => boolean {
   const [name = "", ...value] = label?.split("=") ?? [];
   const wanted = q?.toLowerCase();
+  const isLabelled = (labels: MemberRow["labels"]): boolean => (value.length === 0 ? Object.hasOwn(labels, name) : labels[name] === value.join("="));
   return ({ spec, life }) => (state === undefined || life.state === state) && (profile === undefined || spec.profile === profile)
-    && (label === undefined || (value.length === 0 ? Object.hasOwn(spec.labels ?? {}, name) : spec.labels?.[name] === value.join("=")))
+    && (label === undefined || isLabelled(labelsOf(view, spec)))
     && (wanted === undefined || spec.id.toLowerCase().includes(wanted) || spec.display_name?.toLowerCase().includes(wanted) === true);
 }
 

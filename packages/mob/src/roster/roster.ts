@@ -9,6 +9,7 @@ import { isFault, type Clock, type Log } from "@atoll-run/core";
 import { KINDS, type Entry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
+import type { ProfileOf } from "./row.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 import { View } from "./view.ts";
 import { viewAt } from "./view-at.ts";
@@ -20,6 +21,7 @@ export interface RosterParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: Pick<MobLimits, "snapshotEvery">;
+  readonly profileOf?: ProfileOf;
 }
 
 export interface Roster extends AsyncDisposable {
@@ -39,7 +41,7 @@ const RETRY_MS = 5_000;
 
 /** Dispose of it before its ledger: what is new is kept then. Throws `mob.storage_degraded`, or the fault of the store. */
 export async function openRoster(parts: RosterParts): Promise<Roster> {
-  const roster = new LiveRoster(parts, new View(await loadSnapshot(parts.ledger.store)));
+  const roster = new LiveRoster(parts, new View(await loadSnapshot(parts.ledger.store), parts.profileOf));
   await roster.catchUp();
   return roster;
 }

@@ -1,5 +1,7 @@
 /** A member as it is shown (spec: mob 3.4). */
-import type { MemberSpec } from "../definition/definition.ts";
+import type { MemberSpec, Profile } from "../definition/definition.ts";
+import { modeOf } from "../definition/mode.ts";
+import { MOB_LIMITS } from "../limits.ts";
 import type { Life } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import type { Turn } from "../member/turn.ts";
@@ -14,8 +16,8 @@ export interface MemberView {
   readonly fence: number;
   readonly since_at_ms: number;
   readonly seq: number;
-  /** Generation in which its session began, and `seq` of the last entry that has a record there; 0 = none. */
-  readonly session: { readonly generation: number; readonly head: number };
+  /** Generation in which its session began, whether code was started with it, and `seq` of the last entry that has a record there; 0 = none. */
+  readonly session: { readonly generation: number; readonly begun: boolean; readonly head: number };
   readonly last_error?: NonNullable<MemberRow["last_error"]>;
   /** Its initial message is sent. */
   readonly greeted?: boolean;
@@ -28,21 +30,32 @@ export interface MemberView {
   readonly open: readonly string[];
 }
 
+/** What a row has of the profile of its member. */
+export type ProfileOf = (name: string) => Pick<Profile, "mode" | "external" | "labels"> | undefined;
+
 interface Beside {
+  readonly profileOf: ProfileOf;
   readonly turns: ReadonlyMap<string, Turn>;
   wiredTo(id: string): readonly string[];
+}
+
+export function labelsOf({ profileOf }: Pick<Beside, "profileOf">, spec: MemberSpec): MemberRow["labels"] {
+  const labels = profileOf(spec.profile)?.labels;
+  return labels === undefined ? spec.labels ?? {} : { ...labels, ...spec.labels };
 }
 
 export function toRow(view: Beside, member: MemberView): MemberRow {
   const { spawned_by, spec, life, open, session, held, fence, origin, seq, since_at_ms, last_error, dead, turns, tokens_in, tokens_out } = member;
   const { id } = spec;
+  const profile = view.profileOf(spec.profile);
   const [oldest] = open;
   const states = open.map((turn) => view.turns.get(turn)?.state);
   return {
     id, profile: spec.profile, state: life.state === "none" ? "retired" : life.state,
     phase: states.includes("running") ? "busy" : states.includes("waiting_approval") ? "waiting_approval" : "idle",
-    generation: life.generation, runtime_id: `${id}:${life.generation}`, external: spec.external ?? false, wired_to: view.wiredTo(id),
-    labels: spec.labels ?? {}, origin, held, fence, ...spawned_by === undefined ? {} : { spawned_by },
+    generation: life.generation, runtime_id: `${id}:${life.generation}`, mode: modeOf(spec, profile),
+    external: spec.external ?? profile?.external ?? false, wired_to: view.wiredTo(id),
+    labels: labelsOf(view, spec), origin, held, lease: { fence, ttl_ms: MOB_LIMITS.leaseMs, healthy: life.state !== "suspended" }, ...spawned_by === undefined ? {} : { spawned_by },
     queue: { depth: open.length, oldest_at_ms: oldest === undefined ? null : view.turns.get(oldest)?.queued_at_ms ?? null, dead },
     usage: { tokens_in, tokens_out, turns }, session: { id: sessionOf(id, session.generation), head: session.head }, ...last_error === undefined ? {} : { last_error },
     final: life.state === "retired" || life.state === "completed", since_at_ms, seq,

@@ -9,11 +9,11 @@ import type { MemberSpec } from "../definition/definition.ts";
 import { keyOf, type EdgeNow, type EdgeOwner } from "../edges/plan.ts";
 import { beginRun, foldRun, type Run } from "../flows/run.ts";
 import type { Entry } from "../ledger/entry.ts";
-import { NOBODY, type Life, type LifeState } from "../member/life.ts";
+import { NO_CRASHES, NO_MENDS, NOBODY, type Life, type LifeState } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import { INITIAL, type Turn } from "../member/turn.ts";
 import { foldTurn, isOver } from "./fold-turn.ts";
-import { toRow, type MemberView } from "./row.ts";
+import { toRow, type MemberView, type ProfileOf } from "./row.ts";
 
 /** A view as plain data. */
 export interface Kept {
@@ -57,8 +57,11 @@ export class View {
   readonly #over = { turns: [] as string[], approvals: [] as string[], runs: [] as string[] };
   #sorted: readonly string[] | undefined;
 
+  readonly profileOf: ProfileOf;
+
   /** With what a snapshot kept. */
-  constructor(kept?: Kept) {
+  constructor(kept?: Kept, profileOf: ProfileOf = () => undefined) {
+    this.profileOf = profileOf;
     if (kept === undefined) return;
     this.seq = kept.seq;
     this.revision = kept.revision;
@@ -149,7 +152,7 @@ export class View {
     const life: Life = {
       state, generation: data["generation"] as number | undefined ?? before.generation,
       first: kind === "member_spawning" ? data["lazy"] !== true && before.state === "none" : kind === "member_spawned" ? false : before.first,
-      tries: 0, crashes: [],
+      tries: 0, crashes: NO_CRASHES, mends: NO_MENDS,
     };
     const { last_error: known, ...rest } = old ?? EMPTY;
     const error = kind === "member_started" ? undefined : kind !== "member_broken" ? known : { code: String(data["kind"]), text: String(data["detail"] ?? "") };
@@ -160,7 +163,7 @@ export class View {
       ...data["spawned_by"] === undefined ? {} : { spawned_by: data["spawned_by"] as string },
       held: kind === "member_held" ? true : kind === "member_released" || kind === "member_spawning" ? false : old?.held ?? false,
       fence: Math.max(old?.fence ?? 0, entry.fence ?? 0), ...error === undefined ? {} : { last_error: error },
-      session: kind === "member_reset" || data["fresh"] === true || !old?.session ? { generation: life.generation, head: 0 } : old.session,
+      session: toSession(entry, life.generation, old?.session),
     });
     if (kind !== "member_started" && kind !== "member_dormant") this.revision = seq;
   }
@@ -287,6 +290,14 @@ export class View {
       tokens_in: member.tokens_in + (usage?.tokens_in ?? 0), tokens_out: member.tokens_out + (usage?.tokens_out ?? 0),
     });
   }
+}
+
+/** It goes on until another one is begun. */
+function toSession({ kind, data }: Entry, generation: number, old: MemberView["session"] | undefined): MemberView["session"] {
+  const resumed = data["session_generation"] as number | undefined;
+  if (resumed !== undefined) return { generation: resumed, begun: true, head: 0 };
+  if (old === undefined || kind === "member_reset" || data["fresh"] === true) return { generation, begun: false, head: 0 };
+  return kind === "member_started" && !old.begun ? { ...old, begun: true } : old;
 }
 
 const EMPTY: Pick<MemberView, "fence" | "turns" | "tokens_in" | "tokens_out" | "dead" | "open" | "last_error"> = {

@@ -68,8 +68,13 @@ export function readRecord(session: string, { seq, body }: JournalEntry): Sessio
   } catch {
     // Told below.
   }
-  throw mobError("mob.storage_degraded", `the session ${session} is damaged at ${seq}`, {
-    facts: { session_id: session, seq, kind: "snapshot_corrupted" }, hint: "Reset the member: it begins a new session, the old one stays.",
+  throw damaged(session, "snapshot_corrupted", `is damaged at ${seq}`);
+}
+
+/** What breaks a member that was to go on with it. */
+export function damaged(session: string, kind: "snapshot_missing" | "snapshot_corrupted", text: string): Error {
+  return mobError("mob.storage_degraded", `the session ${session} ${text}`, {
+    facts: { session_id: session, kind }, hint: "Reset the member: it begins a new session, the old one stays.",
   });
 }
 

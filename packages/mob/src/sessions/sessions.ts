@@ -10,7 +10,7 @@ import { memberScope } from "../ids.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import type { View } from "../roster/view.ts";
-import { journalOf, readRecord, scopeOfSession, type SessionRecord } from "./record.ts";
+import { damaged, journalOf, readRecord, scopeOfSession, type SessionRecord } from "./record.ts";
 
 export interface SessionRow {
   readonly session_id: string;
@@ -90,13 +90,15 @@ export async function readSession(store: StateStore, q: SessionQuery): Promise<S
 
 /**
  * Before the code of a member starts: the session is there from its first start on, and what was written last can be read.
- * Throws `mob.storage_degraded` for a damaged one, `mob.stale_fence`.
+ * Throws `mob.storage_degraded` for a damaged one and for one that was `begun` before and is gone, `mob.stale_fence`.
  */
 export async function openSession(
-  { ledger, writer }: { readonly ledger: Ledger; readonly writer: Writer }, session: string, head: Head,
+  { ledger, writer }: { readonly ledger: Ledger; readonly writer: Writer }, session: string, { begun, ...head }: Head & { readonly begun: boolean },
 ): Promise<void> {
   const { store } = ledger;
   if (await store.get(writer.scope, SPACE, session) === undefined) {
+    // A fresh one is what its member does not know.
+    if (begun) throw damaged(session, "snapshot_missing", "is not there any more");
     await ledger.append(writer, [], [{ op: "put", space: SPACE, key: session, value: JSON.stringify(head), if_version: null }]);
   }
   const [last] = await store.journalBack(journalOf(session), { before: LAST, limit: 1 });

@@ -21,7 +21,8 @@ export const definition = defineMob({
 });
 
 export async function served(t: TestContext, o: HouseOptions & { readonly store?: StoreName; readonly readOnly?: boolean; readonly on?: StateStore } = {}) {
-  const base = await (o.on === undefined ? house(t, o.store ?? "memory", o) : furnish(o.on, o));
+  const made = { ...o, profileOf: (name: string) => definition.profiles[name] };
+  const base = await (o.on === undefined ? house(t, o.store ?? "memory", made) : furnish(o.on, made));
   const { ledger, writer, commits, clock, log, limits, newId, roster: { view } } = base;
   let stopping = false;
   const answering = new TestMembers(({ content }) => content).host(base);

@@ -1,0 +1,31 @@
+/** What a member is made of. Types only. */
+import type { Json } from "@atoll-run/core";
+import type { NodeParts } from "@atoll-run/node";
+import type { MemberSpec, Profile } from "../definition/definition.ts";
+import type { Ledger, Writer } from "../ledger/ledger.ts";
+import type { MobLimits } from "../limits.ts";
+import type { View } from "../roster/view.ts";
+import type { InnerParts } from "./inner.ts";
+
+export interface MemberParts {
+  readonly ledger: Ledger;
+  /** The mob's own. */
+  readonly writer: Writer;
+  readonly view: View;
+  readonly node: NodeParts;
+  readonly inner: InnerParts;
+  readonly limits: MobLimits;
+  readonly profileOf: (name: string) => Profile | undefined;
+  /** Takes its edges away. */
+  readonly leaveEdges: (id: string) => Promise<void>;
+  /** It has neither node nor timer: its row says all there is of it. */
+  readonly quiet: (id: string) => void;
+}
+
+/** What stands beside a move in its first entry. */
+export interface MoveMore {
+  readonly principal?: string;
+  readonly data?: Readonly<Record<string, Json>>;
+  /** What it is to be from now on. */
+  readonly spec?: MemberSpec;
+}

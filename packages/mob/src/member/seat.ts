@@ -1,0 +1,122 @@
+/**
+ * Where the incarnation of a member sits (spec: mob 3.3, 3.5).
+ *
+ * takes a member that is to run, to stop, to sleep; gives its incarnation; promises that there is one at a time, and that what an old
+ * one tells moves nobody; refuses nothing; never decides where the member goes.
+ */
+import type { MemberSpec, Profile } from "../definition/definition.ts";
+import { Incarnation } from "./incarnation.ts";
+import { makeInner } from "./inner.ts";
+import type { Life, LifeEvent } from "./life.ts";
+import type { MemberParts, MoveMore } from "./parts.ts";
+import type { Timers } from "./timers.ts";
+import type { FencedWhat } from "./turn-context.ts";
+import { staleFence } from "./turn-entries.ts";
+
+/** The member that it belongs to. */
+export interface SeatHolder {
+  readonly id: string;
+  readonly life: Life;
+  readonly profile: Profile;
+  readonly spec: MemberSpec;
+  readonly closed: boolean;
+  /** What has happened to that incarnation. */
+  hear(event: LifeEvent, more?: MoveMore, of?: Incarnation): void;
+}
+
+export class Seat {
+  readonly #parts: MemberParts;
+  readonly #holder: SeatHolder;
+  readonly #timers: Timers;
+  #now: Incarnation | undefined;
+
+  constructor(parts: MemberParts, holder: SeatHolder, timers: Timers) {
+    this.#parts = parts;
+    this.#holder = holder;
+    this.#timers = timers;
+  }
+
+  get now(): Incarnation | undefined {
+    return this.#now;
+  }
+
+  /** The one there is, or a new one that is being opened: mail is accepted, nothing runs. */
+  incarnate(): Incarnation {
+    return this.#now?.current === true ? this.#now : this.#now = this.#make();
+  }
+
+  start(afterMs: number): void {
+    const now = this.incarnate();
+    now.open().catch((error: unknown) => {
+      if (this.#now !== now) return;
+      this.#now = undefined;
+      this.#holder.hear({ is: "start_failed", kind: "store_unavailable", detail: String(error) });
+    });
+    if (afterMs === 0) now.begin();
+    else this.#timers.start("again", afterMs, () => now.begin());
+  }
+
+  async stop(turn: "requeue" | "interrupted"): Promise<void> {
+    this.#timers.stop("again", "idle", "renew");
+    const now = this.#now;
+    if (now === undefined) return;
+    if (turn === "interrupted") await now.interrupt();
+    this.#now = undefined;
+    await now.close();
+  }
+
+  async sleep(): Promise<void> {
+    const now = this.#now;
+    this.#now = undefined;
+    await now?.close();
+  }
+
+  /** After the turns that run, at the latest after 45 s; those that come meanwhile wait. */
+  renewLater(): void {
+    const now = this.#now;
+    if (now === undefined) return;
+    const renew = (): void => {
+      this.#timers.stop("renew");
+      this.#holder.hear({ is: "renew" }, {}, now);
+    };
+    this.#timers.start("renew", this.#parts.limits.reloadMs, renew);
+    void now.pause().then(renew);
+  }
+
+  #make(): Incarnation {
+    const { ledger, node, view, inner, limits } = this.#parts;
+    const holder = this.#holder;
+    const { generation } = holder.life;
+    const member = view.members.get(holder.id);
+    const turnOf = (turnId: string) => view.turns.get(turnId);
+    const made: Incarnation = new Incarnation({
+      ledger, node, limits, member: holder.id, generation, conversations: holder.profile.conversations, turnOf,
+      session: member?.session ?? { generation, begun: false },
+      // Read when its code begins: a node may have been there before, for mail alone.
+      inner: async () => makeInner(inner, {
+        spec: holder.spec, profile: holder.profile, generation, turnOf, session: made.session, writer: () => made.current ? made.writer : undefined,
+        runningTurn: () => made.soleTurn, check: (turnId) => made.check(turnId, "tool"),
+      }),
+      events: {
+        ready: (fence) => holder.hear({ is: "started" }, { data: { fence } }, made),
+        startFailed: (kind, { message: detail }) => holder.hear({ is: "start_failed", kind, detail }, {}, made),
+        died: ({ message: detail }) => holder.hear({ is: "crashed", detail }, {}, made),
+        exited: () => holder.hear({ is: "exited" }, {}, made),
+        stuck: () => holder.hear({ is: "renew" }, {}, made),
+        lost: (fence) => this.#lost(made, fence), refused: (what, about) => this.#sayStale(what, { generation, ...about }),
+      },
+    });
+    return made;
+  }
+
+  /** What it wrote was refused: the ledger says so, and it stops until somebody resumes it. */
+  #lost(by: Incarnation, fence: number | undefined): void {
+    if (this.#holder.life.state === "suspended") return;
+    this.#sayStale("ledger", { generation: by.generation, fence });
+    if (by === this.#now) this.#holder.hear({ is: "suspend", why: "fence_rejected" }, {}, by);
+  }
+
+  #sayStale(what: FencedWhat, o: Parameters<typeof staleFence>[1]): void {
+    if (!this.#holder.closed) void this.#parts.ledger.note(this.#parts.writer, staleFence(this.#holder.id, o, what));
+  }
+}
