@@ -15,10 +15,11 @@ interface Inside {
 const INSIDE: Readonly<Record<string, Inside>> = {
   "packages/mob/src": {
     order: [
-      ["ledger"], ["definition", "edges", "roster", "sessions"], ["approvals", "flows"], ["bridge", "agent"], ["member"], ["reconcile", "verify"],
+      ["ledger"], ["definition", "edges", "roster", "sessions"], ["approvals", "flows", "usage"], ["bridge", "agent"], ["member"], ["reconcile", "verify"],
     ],
     seams: [
       "approvals/approval.ts", "approvals/arguments.ts", "definition/mode.ts", "edges/plan.ts", "flows/run.ts", "member/life.ts", "member/turn.ts", "sessions/record.ts",
+      "usage/usage.ts",
     ],
     top: ["mob.ts", "index.ts", "internal.ts"],
   },

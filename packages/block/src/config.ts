@@ -1,6 +1,7 @@
 /** What a host gives to start a block, and what it gets back (spec: block 2.1). Options are camelCase, results snake_case. */
 import type { Sessions } from "./agent/session.ts";
 import type { Usage } from "./agent/options.ts";
+import type { AgentWatch } from "./agent/watch.ts";
 import type { EventOrigin } from "./bus/origin.ts";
 import type { HttpClient } from "./bridges/http/client.ts";
 import type { BlockLimits, CallOpts, Clock, Ids, Json, Log, Mesh, TraceContext } from "@atoll-run/core";
@@ -92,6 +93,8 @@ export interface BlockConfig {
   readonly bridges?: GivenBridges;
   /** Where `session` of `agent.run` is kept; default: the store of `std.kv`. */
   readonly agentSessions?: Sessions;
+  /** Hears of runs of `agent.run` and of calls of models, and may refuse them. */
+  readonly agentWatch?: AgentWatch;
   /** Hand out events beside the script; only with at least one host handler. Default false. */
   readonly autoServe?: boolean;
   /** What requests of the block are sent with; stays the host's. Default: a client that checks every address it connects to. */

@@ -13,6 +13,7 @@ export type { HeaderList, HttpClient, HttpReply, HttpSend } from "./bridges/http
 export { type Agents, type AgentsParts, createAgents } from "./agents.ts";
 export type { AgentOptions, Turn, Usage } from "./agent/options.ts";
 export type { Sessions as AgentSessions } from "./agent/session.ts";
+export type { AgentAsk, AgentEnd, AgentWatch, ModelAnswer, ModelAsk } from "./agent/watch.ts";
 export type { AgentResult, StoppedBy } from "./agent/run-agent.ts";
 export type { AgentTool, ToolValue } from "./agent/tools.ts";
 export type { Block as MessageBlock, Delta, Message, ModelPort, ModelReply, ModelRequest } from "./agent/model-port.ts";

@@ -28,9 +28,11 @@ import { createEdgeWorks, type EdgeDoors, type EdgeWorks } from "./reconcile/edg
 import { createReconciler, type Reconciler } from "./reconcile/engine.ts";
 import { openRoster } from "./roster/roster.ts";
 import type { View } from "./roster/view.ts";
+import { budgeted, openBudgets } from "./usage/budgets.ts";
+import { createWatch } from "./usage/watch.ts";
 
 /** What it is made of; the store stays its opener's. */
-export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "makeSession"> {
+export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "makeSession" | "makeWatch"> {
   /** Masks registered secrets. */
   readonly redact?: (value: Json) => Json;
   /** Absent: nobody outside reaches it. */
@@ -97,12 +99,14 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     const { view } = closing.use(await openRoster({ ledger, writer, clock, log, limits, profileOf }));
     const edges = createEdgeWorks({ ledger, writer, view, doors: DOORS, clock, limits });
     const opened: { flows?: FlowRunner } = {};
-    const inner: InnerParts = { ...parts, guard: (call) => approvals.guard(call), denied: (about, denial) => {
+    const prices = () => now().prices;
+    const budgets = closing.use(openBudgets({ ledger, writer, view, clock, profileOf, prices }));
+    const inner: InnerParts = { ...parts, guard: budgeted((call) => approvals.guard(call), budgets), denied: (about, denial) => {
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
     }, makeVerbs: (caller) => createVerbs({ ledger, view, members, edges, flows: () => must(opened.flows), definition: now, clock, limits }, caller),
-      makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }) };
+      makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of) };
     const members = new Members({
-      ledger, writer, view, node: parts, inner, limits, newId, profileOf,
+      checkBudget: (to, coming) => budgets.checkTurn(to, coming), ledger, writer, view, node: parts, inner, limits, newId, profileOf,
       leaveEdges: (id) => leaveEdges(id, { view, edges }),
     });
     ledger.hear(members.hear);

@@ -22,8 +22,9 @@ import { type Fields, fieldsOf, listOf, textField } from "./provider.ts";
 import { type AgentEnv, type AgentResult, failedResult, runAgent } from "./run-agent.ts";
 import { type AgentTool, collectTools, ToolAnswer } from "./tools.ts";
 import { totalOf } from "./usage.ts";
+import { type AgentAsk, type AgentWatch, watched } from "./watch.ts";
 
-export type OpEnv = Omit<AgentEnv, "log" | "trace">;
+export type OpEnv = Omit<AgentEnv, "log" | "trace"> & { readonly watch?: AgentWatch | undefined };
 
 /** A message of a result is as deep as a tool's input and what is around it. */
 const RESULT_DEPTH_MAX = 256;
@@ -59,7 +60,19 @@ export function agentOps(env: OpEnv): Ops {
 
 async function run(text: Value | undefined, functions: Value | undefined, call: OpCall, env: OpEnv): Promise<AgentResult> {
   const options = toOptions(fieldsOf(readJson(text)), refsOf(functions), call);
-  return await runAgent(options, { ...env, trace: call.trace, log: (...line) => call.log(...line) });
+  const { watch } = env;
+  const ask = askOf(call);
+  await watch?.began?.(ask);
+  const result = await runAgent(options, {
+    ...env, models: watched(env.models, watch, ask), trace: call.trace, log: (...line) => call.log(...line),
+  });
+  if (result.park === undefined) await watch?.ended?.(ask, result);
+  return result;
+}
+
+function askOf(call: OpCall): AgentAsk {
+  const about = call.origin?.()?.about;
+  return { signal: call.signal, ...about === undefined ? {} : { about } };
 }
 
 function hasKey({ models }: OpEnv, choice: Parameters<OpEnv["models"]>[0]): boolean {
@@ -152,7 +165,7 @@ async function callModel(given: Fields, env: OpEnv, call: OpCall): Promise<Json>
     throw invalid("messages must be a table (messages array)");
   }
   const options = readOptions({ ...given, prompt: "-" });
-  const port = env.models({ ...options, trace: { ...call.trace, ...options.logMeta } });
+  const port = watched(env.models, env.watch, askOf(call))({ ...options, trace: { ...call.trace, ...options.logMeta } });
   const request = {
     system: options.system, messages: closed(messages, "interrupted"), tools: readTools(given["tools"]),
     toolChoice: options.toolChoice,

@@ -226,7 +226,7 @@ function agentOf(
     env: (name) => o.env.get(name),
     ...(parts.resolver === undefined ? {} : { resolver: parts.resolver }),
     ...(config.http === undefined ? {} : { client: config.http }),
-    ...(config.agentSessions === undefined ? {} : { sessions: config.agentSessions }),
+    ...(config.agentSessions === undefined ? {} : { sessions: config.agentSessions }), watch: config.agentWatch,
     secret: (value) => o.links.secret(value), spans: o.links.telemetry, observe: o.observe,
   }, p.limits);
 }

@@ -7,6 +7,7 @@ import type { Grants } from "../grants/parse.ts";
 import type { Mcp } from "../mcp/types.ts";
 import type { Sessions } from "../agent/session.ts";
 import type { Observe } from "../agent/observe.ts";
+import type { AgentWatch } from "../agent/watch.ts";
 import type { Spans } from "../observe/spans.ts";
 
 export interface LazyAgentParts {
@@ -27,6 +28,7 @@ export interface LazyAgentParts {
   readonly secret: (key: string) => void;
   /** Instead of those of the block's own store. */
   readonly sessions?: Sessions;
+  readonly watch: AgentWatch | undefined;
 }
 
 export interface LazyAgent {
@@ -61,7 +63,7 @@ export function lazyAgent(parts: LazyAgentParts, limits: BlockLimits): LazyAgent
       },
     }, limits);
     const sessions = parts.sessions ?? createSessions(parts.kv, { timeoutMs: limits.sqlMs });
-    ops = agentOps({ models, clock, observe: parts.observe, spans: parts.spans, sessions, mcp: openServers(parts.mcp) });
+    ops = agentOps({ models, clock, observe: parts.observe, spans: parts.spans, sessions, mcp: openServers(parts.mcp), watch: parts.watch });
     return ops;
   };
   const loaded = (): Promise<Ops> => (loading ??= load());

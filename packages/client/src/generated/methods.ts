@@ -143,10 +143,16 @@ export interface Entry {
     | "run_started"
     | "run_completed"
     | "run_failed"
+    | "turn_completed"
     | "text_complete"
     | "tool_call_requested"
     | "tool_result_received"
     | "note"
+    | "tool_execution_started"
+    | "budget_warning"
+    | "compaction_started"
+    | "compaction_completed"
+    | "compaction_failed"
     | "approval_requested"
     | "approval_decided"
     | "approval_timed_out"
@@ -225,11 +231,7 @@ export interface Member {
     readonly oldest_at_ms: number | null;
     readonly dead: number;
   };
-  readonly usage: {
-    readonly tokens_in: number;
-    readonly tokens_out: number;
-    readonly turns: number;
-  };
+  readonly usage: Usage;
   readonly session: {
     readonly id: string;
     readonly head: number;
@@ -289,6 +291,7 @@ export interface Run {
   readonly ended_at_ms: number | null;
   readonly revision: number;
   readonly output: Json;
+  readonly usage?: Usage;
 }
 
 export interface Session {
@@ -339,6 +342,7 @@ export interface StepRun {
     readonly turn_id: string;
   }[];
   readonly error?: Failure;
+  readonly usage?: Usage;
 }
 
 /** Too large to stand here: how large it is, and how it begins. Asked for alone it is whole. */
@@ -357,6 +361,7 @@ export interface Target {
   readonly output?: Json;
   readonly stored?: Stored;
   readonly error?: Failure;
+  readonly usage?: Usage;
 }
 
 export interface Ticket {
@@ -377,6 +382,7 @@ export interface Turn {
   readonly from: string;
   readonly principal: string;
   readonly run_id?: string;
+  readonly step_id?: string;
   readonly state: "queued" | "running" | "waiting_approval" | "done" | "failed" | "cancelled" | "expired" | "dead";
   readonly attempt: number;
   readonly deadline_at_ms: number;
@@ -384,10 +390,23 @@ export interface Turn {
   readonly output: Json | null;
   readonly stored?: Stored;
   readonly error: Failure | null;
+  readonly usage?: Usage;
+  readonly active_ms?: number;
+  readonly resumed_at_ms?: number;
   readonly queued_at_ms: number;
   readonly started_at_ms: number | null;
   readonly ended_at_ms: number | null;
   readonly seq: number;
+}
+
+/** Tokens, US dollars (null: a price is not known), turns, counted calls of tools, and how long turns ran. */
+export interface Usage {
+  readonly tokens_in: number;
+  readonly tokens_out: number;
+  readonly cost_usd: number | null;
+  readonly turns: number;
+  readonly tool_calls: number;
+  readonly wall_ms: number;
 }
 
 /** Params and result of each method. */
@@ -422,6 +441,28 @@ export interface MobMethods {
         readonly grants?: readonly string[];
         readonly external?: boolean;
         readonly mode?: "turn_driven" | "autonomous";
+        readonly budget?: {
+          readonly turn?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+          };
+          readonly day?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+            readonly turns?: number;
+          };
+          readonly life?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+            readonly turns?: number;
+          };
+        };
         readonly display_name?: string;
         readonly initial_message?: string;
         readonly resume?: "last" | "fresh" | {
@@ -506,6 +547,28 @@ export interface MobMethods {
         readonly grants?: readonly string[];
         readonly external?: boolean;
         readonly mode?: "turn_driven" | "autonomous";
+        readonly budget?: {
+          readonly turn?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+          };
+          readonly day?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+            readonly turns?: number;
+          };
+          readonly life?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+            readonly turns?: number;
+          };
+        };
         readonly display_name?: string;
         readonly initial_message?: string;
         readonly resume?: "last" | "fresh" | {
@@ -532,6 +595,28 @@ export interface MobMethods {
         readonly grants?: readonly string[];
         readonly external?: boolean;
         readonly mode?: "turn_driven" | "autonomous";
+        readonly budget?: {
+          readonly turn?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+          };
+          readonly day?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+            readonly turns?: number;
+          };
+          readonly life?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+            readonly turns?: number;
+          };
+        };
         readonly display_name?: string;
         readonly initial_message?: string;
         readonly resume?: "last" | "fresh" | {
@@ -561,6 +646,28 @@ export interface MobMethods {
         readonly grants?: readonly string[];
         readonly external?: boolean;
         readonly mode?: "turn_driven" | "autonomous";
+        readonly budget?: {
+          readonly turn?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+          };
+          readonly day?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+            readonly turns?: number;
+          };
+          readonly life?: {
+            readonly tokens?: number;
+            readonly cost_usd?: number;
+            readonly tool_calls?: number;
+            readonly wall_ms?: number | string;
+            readonly turns?: number;
+          };
+        };
         readonly display_name?: string;
         readonly initial_message?: string;
         readonly resume?: "last" | "fresh" | {
@@ -932,10 +1039,16 @@ export interface MobMethods {
         | "run_started"
         | "run_completed"
         | "run_failed"
+        | "turn_completed"
         | "text_complete"
         | "tool_call_requested"
         | "tool_result_received"
         | "note"
+        | "tool_execution_started"
+        | "budget_warning"
+        | "compaction_started"
+        | "compaction_completed"
+        | "compaction_failed"
         | "approval_requested"
         | "approval_decided"
         | "approval_timed_out"

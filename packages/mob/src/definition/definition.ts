@@ -11,8 +11,34 @@ export interface MobDefinition {
   readonly approvals: readonly ApprovalRule[];
   readonly flows: Readonly<Record<string, FlowDefinition>>;
   readonly limits: Readonly<Record<string, number>>;
+  /** Model → price; a name may end in `*`, the longest that fits counts. */
+  readonly prices: Readonly<Record<string, Price>>;
   /** File that it was read from, absolute: what it names lies beside it. Absent: a program has made it. */
   readonly source?: string;
+}
+
+/** US dollars for a million tokens; those of a cache cost as much as others where it is not said. */
+export interface Price {
+  readonly input: number;
+  readonly output: number;
+  readonly cache_read?: number | undefined;
+  readonly cache_write?: number | undefined;
+}
+
+/** At most so much; what is not there has no bound. */
+export interface BudgetLimits {
+  readonly tokens?: number | undefined;
+  readonly cost_usd?: number | undefined;
+  readonly turns?: number | undefined;
+  readonly tool_calls?: number | undefined;
+  readonly wall_ms?: number | undefined;
+}
+
+/** `day`: of UTC. `life`: since the member was first there. */
+export interface Budget {
+  readonly turn?: Omit<BudgetLimits, "turns"> | undefined;
+  readonly day?: BudgetLimits | undefined;
+  readonly life?: BudgetLimits | undefined;
 }
 
 export type Text = string | { readonly file: string };
@@ -20,16 +46,28 @@ export type Text = string | { readonly file: string };
 /** `turn_driven`: it runs when it is given a turn. `autonomous`: it gets a first turn when it is there, hears of its peers, and never sleeps. */
 export type MemberMode = "turn_driven" | "autonomous";
 
+export interface ModelParams {
+  readonly max_tokens?: number | undefined;
+  readonly temperature?: number | undefined;
+  readonly top_p?: number | undefined;
+  /** Rounds of tools in one turn. */
+  readonly max_iterations?: number | undefined;
+}
+
 export interface Profile {
   readonly runs: { readonly script: string } | { readonly linked: string } | { readonly agent: true };
   readonly model: string | null;
   readonly provider: string | null;
   readonly system: Text | null;
   readonly instructions: readonly Text[];
+  /** After those in the system prompt. */
+  readonly skills: readonly Text[];
+  readonly model_params: ModelParams | null;
   /** `verb:pattern`, also `mob:<verb>`; none at all by default. */
   readonly grants: readonly string[];
   readonly mode: MemberMode;
   readonly external: boolean;
+  readonly budget: Budget | null;
   readonly restart: "on_failure" | "always" | "never";
   readonly idle_after_ms: number;
   /** Turns at the same time, one for each conversation. */
@@ -54,6 +92,8 @@ export interface MemberSpec {
   readonly grants?: readonly string[];
   readonly mode?: MemberMode;
   readonly external?: boolean;
+  /** May narrow that of the profile. */
+  readonly budget?: Budget;
   readonly display_name?: string;
   readonly initial_message?: string;
   readonly resume?: "last" | "fresh" | { readonly session_id: string };

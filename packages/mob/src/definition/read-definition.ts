@@ -58,7 +58,7 @@ function toDefinition(data: Tree, problems: Problems): MobDefinition {
     })),
     flows: Object.fromEntries(Object.entries(data.flows).map(([name, flow]) =>
       [name, toFlow(flow, { data, members, problems, path: ["flows", name, "steps"] })])),
-    limits: checkedLimits(data, problems),
+    limits: checkedLimits(data, problems), prices: data.prices,
   };
 }
 

@@ -23,11 +23,20 @@ export const memberId = z.string().refine(isMemberId, {
 });
 
 const mode = z.enum(["turn_driven", "autonomous"]);
+const amount = z.number().nonnegative();
+const whole = z.int().nonnegative();
+const limitsOf = { tokens: whole.optional(), cost_usd: amount.optional(), tool_calls: whole.optional(), wall_ms: duration.optional() };
+const counted = z.strictObject({ ...limitsOf, turns: whole.optional() });
+export const budget = z.strictObject({ turn: z.strictObject(limitsOf).optional(), day: counted.optional(), life: counted.optional() });
+const price = z.strictObject({ input: amount, output: amount, cache_read: amount.optional(), cache_write: amount.optional() });
+const modelParams = z.strictObject({
+  max_tokens: z.int().positive().optional(), temperature: amount.optional(), top_p: amount.optional(), max_iterations: z.int().positive().optional(),
+});
 
 const person = {
   labels: labels.optional(), context: z.json().optional(), instructions: z.array(text).optional(), model: z.string().min(1).optional(),
   system: text.optional(), grants: z.array(z.string()).optional(), external: z.boolean().optional(), mode: mode.optional(),
-  display_name: z.string().max(256).optional(), initial_message: z.string().min(1).optional(),
+  budget: budget.optional(), display_name: z.string().max(256).optional(), initial_message: z.string().min(1).optional(),
 };
 
 /** What spawns a member (spec: mob 3.2). */
@@ -40,6 +49,7 @@ const profile = z.strictObject({
   script: z.string().min(1).optional(), linked: z.string().min(1).optional(), agent: z.literal(true).optional(),
   model: z.string().min(1).nullable().default(null), provider: z.string().min(1).nullable().default(null),
   system: text.nullable().default(null), instructions: z.array(text).default([]), grants: z.array(z.string()).default([]),
+  skills: z.array(text).default([]), model_params: modelParams.nullable().default(null), budget: budget.nullable().default(null),
   mode: mode.default("turn_driven"), external: z.boolean().default(false), restart: z.enum(["on_failure", "always", "never"]).default("on_failure"),
   idle_after: duration.default(MOB_LIMITS.idleMs), conversations: z.int().min(1).max(64).default(1),
   output_schema: z.json().default(null), labels: labels.default({}), initial_message: z.string().nullable().default(null),
@@ -81,6 +91,7 @@ export const tree = z.strictObject({
   approvals: z.array(approval).default([]),
   flows: z.record(name, z.strictObject({ steps: z.record(name, step) })).default({}),
   limits: z.record(z.string(), z.number()).default({}),
+  prices: z.record(z.string().min(1), price).default({}),
 });
 
 export type Tree = z.output<typeof tree>;

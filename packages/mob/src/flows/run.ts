@@ -4,6 +4,8 @@ import type { FlowDefinition } from "../definition/definition.ts";
 import type { Failure } from "../errors.ts";
 import type { Entry } from "../ledger/entry.ts";
 import type { Stored } from "../ledger/stored.ts";
+import type { Turn } from "../member/turn.ts";
+import { addUsage, NO_USAGE, type Usage } from "../usage/usage.ts";
 
 export type RunState = "running" | "completed" | "failed" | "canceled";
 export type StepState = "waiting" | "running" | "completed" | "failed" | "skipped";
@@ -23,6 +25,8 @@ export interface Target {
   /** Its output stands apart. */
   readonly stored?: Stored;
   readonly error?: Failure;
+  /** Of all its attempts. */
+  readonly usage?: Usage;
 }
 
 /** Where an output that stands apart belongs in that of a step, which has its beginning there. */
@@ -41,6 +45,8 @@ export interface StepRun {
   readonly output?: Json;
   readonly holes?: readonly Hole[];
   readonly error?: Failure;
+  /** Absent: no model was asked. */
+  readonly usage?: Usage;
 }
 
 export interface Run {
@@ -56,6 +62,7 @@ export interface Run {
   readonly error?: Failure;
   readonly started_at_ms: number;
   readonly ended_at_ms: number | null;
+  readonly usage?: Usage;
   /** `seq` of its last entry. */
   readonly revision: number;
 }
@@ -107,10 +114,24 @@ function outputOfEntry({ turn_id }: Entry, turnOf: TurnOf): Pick<Target, "output
 
 function dispatched(step: StepRun, entry: Entry): StepRun {
   const { target: name, member, attempt, at = 0 } = entry.data as unknown as { target: string; member: string; attempt: number; at?: number };
+  const { usage } = step.targets[name] ?? {};
   return {
     ...step, state: "running", started_at_ms: step.started_at_ms ?? entry.ts_ms,
-    targets: { ...step.targets, [name]: { name, member, attempt, at, state: "open", turn_id: entry.turn_id ?? null } },
+    targets: { ...step.targets, [name]: { name, member, attempt, at, state: "open", turn_id: entry.turn_id ?? null, ...usage === undefined ? {} : { usage } } },
   };
+}
+
+/** What a turn of it has taken, by run, step and target. */
+export function spendOn(run: Run, { turn_id, step_id = "", member }: Pick<Turn, "turn_id" | "step_id" | "member">, more: Partial<Usage>): Run {
+  const add = (usage: Usage | undefined): { readonly usage: Usage } => ({ usage: addUsage(usage ?? NO_USAGE, more) });
+  const step = run.steps[step_id];
+  const whole = { ...run, ...add(run.usage) };
+  if (step === undefined) return whole;
+  // While it is open, its turn is known by whoever has it.
+  const all = Object.values(step.targets);
+  const target = all.find((one) => one.turn_id === turn_id) ?? all.find((one) => one.state === "open" && one.member === member);
+  const targets = target === undefined ? step.targets : { ...step.targets, [target.name]: { ...target, ...add(target.usage) } };
+  return { ...whole, steps: { ...run.steps, [step_id]: { ...step, ...add(step.usage), targets } } };
 }
 
 function target(step: StepRun, entry: Entry, change: Partial<Target>): StepRun {

@@ -12,6 +12,7 @@ import type { MemberRow } from "../member/row.ts";
 import type { Ticket, Turn } from "../member/turn.ts";
 import { EDGE_BUCKETS } from "../edges/plan.ts";
 import { MEMBER_BUCKETS } from "../reconcile/plan.ts";
+import type { Usage } from "../usage/usage.ts";
 import { approvalStates, memberStates, runStates, turnStates } from "./schemas.ts";
 
 /** What came as JSON is JSON. */
@@ -28,11 +29,16 @@ const stored = z.object({ bytes: count, preview: z.string() }).meta({
   id: "Stored", description: "Too large to stand here: how large it is, and how it begins. Asked for alone it is whole.",
 }) satisfies z.ZodType<Stored>;
 
+const usage = z.object({
+  tokens_in: count, tokens_out: count, cost_usd: z.number().nullable(), turns: count, tool_calls: count, wall_ms: ms,
+}).meta({ id: "Usage", description: "Tokens, US dollars (null: a price is not known), turns, counted calls of tools, and how long turns ran." }) satisfies z.ZodType<Usage>;
+const used = { usage: usage.exactOptional() };
+
 export const memberRow = z.object({
   id: z.string(), profile: z.string(), state: memberStates, phase: z.enum(["idle", "busy", "waiting_approval"]), generation: count,
   runtime_id: z.string(), mode: z.enum(["turn_driven", "autonomous"]), external: z.boolean(), wired_to: texts, labels, origin: z.enum(["definition", "desired", "api", "helper"]), held: z.boolean(), spawned_by: z.string().exactOptional(),
   lease: z.object({ fence: count, ttl_ms: ms, healthy: z.boolean() }), queue: z.object({ depth: count, oldest_at_ms: ms.nullable(), dead: count }),
-  usage: z.object({ tokens_in: z.number(), tokens_out: z.number(), turns: count }), session: z.object({ id: z.string(), head: count }),
+  usage, session: z.object({ id: z.string(), head: count }),
   last_error: failure.exactOptional(), final: z.boolean(), since_at_ms: ms, seq: count,
 }).meta({ id: "Member" }) satisfies z.ZodType<MemberRow>;
 
@@ -42,7 +48,8 @@ export const ticket = z.object({
 
 export const turn = z.object({
   turn_id: z.string(), member: z.string(), generation: count, conversation: z.string(), from: z.string(), principal: z.string(),
-  run_id: z.string().exactOptional(), state: turnStates, attempt: count, deadline_at_ms: ms, left_ms: ms.exactOptional(), output: json.nullable(), stored: stored.exactOptional(), error: failure.nullable(),
+  run_id: z.string().exactOptional(), step_id: z.string().exactOptional(), state: turnStates, attempt: count, deadline_at_ms: ms, left_ms: ms.exactOptional(), output: json.nullable(), stored: stored.exactOptional(), error: failure.nullable(),
+  ...used, active_ms: ms.exactOptional(), resumed_at_ms: ms.exactOptional(),
   queued_at_ms: ms, started_at_ms: ms.nullable(), ended_at_ms: ms.nullable(), seq: count,
 }).meta({ id: "Turn" }) satisfies z.ZodType<Turn>;
 
@@ -66,18 +73,18 @@ export const rule = z.object({
 
 const target = z.object({
   name: z.string(), member: z.string(), state: z.enum(["open", "done", "failed"]), attempt: count, turn_id: z.string().nullable(), at: count,
-  output: json.exactOptional(), stored: stored.exactOptional(), error: failure.exactOptional(),
+  output: json.exactOptional(), stored: stored.exactOptional(), error: failure.exactOptional(), ...used,
 }).meta({ id: "Target" }) satisfies z.ZodType<Target>;
 
 const stepRun = z.object({
   state: z.enum(["waiting", "running", "completed", "failed", "skipped"]), started_at_ms: ms.nullable(), targets: z.record(z.string(), target),
   completed_seq: count.exactOptional(), output: json.exactOptional(),
-  holes: z.array(z.object({ at: z.array(z.union([z.string(), count])), member: z.string(), turn_id: z.string() })).exactOptional(), error: failure.exactOptional(),
+  holes: z.array(z.object({ at: z.array(z.union([z.string(), count])), member: z.string(), turn_id: z.string() })).exactOptional(), error: failure.exactOptional(), ...used,
 }).meta({ id: "StepRun" }) satisfies z.ZodType<StepRun>;
 
 export const run = z.object({
   run_id: z.string(), flow: z.string(), params: json, principal: z.string(), state: runStates, round: count, steps: z.record(z.string(), stepRun),
-  error: failure.exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json,
+  error: failure.exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json, ...used,
 }).meta({ id: "Run" });
 
 export const flowStep = z.custom<FlowStep>((given) => typeof given === "object").meta({ id: "FlowStep", type: "object" });

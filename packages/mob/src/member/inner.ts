@@ -11,6 +11,7 @@ import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Writer } from "../ledger/ledger.ts";
 import type { ToolCall, ToolGuard } from "./host.ts";
+import type { MakeWatch } from "../usage/watch.ts";
 import { toLinkedMember, type LinkedFactory } from "./linked.ts";
 import type { Turn } from "./turn.ts";
 
@@ -27,6 +28,8 @@ export interface InnerParts {
   readonly guard?: ToolGuard;
   readonly makeVerbs: MakeVerbs;
   readonly makeSession: (o: Omit<AgentSessionParts, "ledger" | "clock" | "limits">) => AgentSessions;
+  /** Hears of what its agents do. */
+  readonly makeWatch?: MakeWatch;
   /** The environment of its blocks, where agents look for keys; default: empty. */
   readonly variables?: Readonly<Record<string, string>>;
   /** A grant was refused. */
@@ -101,14 +104,16 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
 }
 
 function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "script"> & Partial<BlockConfig>): Workload {
-  const { spec, profile } = ask;
+  const { spec, profile, generation, writer, runningTurn } = ask;
   const { guard, root, dir } = parts;
+  const agentWatch = parts.makeWatch?.({ member: spec.id, generation, writer, runningTurn });
   const outer = outerCheck(parts, ask);
   const at = (file: string): string => (dir === null ? ":memory:" : resolve(dir, "members", memberScope(spec.id), file));
   const context = spec.context === undefined ? undefined : stringifyJson(spec.context);
   const startRun = (mesh: Mesh): BlockRun => parts.startBlock({
     projectRoot: root, mesh, grants: blockGrants(spec.grants ?? profile.grants), ...own,
     bridges: toBridges(verbsOf(parts, ask), ask.runningTurn), kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
+    ...agentWatch === undefined ? {} : { agentWatch },
     ...context?.ok === true ? { context: context.text } : {},
     ...guard === undefined && outer === undefined ? {} : { guard: async (call) => {
       const { about, ...asked } = call;

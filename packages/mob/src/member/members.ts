@@ -18,12 +18,13 @@ import type { Life, LifeEvent } from "./life.ts";
 import { Member } from "./member.ts";
 import type { MemberParts, MoveMore } from "./parts.ts";
 import type { MemberRow } from "./row.ts";
-import { Sender } from "./sender.ts";
+import { Sender, type SenderParts } from "./sender.ts";
 import { turnMoved } from "./turn-entries.ts";
 import { FINAL_TURNS, INITIAL, type Ticket, type Turn } from "./turn.ts";
 
 export interface MembersParts extends Omit<MemberParts, "quiet"> {
   readonly newId: NewId;
+  readonly checkBudget?: SenderParts["checkBudget"];
 }
 
 const CANCEL_TRIES = 20;

@@ -1,6 +1,8 @@
 import type { MemberMode } from "../definition/definition.ts";
 
 /** What is shown of a member (spec: mob 3.4). */
+import type { Usage } from "../usage/usage.ts";
+
 export type MemberState =
   | "starting" | "active" | "dormant" | "suspended" | "broken" | "retiring" | "retired" | "completed";
 
@@ -24,7 +26,7 @@ export interface MemberRow {
   /** Of its scope: a higher fence with each start; `healthy` while nobody else has taken it and it is not suspended. */
   readonly lease: { readonly fence: number; readonly ttl_ms: number; readonly healthy: boolean };
   readonly queue: { readonly depth: number; readonly oldest_at_ms: number | null; readonly dead: number };
-  readonly usage: { readonly tokens_in: number; readonly tokens_out: number; readonly turns: number };
+  readonly usage: Usage;
   /** `head`: `seq` of the last entry of the ledger that has a record there; 0 = none. */
   readonly session: { readonly id: string; readonly head: number };
   readonly last_error?: { readonly code: string; readonly text: string };

@@ -19,6 +19,8 @@ import { TURN_ROUTE } from "./turn-desk.ts";
 export interface SenderParts extends Omit<MemberParts, "quiet"> {
   readonly newId: NewId;
   readonly memberOf: (id: string) => Member;
+  /** Throws `mob.budget_exhausted`, with so many on their way. */
+  readonly checkBudget?: ((to: string, coming: number) => void) | undefined;
 }
 
 /** Keys of senders stand among the answers of the scope, so that the store forgets them in time. */
@@ -86,6 +88,7 @@ export class Sender {
     };
     const coming = this.#coming.get(to) ?? 0;
     if ((view.members.get(to)?.open.length ?? 0) + coming >= limits.turnsMax) throw overloaded(to, limits.turnsMax);
+    this.#parts.checkBudget?.(to, coming);
     this.#coming.set(to, coming + 1);
     try {
       await this.#hand(to, body, key);

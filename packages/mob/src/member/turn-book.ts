@@ -74,10 +74,12 @@ export class TurnBook {
 
   /** One commit: the row goes, the entry comes, and what was recorded is done. */
   end(outer: DispatchContext, o: TurnEnd): Outcome {
-    const { ledger, session } = this.#parts;
+    const { ledger, session, turnOf } = this.#parts;
+    const used = turnOf(o.turn.turn_id)?.usage;
+    const data = used === undefined ? o.data : { ...o.data, usage: { ...used } };
     let entry: Write;
     try {
-      entry = ledger.toWrite({ ...turnMoved(o.kind, this.#speaking, o), ...o.output === undefined ? {} : { session: { id: session } } });
+      entry = ledger.toWrite({ ...turnMoved(o.kind, this.#speaking, { turn: o.turn, data }), ...o.output === undefined ? {} : { session: { id: session } } });
     } catch (error) {
       if (!isFault(error)) throw error;
       entry = ledger.toWrite(turnMoved("turn_failed", this.#speaking, { turn: o.turn, data: errorOf(error) }));

@@ -1,6 +1,7 @@
 /** One piece of work for a member (spec: mob 3.7 to 3.9). Data only. */
 import type { Json } from "@atoll-run/core";
 import type { Stored } from "../ledger/stored.ts";
+import type { Usage } from "../usage/usage.ts";
 
 export type TurnState = "queued" | "running" | "waiting_approval" | "done" | "failed" | "cancelled" | "expired" | "dead";
 
@@ -40,6 +41,7 @@ export interface Turn {
   readonly from: string;
   readonly principal: string;
   readonly run_id?: string;
+  readonly step_id?: string;
   readonly state: TurnState;
   readonly attempt: number;
   /** Wall clock; waits for approvals have moved it. */
@@ -51,6 +53,11 @@ export interface Turn {
   /** The output is too large to be kept here; whoever asks for this one turn gets it whole. */
   readonly stored?: Stored;
   readonly error: { readonly code: string; readonly text: string } | null;
+  /** Absent: no model was asked, no call counted. */
+  readonly usage?: Usage;
+  /** How long it has run, waits for approvals not counted, up to when it went on last. */
+  readonly active_ms?: number;
+  readonly resumed_at_ms?: number;
   readonly queued_at_ms: number;
   readonly started_at_ms: number | null;
   readonly ended_at_ms: number | null;

@@ -37,7 +37,7 @@ export interface MemberPlanInput {
 const ABSENT: ReadonlySet<LifeState> = new Set<LifeState>(["none", "retired", "completed"]);
 /** Changed in place; those after it are read again by a reload; a profile is another member. */
 const IN_PLACE = ["labels", "context", "display_name"] as const;
-const RELOADED = ["model", "system", "instructions", "grants", "external"] as const;
+const RELOADED = ["model", "system", "instructions", "grants", "external", "budget"] as const;
 
 /** Sorted by id. */
 export function planMembers({ desired, now, retireStale }: MemberPlanInput): readonly MemberPlanRow[] {

@@ -6,6 +6,7 @@ import type { Life } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import type { Turn } from "../member/turn.ts";
 import { sessionOf } from "../sessions/record.ts";
+import { NO_USAGE, type Used } from "../usage/usage.ts";
 
 export interface MemberView {
   readonly spec: MemberSpec;
@@ -21,10 +22,8 @@ export interface MemberView {
   readonly last_error?: NonNullable<MemberRow["last_error"]>;
   /** Its initial message is sent. */
   readonly greeted?: boolean;
-  /** Turns that ended. */
-  readonly turns: number;
-  readonly tokens_in: number;
-  readonly tokens_out: number;
+  /** Absent: nothing was used. */
+  readonly used?: Used;
   readonly dead: number;
   /** Turns that have not ended, in the order of acceptance. */
   readonly open: readonly string[];
@@ -45,7 +44,7 @@ export function labelsOf({ profileOf }: Pick<Beside, "profileOf">, spec: MemberS
 }
 
 export function toRow(view: Beside, member: MemberView): MemberRow {
-  const { spawned_by, spec, life, open, session, held, fence, origin, seq, since_at_ms, last_error, dead, turns, tokens_in, tokens_out } = member;
+  const { spawned_by, spec, life, open, session, held, fence, origin, seq, since_at_ms, last_error, dead, used } = member;
   const { id } = spec;
   const profile = view.profileOf(spec.profile);
   const [oldest] = open;
@@ -57,7 +56,7 @@ export function toRow(view: Beside, member: MemberView): MemberRow {
     external: spec.external ?? profile?.external ?? false, wired_to: view.wiredTo(id),
     labels: labelsOf(view, spec), origin, held, lease: { fence, ttl_ms: MOB_LIMITS.leaseMs, healthy: life.state !== "suspended" }, ...spawned_by === undefined ? {} : { spawned_by },
     queue: { depth: open.length, oldest_at_ms: oldest === undefined ? null : view.turns.get(oldest)?.queued_at_ms ?? null, dead },
-    usage: { tokens_in, tokens_out, turns }, session: { id: sessionOf(id, session.generation), head: session.head }, ...last_error === undefined ? {} : { last_error },
+    usage: used?.life ?? NO_USAGE, session: { id: sessionOf(id, session.generation), head: session.head }, ...last_error === undefined ? {} : { last_error },
     final: life.state === "retired" || life.state === "completed", since_at_ms, seq,
   };
 }

@@ -7,12 +7,13 @@
 import { foldApproval, type Approval } from "../approvals/approval.ts";
 import type { MemberSpec } from "../definition/definition.ts";
 import { keyOf, type EdgeNow, type EdgeOwner } from "../edges/plan.ts";
-import { beginRun, foldRun, type Run } from "../flows/run.ts";
+import { beginRun, foldRun, spendOn, type Run } from "../flows/run.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { NO_CRASHES, NO_MENDS, NOBODY, type Life, type LifeState } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import { INITIAL, type Turn } from "../member/turn.ts";
-import { foldTurn, isOver } from "./fold-turn.ts";
+import { addUsage, NO_USAGE, use, usageIn } from "../usage/usage.ts";
+import { foldTurn, isOver, ranMs } from "./fold-turn.ts";
 import { toRow, type MemberView, type ProfileOf } from "./row.ts";
 
 /** A view as plain data. */
@@ -86,7 +87,8 @@ export class View {
     if (entry.seq <= this.seq) return;
     this.seq = entry.seq;
     const { kind } = entry;
-    if (kind.startsWith("member_")) this.#member(entry);
+    if (kind === "turn_completed" || kind === "tool_execution_started") this.#spent(entry);
+    else if (kind.startsWith("member_")) this.#member(entry);
     else if (kind.startsWith("members_") || kind.startsWith("edge_")) this.#edge(entry);
     else if (kind.startsWith("turn_")) this.#turn(entry);
     else if (kind.startsWith("dead_letter_")) this.#letterGone(entry);
@@ -279,15 +281,30 @@ export class View {
     else this.labels.set(of, labels);
   }
 
-  #count({ turn_id, member: id, state }: Turn, { isNew, over, entry: { data, session, seq, principal } }: { isNew: boolean; over: boolean; entry: Entry }): void {
+  /** What a model or a tool took, by member, turn and run. */
+  #spent(entry: Entry): void {
+    const { member: id = "", turn_id = "", ts_ms } = entry;
+    const more = usageIn(entry);
+    const member = this.members.get(id);
+    if (more === undefined || member === undefined) return;
+    this.members.set(id, { ...member, used: use(member.used, more, ts_ms) });
+    const turn = this.turns.get(turn_id);
+    if (turn === undefined) return;
+    this.turns.set(turn_id, { ...turn, usage: addUsage(turn.usage ?? NO_USAGE, more) });
+    const run = turn.run_id === undefined ? undefined : this.runs.get(turn.run_id);
+    if (run !== undefined) this.runs.set(run.run_id, spendOn(run, turn, more));
+  }
+
+  #count(turn: Turn, { isNew, over, entry: { data, session, seq, principal, ts_ms } }: { isNew: boolean; over: boolean; entry: Entry }): void {
+    const { turn_id, member: id, state } = turn;
     const member = this.members.get(id);
     if (member === undefined || !isNew && !over) return;
     const open = over ? member.open.filter((one) => one !== turn_id) : isNew ? [...member.open, turn_id] : member.open;
-    const usage = data["usage"] as { readonly tokens_in?: number; readonly tokens_out?: number } | undefined;
+    const more = { turns: isNew ? 1 : 0, wall_ms: over ? ranMs(turn, ts_ms) : 0 };
     this.members.set(id, {
       ...member, open, ...principal === INITIAL.principal && data["conversation"] === INITIAL.conversation ? { greeted: true } : {},
-      ...session === undefined ? {} : { session: { ...member.session, head: seq } }, turns: member.turns + (over ? 1 : 0), dead: member.dead + (state === "dead" || state === "expired" ? 1 : 0),
-      tokens_in: member.tokens_in + (usage?.tokens_in ?? 0), tokens_out: member.tokens_out + (usage?.tokens_out ?? 0),
+      ...session === undefined ? {} : { session: { ...member.session, head: seq } }, dead: member.dead + (state === "dead" || state === "expired" ? 1 : 0),
+      used: use(member.used, more, ts_ms),
     });
   }
 }
@@ -300,6 +317,4 @@ function toSession({ kind, data }: Entry, generation: number, old: MemberView["s
   return kind === "member_started" && !old.begun ? { ...old, begun: true } : old;
 }
 
-const EMPTY: Pick<MemberView, "fence" | "turns" | "tokens_in" | "tokens_out" | "dead" | "open" | "last_error"> = {
-  fence: 0, turns: 0, tokens_in: 0, tokens_out: 0, dead: 0, open: [],
-};
+const EMPTY: Pick<MemberView, "fence" | "dead" | "open" | "last_error"> = { fence: 0, dead: 0, open: [] };
