@@ -10,9 +10,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type RunConfig, startBlock } from "@atoll-run/atoll";
-import { roundSeed, type Proof } from "../../tools/prove/proof.ts";
+import type { Proof } from "../../tools/prove/proof.ts";
+import { doRounds } from "./rounds.ts";
 
-const FAILURES_MAX = 10;
 const TRIES = 3;
 const WAIT_MS_MAX = 30_000;
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -44,25 +44,19 @@ export const proof: Proof = {
   title: "what the acceptance lines H2, H6, I2, M4 and C3 bound ends within their times",
   sharePercent: 12,
   full: 200,
-  async run({ seed, from, count, deadlineAtMs, onRound, signal }) {
+  async run(order) {
     const home = mkdtempSync(join(tmpdir(), "atoll-times-"));
-    const failures: string[] = [];
-    let rounds = 0;
     try {
       // what is compiled once on a machine, is compiled
       await settled("returned", home, `tool.call("now")`);
-      while (rounds < count && Date.now() < deadlineAtMs && !signal.aborted && failures.length < FAILURES_MAX) {
-        const round = from + rounds;
-        const line = LINES[roundSeed(seed, round) % LINES.length] as Line;
+      return await doRounds(order, async ({ seed }) => {
+        const line = LINES[seed % LINES.length] as Line;
         const wrong = await judged(line, home).catch((error: unknown) => String(error));
-        if (wrong !== undefined) failures.push(`round ${round}: ${line.name}: ${wrong}`);
-        rounds += 1;
-        onRound();
-      }
+        return wrong === undefined ? undefined : `${line.name}: ${wrong}`;
+      });
     } finally {
       rmSync(home, { recursive: true, force: true });
     }
-    return { rounds, failures };
   },
 };
 

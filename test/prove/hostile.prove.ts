@@ -9,12 +9,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createPool, type IslePool } from "@atoll-run/atoll";
-import { roundSeed, type Proof } from "../../tools/prove/proof.ts";
+import type { Proof } from "../../tools/prove/proof.ts";
+import { doRounds } from "./rounds.ts";
 import { attack, type Attacked, Neighbour } from "../hostile/attack.ts";
 import { HOSTILE_LIMITS, type Hostile } from "../hostile/script.ts";
 import { HOSTILE } from "../hostile/scripts.ts";
 
-const FAILURES_MAX = 10;
 const TRIES = 3;
 const LATE_MS_MAX = 100;
 /** What is not the isle's: a message to the host and its turn there, and time the cores gave to somebody else. */
@@ -40,9 +40,7 @@ export const proof: Proof = {
   issue: "A",
   title: "hostile scripts: a limit fires within 100 ms of its budget, a neighbour's latency at most doubles, nothing is left",
   full: 400,
-  async run({ seed, from, count, deadlineAtMs, onRound, signal }) {
-    const failures: string[] = [];
-    let rounds = 0;
+  async run(order) {
     const home = mkdtempSync(join(tmpdir(), "atoll-hostile-"));
     await using closing = new AsyncDisposableStack();
     closing.defer(() => rmSync(home, { recursive: true, force: true }));
@@ -53,14 +51,7 @@ export const proof: Proof = {
     ];
     // what is read once in a process, is read
     for (const place of places) await attack({ name: "nothing", source: "return 1", ends: ["returned"] }, place);
-    while (rounds < count && Date.now() < deadlineAtMs && !signal.aborted && failures.length < FAILURES_MAX) {
-      const round = from + rounds;
-      const wrong = await oneRound(places, roundSeed(seed, round)).catch((error: unknown) => String(error));
-      if (wrong !== undefined) failures.push(`round ${round}: ${wrong}`);
-      rounds += 1;
-      onRound();
-    }
-    return { rounds, failures };
+    return await doRounds(order, ({ seed }) => oneRound(places, seed));
   },
 };
 

@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 import type { KvStore } from "@atoll-run/core";
 import { openStores } from "@atoll-run/sqlite";
 import { kvCrashRound } from "@atoll-run/testkit";
-import { roundSeed, type Proof } from "../../tools/prove/proof.ts";
+import type { Proof } from "../../tools/prove/proof.ts";
+import { doRounds } from "./rounds.ts";
 
-const FAILURES_MAX = 10;
 const program = fileURLToPath(new URL("./fixtures/kv-writer.ts", import.meta.url));
 
 export const proof: Proof = {
@@ -16,25 +16,14 @@ export const proof: Proof = {
   title: "after kill -9 of a writer every acknowledged kv write is there when the file is opened again",
   sharePercent: 10,
   full: 200,
-  async run({ seed, from, count, deadlineAtMs, onRound, signal }) {
+  async run(order) {
     const folder = mkdtempSync(join(tmpdir(), "atoll-kv-crash-"));
-    const failures: string[] = [];
-    let rounds = 0;
     try {
-      while (rounds < count && Date.now() < deadlineAtMs && !signal.aborted) {
-        if (failures.length >= FAILURES_MAX) break;
-        const round = from + rounds;
-        // The moment of the kill decides the round, and one draw decides that.
-        const random = (): number => roundSeed(seed, round) / 2 ** 32;
-        const wrong = await kvCrashRound({ program, folder, run: `r${round}`, random, open });
-        if (wrong !== undefined) failures.push(`round ${round}: ${wrong}`);
-        rounds += 1;
-        onRound();
-      }
+      // The moment of the kill decides the round, and one draw decides that.
+      return await doRounds(order, ({ round, seed }) => kvCrashRound({ program, folder, run: `r${round}`, random: () => seed / 2 ** 32, open }));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
-    return { rounds, failures };
   },
 };
 

@@ -12,29 +12,22 @@ import { fileURLToPath } from "node:url";
 import type { Link } from "@atoll-run/core";
 import { until } from "@atoll-run/testkit";
 import type { Proof } from "../../tools/prove/proof.ts";
+import { doRounds } from "./rounds.ts";
 import { numbered, wireOf } from "./fixtures/small-realm.ts";
 
 const CROWD = 1_000;
 const PEERS = 10;
 /** An echo within that time has harmed nobody, whatever it is three times of. */
 const QUICK_MS = 60;
-const FAILURES_MAX = 10;
 
 export const proof: Proof = {
   issue: "C",
   title: "1,000 nodes that come back at once and a flood of strangers leave a node in its memory and its peers served",
   sharePercent: 8,
   full: 20,
-  async run({ seed, from, count, deadlineAtMs, onRound, signal }) {
-    const failures: string[] = [];
-    let rounds = 0;
-    await using world = await openWorld(String(seed));
-    while (rounds < count && Date.now() < deadlineAtMs && !signal.aborted && failures.length < FAILURES_MAX) {
-      failures.push(...(await runRound(world)).map((text) => `round ${from + rounds}: ${text}`));
-      rounds += 1;
-      onRound();
-    }
-    return { rounds, failures };
+  async run(order) {
+    await using world = await openWorld(String(order.seed));
+    return await doRounds(order, () => runRound(world));
   },
 };
 

@@ -14,8 +14,8 @@ import { fileURLToPath } from "node:url";
 import type { StateStore } from "@atoll-run/core";
 import { openState } from "@atoll-run/sqlite";
 import { roundSeed, type Proof } from "../../tools/prove/proof.ts";
+import { doRounds } from "./rounds.ts";
 
-const FAILURES_MAX = 10;
 const SENDERS = 5;
 /** Lives that are killed, of one round. */
 const KILLS = 4;
@@ -29,21 +29,13 @@ export const proof: Proof = {
   title: "after kill -9 each accepted message was handled once and in the order of its sender, or is a dead letter",
   sharePercent: 8,
   full: 125,
-  async run({ seed, from, count, deadlineAtMs, onRound, signal }) {
+  async run(order) {
     const root = mkdtempSync(join(tmpdir(), "atoll-inbox-crash-"));
-    const failures: string[] = [];
-    let rounds = 0;
     try {
-      while (rounds < count && Date.now() < deadlineAtMs && !signal.aborted && failures.length < FAILURES_MAX) {
-        const wrong = await runRound(join(root, String(from + rounds)), roundSeed(seed, from + rounds));
-        if (wrong !== undefined) failures.push(`round ${from + rounds}: ${wrong}`);
-        rounds += 1;
-        onRound();
-      }
+      return await doRounds(order, ({ round, seed }) => runRound(join(root, String(round)), seed));
     } finally {
       rmSync(root, { recursive: true, force: true });
     }
-    return { rounds, failures };
   },
 };
 

@@ -8,11 +8,11 @@ import { formatNodeId, isFault, isNodeCode, nodeError, type Clock } from "@atoll
 import type { RealmDoor, SignalingHear, SignalingPipe } from "@atoll-run/node/internal";
 import { ManualClock, memoryState } from "@atoll-run/testkit";
 import { roundSeed, type Proof } from "../../tools/prove/proof.ts";
+import { doRounds } from "./rounds.ts";
 import { makeClient, openRealm, type OpenRealm, type TestClient } from "../spec/node-world.ts";
 
 const NODES = 5;
 const STEPS = 40;
-const FAILURES_MAX = 10;
 const TYPE = "acme:echo:1.0.0";
 const MINUTE_MS = 60_000;
 const HEALED_MS = 5 * MINUTE_MS;
@@ -23,18 +23,7 @@ export const proof: Proof = {
   title: "nodes and their realm find together again whatever happened between them, and the ids stay",
   sharePercent: 6,
   full: 1_000,
-  async run({ seed, from, count, deadlineAtMs, onRound, signal }) {
-    const failures: string[] = [];
-    let rounds = 0;
-    while (rounds < count && Date.now() < deadlineAtMs && !signal.aborted && failures.length < FAILURES_MAX) {
-      const round = from + rounds;
-      const wrong = await new Round(roundSeed(seed, round)).run().catch((error: unknown) => String(error));
-      if (wrong !== undefined) failures.push(`round ${round}: ${wrong}`);
-      rounds += 1;
-      onRound();
-    }
-    return { rounds, failures };
-  },
+  run: (order) => doRounds(order, ({ seed }) => new Round(seed).run()),
 };
 
 type Trouble = "none" | "away" | "silent";

@@ -10,28 +10,21 @@ import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Proof } from "../../tools/prove/proof.ts";
+import { doRounds } from "./rounds.ts";
 
 const FLEET = 1_000;
 const PINGS = 200;
 /** A ping that was answered within that time has harmed nobody, whatever it is three times of. */
 const QUICK_MS = 250;
-const FAILURES_MAX = 10;
 
 export const proof: Proof = {
   issue: "C",
   title: "1,000 nodes that reconnect at once and a flood of strangers leave a realm in its memory and its nodes served",
   sharePercent: 10,
   full: 20,
-  async run({ from, count, deadlineAtMs, onRound, signal }) {
-    const failures: string[] = [];
-    let rounds = 0;
+  async run(order) {
     await using world = await openWorld();
-    while (rounds < count && Date.now() < deadlineAtMs && !signal.aborted && failures.length < FAILURES_MAX) {
-      failures.push(...(await runRound(world)).map((text) => `round ${from + rounds}: ${text}`));
-      rounds += 1;
-      onRound();
-    }
-    return { rounds, failures };
+    return await doRounds(order, () => runRound(world));
   },
 };
 

@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isFault, type SqlDatabase } from "@atoll-run/core";
 import { openSqlDatabase } from "@atoll-run/sqlite";
-import { roundSeed, type Proof } from "../../tools/prove/proof.ts";
+import type { Proof, ProofResult } from "../../tools/prove/proof.ts";
+import { doRounds } from "./rounds.ts";
 
 const LATEST_MS = 300;
 /** A machine with other work to do is late now and then: p95 counts. */
 const LATE_PERCENT_MAX = 5;
-const FAILURES_MAX = 10;
 const ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
 
 export const proof: Proof = {
@@ -21,30 +21,24 @@ export const proof: Proof = {
   title: "when one of two tasks is cancelled in a long query only it fails, within 300 ms, and an open BEGIN is told",
   sharePercent: 5,
   full: 200,
-  async run({ seed, from, count, deadlineAtMs, onRound, signal }) {
+  async run(order) {
     const folder = mkdtempSync(join(tmpdir(), "atoll-sql-cancel-"));
-    const failures: string[] = [];
     const late: number[] = [];
-    let rounds = 0;
+    let done: ProofResult;
     {
       await using db = openSqlDatabase({
         path: join(folder, "db.sqlite"), restricted: false, busyTimeoutMs: 1_000, journalMode: "WAL",
       });
       await db.exec("CREATE TABLE t(a)", [], { owner: "a" });
-      while (rounds < count && Date.now() < deadlineAtMs && !signal.aborted && failures.length < FAILURES_MAX) {
-        const round = from + rounds;
-        const { wrong, tookMs } = await cancelRound(db, roundSeed(seed, round) % 40);
-        if (wrong !== undefined) failures.push(`round ${round}: ${wrong}`);
+      done = await doRounds(order, async ({ seed }) => {
+        const { wrong, tookMs } = await cancelRound(db, seed % 40);
         if (tookMs > LATEST_MS) late.push(tookMs);
-        rounds += 1;
-        onRound();
-      }
+        return wrong;
+      });
     }
     rmSync(folder, { recursive: true, force: true });
-    if (late.length > 1 + (rounds * LATE_PERCENT_MAX) / 100) {
-      failures.push(`${late.length} of ${rounds} cancels took longer than ${LATEST_MS} ms: ${late.map(Math.round)}`);
-    }
-    return { rounds, failures };
+    if (late.length <= 1 + (done.rounds * LATE_PERCENT_MAX) / 100) return done;
+    return { ...done, failures: [...done.failures, `${late.length} of ${done.rounds} cancels took longer than ${LATEST_MS} ms: ${late.map(Math.round)}`] };
   },
 };
 

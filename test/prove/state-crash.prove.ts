@@ -9,9 +9,9 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { openState } from "@atoll-run/sqlite";
 import { stateCrashRound } from "@atoll-run/testkit";
-import { roundSeed, type Proof } from "../../tools/prove/proof.ts";
+import type { Proof } from "../../tools/prove/proof.ts";
+import { doRounds, type Round } from "./rounds.ts";
 
-const FAILURES_MAX = 10;
 /** Of the log's header, counts how often it began again from its start. */
 const RESTARTS_AT = 12;
 const program = fileURLToPath(new URL("./fixtures/state-writer.ts", import.meta.url));
@@ -21,28 +21,18 @@ export const proof: Proof = {
   title: "after kill -9, with the un-synced tail of the log torn, every acknowledged batch is there and none is half there",
   sharePercent: 10,
   full: 500,
-  async run({ seed, from, count, deadlineAtMs, onRound, signal }) {
+  async run(order) {
     const root = mkdtempSync(join(tmpdir(), "atoll-state-crash-"));
-    const failures: string[] = [];
-    let rounds = 0;
     try {
-      while (rounds < count && Date.now() < deadlineAtMs && !signal.aborted && failures.length < FAILURES_MAX) {
-        const wrong = await runRound(root, seed, from + rounds);
-        if (wrong !== undefined) failures.push(`round ${from + rounds}: ${wrong}`);
-        rounds += 1;
-        onRound();
-      }
+      return await doRounds(order, (round) => runRound(root, round));
     } finally {
       rmSync(root, { recursive: true, force: true });
     }
-    return { rounds, failures };
   },
 };
 
-async function runRound(root: string, seed: number, round: number): Promise<string | undefined> {
+async function runRound(root: string, { round, random }: Round): Promise<string | undefined> {
   const folder = mkdtempSync(join(root, `${round}-`));
-  let draws = 0;
-  const random = (): number => roundSeed(seed, round * 8 + draws++) / 2 ** 32;
   const tear = (synced: number): void => {
     if (round % 2 === 1) tearTail(join(folder, "state.sqlite-wal"), synced, random);
   };

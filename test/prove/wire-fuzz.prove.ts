@@ -12,11 +12,11 @@ import {
 } from "@atoll-run/core/internal";
 import { formatNodeId, isFault, parseNodeId } from "@atoll-run/core";
 import { roundSeed, type Proof } from "../../tools/prove/proof.ts";
+import { doRounds } from "./rounds.ts";
 
 const ROUND_MS = 1_000;
 const SLOW_MS = 1_000;
 const BYTES_MAX = 100_000;
-const FAILURES_MAX = 10;
 const VECTORS = new URL("../../packages/core/src/codec/vectors/", import.meta.url);
 /** Where varints, lengths and tags change their minds. */
 const EDGES = [
@@ -70,20 +70,13 @@ export const proof: Proof = {
   issue: "C",
   title: "strange bytes: no reader of the wire crashes, hangs or reads its own writing otherwise",
   full: 60 * Object.keys(READERS).length,
-  async run({ seed, from, count, deadlineAtMs, onRound, signal }) {
-    const failures: string[] = [];
+  async run(order) {
     const corpus = readCorpus();
-    let rounds = 0;
-    while (rounds < count && Date.now() < deadlineAtMs && !signal.aborted && failures.length < FAILURES_MAX) {
-      const round = from + rounds;
-      const wrong = oneRound(corpus, { round, seed: roundSeed(seed, round) });
-      if (wrong !== undefined) failures.push(`round ${round}: ${wrong}`);
-      rounds += 1;
-      onRound();
+    return await doRounds(order, async ({ round, seed }) => {
       // Whoever wants to stop must be heard.
       await new Promise((resume) => setImmediate(resume));
-    }
-    return { rounds, failures };
+      return oneRound(corpus, { round, seed });
+    });
   },
 };
 

@@ -5,7 +5,7 @@ export const SHARE_MINUTES = { A: 4, B: 3, C: 8, D: 5 } as const satisfies Reado
 export type Issue = keyof typeof SHARE_MINUTES;
 
 export interface ProofOrder {
-  /** 32 bits, the same for a repeated run. Take the randomness of round `i` from `roundSeed(seed, i)`. */
+  /** 32 bits, the same for a repeated run. Round `i` takes its own from `roundSeed(seed, i)`. */
   readonly seed: number;
   /** Number of the first round; more than 0 when a full run goes on. */
   readonly from: number;
