@@ -147,9 +147,9 @@ export class MemoryScope {
       this.#undo.push(() => void entries.pop());
       return seq;
     },
-    trim: ({ journal, below, limit }) => {
+    trim: ({ journal, above = 0, below, limit }) => {
       const before = this.#shared.entries;
-      const over = new Set(before.filter((entry) => entry.journal === journal && entry.seq < below).slice(0, limit));
+      const over = new Set(before.filter(({ journal: of, seq }) => of === journal && seq > above && seq < below).slice(0, limit));
       this.#shared.entries = before.filter((entry) => !over.has(entry));
       this.#undo.push(() => void (this.#shared.entries = before));
       return over.size;

@@ -72,6 +72,10 @@ export function memoryState(): StateStore {
         .map(({ seq, scope, at_ms, body }): JournalEntry => ({ seq, scope, at_ms, body }));
     },
     usage: async (name, call) => usageOf(enter(name, call)),
+    size: async (call) => {
+      enter("", call);
+      return sum(scopes.values(), bytesOf) + sum(shared.entries, ({ body }) => body.length);
+    },
     wakes: async (name, after, call) => wakesOf(enter(name, call), after),
     [Symbol.asyncDispose]: async () => void (closed = true),
   };
@@ -88,6 +92,12 @@ function usageOf({ mail, answers, letters, outbox }: MemoryScope): Usage {
     answers: answers.size, answer_bytes: sum(answers.values(), (answer) => answer.reply?.length ?? 0),
     letters: letters.size, letter_bytes: sum(letters.values(), (letter) => letter.body.length), parcels: outbox.size,
   };
+}
+
+function bytesOf(scope: MemoryScope): number {
+  const { bytes, answer_bytes, letter_bytes } = usageOf(scope);
+  const documents = sum(scope.documents.values(), (space) => sum(space.values(), ({ value }) => value.length));
+  return bytes + answer_bytes + letter_bytes + documents + sum(scope.outbox.values(), ({ body }) => body.length);
 }
 
 function wakesOf(scope: MemoryScope, after: number): Wakes {

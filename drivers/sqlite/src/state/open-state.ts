@@ -19,7 +19,7 @@ const BUSY_TIMEOUT_MS = 1_000;
 /** Arguments of each read before its `call`. */
 const PARAMETERS: Readonly<Record<ReadName, number>> = {
   ready: 2, mail: 2, rows: 2, expired: 3, parked: 3, find: 2, outbox: 3, outboxTo: 3, letters: 2, get: 3, keys: 3,
-  journal: 2, journalBack: 2, usage: 1, wakes: 2,
+  journal: 2, journalBack: 2, usage: 1, size: 0, wakes: 2,
 };
 
 /**

@@ -119,7 +119,7 @@ function otherOps({ sql, nextSeq }: OpParts): Table<Exclude<StateOp["op"], "atta
       sql.run("append", seq, journal, scope, at_ms, body);
       return seq;
     },
-    trim: ({ journal, below, limit }) => sql.run("trim", journal, below, limit),
+    trim: ({ journal, above = 0, below, limit }) => sql.run("trim", journal, above, below, limit),
   };
 }
 

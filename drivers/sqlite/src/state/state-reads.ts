@@ -12,6 +12,7 @@ export type StateReads = { [Name in ReadName]: (...args: Arguments<Name>) => Ans
 
 /** `scopeOf`: number of a scope, 0 when nothing was stored under that name. */
 export function createReads(sql: Compiled, scopeOf: (name: string) => number): StateReads {
+  const number = (name: "pageSize" | "pages" | "freePages"): number => sql.row(name)?.[0] as number;
   const usage = (name: string): Usage => {
     const scope = scopeOf(name);
     const [rows, bytes] = sql.row("usageOfMail", scope) as [number, number];
@@ -34,6 +35,7 @@ export function createReads(sql: Compiled, scopeOf: (name: string) => number): S
   };
   return {
     usage, wakes,
+    size: () => number("pageSize") * (number("pages") - number("freePages")),
     ready: (name, { priority, at_ms, limit, except = [] }) => {
       const left = new Set(except.slice(0, STATE_LIMITS.exceptMax));
       const rows = sql.rows("ready", scopeOf(name), PRIORITIES[priority], at_ms);

@@ -46,7 +46,7 @@ export const WRITES = {
   unput: "DELETE FROM documents WHERE scope = ? AND space = ? AND key = ?",
   append: "INSERT INTO journals VALUES (?, ?, ?, ?, ?)",
   trim: `DELETE FROM journals WHERE seq IN
-    (SELECT seq FROM journals WHERE journal = ? AND seq < ? ORDER BY seq LIMIT ?)`,
+    (SELECT seq FROM journals WHERE journal = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?)`,
 } as const;
 
 export const READS = {
@@ -77,6 +77,9 @@ export const READS = {
   usageOfAnswers: "SELECT count(*), coalesce(sum(length(reply)), 0) FROM answers WHERE scope = ?",
   usageOfLetters: "SELECT count(*), coalesce(sum(length(body)), 0) FROM letters WHERE scope = ?",
   usageOfOutbox: "SELECT count(*) FROM outbox WHERE scope = ?",
+  pageSize: "PRAGMA page_size",
+  pages: "PRAGMA page_count",
+  freePages: "PRAGMA freelist_count",
   nextReady: `SELECT ready_at FROM mail WHERE head = 1 AND scope = ? AND priority = ? AND ready_at > ?
     ORDER BY ready_at LIMIT 1`,
   nextExpires: "SELECT expires_at FROM mail WHERE scope = ? AND expires_at > ? ORDER BY expires_at LIMIT 1",

@@ -59,7 +59,10 @@ const op: fc.Arbitrary<StateOp> = fc.oneof(
   }) },
   fc.record({ op: fc.constant("check" as const), ...document, version: nth }),
   { weight: 2, arbitrary: fc.record({ op: fc.constant("append" as const), journal: fc.constantFrom("j", "l"), body: fc.constant("{}") }) },
-  fc.record({ op: fc.constant("trim" as const), journal: fc.constantFrom("j", "l"), below: nth, limit: nth }),
+  fc.record(
+    { op: fc.constant("trim" as const), journal: fc.constantFrom("j", "l"), above: nth, below: nth, limit: nth },
+    { requiredKeys: ["op", "journal", "below", "limit"] },
+  ),
 );
 const batch = fc.record({
   scope: fc.constantFrom("one", "one", "one", "two"), stale: fc.nat(19).map((n) => n === 0), at_ms: time,
@@ -138,7 +141,7 @@ class Run {
     const at = (n: number): number => this.#seqs.at(-1 - n) ?? 0;
     if (one.op === "put") return { ...one, if_version: one.if_version === null || one.if_version === 0 ? one.if_version : at(one.if_version - 1) };
     if (one.op === "check") return { ...one, version: one.version === 0 ? 0 : at(one.version - 1) };
-    if (one.op === "trim") return { ...one, below: at(one.below) };
+    if (one.op === "trim") return { ...one, ...one.above === undefined ? {} : { above: at(one.above) }, below: at(one.below) };
     if ("fence" in one) return { ...one, seq: this.#rows.at(-1 - one.seq) ?? 0, fence: FENCES[one.fence] ?? 0 };
     return "seq" in one ? { ...one, seq: at(one.seq) } : one;
   }

@@ -66,8 +66,8 @@ export type StateOp =
   | { readonly op: "check"; readonly space: string; readonly key: string; readonly version: number }
   /** To the end of a journal. Value: `seq` of the entry. */
   | { readonly op: "append"; readonly journal: string; readonly body: string }
-  /** Drops entries with a `seq` below that, the oldest first, at most `limit`. Value: how many. */
-  | { readonly op: "trim"; readonly journal: string; readonly below: number; readonly limit: number };
+  /** Drops entries with a `seq` below that (and above `above`), the oldest first, at most `limit`. Value: how many. */
+  | { readonly op: "trim"; readonly journal: string; readonly above?: number; readonly below: number; readonly limit: number };
 
 export interface Batch {
   readonly scope: string;
@@ -137,6 +137,8 @@ export interface StateReader {
     journal: string, page: { readonly before: number; readonly limit: number }, call?: StoreCall,
   ): Promise<readonly JournalEntry[]>;
   usage(scope: string, call?: StoreCall): Promise<Usage>;
+  /** Bytes that all of the store takes; what is free in its file is not counted. */
+  size(call?: StoreCall): Promise<number>;
   /** Instants later than that; for what is due already, see the reads above. */
   wakes(scope: string, after_ms: number, call?: StoreCall): Promise<Wakes>;
 }

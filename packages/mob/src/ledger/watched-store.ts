@@ -33,7 +33,7 @@ export function withCommit(store: StateStore, commit: StateStore["commit"]): Sta
     expired: (...o) => store.expired(...o), parked: (...o) => store.parked(...o), find: (...o) => store.find(...o),
     outbox: (...o) => store.outbox(...o), outboxTo: (...o) => store.outboxTo(...o), letters: (...o) => store.letters(...o),
     get: (...o) => store.get(...o), keys: (...o) => store.keys(...o), journal: (...o) => store.journal(...o),
-    journalBack: (...o) => store.journalBack(...o), usage: (...o) => store.usage(...o), wakes: (...o) => store.wakes(...o),
+    journalBack: (...o) => store.journalBack(...o), usage: (...o) => store.usage(...o), size: (...o) => store.size(...o), wakes: (...o) => store.wakes(...o),
     commit, [Symbol.asyncDispose]: async () => undefined,
   };
 }

@@ -88,4 +88,26 @@ export function stateDocumentChapter(open: Open): void {
     assert.deepEqual((await store.journal("ledger", { after: 0, limit: 10 })).map(({ seq }) => seq), [seqs[2]]);
     assert.equal((await store.journal("audit", { after: 0, limit: 10 })).length, 1);
   });
+
+  test("a journal is trimmed between two of its entries as well, whole or not at all", async () => {
+    const { store, done, refused } = await attach(await open());
+    const append = { op: "append", journal: "ledger", body: "{}" } as const;
+    const seqs = await done(...Array.from({ length: 6 }, () => append));
+    const left = async (): Promise<readonly number[]> => (await store.journal("ledger", { after: 0, limit: 10 })).map(({ seq }) => seq);
+    const between = (above: number, below: number): StateOp => ({ op: "trim", journal: "ledger", above: seqs[above] ?? 0, below: seqs[below] ?? 0, limit: 10 });
+    await refused(between(0, 3), { op: "check", space: "s", key: "k", version: 7 });
+    assert.deepEqual(await left(), seqs);
+    assert.deepEqual(await done(between(0, 3), between(3, 5), put("pruned", "5")), [2, 1, (await store.get(SCOPE, "s", "pruned"))?.version]);
+    assert.deepEqual(await left(), [0, 3, 5].map((at) => seqs[at]));
+  });
+
+  test("the size of a store grows with what is in it, and is less when that is gone", async () => {
+    const { store, done } = await attach(await open());
+    const before = await store.size();
+    const [seq = 0] = await done({ op: "append", journal: "ledger", body: JSON.stringify("x".repeat(500_000)) });
+    const full = await store.size();
+    assert.ok(full >= before + 400_000, `${before} → ${full}`);
+    await done({ op: "trim", journal: "ledger", below: seq + 1, limit: 1 });
+    assert.ok(await store.size() < full - 400_000);
+  });
 }
