@@ -4,8 +4,10 @@ export { KINDS } from "./ledger/entry.ts";
 export { Incarnation, type IncarnationEvents, type IncarnationParts } from "./member/incarnation.ts";
 export { widerGrants } from "./definition/narrow.ts";
 export { FINAL_TURNS } from "./member/turn.ts";
+export { openLedger, type LedgerOptions } from "./ledger/create-ledger.ts";
+export { extentOf, type Extent } from "./ledger/extent.ts";
+export { LEDGER_JOURNAL, MOB_SCOPE } from "./ledger/names.ts";
 export { timeCommits, type CommitFigures } from "./ledger/time-commits.ts";
-export { LEDGER_JOURNAL, MOB_SCOPE, openLedger, type LedgerOptions } from "./ledger/create-ledger.ts";
 export {
   FINAL_STATES, LIFE_TABLE, NOBODY, stepLife, type BrokenKind, type Life, type LifeAction, type LifeEvent, type LifeRules,
   type LifeState, type LifeStep,
@@ -19,6 +21,7 @@ export { beginRun, foldRun, outputOfRun, type Run, type RunState, type StepRun, 
 export { lookUp, render, type Rendered, type Scope } from "./flows/template.ts";
 export type { MemberView } from "./roster/row.ts";
 export { View, type Kept } from "./roster/view.ts";
+export { openRetention, type Retention, type RetentionParts } from "./roster/retention.ts";
 export { openRoster, type Roster, type RosterParts } from "./roster/roster.ts";
 export {
   countMembers, listApprovals, listEdges, listMembers, listRuns, listTurns, type MemberPage, type MemberQuery,

@@ -35,7 +35,10 @@ export const MOB_LIMITS = {
   queryDefault: 256,
   queryBytesMax: 4_194_304,
   scanMax: 100_000,
+  /** Entries that are older, or the oldest when all take more bytes than that, are taken away; those of audit stay longer. */
   retentionMs: 2_592_000_000,
+  retentionBytes: 4_294_967_296,
+  auditMs: 31_536_000_000,
   snapshotEvery: 10_000,
   /** Of a member without turn, queue and open approval, until it is dormant. */
   idleMs: 600_000,

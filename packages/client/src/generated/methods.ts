@@ -1085,6 +1085,11 @@ export interface MobMethods {
       readonly head: string;
       readonly oldest: string;
       readonly exhausted: boolean;
+      readonly gap?: {
+        readonly from: number;
+        readonly to: number;
+        readonly reason: string;
+      };
     };
   };
   "ledger/head": {
@@ -1117,6 +1122,11 @@ export interface MobMethods {
       readonly next: string;
       readonly stream_url: string;
       readonly keep_alive_ms: number;
+      readonly gap?: {
+        readonly from: number;
+        readonly to: number;
+        readonly reason: string;
+      };
     };
   };
   "sessions/list": {

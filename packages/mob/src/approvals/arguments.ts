@@ -1,6 +1,6 @@
 /** Arguments of a call: what they name, and how they stand in an entry: whole while small, else a piece and a document (spec: mob 8.10). */
 import type { Json, StateOp, StateStore } from "@atoll-run/core";
-import { MOB_SCOPE } from "../ledger/create-ledger.ts";
+import { MOB_SCOPE } from "../ledger/names.ts";
 
 const SPACE = "approvals";
 /** Characters of JSON text: three bytes each at most, and an entry takes 64 KiB. */

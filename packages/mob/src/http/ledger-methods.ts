@@ -16,10 +16,13 @@ import { readTopics, topicsOf } from "./topics.ts";
 const kinds = z.enum(Object.keys(KINDS) as [EntryKind, ...EntryKind[]]);
 const classes = z.enum([...new Set(Object.values(KINDS))] as [EntryClass, ...EntryClass[]]);
 
+/** Retention has taken what was asked for. */
+const gap = z.object({ from: z.int(), to: z.int(), reason: z.string() }).exactOptional();
+
 export const LEDGER_METHODS: readonly Method[] = [
   method({
     name: "ledger/query", writes: false, action: "ledger.view", summary: "Entries, ascending; without after the newest.",
-    result: z.object({ entries: z.array(entry), next: cursor, head: cursor, oldest: cursor, exhausted: z.boolean() }),
+    result: z.object({ entries: z.array(entry), next: cursor, head: cursor, oldest: cursor, exhausted: z.boolean(), gap }),
     params: z.strictObject({
       after: cursor.optional(), before: cursor.optional(), mode: z.enum(["since", "recent"]).optional(), since_at_ms: z.int().optional(), until_at_ms: z.int().optional(),
       classes: z.array(classes).optional(), kinds: z.array(kinds).optional(), member: member.optional(), generation: z.int().optional(), turn_id: id.optional(),
@@ -37,7 +40,7 @@ export const LEDGER_METHODS: readonly Method[] = [
     params: z.strictObject({ seq: z.int().min(0) }),
     result: z.object({ seq: z.int(), revision: z.int(), members: z.array(memberRow), edges: z.array(edge), runs: z.array(run) }),
     run: async ({ ledger }, { seq }, { signal }) => {
-      const view = await viewAt(ledger, seq, signal);
+      const view = await viewAt(ledger, seq, { signal });
       return {
         seq, revision: view.revision, members: view.ids().map((of) => view.row(of) as MemberRow), edges: [...view.edges.values()],
         runs: [...view.runs.values()].map((one) => ({ ...shownRun(one), output: outputOfRun(one) })),
@@ -48,12 +51,13 @@ export const LEDGER_METHODS: readonly Method[] = [
     name: "ledger/subscribe", writes: false, action: "ledger.view",
     summary: "A page of entries, and the address of the stream that goes on where it ends.",
     params: z.strictObject({ topics: z.string().max(8_192).default("entries"), after: cursor.optional(), limit: z.int().min(0).max(MOB_LIMITS.queryMax).optional() }),
-    result: z.object({ entries: z.array(entry), next: cursor, stream_url: z.string(), keep_alive_ms: z.int() }),
+    result: z.object({ entries: z.array(entry), next: cursor, stream_url: z.string(), keep_alive_ms: z.int(), gap }),
     run: async ({ ledger }, { topics, after, limit = MOB_LIMITS.queryDefault }) => {
       const wanted = readTopics(topics);
       const page = await ledger.query({ limit, ...after === undefined ? {} : { after } });
       return {
         entries: page.entries.filter((one) => topicsOf(one).some((topic) => wanted.includes(topic))), next: page.next, keep_alive_ms: KEEP_ALIVE_MS,
+        ...page.gap === undefined ? {} : { gap: page.gap },
         stream_url: `${STREAM_PATH}?${new URLSearchParams({ topics, after: page.next }).toString()}`,
       };
     },

@@ -4,21 +4,18 @@ import { mobError, type MobError } from "../errors.ts";
 import { shortHash } from "../ids.ts";
 import type { MobLimits } from "../limits.ts";
 import { place, readEntry, redactValue, toBody, toUnplaced, type BodyParts, type Unplaced } from "./body.ts";
-import { readCursor, toCursor } from "./cursor.ts";
+import { prunedCursor, readCursor, toCursor } from "./cursor.ts";
 import type { Entry, EntryFilter, Live, NewEntry } from "./entry.ts";
 import { toMatch } from "./filter.ts";
-import type { Ledger, LedgerParts, Writer } from "./ledger.ts";
+import type { AlsoSlice, Ledger, LedgerParts, ReplayOptions, Writer } from "./ledger.ts";
+import { LEDGER_JOURNAL, LEDGER_SPACE, MOB_SCOPE } from "./names.ts";
 import { Notes } from "./notes.ts";
+import { openPast, rowBytes, type Past } from "./past.ts";
 import { queryEntries } from "./query.ts";
 import { Reader } from "./reader.ts";
 import { Tail } from "./tail.ts";
 import { watchStore } from "./watched-store.ts";
 
-export const LEDGER_JOURNAL = "ledger";
-/** Scope of what is the mob's own. */
-export const MOB_SCOPE = "mob";
-
-const SPACE = "ledger";
 const PAGE = 1_000;
 const CATCH_UP_MS = 50;
 
@@ -30,16 +27,16 @@ export interface LedgerOptions {
 /** Goes on with what is in the store, or begins an epoch. Throws the fault of the store. */
 export async function openLedger(parts: LedgerParts, o: LedgerOptions): Promise<Ledger> {
   const { store, clock, newId } = parts;
-  const found = await store.get(MOB_SCOPE, SPACE, "epoch");
+  const found = await store.get(MOB_SCOPE, LEDGER_SPACE, "epoch");
   const epoch = found?.value ?? shortHash(newId("e")).slice(0, 8);
   if (found === undefined) {
     await store.commit({ scope: MOB_SCOPE, epoch: null, at_ms: clock.now(), ops: [
-      { op: "put", space: SPACE, key: "epoch", value: epoch, if_version: 0 },
+      { op: "put", space: LEDGER_SPACE, key: "epoch", value: epoch, if_version: 0 },
     ] });
   }
-  const pruned = Number((await store.get(MOB_SCOPE, SPACE, "pruned"))?.value ?? 0);
+  const past = await openPast(store);
   const [newest] = await store.journalBack(LEDGER_JOURNAL, { before: Number.MAX_SAFE_INTEGER, limit: 1 });
-  return new StoreLedger(parts, o, { epoch, pruned, head: newest?.seq ?? pruned });
+  return new StoreLedger(parts, o, { epoch, past, head: newest?.seq ?? past.pruned });
 }
 
 class StoreLedger implements Ledger {
@@ -48,23 +45,24 @@ class StoreLedger implements Ledger {
   readonly #parts: LedgerParts;
   readonly #limits: MobLimits;
   readonly #body: BodyParts;
+  readonly #past: Past;
   readonly #tail: Tail;
   readonly #notes: Notes;
   /** What was made into an op is not read again when it is committed. */
   readonly #made = new WeakMap<StateOp, Unplaced>();
   readonly #folds = new Set<(entry: Entry) => void>();
   readonly #readers = new Set<Reader>();
-  #pruned: number;
+  #written = 0;
   /** Entries that came while what was before them is looked for. */
   #held: Entry[] | undefined;
   #ended = false;
 
-  constructor(parts: LedgerParts, { mob, limits }: LedgerOptions, at: { epoch: string; pruned: number; head: number }) {
+  constructor(parts: LedgerParts, { mob, limits }: LedgerOptions, at: { epoch: string; past: Past; head: number }) {
     const { clock, newId, log } = parts;
     this.#parts = parts;
     this.#limits = limits;
     this.epoch = at.epoch;
-    this.#pruned = at.pruned;
+    this.#past = at.past;
     this.#tail = new Tail(at.head, limits.tailEntries);
     this.#body = {
       mob, epoch: at.epoch, dataBytesMax: limits.entryBytesMax, id: () => newId("e"), now: () => clock.now(),
@@ -78,6 +76,14 @@ class StoreLedger implements Ledger {
 
   get head(): number {
     return this.#tail.head;
+  }
+
+  get pruned(): number {
+    return this.#past.pruned;
+  }
+
+  get written(): number {
+    return this.#written;
   }
 
   async append(by: Writer, entries: readonly NewEntry[], ops: readonly StateOp[] = []): Promise<readonly Entry[]> {
@@ -126,27 +132,40 @@ class StoreLedger implements Ledger {
     return { [Symbol.dispose]: () => void this.#folds.delete(fold) };
   }
 
-  async replay(after: number, fold: (entry: Entry) => void): Promise<void> {
-    for (let at = after; at < this.head;) {
-      const page = await this.store.journal(LEDGER_JOURNAL, { after: at, limit: PAGE });
+  async replay(after: number, fold: (entry: Entry) => void, { upTo = Infinity, signal }: ReplayOptions = {}): Promise<void> {
+    for (let at = after; at < Math.min(upTo, this.head);) {
+      signal?.throwIfAborted();
+      const page = await this.rows(at, PAGE);
+      if (at < this.pruned) throw prunedCursor(this.cursor(at), this.cursor(this.pruned));
       if (page.length === 0) return;
-      for (const row of page) fold(readEntry(row));
-      at = (page.at(-1) as JournalEntry).seq;
+      for (const row of page) {
+        at = row.seq;
+        if (at > upTo) return;
+        fold(readEntry(row));
+      }
     }
   }
 
+  rows(after: number, limit: number): Promise<readonly JournalEntry[]> {
+    return this.#past.forward(after, limit);
+  }
+
+  prune(by: Writer, upTo: number, also?: AlsoSlice): ReturnType<Ledger["prune"]> {
+    return this.#past.prune({ upTo }, (entry, ops) => this.append(by, [entry], ops), also);
+  }
+
+  pruneAudit(by: Writer, auditBeforeMs: number, also?: AlsoSlice): ReturnType<Ledger["pruneAudit"]> {
+    return this.#past.prune({ auditBeforeMs }, (entry, ops) => this.append(by, [entry], ops), also);
+  }
+
   query(query: Parameters<Ledger["query"]>[0]): ReturnType<Ledger["query"]> {
-    return queryEntries(query, {
-      history: { epoch: this.epoch, head: this.head, oldest: this.#pruned + 1 }, limits: this.#limits,
-      forward: (after, limit) => this.store.journal(LEDGER_JOURNAL, { after, limit }),
-      backward: (before, limit) => this.store.journalBack(LEDGER_JOURNAL, { before, limit }),
-    });
+    return queryEntries(query, { history: this, past: this.#past, limits: this.#limits });
   }
 
   subscribe(filter: EntryFilter, { after, signal }: Parameters<Ledger["subscribe"]>[1]): ReturnType<Ledger["subscribe"]> {
     const at = after === undefined ? this.head : readCursor(after, this);
     return this.#read(new Reader(at, {
-      matches: toMatch(filter), prunedTo: () => this.#pruned, next: (from) => this.#next(from),
+      matches: toMatch(filter), prunedTo: () => this.#past.horizon(filter), next: (from) => this.#next(from),
       matchesLive: ({ member, turn_id }) => (filter.member === undefined || filter.member === member)
         && (filter.turn_id === undefined || filter.turn_id === turn_id),
     }), signal);
@@ -180,7 +199,7 @@ class StoreLedger implements Ledger {
   #next(after: number): readonly Entry[] | Promise<readonly Entry[]> {
     const here = this.#tail.after(after, this.#limits.readerEntriesMax);
     if (here !== undefined) return here;
-    return this.store.journal(LEDGER_JOURNAL, { after, limit: PAGE }).then((page) => page.map(readEntry));
+    return this.rows(after, PAGE).then((page) => page.map(readEntry));
   }
 
   /** With `dedupe_key` the batch is refused when there is an entry with it; the op of the entry is the last one. */
@@ -201,6 +220,7 @@ class StoreLedger implements Ledger {
   }
 
   #committed(rows: readonly JournalEntry[], ops: readonly StateOp[]): void {
+    for (const row of rows) this.#written += rowBytes(row);
     const entries = rows.map((row, i): Entry => {
       const made = this.#made.get(ops[i] as StateOp);
       return made === undefined ? readEntry(row) : place(row.seq, made);
@@ -226,7 +246,7 @@ class StoreLedger implements Ledger {
   async #catchUp(): Promise<void> {
     while (!this.#ended) {
       try {
-        await this.replay(this.head, (entry) => this.#place(entry));
+        // Without a look at what is pruned: a slice may be what is in doubt.
         const page = await this.store.journal(LEDGER_JOURNAL, { after: this.head, limit: PAGE });
         for (const row of page) this.#place(readEntry(row));
         if (page.length > 0) continue;

@@ -25,6 +25,13 @@ export function readCursor(cursor: Cursor, { epoch, head }: History): number {
   return seq;
 }
 
+/** What came after it was taken away: whoever needs all of it cannot have it. */
+export function prunedCursor(after: string, oldest: string): MobError {
+  return mobError("mob.stale_cursor", `what came after ${after} was pruned up to ${oldest}`, {
+    facts: { after_cursor: after, oldest_cursor: oldest }, hint: "Ask for something later; how long entries are kept is a limit of the mob.",
+  });
+}
+
 function staleCursor(after: string, latest: string): MobError {
   return mobError("mob.stale_cursor", `the cursor ${after} is not of this history, whose newest entry is ${latest}`, {
     facts: { after_cursor: after, latest_cursor: latest }, hint: "Query the newest page and go on from its cursor.",

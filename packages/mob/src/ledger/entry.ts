@@ -111,6 +111,8 @@ export interface EntryPage {
   readonly head: string;
   readonly oldest: string;
   readonly exhausted: boolean;
+  /** Before the first of them: retention has taken what was asked for. */
+  readonly gap?: Gap["gap"];
 }
 
 /** `<epoch>-<seq>`, or a bare seq of the present epoch. */

@@ -4,7 +4,7 @@
  * takes entries; gives them a place in one order; promises that each is there once and whole, and that readers get
  * every one of them or are told of a gap; refuses a cursor that is not of this history; never waits for a reader.
  */
-import type { Clock, Commit, Json, Log, StateOp, StateStore, Write } from "@atoll-run/core";
+import type { Clock, Commit, JournalEntry, Json, Log, StateOp, StateStore, Write } from "@atoll-run/core";
 import type { NewId } from "../ids.ts";
 import type { Cursor, Entry, EntryFilter, EntryPage, EntryQuery, Gap, Live, NewEntry } from "./entry.ts";
 
@@ -25,12 +25,33 @@ export interface Writer {
   readonly epoch: number;
 }
 
+export interface ReplayOptions {
+  /** The last one that is wanted. */
+  readonly upTo?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was taken away at once. */
+export interface Slice {
+  readonly from: number;
+  readonly to: number;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** What is committed with it. */
+export type AlsoSlice = (slice: Slice) => readonly StateOp[];
+
 export interface Ledger extends AsyncDisposable {
   /** The same store, watched: whatever of the mob writes, writes here, so that the ledger sees what is appended. */
   readonly store: StateStore;
   readonly epoch: string;
   /** `seq` of the last committed entry; 0 = none. */
   readonly head: number;
+  /** Everything up to there was taken away, but entries of audit; 0: nothing. */
+  readonly pruned: number;
+  /** Bytes that entries have taken in the store since it was opened, nearly. */
+  readonly written: number;
   /** Commits entries with `ops` of the same scope, all or nothing. Throws `mob.stale_fence`, `mob.storage_degraded`. */
   append(by: Writer, entries: readonly NewEntry[], ops?: readonly StateOp[]): Promise<readonly Entry[]>;
   /** The same for ops that may be refused: gives the refusal instead of throwing it. */
@@ -47,8 +68,20 @@ export interface Ledger extends AsyncDisposable {
   redact(value: Json): Json;
   /** Called in order, at once when an entry is committed; must not throw. */
   hear(fold: (entry: Entry) => void): Disposable;
-  /** All entries up to the head, in order, then none is missing for {@link hear}: for folds at start. */
-  replay(after: number, fold: (entry: Entry) => void): Promise<void>;
+  /**
+   * All entries up to the head, in order, then none is missing for {@link hear}: for folds. Throws `mob.stale_cursor` when some of
+   * them were taken away, and the reason of the signal.
+   */
+  replay(after: number, fold: (entry: Entry) => void, o?: ReplayOptions): Promise<void>;
+  /** As they are stored, from there on: a page. Those of audit are there even below {@link pruned}. */
+  rows(after: number, limit: number): Promise<readonly JournalEntry[]>;
+  /**
+   * Takes away the oldest entries up to that one, but those of audit, at most 5,000, in one commit that says so (`retention_pruned`).
+   * Undefined: there are none. Throws like {@link append}.
+   */
+  prune(by: Writer, upTo: number, also?: AlsoSlice): Promise<Slice | undefined>;
+  /** The same for what is left below {@link pruned}, entries of audit, written before that time. */
+  pruneAudit(by: Writer, beforeMs: number, also?: AlsoSlice): Promise<Slice | undefined>;
   query(query: EntryQuery): Promise<EntryPage>;
   /**
    * From the store up to the head, then live, on one path. Throws `mob.stale_cursor` for what is past the head or of

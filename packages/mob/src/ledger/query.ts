@@ -4,15 +4,14 @@ import { mobError } from "../errors.ts";
 import type { MobLimits } from "../limits.ts";
 import { readEntry } from "./body.ts";
 import { readCursor, toCursor, type History } from "./cursor.ts";
-import type { Entry, EntryPage, EntryQuery } from "./entry.ts";
+import type { Entry, EntryPage, EntryQuery, Gap } from "./entry.ts";
 import { toMatch } from "./filter.ts";
+import type { Past } from "./past.ts";
 
 export interface QueryParts {
-  readonly history: History & { readonly oldest: number };
+  readonly history: History;
+  readonly past: Past;
   readonly limits: Pick<MobLimits, "queryMax" | "queryDefault" | "queryBytesMax" | "scanMax">;
-  forward(after: number, limit: number): Promise<readonly JournalEntry[]>;
-  /** Below that, the newest first. */
-  backward(before: number, limit: number): Promise<readonly JournalEntry[]>;
 }
 
 const PAGE = 1_000;
@@ -28,73 +27,92 @@ export async function queryEntries(query: EntryQuery, parts: QueryParts): Promis
   const before = query.before === undefined ? history.head + 1 : readCursor(query.before, history);
   const forward = after !== undefined || query.mode === "since";
   const from = after ?? 0;
-  if (limit === 0) return toPage([], { history, next: forward ? from : before - 1, exhausted: false });
-  const walk: Walk = { query, limit, from, before, matches: toMatch(query), bytes: 0, scanned: 0 };
-  return forward ? goForward(walk, parts) : goBackward(walk, parts);
+  const walk = new Walk(query, { limit, from, before }, parts);
+  if (limit === 0) return walk.page(forward ? from : before - 1, false);
+  return forward ? goForward(walk) : goBackward(walk);
 }
 
-interface Walk {
-  readonly query: EntryQuery;
+class Walk {
   readonly limit: number;
   readonly from: number;
   readonly before: number;
-  readonly matches: (entry: Entry) => boolean;
-  bytes: number;
-  scanned: number;
+  readonly past: Past;
+  readonly found: Entry[] = [];
+  gap: Gap["gap"] | undefined;
+  readonly #query: EntryQuery;
+  readonly #parts: QueryParts;
+  readonly #matches: (entry: Entry) => boolean;
+  #bytes = 0;
+  #scanned = 0;
+
+  constructor(query: EntryQuery, { limit, from, before }: { readonly limit: number; readonly from: number; readonly before: number }, parts: QueryParts) {
+    [this.limit, this.from, this.before, this.past] = [limit, from, before, parts.past];
+    this.#query = query;
+    this.#parts = parts;
+    this.#matches = toMatch(query);
+  }
+
+  get horizon(): number {
+    return this.past.horizon(this.#query);
+  }
+
+  get full(): boolean {
+    const { queryBytesMax, scanMax } = this.#parts.limits;
+    return this.found.length >= this.limit || this.#bytes >= queryBytesMax || this.#scanned >= scanMax;
+  }
+
+  take(row: JournalEntry): void {
+    this.#scanned += 1;
+    const entry = readEntry(row);
+    const { since_at_ms = -Infinity, until_at_ms = Infinity } = this.#query;
+    if (entry.ts_ms < since_at_ms || entry.ts_ms >= until_at_ms || !this.#matches(entry)) return;
+    this.#bytes += Buffer.byteLength(row.body);
+    this.found.push(entry);
+  }
+
+  page(next: number, exhausted: boolean): EntryPage {
+    const { epoch, head } = this.#parts.history;
+    return {
+      entries: this.found, next: toCursor(epoch, next), head: toCursor(epoch, head), oldest: toCursor(epoch, this.past.pruned + 1), exhausted,
+      ...this.gap === undefined ? {} : { gap: this.gap },
+    };
+  }
 }
 
-async function goForward(walk: Walk, parts: QueryParts): Promise<EntryPage> {
-  const { history } = parts;
-  const found: Entry[] = [];
-  let at = walk.from;
-  for (;;) {
-    const page = await parts.forward(at, PAGE);
-    for (const row of page) {
-      if (row.seq >= walk.before) return toPage(found, { history, next: at, exhausted: true });
-      if (isFull(walk, found.length, parts)) return toPage(found, { history, next: at, exhausted: false });
-      at = row.seq;
-      take(walk, row, found);
+async function goForward(walk: Walk): Promise<EntryPage> {
+  for (let at = walk.from; ;) {
+    const rows = await walk.past.forward(at, PAGE);
+    if (at < walk.horizon) {
+      // What was taken away while the page was made is told with the next one.
+      if (walk.found.length > 0) return walk.page(at, false);
+      walk.gap = { from: (walk.gap?.from ?? at + 1), to: walk.horizon, reason: "retention" };
+      at = walk.horizon;
+      continue;
     }
-    if (page.length === 0) return toPage(found, { history, next: Math.max(at, walk.from), exhausted: true });
+    for (const row of rows) {
+      if (row.seq >= walk.before) return walk.page(at, true);
+      if (walk.full) return walk.page(at, false);
+      at = row.seq;
+      walk.take(row);
+    }
+    if (rows.length === 0) return walk.page(Math.max(at, walk.from), true);
   }
 }
 
 /** Gives them in rising order all the same; `next` is where live reading goes on. */
-async function goBackward(walk: Walk, parts: QueryParts): Promise<EntryPage> {
-  const { history } = parts;
-  const found: Entry[] = [];
-  let below = walk.before;
+async function goBackward(walk: Walk): Promise<EntryPage> {
   let exhausted = false;
-  scan: for (;;) {
-    const page = await parts.backward(below, Math.min(PAGE, Math.max(walk.limit * 2, 64)));
-    for (const row of page) {
-      if (isFull(walk, found.length, parts)) break scan;
+  scan: for (let below = walk.before; ;) {
+    const rows = (await walk.past.backward(below, Math.min(PAGE, Math.max(walk.limit * 2, 64)))).filter(({ seq }) => seq > walk.horizon);
+    for (const row of rows) {
+      if (walk.full) break scan;
       below = row.seq;
-      take(walk, row, found);
+      walk.take(row);
     }
-    if (page.length > 0) continue;
+    if (rows.length > 0) continue;
     exhausted = true;
     break;
   }
-  return toPage(found.reverse(), { history, next: walk.before - 1, exhausted });
-}
-
-function isFull(walk: Walk, found: number, { limits }: QueryParts): boolean {
-  return found >= walk.limit || walk.bytes >= limits.queryBytesMax || walk.scanned >= limits.scanMax;
-}
-
-function take(walk: Walk, row: JournalEntry, found: Entry[]): void {
-  walk.scanned += 1;
-  const entry = readEntry(row);
-  const { since_at_ms = -Infinity, until_at_ms = Infinity } = walk.query;
-  if (entry.ts_ms < since_at_ms || entry.ts_ms >= until_at_ms || !walk.matches(entry)) return;
-  walk.bytes += row.body.length;
-  found.push(entry);
-}
-
-function toPage(
-  entries: readonly Entry[], { history, next, exhausted }: { history: QueryParts["history"]; next: number; exhausted: boolean },
-): EntryPage {
-  const { epoch, head, oldest } = history;
-  return { entries, next: toCursor(epoch, next), head: toCursor(epoch, head), oldest: toCursor(epoch, oldest), exhausted };
+  walk.found.reverse();
+  return walk.page(walk.before - 1, exhausted);
 }

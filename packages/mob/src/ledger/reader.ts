@@ -52,6 +52,8 @@ export class Reader {
       }
       const given = this.#parts.next(this.#at);
       const entries = "then" in given ? await given : given;
+      // Some of them may have been taken away meanwhile.
+      if (this.#at < this.#parts.prunedTo()) continue;
       for (const entry of entries) {
         if (signal.aborted) return;
         this.#at = entry.seq;

@@ -30,7 +30,7 @@ export interface Roster extends AsyncDisposable {
   readonly snapshotSeq: number;
   /** Resolves when what is folded now is in a snapshot. */
   snapshot(): Promise<void>;
-  /** The view as it was after that entry, folded from the beginning. */
+  /** The view as it was after that entry, without what retention has taken: see {@link viewAt}. */
   viewAt(seq: number): Promise<View>;
 }
 
@@ -41,7 +41,7 @@ const RETRY_MS = 5_000;
 
 /** Dispose of it before its ledger: what is new is kept then. Throws `mob.storage_degraded`, or the fault of the store. */
 export async function openRoster(parts: RosterParts): Promise<Roster> {
-  const roster = new LiveRoster(parts, new View(await loadSnapshot(parts.ledger.store), parts.profileOf));
+  const roster = new LiveRoster(parts, new View(await loadSnapshot(parts.ledger.store, "fold"), parts.profileOf));
   await roster.catchUp();
   return roster;
 }
@@ -118,7 +118,7 @@ class LiveRoster implements Roster {
     const { ledger: { store }, writer, clock } = this.#parts;
     const kept = this.view.keep();
     const [structural, others] = [this.#structural, this.#others];
-    await saveSnapshot(kept, { store, writer, now: () => clock.now() });
+    await saveSnapshot(kept, { store, writer, now: () => clock.now(), of: "fold" });
     this.snapshotSeq = kept.seq;
     this.#structural -= structural;
     this.#others -= others;

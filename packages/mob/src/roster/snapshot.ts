@@ -6,11 +6,13 @@
  */
 import type { Json, StateOp, StateStore } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
-import { MOB_SCOPE } from "../ledger/create-ledger.ts";
+import { MOB_SCOPE } from "../ledger/names.ts";
 import type { Writer } from "../ledger/ledger.ts";
 import type { Kept } from "./view.ts";
 
-const SPACE = "fold";
+/** `fold`: the newest, where a start begins. `base`: as it was after the last entry that was pruned, where history begins. */
+export type SnapshotOf = "fold" | "base";
+
 const HEAD = "head";
 const LAYOUT = 1;
 const PART_BYTES = 512 * 1_024;
@@ -30,16 +32,27 @@ export interface SnapshotParts {
   readonly store: StateStore;
   readonly writer: Writer;
   readonly now: () => number;
+  readonly of: SnapshotOf;
 }
 
 /** Undefined: there is none. Throws the fault of the store, `mob.storage_degraded` for what cannot be read. */
-export async function loadSnapshot(store: StateStore): Promise<Kept | undefined> {
-  const head = await readHead(store);
-  if (head === undefined) return undefined;
+export async function loadSnapshot(store: StateStore, of: SnapshotOf): Promise<Kept | undefined> {
+  for (let before: Head | undefined; ;) {
+    const head = await readHead(store, of);
+    if (head === undefined) return undefined;
+    const kept = await readParts(store, of, head);
+    if (kept !== undefined) return kept;
+    // One that is written meanwhile takes the parts of the one before away.
+    if (before?.seq === head.seq && before.set === head.set) throw damaged("one of its parts is missing");
+    before = head;
+  }
+}
+
+async function readParts(store: StateStore, of: SnapshotOf, head: Head): Promise<Kept | undefined> {
   const lists: Record<typeof LISTS[number], Json[]> = { members: [], edges: [], turns: [], approvals: [], runs: [], labels: [], desired: [] };
   for (let at = 0; at < head.parts; at++) {
-    const part = await store.get(MOB_SCOPE, SPACE, keyOf(head.set, at));
-    if (part === undefined) throw damaged(`part ${at} of ${head.parts} is missing`);
+    const part = await store.get(MOB_SCOPE, of, keyOf(head.set, at));
+    if (part === undefined) return undefined;
     for (const [name, rows] of Object.entries(JSON.parse(part.value) as Record<string, Json[]>)) {
       for (const row of rows) lists[name as typeof LISTS[number]].push(row);
     }
@@ -49,17 +62,18 @@ export async function loadSnapshot(store: StateStore): Promise<Kept | undefined>
 
 /** Throws `mob.stale_fence` when somebody else is the mob now, or the fault of the store: the older snapshot counts. */
 export async function saveSnapshot(kept: Kept, parts: SnapshotParts): Promise<void> {
-  const before = await readHead(parts.store);
+  const { of } = parts;
+  const before = await readHead(parts.store, of);
   const set = before?.set === "a" ? "b" : "a";
   let count = 0;
-  for (const text of cut(kept)) await put(parts, [{ op: "put", space: SPACE, key: keyOf(set, count++), value: text, if_version: null }]);
+  for (const text of cut(kept)) await put(parts, [{ op: "put", space: of, key: keyOf(set, count++), value: text, if_version: null }]);
   const head: Head = { layout: LAYOUT, set, parts: count, seq: kept.seq, revision: kept.revision };
-  await put(parts, [{ op: "put", space: SPACE, key: HEAD, value: JSON.stringify(head), if_version: null }]);
+  await put(parts, [{ op: "put", space: of, key: HEAD, value: JSON.stringify(head), if_version: null }]);
   if (before !== undefined) await drop(before.set, parts);
 }
 
-async function readHead(store: StateStore): Promise<Head | undefined> {
-  const found = await store.get(MOB_SCOPE, SPACE, HEAD);
+async function readHead(store: StateStore, of: SnapshotOf): Promise<Head | undefined> {
+  const found = await store.get(MOB_SCOPE, of, HEAD);
   if (found === undefined) return undefined;
   const head = JSON.parse(found.value) as Head;
   if (head.layout !== LAYOUT) throw damaged(`its layout is ${head.layout}, this program reads ${LAYOUT}`);
@@ -86,8 +100,8 @@ function* cut(kept: Kept): Generator<string> {
 
 async function drop(set: string, parts: SnapshotParts): Promise<void> {
   for (;;) {
-    const keys = await parts.store.keys(MOB_SCOPE, SPACE, { prefix: `${set}/`, after: null, limit: KEYS_PAGE });
-    for (const key of keys) await put(parts, [{ op: "put", space: SPACE, key, value: null, if_version: null }]);
+    const keys = await parts.store.keys(MOB_SCOPE, parts.of, { prefix: `${set}/`, after: null, limit: KEYS_PAGE });
+    for (const key of keys) await put(parts, [{ op: "put", space: parts.of, key, value: null, if_version: null }]);
     if (keys.length < KEYS_PAGE) return;
   }
 }

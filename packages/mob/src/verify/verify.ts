@@ -6,7 +6,6 @@
  */
 import { isFault } from "@atoll-run/core";
 import { memberScope } from "../ids.ts";
-import { LEDGER_JOURNAL } from "../ledger/create-ledger.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { TURN_ROUTE } from "../member/turn-desk.ts";
 import type { View } from "../roster/view.ts";
@@ -47,11 +46,7 @@ function frozen(view: View) {
 }
 
 async function ofFold(ledger: Ledger, now: ReturnType<typeof frozen>, signal: AbortSignal): Promise<readonly Finding[]> {
-  const [oldest] = await ledger.store.journal(LEDGER_JOURNAL, { after: 0, limit: 1 });
-  // Without its beginning nothing can be folded anew: the snapshot is all there is.
-  const { entries } = oldest === undefined ? { entries: [] } : await ledger.query({ after: 0, limit: 1 });
-  if (entries[0]?.kind !== "mob_created") return [];
-  const then = frozen(await viewAt(ledger, now.seq, signal));
+  const then = frozen(await viewAt(ledger, now.seq, { signal, anew: true }));
   return (["members", "edges", "approvals", "runs"] as const).flatMap((list) => {
     const keys = new Set([...now[list].keys(), ...then[list].keys()]);
     return [...keys].filter((key) => now[list].get(key) !== then[list].get(key)).map((key): Finding => ({

@@ -101,14 +101,15 @@ test("what retention has taken is one gap, then the oldest entry; a cursor past 
   const placed = await base.append(...Array.from({ length: 10 }, (_, n): NewEntry => ({ kind: "note", source: "x", data: { n } })));
   const kept = placed[6] as Entry;
   const { store } = base;
-  await store.commit({ scope: "mob", epoch: null, at_ms: 1, ops: [
-    { op: "trim", journal: "ledger", below: kept.seq, limit: 1_000 }, { op: "put", space: "ledger", key: "pruned", value: String(kept.seq - 1), if_version: null },
-  ] });
-  const { http, ledger, ask } = await served(t, { on: store });
+  await base.roster.snapshot();
+  await base.ledger.prune(base.writer, kept.seq - 1);
+  const { http, ledger, ask, rpc } = await served(t, { on: store });
   const events = await hear(`${http.url}/v1/stream?after=${ledger.cursor(placed[1]?.seq ?? 0)}`, 3);
   const gap = events[0] as SseEvent;
   assert.deepEqual([gap.event, gap.id, JSON.parse(gap.data)], ["gap", ledger.cursor(kept.seq - 1), { from: (placed[1]?.seq ?? 0) + 1, to: kept.seq - 1, reason: "retention" }]);
   assert.deepEqual(events.slice(1).map(({ id }) => id), [ledger.cursor(kept.seq), ledger.cursor(placed[7]?.seq ?? 0)]);
+  const { result } = await rpc("mob/ledger/query", { after: ledger.cursor(placed[1]?.seq ?? 0), limit: 1 });
+  assert.deepEqual([result.gap, result.entries[0].seq], [JSON.parse(gap.data), kept.seq]);
   for (const after of [ledger.cursor(ledger.head + 1_000), `zzzzzzzz-${ledger.head}`]) {
     const { status, body } = await ask("GET", `/v1/stream?after=${after}`);
     assert.deepEqual([status, body.error.data.code, body.error.data.facts.after_cursor], [410, "mob.stale_cursor", after]);
