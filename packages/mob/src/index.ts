@@ -7,7 +7,7 @@ export { listSessions, readSession, type SessionPage, type SessionQuery, type Se
 export type { SessionBlock, SessionRecord, SessionRole } from "./sessions/record.ts";
 export type { Ledger, LedgerParts, Writer } from "./ledger/ledger.ts";
 export type {
-  ApprovalRule, Budget, BudgetLimits, FlowDefinition, FlowStep, Locate, MemberSpec, MobDefinition, ModelParams, Origin, Price, Problem, Profile, Text, Tier,
+  AccessRule, AccessRules, ApprovalRule, Budget, BudgetLimits, FlowDefinition, FlowStep, Locate, MemberSpec, MobDefinition, ModelParams, Origin, Price, Problem, Profile, Text, Tier,
 } from "./definition/definition.ts";
 export type { Usage } from "./usage/usage.ts";
 export type { MemberRow, MemberState } from "./member/row.ts";

@@ -7,7 +7,7 @@
 import { bindMethods, type MobApi } from "@atoll-run/client";
 import { withDeadline } from "@atoll-run/core";
 import { MOB_LIMITS, type CloseMobOptions, type Cursor, type Entry, type EntryFilter, type Gap, type Live, type MobRooms, type Outside } from "@atoll-run/mob";
-import { callMethod, findMethod, type Served } from "@atoll-run/mob/internal";
+import { callMethod, findMethod, Rights, type Served } from "@atoll-run/mob/internal";
 import { systemClock } from "./clock.ts";
 import type { Env } from "./place.ts";
 
@@ -43,7 +43,7 @@ export function toHandle(rooms: MobRooms, { close, env = {} }: HandleParts): Mob
   let stopping = false;
   const served: Served = {
     ...rooms, clock, limits: { ...MOB_LIMITS, ...rooms.definition().limits },
-    lifecycle: { stopping: () => stopping, stop: () => void end() },
+    rights: new Rights({ rules: () => rooms.definition().access, view: rooms.view }), lifecycle: { stopping: () => stopping, stop: () => void end() },
   };
   const end = (o?: CloseMobOptions): Promise<void> => {
     stopping = true;
@@ -51,7 +51,7 @@ export function toHandle(rooms: MobRooms, { close, env = {} }: HandleParts): Mob
   };
   const as = (id: string): MobApi => bindMethods((name, params, { signal } = {}) => withDeadline(
     (until) => callMethod({ served, readOnly: false }, findMethod(name), {
-      params, signal: until, who: { id, role: "admin", local: id === LOCAL, read_only: false },
+      params, signal: until, who: { id, role: "admin", groups: [], local: id === LOCAL, read_only: false },
     }),
     { clock, ms: CALL_MS, what: `mob/${name}`, ...signal === undefined ? {} : { signal } },
   ));

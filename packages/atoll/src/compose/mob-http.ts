@@ -6,7 +6,7 @@
 import { mkdir, open, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MOB_LIMITS, mobError, type MobRooms } from "@atoll-run/mob";
-import { createIds, hashToken, serveHttp, type HttpServer, type Role } from "@atoll-run/mob/internal";
+import { createIds, hashToken, Rights, serveHttp, type HttpServer, type Role } from "@atoll-run/mob/internal";
 import { systemClock } from "./clock.ts";
 import { tellAddress, TOKEN_FILE } from "./mob-address.ts";
 import type { Env } from "./place.ts";
@@ -22,7 +22,7 @@ export interface ServeMobOptions {
   /** Refuses every writing method. */
   readonly readOnly?: boolean;
   /** Besides that of this machine. */
-  readonly tokens?: readonly { readonly token: string; readonly principal: string; readonly role: Role; readonly readOnly?: boolean }[];
+  readonly tokens?: readonly { readonly token: string; readonly principal: string; readonly role?: Role; readonly groups?: readonly string[]; readonly readOnly?: boolean }[];
   /** How to stop the process, or whatever runs the mob, when an admin asks for it (`lifecycle/stop`): begins it, and returns. */
   readonly stop?: (principal: string) => void;
   readonly env?: Env;
@@ -50,12 +50,12 @@ export async function serveMob({ rooms: mob }: { readonly rooms: MobRooms }, o: 
   };
   const http = await serveHttp({
     served: {
-      ...mob, limits: { ...MOB_LIMITS, ...mob.definition().limits }, lifecycle: { stopping: () => stopping, ...o.stop === undefined ? {} : { stop } }, clock,
+      ...mob, limits: { ...MOB_LIMITS, ...mob.definition().limits }, rights: new Rights({ rules: () => mob.definition().access, view: mob.view }), lifecycle: { stopping: () => stopping, ...o.stop === undefined ? {} : { stop } }, clock,
     }, log, bytes, newErrorId: () => newId("e"), version: "1",
     port: o.port ?? PORT, hosts: o.hosts ?? [], readOnly: o.readOnly ?? false,
     tokens: [
       { sha256: hashToken(token), principal: "local", role: "admin", local: true },
-      ...(o.tokens ?? []).map(({ token: own, principal, role, readOnly = false }) => ({ sha256: hashToken(own), principal, role, read_only: readOnly })),
+      ...(o.tokens ?? []).map(({ token: own, readOnly = false, ...who }) => ({ ...who, sha256: hashToken(own), read_only: readOnly })),
     ],
   });
   const untell = o.dir === undefined ? undefined : await tellAddress(resolve(o.dir), { mob: mob.definition().mob.id, url: http.url, pid: process.pid });

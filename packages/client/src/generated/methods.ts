@@ -14,6 +14,19 @@ export interface Ends<T> {
   wait(o?: CallOptions): Promise<T>;
 }
 
+export interface AccessRules {
+  readonly admins: readonly string[];
+  readonly rules: readonly {
+    readonly effect: "allow" | "deny";
+    readonly principals: readonly string[];
+    readonly groups: readonly string[];
+    readonly actions: readonly string[];
+    readonly members: readonly string[] | null;
+    readonly profiles: readonly string[] | null;
+    readonly labels: Readonly<Record<string, string>> | null;
+  }[];
+}
+
 export interface Approval {
   readonly id: string;
   readonly state: "open" | "approved" | "rejected" | "timed_out" | "drafted" | "released";
@@ -1115,6 +1128,104 @@ export interface MobMethods {
     readonly params: {
       readonly topics?: string;
       readonly after?: string;
+      readonly classes?: readonly ("structural" | "turn" | "agent" | "approval" | "audit" | "system" | "error")[];
+      readonly kinds?: readonly (
+        | "mob_created"
+        | "mob_completed"
+        | "mob_destroying"
+        | "mob_reset"
+        | "mob_started"
+        | "mob_stopping"
+        | "mob_stopped"
+        | "member_spawned"
+        | "member_retired"
+        | "member_reset"
+        | "members_wired"
+        | "members_unwired"
+        | "flow_started"
+        | "flow_completed"
+        | "flow_failed"
+        | "flow_canceled"
+        | "step_dispatched"
+        | "step_target_completed"
+        | "step_target_failed"
+        | "step_completed"
+        | "step_failed"
+        | "step_skipped"
+        | "definition_applied"
+        | "desired_set"
+        | "member_spawning"
+        | "member_spawn_failed"
+        | "member_started"
+        | "member_dormant"
+        | "member_suspended"
+        | "member_broken"
+        | "member_repaired"
+        | "member_respawned"
+        | "member_reloaded"
+        | "member_retiring"
+        | "member_completed"
+        | "member_updated"
+        | "member_held"
+        | "member_released"
+        | "edge_suppressed"
+        | "edge_released"
+        | "edge_disowned"
+        | "labels_set"
+        | "lease_acquired"
+        | "lease_lost"
+        | "turn_queued"
+        | "turn_started"
+        | "turn_waiting"
+        | "turn_resumed"
+        | "turn_done"
+        | "turn_failed"
+        | "turn_cancelled"
+        | "turn_expired"
+        | "turn_dead"
+        | "dead_letter_redriven"
+        | "dead_letter_discarded"
+        | "run_started"
+        | "run_completed"
+        | "run_failed"
+        | "turn_completed"
+        | "text_complete"
+        | "tool_call_requested"
+        | "tool_result_received"
+        | "note"
+        | "tool_execution_started"
+        | "budget_warning"
+        | "compaction_started"
+        | "compaction_completed"
+        | "compaction_failed"
+        | "approval_requested"
+        | "approval_decided"
+        | "approval_timed_out"
+        | "approval_drafted"
+        | "action_allowed"
+        | "access_denied"
+        | "access_changed"
+        | "grant_denied"
+        | "consumer_state"
+        | "retention_pruned"
+        | "recovered"
+        | "storage_degraded"
+        | "storage_recovered"
+        | "spawn_failure"
+        | "reconcile_incomplete"
+        | "discovery_failure"
+        | "checkpoint_failure"
+        | "host_loop_crash"
+        | "hook_failure"
+        | "consumer_stalled"
+        | "policy_rejected"
+        | "stale_fence")[];
+      readonly member?: string;
+      readonly generation?: number;
+      readonly turn_id?: string;
+      readonly run_id?: string;
+      readonly step_id?: string;
+      readonly principal?: string;
       readonly limit?: number;
     };
     readonly result: {
@@ -1236,6 +1347,35 @@ export interface MobMethods {
       readonly labels: Readonly<Record<string, string>>;
     };
   };
+  "access/whoami": {
+    readonly params: NoParams;
+    readonly result: {
+      readonly principal: string;
+      readonly role: "none" | "viewer" | "approver" | "operator" | "admin";
+      readonly groups: readonly string[];
+      readonly local: boolean;
+      readonly read_only: boolean;
+    };
+  };
+  "access/get": {
+    readonly params: NoParams;
+    readonly result: {
+      readonly rules: AccessRules | null;
+      readonly roles: Readonly<Record<string, readonly string[]>>;
+    };
+  };
+  "access/preview": {
+    readonly params: {
+      readonly principal: string;
+      readonly groups?: readonly string[];
+      readonly role?: "none" | "viewer" | "approver" | "operator" | "admin";
+      readonly action: string;
+      readonly member?: string;
+    };
+    readonly result: {
+      readonly allowed: boolean;
+    };
+  };
   "capabilities": {
     readonly params: NoParams;
     readonly result: {
@@ -1244,14 +1384,6 @@ export interface MobMethods {
       readonly modules: readonly string[];
       readonly topics: readonly string[];
       readonly limits: Readonly<Record<string, number>>;
-    };
-  };
-  "access/whoami": {
-    readonly params: NoParams;
-    readonly result: {
-      readonly principal: string;
-      readonly role: string;
-      readonly local: boolean;
     };
   };
 }
@@ -1428,6 +1560,10 @@ export interface MobApi {
   readonly access: {
     /** Who you are here. */
     whoami(params?: MobMethods["access/whoami"]["params"], o?: CallOptions): Promise<MobMethods["access/whoami"]["result"]>;
+    /** The rules, and what roles may. */
+    get(params?: MobMethods["access/get"]["params"], o?: CallOptions): Promise<MobMethods["access/get"]["result"]>;
+    /** Whether somebody might do something, on a member or on the mob as a whole. */
+    preview(params: MobMethods["access/preview"]["params"], o?: CallOptions): Promise<MobMethods["access/preview"]["result"]>;
   };
 }
 
@@ -1498,8 +1634,10 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "labels/get": { writes: false },
   "labels/set": { writes: true },
   "labels/delete": { writes: true },
-  "capabilities": { writes: false },
   "access/whoami": { writes: false },
+  "access/get": { writes: false },
+  "access/preview": { writes: false },
+  "capabilities": { writes: false },
 };
 
 export type Topic = "entries" | "structural" | "turns" | "approvals" | "errors" | `run:${string}` | `member:${string}` | `live:${string}`;

@@ -10,6 +10,8 @@ export interface MobDefinition {
   readonly profiles: Readonly<Record<string, Profile>>;
   readonly approvals: readonly ApprovalRule[];
   readonly flows: Readonly<Record<string, FlowDefinition>>;
+  /** Null: roles of tokens alone say who may what. */
+  readonly access: AccessRules | null;
   readonly limits: Readonly<Record<string, number>>;
   /** Model → price; a name may end in `*`, the longest that fits counts. */
   readonly prices: Readonly<Record<string, Price>>;
@@ -113,6 +115,26 @@ export interface ApprovalRule {
   readonly timeout_ms: number;
   readonly on_timeout: "draft" | "deny";
   readonly self_approval: boolean | null;
+}
+
+/** Who may do what over HTTP (spec: mob 11.10). */
+export interface AccessRules {
+  /** Principals that no rule binds; at least one. */
+  readonly admins: readonly string[];
+  readonly rules: readonly AccessRule[];
+}
+
+export interface AccessRule {
+  readonly effect: "allow" | "deny";
+  /** Globs. Whoever is one of those, or in one of the groups. */
+  readonly principals: readonly string[];
+  readonly groups: readonly string[];
+  /** Globs of actions: `member.*`. */
+  readonly actions: readonly string[];
+  /** Globs; what is named must hold. None of the three: on the mob and all of its members. */
+  readonly members: readonly string[] | null;
+  readonly profiles: readonly string[] | null;
+  readonly labels: Readonly<Record<string, string>> | null;
 }
 
 export interface FlowDefinition {

@@ -58,7 +58,7 @@ function toDefinition(data: Tree, problems: Problems): MobDefinition {
     })),
     flows: Object.fromEntries(Object.entries(data.flows).map(([name, flow]) =>
       [name, toFlow(flow, { data, members, problems, path: ["flows", name, "steps"] })])),
-    limits: checkedLimits(data, problems), prices: data.prices,
+    access: toAccess(data), limits: checkedLimits(data, problems), prices: data.prices,
   };
 }
 
@@ -103,6 +103,13 @@ function checkedEdges({ mob, profiles }: Tree, members: readonly MemberSpec[], p
     if (edge[0] === edge[1] && !edge[0].startsWith("@")) problems.add(["mob", "edges", at], "a member has no edge to itself");
   }
   return mob.edges;
+}
+
+function toAccess({ access }: Tree): MobDefinition["access"] {
+  if (access === null) return null;
+  return { admins: access.admins, rules: access.rules.map(({ principals = [], groups = [], members = null, profiles = null, labels = null, ...rest }) => ({
+    ...rest, principals, groups, members, profiles, labels,
+  })) };
 }
 
 interface FlowPlace {
@@ -177,12 +184,14 @@ function keysAt(path: Path): readonly string[] {
   if (top === "mob") return second === "members" ? MEMBER_KEYS : Object.keys(tree.shape.mob.shape);
   if (top === "profiles") return PROFILE_KEYS;
   if (top === "flows") return third === "steps" ? STEP_KEYS : ["steps"];
+  if (top === "access") return second === "rules" ? ACCESS_RULE_KEYS : ["admins", "rules"];
   return top === "approvals" ? APPROVAL_KEYS : [];
 }
 
 const MEMBER_KEYS = Object.keys(tree.shape.mob.shape.members.unwrap().element.shape);
 const PROFILE_KEYS = Object.keys(tree.shape.profiles.unwrap().valueType.shape);
 const STEP_KEYS = Object.keys(tree.shape.flows.unwrap().valueType.shape.steps.valueType.shape);
+const ACCESS_RULE_KEYS = Object.keys(tree.shape.access.unwrap().unwrap().shape.rules.unwrap().element.shape);
 const APPROVAL_KEYS = Object.keys(tree.shape.approvals.unwrap().element.shape);
 
 function withoutAbsent<T extends object>(given: T): { [K in keyof T]: Exclude<T[K], undefined> } {

@@ -68,6 +68,15 @@ const approval = z.strictObject({
   self_approval: z.boolean().nullable().default(null),
 });
 
+const globs = z.array(z.string().min(1).max(256)).min(1).max(256);
+const access = z.strictObject({
+  admins: z.array(z.string().min(1).max(256)).min(1, "access without an admin shuts everybody out: name one").max(256),
+  rules: z.array(z.strictObject({
+    effect: z.enum(["allow", "deny"]), principals: globs.optional(), groups: globs.optional(), actions: globs,
+    members: globs.optional(), profiles: globs.optional(), labels: labels.optional(),
+  }).refine(({ principals, groups }) => principals !== undefined || groups !== undefined, "a rule names principals or groups")).max(1_024).default([]),
+});
+
 const step = z.strictObject({
   role: name.optional(), member: memberId.optional(), message: z.string().nullable().default(null),
   depends_on: z.array(name).default([]), depends_on_mode: z.enum(["all", "any"]).default("all"),
@@ -90,6 +99,7 @@ export const tree = z.strictObject({
   profiles: z.record(name, profile).default({}),
   approvals: z.array(approval).default([]),
   flows: z.record(name, z.strictObject({ steps: z.record(name, step) })).default({}),
+  access: access.nullable().default(null),
   limits: z.record(z.string(), z.number()).default({}),
   prices: z.record(z.string().min(1), price).default({}),
 });

@@ -1,8 +1,10 @@
-/** What somebody may (spec: mob 11.10): roles; all that is not allowed is denied. */
+/** Who asks, and what roles may (spec: mob 11.8, 11.10). */
 import { createHash } from "node:crypto";
-import { mobError } from "../errors.ts";
+import { mobError, type MobError } from "../errors.ts";
 
+/** What each may do on the whole mob; rules of the definition add to it and take away. */
 export const ROLES = {
+  none: [],
   viewer: ["*.view", "session.read"],
   approver: ["*.view", "session.read", "approval.decide"],
   operator: ["*.view", "session.read", "member.*", "mob.reconcile", "edge.edit", "flow.run"],
@@ -14,7 +16,9 @@ export interface Token {
   /** SHA-256 of the token, hex: the token itself is kept nowhere. */
   readonly sha256: string;
   readonly principal: string;
-  readonly role: Role;
+  /** Default `none`: rules alone say what it may. */
+  readonly role?: Role;
+  readonly groups?: readonly string[];
   /** The token of this machine: may approve what it has begun itself. */
   readonly local?: boolean;
   readonly read_only?: boolean;
@@ -23,6 +27,7 @@ export interface Token {
 export interface Principal {
   readonly id: string;
   readonly role: Role;
+  readonly groups: readonly string[];
   readonly local: boolean;
   readonly read_only: boolean;
 }
@@ -31,16 +36,27 @@ export function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
 
-/** Null: whoever is signed in. */
-export function mayDo({ role }: Principal, action: string | null): boolean {
-  return action === null || ROLES[role].some((glob) => glob === "*" || glob === action
-    || glob.startsWith("*.") && action.endsWith(glob.slice(1)) || glob.endsWith(".*") && action.startsWith(glob.slice(0, -1)));
+/** Whether what writes is refused, whatever the rights are. */
+export function mayWrite({ read_only }: Principal, readOnly: boolean): boolean {
+  return !readOnly && !read_only;
 }
 
-/** Throws `mob.denied`, `mob.read_only`. */
-export function checkAccess(who: Principal, { action, writes }: { readonly action: string | null; readonly writes: boolean }, readOnly: boolean): void {
-  if (!mayDo(who, action)) {
-    throw mobError("mob.denied", `${who.id} may not do ${action ?? ""}`, { facts: { action, principal: who.id }, hint: `A ${who.role} may do ${ROLES[who.role].join(", ")}.` });
-  }
-  if (writes && (readOnly || who.read_only)) throw mobError("mob.read_only", readOnly ? "this mob is served for reading" : `${who.id} may only read`, { facts: { principal: who.id } });
+export function readOnlyError({ id }: Principal, readOnly: boolean): MobError {
+  return mobError("mob.read_only", readOnly ? "this mob is served for reading" : `${id} may only read`, { facts: { principal: id } });
+}
+
+export function deniedError({ id, role }: Principal, action: string, member?: string): MobError {
+  const hint = role === "none" ? "Rules of [access] say who may." : `A ${role} may do ${ROLES[role].join(", ")}; rules of [access] say more.`;
+  return mobError("mob.denied", `${id} may not do ${action}${member === undefined ? "" : ` on ${member}`}`, {
+    facts: { action, principal: id, ...member === undefined ? {} : { member } }, hint,
+  });
+}
+
+export function noThing({ what, id }: { readonly what: string; readonly id: string }): MobError {
+  return mobError("mob.not_found", `there is no ${what.replaceAll("_", " ")} ${id}`, { facts: { what, id } });
+}
+
+/** The same for one that is not there and one that whoever asks does not see. */
+export function noMember(id: string): MobError {
+  return noThing({ what: "member", id });
 }

@@ -2,20 +2,23 @@
 import { z } from "zod";
 import { mobError } from "../errors.ts";
 import { listApprovals } from "../roster/query.ts";
-import { method, type Method } from "./method.ts";
+import { method, type Method, type Served, type Thing } from "./method.ts";
 import { approval, json, pageOf, rule } from "./results.ts";
 import { approvalStates, id, member, none, paging } from "./schemas.ts";
+
+const ofApproval = ({ id: of }: { readonly id: string }, { view }: Served): readonly Thing[] => [{ what: "approval", id: of, member: view.approvals.get(of)?.member }];
 
 export const APPROVAL_METHODS: readonly Method[] = [
   method({
     name: "approvals/list", writes: false, action: "approval.view", summary: "Approvals, the oldest first.",
     result: pageOf("approvals", approval, {}),
-    params: z.strictObject({ state: approvalStates.optional(), member: member.optional(), ...paging }), run: ({ view }, params) => listApprovals(view, params),
+    params: z.strictObject({ state: approvalStates.optional(), member: member.optional(), ...paging }), filters: true,
+    run: ({ view }, params, { allows }) => listApprovals(view, { ...params, only: (of) => allows("approval.view", of) && allows("member.view", of) }),
   }),
   method({
     name: "approvals/get", writes: false, action: "approval.view", summary: "One approval, with all its arguments while it is open.",
     result: approval,
-    params: z.strictObject({ id }), keys: ["id"], run: ({ approvals }, params) => approvals.get(params.id),
+    params: z.strictObject({ id }), keys: ["id"], about: ofApproval, run: ({ approvals }, params) => approvals.get(params.id),
   }),
   method({
     name: "approvals/policy", writes: false, action: "approval.view", summary: "The rules.",
@@ -34,6 +37,7 @@ export const APPROVAL_METHODS: readonly Method[] = [
     name: "approvals/decide", writes: true, action: "approval.decide", summary: "Approves or rejects, as who is signed in.",
     result: approval, keys: ["id"], leading: ["id", "decision"],
     params: z.strictObject({ id, decision: z.enum(["approve", "reject"]), reason: z.string().max(1_024).optional(), approver_id: id.optional() }),
+    about: ofApproval,
     run: ({ approvals }, { id: of, decision, reason, approver_id }, { principal, local }) => {
       if (approver_id !== undefined && approver_id !== principal) {
         throw mobError("mob.approver_mismatch", `you are ${principal}, not ${approver_id}`, { facts: { id: of, principal } });

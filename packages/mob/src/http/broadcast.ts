@@ -9,6 +9,7 @@ import type { Clock } from "@atoll-run/core";
 import type { Entry, Gap, Live } from "../ledger/entry.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { entryEvent, liveEvent } from "./events.ts";
+import type { Hearing } from "./hearing.ts";
 import { topicsOf, topicsOfLive } from "./topics.ts";
 
 export interface BroadcastParts {
@@ -44,9 +45,9 @@ interface Told {
   readonly upTo: number;
 }
 
-/** Seats of equal topics. */
+/** Seats that hear the same. */
 class Group {
-  readonly topics: readonly string[];
+  readonly hearing: Hearing;
   readonly seats = new Set<Seat>();
   pieces: Piece[] = [];
   bytes = 0;
@@ -55,8 +56,8 @@ class Group {
   toldAtMs = -Infinity;
   timer: Disposable | undefined;
 
-  constructor(topics: readonly string[], at: number) {
-    this.topics = topics;
+  constructor(hearing: Hearing, at: number) {
+    this.hearing = hearing;
     this.told = at;
   }
 }
@@ -120,28 +121,28 @@ export class Broadcast {
     this.#parts = parts;
   }
 
-  /** A free seat. `topics` as `readTopics` gives them. */
-  join(topics: readonly string[], at: number): Seat {
+  /** A free seat. */
+  join(hearing: Hearing, at: number): Seat {
     this.#read();
-    const key = topics.join();
-    const group = this.#groups.get(key) ?? this.#addGroup(key, topics);
+    const { key } = hearing;
+    const group = this.#groups.get(key) ?? this.#addGroup(hearing);
     const seat: Seat = new Seat(group, at, () => {
       if (group.seats.size === 0 && this.#groups.get(key) === group) this.#dropGroup(key, group);
     });
     return seat;
   }
 
-  #addGroup(key: string, topics: readonly string[]): Group {
-    const group = new Group(topics, this.#at);
-    this.#groups.set(key, group);
-    for (const topic of topics) this.#byTopic.set(topic, (this.#byTopic.get(topic) ?? new Set()).add(group));
+  #addGroup(hearing: Hearing): Group {
+    const group = new Group(hearing, this.#at);
+    this.#groups.set(hearing.key, group);
+    for (const topic of hearing.topics) this.#byTopic.set(topic, (this.#byTopic.get(topic) ?? new Set()).add(group));
     return group;
   }
 
   #dropGroup(key: string, group: Group): void {
     group.timer?.[Symbol.dispose]();
     this.#groups.delete(key);
-    for (const topic of group.topics) {
+    for (const topic of group.hearing.topics) {
       const groups = this.#byTopic.get(topic);
       if (groups?.delete(group) === true && groups.size === 0) this.#byTopic.delete(topic);
     }
@@ -163,11 +164,11 @@ export class Broadcast {
     try {
       for await (const one of entries) {
         if (reading.signal.aborted) return;
-        if ("live" in one) this.#tell(topicsOfLive(one), { seq: this.#at, live: true, text: () => liveEvent(one) });
+        if ("live" in one) this.#tell(topicsOfLive(one), { seq: this.#at, live: true, text: () => liveEvent(one), hears: ({ live }) => live(one) });
         else if ("gap" in one) return this.#over(reading);
         else {
           this.#at = one.seq;
-          this.#tell(topicsOf(one), { seq: one.seq, live: false, text: () => entryEvent(one, this.#parts.ledger) });
+          this.#tell(topicsOf(one), { seq: one.seq, live: false, text: () => entryEvent(one, this.#parts.ledger), hears: ({ entry }) => entry(one) });
         }
       }
     } catch {
@@ -192,13 +193,16 @@ export class Broadcast {
   }
 
   /** Written once, however many hear it. */
-  #tell(topics: readonly string[], { seq, live, text }: { readonly seq: number; readonly live: boolean; readonly text: () => string }): void {
+  #tell(topics: readonly string[], { seq, live, text, hears }: {
+    readonly seq: number; readonly live: boolean; readonly text: () => string; readonly hears: (hearing: Hearing) => boolean;
+  }): void {
     let piece: Piece | undefined;
     const told = new Set<Group>();
     for (const topic of topics) {
       for (const group of this.#byTopic.get(topic) ?? []) {
         if (told.has(group)) continue;
         told.add(group);
+        if (!hears(group.hearing)) continue;
         piece ??= toPiece({ seq, live, text: text() });
         this.#add(group, piece);
       }

@@ -3,8 +3,9 @@ import { isFault, type Fault } from "@atoll-run/core";
 import { z } from "zod";
 import { nearest } from "../definition/nearest.ts";
 import { MOB_CODES, mobError, type MobCode, type MobError } from "../errors.ts";
-import { checkAccess, mayDo, type Principal } from "./access.ts";
+import { deniedError, mayWrite, noMember, noThing, readOnlyError, type Principal } from "./access.ts";
 import type { Method, Served } from "./method.ts";
+import { sightOf } from "./sight.ts";
 import { BY_NAME } from "./table.ts";
 
 export interface Doors {
@@ -21,17 +22,40 @@ export interface Calling {
 
 /** Throws a `Fault`. */
 export async function callMethod({ served, readOnly }: Pick<Doors, "served" | "readOnly">, method: Method, { params, who, signal }: Calling & { readonly params: unknown }): Promise<unknown> {
-  try {
-    checkAccess(who, method, readOnly);
-  } catch (error) {
-    if (isFault(error) && error.code === "mob.denied") tellDenied(served, { method, who });
-    throw error;
-  }
+  const { rights } = served;
+  const right = rights.of(who, method.action);
+  if (!right.any) throw denied(served, { method, who });
+  if (method.writes && !mayWrite(who, readOnly)) throw readOnlyError(who, readOnly);
   const read = method.params.safeParse(params ?? {});
   if (!read.success) throw invalidParams(method.params, read.error.issues, method.name);
+  if (!right.all) await checkMembers(served, { method, who, params: read.data });
   return await method.run(served, read.data as never, {
-    principal: who.id, local: who.local, role: who.role, signal, may: ({ action, writes }) => mayDo(who, action) && !(writes && (readOnly || who.read_only)),
+    principal: who.id, local: who.local, role: who.role, groups: who.groups, read_only: !mayWrite(who, readOnly), signal,
+    may: ({ action, writes }) => rights.of(who, action).any && (!writes || mayWrite(who, readOnly)),
+    allows: (action, member) => {
+      const own = rights.of(who, action);
+      return member === undefined ? own.mob : own.all || own.on(member);
+    },
+    sight: () => sightOf(rights, who),
   });
+}
+
+/** Throws `mob.denied`, and `mob.not_found` for what whoever asks does not see. */
+async function checkMembers(served: Served, { method, who, params }: { readonly method: Method; readonly who: Principal; readonly params: unknown }): Promise<void> {
+  const { rights } = served;
+  const right = rights.of(who, method.action);
+  const about = await method.about?.(params as never, served);
+  if (about === undefined && (method.filters === true || right.mob)) return;
+  if (about === undefined) throw denied(served, { method, who });
+  const sees = rights.of(who, "member.view");
+  for (const one of about) {
+    const thing = typeof one === "object" && "what" in one ? one : undefined;
+    const subject = typeof one === "object" && "what" in one ? one.member : one;
+    if (subject === undefined ? right.mob : right.on(subject) && (typeof subject === "object" || sees.on(subject))) continue;
+    const fault = denied(served, { method, who, member: typeof subject === "object" ? subject.id : subject });
+    if (subject === undefined || typeof subject === "string" && !sees.on(subject)) throw thing === undefined ? noMember(subject as string) : noThing(thing);
+    throw fault;
+  }
 }
 
 /** Throws `mob.method_unknown`. */
@@ -92,6 +116,9 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly strin
   return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }
 
-function tellDenied({ ledger, writer }: Served, { method, who }: { readonly method: Method; readonly who: Principal }): void {
-  void ledger.note(writer, { kind: "access_denied", source: "api", principal: who.id, data: { action: method.action, method: method.name } });
+/** Whoever it was stands in the ledger. */
+function denied({ ledger, writer }: Served, { method: { action, name }, who, member }: { readonly method: Method; readonly who: Principal; readonly member?: string | undefined }): MobError {
+  void ledger.note(writer, { kind: "access_denied", source: "api", principal: who.id, ...member === undefined ? {} : { member }, data: { action, method: name } });
+  return deniedError(who, action ?? "", member);
 }
+

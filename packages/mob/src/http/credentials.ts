@@ -159,8 +159,8 @@ export class Credentials {
   }
 }
 
-function toPrincipal({ principal, role, local = false, read_only = false }: Token): Principal {
-  return { id: principal, role, local, read_only };
+function toPrincipal({ principal, role = "none", groups = [], local = false, read_only = false }: Token): Principal {
+  return { id: principal, role, groups, local, read_only };
 }
 
 /** The same words in another order are the same address. */

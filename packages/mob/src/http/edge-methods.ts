@@ -2,11 +2,13 @@
 import { z } from "zod";
 import { mobError } from "../errors.ts";
 import { listEdges } from "../roster/query.ts";
+import { seenBy } from "./member-methods.ts";
 import { method, type Method } from "./method.ts";
 import { edge, pageOf } from "./results.ts";
 import { member, paging, revision } from "./schemas.ts";
 
 const pair = z.strictObject({ a: member, b: member, hold: z.boolean().optional(), expected_revision: revision });
+const bothEnds = ({ a, b }: { readonly a: string; readonly b: string }) => [a, b];
 const moved = z.object({ revision: z.int() });
 
 export const EDGE_METHODS: readonly Method[] = [
@@ -14,11 +16,11 @@ export const EDGE_METHODS: readonly Method[] = [
     name: "edges/list", writes: false, action: "member.view", summary: "Edges, by their ends.",
     result: pageOf("edges", edge, { revision: z.int() }),
     params: z.strictObject({ member: member.optional(), owner: z.enum(["managed", "manual", "peer"]).optional(), ...paging }),
-    run: ({ view }, params) => listEdges(view, params),
+    filters: true, run: ({ view }, params, call) => listEdges(view, { ...params, only: seenBy(call) }),
   }),
   method({
     name: "edges/wire", writes: true, action: "edge.edit", summary: "Lets two members speak with each other.",
-    result: edge, params: pair.omit({ hold: true }), keys: ["a", "b"],
+    result: edge, params: pair.omit({ hold: true }), keys: ["a", "b"], about: bothEnds,
     run: ({ edges, view }, { a, b, expected_revision }, { principal }) => {
       checkRevision(view.revision, expected_revision);
       return edges.wire(a, b, principal);
@@ -26,7 +28,7 @@ export const EDGE_METHODS: readonly Method[] = [
   }),
   method({
     name: "edges/unwire", writes: true, action: "edge.edit", summary: "Ends an edge; with hold it stays so until it is released.",
-    result: moved, params: pair, keys: ["a", "b"],
+    result: moved, params: pair, keys: ["a", "b"], about: bothEnds,
     run: async ({ edges, view }, { a, b, hold, expected_revision }, { principal }) => {
       checkRevision(view.revision, expected_revision);
       await edges.unwire(a, b, { principal, hold });
@@ -35,7 +37,7 @@ export const EDGE_METHODS: readonly Method[] = [
   }),
   method({
     name: "edges/release", writes: true, action: "edge.edit", summary: "Lets reconcile decide about an edge again.",
-    result: moved, params: z.strictObject({ a: member, b: member }), keys: ["a", "b"],
+    result: moved, params: z.strictObject({ a: member, b: member }), keys: ["a", "b"], about: bothEnds,
     run: async ({ edges, view }, { a, b }, { principal }) => {
       await edges.release(a, b, principal);
       return { revision: view.revision };

@@ -9,10 +9,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { isFault, withDeadline, type Log } from "@atoll-run/core";
 import { z } from "zod";
 import { mobError } from "../errors.ts";
-import { checkAccess, type Principal, type Token } from "./access.ts";
+import type { EntryFilter } from "../ledger/entry.ts";
+import { deniedError, type Principal, type Token } from "./access.ts";
 import { callMethod, invalidParams, toError, type Doors } from "./call-method.ts";
 import { findFile, sendFile } from "./console.ts";
 import { Credentials, STREAM_PATH, type Asking } from "./credentials.ts";
+import { toHearing } from "./hearing.ts";
 import type { Served } from "./method.ts";
 import { Metrics } from "./metrics.ts";
 import { toOpenApi } from "./openapi.ts";
@@ -20,6 +22,8 @@ import { readinessOf } from "./ready.ts";
 import { readBody, readJson, readQuery } from "./request.ts";
 import { answerRpc } from "./rpc.ts";
 import { Streams } from "./streams.ts";
+import { hearing } from "./schemas.ts";
+import { sightOf } from "./sight.ts";
 import { findRoute } from "./table.ts";
 import { readTopics } from "./topics.ts";
 
@@ -41,7 +45,7 @@ const BESIDE_MS = 2_000;
 
 const signIn = z.strictObject({ ticket: z.string().min(1).max(256).optional() });
 const streamTicket = z.strictObject({ path: z.string().max(1_024), query: z.string().max(8_192).default("") });
-const stream = z.strictObject({ topics: z.string().default("entries"), after: z.string().optional(), ticket: z.string().optional() });
+const stream = z.strictObject({ ...hearing, after: z.string().optional(), ticket: z.string().optional() });
 
 export class Front {
   readonly #parts: FrontParts;
@@ -131,12 +135,12 @@ export class Front {
         this.#openapi ??= JSON.stringify(toOpenApi(this.#parts.version));
         return void response.writeHead(200, { "content-type": "application/json" }).end(this.#openapi);
       case "GET /readyz": {
-        checkAccess(who, { action: "mob.view", writes: false }, false);
+        this.#check(who, "mob.view");
         const readiness = readinessOf(this.#parts.served);
         return reply(response, readiness.ready ? 200 : 503, readiness);
       }
       case "GET /metrics": {
-        checkAccess(who, { action: "mob.view", writes: false }, false);
+        this.#check(who, "mob.view");
         const { size: streams, lag } = this.#streams;
         return void response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" })
           .end(this.#metrics.text({ requests: this.#working, streams, lag }));
@@ -168,7 +172,7 @@ export class Front {
         const answer = await answerRpc(body, this.#doors, calling);
         return answer === undefined ? void response.writeHead(204).end() : reply(response, 200, answer);
       }
-      const params = { ...verb === "GET" ? readQuery(query, found.method) : readJson(body), ...found.keys };
+      const params = { ...verb === "GET" ? readQuery(query, found.method.params) : readJson(body), ...found.keys };
       reply(response, 200, await callMethod(this.#doors, found.method, { ...calling, params }));
     };
     const signal = AbortSignal.any([gone, this.#ending.signal]);
@@ -188,12 +192,17 @@ export class Front {
   async #stream(request: IncomingMessage, response: ServerResponse, { who, query, gone }: {
     readonly who: Principal; readonly query: URLSearchParams; readonly gone: AbortSignal;
   }): Promise<void> {
-    checkAccess(who, { action: "ledger.view", writes: false }, false);
-    const { topics, after } = readParams(stream, Object.fromEntries(query));
+    const { rights } = this.#parts.served;
+    if (!rights.of(who, "ledger.view").any) throw deniedError(who, "ledger.view");
+    const { topics, after, ticket: _, ...filter } = readParams(stream, readQuery(query, stream));
     const header = request.headers["last-event-id"];
     await this.#streams.tell(response, {
-      who, topics: readTopics(topics), after: typeof header === "string" && header !== "" ? header : after, signal: AbortSignal.any([gone, this.#ending.signal]),
+      who, hearing: toHearing({ topics: readTopics(topics), filter: filter as EntryFilter }, sightOf(rights, who)), after: typeof header === "string" && header !== "" ? header : after, signal: AbortSignal.any([gone, this.#ending.signal]),
     });
+  }
+
+  #check(who: Principal, action: string): void {
+    if (!this.#parts.served.rights.of(who, action).mob) throw deniedError(who, action);
   }
 
   #body(request: IncomingMessage): Promise<string> {

@@ -19,10 +19,10 @@ interface Place {
 export const LABEL_METHODS: readonly Method[] = [
   method({
     name: "labels/get", writes: false, action: "mob.view", summary: "Labels of the mob, a run or a member.", params: place, result,
-    run: (served, at) => show(at, read(served, at)),
+    about: ofPlace, run: (served, at) => show(at, read(served, at)),
   }),
   method({
-    name: "labels/set", writes: true, action: "label.edit", summary: "Sets all of them; none clears them.", params: place.extend({ labels: labelsOf }), result,
+    name: "labels/set", writes: true, action: "label.edit", summary: "Sets all of them; none clears them.", params: place.extend({ labels: labelsOf }), result, about: ofPlace,
     run: async (served, { labels, ...at }, call) => {
       read(served, at);
       await write(served, at, { labels, call });
@@ -30,7 +30,7 @@ export const LABEL_METHODS: readonly Method[] = [
     },
   }),
   method({
-    name: "labels/delete", writes: true, action: "label.edit", summary: "Takes all of them away, and gives those that were there.", params: place, result,
+    name: "labels/delete", writes: true, action: "label.edit", summary: "Takes all of them away, and gives those that were there.", params: place, result, about: ofPlace,
     rest: { verb: "DELETE", path: "/labels" },
     run: async (served, at, call) => {
       const old = read(served, at);
@@ -39,6 +39,10 @@ export const LABEL_METHODS: readonly Method[] = [
     },
   }),
 ];
+
+function ofPlace({ scope: of, id: at }: Place): readonly string[] | undefined {
+  return of === "member" && at !== undefined ? [at] : undefined;
+}
 
 /** Throws `mob.not_found`, `mob.invalid_params`. */
 function read(served: Served, { scope: of, id: at }: Place): Labels {

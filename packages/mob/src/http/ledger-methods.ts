@@ -1,6 +1,5 @@
 /** Methods of the ledger (spec: mob 5.6, 11.5). */
 import { z } from "zod";
-import { KINDS, type EntryClass, type EntryKind } from "../ledger/entry.ts";
 import { outputOfRun } from "../flows/run.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import type { MemberRow } from "../member/row.ts";
@@ -8,13 +7,12 @@ import { viewAt } from "../roster/view-at.ts";
 import { STREAM_PATH } from "./credentials.ts";
 import { KEEP_ALIVE_MS } from "./events.ts";
 import { shownRun } from "./flow-methods.ts";
+import { toHearing } from "./hearing.ts";
+import { seenBy, shownRow } from "./member-methods.ts";
 import { method, type Method } from "./method.ts";
 import { edge, entry, memberRow, run } from "./results.ts";
-import { cursor, id, member, none } from "./schemas.ts";
-import { readTopics, topicsOf } from "./topics.ts";
-
-const kinds = z.enum(Object.keys(KINDS) as [EntryKind, ...EntryKind[]]);
-const classes = z.enum([...new Set(Object.values(KINDS))] as [EntryClass, ...EntryClass[]]);
+import { cursor, entryFilter, hearing, none } from "./schemas.ts";
+import { readTopics } from "./topics.ts";
 
 /** Retention has taken what was asked for. */
 const gap = z.object({ from: z.int(), to: z.int(), reason: z.string() }).exactOptional();
@@ -25,24 +23,25 @@ export const LEDGER_METHODS: readonly Method[] = [
     result: z.object({ entries: z.array(entry), next: cursor, head: cursor, oldest: cursor, exhausted: z.boolean(), gap }),
     params: z.strictObject({
       after: cursor.optional(), before: cursor.optional(), mode: z.enum(["since", "recent"]).optional(), since_at_ms: z.int().optional(), until_at_ms: z.int().optional(),
-      classes: z.array(classes).optional(), kinds: z.array(kinds).optional(), member: member.optional(), generation: z.int().optional(), turn_id: id.optional(),
-      run_id: id.optional(), step_id: id.optional(), principal: id.optional(), limit: z.int().min(0).max(MOB_LIMITS.queryMax).optional(),
+      ...entryFilter, limit: z.int().min(0).max(MOB_LIMITS.queryMax).optional(),
     }),
-    run: ({ ledger }, params) => ledger.query(given(params)),
+    filters: true, run: ({ ledger }, params, call) => ledger.query(given(params), call.sight().entry),
   }),
   method({
     name: "ledger/head", writes: false, action: "ledger.view", summary: "The cursor of the newest entry.",
-    result: z.object({ head: cursor, epoch: z.string() }), params: none,
+    result: z.object({ head: cursor, epoch: z.string() }), params: none, filters: true,
     run: ({ ledger }) => ({ head: ledger.cursor(ledger.head), epoch: ledger.epoch }),
   }),
   method({
     name: "ledger/state_at", writes: false, action: "ledger.view", summary: "Members, edges and runs as they were after that entry.", waits: true,
     params: z.strictObject({ seq: z.int().min(0) }),
     result: z.object({ seq: z.int(), revision: z.int(), members: z.array(memberRow), edges: z.array(edge), runs: z.array(run) }),
-    run: async ({ ledger }, { seq }, { signal }) => {
-      const view = await viewAt(ledger, seq, { signal });
+    run: async ({ ledger }, { seq }, call) => {
+      const view = await viewAt(ledger, seq, { signal: call.signal });
+      const sees = seenBy(call);
       return {
-        seq, revision: view.revision, members: view.ids().map((of) => view.row(of) as MemberRow), edges: [...view.edges.values()],
+        seq, revision: view.revision, members: view.ids().filter(sees).map((of) => shownRow(view.row(of) as MemberRow, sees)),
+        edges: [...view.edges.values()].filter(({ a, b }) => sees(a) && sees(b)),
         runs: [...view.runs.values()].map((one) => ({ ...shownRun(one), output: outputOfRun(one) })),
       };
     },
@@ -50,16 +49,14 @@ export const LEDGER_METHODS: readonly Method[] = [
   method({
     name: "ledger/subscribe", writes: false, action: "ledger.view",
     summary: "A page of entries, and the address of the stream that goes on where it ends.",
-    params: z.strictObject({ topics: z.string().max(8_192).default("entries"), after: cursor.optional(), limit: z.int().min(0).max(MOB_LIMITS.queryMax).optional() }),
+    params: z.strictObject({ ...hearing, limit: z.int().min(0).max(MOB_LIMITS.queryMax).optional() }), filters: true,
     result: z.object({ entries: z.array(entry), next: cursor, stream_url: z.string(), keep_alive_ms: z.int(), gap }),
-    run: async ({ ledger }, { topics, after, limit = MOB_LIMITS.queryDefault }) => {
-      const wanted = readTopics(topics);
-      const page = await ledger.query({ limit, ...after === undefined ? {} : { after } });
-      return {
-        entries: page.entries.filter((one) => topicsOf(one).some((topic) => wanted.includes(topic))), next: page.next, keep_alive_ms: KEEP_ALIVE_MS,
-        ...page.gap === undefined ? {} : { gap: page.gap },
-        stream_url: `${STREAM_PATH}?${new URLSearchParams({ topics, after: page.next }).toString()}`,
-      };
+    run: async ({ ledger }, { topics, after, limit = MOB_LIMITS.queryDefault, ...rest }, call) => {
+      const filter = given(rest);
+      const { entry: hears } = toHearing({ topics: readTopics(topics), filter }, call.sight());
+      const { entries, next, gap: missing } = await ledger.query({ limit, ...after === undefined ? {} : { after } }, hears);
+      const query = new URLSearchParams({ topics, ...Object.fromEntries(Object.entries(filter).map(([name, value]) => [name, String(value)])), after: next });
+      return { entries, next, keep_alive_ms: KEEP_ALIVE_MS, stream_url: `${STREAM_PATH}?${query.toString()}`, ...missing === undefined ? {} : { gap: missing } };
     },
   }),
 ];

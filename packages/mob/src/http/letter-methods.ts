@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { MOB_LIMITS } from "../limits.ts";
 import { discardLetters, listLetters, redriveLetters, type DeadLetter, type LetterParts } from "../member/letters.ts";
-import { method, type Method, type Served } from "./method.ts";
+import { method, type Call, type Method, type Served } from "./method.ts";
 import { failure, pageOf } from "./results.ts";
 import { id, member, paging } from "./schemas.ts";
 
@@ -20,19 +20,22 @@ export const LETTER_METHODS: readonly Method[] = [
   method({
     name: "dead_letters/list", writes: false, action: "member.view", summary: "Turns that were given up, by member, the oldest first.", result: pageOf("letters", letter, {}),
     params: z.strictObject({ member: member.optional(), reason: z.string().max(64).optional(), ...paging }),
-    run: (served, { limit = MOB_LIMITS.queryDefault, ...query }) => listLetters(partsOf(served), { ...query, limit }),
+    filters: true, run: (served, { limit = MOB_LIMITS.queryDefault, ...query }, call) => listLetters(partsOf(served, call, "member.view"), { ...query, limit }),
   }),
   method({
     name: "dead_letters/redrive", writes: true, action: "member.manage", summary: "Hands their content in again, as new turns of those who sent them.", result: results,
-    params: z.strictObject({ ids }), run: async (served, params, { principal }) => ({ results: await redriveLetters(partsOf(served), params.ids, principal) }),
+    params: z.strictObject({ ids }), filters: true,
+    run: async (served, params, call) => ({ results: await redriveLetters(partsOf(served, call, "member.manage"), params.ids, call.principal) }),
   }),
   method({
     name: "dead_letters/discard", writes: true, action: "member.manage", summary: "Throws them away; the ledger keeps who and why.", result: results,
     params: z.strictObject({ ids, reason: z.string().min(1).max(1_024) }),
-    run: async (served, { ids: given, reason }, { principal }) => ({ results: await discardLetters(partsOf(served), given, { principal, reason }) }),
+    filters: true,
+    run: async (served, { ids: given, reason }, call) => ({ results: await discardLetters(partsOf(served, call, "member.manage"), given, { principal: call.principal, reason }) }),
   }),
 ];
 
-function partsOf({ ledger, view, members, clock }: Served): LetterParts {
-  return { ledger, view, members, now: () => clock.now() };
+/** With letters of those members alone on which whoever calls may do that. */
+function partsOf({ ledger, view, members, clock }: Served, { allows }: Call, action: string): LetterParts {
+  return { ledger, view, members, now: () => clock.now(), only: (of) => allows("member.view", of) && allows(action, of) };
 }

@@ -9,6 +9,7 @@ import { FINAL_STATES } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import { listMembers } from "../roster/query.ts";
 import { spawnMany } from "../reconcile/spawn-many.ts";
+import { noMember } from "./access.ts";
 import { method, type Call, type Method, type Served } from "./method.ts";
 import { failure, memberRow, pageOf } from "./results.ts";
 import { member, memberStates, paging, waitMs } from "./schemas.ts";
@@ -31,17 +32,21 @@ export const MEMBER_METHODS: readonly Method[] = [
     params: z.strictObject({
       state: memberStates.optional(), profile: z.string().optional(), label: z.string().optional(), edge: member.optional(), q: z.string().optional(), ...paging,
     }),
-    run: ({ view }, params) => listMembers(view, params),
+    filters: true, run: ({ view }, { edge, ...params }, call) => {
+      const sees = seenBy(call);
+      const { members, ...page } = listMembers(view, { ...params, ...edge !== undefined && sees(edge) ? { edge } : {}, only: edge === undefined || sees(edge) ? sees : () => false });
+      return { ...page, members: members.map((row) => shownRow(row, sees)) };
+    },
   }),
   method({
     name: "members/get", writes: false, action: "member.view", summary: "One member.",
     result: memberRow, params: one, keys: ["member"],
-    run: (served, params) => rowOf(served, params.member),
+    run: (served, params, call) => shownRow(rowOf(served, params.member), seenBy(call)),
   }),
   method({
     name: "members/spawn", writes: true, action: "member.spawn", summary: "Makes a member; it starts at its first turn.",
     result: memberRow,
-    params: z.strictObject({ spec: memberSpec }),
+    params: z.strictObject({ spec: memberSpec }), about: ({ spec }) => [spec],
     run: ({ members, definition }, { spec }, { principal }) => {
       checkSpec(definition(), spec as MemberSpec);
       return members.spawn(spec as MemberSpec, { principal, origin: "api", lazy: true });
@@ -49,13 +54,14 @@ export const MEMBER_METHODS: readonly Method[] = [
   }),
   method({
     name: "members/ensure", writes: true, action: "member.spawn", summary: "Makes a member unless it is there.",
-    result: z.object({ row: memberRow, created: z.boolean() }), params: z.strictObject({ spec: memberSpec }),
+    result: z.object({ row: memberRow, created: z.boolean() }), params: z.strictObject({ spec: memberSpec }), about: ({ spec }) => [spec],
     rest: { verb: "PUT", path: "/members" }, run: (served, { spec }, call) => ensure(served, spec as MemberSpec, call),
   }),
   method({
     name: "members/spawn_many", writes: true, action: "member.spawn", summary: "Makes several members, with one answer for each.",
     result: z.object({ results: z.array(spawnResult) }),
     params: z.strictObject({ specs: z.array(memberSpec).max(1_000), on_failure: z.enum(["continue", "rollback"]).default("continue") }),
+    about: ({ specs }) => specs,
     run: async ({ members, limits, definition }, { specs, on_failure }, { principal }) => {
       for (const spec of specs) checkSpec(definition(), spec as MemberSpec);
       return { results: await spawnMany(members, specs as readonly MemberSpec[], {
@@ -109,7 +115,7 @@ export const MEMBER_METHODS: readonly Method[] = [
   method({
     name: "members/wait", writes: false, action: "member.view", summary: "Waits until members take turns, or are over; gives who is not, when the time is over.",
     params: z.strictObject({ members: z.array(member).min(1).max(MOB_LIMITS.queryMax), until: z.enum(["ready", "final"]), timeout_ms: waitMs }), waits: true,
-    result: z.object({ met: z.array(z.string()), pending: z.array(z.string()), broken: z.array(z.string()) }),
+    about: ({ members }) => members, result: z.object({ met: z.array(z.string()), pending: z.array(z.string()), broken: z.array(z.string()) }),
     run: async (served, { members: ids, until, timeout_ms = served.limits.pollMs }, { signal }) => {
       const stateOf = (of: string): MemberRow["state"] => rowOf(served, of).state;
       const met = (of: string): boolean => (until === "final" ? FINAL_STATES.includes(stateOf(of)) : ["active", "dormant"].includes(stateOf(of)));
@@ -123,8 +129,18 @@ export const MEMBER_METHODS: readonly Method[] = [
 /** Throws `mob.not_found`. */
 export function rowOf({ view }: Served, of: string): MemberRow {
   const row = view.row(of);
-  if (row === undefined) throw mobError("mob.not_found", `there is no member ${of}`, { facts: { what: "member", id: of } });
+  if (row === undefined) throw noMember(of);
   return row;
+}
+
+/** Members that whoever calls may look at. */
+export function seenBy({ allows }: Call): (member: string) => boolean {
+  return (member) => allows("member.view", member);
+}
+
+/** Without neighbours that are not seen. */
+export function shownRow(row: MemberRow, sees: (member: string) => boolean): MemberRow {
+  return row.wired_to.every(sees) ? row : { ...row, wired_to: row.wired_to.filter(sees) };
 }
 
 async function ensure(served: Served, spec: MemberSpec, { principal }: Call): Promise<{ readonly row: MemberRow; readonly created: boolean }> {

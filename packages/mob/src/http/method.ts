@@ -1,5 +1,5 @@
 /** What a method of a mob is: one row of the table that all doors are made of (spec: mob 11.1). */
-import type { z } from "zod";
+import { z } from "zod";
 import type { Clock, Json } from "@atoll-run/core";
 import type { ApprovalBook } from "../approvals/book.ts";
 import type { MobDefinition } from "../definition/definition.ts";
@@ -11,6 +11,9 @@ import type { MemberHost } from "../member/host.ts";
 import type { EdgeWorks } from "../reconcile/edge-works.ts";
 import type { Reconciler } from "../reconcile/engine.ts";
 import type { View } from "../roster/view.ts";
+import type { Role } from "./access.ts";
+import type { Rights, Subject } from "./rights.ts";
+import type { Sight } from "./sight.ts";
 
 /** What is done to the mob as a whole. */
 export interface Lifecycle {
@@ -35,6 +38,7 @@ export interface Served {
   readonly approvals: ApprovalBook;
   readonly flows: FlowRunner;
   readonly lifecycle: Lifecycle;
+  readonly rights: Rights;
   readonly clock: Clock;
   readonly limits: MobLimits;
 }
@@ -44,11 +48,27 @@ export interface Call {
   readonly principal: string;
   /** By the local token. */
   readonly local: boolean;
-  readonly role: string;
-  /** Whether he may call that one here. */
+  readonly role: Role;
+  readonly groups: readonly string[];
+  readonly read_only: boolean;
+  /** Whether he may call that one here, on anything. */
   may(method: Pick<Method, "action" | "writes">): boolean;
+  /** On that member; without one, on the mob as a whole. */
+  allows(action: string, member?: string): boolean;
+  /** What he sees of the ledger. */
+  sight(): Sight;
   readonly signal: AbortSignal;
 }
+
+/** Something that belongs to a member; without one nobody knows it, or it is the mob's. */
+export interface Thing {
+  readonly what: string;
+  readonly id: string;
+  readonly member: string | undefined;
+}
+
+/** Undefined: the mob as a whole. */
+export type About = readonly (string | Subject | Thing)[] | undefined;
 
 export interface Method {
   /** Without `mob/`: `members/list`. */
@@ -71,6 +91,13 @@ export interface Method {
   readonly rest?: { readonly verb: "GET" | "POST" | "PUT" | "DELETE"; readonly path: string };
   /** It waits for something: up to `pollMs`. */
   readonly waits?: boolean;
+  /**
+   * Members that it is about: whoever calls must be allowed it on each, and see it. Default: its param `member` when it must be given.
+   * A method that has neither is about the mob as a whole.
+   */
+  about?(params: never, served: Served): About | Promise<About>;
+  /** It gives, or does, what its caller may see and do: it is open to all who may something of it. */
+  readonly filters?: boolean;
   run(served: Served, params: never, call: Call): unknown;
 }
 
@@ -80,10 +107,13 @@ type Given<T> = Json extends T ? T : T extends readonly (infer Item)[] ? readonl
 
 /** A row whose `run` knows its params, and gives its result. */
 export function method<S extends z.ZodObject, R extends z.ZodType>(
-  row: Omit<Method, "params" | "result" | "run" | "keys"> & {
+  row: Omit<Method, "params" | "result" | "run" | "keys" | "about"> & {
     readonly params: S; readonly result: R; readonly keys?: readonly string[];
+    about?(params: z.output<S>, served: Served): About | Promise<About>;
     run(served: Served, params: z.output<S>, call: Call): Given<z.output<R>> | Promise<Given<z.output<R>>>;
   },
 ): Method {
-  return { keys: [], ...row } as Method;
+  const own = row.params.shape["member"];
+  const about = own === undefined || own instanceof z.ZodOptional || row.filters === true ? {} : { about: ({ member }: { readonly member: string }) => [member] };
+  return { keys: [], ...about, ...row } as Method;
 }

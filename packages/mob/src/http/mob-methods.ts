@@ -1,13 +1,14 @@
 /** Methods of the mob as a whole (spec: mob 2.5, 4.6, 11.5). */
 import { z } from "zod";
 import { checkSpec } from "../definition/check-spec.ts";
-import type { MemberSpec } from "../definition/definition.ts";
+import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
 import { memberSpec } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import { countMembers } from "../roster/query.ts";
 import { verifyMob, type Finding } from "../verify/verify.ts";
-import { method, type Method, type Served } from "./method.ts";
+import { seenBy } from "./member-methods.ts";
+import { method, type Call, type Method, type Served } from "./method.ts";
 import { definition, report, status } from "./results.ts";
 import { none, revision, waitMs } from "./schemas.ts";
 import { untilSo } from "./until-so.ts";
@@ -18,13 +19,13 @@ const finding = z.object({
 
 export const MOB_METHODS: readonly Method[] = [
   method({
-    name: "status", writes: false, action: "mob.view", summary: "What the mob is doing.", result: status, params: none,
-    run: statusOf,
+    name: "status", writes: false, action: "mob.view", summary: "What the mob is doing.", result: status, params: none, filters: true,
+    run: (served, _, call) => statusOf(served, call),
   }),
   method({
     name: "definition/get", writes: false, action: "mob.view", summary: "What the mob is to be.",
     result: z.object({ definition, revision: z.int(), source: z.string().nullable() }), params: none, rest: { verb: "GET", path: "/definition" },
-    run: ({ definition, view }) => ({ definition: definition(), revision: view.revision, source: definition().source ?? null }),
+    run: ({ definition, view }, _, call) => ({ definition: shownDefinition(definition(), call), revision: view.revision, source: definition().source ?? null }),
   }),
   method({
     name: "reconcile", writes: true, action: "mob.reconcile", summary: "Makes the mob what it is to be.",
@@ -69,19 +70,29 @@ export const MOB_METHODS: readonly Method[] = [
   method({
     name: "lifecycle/stop", writes: true, action: "mob.admin", summary: "Stops what runs the mob, in order; roster and mail stay for the next start.",
     params: none, result: status,
-    run: (served, _, { principal }) => {
+    run: (served, _, call) => {
       const { stop } = served.lifecycle;
       if (stop === undefined) throw mobError("mob.unavailable", "whoever runs this mob has not said how to stop it", { facts: { what: "stop" }, retry: "never" });
-      stop(principal);
-      return statusOf(served);
+      stop(call.principal);
+      return statusOf(served, call);
     },
   }),
 ];
 
-function statusOf({ definition, view, ledger, lifecycle }: Served): z.output<typeof status> {
+/** Without members that are not seen, and without the rules of who may what. */
+function shownDefinition(given: MobDefinition, call: Call): MobDefinition {
+  const sees = seenBy(call);
   return {
-    mob: definition().mob.id, state: lifecycle.stopping() ? "stopping" : "running", members: countMembers(view), edges: view.edges.size, revision: view.revision,
-    head: ledger.cursor(ledger.head), approvals_open: [...view.approvals.values()].filter(({ state }) => state === "open").length,
+    ...given, access: call.allows("access.admin") ? given.access : null, members: given.members.filter(({ id }) => sees(id)),
+    edges: given.edges.filter((edge) => edge.every((end) => end.startsWith("@") || sees(end))),
+  };
+}
+
+function statusOf({ definition, view, ledger, lifecycle }: Served, call: Call): z.output<typeof status> {
+  const sees = seenBy(call);
+  return {
+    mob: definition().mob.id, state: lifecycle.stopping() ? "stopping" : "running", members: countMembers(view, sees), edges: [...view.edges.values()].filter(({ a, b }) => sees(a) && sees(b)).length, revision: view.revision,
+    head: ledger.cursor(ledger.head), approvals_open: [...view.approvals.values()].filter(({ state, member }) => state === "open" && sees(member)).length,
     runs_open: [...view.runs.values()].filter(({ state }) => state === "running").length,
   };
 }

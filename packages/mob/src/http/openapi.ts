@@ -24,7 +24,7 @@ export function toOpenApi(version: string): Readonly<Record<string, unknown>> {
 }
 
 /** JSON schema of the params as they are sent. */
-export function paramsSchema({ params }: Method): Schema {
+export function paramsSchema({ params }: Pick<Method, "params">): Schema {
   return toSchema(params, {});
 }
 

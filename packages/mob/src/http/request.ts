@@ -1,7 +1,7 @@
 /** Bodies and queries of requests. */
 import type { IncomingMessage } from "node:http";
+import type { z } from "zod";
 import { mobError } from "../errors.ts";
-import type { Method } from "./method.ts";
 import { paramsSchema } from "./openapi.ts";
 
 /** Throws `mob.too_large`. */
@@ -16,12 +16,12 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
   return Buffer.concat(pieces).toString("utf8");
 }
 
-const TYPES = new WeakMap<Method, Readonly<Record<string, string | undefined>>>();
+const TYPES = new WeakMap<z.ZodObject, Readonly<Record<string, string | undefined>>>();
 
-/** Words of a query as the method wants them: numbers, yes and no, lists with commas. What is not known stays as it is, and is refused. */
-export function readQuery(query: URLSearchParams, method: Method): Record<string, unknown> {
-  const types = TYPES.get(method) ?? typesOf(method);
-  TYPES.set(method, types);
+/** Words of a query as they are wanted: numbers, yes and no, lists with commas. What is not known stays as it is, and is refused. */
+export function readQuery(query: URLSearchParams, wanted: z.ZodObject): Record<string, unknown> {
+  const types = TYPES.get(wanted) ?? typesOf(wanted);
+  TYPES.set(wanted, types);
   const params: Record<string, unknown> = {};
   for (const [name, text] of query) {
     const type = Object.hasOwn(types, name) ? types[name] : undefined;
@@ -33,8 +33,8 @@ export function readQuery(query: URLSearchParams, method: Method): Record<string
   return params;
 }
 
-function typesOf(method: Method): Readonly<Record<string, string | undefined>> {
-  return Object.fromEntries(Object.entries(paramsSchema(method).properties ?? {}).map(([name, { type }]) => [name, type as string | undefined]));
+function typesOf(wanted: z.ZodObject): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(Object.entries(paramsSchema({ params: wanted }).properties ?? {}).map(([name, { type }]) => [name, type as string | undefined]));
 }
 
 /** Nothing is an empty object. Throws `mob.parse`. */

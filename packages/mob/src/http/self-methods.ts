@@ -15,9 +15,5 @@ export function selfMethods(all: () => readonly Method[]): readonly Method[] {
         contract_version: 1, methods: all().filter((one) => call.may(one)).map(({ name }) => `mob/${name}`).sort(), modules: [], topics: TOPICS, limits,
       }),
     }),
-    method({
-      name: "access/whoami", writes: false, action: null, summary: "Who you are here.", result: z.object({ principal: z.string(), role: z.string(), local: z.boolean() }), params: none,
-      run: (_, __, { principal, role, local }) => ({ principal, role, local }),
-    }),
   ];
 }

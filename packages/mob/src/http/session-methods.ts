@@ -3,7 +3,7 @@ import { z } from "zod";
 import { listSessions, readSession, type SessionRow } from "../sessions/sessions.ts";
 import type { SessionRecord } from "../sessions/record.ts";
 import { MOB_LIMITS } from "../limits.ts";
-import { method, type Method } from "./method.ts";
+import { method, type Method, type Served, type Thing } from "./method.ts";
 import { json } from "./results.ts";
 import { id, member } from "./schemas.ts";
 
@@ -17,6 +17,11 @@ const record = z.object({
   tokens: z.number(), ts_ms: z.number(),
 }).meta({ id: "SessionRecord" }) satisfies z.ZodType<SessionRecord>;
 
+async function ofSession({ session_id }: { readonly session_id: string }, { ledger }: Served): Promise<readonly Thing[]> {
+  const page = await readSession(ledger.store, { session_id, limit: 0 }).catch(() => undefined);
+  return [{ what: "session", id: session_id, member: page?.member }];
+}
+
 export const SESSION_METHODS: readonly Method[] = [
   method({
     name: "sessions/list", writes: false, action: "session.read", summary: "Sessions of a member, the oldest first.", params: z.strictObject({ member }),
@@ -24,7 +29,7 @@ export const SESSION_METHODS: readonly Method[] = [
     run: async ({ ledger, view }, params) => ({ sessions: await listSessions({ store: ledger.store, view }, params.member) }),
   }),
   method({
-    name: "sessions/read", writes: false, action: "session.read", keys: ["session_id"],
+    name: "sessions/read", writes: false, action: "session.read", keys: ["session_id"], about: ofSession,
     summary: "Records of a session, ascending: the newest ones, or with after those that come after it.",
     params: z.strictObject({
       session_id: id, mode: z.enum(["recent", "since"]).optional(), after: count.optional(), before: count.optional(),

@@ -15,7 +15,7 @@ import type { MobLimits } from "../limits.ts";
 import type { Principal } from "./access.ts";
 import { Broadcast, type Seat } from "./broadcast.ts";
 import { byeEvent, COMMENT, entryEvent, gapEvent, KEEP_ALIVE_MS, liveEvent, RETRY } from "./events.ts";
-import { topicsOf } from "./topics.ts";
+import type { Hearing } from "./hearing.ts";
 
 export interface StreamsParts {
   readonly ledger: Ledger;
@@ -25,14 +25,18 @@ export interface StreamsParts {
 
 export interface StreamAsk {
   readonly who: Principal;
-  /** As `readTopics` gives them. */
-  readonly topics: readonly string[];
+  readonly hearing: Hearing;
   /** Default: what comes from now on. */
   readonly after?: string | undefined;
   /** The reader has gone, or the server ends. */
   readonly signal: AbortSignal;
 }
 
+interface Reading {
+  readonly seat: Seat;
+  readonly hearing: Hearing;
+  readonly signal: AbortSignal;
+}
 
 export class Streams {
   readonly #parts: StreamsParts;
@@ -60,18 +64,18 @@ export class Streams {
   }
 
   /** Resolves when it is over. Throws `mob.stale_cursor`, `mob.invalid_params`, `mob.overloaded`, before anything was sent. */
-  async tell(response: ServerResponse, { who, topics, after, signal }: StreamAsk): Promise<void> {
+  async tell(response: ServerResponse, { who, hearing, after, signal }: StreamAsk): Promise<void> {
     const { ledger } = this.#parts;
     const at = after === undefined ? ledger.head : readCursor(after, ledger);
     this.#check(who);
-    using seat = this.#broadcast.join(topics, at);
+    using seat = this.#broadcast.join(hearing, at);
     this.#enter(response, who, seat);
     try {
       response.writeHead(200, {
         "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no", connection: "close",
       });
       response.write(RETRY);
-      await this.#serve(response, { seat, topics: new Set(topics), signal });
+      await this.#serve(response, { seat, hearing, signal });
       response.end(byeEvent(reasonOf(signal)));
     } catch {
       // A reader that stalls or has gone, or a store that is away.
@@ -82,7 +86,7 @@ export class Streams {
   }
 
   /** Behind: from the ledger, as he takes it. At the head: from his seat, until a chunk is too much for him. */
-  async #serve(response: ServerResponse, o: { readonly seat: Seat; readonly topics: ReadonlySet<string>; readonly signal: AbortSignal }): Promise<void> {
+  async #serve(response: ServerResponse, o: Reading): Promise<void> {
     const { seat, signal } = o;
     while (!signal.aborted) {
       await this.#catchUp(response, o);
@@ -102,7 +106,7 @@ export class Streams {
     }
   }
 
-  async #catchUp(response: ServerResponse, { seat, topics, signal }: { readonly seat: Seat; readonly topics: ReadonlySet<string>; readonly signal: AbortSignal }): Promise<void> {
+  async #catchUp(response: ServerResponse, { seat, hearing, signal }: Reading): Promise<void> {
     const { ledger } = this.#parts;
     if (seat.at >= ledger.head) return;
     for await (const one of ledger.subscribe({}, { after: seat.at, signal })) {
@@ -113,7 +117,7 @@ export class Streams {
         response.write(Buffer.from(gapEvent(one, ledger)));
       } else {
         seat.at = one.seq;
-        if (topicsOf(one).some((topic) => topics.has(topic))) response.write(Buffer.from(entryEvent(one, ledger)));
+        if (hearing.entry(one)) response.write(Buffer.from(entryEvent(one, ledger)));
       }
       if (response.writableNeedDrain) await this.#drained(response, signal);
       if (seat.at >= ledger.head) return;

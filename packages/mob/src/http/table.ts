@@ -1,4 +1,5 @@
 /** The one method table, and the routes that follow from it (spec: mob 11.1, 11.3). */
+import { ACCESS_METHODS } from "./access-methods.ts";
 import { APPROVAL_METHODS } from "./approval-methods.ts";
 import { EDGE_METHODS } from "./edge-methods.ts";
 import { FLOW_METHODS } from "./flow-methods.ts";
@@ -14,7 +15,7 @@ import { TURN_METHODS } from "./turn-methods.ts";
 
 export const METHODS: readonly Method[] = [
   ...MOB_METHODS, ...MEMBER_METHODS, ...TURN_METHODS, ...EDGE_METHODS, ...APPROVAL_METHODS, ...FLOW_METHODS, ...LEDGER_METHODS,
-  ...SESSION_METHODS, ...LETTER_METHODS, ...LABEL_METHODS, ...selfMethods(() => METHODS),
+  ...SESSION_METHODS, ...LETTER_METHODS, ...LABEL_METHODS, ...ACCESS_METHODS, ...selfMethods(() => METHODS),
 ];
 
 export const BY_NAME: ReadonlyMap<string, Method> = new Map(METHODS.map((one) => [one.name, one]));

@@ -4,9 +4,11 @@ import type { Json } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
 import { wholeTurn } from "../ledger/stored.ts";
 import type { MemberRow } from "../member/row.ts";
+import { pastTurn } from "../roster/past-turn.ts";
 import { listTurns } from "../roster/query.ts";
-import { rowOf } from "./member-methods.ts";
-import { method, type Call, type Method, type Served } from "./method.ts";
+import { noThing } from "./access.ts";
+import { rowOf, seenBy } from "./member-methods.ts";
+import { method, type Call, type Method, type Served, type Thing } from "./method.ts";
 import { json, pageOf, ticket, turn } from "./results.ts";
 import { id, member, paging, turnStates, waitMs } from "./schemas.ts";
 
@@ -22,37 +24,40 @@ export const TURN_METHODS: readonly Method[] = [
     name: "send", writes: true, action: "member.send", summary: "Gives a turn to a member that is open to the outside, or to all of a profile: @name.",
     result: tickets,
     params: z.strictObject(sending), keys: ["to"], leading: ["to", "content"], rest: { verb: "POST", path: "/members/{to}/turns" },
-    run: async (served, params, call) => ({ tickets: await send(served, params, { ...call, inside: false }) }),
+    about: addressed, filters: true,
+    run: async (served, params, call) => ({ tickets: await send(served, params, { ...call, action: "member.send" }) }),
   }),
   method({
     name: "dispatch", writes: true, action: "member.dispatch", summary: "Gives a turn to any member.",
     result: tickets, params: z.strictObject(sending), leading: ["to", "content"],
-    run: async (served, params, call) => ({ tickets: await send(served, params, { ...call, inside: true }) }),
+    about: addressed, filters: true,
+    run: async (served, params, call) => ({ tickets: await send(served, params, { ...call, action: "member.dispatch" }) }),
   }),
   method({
     name: "turns/list", writes: false, action: "member.view", summary: "Turns, the oldest first; of those that are over the newest are kept.",
     result: pageOf("turns", turn, {}),
     params: z.strictObject({ member: member.optional(), state: turnStates.optional(), run_id: id.optional(), ...paging }),
-    run: ({ view }, params) => listTurns(view, params),
+    filters: true, run: ({ view }, params, call) => listTurns(view, { ...params, only: seenBy(call) }),
   }),
   method({
     name: "turns/get", writes: false, action: "member.view", summary: "One turn.",
     result: turn, params: z.strictObject({ turn_id: id }), keys: ["turn_id"],
+    about: ofTurn,
     run: ({ view, ledger }, { turn_id }) => {
       const found = view.turns.get(turn_id);
-      if (found === undefined) throw mobError("mob.not_found", `there is no turn ${turn_id}`, { facts: { what: "turn", id: turn_id } });
+      if (found === undefined) throw noThing({ what: "turn", id: turn_id });
       return wholeTurn(ledger.store, found);
     },
   }),
   method({
     name: "turns/wait", writes: false, action: "member.view", summary: "Waits for the end of a turn.", result: turn, waits: true,
-    params: z.strictObject({ turn_id: id, timeout_ms: waitMs }), keys: ["turn_id"],
+    params: z.strictObject({ turn_id: id, timeout_ms: waitMs }), keys: ["turn_id"], about: ofTurn,
     run: ({ members, limits }, { turn_id, timeout_ms = limits.pollMs }, { signal }) => members.wait(turn_id, { signal, waitMs: timeout_ms }),
   }),
   method({
     name: "turns/cancel", writes: true, action: "member.manage", summary: "Cancels a turn; gives the state it had, when it was over.",
     result: turn,
-    params: z.strictObject({ turn_id: id, reason: z.string().max(1_024).optional() }), keys: ["turn_id"],
+    params: z.strictObject({ turn_id: id, reason: z.string().max(1_024).optional() }), keys: ["turn_id"], about: ofTurn,
     run: ({ members }, { turn_id }, { principal }) => members.cancel(turn_id, { principal }),
   }),
 ];
@@ -66,9 +71,9 @@ interface Sending {
   readonly pick?: "one" | undefined;
 }
 
-async function send(served: Served, { to, content: given, conversation, idempotency_key, deadline_ms, pick }: Sending, call: Call & { readonly inside: boolean }) {
-  const rows = to.startsWith("@") ? listOf(served, to.slice(1)) : [rowOf(served, to)];
-  const open = call.inside ? rows : rows.filter(({ external }) => external);
+async function send(served: Served, { to, content: given, conversation, idempotency_key, deadline_ms, pick }: Sending, call: Call & { readonly action: "member.send" | "member.dispatch" }) {
+  const rows = to.startsWith("@") ? listOf(served, to.slice(1)).filter((row) => call.allows(call.action, row.id) && call.allows("member.view", row.id)) : [rowOf(served, to)];
+  const open = call.action === "member.dispatch" ? rows : rows.filter(({ external }) => external);
   if (open.length === 0) {
     throw mobError("mob.not_addressable", `${to} is not open to the outside`, { facts: { to }, hint: "Set external = true in its profile, or use dispatch." });
   }
@@ -78,6 +83,15 @@ async function send(served: Served, { to, content: given, conversation, idempote
     to: row.id, from: "console", principal: call.principal, content: given, ...conversation === undefined ? {} : { conversation },
     ...idempotency_key === undefined ? {} : { key: idempotency_key }, ...deadline_ms === undefined ? {} : { deadlineMs: deadline_ms },
   })));
+}
+
+/** Of a profile it goes to those that whoever sends may send to. */
+function addressed({ to }: { readonly to: string }): readonly string[] | undefined {
+  return to.startsWith("@") ? undefined : [to];
+}
+
+async function ofTurn({ turn_id }: { readonly turn_id: string }, { view, ledger }: Served): Promise<readonly Thing[]> {
+  return [{ what: "turn", id: turn_id, member: (view.turns.get(turn_id) ?? await pastTurn(ledger, turn_id))?.member }];
 }
 
 function listOf({ view }: Served, profile: string): readonly MemberRow[] {

@@ -158,8 +158,8 @@ class StoreLedger implements Ledger {
     return this.#past.prune({ auditBeforeMs }, (entry, ops) => this.append(by, [entry], ops), also);
   }
 
-  query(query: Parameters<Ledger["query"]>[0]): ReturnType<Ledger["query"]> {
-    return queryEntries(query, { history: this, past: this.#past, limits: this.#limits });
+  query(...[query, only]: Parameters<Ledger["query"]>): ReturnType<Ledger["query"]> {
+    return queryEntries(query, { ...only === undefined ? {} : { only }, history: this, past: this.#past, limits: this.#limits });
   }
 
   subscribe(filter: EntryFilter, { after, signal }: Parameters<Ledger["subscribe"]>[1]): ReturnType<Ledger["subscribe"]> {

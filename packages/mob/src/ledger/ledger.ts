@@ -82,7 +82,8 @@ export interface Ledger extends AsyncDisposable {
   prune(by: Writer, upTo: number, also?: AlsoSlice): Promise<Slice | undefined>;
   /** The same for what is left below {@link pruned}, entries of audit, written before that time. */
   pruneAudit(by: Writer, beforeMs: number, also?: AlsoSlice): Promise<Slice | undefined>;
-  query(query: EntryQuery): Promise<EntryPage>;
+  /** `only`: what whoever asks may see; the rest is passed over before it is counted. */
+  query(query: EntryQuery, only?: (entry: Entry) => boolean): Promise<EntryPage>;
   /**
    * From the store up to the head, then live, on one path. Throws `mob.stale_cursor` for what is past the head or of
    * another epoch. A reader that is slow is served from the store, at its own pace.

@@ -11,6 +11,7 @@ import type { Past } from "./past.ts";
 export interface QueryParts {
   readonly history: History;
   readonly past: Past;
+  readonly only?: (entry: Entry) => boolean;
   readonly limits: Pick<MobLimits, "queryMax" | "queryDefault" | "queryBytesMax" | "scanMax">;
 }
 
@@ -49,7 +50,9 @@ class Walk {
     [this.limit, this.from, this.before, this.past] = [limit, from, before, parts.past];
     this.#query = query;
     this.#parts = parts;
-    this.#matches = toMatch(query);
+    const wanted = toMatch(query);
+    const { only = () => true } = parts;
+    this.#matches = (entry) => wanted(entry) && only(entry);
   }
 
   get horizon(): number {

@@ -34,6 +34,8 @@ export interface LetterParts {
   readonly view: View;
   readonly members: Pick<MemberHost, "send">;
   readonly now: () => number;
+  /** Members whose letters there are for whoever asks. */
+  readonly only: (member: string) => boolean;
 }
 
 export interface LetterQuery {
@@ -54,11 +56,11 @@ interface Found {
 }
 
 /** By member, the oldest first. */
-export async function listLetters({ ledger, view }: LetterParts, q: LetterQuery): Promise<{ readonly letters: readonly DeadLetter[]; readonly next?: string }> {
+export async function listLetters({ ledger, view, only }: LetterParts, q: LetterQuery): Promise<{ readonly letters: readonly DeadLetter[]; readonly next?: string }> {
   const [afterMember, afterTurn] = q.after?.split("/") ?? [];
   const ids = q.member === undefined ? view.ids().filter((id) => (view.members.get(id)?.dead ?? 0) > 0) : [q.member];
   const letters: DeadLetter[] = [];
-  for (const member of ids) {
+  for (const member of ids.filter(only)) {
     if (afterMember !== undefined && member < afterMember) continue;
     let skipping = member === afterMember;
     for await (const found of lettersOf(ledger.store, member)) {
@@ -118,9 +120,9 @@ async function remove(
   if (!commit.ok) throw noLetter(entry.turn_id);
 }
 
-async function find({ ledger, view }: LetterParts, turnId: string): Promise<Found> {
+async function find({ ledger, view, only }: LetterParts, turnId: string): Promise<Found> {
   const known = view.turns.get(turnId)?.member ?? (await ledger.query({ turn_id: turnId, limit: 1 })).entries[0]?.member;
-  if (known !== undefined) {
+  if (known !== undefined && only(known)) {
     for await (const found of lettersOf(ledger.store, known)) if (found.body.turn_id === turnId) return found;
   }
   throw noLetter(turnId);

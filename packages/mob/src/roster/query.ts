@@ -12,6 +12,8 @@ export interface Paging {
   readonly after?: string | undefined;
   /** Default 256, at most 1,000. */
   readonly limit?: number | undefined;
+  /** Members of whom there is something for whoever asks; default: all. */
+  readonly only?: ((member: string) => boolean) | undefined;
 }
 
 export interface MemberQuery extends Paging {
@@ -33,20 +35,20 @@ export interface MemberPage {
 
 /** By id. */
 export function listMembers(view: View, query: MemberQuery = {}): MemberPage {
-  const { edge } = query;
+  const { edge, only = () => true } = query;
   const ids = edge === undefined ? view.ids() : view.wiredTo(edge);
   const matches = toMatch(query, view);
   const { rows, next } = page(ids, (id) => id, { ...query, where: (id) => {
     const member = view.members.get(id);
-    return member !== undefined && matches(member);
+    return member !== undefined && only(id) && matches(member);
   } });
   return { members: rows.map((id) => view.row(id) as MemberRow), revision: view.revision, ...next === undefined ? {} : { next } };
 }
 
 /** State → how many. */
-export function countMembers(view: View): Readonly<Record<string, number>> {
+export function countMembers(view: View, only: (member: string) => boolean = () => true): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const { life: { state } } of view.members.values()) counts[state] = (counts[state] ?? 0) + 1;
+  for (const [id, { life: { state } }] of view.members) if (only(id)) counts[state] = (counts[state] ?? 0) + 1;
   return counts;
 }
 
@@ -60,9 +62,9 @@ export interface EdgePage {
 export function listEdges(
   view: View, query: Paging & { readonly member?: string | undefined; readonly owner?: EdgeOwner | undefined } = {},
 ): EdgePage {
-  const { member, owner } = query;
+  const { member, owner, only = () => true } = query;
   const all = member === undefined ? [...view.edges.values()] : view.wiredTo(member).map((other) => view.edges.get(keyOf(toEdge(member, other))));
-  const edges = all.filter((edge): edge is EdgeNow => edge !== undefined && (owner === undefined || edge.owner === owner));
+  const edges = all.filter((edge): edge is EdgeNow => edge !== undefined && only(edge.a) && only(edge.b) && (owner === undefined || edge.owner === owner));
   const { rows, next } = page(edges.sort((x, y) => compare(keyOf(x), keyOf(y))), keyOf, query);
   return { edges: rows, revision: view.revision, ...next === undefined ? {} : { next } };
 }
@@ -75,7 +77,8 @@ export interface TurnQuery extends Paging {
 
 /** By id: the oldest first. Of those that are over the newest are kept. */
 export function listTurns(view: View, { member, state, run_id, ...paging }: TurnQuery = {}): { readonly turns: readonly Turn[]; readonly next?: string } {
-  const turns = [...view.turns.values()].filter((turn) => (member === undefined || turn.member === member)
+  const { only = () => true } = paging;
+  const turns = [...view.turns.values()].filter((turn) => only(turn.member) && (member === undefined || turn.member === member)
     && (state === undefined || turn.state === state) && (run_id === undefined || turn.run_id === run_id));
   const { rows, next } = page(turns.sort((x, y) => compare(x.turn_id, y.turn_id)), ({ turn_id }) => turn_id, paging);
   return { turns: rows, ...next === undefined ? {} : { next } };
@@ -90,7 +93,8 @@ export interface ApprovalQuery extends Paging {
 export function listApprovals(
   view: View, { state, member, ...paging }: ApprovalQuery = {},
 ): { readonly approvals: readonly Approval[]; readonly next?: string } {
-  const found = [...view.approvals.values()].filter((one) => (state === undefined || one.state === state) && (member === undefined || one.member === member));
+  const { only = () => true } = paging;
+  const found = [...view.approvals.values()].filter((one) => only(one.member) && (state === undefined || one.state === state) && (member === undefined || one.member === member));
   const { rows, next } = page(found.sort((x, y) => compare(x.id, y.id)), ({ id }) => id, paging);
   return { approvals: rows, ...next === undefined ? {} : { next } };
 }

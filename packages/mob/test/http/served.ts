@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import type { TestContext } from "node:test";
 import { SseDecoder, type SseEvent, type StateStore } from "@atoll-run/core";
-import { defineMob, type MemberHost } from "@atoll-run/mob";
+import { defineMob, type AccessRules, type MemberHost } from "@atoll-run/mob";
 import {
-  createEdgeWorks, createReconciler, findMethod, findRoute, hashToken, openApprovals, openRunner, serveHttp, type Method, type Role, type Token,
+  createEdgeWorks, createReconciler, findMethod, findRoute, hashToken, openApprovals, openRunner, Rights, serveHttp, type Method, type Role, type Token,
 } from "@atoll-run/mob/internal";
 import { TestMembers } from "../flows/test-members.ts";
 import { TestDoors, TestHost } from "../reconcile/test-host.ts";
@@ -20,11 +20,12 @@ export const definition = defineMob({
   flows: { f: { steps: { ask: { role: "o", message: "{{ params.q }}", dispatch: "one_to_one" } } } },
 });
 
-export async function served(t: TestContext, o: HouseOptions & { readonly store?: StoreName; readonly readOnly?: boolean; readonly on?: StateStore } = {}) {
+export async function served(t: TestContext, o: HouseOptions & { readonly store?: StoreName; readonly readOnly?: boolean; readonly access?: AccessRules; readonly tokens?: readonly Token[]; readonly on?: StateStore } = {}) {
   const made = { ...o, profileOf: (name: string) => definition.profiles[name] };
   const base = await (o.on === undefined ? house(t, o.store ?? "memory", made) : furnish(o.on, made));
   const { ledger, writer, commits, clock, log, limits, newId, roster: { view } } = base;
   let stopping = false;
+  const { access = null } = o;
   const answering = new TestMembers(({ content }) => content).host(base);
   const commands = new TestHost(base);
   const members = {
@@ -37,8 +38,8 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
   const flows = openRunner({ ledger, writer, view, host: members, clock, log, limits, newId, flows: () => definition.flows });
   await reconciler.reconcile({ principal: "mob" });
   const http = await serveHttp({
-    served: { definition: () => definition, ledger, writer, commits, view, members, reconciler, edges, approvals, flows, limits, lifecycle: { stopping: () => stopping }, clock }, port: 0, log, newErrorId: () => newId("e"),
-    bytes: (count) => randomBytes(count), version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator")], readOnly: o.readOnly ?? false,
+    served: { definition: () => ({ ...definition, access }), ledger, writer, commits, view, members, reconciler, edges, approvals, flows, limits, rights: new Rights({ rules: () => access, view }), lifecycle: { stopping: () => stopping }, clock }, port: 0, log, newErrorId: () => newId("e"),
+    bytes: (count) => randomBytes(count), version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator"), ...o.tokens ?? []], readOnly: o.readOnly ?? false,
   });
   t.after(async () => {
     await http.close();
