@@ -44,7 +44,8 @@ export interface MobSelf {
   /** Rises with each respawn and reset. */ readonly generation: number;
   /** Of its profile and its own. */ readonly labels: Readonly<Record<string, string>>;
   /** As it was spawned with. */ readonly context?: Json;
-  /** Of its profile. */ readonly model?: string;
+  /** Of its profile; of `auto` that of the first provider with a key, nil without one. */ readonly model?: string;
+  /** Of that model. */ readonly provider?: string;
   /** Id of its session. */ readonly session: string;
   /** Those it may address. */ readonly wired_to: readonly string[];
 }

@@ -7,7 +7,8 @@
 ---@field generation integer Rises with each respawn and reset.
 ---@field labels table<string, string> Of its profile and its own.
 ---@field context? any As it was spawned with.
----@field model? string Of its profile.
+---@field model? string Of its profile; of `auto` that of the first provider with a key, nil without one.
+---@field provider? string Of that model.
 ---@field session string Id of its session.
 ---@field wired_to string[] Those it may address.
 local MobSelf = {}

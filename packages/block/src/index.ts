@@ -11,6 +11,7 @@ export { type BlockRoute, type BlockWorkloadOptions, type StartRun, toWorkload }
 export type { EventOrigin, EventTx } from "./bus/origin.ts";
 export type { HeaderList, HttpClient, HttpReply, HttpSend } from "./bridges/http/client.ts";
 export { type Agents, type AgentsParts, createAgents } from "./agents.ts";
+export { chooseModel, type ChosenModel } from "./choose-model.ts";
 export type { AgentOptions, Turn, Usage } from "./agent/options.ts";
 export type { Sessions as AgentSessions } from "./agent/session.ts";
 export type { AgentAsk, AgentEnd, AgentWatch, ModelAnswer, ModelAsk } from "./agent/watch.ts";

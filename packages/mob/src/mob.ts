@@ -7,6 +7,7 @@
 import { Closing, isFault, type Json } from "@atoll-run/core";
 import type { NodeParts } from "@atoll-run/node";
 import { createAgentSession } from "./agent/agent-session.ts";
+import { modelOf } from "./agent/model.ts";
 import { createVerbs } from "./bridge/verbs.ts";
 import { openApprovals, type ApprovalBook } from "./approvals/book.ts";
 import type { MobDefinition, Profile } from "./definition/definition.ts";
@@ -107,7 +108,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     const budgets = closing.use(openBudgets({ ledger, writer, view, clock, profileOf, prices }));
     const inner: InnerParts = { ...parts, guard: budgeted((call) => approvals.guard(call), budgets), denied: (about, denial) => {
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
-    }, makeVerbs: (caller) => createVerbs({ ledger, view, members, edges, flows: () => must(opened.flows), definition: now, clock, limits }, caller),
+    }, makeVerbs: (caller) => createVerbs({ ledger, view, members, edges, flows: () => must(opened.flows), definition: now, clock, limits, modelOf: (spec, profile) => modelOf(spec, profile, parts.variables ?? {}) }, caller),
       makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of) };
     const members = new Members({
       checkBudget: (to, coming) => budgets.checkTurn(to, coming), ledger, writer, view, node: parts, inner, limits, newId, profileOf,

@@ -3,7 +3,7 @@
  * part, real files, a mob that is opened again on the same store.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -24,6 +24,7 @@ interface World {
 async function world(t: TestContext, turns: readonly MockTurn[]): Promise<World> {
   const model = await startMockModel({ script: { turns } });
   const out = mkdtempSync(join(tmpdir(), "atoll-agent-"));
+  writeFileSync(join(out, "system.md"), "You fill in forms.");
   const store = memoryState();
   t.after(async () => {
     await model.close();
@@ -31,9 +32,13 @@ async function world(t: TestContext, turns: readonly MockTurn[]): Promise<World>
     rmSync(out, { recursive: true });
   });
   const definition = defineMob({
-    mob: { id: "smart", members: [{ id: "ann", profile: "writer", instructions: ["Be kind."] }, { id: "bob", profile: "echo" }, { id: "dumb", profile: "dumb" }], edges: [["ann", "bob"]] },
+    mob: { id: "smart", members: [{ id: "ann", profile: "writer", instructions: ["Be kind."] }, { id: "bob", profile: "echo" }, { id: "dumb", profile: "dumb" }, { id: "form", profile: "form" }], edges: [["ann", "bob"]] },
     profiles: {
-      writer: { agent: true, model: "auto", system: "You write.", grants: [`fs.write:${out}`, "mob:request"] }, echo: { linked: "echo" }, dumb: { agent: true },
+      writer: { agent: true, model: "auto", system: "You write.", grants: [`fs.write:${out}`, "mob:request"] }, echo: { linked: "echo", output_schema: { type: "object", required: ["heard"] } }, dumb: { agent: true },
+      form: {
+        agent: true, model: "claude-test", system: { file: "system.md" }, skills: ["You count."], model_params: { max_tokens: 77 }, grants: ["mob:members"],
+        output_schema: { type: "object", properties: { n: { type: "integer" } }, required: ["n"] },
+      },
     },
     approvals: [{ match: { grant: "fs.write", object: `${out}/asked*` }, tier: "R3" }],
   });
@@ -46,8 +51,8 @@ async function world(t: TestContext, turns: readonly MockTurn[]): Promise<World>
   };
 }
 
-async function turnOf(mob: MobRooms, content: Json) {
-  const { turn_id } = await mob.send({ to: "ann", from: "console", principal: "ada", content });
+async function turnOf(mob: MobRooms, content: Json, to = "ann") {
+  const { turn_id } = await mob.send({ to, from: "console", principal: "ada", content });
   return await mob.members.wait(turn_id, {});
 }
 
@@ -120,6 +125,36 @@ test("after a kill stored results are used, and a call that was begun is not mad
   const turn = await mob.members.wait(turn_id, {});
   assert.deepEqual([turn.output, existsSync(join(out, "one.txt")), existsSync(join(out, "two.txt"))], ["I looked", false, false]);
   assert.deepEqual(bodies(model).map(({ messages }) => messages.length), [3]);
+});
+
+test("an answer that is not what the profile asks for is repaired twice at most, and the log has what was said", async (t) => {
+  const { model, open, store } = await world(t, [
+    { when: { text: "go" }, reply: { text: "Certainly!", tool_calls: [{ name: "mob_members" }] } }, { when: { tool_result: "[" }, reply: { text: "it is one" } },
+    { when: { text: "not JSON" }, reply: { text: "{\"n\": \"one\"}" } }, { when: { text: "n: " }, reply: { text: "```json\n{\"n\": 1}\n```" } },
+    { when: { text: "again" }, reply: { text: "no" } }, { when: { text: "not JSON" }, reply: { text: "never" }, times: "any" },
+  ]);
+  await using mob = await open();
+  assert.deepEqual((await turnOf(mob, "go", "form")).output, { n: 1 });
+  const { records } = await readSession(store, { session_id: sessionOf("form", 1) });
+  assert.deepEqual(records.map(({ role, blocks: [first] }) => [role, first?.type]), [
+    ["user", "text"], ["assistant", "text"], ["tool", "tool_result"], ["assistant", "text"], ["tool", "text"], ["assistant", "text"], ["tool", "text"], ["assistant", "json"],
+  ]);
+  const [first] = bodies(model) as unknown as [{ system: unknown; model: string; max_tokens: number }];
+  assert.match(JSON.stringify(first.system), /You fill in forms\.\\n\\nYou count\.\\n\\nYour last message is JSON alone/);
+  assert.deepEqual([first.model, first.max_tokens], ["claude-test", 77]);
+  const failed = await turnOf(mob, "again", "form");
+  assert.deepEqual([failed.state, failed.error?.code, model.requests.length], ["failed", "mob.output_invalid", 7]);
+  assert.deepEqual((await turnOf(mob, "hi", "bob")).output, { heard: "hi" });
+});
+
+test("a model that is away is asked three times more, then the turn fails and its member stays", async (t) => {
+  const away: MockTurn = { error: { status: 503, retry_after: 0 }, times: 3 };
+  const { model, open } = await world(t, [away, { reply: { text: "back" } }, { ...away, times: "any" }]);
+  await using mob = await open();
+  assert.equal((await turnOf(mob, "one")).output, "back");
+  const failed = await turnOf(mob, "two");
+  assert.deepEqual([failed.state, failed.error?.code, failed.attempt, model.requests.length], ["failed", "mob.model_unavailable", 1, 8]);
+  assert.deepEqual([mob.view.row("ann")?.state, mob.view.row("ann")?.queue.dead], ["active", 0]);
 });
 
 test("an agent without a model is broken, and says why", async (t) => {

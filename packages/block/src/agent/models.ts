@@ -54,7 +54,8 @@ export interface ModelsParts {
 
 export type ModelsLimits = Pick<BlockLimits, "httpBodyBytesMax" | "sseEventBytesMax">;
 
-const PROVIDERS: Readonly<Record<string, Provider>> = { anthropic, openai };
+/** In the order in which a key is looked for. */
+export const PROVIDERS: Readonly<Record<string, Provider>> = { anthropic, openai };
 export const MODEL_MS = 120_000;
 const RETRIES = 2;
 

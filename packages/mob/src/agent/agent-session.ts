@@ -25,6 +25,8 @@ export interface AgentSessionParts {
   readonly writer: () => Writer | undefined;
   /** The turn was left for a decision, with a call that was not made. */
   readonly wasParked: (turnId: string) => boolean;
+  /** Its answer was not good enough, and the next prompt says why. */
+  readonly isRepaired: (turnId: string) => boolean;
 }
 
 type Blocks = readonly SessionBlock[];
@@ -37,6 +39,8 @@ interface Run {
   readonly before: number;
   /** Blocks that are stored, by message of the turn. */
   readonly stored: number[];
+  /** Its last word, unless another one is asked for. */
+  said?: Blocks;
 }
 
 const PAGE = 256;
@@ -67,7 +71,8 @@ class AgentSession {
     const { ledger, session, limits } = this.#parts;
     const turns = byTurn(await recentRecords(ledger.store, session, limits.historyBytesMax));
     const history = [...turns].flatMap(([id, records]) => id === turnId ? [] : ended(toMessages(records)));
-    const own = await this.#goOn(turnId, toMessages(turns.get(turnId) ?? []));
+    const known = toMessages(turns.get(turnId) ?? []);
+    const own = this.#parts.isRepaired(turnId) ? await this.#askAgain(turnId, known) : await this.#goOn(turnId, withoutRepairs(known));
     this.#runs.set(turnId, { before: history.length, stored: own.map(({ content }) => content.length) });
     return [...history, ...own] as unknown as readonly Message[];
   }
@@ -82,11 +87,20 @@ class AgentSession {
       const blocks = (typeof content === "string" ? [{ type: "text", text: content }] : content) as unknown as Blocks;
       const stored = run.stored[at] ?? 0;
       const isLastWord = at === own.length - 1 && role === "assistant" && callsIn(blocks).length === 0;
+      if (isLastWord) run.said = blocks;
       if (at === 0 || isLastWord || blocks.length <= stored) continue;
       records.push(this.#record(turnId, role, blocks.slice(stored)));
       run.stored[at] = blocks.length;
     }
     await this.#write(turnId, records);
+  }
+
+  /** What it said last is not the last word: it stands in the log before what is wrong with it. */
+  async #askAgain(turnId: string, own: readonly Said[]): Promise<readonly Said[]> {
+    const { said } = this.#runs.get(turnId) ?? {};
+    if (said === undefined) return own;
+    await this.#write(turnId, [this.#record(turnId, "assistant", said)]);
+    return [...own, { role: "assistant", content: said }];
   }
 
   /** What was done of the turn, so that it can go on: a call that may have been made gets a result that says so. */
@@ -179,6 +193,12 @@ function toMessages(records: readonly SessionRecord[]): readonly Said[] {
 /** The last word stands in the log as the output of the turn, which may be any JSON. */
 function toModelBlock(block: SessionBlock): SessionBlock {
   return block.type === "json" || block.type === "omitted" ? { type: "text", text: promptOf([block]) } : block;
+}
+
+/** After a crash an answer that was asked for again is not there: it is asked for, and judged, anew. */
+function withoutRepairs(own: readonly Said[]): readonly Said[] {
+  const isRepair = (at: number): boolean => at > 1 && own[at]?.role === "user" && own[at].content.every(({ type }) => type === "text");
+  return own.filter((_, at) => !isRepair(at) && !isRepair(at + 1));
 }
 
 /** A turn that is over, whatever it came to: as a model may be told of it. */

@@ -12,6 +12,8 @@ import { mobError } from "../errors.ts";
 import type { Turn } from "../member/turn.ts";
 import { toBlocks } from "../sessions/record.ts";
 import { promptOf } from "./agent-session.ts";
+import { modelOf } from "./model.ts";
+import { repaired } from "./output.ts";
 
 export const AGENT_SCRIPT = fileURLToPath(new URL("./standard_agent.lua", import.meta.url));
 
@@ -25,47 +27,59 @@ export interface AgentAsk {
   readonly fileAt: (file: string) => string;
 }
 
-/** In the order in which `auto` looks for a key. */
-const KEYS = { anthropic: "ANTHROPIC_API_KEY", openai: "OPENAI_API_KEY" } as const;
-
 /** The global `_AGENT` of the script. Throws `mob.model_unavailable` (`kind: model_missing`), `mob.definition_invalid` for a file that cannot be read. */
 export async function agentGlobals(ask: AgentAsk): Promise<{ readonly [key: string]: Json }> {
-  const { spec, profile, grants } = ask;
-  const texts = [spec.system ?? profile.system, ...profile.instructions, ...spec.instructions ?? []];
-  const system = (await Promise.all(texts.map((text) => readText(text, ask)))).filter((text) => text !== "").join("\n\n");
-  return { ...modelOf(ask), verbs: [...new Set(grants.flatMap(verbsIn))], ...system === "" ? {} : { system } };
+  const { spec, profile, grants, variables } = ask;
+  const model = await modelOf(spec, profile, variables);
+  if (model === undefined) throw withoutModel(ask);
+  const texts = [spec.system ?? profile.system, ...profile.instructions, ...spec.instructions ?? [], ...profile.skills];
+  const schema = profile.output_schema === null ? [] : [`Your last message is JSON alone, valid for this JSON schema: ${JSON.stringify(profile.output_schema)}`];
+  const system = [...await Promise.all(texts.map((text) => readText(text, ask))), ...schema].filter((text) => text !== "").join("\n\n");
+  const params = Object.fromEntries(Object.entries(profile.model_params ?? {}).filter(([, value]) => value !== undefined)) as Record<string, Json>;
+  return { ...model, params, verbs: [...new Set(grants.flatMap(verbsIn))], ...system === "" ? {} : { system } };
 }
 
-/** The turns of the agent's block: the content becomes a prompt. `parked` holds those that wait for a decision. */
-export function toAgent(workload: Workload, o: { readonly turnOf: (turnId: string) => Turn | undefined; readonly parked: Set<string> }): Workload {
+function withoutModel({ spec, profile }: AgentAsk): Error {
+  const named = (spec.model ?? profile.model) !== null;
+  const keys = profile.provider === null ? "ANTHROPIC_API_KEY or OPENAI_API_KEY" : `the key of ${profile.provider}`;
+  return mobError("mob.model_unavailable", named ? `there is no key of a provider for ${spec.id}` : `${spec.id} is an agent without a model`, {
+    facts: { kind: "model_missing" }, retry: "never", hint: named ? `Set ${keys}.` : "Give its profile a model, or \"auto\".",
+  });
+}
+
+export interface TurnsOfAgent {
+  readonly turnOf: (turnId: string) => Turn | undefined;
+  /** Turns that wait for a decision. */
+  readonly parked: Set<string>;
+  /** Turns whose answer is asked for again. */
+  readonly repairing: Set<string>;
+  readonly schema: Json | null;
+}
+
+/** The turns of the agent's block: the content becomes a prompt. */
+export function toAgent(workload: Workload, { turnOf, parked, repairing, schema }: TurnsOfAgent): Workload {
   return {
     ...workload,
     dispatch: async (message, context): Promise<Outcome> => {
+      const { id } = message;
       // Asked before it is told that the turn goes on.
-      if (o.turnOf(message.id)?.state === "waiting_approval") o.parked.add(message.id);
+      if (turnOf(id)?.state === "waiting_approval") parked.add(id);
       const prompt = promptOf(toBlocks(JSON.parse(new TextDecoder().decode(message.payload)) as Json));
+      const say = (text: string): Promise<Outcome> =>
+        workload.dispatch({ ...message, payload: new TextEncoder().encode(JSON.stringify({ prompt: text })) }, context);
       try {
-        return await workload.dispatch({ ...message, payload: new TextEncoder().encode(JSON.stringify({ prompt })) }, context);
+        const outcome = await say(prompt);
+        if (schema === null) return outcome;
+        return await repaired(schema, outcome, (problem) => {
+          repairing.add(id);
+          return say(`${problem}. Answer again, with JSON alone.`);
+        });
       } finally {
-        o.parked.delete(message.id);
+        parked.delete(id);
+        repairing.delete(id);
       }
     },
   };
-}
-
-function modelOf({ spec, profile, variables }: AgentAsk): { readonly provider?: string; readonly model?: string } {
-  const model = spec.model ?? profile.model;
-  const provider = profile.provider === null ? {} : { provider: profile.provider };
-  if (model === null) throw missing(`${spec.id} is an agent without a model`, "Give its profile a model, or \"auto\".");
-  if (model !== "auto") return { ...provider, model };
-  if (profile.provider !== null) return provider;
-  const found = Object.entries(KEYS).find(([, key]) => (variables[key] ?? "") !== "");
-  if (found === undefined) throw missing(`there is no key of a provider for ${spec.id}`, `Set one of ${Object.values(KEYS).join(", ")}.`);
-  return { provider: found[0] };
-}
-
-function missing(text: string, hint: string): Error {
-  return mobError("mob.model_unavailable", text, { facts: { kind: "model_missing" }, hint, retry: "never" });
 }
 
 async function readText(text: Text | null, { fileAt, spec }: AgentAsk): Promise<string> {

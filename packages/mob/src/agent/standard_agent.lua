@@ -51,16 +51,21 @@ for _, tool in ipairs(TOOLS) do
   end
 end
 
--- what may go well a little later
-local PASSING = {["model.api"] = true, ["http.connect"] = true, ["http.timeout"] = true, ["http.request"] = true}
+-- no answer, whatever was asked
+local AWAY = {["model.api"] = true, ["http.connect"] = true, ["http.timeout"] = true, ["http.request"] = true}
+local CALL_SECONDS, TRIES_AGAIN = 120, 3
 
 bus.on("turn", function(event)
+  local left = event.meta.deadline_ms
   local result = agent.run{
     prompt = event.payload.prompt, session = event.id, system = profile.system, provider = profile.provider, model = profile.model, extra_tools = tools,
+    retries = TRIES_AGAIN, timeout = left and math.max(0.001, math.min(CALL_SECONDS, left / 1000)) or CALL_SECONDS,
+    max_tokens = profile.params.max_tokens, temperature = profile.params.temperature, top_p = profile.params.top_p,
+    max_iterations = profile.params.max_iterations,
   }
   if result.ok then return result.content end
   local status = result.error_detail and result.error_detail.status or 500
-  local passing = PASSING[result.error_code] and (status == 408 or status == 429 or status >= 500)
-  error{atoll = result.error_code or "runtime.failed", message = result.error, retry_after_ms = passing and 1000 or nil}
+  local away = AWAY[result.error_code] and (status == 408 or status == 429 or status >= 500)
+  error{atoll = away and "mob.model_unavailable" or result.error_code or "runtime.failed", message = result.error}
 end, {isle = "main"})
 bus.serve()

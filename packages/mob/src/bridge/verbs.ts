@@ -9,7 +9,7 @@ import type { Clock, Json } from "@atoll-run/core";
 import { z } from "zod";
 import { memberId, memberSpec } from "../definition/schema.ts";
 import { checkSpec } from "../definition/check-spec.ts";
-import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
+import type { MemberSpec, MobDefinition, Profile } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
 import type { FlowRunner } from "../flows/runner.ts";
 import { shortHash } from "../ids.ts";
@@ -30,6 +30,7 @@ export interface VerbParts {
   readonly edges: Pick<EdgeWorks, "wire">;
   readonly flows: () => Pick<FlowRunner, "run">;
   readonly definition: () => Pick<MobDefinition, "profiles">;
+  readonly modelOf: (spec: MemberSpec, profile: Profile) => Promise<{ readonly provider?: string; readonly model?: string } | undefined>;
   readonly clock: Clock;
   readonly limits: MobLimits;
 }
@@ -94,15 +95,15 @@ class MemberVerbs {
     this.#by = caller;
   }
 
-  me(): Json {
-    const { view, definition } = this.#parts;
+  async me(): Promise<Json> {
+    const { view, definition, modelOf } = this.#parts;
     const { id, generation, session } = this.#by;
     const { spec } = this.#known(id);
     const profile = definition().profiles[spec.profile];
-    const model = spec.model ?? profile?.model ?? undefined;
+    const model = profile === undefined ? undefined : await modelOf(spec, profile);
     return {
       id, profile: spec.profile, generation, session, labels: { ...profile?.labels, ...spec.labels }, context: spec.context ?? null,
-      wired_to: view.wiredTo(id), ...model === undefined ? {} : { model },
+      wired_to: view.wiredTo(id), ...model,
     };
   }
 

@@ -5,6 +5,7 @@ import { isFault, stringifyJson, type Mesh, type Workload } from "@atoll-run/cor
 import { objectOf } from "../approvals/arguments.ts";
 import { toBridges, type MakeVerbs, type Verbs } from "../bridge/bridge.ts";
 import { AGENT_SCRIPT, agentGlobals, toAgent } from "../agent/agent.ts";
+import { withSchema } from "../agent/output.ts";
 import type { AgentSessionParts } from "../agent/agent-session.ts";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
@@ -53,20 +54,21 @@ export interface InnerAsk {
 /** Throws `mob.definition_invalid` for code that is not there. */
 export async function makeInner(parts: InnerParts, ask: InnerAsk): Promise<Workload> {
   const { runs } = ask.profile;
-  if ("linked" in runs) return linkedInner(parts, ask, runs.linked);
-  if ("script" in runs) return blockInner(parts, ask, { script: { path: parts.scriptAt(runs.script) } });
+  const { output_schema: schema } = ask.profile;
+  if ("linked" in runs) return withSchema(linkedInner(parts, ask, runs.linked), schema);
+  if ("script" in runs) return withSchema(blockInner(parts, ask, { script: { path: parts.scriptAt(runs.script) } }), schema);
   return await agentInner(parts, ask);
 }
 
 async function agentInner(parts: InnerParts, ask: InnerAsk): Promise<Workload> {
   const { spec, profile, generation, session, writer, turnOf } = ask;
   const grants = spec.grants ?? profile.grants;
-  const parked = new Set<string>();
+  const [parked, repairing] = [new Set<string>(), new Set<string>()];
   const globals = { _AGENT: await agentGlobals({ spec, profile, grants, variables: parts.variables ?? {}, fileAt: parts.scriptAt }) };
   return toAgent(blockInner(parts, ask, {
     script: { path: AGENT_SCRIPT }, globals, grants: [...blockGrants(grants), "model"],
-    agentSessions: parts.makeSession({ member: spec.id, generation, session, writer, wasParked: (turn) => parked.has(turn) }),
-  }), { turnOf, parked });
+    agentSessions: parts.makeSession({ member: spec.id, generation, session, writer, wasParked: (turn) => parked.has(turn), isRepaired: (turn) => repairing.has(turn) }),
+  }), { turnOf, parked, repairing, schema: profile.output_schema });
 }
 
 /** What its profile allows, where it was given less in other words: then both lists have to allow a call. */

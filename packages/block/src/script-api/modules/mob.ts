@@ -46,7 +46,7 @@ export const mob = apiModule("mob", "The mob that this block is a member of; eac
     shape("MobSelf", "A member, as it knows itself.", {
       "id: string": "Its id.", "profile: string": "Name of its profile.", "generation: integer": "Rises with each respawn and reset.",
       "labels: {[string]: string}": "Of its profile and its own.", "context: json?": "As it was spawned with.",
-      "model: string?": "Of its profile.", "session: string": "Id of its session.", "wired_to: string[]": "Those it may address.",
+      "model: string?": "Of its profile; of `auto` that of the first provider with a key, nil without one.", "provider: string?": "Of that model.", "session: string": "Id of its session.", "wired_to: string[]": "Those it may address.",
     }),
     shape("MobPeer", "Another member.", {
       "id: string": "Its id.", "profile: string": "Name of its profile.", "state: string": "`dormant`, `active`, …: a dormant one is woken by a turn.",
