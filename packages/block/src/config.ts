@@ -38,9 +38,13 @@ export interface HostTool {
   handler(input: Json, call: { signal: AbortSignal; isle: "main" | "handler"; trace: TraceContext }): Reply;
 }
 
-/** Asked after the grants and before the call: approvals. `about`: what the host says of the message whose handler calls. */
+/**
+ * Asked after the grants and before the call: approvals. `about`: what the host says of the message whose handler calls; `aside`: lets other
+ * events be handled until `back` is called, where the guard takes long.
+ */
 export type Guard = (call: {
   grant: string; tool?: string; args: Json; signal: AbortSignal; about?: { readonly [key: string]: Json };
+  aside?: () => { back(): Promise<void> } | undefined;
 }) =>
   Promise<"allow" | { deny: string } | { answer: Json } | { park: string }>;
 

@@ -185,7 +185,9 @@ function readPayload(bytes: Uint8Array, codec: string): Read {
   return parsed.ok ? { ok: true, payload: parsed.value } : { ok: false, problem: parsed.problem };
 }
 
+/** Where the end may move the signal is the only bound. */
 function bound(context: DispatchContext): { deadlineMs?: number } {
+  if (context.movable === true) return {};
   const leftMs = context.remainingMs();
   return Number.isFinite(leftMs) ? { deadlineMs: leftMs } : {};
 }

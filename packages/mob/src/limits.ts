@@ -57,6 +57,8 @@ export const MOB_LIMITS = {
   warmAtOnce: 16,
   approvalsOpenMax: 512,
   approvalMs: 600_000,
+  /** How long a script, or code of this process, waits where it is; a longer time of its rule does not count there. */
+  approvalInPlaceMs: 300_000,
   runsMax: 64,
   stepsMax: 500,
   /** Members that one step asks at once: they are dispatched in one commit. */

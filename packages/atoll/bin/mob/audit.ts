@@ -12,7 +12,7 @@ export interface AuditPlan {
 }
 
 /** Longer than anybody leaves a question on a terminal unanswered. */
-const PATIENCE = "45m";
+const PATIENCE_MS = 45 * 60_000;
 
 export function auditMob({ root, folder, provider }: AuditPlan): MobDefinition {
   const reads = [`fs.read:${root}`];
@@ -32,8 +32,10 @@ export function auditMob({ root, folder, provider }: AuditPlan): MobDefinition {
         script: "builtin:audit/editor.lua", external: true, grants: [`fs.write:${folder}`, ...provider === undefined ? [] : ["model"]],
       },
     },
+    // The editor stays at its question.
+    limits: { approvalInPlaceMs: PATIENCE_MS },
     approvals: [
-      { id: "report", match: { grant: "fs.write", member: "editor" }, tier: "R3", timeout: PATIENCE },
+      { id: "report", match: { grant: "fs.write", member: "editor" }, tier: "R3", timeout: PATIENCE_MS },
       { id: "folder", match: { grant: "fs.write", member: "editor", object: `*/${basename(folder)}` }, tier: "R1" },
       // Tens of thousands of files: what may be read is said by the grant, and not written down one by one.
       { id: "reading", match: { grant: "fs.read" }, tier: "R0" },
@@ -44,7 +46,7 @@ export function auditMob({ root, folder, provider }: AuditPlan): MobDefinition {
         role: "auditor", depends_on: ["scan"], dispatch: "share", items: "steps.scan.output.batches", retries: 3, timeout: "30m",
       },
       report: {
-        role: "editor", depends_on: ["audit"], message: "{{ steps.audit.output }}", dispatch: "one_to_one", retries: 3, timeout: PATIENCE,
+        role: "editor", depends_on: ["audit"], message: "{{ steps.audit.output }}", dispatch: "one_to_one", retries: 3, timeout: PATIENCE_MS,
       },
     } } },
   });

@@ -20,7 +20,7 @@ function folder(t: TestContext): { readonly dir: string; readonly out: string } 
 const definition = (out: string) => defineMob({
   mob: { id: "gate", members: [{ id: "lua", profile: "script" }, { id: "ts", profile: "linked" }, { id: "bare", profile: "bare" }] },
   profiles: {
-    script: { script: "write.lua", grants: [`fs.write:${out}`] }, linked: { linked: "writer", grants: [`fs.write:${out}`] }, bare: { script: "write.lua" },
+    script: { script: "write.lua", grants: [`fs.write:${out}`] }, linked: { linked: "writer", grants: [`fs.write:${out}`], conversations: 2 }, bare: { script: "write.lua" },
   },
   approvals: [{ match: { grant: "fs.write" }, tier: "R3" }],
 });
@@ -38,7 +38,7 @@ const send = async (mob: MobRooms, to: string, content: { path: string; text: st
 const asked = (mob: MobRooms, turn: string) => until(() => mob.view.turns.get(turn)?.state === "waiting_approval"
   ? [...mob.view.approvals.values()].find(({ turn_id, state }) => turn_id === turn && state === "open")?.id : undefined);
 
-test("a call that needs a decision parks its turn; approved it is done, once; rejected it is not; a restart forgets neither", async (t) => {
+test("a call that needs a decision waits for it; approved it is done, once; rejected it is not; a restart forgets neither", async (t) => {
   const { dir, out } = folder(t);
   const at = (name: string): string => join(out, name);
   const open = (): Promise<MobRooms> => startRooms({ stateDir: dir, root: SCRIPTS, linked: { writer }, definition: definition(out) });
@@ -56,8 +56,9 @@ test("a call that needs a decision parks its turn; approved it is done, once; re
   assert.deepEqual([done.state, done.error, readFileSync(at("yes"), "utf8")], ["done", null, "hello"]);
   const { entries } = await mob.ledger.query({ turn_id: lua, after: 0, classes: ["turn", "approval"] });
   assert.deepEqual(entries.map(({ kind }) => kind), [
-    "turn_queued", "turn_started", "approval_requested", "turn_waiting", "approval_decided", "turn_resumed", "turn_done",
+    "turn_queued", "turn_started", "approval_requested", "turn_waiting", "turn_waiting", "approval_decided", "turn_resumed", "turn_done",
   ]);
+  assert.deepEqual(entries.filter(({ kind }) => kind === "turn_waiting").map(({ data }) => data["in_place"] ?? false), [true, false], "the end of the first mob has parked it");
   await mob.approvals.decide({ id: noAsked, decision: "reject", principal: "boss", local: false });
   const refused = await mob.members.wait(no, {});
   assert.deepEqual([refused.state, refused.error?.code, acted], ["failed", "mob.denied", 0]);

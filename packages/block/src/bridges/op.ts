@@ -3,6 +3,7 @@
  * thread, no message in sight.
  */
 import type { LogLevel, Stop } from "@atoll-run/core";
+import type { Aside } from "../bus/dispatcher.ts";
 import type { EventOrigin } from "../bus/origin.ts";
 import type { CallTrace } from "../observe/spans.ts";
 
@@ -34,6 +35,8 @@ export interface OpCall {
   readonly deadlineMs?: number;
   /** Who asked for an event, while its handler runs; default: the event that this call belongs to. */
   readonly origin?: (event?: number) => EventOrigin | undefined;
+  /** Lets other events be handled while the op waits for something outside. Undefined: the next one waits. */
+  readonly aside?: () => Aside | undefined;
   /**
    * Calls a function that the script passed (a callback); resolves with its first result. The signal aborts
    * its task, and the wait with its reason.

@@ -1,7 +1,8 @@
 /**
  * The event bus of one block.
  * takes events with JSON text; gives each to one handler and its answer to whoever asked; promises order of arrival, one
- * handler at a time, and an ack or nack for every event it took; refuses when full or closed; never looks into a payload.
+ * handler at a time but for those that were set aside, and an ack or nack for every event it took; refuses when full or
+ * closed; never looks into a payload.
  */
 import { LateAbort, type Stop } from "@atoll-run/core";
 import { blockError } from "../errors.ts";
@@ -13,6 +14,13 @@ export interface HandleOptions {
   readonly signal: AbortSignal;
   /** The same as `signal`, which then is not made. */
   readonly stop: Stop;
+  /** The handler waits for something outside of the block: others run meanwhile. */
+  aside(): Aside;
+}
+
+export interface Aside {
+  /** Resolves when it is its turn again. */
+  back(): Promise<void>;
 }
 
 /** Runs one event; gives the reply as JSON text, or throws the fault of the nack. */
@@ -20,11 +28,33 @@ export type Handle = (event: BusEvent, o: HandleOptions) => Promise<string>;
 
 class Handling extends LateAbort implements HandleOptions {
   declare leftMs?: number;
+  readonly #aside: (one: Handling) => Aside;
+
+  constructor(aside: (one: Handling) => Aside) {
+    super();
+    this.#aside = aside;
+  }
 
   get stop(): Stop {
     return this;
   }
+
+  aside(): Aside {
+    return this.#aside(this);
+  }
 }
+
+interface Busy {
+  readonly abort: Handling;
+  done: Promise<void>;
+}
+
+interface Back {
+  readonly busy: Busy;
+  readonly resolve: () => void;
+}
+
+const HERE: Aside = { back: () => Promise.resolve() };
 
 export interface Handler {
   readonly handle: Handle;
@@ -54,7 +84,10 @@ export class Bus {
   readonly #parts: BusParts;
   readonly #limits: BusLimits;
   #phase: "idle" | "reading" | "draining" | "closed" = "idle";
-  #busy: { abort: Handling; done: Promise<void> } | null = null;
+  #busy: Busy | null = null;
+  /** Handlers that wait for something outside, and those of them that want to go on. */
+  readonly #away = new Set<Busy>();
+  readonly #backs: Back[] = [];
   #quiet: (() => void)[] = [];
   #nextSeq = 1;
 
@@ -107,19 +140,47 @@ export class Bus {
   }
 
   #next(): void {
-    if (this.#busy !== null || this.#phase === "idle" || this.#phase === "closed") return;
+    if (this.#busy !== null) return;
+    const back = this.#backs.shift();
+    if (back !== undefined) {
+      this.#away.delete(back.busy);
+      this.#busy = back.busy;
+      return back.resolve();
+    }
+    if (this.#phase === "idle" || this.#phase === "closed") return;
     const queued = this.#queue.take();
     if (queued === undefined) {
-      for (const hear of this.#quiet.splice(0)) hear();
+      if (this.#away.size === 0) for (const hear of this.#quiet.splice(0)) hear();
       return;
     }
-    const abort = new Handling();
-    const busy = { abort, done: Promise.resolve() };
+    const abort = new Handling((one) => this.#aside(one));
+    const busy: Busy = { abort, done: Promise.resolve() };
     this.#busy = busy;
-    busy.done = this.#run(queued, abort).finally(() => {
-      this.#busy = null;
+    busy.done = this.#run(queued, abort).finally(() => this.#over(busy));
+  }
+
+  #over(busy: Busy): void {
+    this.#away.delete(busy);
+    for (const back of this.#backs.filter((one) => one.busy === busy)) {
+      this.#backs.splice(this.#backs.indexOf(back), 1);
+      back.resolve();
+    }
+    if (this.#busy === busy) this.#busy = null;
+    this.#next();
+  }
+
+  /** Not for one that is away already, by another of its tasks. */
+  #aside(one: Handling): Aside {
+    const busy = this.#busy;
+    if (busy?.abort !== one) return HERE;
+    this.#busy = null;
+    this.#away.add(busy);
+    this.#next();
+    return { back: () => new Promise((resolve) => {
+      if (!this.#away.has(busy)) return resolve();
+      this.#backs.push({ busy, resolve });
       this.#next();
-    });
+    }) };
   }
 
   async #run(queued: Queued, abort: Handling): Promise<void> {
@@ -163,7 +224,7 @@ export class Bus {
 
   /** Resolves when the queue is empty and no handler runs. */
   #drained(): Promise<void> {
-    if (this.#busy === null && (this.#queue.depth === 0 || this.#phase === "idle")) return Promise.resolve();
+    if (this.#busy === null && this.#away.size === 0 && (this.#queue.depth === 0 || this.#phase === "idle")) return Promise.resolve();
     return new Promise((resolve) => this.#quiet.push(resolve));
   }
 
@@ -182,8 +243,9 @@ export class Bus {
     const inTime = await this.#within(this.#drained(), graceMs);
     if (!inTime) {
       this.#stopQueued();
-      this.#busy?.abort.abort(blockError("bus.closed", "bus stopped"));
-      await this.#within(this.#busy?.done ?? Promise.resolve(), this.#limits.hardStopMs);
+      const left = [...this.#busy === null ? [] : [this.#busy], ...this.#away];
+      for (const { abort } of left) abort.abort(blockError("bus.closed", "bus stopped"));
+      await this.#within(Promise.all(left.map(({ done }) => done)).then(() => undefined), this.#limits.hardStopMs);
     }
     return inTime;
   }

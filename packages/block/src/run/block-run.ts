@@ -165,7 +165,7 @@ export class Run implements BlockRun {
     });
     this.#kit = kit;
     this.#isles = new RunIsles({
-      placing: this.#parts.placing, trace: prepared.trace, callsMax: prepared.limits.isleQueueMax,
+      placing: this.#parts.placing, trace: prepared.trace, callsMax: prepared.limits.isleQueueMax, apart: prepared.engine === "lua",
       setup: (role, control, shared) => isleSetup(this.#config, prepared, { parts: this.#parts, role, control, shared, agentId: kit.agentId }),
       ops: (): Ops => kit.ops, print: (role, bytes) => this.#print(role, bytes),
       note: (role, note, trace) => kit.note(role, note, trace), died: (role, fault) => this.#died(role, fault),

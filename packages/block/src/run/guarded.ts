@@ -125,6 +125,7 @@ async function ask(
     const about = call.origin?.()?.about;
     const answer = await askGuard(guard, {
       grant, ...tool, what: name, args: called === undefined ? plain(args) : byName(called, args), signal: call.signal, ...about === undefined ? {} : { about },
+      ...call.aside === undefined ? {} : { aside: () => call.aside?.() },
     });
     if (answer !== undefined) return new JsonText(toText(answer, "guard answer"));
   }

@@ -4,6 +4,7 @@
  */
 import type { LateAbort, LogLevel, Stop } from "@atoll-run/core";
 import type { OpCall, Value } from "../bridges/op.ts";
+import type { Aside } from "../bus/dispatcher.ts";
 import type { EventOrigin } from "../bus/origin.ts";
 import type { Role } from "../isle/thread/protocol.ts";
 import type { CallTrace } from "../observe/spans.ts";
@@ -15,6 +16,7 @@ export interface IsleCallParts {
   readonly task: number;
   /** Who asked for the event, or for that of the call. */
   origin(event?: number): EventOrigin | undefined;
+  aside(): Aside | undefined;
   callback(role: Role, ...args: Parameters<Callback>): ReturnType<Callback>;
   note(
     level: Exclude<LogLevel, "trace">, target: string, msg: string, fields?: Record<string, unknown>,
@@ -49,6 +51,10 @@ export class IsleCall implements OpCall {
 
   origin(event?: number): EventOrigin | undefined {
     return this.parts.origin(event);
+  }
+
+  aside(): Aside | undefined {
+    return this.parts.aside();
   }
 
   callback(...args: Parameters<Callback>): Promise<Value> {

@@ -5,6 +5,7 @@
  */
 import { isFault, LateAbort, onAbort, type Stop, toFault, toFaultData } from "@atoll-run/core";
 import { JsonText, type OpCall, type Ops, type Value } from "../bridges/op.ts";
+import type { Aside } from "../bus/dispatcher.ts";
 import type { EventOrigin } from "../bus/origin.ts";
 import { type BlockError, blockError } from "../errors.ts";
 import type { CallTrace } from "../observe/spans.ts";
@@ -20,6 +21,8 @@ export interface IslesParts {
   readonly ops: () => Ops;
   readonly trace: CallTrace;
   readonly callsMax: number;
+  /** Calls are known by their task, so that several handlers may be under way. */
+  readonly apart: boolean;
   print(role: Role, bytes: Uint8Array): void | Promise<void>;
   /** `trace`: of the event that is handled, else of the run. */
   note(role: Role, note: FromThread & { t: "note" }, trace: CallTrace): void;
@@ -48,6 +51,7 @@ interface Open {
 interface Asked {
   readonly trace?: CallTrace;
   readonly origin?: EventOrigin;
+  readonly aside?: () => Aside;
 }
 
 export interface EventOptions extends Asked {
@@ -247,7 +251,8 @@ export class RunIsles {
   #opCall(isle: Open, message: FromThread & { t: "call" }, abort: LateAbort): OpCall {
     const trace = this.#trace(isle, message.event);
     return new IsleCall(isle.role, trace, {
-      abort, task: message.task, origin: (event = message.event ?? 0) => isle.asked.get(event)?.origin,
+      abort, task: message.task, aside: () => this.#parts.apart ? isle.asked.get(message.event ?? 0)?.aside?.() : undefined,
+      origin: (event = message.event ?? 0) => isle.asked.get(event)?.origin,
       callback: (role, ref, args, o) => this.callback(role, ref, args, o),
       note: (level, target, msg, fields) => {
         const note = { t: "note", isle: isle.handle.id, bytes: 0, level, target, msg, ...(fields === undefined ? {} : { fields }) } as const;

@@ -87,6 +87,6 @@ function toIsle({ seq, kind, id, payload, meta, raw, origin }: BusEvent, ref: nu
 }
 
 /** What stays outside: who asked. */
-function asked({ trace, origin }: BusEvent, { stop }: HandleOptions): EventOptions {
-  return { stop, ...(trace === undefined ? {} : { trace }), ...(origin === undefined ? {} : { origin }) };
+function asked({ trace, origin }: BusEvent, o: HandleOptions): EventOptions {
+  return { stop: o.stop, aside: () => o.aside(), ...(trace === undefined ? {} : { trace }), ...(origin === undefined ? {} : { origin }) };
 }

@@ -400,6 +400,7 @@ export interface Turn {
   readonly attempt: number;
   readonly deadline_at_ms: number;
   readonly left_ms?: number;
+  readonly in_place?: boolean;
   readonly output: Json | null;
   readonly stored?: Stored;
   readonly error: Failure | null;

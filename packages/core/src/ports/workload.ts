@@ -113,6 +113,8 @@ export interface DispatchContext extends Speaker {
    * has no row.
    */
   expireAt?(atMs: number): void;
+  /** Its end may move while the handler runs: who counts time for the handler goes by the signal alone. */
+  readonly movable?: boolean;
   /** Committed state plus the own writes. A document that is not there has version 0. */
   read(space: string, key: string): Promise<{ readonly value: string | null; readonly version: number }>;
 }

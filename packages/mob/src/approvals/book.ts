@@ -31,7 +31,7 @@ export interface ApprovalParts {
   readonly clock: Clock;
   readonly newId: NewId;
   readonly log: Log;
-  readonly limits: Pick<MobLimits, "approvalsOpenMax">;
+  readonly limits: Pick<MobLimits, "approvalsOpenMax" | "approvalInPlaceMs">;
 }
 
 export interface Decide {
@@ -133,14 +133,17 @@ class Book implements ApprovalBook {
     await this.#tending.close();
   }
 
-  /** One approval for one call of a turn, however often the turn runs. */
-  #ask(call: ToolCall, rule: ApprovalRule): Promise<ToolAnswer> {
+  /** One approval for one call of a turn, however often the turn runs. Who can stay waits here. */
+  async #ask(call: ToolCall, rule: ApprovalRule): Promise<ToolAnswer> {
     const { turn_id } = call;
-    if (turn_id === undefined) return Promise.resolve({ deny: `the rule ${rule.id} asks for an approval, and only a turn can wait for one` });
+    if (turn_id === undefined) return { deny: `the rule ${rule.id} asks for an approval, and only a turn can wait for one` };
     const guarded = this.#guarded(call);
     const hash = approvalHash(guarded, turn_id);
-    return this.#byKey.run(hash, async () =>
-      toAnswer(this.#parts.view.asked(hash) ?? await this.#request({ ...call, turn_id }, { guarded, hash, rule })));
+    const asked = await this.#byKey.run(hash, async () =>
+      this.#parts.view.asked(hash) ?? await this.#request({ ...call, turn_id }, { guarded, hash, rule }));
+    const { id, state } = asked;
+    using held = state === "open" ? call.hold?.(`approval:${id}`) : undefined;
+    return toAnswer(held === undefined ? asked : await this.wait(id, AbortSignal.any([call.signal, held.signal])));
   }
 
   async #request(
@@ -158,7 +161,8 @@ class Book implements ApprovalBook {
     await ledger.append(writer, [this.#about(call, { kind: "approval_requested", data: {
       id, member: call.member, turn_id: call.turn_id, rule_id: rule.id, grant: call.grant, tool: call.tool ?? null, object: guarded.object ?? null,
       args, hash, asked_by: call.principal ?? "", approvers: [...approvers], quorum, on_timeout, self_approval,
-      expires_at_ms: clock.now() + timeout_ms,
+      // Code that stays where it is does so for a while only.
+      expires_at_ms: clock.now() + (call.hold === undefined ? timeout_ms : Math.min(timeout_ms, limits.approvalInPlaceMs)),
     } })], ops);
     return this.#known(id);
   }

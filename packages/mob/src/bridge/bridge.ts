@@ -37,15 +37,21 @@ function counter(): VerbCall["nth"] {
   };
 }
 
-/** For a block. `soleTurn`: the turn that runs, for calls that say nothing of theirs. */
-export function toBridges(verbs: Verbs, soleTurn: () => string | undefined): GivenBridges {
+/** What is known of turns: the one that runs, for calls that say nothing of theirs, and what is left of each, milliseconds. */
+export interface TurnsNow {
+  readonly runningTurn: () => string | undefined;
+  readonly leftOf: (turnId: string) => number | undefined;
+}
+
+/** For a block. */
+export function toBridges(verbs: Verbs, { runningTurn, leftOf }: TurnsNow): GivenBridges {
   const counters = new WeakMap<object, VerbCall["nth"]>();
-  const toCall = ({ signal, deadlineMs, origin }: GivenCall): VerbCall => {
+  const toCall = ({ signal, origin }: GivenCall): VerbCall => {
     const about = origin?.about?.["turn_id"];
-    const turn_id = typeof about === "string" ? about : origin === undefined ? undefined : soleTurn();
+    const turn_id = typeof about === "string" ? about : origin === undefined ? undefined : runningTurn();
     const nth = origin === undefined ? () => 0 : counters.get(origin) ?? counter();
     if (origin !== undefined) counters.set(origin, nth);
-    return { signal, turn_id, leftMs: deadlineMs, nth };
+    return { signal, turn_id, leftMs: turn_id === undefined ? undefined : leftOf(turn_id), nth };
   };
   const mob = Object.fromEntries(VERBS.map((name): [string, GivenFunction] => [name, (args, call) => verbs[name](toCall(call), args) as Promise<Json>]));
   return { mob };

@@ -48,7 +48,7 @@ export const ticket = z.object({
 
 export const turn = z.object({
   turn_id: z.string(), member: z.string(), generation: count, conversation: z.string(), from: z.string(), principal: z.string(),
-  run_id: z.string().exactOptional(), step_id: z.string().exactOptional(), state: turnStates, attempt: count, deadline_at_ms: ms, left_ms: ms.exactOptional(), output: json.nullable(), stored: stored.exactOptional(), error: failure.nullable(),
+  run_id: z.string().exactOptional(), step_id: z.string().exactOptional(), state: turnStates, attempt: count, deadline_at_ms: ms, left_ms: ms.exactOptional(), in_place: z.boolean().exactOptional(), output: json.nullable(), stored: stored.exactOptional(), error: failure.nullable(),
   ...used, active_ms: ms.exactOptional(), resumed_at_ms: ms.exactOptional(),
   queued_at_ms: ms, started_at_ms: ms.nullable(), ended_at_ms: ms.nullable(), seq: count,
 }).meta({ id: "Turn" }) satisfies z.ZodType<Turn>;

@@ -85,6 +85,16 @@ export interface ToolCall {
   readonly object?: string;
   readonly args: Json;
   readonly signal: AbortSignal;
+  /**
+   * Keeps the turn where it is while a decision is waited for under that name: its time stands still. Undefined, or absent: it cannot stay, and is parked.
+   */
+  readonly hold?: (until: string) => Hold | undefined;
+}
+
+/** A turn that waits where it is; it goes on when this is disposed. */
+export interface Hold extends Disposable {
+  /** Aborts when the wait is to end: the turn is given up, or parked after all. */
+  readonly signal: AbortSignal;
 }
 
 /** `park`: the turn waits for the wake-up of that name, then runs again; `answer` stands for the call. */

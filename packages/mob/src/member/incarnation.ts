@@ -15,6 +15,7 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import { sessionOf } from "../sessions/record.ts";
 import { openSession } from "../sessions/sessions.ts";
+import type { Hold } from "./host.ts";
 import type { BrokenKind } from "./life.ts";
 import type { Turn, TurnBody } from "./turn.ts";
 import type { FencedWhat } from "./turn-context.ts";
@@ -102,6 +103,16 @@ export class Incarnation {
     if (this.current) return;
     this.#parts.events.refused(what, { fence: this.writer?.epoch, ...turnId === undefined ? {} : { turn_id: turnId } });
     throw mobError("mob.stale_fence", `a newer incarnation of ${this.#parts.member} has begun`, { facts: { what } });
+  }
+
+  /** See {@link ToolCall.hold}. */
+  hold(turnId: string, until: string): Hold | undefined {
+    return this.current ? this.#desk.hold(turnId, until) : undefined;
+  }
+
+  /** Milliseconds left of a turn; undefined: it does not run. */
+  leftOf(turnId: string): number | undefined {
+    return this.#desk.contextOf(turnId)?.remainingMs();
   }
 
   /** The turn that runs, when there is just one. */
@@ -226,6 +237,7 @@ export class Incarnation {
   async #close(drainMs: number | undefined): Promise<CloseReport | undefined> {
     const handle = await this.#starting?.catch(() => undefined);
     if (drainMs === undefined || !this.#desk.begun) this.#desk.shut();
+    else this.#desk.park();
     return await handle?.close(drainMs === undefined ? { stepMs: STOP_STEP_MS } : { deadlineMs: drainMs });
   }
 

@@ -11,7 +11,7 @@ import type { MemberSpec, Profile } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Writer } from "../ledger/ledger.ts";
-import type { ToolCall, ToolGuard } from "./host.ts";
+import type { Hold, ToolCall, ToolGuard } from "./host.ts";
 import type { MakeWatch } from "../usage/watch.ts";
 import { toLinkedMember, type LinkedFactory } from "./linked.ts";
 import type { Turn } from "./turn.ts";
@@ -49,6 +49,10 @@ export interface InnerAsk {
   readonly runningTurn: () => string | undefined;
   /** Throws `mob.stale_fence` for what belongs to an incarnation that is over. */
   readonly check: (turnId: string | undefined) => void;
+  /** See {@link ToolCall.hold}. */
+  readonly hold: (turnId: string, until: string) => Hold | undefined;
+  /** Milliseconds; undefined: the turn does not run. */
+  readonly leftOf: (turnId: string) => number | undefined;
 }
 
 /** Throws `mob.definition_invalid` for code that is not there. */
@@ -65,7 +69,8 @@ async function agentInner(parts: InnerParts, ask: InnerAsk): Promise<Workload> {
   const grants = spec.grants ?? profile.grants;
   const [parked, repairing] = [new Set<string>(), new Set<string>()];
   const globals = { _AGENT: await agentGlobals({ spec, profile, grants, variables: parts.variables ?? {}, fileAt: parts.scriptAt }) };
-  return toAgent(blockInner(parts, ask, {
+  // It goes on from its session, so that it need not stay while a decision is waited for.
+  return toAgent(blockInner(parts, { ...ask, hold: () => undefined }, {
     script: { path: AGENT_SCRIPT }, globals, grants: [...blockGrants(grants), "model"],
     agentSessions: parts.makeSession({ member: spec.id, generation, session, writer, wasParked: (turn) => parked.has(turn), isRepaired: (turn) => repairing.has(turn) }),
   }), { turnOf, parked, repairing, schema: profile.output_schema });
@@ -100,7 +105,7 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
         if (isFault(error)) parts.denied?.(about, { text: error.message, grant: `${call.grant}:${object ?? ""}` });
         throw error;
       }
-      return await parts.guard?.({ ...about, ...call, ...object === undefined ? {} : { object } }) ?? "allow";
+      return await parts.guard?.({ ...about, ...call, ...object === undefined ? {} : { object }, hold: (until) => ask.hold(turnId, until) }) ?? "allow";
     },
   });
 }
@@ -114,16 +119,16 @@ function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "sc
   const context = spec.context === undefined ? undefined : stringifyJson(spec.context);
   const startRun = (mesh: Mesh): BlockRun => parts.startBlock({
     projectRoot: root, mesh, grants: blockGrants(spec.grants ?? profile.grants), ...own,
-    bridges: toBridges(verbsOf(parts, ask), ask.runningTurn), kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
+    bridges: toBridges(verbsOf(parts, ask), ask), kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
     ...agentWatch === undefined ? {} : { agentWatch },
     ...context?.ok === true ? { context: context.text } : {},
     ...guard === undefined && outer === undefined ? {} : { guard: async (call) => {
-      const { about, ...asked } = call;
+      const { about, aside, ...asked } = call;
       const turnId = typeof about?.["turn_id"] === "string" ? about["turn_id"] : ask.runningTurn();
       const what = verbAndObject(asked.grant);
       ask.check(turnId);
       await outer?.(what);
-      const answer = await guard?.({ ...aboutTurn(ask, turnId), ...asked, ...what }) ?? "allow";
+      const answer = await staying({ ask, turnId, aside }, (hold) => guard?.({ ...aboutTurn(ask, turnId), ...asked, ...what, ...hold })) ?? "allow";
       // It may have taken long.
       ask.check(turnId);
       return answer;
@@ -134,6 +139,24 @@ function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "sc
     run.on("denied", (denial) => parts.denied?.(aboutTurn(ask, ask.runningTurn()), denial));
     return run;
   }, { concurrency: profile.conversations });
+}
+
+/** While a decision is waited for the block handles other events. */
+async function staying<T>(
+  { ask, turnId, aside }: { readonly ask: InnerAsk; readonly turnId: string | undefined; readonly aside: Parameters<NonNullable<BlockConfig["guard"]>>[0]["aside"] },
+  work: (hold: Pick<ToolCall, "hold">) => Promise<T> | undefined,
+): Promise<T | undefined> {
+  if (turnId === undefined) return await work({});
+  let away: ReturnType<NonNullable<typeof aside>>;
+  try {
+    return await work({ hold: (until) => {
+      const hold = ask.hold(turnId, until);
+      if (hold !== undefined) away ??= aside?.();
+      return hold;
+    } });
+  } finally {
+    await away?.back();
+  }
 }
 
 function verbsOf({ makeVerbs }: InnerParts, { spec, generation, session, writer }: InnerAsk): Verbs {

@@ -96,6 +96,7 @@ export class Seat {
       inner: async () => makeInner(inner, {
         spec: holder.spec, profile: holder.profile, generation, turnOf, session: made.session, writer: () => made.current ? made.writer : undefined,
         runningTurn: () => made.soleTurn, check: (turnId) => made.check(turnId, "tool"),
+        hold: (turnId, until) => made.hold(turnId, until), leftOf: (turnId) => made.leftOf(turnId),
       }),
       events: {
         ready: (fence) => holder.hear({ is: "started" }, { data: { fence } }, made),

@@ -30,6 +30,8 @@ export interface BookParts {
 export interface Begun {
   readonly attempt: number;
   readonly deadline_at_ms: number;
+  /** For a decision: its message has no end of its own any more. */
+  readonly has_waited: boolean;
 }
 
 export interface TurnEnd {
@@ -95,20 +97,31 @@ export class TurnBook {
     return recordWrite(session, { turn_id, role: "assistant", blocks: toBlocks(output), tokens: 0, ts_ms: clock.now() }, limits.recordBytesMax);
   }
 
-  /** Its code is called. The attempt is one more than the ledger knows; a turn that was parked goes on with its own, and with the time that was left to it. */
+  /**
+   * Its code is called. The attempt is one more than the ledger knows; a turn that was parked goes on with its own. Who has waited for a decision goes on
+   * with the time that was left.
+   */
   began(turn: TurnBody): Begun {
     const known = this.#parts.turnOf(turn.turn_id);
-    const resumed = known?.state === "waiting_approval";
+    const resumed = known?.state === "waiting_approval" && known.in_place !== true;
     const attempt = Math.max(1, (known?.attempt ?? 0) + (resumed ? 0 : 1));
     const deadline_at_ms = known?.left_ms === undefined ? known?.deadline_at_ms ?? turn.deadline_at_ms : this.#parts.clock.now() + known.left_ms;
-    if (resumed) this.#say(turnMoved("turn_resumed", this.#speaking, { turn, data: { attempt, deadline_at_ms } }));
-    else this.#say(turnMoved("turn_started", this.#speaking, { turn, data: { attempt } }));
-    return { attempt, deadline_at_ms };
+    const moved = known?.left_ms === undefined ? {} : { deadline_at_ms };
+    this.#say(turnMoved(resumed ? "turn_resumed" : "turn_started", this.#speaking, { turn, data: { attempt, ...moved } }));
+    return { attempt, deadline_at_ms, has_waited: known?.left_ms !== undefined };
   }
 
-  /** It waits for that wake-up. */
-  waits(turn: TurnBody, until: string, leftMs: number): void {
-    this.#say(turnMoved("turn_waiting", this.#speaking, { turn, data: { until, left_ms: Math.ceil(leftMs) } }));
+  /** It waits for that wake-up; `inPlace`: its code stays. */
+  waits(turn: TurnBody, until: string, o: { readonly leftMs: number; readonly inPlace: boolean }): void {
+    this.#say(turnMoved("turn_waiting", this.#speaking, { turn, data: { until, left_ms: Math.ceil(o.leftMs), ...o.inPlace ? { in_place: true } : {} } }));
+  }
+
+  /** What it has waited for where it is has come; gives the end of its time. */
+  goesOn(turn: TurnBody, leftMs: number): number {
+    const deadline_at_ms = Math.ceil(this.#parts.clock.now() + leftMs);
+    const attempt = this.#parts.turnOf(turn.turn_id)?.attempt ?? 1;
+    this.#say(turnMoved("turn_resumed", this.#speaking, { turn, data: { attempt, deadline_at_ms } }));
+    return deadline_at_ms;
   }
 
   /** Handed to the store at once, so that it stands before what the turn writes later. */

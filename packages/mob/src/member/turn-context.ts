@@ -19,6 +19,8 @@ export class TurnContext implements DispatchContext {
   readonly #cut = new AbortController();
   readonly #hearing: Disposable;
   #deadlineAtMs = Infinity;
+  /** Its time stands still, with so much of it left. */
+  #heldMs: number | undefined;
   readonly #refused: (what: FencedWhat) => void;
   #over = false;
   #stale = false;
@@ -47,6 +49,25 @@ export class TurnContext implements DispatchContext {
     this.#deadlineAtMs = atMs;
   }
 
+  /** It waits for a decision meanwhile. */
+  get movable(): boolean {
+    return true;
+  }
+
+  /** Its time does not run from now on. Gives what is left of it, milliseconds. */
+  hold(): number {
+    this.#heldMs ??= this.remainingMs();
+    this.#deadlineAtMs = Infinity;
+    this.#outer.expireAt?.(Infinity);
+    return this.#heldMs;
+  }
+
+  /** It runs again, until then. */
+  goOn(deadlineAtMs: number): void {
+    this.#heldMs = undefined;
+    this.#deadlineAtMs = deadlineAtMs;
+  }
+
   /** Tells the code to stop. */
   stop(reason: unknown): void {
     this.#cut.abort(reason);
@@ -73,6 +94,7 @@ export class TurnContext implements DispatchContext {
   }
 
   remainingMs(): number {
+    if (this.#heldMs !== undefined) return this.#heldMs;
     return Math.min(this.#outer.remainingMs(), Math.max(0, this.#deadlineAtMs - this.#now()));
   }
 

@@ -9,6 +9,7 @@ import {
   onAbort, PassingMap, type DispatchContext, type Fault, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage,
 } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
+import type { Hold } from "./host.ts";
 import { TurnBook, type Begun, type BookParts } from "./turn-book.ts";
 import { TurnContext, type FencedWhat } from "./turn-context.ts";
 import { errorOf } from "./turn-entries.ts";
@@ -30,11 +31,17 @@ export interface DeskParts extends BookParts {
 }
 
 interface Run {
+  readonly body: TurnBody;
   readonly context: TurnContext;
   readonly cut: PromiseWithResolvers<Outcome>;
   /** Resolves when it has its outcome. */
   readonly over: PromiseWithResolvers<void>;
   stop: TurnStop | undefined;
+  /** Ends its time, where its message has no end. */
+  timer: Disposable;
+  /** Decisions that its code waits for where it is, and the name of the newest. */
+  holds: number;
+  until: string;
 }
 
 /** How long code that is told to stop at its deadline may take for it. */
@@ -53,6 +60,8 @@ export class TurnDesk {
   #begun = Promise.withResolvers<Workload>();
   readonly #closing = new AbortController();
   #host: WorkloadHost | undefined;
+  /** Who waits for a decision is parked from now on. */
+  #parks = false;
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
@@ -103,6 +112,7 @@ export class TurnDesk {
   /** Turns that come from now on wait. Resolves when none runs any more. */
   async pause(): Promise<void> {
     this.#begun = Promise.withResolvers();
+    this.park();
     await Promise.all([...this.#runs.values()].map(({ over }) => over.promise));
   }
 
@@ -122,6 +132,37 @@ export class TurnDesk {
     const run = this.#runs.get(turnId);
     run?.context.cutOff();
     run?.cut.resolve(AGAIN);
+  }
+
+  /** Its code stays where it is while a decision is waited for. Undefined: it is parked instead. */
+  hold(turnId: string, until: string): Hold | undefined {
+    const run = this.#runs.get(turnId);
+    if (run === undefined || this.#parks || run.context.signal.aborted) return undefined;
+    run.timer[Symbol.dispose]();
+    const leftMs = run.context.hold();
+    run.until = until;
+    if (run.holds++ === 0) this.#book.waits(run.body, until, { leftMs, inPlace: true });
+    const goOn = (): void => {
+      if (--run.holds > 0 || run.context.signal.aborted || this.#runs.get(turnId) !== run) return;
+      run.context.goOn(this.#book.goesOn(run.body, leftMs));
+      this.#arm(run);
+    };
+    let waits = true;
+    return { signal: run.context.signal, [Symbol.dispose]: () => {
+      if (waits) goOn();
+      waits = false;
+    } };
+  }
+
+  /** Parks all that wait for a decision, now and from now on; what they still do does not count. */
+  park(): void {
+    this.#parks = true;
+    for (const run of this.#runs.values()) {
+      if (run.holds === 0) continue;
+      run.context.cutOff();
+      run.cut.resolve({ is: "park", until: run.until });
+      run.context.stop(mobError("mob.interrupted", "the member is being stopped"));
+    }
   }
 
   /** Undefined: it does not run. */
@@ -151,17 +192,26 @@ export class TurnDesk {
 
   async #dispatch(message: WorkloadMessage, outer: DispatchContext): Promise<Outcome> {
     const body = JSON.parse(TEXT.decode(message.payload)) as TurnBody;
-    const run: Run = { context: new TurnContext(outer, { now: () => this.#parts.clock.now(), refused: (what) => this.#parts.refused(what, body.turn_id) }), cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined };
+    const run: Run = {
+      body, context: new TurnContext(outer, { now: () => this.#parts.clock.now(), refused: (what) => this.#parts.refused(what, body.turn_id) }),
+      cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, timer: NOTHING, holds: 0, until: "",
+    };
     this.#runs.set(body.turn_id, run);
     using _ = onAbort(outer.signal, () => run.cut.resolve(AGAIN));
     try {
       const inner = await Promise.race([this.#begun.promise, run.cut.promise]);
       if ("is" in inner) return await this.#end(body, { run, outer, outcome: inner });
       const begun = this.#book.began(body);
-      using _timer = this.#bound(run, { outer, deadlineAtMs: begun.deadline_at_ms });
+      // Its message has no end any more, since the time it has waited for a decision does not count.
+      if (begun.has_waited) outer.expireAt?.(Infinity);
+      if (outer.deadlineAtMs === Infinity) {
+        run.context.deadlineAtMs = begun.deadline_at_ms;
+        this.#arm(run);
+      }
       const given = inner.dispatch(this.#toInner(message, body, begun), run.context);
       return await this.#end(body, { run, outer, outcome: await Promise.race([given, run.cut.promise]) });
     } finally {
+      run.timer[Symbol.dispose]();
       run.context.end();
       this.#runs.delete(body.turn_id);
       run.over.resolve();
@@ -177,17 +227,14 @@ export class TurnDesk {
     };
   }
 
-  /** A turn that has waited for an approval: its message has no end any more, since that time does not count. */
-  #bound(run: Run, { outer, deadlineAtMs }: { readonly outer: DispatchContext; readonly deadlineAtMs: number }): Disposable {
+  /** Ends its time in place of the node. */
+  #arm(run: Run): void {
     const { clock } = this.#parts;
-    if (outer.deadlineAtMs !== Infinity) return NOTHING;
-    run.context.deadlineAtMs = deadlineAtMs;
-    let timer = clock.after(Math.max(0, deadlineAtMs - clock.now()), () => {
+    run.timer = clock.after(run.context.remainingMs(), () => {
       run.stop ??= { kind: "turn_expired", error: mobError("mob.deadline", "the time of the turn is over") };
       run.context.stop(run.stop.error);
-      timer = clock.after(STOP_MS, () => run.cut.resolve(AGAIN));
+      run.timer = clock.after(STOP_MS, () => run.cut.resolve(AGAIN));
     });
-    return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
   }
 
   #end(turn: TurnBody, { run, outer, outcome }: { run: Run; outer: DispatchContext; outcome: Outcome }): Outcome | Promise<Outcome> {
@@ -201,7 +248,7 @@ export class TurnDesk {
         return this.#book.end(outer, { turn, kind: "turn_failed", data: { error: { code, text: text ?? code } }, writes });
       }
       case "park":
-        this.#book.waits(turn, outcome.until, run.context.remainingMs());
+        this.#book.waits(turn, outcome.until, { leftMs: run.context.remainingMs(), inPlace: false });
         outer.expireAt?.(Infinity);
         return outcome;
       case "failed": return outcome.fault.retry === "never" && !NOT_ITS_OWN.test(outcome.fault.code)

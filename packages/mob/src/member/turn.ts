@@ -48,6 +48,8 @@ export interface Turn {
   readonly deadline_at_ms: number;
   /** It waits for an approval: what was left of its time then. */
   readonly left_ms?: number;
+  /** It waits where it is: its code is in the middle of it. */
+  readonly in_place?: boolean;
   /** Null while it stands apart: see `stored`. */
   readonly output: Json | null;
   /** The output is too large to be kept here; whoever asks for this one turn gets it whole. */

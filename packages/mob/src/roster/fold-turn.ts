@@ -20,11 +20,12 @@ export function foldTurn(old: Turn | undefined, entry: Entry): Turn | undefined 
   const active = state === "running" ? old?.active_ms : activeMs(old, ts_ms);
   const resumed = kind === "turn_resumed" ? ts_ms : kind === "turn_started" ? undefined : old?.resumed_at_ms;
   const leftMs = kind === "turn_waiting" ? data["left_ms"] as number | undefined : undefined;
+  const inPlace = kind === "turn_waiting" && data["in_place"] === true;
   return {
     ...runId === undefined ? {} : { run_id: runId }, ...stepId === undefined ? {} : { step_id: stepId }, turn_id, member: id, generation: entry.generation ?? old?.generation ?? 0, state, seq,
     conversation: data["conversation"] as string | undefined ?? old?.conversation ?? "",
     from: data["from"] as string | undefined ?? old?.from ?? "", principal: entry.principal ?? old?.principal ?? "",
-    deadline_at_ms: data["deadline_at_ms"] as number | undefined ?? old?.deadline_at_ms ?? 0, ...leftMs === undefined ? {} : { left_ms: leftMs },
+    deadline_at_ms: data["deadline_at_ms"] as number | undefined ?? old?.deadline_at_ms ?? 0, ...leftMs === undefined ? {} : { left_ms: leftMs }, ...inPlace ? { in_place: true } : {},
     attempt: data["attempt"] as number | undefined ?? old?.attempt ?? 0, output: data["output"] ?? old?.output ?? null,
     ...data["stored"] === undefined ? {} : { stored: data["stored"] as unknown as Stored },
     ...usage === undefined ? {} : { usage }, ...active === undefined ? {} : { active_ms: active }, ...resumed === undefined ? {} : { resumed_at_ms: resumed },
