@@ -109,7 +109,7 @@ export class TurnDesk {
     this.#begun.resolve(inner);
   }
 
-  /** Turns that come from now on wait. Resolves when none runs any more. */
+  /** Turns that come from now on wait, and who waits for a decision is parked. Resolves when none runs any more. */
   async pause(): Promise<void> {
     this.#begun = Promise.withResolvers();
     this.park();
