@@ -12,7 +12,7 @@ import type { MobLimits } from "../limits.ts";
 import type { ProfileOf } from "./row.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
 import { View } from "./view.ts";
-import { viewAt } from "./view-at.ts";
+import { viewAt, type ViewAtOptions } from "./view-at.ts";
 
 export interface RosterParts {
   readonly ledger: Ledger;
@@ -31,7 +31,7 @@ export interface Roster extends AsyncDisposable {
   /** Resolves when what is folded now is in a snapshot. */
   snapshot(): Promise<void>;
   /** The view as it was after that entry, without what retention has taken: see {@link viewAt}. */
-  viewAt(seq: number): Promise<View>;
+  viewAt(seq: number, o?: ViewAtOptions): Promise<View>;
 }
 
 /** A snapshot is due after so many entries of turns and approvals for each structural one that it is due after. */
@@ -84,8 +84,8 @@ class LiveRoster implements Roster {
     return this.#saving;
   }
 
-  viewAt(seq: number): Promise<View> {
-    return viewAt(this.#parts.ledger, seq);
+  viewAt(seq: number, o?: ViewAtOptions): Promise<View> {
+    return viewAt(this.#parts.ledger, seq, o);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
