@@ -3,6 +3,9 @@ export { createIds, isMemberId, memberScope, shortHash, type IdKind, type IdPart
 export { KINDS } from "./ledger/entry.ts";
 export { Incarnation, type IncarnationEvents, type IncarnationParts } from "./member/incarnation.ts";
 export { widerGrants } from "./definition/narrow.ts";
+export { Definitions } from "./definition/definitions.ts";
+export { toPathText } from "./definition/problems.ts";
+export { definitionHash, specHash } from "./definition/spec-hash.ts";
 export { FINAL_TURNS } from "./member/turn.ts";
 export { openLedger, type LedgerOptions } from "./ledger/create-ledger.ts";
 export { extentOf, type Extent } from "./ledger/extent.ts";

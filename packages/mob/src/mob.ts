@@ -10,7 +10,8 @@ import { createAgentSession } from "./agent/agent-session.ts";
 import { modelOf } from "./agent/model.ts";
 import { createVerbs } from "./bridge/verbs.ts";
 import { openApprovals, type ApprovalBook } from "./approvals/book.ts";
-import type { MobDefinition, Profile } from "./definition/definition.ts";
+import type { MobDefinition } from "./definition/definition.ts";
+import { Definitions } from "./definition/definitions.ts";
 import { mobError, toFailure } from "./errors.ts";
 import { openRunner, type FlowRunner } from "./flows/runner.ts";
 import { createIds } from "./ids.ts";
@@ -40,6 +41,8 @@ export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<Inn
   readonly redact?: (value: Json) => Json;
   /** Absent: nobody outside reaches it. */
   readonly outside?: Surroundings;
+  /** Reads the definition anew, whole or not at all: throws `mob.definition_invalid`. Absent: a program has made it. */
+  readonly readDefinition?: () => Promise<MobDefinition>;
 }
 
 export interface MobStatus {
@@ -87,8 +90,6 @@ const BY: By = { principal: "mob" };
 /** Throws `mob.start_failed` with its cause; nothing is left open then. */
 export async function startMob(parts: MobParts, definition: MobDefinition): Promise<MobRooms> {
   const limits: MobLimits = { ...MOB_LIMITS, ...definition.limits };
-  const now = (): MobDefinition => definition;
-  const profileOf = (name: string): Profile | undefined => now().profiles[name];
   const newId = createIds(parts);
   const mob = definition.mob.id;
   const { clock, log, redact } = parts;
@@ -99,8 +100,11 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     const isNew = ledger.head === 0;
     const writer = await attach(ledger, parts);
     const say = (kind: NewEntry["kind"]) => ledger.append(writer, [{ kind, source: "mob", data: {} }]);
+    const definitions = new Definitions({ ledger, writer, read: parts.readDefinition }, definition);
+    const { now, profileOf, hashOf } = definitions;
     const roster = closing.use(await openRoster({ ledger, writer, clock, log, limits, profileOf }));
     const { view } = roster;
+    definitions.view = view;
     closing.use(openRetention({ ledger, roster, writer, clock, log, limits }));
     const edges = createEdgeWorks({ ledger, writer, view, doors: DOORS, clock, limits });
     const opened: { flows?: FlowRunner } = {};
@@ -111,7 +115,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     }, makeVerbs: (caller) => createVerbs({ ledger, view, members, edges, flows: () => must(opened.flows), definition: now, clock, limits, modelOf: (spec, profile) => modelOf(spec, profile, parts.variables ?? {}) }, caller),
       makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of) };
     const members = new Members({
-      checkBudget: (to, coming) => budgets.checkTurn(to, coming), ledger, writer, view, node: parts, inner, limits, newId, profileOf,
+      checkBudget: (to, coming) => budgets.checkTurn(to, coming), ledger, writer, view, node: parts, inner, limits, newId, profileOf, hashOf,
       leaveEdges: (id) => leaveEdges(id, { view, edges }),
     });
     ledger.hear(members.hear);
@@ -119,9 +123,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
     closing.defer(async () => {
       if (end.started) await say("mob_stopped");
     });
-    const approvals = closing.use(openApprovals({
-      ledger, writer, view, rules: () => now().approvals, host: members, clock, newId, log, limits,
-    }));
+    const approvals = closing.use(openApprovals({ ledger, writer, view, rules: () => now().approvals, host: members, clock, newId, log, limits }));
     let outside: OpenOutside | undefined;
     closing.defer(async () => {
       const over = members.close(end.drainMs);
@@ -129,11 +131,12 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
       await over;
     });
     if (isNew) await say("mob_created");
+    await definitions.apply(definition, BY.principal);
     await say("mob_started");
     end.started = true;
     await members.recover();
     const reconciler = closing.use(createReconciler({
-      definition: now, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true,
+      definitions, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true,
     }));
     await firstPass(reconciler, { ledger, writer, log, mob });
     const flows = opened.flows = closing.use(openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => now().flows }));

@@ -13,6 +13,7 @@ const VERBS: Verbs = {
   approve: async (call) => (await asking()).approve(call),
   flow: async (call) => (await asking()).flow(call),
   diff: async (call) => (await asking()).diff(call),
+  reload: async (call) => (await asking()).reload(call),
   reconcile: async (call) => (await asking()).reconcile(call),
   call: async (call) => (await asking()).method(call),
 };

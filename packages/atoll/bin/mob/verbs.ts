@@ -62,8 +62,22 @@ export async function diff(call: VerbCall): Promise<number> {
 export async function reconcile(call: VerbCall): Promise<number> {
   noWords(call);
   const { mob } = await findRunning(call);
-  const dry = call.flag("dry-run") !== undefined;
-  return await tellReport(call, await mob.reconcile({ dry_run: dry, force: call.flag("force") !== undefined }, { signal: call.signal }));
+  return await tellReport(call, await mob.reconcile(planned(call), { signal: call.signal }));
+}
+
+export async function reload(call: VerbCall): Promise<number> {
+  noWords(call);
+  const { mob } = await findRunning(call);
+  return await tellReport(call, await mob.definition.reload(planned(call), { signal: call.signal }));
+}
+
+/** What all changes by a plan may be told. */
+function planned(call: VerbCall): { readonly dry_run: boolean; readonly force: boolean; readonly expected_revision?: number } {
+  const given = call.flag("revision")?.text;
+  if (given !== undefined && !/^\d{1,15}$/.test(given)) throw misuse("--revision", "is a number", "as a plan tells it");
+  return {
+    dry_run: call.flag("dry-run") !== undefined, force: call.flag("force") !== undefined, ...given === undefined ? {} : { expected_revision: Number(given) },
+  };
 }
 
 /** What nothing happens to. */
@@ -77,7 +91,8 @@ async function tellReport(call: VerbCall, report: ReconcileReport): Promise<numb
   const failures = [...report.members.failures, ...report.edges.failures].map(({ id, stage, error }) => ["failed", stage, `${id}: ${error.text}`]);
   const head = report.dry_run ? "would change" : "changed";
   const all = [...changes, ...failures];
-  await answer(call, report, all.length === 0 ? `nothing to change at revision ${report.revision}` : columns([head, "what", "which"], all));
+  const plan = report.dry_run ? `\nat revision ${report.revision}: nothing is done` : "";
+  await answer(call, report, all.length === 0 ? `nothing to change at revision ${report.revision}` : `${columns([head, "what", "which"], all)}${plan}`);
   return report.complete ? EXIT.ok : EXIT.failed;
 }
 

@@ -30,8 +30,9 @@ const ASKING: readonly Flag[] = [
     what: "With tail --follow: only these: structural, turns, approvals, errors, run:ID, member:ID (comma between)." },
   { name: "reject", what: "With approve: reject it." },
   { name: "reason", value: "TEXT", what: "With approve: why." },
-  { name: "dry-run", what: "With reconcile: only say what would change, as diff does." },
-  { name: "force", what: "With reconcile: retire also more than a fifth of the members." },
+  { name: "dry-run", what: "With reconcile and reload: only say what would change." },
+  { name: "force", what: "With reconcile and reload: retire also more than a fifth of the members." },
+  { name: "revision", value: "N", what: "With reconcile and reload: only if nothing has changed since the plan that told this revision." },
 ];
 
 export const MOB_COMMANDS: readonly Command[] = [
@@ -47,6 +48,7 @@ export const MOB_COMMANDS: readonly Command[] = [
       ["approve [ID]", "Approve what a member asks for, or reject it; without ID, what waits for a decision."],
       ["flow run NAME", "Begin a run of a flow."],
       ["diff", "What a pass of reconcile would change."], ["reconcile", "Make the mob what its definition says."],
+      ["reload", "Read mob.toml and the files it names anew, and make the mob so; what is wrong is told, and nothing changes."],
       ["call METHOD [JSON]", "Any method of the mob, with its params."],
     ],
     flags: [
@@ -63,6 +65,8 @@ export const MOB_COMMANDS: readonly Command[] = [
       ["atoll mob flow run audit --params '{\"root\":\"src\"}' --wait --deadline 600", "a run of a flow, and its output"],
       ["atoll mob approve", "what waits for a decision"],
       ["atoll mob tail --follow --topics turns,approvals --json", "what happens from now on, for a program to read"],
+      ["atoll mob reload --dry-run", "what an edited mob.toml would change; without the flag it does"],
+      ["atoll mob reconcile --revision 41", "a pass, unless something has changed since the plan of revision 41"],
       ["atoll mob call members/retire '{\"member\":\"scout\"}'", "a method that has no verb of its own"],
     ],
     exits: [

@@ -1,11 +1,13 @@
 /**
  * `mob.toml` and what stands beside it, as a definition (spec: mob 1).
  * takes the path of the file; gives a frozen definition, or every error of all its files at once, each with file and line; promises
- * that the scripts it names are there; refuses a section that stands in two places; never runs anything.
+ * that the files it names are there; refuses a section that stands in two places; never runs anything.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { readDefinition, type Locate, type MobDefinition, type Problem } from "@atoll-run/mob";
+import { toPathText } from "@atoll-run/mob/internal";
 import { readTomlText, type TomlText } from "../toml/read-toml.ts";
 
 /** What may stand in a file of its own, `approvals.toml`, as it would stand in `mob.toml`. */
@@ -42,9 +44,12 @@ export async function loadMob(path: string): Promise<MobDefinition> {
     const piece = beside.find(({ section, toml }) => section === at[0] && Object.hasOwn(toml.value, section)) ?? main;
     return piece === undefined ? undefined : placeOf(piece, at);
   };
-  if (main !== undefined) problems.push(...missingScripts(tree, { folder: dirname(path), locate }));
+  const folder = dirname(path);
+  const files = main === undefined ? {} : hashesOf(filesOf(tree), { folder, problem: ({ path: of, file }) => {
+    problems.push({ path: toPathText(of), text: `there is no file ${file} in ${folder}`, ...locate(of) });
+  } });
   // Of a file that cannot be read only that is said.
-  return readDefinition(main === undefined ? { mob: { id: "unread" } } : tree, { locate, problems, source: resolve(path) });
+  return readDefinition(main === undefined ? { mob: { id: "unread" } } : tree, { locate, problems, files, source: resolve(path) });
 }
 
 function readPiece(file: string, problems: Problem[]): Piece | undefined {
@@ -76,12 +81,44 @@ function lineOf({ lineOf: of }: TomlText, path: readonly string[]): { readonly l
   return line === undefined ? {} : { line };
 }
 
-/** A script that comes along has a name with a colon, and is looked up when it is started. */
-function missingScripts({ profiles }: Readonly<Record<string, unknown>>, { folder, locate }: { readonly folder: string; readonly locate: Locate }): readonly Problem[] {
-  if (typeof profiles !== "object" || profiles === null) return [];
-  return Object.entries(profiles as Readonly<Record<string, { readonly script?: unknown } | null>>).flatMap(([name, profile]) => {
-    const script = profile?.script;
-    if (typeof script !== "string" || script.includes(":") || existsSync(resolve(folder, script))) return [];
-    return [{ path: `profiles.${name}.script`, text: `there is no file ${script} in ${folder}`, ...locate(["profiles", name, "script"]) }];
-  });
+interface Named {
+  readonly path: readonly (string | number)[];
+  readonly file: string;
 }
+
+/** Scripts and texts that are files. A script that comes along has a name with a colon, and is looked up when it is started. */
+function filesOf({ profiles, mob }: Readonly<Record<string, unknown>>): readonly Named[] {
+  const members = listOf(at(mob, "members")).map((member, index) => ({ path: ["mob", "members", index], of: member }));
+  const all = [...Object.entries(at({ profiles }, "profiles") ?? {}).map(([name, of]) => ({ path: ["profiles", name], of })), ...members];
+  return all.flatMap(({ path, of }): readonly Named[] => [
+    ...toNamed([...path, "script"], at(of, "script")).filter(({ file }) => !file.includes(":")), ...toNamed([...path, "system"], at(at(of, "system"), "file")),
+    ...listOf(at(of, "instructions")).flatMap((text, index) => toNamed([...path, "instructions", index], at(text, "file"))),
+  ]);
+}
+
+function toNamed(path: Named["path"], file: unknown): readonly Named[] {
+  return typeof file === "string" && file !== "" ? [{ path, file }] : [];
+}
+
+function at(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, key) ? (value as Readonly<Record<string, unknown>>)[key] : undefined;
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** What stands in each now; one that cannot be read is a problem. */
+function hashesOf(named: readonly Named[], { folder, problem }: { readonly folder: string; readonly problem: (of: Named) => void }): Readonly<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const one of named) {
+    try {
+      hashes[one.file] ??= createHash("sha256").update(readFileSync(resolve(folder, one.file))).digest("hex").slice(0, HASH_CHARS);
+    } catch {
+      problem(one);
+    }
+  }
+  return hashes;
+}
+
+const HASH_CHARS = 32;

@@ -12,6 +12,7 @@ import { OUTSIDE_NODE } from "@atoll-run/mob/internal";
 import { builtinScript } from "./builtin.ts";
 import { toParts, type NodeConfig } from "./create-node.ts";
 import { toHandle, type MobHandle } from "./mob-handle.ts";
+import { loadMob } from "./load-mob.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
 import { createPool } from "./pool.ts";
 import { startBlock, type StartedBlock } from "./run-block.ts";
@@ -57,7 +58,7 @@ export async function openRooms(config: MobConfig): Promise<MobRooms> {
   let pool: IslePool | undefined;
   try {
     const mob = await startMob({
-      ...parts, variables, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config),
+      ...parts, variables, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config), ...readerOf(config),
       startBlock: (block) => start(block, variables, pool ??= createPool({ home: homeOf(variables) })),
     }, definition);
     let closing: Promise<void> | undefined;
@@ -82,6 +83,17 @@ function outsideOf(place: Place, o: MobConfig): Pick<MobParts, "outside"> {
   const network: NonNullable<MobParts["outside"]>["network"] = (store) =>
     must(toParts({ ...place, store }, { ...o, name: OUTSIDE_NODE }).network, "a node with a realm has a network");
   return { outside: { network, ...o.acl === undefined ? {} : { rules: o.acl } } };
+}
+
+/** What was a file is read again when it is asked for. */
+function readerOf(config: MobConfig): Pick<MobParts, "readDefinition"> {
+  const { source } = config.definition;
+  if (source === undefined) return {};
+  return { readDefinition: async () => {
+    const definition = await loadMob(source);
+    checkLinked({ ...config, definition });
+    return definition;
+  } };
 }
 
 /** A file can name code that only a program can bring. Throws `mob.definition_invalid`, with all of it. */

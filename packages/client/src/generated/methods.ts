@@ -438,6 +438,14 @@ export interface MobMethods {
       readonly source: string | null;
     };
   };
+  "definition/reload": {
+    readonly params: {
+      readonly dry_run?: boolean;
+      readonly expected_revision?: number;
+      readonly force?: boolean;
+    };
+    readonly result: ReconcileReport;
+  };
   "reconcile": {
     readonly params: {
       readonly desired?: readonly {
@@ -1412,6 +1420,8 @@ export interface MobApi {
   readonly definition: {
     /** What the mob is to be. */
     get(params?: MobMethods["definition/get"]["params"], o?: CallOptions): Promise<MobMethods["definition/get"]["result"]>;
+    /** Reads the files of the definition anew: all of it counts from then on, or none of it. */
+    reload(params?: MobMethods["definition/reload"]["params"], o?: CallOptions): Promise<MobMethods["definition/reload"]["result"]>;
   };
   readonly lifecycle: {
     /** Stops what runs the mob, in order; roster and mail stay for the next start. */
@@ -1580,6 +1590,7 @@ export interface MethodRow {
 export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "status": { writes: false },
   "definition/get": { writes: false },
+  "definition/reload": { writes: true },
   "reconcile": { writes: true },
   "diff": { writes: false },
   "boot": { writes: false },

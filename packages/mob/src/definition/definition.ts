@@ -17,6 +17,8 @@ export interface MobDefinition {
   readonly prices: Readonly<Record<string, Price>>;
   /** File that it was read from, absolute: what it names lies beside it. Absent: a program has made it. */
   readonly source?: string;
+  /** Name of a file in it → a hash of what stood in that file when it was read: who runs it is started anew when it differs. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** US dollars for a million tokens; those of a cache cost as much as others where it is not said. */
@@ -175,6 +177,8 @@ export interface Origin {
   readonly locate?: Locate;
   /** See {@link MobDefinition.source}. */
   readonly source?: string;
+  /** See {@link MobDefinition.files}. */
+  readonly files?: Readonly<Record<string, string>>;
   /** What its reader found already: told with the rest. */
   readonly problems?: readonly Problem[];
 }

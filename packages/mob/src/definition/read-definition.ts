@@ -21,7 +21,7 @@ export function defineMob(given: TreeInput): MobDefinition {
 }
 
 /** As {@link defineMob}, of anything. */
-export function readDefinition(given: unknown, { locate, source, problems: known = [] }: Origin = {}): MobDefinition {
+export function readDefinition(given: unknown, { locate, source, files, problems: known = [] }: Origin = {}): MobDefinition {
   const problems = new Problems(locate, known);
   const read = tree.safeParse(given);
   if (!read.success) {
@@ -32,7 +32,7 @@ export function readDefinition(given: unknown, { locate, source, problems: known
   }
   const definition = toDefinition(read.data, problems);
   if (problems.all.length > 0) throw problems.fault();
-  return freezeDeep(source === undefined ? definition : { ...definition, source });
+  return freezeDeep({ ...definition, ...source === undefined ? {} : { source }, ...files === undefined ? {} : { files } });
 }
 
 /** What is left without all that has the wrong shape, so that the rest is looked at too. */

@@ -28,6 +28,13 @@ export const MOB_METHODS: readonly Method[] = [
     run: ({ definition, view }, _, call) => ({ definition: shownDefinition(definition(), call), revision: view.revision, source: definition().source ?? null }),
   }),
   method({
+    name: "definition/reload", writes: true, action: "mob.admin", summary: "Reads the files of the definition anew: all of it counts from then on, or none of it.",
+    result: report, waits: true,
+    params: z.strictObject({ dry_run: z.boolean().optional(), expected_revision: revision, force: z.boolean().optional() }),
+    run: ({ reconciler }, { dry_run, expected_revision, force }, { principal }) =>
+      reconciler.reload({ principal, force, dryRun: dry_run, expectedRevision: expected_revision }),
+  }),
+  method({
     name: "reconcile", writes: true, action: "mob.reconcile", summary: "Makes the mob what it is to be.",
     result: report, waits: true,
     params: z.strictObject({

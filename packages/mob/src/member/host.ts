@@ -60,7 +60,7 @@ export interface MemberHost {
   reset(id: string, o: By): Promise<MemberRow>;
   /** Profile, script and grants are read again after the running turn. */
   reload(id: string, o: By & { readonly spec?: MemberSpec }): Promise<MemberRow>;
-  repair(id: string, o: By): Promise<MemberRow>;
+  repair(id: string, o: By & { readonly spec?: MemberSpec }): Promise<MemberRow>;
   suspend(id: string, o: By & { readonly why: "lease_lost" | "fence_rejected" | "operator" }): Promise<void>;
   resume(id: string, o: By): Promise<void>;
   /** Labels, context, name: in place. */

@@ -16,6 +16,8 @@ import { Timers } from "./timers.ts";
 import { NOBODY, stepLife, type Life, type LifeAction, type LifeEvent } from "./life.ts";
 
 const HEAR_AGAIN_MS = 1_000;
+/** What it is made of is read anew then. */
+const MAKES: ReadonlySet<LifeEvent["is"]> = new Set(["spawn", "respawn", "reset", "reload", "repair"]);
 
 export class Member implements SeatHolder {
   readonly id: string;
@@ -147,7 +149,8 @@ export class Member implements SeatHolder {
 
   async #move(event: LifeEvent, { principal, data, spec }: MoveMore): Promise<boolean> {
     const { ledger, writer, node } = this.#parts;
-    const restart = this.#life.state === "none" ? "on_failure" : this.profile.restart;
+    const made = spec ?? this.#parts.view.members.get(this.id)?.spec;
+    const { restart = "on_failure" } = this.#parts.profileOf(made?.profile ?? "") ?? {};
     const step = stepLife(this.#life, event, { restart, now_ms: this.#clock.now(), chance: node.random() });
     if (step === undefined) return false;
     const fence = this.#seat.now?.writer?.epoch;
@@ -156,7 +159,8 @@ export class Member implements SeatHolder {
     };
     const [first, ...others] = step.entries;
     if (first !== undefined) {
-      const more = { ...data, ...spec === undefined ? {} : { spec: spec as unknown as Json } };
+      const hash = made === undefined || !MAKES.has(event.is) ? {} : { spec_hash: this.#parts.hashOf(made) };
+      const more = { ...data, ...spec === undefined ? {} : { spec: spec as unknown as Json }, ...hash };
       await ledger.append(writer, [
         { ...about, kind: first.kind, data: { ...first.data, ...more } }, ...others.map((entry) => ({ ...about, ...entry })),
       ]);

@@ -163,8 +163,8 @@ export class Members implements MemberHost {
     return this.#command(id, { is: "reload" }, { principal, ...spec === undefined ? {} : { spec } });
   }
 
-  repair(id: string, { principal }: By): Promise<MemberRow> {
-    return this.#command(id, { is: "repair" }, { principal });
+  repair(id: string, { principal, spec }: Parameters<MemberHost["repair"]>[1]): Promise<MemberRow> {
+    return this.#command(id, { is: "repair" }, { principal, ...spec === undefined ? {} : { spec } });
   }
 
   async suspend(id: string, { principal, why }: Parameters<MemberHost["suspend"]>[1]): Promise<void> {

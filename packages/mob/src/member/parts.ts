@@ -16,6 +16,8 @@ export interface MemberParts {
   readonly inner: InnerParts;
   readonly limits: MobLimits;
   readonly profileOf: (name: string) => Profile | undefined;
+  /** What it would be made of now. */
+  readonly hashOf: (spec: MemberSpec) => string;
   /** Takes its edges away. */
   readonly leaveEdges: (id: string) => Promise<void>;
   /** It has neither node nor timer: its row says all there is of it. */

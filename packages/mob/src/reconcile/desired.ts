@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { NewEntry } from "../ledger/entry.ts";
 import type { MemberSpec } from "../definition/definition.ts";
+import { toPartsOf } from "../definition/parts.ts";
 import { mobError } from "../errors.ts";
 import type { MemberRow } from "../member/row.ts";
 
@@ -29,22 +30,9 @@ export function mergeDesired(definition: readonly MemberSpec[], list: readonly M
   return { specs: [...byId.values()], origin: (id) => defined.has(id) ? "definition" : "desired" };
 }
 
-/** Characters of specs in one entry: well below what an entry takes, whatever they are in bytes. */
-const PART_CHARS = 16_000;
-
 /** For one commit: the list may be longer than one entry. */
 export function desiredSet(list: readonly MemberSpec[], principal: string): readonly NewEntry[] {
-  const parts: MemberSpec[][] = [[]];
-  let chars = 0;
-  for (const spec of list) {
-    const size = JSON.stringify(spec).length;
-    if (chars > 0 && chars + size > PART_CHARS) {
-      parts.push([]);
-      chars = 0;
-    }
-    (parts.at(-1) as MemberSpec[]).push(spec);
-    chars += size;
-  }
+  const parts = toPartsOf(list);
   return parts.map((desired, part) => ({
     kind: "desired_set", source: "api", principal, data: { desired: desired as never, part, parts: parts.length },
   }));

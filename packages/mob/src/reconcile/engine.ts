@@ -5,13 +5,16 @@
  * its own member or edge, and that a second pass changes nothing; refuses a pass that would retire too many, or that was
  * planned on another roster; never acts on what is not its own.
  */
+import { isDeepStrictEqual } from "node:util";
 import { withDeadline, type Clock, type Log } from "@atoll-run/core";
+import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
+import type { Definitions } from "../definition/definitions.ts";
 import { keyOf, planEdges, unfoldEdges, type Edge, type EdgePlanRow } from "../edges/plan.ts";
 import { mobError, toFailure } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
-import type { MemberHost } from "../member/host.ts";
+import type { MemberHost, SpawnOptions } from "../member/host.ts";
 import { FINAL_STATES } from "../member/life.ts";
 import type { View } from "../roster/view.ts";
 import { eachOf } from "../bounded.ts";
@@ -21,7 +24,7 @@ import { planMembers, retireGuard, type MemberPlanRow } from "./plan.ts";
 import { Tally, type ReconcileReport } from "./report.ts";
 
 export interface ReconcilerParts {
-  readonly definition: () => Pick<MobDefinition, "members" | "edges">;
+  readonly definitions: Definitions;
   readonly ledger: Ledger;
   readonly writer: Writer;
   readonly view: View;
@@ -50,6 +53,11 @@ export interface ReconcileAsk {
 export interface Reconciler extends AsyncDisposable {
   /** Throws `mob.conflict`, `mob.desired_conflict`, `mob.retire_guard`, `mob.overloaded`, `mob.storage_degraded`, `mob.shutting_down`. */
   reconcile(ask: ReconcileAsk): Promise<ReconcileReport>;
+  /**
+   * Reads the definition anew: all of it counts from then on and the pass is made, or none of it. Throws `mob.unavailable`, `mob.definition_invalid`,
+   * and what {@link reconcile} throws.
+   */
+  reload(ask: Pick<ReconcileAsk, "principal" | "dryRun" | "expectedRevision" | "force">): Promise<ReconcileReport>;
   /** A pass soon, behind; several wishes are one pass. One that cannot be made is tried again. */
   want(): void;
 }
@@ -63,6 +71,17 @@ interface Plan {
   readonly members: readonly MemberPlanRow[];
   readonly edges: readonly EdgePlanRow[];
   readonly wanted: ReadonlyMap<string, Edge>;
+}
+
+interface Acting {
+  readonly tally: Tally;
+  readonly principal: string;
+  readonly definition: MobDefinition;
+}
+
+interface Deed {
+  readonly stage: string;
+  readonly act: () => Promise<unknown>;
 }
 
 class Engine implements Reconciler {
@@ -85,13 +104,23 @@ class Engine implements Reconciler {
   }
 
   reconcile(ask: ReconcileAsk): Promise<ReconcileReport> {
+    return this.#enqueue(ask);
+  }
+
+  reload(ask: Parameters<Reconciler["reload"]>[0]): Promise<ReconcileReport> {
+    const { principal, dryRun = false } = ask;
+    // When its turn has come: the file may change while it waits.
+    return this.#enqueue(ask, () => this.#parts.definitions.readAnew({ principal, tells: !dryRun }));
+  }
+
+  #enqueue(ask: ReconcileAsk, read?: () => Promise<MobDefinition>): Promise<ReconcileReport> {
     if (this.#ending.signal.aborted) return Promise.reject(ended());
     const { passesMax } = this.#parts.limits;
     if (this.#passes > passesMax) {
       return Promise.reject(mobError("mob.overloaded", `${passesMax} passes wait already`, { facts: { limit: passesMax } }));
     }
     this.#passes += 1;
-    const pass = this.#last.then(() => this.#pass(ask)).finally(() => { this.#passes -= 1; });
+    const pass = this.#last.then(() => this.#pass(ask, read)).finally(() => { this.#passes -= 1; });
     this.#last = pass.catch(() => undefined);
     return pass;
   }
@@ -122,7 +151,7 @@ class Engine implements Reconciler {
     this.want();
   }
 
-  async #pass({ principal, desired, retireStale = true, dryRun = false, expectedRevision, force = false }: ReconcileAsk): Promise<ReconcileReport> {
+  async #pass({ principal, desired, retireStale = true, dryRun = false, expectedRevision, force = false }: ReconcileAsk, read?: () => Promise<MobDefinition>): Promise<ReconcileReport> {
     const { view, clock, ledger, writer } = this.#parts;
     this.#ending.signal.throwIfAborted();
     const beganMs = clock.monotonic();
@@ -131,7 +160,9 @@ class Engine implements Reconciler {
         facts: { what: "revision", expected: expectedRevision, actual: view.revision }, hint: "Look at the plan again.",
       });
     }
-    const plan = this.#plan(desired ?? view.desired, retireStale);
+    const next = await read?.();
+    const definition = next ?? this.#parts.definitions.now();
+    const plan = this.#plan(definition, { list: desired ?? view.desired, retireStale });
     const tally = new Tally();
     const report = (): ReconcileReport =>
       tally.report({ revision: view.revision, dry_run: dryRun, took_ms: Math.round(clock.monotonic() - beganMs) });
@@ -141,25 +172,25 @@ class Engine implements Reconciler {
       return report();
     }
     this.#guard(plan, force);
-    if (desired !== undefined) await ledger.append(writer, desiredSet(desired, principal));
-    await this.#act(plan, tally, principal);
+    if (next !== undefined) await this.#parts.definitions.apply(next, principal);
+    if (desired !== undefined && !isDeepStrictEqual(desired, view.desired)) await ledger.append(writer, desiredSet(desired, principal));
+    await this.#act(plan, { tally, principal, definition });
     const done = report();
     if (!done.complete) await this.#tellIncomplete(done, principal);
     return done;
   }
 
-  #plan(list: readonly MemberSpec[], retireStale: boolean): Plan {
-    const { view, definition } = this.#parts;
-    const { members: defined, edges } = definition();
-    const desired = mergeDesired(defined, list);
-    const now = [...view.members.values()].map(({ spec, life, held, origin }) => ({ spec, state: life.state, held, origin }));
-    const members = planMembers({ desired: desired.specs, now, retireStale });
+  #plan(definition: MobDefinition, { list, retireStale }: { readonly list: readonly MemberSpec[]; readonly retireStale: boolean }): Plan {
+    const { view, definitions: { hashOf } } = this.#parts;
+    const desired = mergeDesired(definition.members, list);
+    const now = [...view.members.values()].map(({ spec, spec_hash, life, held, origin }) => ({ spec, spec_hash, state: life.state, held, origin }));
+    const members = planMembers({ desired: desired.specs, now, retireStale, hashOf: (spec) => hashOf(spec, definition) });
     const present = this.#present();
     for (const { id, bucket } of members) {
       if (bucket === "spawned") present.add(id);
       else if (bucket === "retired") present.delete(id);
     }
-    const wanted = unfoldEdges(edges, desired.specs);
+    const wanted = unfoldEdges(definition.edges, desired.specs);
     return {
       desired, members, wanted: new Map(wanted.map((edge) => [keyOf(edge), edge])),
       edges: planEdges({ desired: wanted, now: [...view.edges.values()], present }),
@@ -175,11 +206,11 @@ class Engine implements Reconciler {
     });
   }
 
-  async #act({ members, edges, wanted, desired }: Plan, tally: Tally, principal: string): Promise<void> {
+  async #act({ members, edges, wanted, desired }: Plan, { tally, principal, definition }: Acting): Promise<void> {
     const { limits, clock } = this.#parts;
     this.#deferred.clear();
     await eachOf(members, limits.reconcileAtOnce, async (row) => {
-      const deed = this.#deed(row, { origin: desired.origin(row.id), principal });
+      const deed = this.#deed(row, { origin: desired.origin(row.id), principal, definition });
       if (row.bucket === "deferred") this.#deferred.add(row.id);
       if (deed === undefined) return tally.member(row);
       try {
@@ -194,17 +225,20 @@ class Engine implements Reconciler {
   }
 
   /** Undefined: nothing is to be done. */
-  #deed({ id, bucket, spec }: MemberPlanRow, by: { readonly origin: "definition" | "desired" | "api" | "helper"; readonly principal: string }):
-  { readonly stage: string; readonly act: () => Promise<unknown> } | undefined {
+  #deed({ id, bucket, spec }: MemberPlanRow, { origin, principal, definition }: Omit<Acting, "tally"> & Pick<SpawnOptions, "origin">): Deed | undefined {
     const { host, lazy } = this.#parts;
-    const { principal } = by;
     const again = spec === undefined ? { principal } : { principal, spec };
+    const spawn = async (wanted: MemberSpec): Promise<unknown> => {
+      // A list may want what a later definition has no profile for.
+      checkSpec(definition, wanted);
+      return await host.spawn(wanted, { principal, origin, lazy });
+    };
     switch (bucket) {
-      case "spawned": return { stage: "spawn", act: () => host.spawn(spec as MemberSpec, { ...by, lazy }) };
+      case "spawned": return { stage: "spawn", act: () => spawn(spec as MemberSpec) };
       case "updated": return { stage: "update", act: () => host.update(spec as MemberSpec, { principal }) };
       case "reloaded": return { stage: "reload", act: () => host.reload(id, again) };
       case "respawned": return { stage: "respawn", act: () => host.respawn(id, again) };
-      case "repaired": return { stage: "repair", act: () => host.repair(id, { principal }) };
+      case "repaired": return { stage: "repair", act: () => host.repair(id, again) };
       case "retired": return { stage: "retire", act: () => host.retire(id, { principal }) };
       default: return undefined;
     }

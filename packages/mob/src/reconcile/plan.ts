@@ -15,6 +15,8 @@ export type MemberBucket = typeof MEMBER_BUCKETS[number];
 
 export interface MemberNow {
   readonly spec: MemberSpec;
+  /** What it is made of; absent: it is not known, and taken for what it should be. */
+  readonly spec_hash?: string | undefined;
   readonly state: LifeState;
   readonly held: boolean;
   readonly origin: MemberRow["origin"];
@@ -30,20 +32,21 @@ export interface MemberPlanRow {
 export interface MemberPlanInput {
   readonly desired: readonly MemberSpec[];
   readonly now: readonly MemberNow[];
+  /** What a member would be made of if it started now. */
+  readonly hashOf: (spec: MemberSpec) => string;
   /** False: whoever is not desired any more stays. */
   readonly retireStale: boolean;
 }
 
 const ABSENT: ReadonlySet<LifeState> = new Set<LifeState>(["none", "retired", "completed"]);
-/** Changed in place; those after it are read again by a reload; a profile is another member. */
-const IN_PLACE = ["labels", "context", "display_name"] as const;
-const RELOADED = ["model", "system", "instructions", "grants", "external", "budget"] as const;
+/** Changed in place; what its hash is made of is read again by a reload; a profile is another member. */
+const IN_PLACE = ["labels", "context", "display_name", "external"] as const;
 
 /** Sorted by id. */
-export function planMembers({ desired, now, retireStale }: MemberPlanInput): readonly MemberPlanRow[] {
+export function planMembers({ desired, now, hashOf, retireStale }: MemberPlanInput): readonly MemberPlanRow[] {
   const known = new Map(now.map((member) => [member.spec.id, member]));
   const wanted = new Set(desired.map(({ id }) => id));
-  const rows: MemberPlanRow[] = desired.map((spec) => ({ id: spec.id, bucket: whenDesired(spec, known.get(spec.id)), spec }));
+  const rows: MemberPlanRow[] = desired.map((spec) => ({ id: spec.id, bucket: whenDesired(spec, known.get(spec.id), hashOf), spec }));
   for (const [id, member] of known) {
     if (wanted.has(id) || ABSENT.has(member.state)) continue;
     const bucket = whenNotDesired(member, retireStale);
@@ -52,13 +55,13 @@ export function planMembers({ desired, now, retireStale }: MemberPlanInput): rea
   return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-function whenDesired(spec: MemberSpec, member: MemberNow | undefined): MemberBucket {
+function whenDesired(spec: MemberSpec, member: MemberNow | undefined, hashOf: MemberPlanInput["hashOf"]): MemberBucket {
   if (member?.held === true) return "held";
   if (member === undefined || ABSENT.has(member.state)) return "spawned";
   if (member.state === "retiring") return "deferred";
-  if (member.state === "broken") return "repaired";
   if (member.spec.profile !== spec.profile) return "respawned";
-  if (differs(spec, member.spec, RELOADED)) return "reloaded";
+  if (member.state === "broken") return "repaired";
+  if (member.spec_hash !== undefined && member.spec_hash !== hashOf(spec)) return "reloaded";
   return differs(spec, member.spec, IN_PLACE) ? "updated" : "retained";
 }
 

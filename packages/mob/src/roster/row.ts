@@ -10,6 +10,8 @@ import { NO_USAGE, type Used } from "../usage/usage.ts";
 
 export interface MemberView {
   readonly spec: MemberSpec;
+  /** Of what it was made when it was last made so; see `specHash`. */
+  readonly spec_hash?: string;
   readonly life: Life;
   readonly origin: MemberRow["origin"];
   readonly held: boolean;

@@ -4,7 +4,9 @@
  * takes entries in order; gives what is now; promises that the same entries make the same view, whenever they are folded;
  * refuses nothing: an entry it does not know changes nothing; never reads a clock or a store.
  */
+import type { Json } from "@atoll-run/core";
 import { foldApproval, type Approval } from "../approvals/approval.ts";
+import { appliedOf, foldApplied, foldDesired, keepApplied, type Applied } from "../definition/applied.ts";
 import type { MemberSpec } from "../definition/definition.ts";
 import { keyOf, type EdgeNow, type EdgeOwner } from "../edges/plan.ts";
 import { beginRun, foldRun, spendOn, type Run } from "../flows/run.ts";
@@ -21,6 +23,7 @@ export interface Kept {
   readonly seq: number;
   readonly revision: number;
   readonly desired: readonly MemberSpec[];
+  readonly applied: readonly Json[];
   readonly members: readonly (readonly [string, MemberView])[];
   readonly edges: readonly EdgeNow[];
   readonly turns: readonly Turn[];
@@ -48,7 +51,9 @@ export class View {
   readonly labels = new Map<string, Labels>();
   /** As the last `desired_set` gave it. */
   desired: readonly MemberSpec[] = [];
-  /** `seq` of the last change of members and edges (spec: mob 4.6). */
+  /** The definition, as the last `definition_applied` gave it. */
+  applied: Applied | undefined;
+  /** `seq` of the last change of members, edges and of what they are to be (spec: mob 4.6). */
   revision = 0;
   /** Member → whom it is wired to. */
   readonly #wired = new Map<string, Set<string>>();
@@ -67,6 +72,7 @@ export class View {
     this.seq = kept.seq;
     this.revision = kept.revision;
     this.desired = kept.desired;
+    this.applied = appliedOf(kept.applied);
     for (const [id, member] of kept.members) this.members.set(id, member);
     for (const edge of kept.edges) this.#setEdge(edge);
     for (const turn of kept.turns) this.turns.set(turn.turn_id, turn);
@@ -96,18 +102,18 @@ export class View {
     else if (kind.startsWith("approval_")) this.#approval(entry);
     else if (kind === "note") this.#noted(entry);
     else if (kind.startsWith("flow_") || kind.startsWith("step_")) this.#run(entry);
-    else if (kind === "desired_set") {
-      const given = entry.data["desired"] as unknown as readonly MemberSpec[];
-      // Long lists come in parts, all in one commit.
-      this.desired = entry.data["part"] === undefined || entry.data["part"] === 0 ? given : [...this.desired, ...given];
+    else if (kind === "definition_applied" || kind === "desired_set") {
+      if (kind === "desired_set") this.desired = foldDesired(this.desired, entry);
+      else this.applied = foldApplied(this.applied, entry, this.members.values());
+      this.revision = entry.seq;
     }
   };
 
   /** All that is needed to go on with {@link fold}, as it is now. */
   keep(): Kept {
-    const { seq, revision, desired } = this;
+    const { seq, revision, desired, applied } = this;
     return {
-      seq, revision, desired, members: [...this.members], edges: [...this.edges.values()], turns: [...this.turns.values()],
+      seq, revision, desired, applied: keepApplied(applied), members: [...this.members], edges: [...this.edges.values()], turns: [...this.turns.values()],
       approvals: [...this.approvals.values()], runs: [...this.runs.values()], labels: [...this.labels],
     };
   }
@@ -162,6 +168,7 @@ export class View {
     this.members.set(id, {
       ...rest, spec, life, seq, since_at_ms: state === before.state && old !== undefined ? old.since_at_ms : ts_ms,
       origin: data["origin"] as MemberRow["origin"] | undefined ?? old?.origin ?? "api",
+      ...data["spec_hash"] === undefined ? {} : { spec_hash: data["spec_hash"] as string },
       ...data["spawned_by"] === undefined ? {} : { spawned_by: data["spawned_by"] as string },
       held: kind === "member_held" ? true : kind === "member_released" || kind === "member_spawning" ? false : old?.held ?? false,
       fence: Math.max(old?.fence ?? 0, entry.fence ?? 0), ...error === undefined ? {} : { last_error: error },

@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import { SseDecoder, type SseEvent, type StateStore } from "@atoll-run/core";
 import { defineMob, type AccessRules, type MemberHost } from "@atoll-run/mob";
 import {
-  createEdgeWorks, createReconciler, findMethod, findRoute, hashToken, openApprovals, openRunner, Rights, serveHttp, type Method, type Role, type Token,
+  createEdgeWorks, createReconciler, Definitions, findMethod, findRoute, hashToken, openApprovals, openRunner, Rights, serveHttp, type Method, type Role, type Token,
 } from "@atoll-run/mob/internal";
 import { TestMembers } from "../flows/test-members.ts";
 import { TestDoors, TestHost } from "../reconcile/test-host.ts";
@@ -33,7 +33,8 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
     reload: commands.reload.bind(commands), repair: commands.repair.bind(commands), update: commands.update.bind(commands), wake: async () => undefined,
   } as unknown as MemberHost;
   const edges = createEdgeWorks({ ledger, writer, view, doors: new TestDoors(), clock, limits });
-  const reconciler = createReconciler({ definition: () => definition, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true });
+  const definitions = new Definitions({ ledger, writer }, definition);
+  const reconciler = createReconciler({ definitions, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true });
   const approvals = openApprovals({ ledger, writer, view, rules: () => definition.approvals, host: members, clock, newId, log, limits });
   const flows = openRunner({ ledger, writer, view, host: members, clock, log, limits, newId, flows: () => definition.flows });
   await reconciler.reconcile({ principal: "mob" });

@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import type { MemberSpec, NewEntry } from "@atoll-run/mob";
+import { defineMob, type MemberSpec, type MobDefinition, type NewEntry } from "@atoll-run/mob";
 import {
-  createEdgeWorks, createReconciler, EDGE_BUCKETS, MEMBER_BUCKETS, spawnMany, type ReconcileReport,
+  createEdgeWorks, createReconciler, EDGE_BUCKETS, MEMBER_BUCKETS, spawnMany, Definitions, type ReconcileReport,
 } from "@atoll-run/mob/internal";
 import { ManualClock, until } from "@atoll-run/testkit";
 import fc from "fast-check";
@@ -16,12 +16,14 @@ import { TestDoors, TestHost } from "./test-host.ts";
 const spec = (id: string, more: Partial<MemberSpec> = {}): MemberSpec => ({ id, profile: "p", ...more });
 
 function equip(base: House) {
-  const host = new TestHost(base);
+  const definition: { -readonly [K in keyof MobDefinition]: MobDefinition[K] } = { ...defineMob({ mob: { id: "m" }, profiles: { p: { linked: "x" }, q: { linked: "x" } } }) };
+  // What it says can be changed in place.
+  const definitions = new Definitions({ ledger: base.ledger, writer: base.writer }, definition);
+  const host = new TestHost(base, (spec) => definitions.hashOf(spec));
   const doors = new TestDoors();
   const { ledger, writer, roster: { view }, clock, limits, log } = base;
   const edges = createEdgeWorks({ ledger, writer, view, doors, clock, limits });
-  const definition = { members: [] as readonly MemberSpec[], edges: [] as readonly (readonly [string, string])[] };
-  const reconciler = createReconciler({ definition: () => definition, ledger, writer, view, host, edges, clock, log, limits, lazy: true });
+  const reconciler = createReconciler({ definitions, ledger, writer, view, host, edges, clock, log, limits, lazy: true });
   return { ...base, host, doors, edges, definition, reconciler, view };
 }
 

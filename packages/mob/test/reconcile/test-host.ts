@@ -13,15 +13,17 @@ export class TestHost implements Hosted {
   atOnce = 0;
   mostAtOnce = 0;
   readonly #house: House;
+  readonly #hashOf: (spec: MemberSpec) => string;
 
-  constructor(house: House) {
+  constructor(house: House, hashOf: (spec: MemberSpec) => string = () => "any") {
     this.#house = house;
+    this.#hashOf = hashOf;
   }
 
   spawn(spec: MemberSpec, { origin, lazy }: Parameters<MemberHost["spawn"]>[1]): ReturnType<MemberHost["spawn"]> {
     const generation = (this.#house.roster.view.members.get(spec.id)?.life.generation ?? 0) + 1;
     return this.#done("spawn", spec.id, [
-      { kind: "member_spawning", data: { spec: spec as never, origin, lazy, state: "starting", generation } },
+      { kind: "member_spawning", data: { ...this.#made(spec), origin, lazy, state: "starting", generation } },
       { kind: "member_spawned", data: { state: "dormant" } },
     ]);
   }
@@ -33,19 +35,23 @@ export class TestHost implements Hosted {
   }
 
   respawn(id: string, { spec }: Parameters<MemberHost["respawn"]>[1]): ReturnType<MemberHost["respawn"]> {
-    return this.#done("respawn", id, [{ kind: "member_respawned", data: { spec: spec as never, state: "dormant" } }]);
+    return this.#done("respawn", id, [{ kind: "member_respawned", data: { ...this.#made(spec), state: "dormant" } }]);
   }
 
   reload(id: string, { spec }: Parameters<MemberHost["reload"]>[1]): ReturnType<MemberHost["reload"]> {
-    return this.#done("reload", id, [{ kind: "member_reloaded", data: { spec: spec as never } }]);
+    return this.#done("reload", id, [{ kind: "member_reloaded", data: this.#made(spec) }]);
   }
 
-  repair(id: string): ReturnType<MemberHost["repair"]> {
-    return this.#done("repair", id, [{ kind: "member_repaired", data: { state: "dormant" } }]);
+  repair(id: string, { spec }: Parameters<MemberHost["repair"]>[1]): ReturnType<MemberHost["repair"]> {
+    return this.#done("repair", id, [{ kind: "member_repaired", data: { ...this.#made(spec), state: "dormant" } }]);
   }
 
   update(spec: MemberSpec): ReturnType<MemberHost["update"]> {
     return this.#done("update", spec.id, [{ kind: "member_updated", data: { spec: spec as never } }]);
+  }
+
+  #made(spec: MemberSpec | undefined): NewEntry["data"] {
+    return spec === undefined ? {} : { spec: spec as never, spec_hash: this.#hashOf(spec) };
   }
 
   async #done(what: Command, id: string, entries: readonly (Partial<NewEntry> & { kind: NewEntry["kind"] })[]): ReturnType<MemberHost["spawn"]> {
