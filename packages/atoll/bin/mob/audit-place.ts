@@ -10,6 +10,8 @@ const FOR_MEMBERS = /^(ANTHROPIC_|OPENAI_|HOME$|ATOLL_HOME$)/;
 
 export interface AuditPlace extends AuditPlan {
   readonly state: string;
+  /** Whose model is asked; absent: none is. */
+  readonly provider?: string;
   readonly variables: Readonly<Record<string, string>>;
 }
 

@@ -7,30 +7,26 @@ export interface AuditPlan {
   readonly root: string;
   /** Where the report goes, absolute. */
   readonly folder: string;
-  /** Whose model writes the summary; absent: none does. */
-  readonly provider?: string;
 }
 
 /** Longer than anybody leaves a question on a terminal unanswered. */
 const PATIENCE_MS = 45 * 60_000;
 
-export function auditMob({ root, folder, provider }: AuditPlan): MobDefinition {
+export function auditMob({ root, folder }: AuditPlan): MobDefinition {
   const reads = [`fs.read:${root}`];
   return defineMob({
     mob: {
       id: "audit",
       members: [
         { id: "scout", profile: "scout" }, { id: "auditor", profile: "auditor", count: 4 },
-        { id: "editor", profile: "editor", context: { folder, ...provider === undefined ? {} : { provider } } },
+        { id: "editor", profile: "editor", context: { folder } },
       ],
       edges: [["scout", "@auditor"], ["@auditor", "editor"]],
     },
     profiles: {
       scout: { script: "builtin:audit/scout.lua", grants: reads },
-      auditor: { script: "builtin:audit/auditor.lua", grants: reads },
-      editor: {
-        script: "builtin:audit/editor.lua", external: true, grants: [`fs.write:${folder}`, ...provider === undefined ? [] : ["model"]],
-      },
+      auditor: { script: "builtin:audit/auditor.lua", model: "auto", grants: [...reads, "mob:me"] },
+      editor: { script: "builtin:audit/editor.lua", model: "auto", external: true, grants: [`fs.write:${folder}`, "mob:me"] },
     },
     // The editor stays at its question.
     limits: { approvalInPlaceMs: PATIENCE_MS },

@@ -31,6 +31,7 @@ interface Report {
   readonly written: boolean;
   readonly paths?: readonly string[];
   readonly summary_problem?: string;
+  readonly opinion_problem?: string;
   readonly why?: string;
 }
 
@@ -126,7 +127,7 @@ function openOf({ view }: MobRooms, runId: string): Open | undefined {
 
 async function tell({ call, mob, place }: Work, run: Run): Promise<number> {
   const report = await mob.flows.output(run) as unknown as Report;
-  const { line, written, paths = [], summary_problem, why } = report;
+  const { line, written, paths = [], summary_problem, opinion_problem, why } = report;
   const code = written ? EXIT.ok : EXIT.draft;
   if (call.json) {
     await say(JSON.stringify({ run_id: run.run_id, root: place.root, ...report }));
@@ -134,8 +135,9 @@ async function tell({ call, mob, place }: Work, run: Run): Promise<number> {
   }
   const summary = place.provider === undefined ? NO_MODEL
     : summary_problem === undefined ? "a summary in prose stands on top" : `no summary in prose: ${summary_problem}`;
+  const opinions = opinion_problem === undefined ? [] : [`not all second opinions: ${opinion_problem}`];
   const [markdown, json] = paths;
-  const then = written ? [`report: ${markdown}`, `data:   ${json}`, summary] : [`not written, the report is a draft: ${why}`];
+  const then = written ? [`report: ${markdown}`, `data:   ${json}`, summary, ...opinions] : [`not written, the report is a draft: ${why}`];
   await say([line, ...then].join("\n"));
   return code;
 }

@@ -1,4 +1,4 @@
-// Goal: with a model key the editor puts a summary on top in prose, without one it says so; the report stays the same.
+// Goal: with a model key auditors add a second opinion and the editor puts a summary on top; without one, or when the model fails, it is said and the report stays the same.
 // Method: a recorded run, answered by the mock model. UPDATE_RECORDING=1 records it again, from the script below.
 import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -15,16 +15,31 @@ const KEY = "sk-key-of-the-test-0001";
 const folder = makeProject();
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What a model said, when the run was recorded. */
+const SUMMARY = "**nest** runs `setup.js` when it is installed: read that file first. `strict` has the licence SSPL-1.0 and "
+  + "`unlicensed` has none, so nobody may use it. The manifest of `broken` cannot be read.\n\nThe others have usual licences.";
+const REASON = "setup.js starts a program | and does nothing else.";
+
+/** What a model said, when the run was recorded: to the auditor, then to the editor. */
 const SAID: MockScript = { turns: [
-  { reply: { text: "Install scripts first.", tool_calls: [
+  { when: { tool: "give_opinion", messages: 1, text: "postinstall: node setup.js --all (file setup.js), which starts programs" }, reply: { tool_calls: [
+    { name: "read_file", input: { file: "setup.js" } }, { name: "read_file", input: { file: "../plain/package.json" } }] } },
+  { when: { tool_result: "only files of the package" }, reply: { tool_calls: [
+    { name: "give_opinion", input: { verdict: "questionable", reason: REASON } }] } },
+  { when: { tool_result: "noted" }, reply: { text: "Done." } },
+  { when: { tool: "list", text: "list second_opinions: 1 rows" }, reply: { text: "Install scripts first.", tool_calls: [
     { name: "list", input: { name: "install_scripts" } }, { name: "list", input: { name: "unusual_licences" } }] } },
   { when: { tool_result: "node setup.js --all" }, reply: { tool_calls: [
     { name: "package", input: { path: "nest" } }, { name: "package", input: { path: "nowhere" } }] } },
-  { when: { tool_result: "no package at this path" }, reply: { text:
-    "**nest** runs `setup.js` when it is installed: read that file first. `strict` has the licence SSPL-1.0 and "
-    + "`unlicensed` has none, so nobody may use it. The manifest of `broken` cannot be read.\n\nThe others have usual licences." } },
+  { when: { tool_result: "no package at this path" }, reply: { text: SUMMARY } },
 ] };
+
+const OPINIONS = `
+## Second opinions
+
+| Package | Version | Verdict | Why |
+|---|---|---|---|
+| nest | 1.0.0 | questionable | ${REASON.replace("|", "\\|")} |
+`;
 
 function audit(output: string, env: Record<string, string>): Promise<Ended> {
   return runDemo({ folder, args: ["--yes", "--out", output, "--state", `state-${output}`], env });
@@ -46,7 +61,7 @@ async function record(): Promise<void> {
   writeFileSync(RECORDING, `${lines.join("\n")}\n`);
 }
 
-test("with a model key the editor puts a summary on top, as it was recorded", async () => {
+test("with a model key auditors read what is rated high and the editor puts a summary on top, as it was recorded", async () => {
   if (process.env["UPDATE_RECORDING"] === "1") await record();
   const text = readFileSync(RECORDING, "utf8");
   assert.ok(!text.includes(KEY));
@@ -57,7 +72,8 @@ test("with a model key the editor puts a summary on top, as it was recorded", as
   assert.equal(code, 0, err);
   assert.match(out, /^a summary in prose stands on top$/m);
   const [markdown] = reportIn(folder, "with");
-  assert.ok(markdown.startsWith(`# Audit of installed packages\n\n${SAID.turns[2]?.reply?.text}\n\n`), markdown.slice(0, 500));
+  assert.ok(markdown.startsWith(`# Audit of installed packages\n\n${SUMMARY}\n\n`), markdown.slice(0, 500));
+  assert.ok(markdown.includes(OPINIONS));
   assert.equal(model.left(), 0);
   // What the tools found goes to the model as it did when the run was recorded.
   const messages = (body: unknown): unknown => (body as { messages: unknown }).messages;
@@ -69,9 +85,11 @@ test("the rest of the report is the same with and without a model, and one that 
   await using model = await startMockModel({ script: { turns: [{ error: { status: 401 }, times: "any" }] } });
   const failed = await withModel("failed", model.url);
   assert.equal(failed.code, 0, failed.err);
-  assert.match(failed.out, /^no summary in prose: .*401/m);
+  assert.match(failed.out, /^no summary in prose: .*401.*\nnot all second opinions: .*401/m);
   const [markdown, json] = reportIn(folder, "failed");
   const [withSummary, same] = reportIn(folder, "with");
-  assert.equal(json, same);
-  assert.equal(withSummary.replace(`${SAID.turns[2]?.reply?.text}\n\n`, ""), markdown);
+  const { second_opinions, ...rest } = JSON.parse(same) as { second_opinions: unknown };
+  assert.deepEqual(second_opinions, [{ path: "nest", name: "nest", version: "1.0.0", verdict: "questionable", reason: REASON }]);
+  assert.deepEqual(JSON.parse(json), rest);
+  assert.equal(withSummary.replace(`${SUMMARY}\n\n`, "").replace(OPINIONS, ""), markdown);
 });

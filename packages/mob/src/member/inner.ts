@@ -118,7 +118,9 @@ function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "sc
   const at = (file: string): string => (dir === null ? ":memory:" : resolve(dir, "members", memberScope(spec.id), file));
   const context = spec.context === undefined ? undefined : stringifyJson(spec.context);
   const startRun = (mesh: Mesh): BlockRun => parts.startBlock({
-    projectRoot: root, mesh, grants: blockGrants(spec.grants ?? profile.grants), ...own,
+    projectRoot: root, mesh,
+    // Who has a model may ask it.
+    grants: [...blockGrants(spec.grants ?? profile.grants), ...profile.model === null ? [] : ["model"]], ...own,
     bridges: toBridges(verbsOf(parts, ask), ask), kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
     ...agentWatch === undefined ? {} : { agentWatch },
     ...context?.ok === true ? { context: context.text } : {},

@@ -1,6 +1,9 @@
 -- Looks through the packages of one batch, several at a time.
--- A turn's content is {root, packages} as the scout gives it; the answer is {packages}: what was found in each.
+-- A turn's content is {root, packages} as the scout gives it; the answer is {packages}: what was found in each. With a model those that are
+-- rated high get a second opinion; `opinion_problem` says why some have none.
 local inspect = require("inspect")
+local model_of = require("model")
+local opinion = require("opinion")
 
 local WORKERS = 8
 
@@ -20,7 +23,8 @@ bus.on("turn", function(event)
     end
     for i = 1, WORKERS do workers[i]:join() end
   end)
-  return { packages = found }
+  local model = model_of()
+  return { packages = found, opinion_problem = model and opinion.add(root, found, model) }
 end)
 
 bus.serve()

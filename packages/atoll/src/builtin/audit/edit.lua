@@ -4,12 +4,13 @@ local store = require("store")
 local summary = require("summary")
 local M = {}
 
-local function compose(answers, provider)
+local function compose(answers, model)
   store.open()
-  local failed = std.json.array()
+  local failed, unopinioned = std.json.array(), nil
   for batch, answer in ipairs(answers) do
     if answer.packages then
       store.add(answer.packages)
+      unopinioned = unopinioned or answer.opinion_problem
     else
       failed[#failed + 1] = { batch = batch, reason = answer.error and answer.error.text or "no answer" }
     end
@@ -17,8 +18,10 @@ local function compose(answers, provider)
   local facts = store.facts()
   facts.failed = failed
   local text, problem
-  if provider then text, problem = summary.write(facts, provider) end
-  return { markdown = report.render(facts, text, failed), json = std.json.encode_pretty(facts) .. "\n", problem = problem }
+  if model then text, problem = summary.write(facts, model) end
+  return {
+    markdown = report.render(facts, text, failed), json = std.json.encode_pretty(facts) .. "\n", problem = problem, opinion_problem = unopinioned,
+  }
 end
 
 -- One that waits for its decision ends this run of the turn, which runs again after it.
@@ -32,11 +35,11 @@ function M.write(path, text)
   return nil, tostring(answer)
 end
 
--- {markdown, json, problem?}: made once for a turn, however often it runs.
-function M.made(turn, answers, provider)
+-- {markdown, json, problem?, opinion_problem?}: made once for a turn, however often it runs.
+function M.made(turn, answers, model)
   local kept = store.kept(turn)
   if kept then return kept end
-  local ok, composed = pcall(compose, answers, provider)
+  local ok, composed = pcall(compose, answers, model)
   if ok then return store.keep(turn, composed) end
   store.abandon()
   error(composed, 0)

@@ -55,6 +55,10 @@ function M.render(facts, summary, failed)
     { "Package", "path" }, { "Version", "version" }, { "Score", "score", right = true } }, first(facts.scores, 20))
   section(out, "Install scripts", "None.", {
     { "Package", "path" }, { "Version", "version" }, { "When", "hook" }, { "Command", "command" }, { "Calls", "file" }, { "Risky", "risky" } }, facts.install_scripts)
+  -- Only a model gives them: without one the report has no word of it.
+  if facts.second_opinions then
+    section(out, "Second opinions", "", { { "Package", "path" }, { "Version", "version" }, { "Verdict", "verdict" }, { "Why", "reason" } }, facts.second_opinions)
+  end
   section(out, "Unusual or missing licences", "None.", {
     { "Package", "path" }, { "Version", "version" }, { "Licence", "licence" } }, facts.unusual_licences)
   section(out, "Several versions", "None.", { { "Package", "name" }, { "Versions", "versions" } }, facts.duplicates)

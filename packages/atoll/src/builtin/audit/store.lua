@@ -10,12 +10,13 @@ local function query(sql, params) return std.sql.query(sql, params or {}) end
 
 function M.open()
   run, count = ("%.6f"):format(std.time.now()), 0
-  for _, name in ipairs({ "audit_packages", "audit_native", "audit_scripts" }) do exec("DROP TABLE IF EXISTS " .. name) end
+  for _, name in ipairs({ "audit_packages", "audit_native", "audit_scripts", "audit_opinions" }) do exec("DROP TABLE IF EXISTS " .. name) end
   exec([[CREATE TABLE audit_packages (path TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT, licence TEXT, licence_kind TEXT,
     files INTEGER NOT NULL, bytes INTEGER NOT NULL, broken TEXT, engine TEXT, locked TEXT, score INTEGER NOT NULL)]])
   exec("CREATE TABLE audit_native (path TEXT NOT NULL, file TEXT NOT NULL, bytes INTEGER NOT NULL)")
   exec("CREATE TABLE audit_scripts (path TEXT NOT NULL, hook TEXT NOT NULL, command TEXT NOT NULL, file TEXT, risky TEXT)")
-  exec("CREATE TABLE IF NOT EXISTS audit_reports (turn TEXT PRIMARY KEY, markdown TEXT NOT NULL, json TEXT NOT NULL, problem TEXT)")
+  exec("CREATE TABLE audit_opinions (path TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL)")
+  exec("CREATE TABLE IF NOT EXISTS audit_made (turn TEXT PRIMARY KEY, markdown TEXT NOT NULL, json TEXT NOT NULL, problem TEXT, opinion_problem TEXT)")
   exec("BEGIN")
 end
 
@@ -32,6 +33,8 @@ function M.add(packages)
     FROM json_each(?) p, json_each(p.value->'native') n]], { list })
   exec([[INSERT INTO audit_scripts SELECT p.value->>'path', s.value->>'hook', s.value->>'command', s.value->>'file',
     (SELECT group_concat(value, ', ') FROM json_each(s.value->'risky')) FROM json_each(?) p, json_each(p.value->'install') s]], { list })
+  exec([[INSERT INTO audit_opinions SELECT value->>'path', value->'opinion'->>'verdict', value->'opinion'->>'reason'
+    FROM json_each(?) WHERE value->'opinion' IS NOT NULL]], { list })
   local bytes = 0
   for _, package in ipairs(packages) do bytes = bytes + package.bytes end
   count = count + 1
@@ -43,15 +46,15 @@ function M.abandon() pcall(exec, "ROLLBACK") end
 
 -- The report of a turn that runs again: its calls are to be the same, also where a model has written a part of it.
 function M.kept(turn)
-  if #query("SELECT 1 FROM sqlite_master WHERE name = 'audit_reports'") == 0 then return nil end
-  local found = query("SELECT markdown, json, problem FROM audit_reports WHERE turn = ?", { turn })[1]
-  if found and found.problem == std.sql.null then found.problem = nil end
+  if #query("SELECT 1 FROM sqlite_master WHERE name = 'audit_made'") == 0 then return nil end
+  local found = query("SELECT markdown, json, problem, opinion_problem FROM audit_made WHERE turn = ?", { turn })[1]
+  for name, value in pairs(found or {}) do if value == std.sql.null then found[name] = nil end end
   return found
 end
 
 function M.keep(turn, report)
-  exec("DELETE FROM audit_reports")
-  exec("INSERT INTO audit_reports VALUES (?, ?, ?, ?)", { turn, report.markdown, report.json, orNull(report.problem) })
+  exec("DELETE FROM audit_made")
+  exec("INSERT INTO audit_made VALUES (?, ?, ?, ?, ?)", { turn, report.markdown, report.json, orNull(report.problem), orNull(report.opinion_problem) })
   return report
 end
 
@@ -69,11 +72,12 @@ end
 -- Every list the report shows, in a fixed order.
 function M.facts()
   exec("COMMIT")
+  local opinions = query([[SELECT o.path, p.name, p.version, o.verdict, o.reason FROM audit_opinions o JOIN audit_packages p USING (path) ORDER BY o.path]])
   local totals = query("SELECT count(*) AS packages, coalesce(sum(files), 0) AS files FROM audit_packages")[1]
   totals.bytes = count == 0 and 0 or std.ts.query(SERIES, { agg = "sum", tags = { run = run } })[1].value
   totals.names = query("SELECT count(DISTINCT name) AS n FROM audit_packages")[1].n
   return {
-    totals = totals,
+    totals = totals, second_opinions = #opinions > 0 and opinions or nil,
     duplicates = query([[SELECT name, group_concat(version, ', ') AS versions, count(*) AS versions_count FROM
       (SELECT DISTINCT name, version FROM audit_packages WHERE broken IS NULL ORDER BY name, version)
       GROUP BY name HAVING count(*) > 1 ORDER BY name]]),

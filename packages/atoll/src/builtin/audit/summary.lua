@@ -2,7 +2,7 @@
 local store = require("store")
 local M = {}
 
-local LISTS = { "scores", "install_scripts", "unusual_licences", "duplicates", "native", "largest", "licences", "broken" }
+local LISTS = { "scores", "install_scripts", "second_opinions", "unusual_licences", "duplicates", "native", "largest", "licences", "broken" }
 local ROWS_MAX = 40
 
 local SYSTEM = [[You summarize an audit of installed packages for a person who has to decide whether to trust them.
@@ -38,14 +38,14 @@ end
 
 local function prompt(facts)
   local lines = { ("%d packages, %d files, %d bytes."):format(facts.totals.packages, facts.totals.files, facts.totals.bytes) }
-  for _, name in ipairs(LISTS) do lines[#lines + 1] = ("list %s: %d rows"):format(name, #facts[name]) end
+  for _, name in ipairs(LISTS) do if facts[name] then lines[#lines + 1] = ("list %s: %d rows"):format(name, #facts[name]) end end
   return table.concat(lines, "\n")
 end
 
 -- → the text, or nil and why there is none.
-function M.write(facts, provider)
+function M.write(facts, model)
   local answer = require("agent").run({
-    provider = provider, system = SYSTEM, prompt = prompt(facts), extra_tools = tools(facts), tool_groups = { "audit" },
+    provider = model.provider, model = model.model, system = SYSTEM, prompt = prompt(facts), extra_tools = tools(facts), tool_groups = { "audit" },
     max_iterations = 10, max_tokens = 1500, max_wall_ms = 180000,
   })
   if not answer.ok then return nil, answer.error end
