@@ -16,6 +16,11 @@ export { defineMob, readDefinition, type TreeInput } from "./definition/read-def
 export type { MemberMob, SendOptions } from "./bridge/bridge.ts";
 export type { By, MemberHost, SpawnOptions, ToolAnswer, ToolCall, ToolGuard, TurnAsk } from "./member/host.ts";
 export type { LinkedContext, LinkedFactory, LinkedHandler, LinkedTurn, MemberFacts } from "./member/linked.ts";
-export { startMob, type CloseMobOptions, type MobRooms, type MobParts, type MobStatus } from "./mob.ts";
+export { startMob, type MobRooms, type MobParts, type MobStatus } from "./mob.ts";
+export type { Reason } from "./whole/health.ts";
+export type { MobHooks } from "./whole/hooks.ts";
+export type { ShutdownReport } from "./whole/report.ts";
+export type { CloseMobOptions, EndingPart, PhaseName, PhaseReport } from "./whole/shutdown.ts";
+export { startFailed, type Stage, type StartFailed } from "./whole/start.ts";
 export { memberAt, type MemberCall, type RemoteMember } from "./outside/member-at.ts";
 export type { Outside, Surroundings } from "./outside/outside.ts";

@@ -5,7 +5,7 @@
  * start whose parts fail, and leaves nothing behind then; never keeps truth anywhere but in the ledger.
  */
 import { Closing, isFault, type Json } from "@atoll-run/core";
-import type { NodeParts } from "@atoll-run/node";
+import type { NodeParts, StepWatch } from "@atoll-run/node";
 import { createAgentSession } from "./agent/agent-session.ts";
 import { modelOf } from "./agent/model.ts";
 import { createVerbs } from "./bridge/verbs.ts";
@@ -16,7 +16,6 @@ import { mobError, toFailure } from "./errors.ts";
 import { openRunner, type FlowRunner } from "./flows/runner.ts";
 import { createIds } from "./ids.ts";
 import { openLedger } from "./ledger/create-ledger.ts";
-import type { NewEntry } from "./ledger/entry.ts";
 import type { Ledger, Writer } from "./ledger/ledger.ts";
 import { MOB_SCOPE } from "./ledger/names.ts";
 import { timeCommits, type CommitFigures } from "./ledger/time-commits.ts";
@@ -26,7 +25,7 @@ import type { InnerParts } from "./member/inner.ts";
 import { Members } from "./member/members.ts";
 import type { MemberRow } from "./member/row.ts";
 import type { Ticket } from "./member/turn.ts";
-import { openOutside, type OpenOutside, type Outside, type Surroundings } from "./outside/outside.ts";
+import { openOutside, type Outside, type Surroundings } from "./outside/outside.ts";
 import { createEdgeWorks, type EdgeDoors, type EdgeWorks } from "./reconcile/edge-works.ts";
 import { createReconciler, type Reconciler } from "./reconcile/engine.ts";
 import { openRetention } from "./roster/retention.ts";
@@ -34,8 +33,13 @@ import { openRoster } from "./roster/roster.ts";
 import type { View } from "./roster/view.ts";
 import { budgeted, openBudgets } from "./usage/budgets.ts";
 import { createWatch } from "./usage/watch.ts";
+import { Health, type Reason } from "./whole/health.ts";
+import { Hooks, type MobHooks } from "./whole/hooks.ts";
+import { TurnCount, type ShutdownReport } from "./whole/report.ts";
+import { Shutdown, type CloseMobOptions, type EndingPart } from "./whole/shutdown.ts";
+import { Start } from "./whole/start.ts";
 
-/** What it is made of; the store stays its opener's. */
+/** What it is made of. */
 export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "makeSession" | "makeWatch"> {
   /** Masks registered secrets. */
   readonly redact?: (value: Json) => Json;
@@ -43,16 +47,33 @@ export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<Inn
   readonly outside?: Surroundings;
   /** Reads the definition anew, whole or not at all: throws `mob.definition_invalid`. Absent: a program has made it. */
   readonly readDefinition?: () => Promise<MobDefinition>;
+  readonly hooks?: MobHooks;
+  /** What else would make it `degraded` ends its start. */
+  readonly strict?: boolean;
+  /** How long turns that run may take to end when it closes, milliseconds; default 30,000. */
+  readonly drainTimeoutMs?: number;
+  /** Opens a way to it, the last thing of its start; its end is told by {@link MobRooms.attach}. */
+  readonly serve?: (mob: MobRooms) => Promise<void>;
+  /** Lets go of the stores, the last thing of its end, also of a start that fails; absent: they stay their opener's. */
+  readonly release?: () => Promise<void>;
+  /** Ends the start. */
+  readonly signal?: AbortSignal;
+  /** Hears each stage of the start; what it throws fails it. */
+  readonly stages?: StepWatch;
 }
 
 export interface MobStatus {
   readonly mob: string;
-  readonly state: "running" | "stopped";
+  readonly state: "running" | "stopping" | "stopped";
+  /** What is not as it should be; empty: nothing. */
+  readonly degraded: readonly Reason[];
   readonly members: readonly MemberRow[];
   readonly edges: readonly { readonly a: string; readonly b: string }[];
   readonly revision: number;
   /** `seq` of the last entry. */
   readonly head: number;
+  /** The longest that `close` takes, milliseconds. */
+  readonly horizon_ms: number;
 }
 
 export interface MobRooms extends AsyncDisposable {
@@ -72,113 +93,188 @@ export interface MobRooms extends AsyncDisposable {
   readonly flows: FlowRunner;
   /** Its own node; undefined: it has none. */
   readonly outside: Outside | undefined;
+  readonly health: Health;
+  readonly shutdown: Shutdown;
   send(ask: TurnAsk): Promise<Ticket>;
   status(): MobStatus;
-  /** Queued turns stay. Later calls share the promise; with `stepMs` they hurry the end that is under way. */
-  close(o?: CloseMobOptions): Promise<void>;
-}
-
-export interface CloseMobOptions {
-  /** How long turns that run may take to end, milliseconds; default 30,000. The others go back into their mailboxes. */
-  readonly drainMs?: number;
-  /** What each step still has from now on, milliseconds. */
-  readonly stepMs?: number;
+  /** A way to it that ends with it, after its members. Dispose: it has ended already. */
+  attach(door: EndingPart): Disposable;
+  /**
+   * Turns that run may end, queued ones stay. Never throws: what did not end is in the report. Later calls get the same report; with
+   * `stepMs` they hurry the end that is under way.
+   * @example const { clean, aborted_turns } = await mob.close({ deadlineMs: 10_000 });
+   */
+  close(o?: CloseMobOptions): Promise<ShutdownReport>;
 }
 
 const BY: By = { principal: "mob" };
+/** What each step of a node has for its end: its turns are over then, or given up. */
+const NODE_STEP_MS = 1_000;
 
-/** Throws `mob.start_failed` with its cause; nothing is left open then. */
+/** Throws `mob.start_failed` with its stage and its cause; nothing is left open then. */
 export async function startMob(parts: MobParts, definition: MobDefinition): Promise<MobRooms> {
   const limits: MobLimits = { ...MOB_LIMITS, ...definition.limits };
-  const newId = createIds(parts);
-  const mob = definition.mob.id;
-  const { clock, log, redact } = parts;
-  const { store, commits } = timeCommits(parts.store, clock);
-  const closing = new Closing();
+  const shutdown = new Shutdown(parts, { drainMs: parts.drainTimeoutMs ?? limits.drainMs });
+  const start = new Start({ mob: definition.mob.id, shutdown, watch: parts.stages, signal: parts.signal });
+  const { release } = parts;
+  if (release !== undefined) shutdown.add("stores", { name: "stores", end: release });
   try {
-    const ledger = closing.use(await openLedger({ store, clock, newId, log, ...redact === undefined ? {} : { redact } }, { mob, limits }));
-    const isNew = ledger.head === 0;
-    const writer = await attach(ledger, parts);
-    const say = (kind: NewEntry["kind"]) => ledger.append(writer, [{ kind, source: "mob", data: {} }]);
-    const definitions = new Definitions({ ledger, writer, read: parts.readDefinition }, definition);
-    const { now, profileOf, hashOf } = definitions;
-    const roster = closing.use(await openRoster({ ledger, writer, clock, log, limits, profileOf }));
-    const { view } = roster;
-    definitions.view = view;
-    closing.use(openRetention({ ledger, roster, writer, clock, log, limits }));
-    const edges = createEdgeWorks({ ledger, writer, view, doors: DOORS, clock, limits });
-    const opened: { flows?: FlowRunner } = {};
-    const prices = () => now().prices;
-    const budgets = closing.use(openBudgets({ ledger, writer, view, clock, profileOf, prices }));
-    const inner: InnerParts = { ...parts, guard: budgeted((call) => approvals.guard(call), budgets), denied: (about, denial) => {
-      void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
-    }, makeVerbs: (caller) => createVerbs({ ledger, view, members, edges, flows: () => must(opened.flows), definition: now, clock, limits, modelOf: (spec, profile) => modelOf(spec, profile, parts.variables ?? {}) }, caller),
-      makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of) };
-    const members = new Members({
-      checkBudget: (to, coming) => budgets.checkTurn(to, coming), ledger, writer, view, node: parts, inner, limits, newId, profileOf, hashOf,
-      leaveEdges: (id) => leaveEdges(id, { view, edges }),
-    });
-    ledger.hear(members.hear);
-    const end = { drainMs: limits.drainMs, started: false };
-    closing.defer(async () => {
-      if (end.started) await say("mob_stopped");
-    });
-    const approvals = closing.use(openApprovals({ ledger, writer, view, rules: () => now().approvals, host: members, clock, newId, log, limits }));
-    let outside: OpenOutside | undefined;
-    closing.defer(async () => {
-      const over = members.close(end.drainMs);
-      await outside?.close({ drainMs: end.drainMs, over });
-      await over;
-    });
-    if (isNew) await say("mob_created");
-    await definitions.apply(definition, BY.principal);
-    await say("mob_started");
-    end.started = true;
-    await members.recover();
-    const reconciler = closing.use(createReconciler({
-      definitions, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true,
-    }));
-    await firstPass(reconciler, { ledger, writer, log, mob });
-    const flows = opened.flows = closing.use(openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => now().flows }));
-    if (parts.outside !== undefined) {
-      outside = await openOutside({ mob, node: parts, definition: now, view, members, ledger, writer, limits, log }, parts.outside);
-    }
-    const close = async (): Promise<void> => {
-      await say("mob_stopping");
-      const { failed } = await closing.close();
-      for (const { name, error } of failed) {
-        log.write({ level: "warn", target: "mob", msg: "a part did not close", fields: { mob, part: name, reason: String(error) } });
-      }
-    };
-    return running({ definition: now, ledger, view, writer, commits, members, reconciler, edges, approvals, flows, outside }, { end, close });
+    return await build(start, { parts, definition, limits, shutdown });
   } catch (error) {
-    await closing.close();
-    throw mobError("mob.start_failed", `the mob ${mob} did not start: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error, ...isFault(error) && error.hint !== undefined ? { hint: error.hint } : {},
-    });
+    throw await start.failed(error);
   }
 }
 
-function running(
-  own: Omit<MobRooms, "send" | "status" | "close" | keyof AsyncDisposable> & { readonly members: Members },
-  { end, close }: { readonly end: { drainMs: number }; readonly close: () => Promise<void> },
-): MobRooms {
-  const { definition, ledger, view, members } = own;
-  let over: Promise<void> | undefined;
+interface Site {
+  readonly parts: MobParts;
+  readonly definition: MobDefinition;
+  readonly limits: MobLimits;
+  readonly shutdown: Shutdown;
+}
+
+async function build(start: Start, site: Site): Promise<MobRooms> {
+  const { parts, limits, shutdown } = site;
+  const { clock, log } = parts;
+  const books = await openBooks(start, site);
+  const { ledger, writer, view, commits, definitions, health, hooks, newId } = books;
+  const { now } = definitions;
+  const { members, approvals, edges, give } = await start.stage("members", () => openMembers(site, books));
+  await start.stage("pre_spawn", () => hooks.preSpawn());
+  await start.stage("continuity", () => members.recover());
+  const reconciler = createReconciler({
+    definitions, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true, after: async (report) => {
+      health.reconciled(report);
+      await hooks.reconciled(report);
+    },
+  });
+  shutdown.add("refuse", { name: "reconcile", end: async () => await reconciler[Symbol.asyncDispose]() });
+  await start.stage("reconcile", () => firstPass(reconciler, books, site));
+  const flows = await start.stage("flows", () => openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => now().flows }));
+  shutdown.add("refuse", { name: "flows", end: async () => await flows[Symbol.asyncDispose]() });
+  give(flows);
+  const outside = await start.stage("outside", () => openWay(site, { ...books, members }));
+  const handle = toRooms({ definition: now, ledger, view, writer, commits, members, reconciler, edges, approvals, flows, outside, health, shutdown }, books);
+  await start.stage("http", () => parts.serve?.(handle));
+  await start.stage("started", async () => {
+    await books.say("mob_started");
+    books.is.started = true;
+  });
+  return handle;
+}
+
+type Books = Awaited<ReturnType<typeof openBooks>>;
+
+/** The ledger and what is folded from it. */
+async function openBooks(start: Start, { parts, limits, shutdown, definition }: Site) {
+  const { clock, log, redact } = parts;
+  const { store, commits } = timeCommits(parts.store, clock);
+  const newId = createIds(parts);
+  const closing = new Closing();
+  const is = { started: false };
+  const ledger = await start.stage("ledger", async () =>
+    closing.use(await openLedger({ store, clock, newId, log, ...redact === undefined ? {} : { redact } }, { mob: definition.mob.id, limits })));
+  shutdown.add("ledger", { name: "ledger", end: () => closing[Symbol.asyncDispose]() });
+  const writer = await start.stage("lease", () => attach(ledger, parts));
+  const say = (kind: "mob_created" | "mob_started" | "mob_stopping" | "mob_stopped") => ledger.append(writer, [{ kind, source: "mob", data: {} }]);
+  const definitions = new Definitions({ ledger, writer, read: parts.readDefinition }, definition);
+  const { view } = await start.stage("recover", async () => {
+    const isNew = ledger.head === 0;
+    const roster = closing.use(await openRoster({ ledger, writer, clock, log, limits, profileOf: definitions.profileOf }));
+    definitions.view = roster.view;
+    closing.use(openRetention({ ledger, roster, writer, clock, log, limits }));
+    if (isNew) await say("mob_created");
+    await definitions.apply(definition, BY.principal);
+    return roster;
+  });
+  const hooks = new Hooks(parts.hooks ?? {}, { clock, log, note: (entry) => void ledger.note(writer, entry) });
+  const [health, count] = [new Health(view), new TurnCount(view)];
+  for (const { hear } of [hooks, health, count]) ledger.hear(hear);
+  closing.defer(() => hooks.close());
+  closing.defer(async () => {
+    if (is.started) await say("mob_stopped");
+  });
+  return { ledger, writer, view, commits, definitions, say, is, newId, hooks, health, count, closing };
+}
+
+/** All whose turns need each other; nothing of it runs yet. */
+function openMembers({ parts, limits, shutdown }: Site, { ledger, writer, view, definitions, newId, hooks, count, say, is, closing }: Books) {
+  const { clock, log } = parts;
+  const { now, profileOf, hashOf } = definitions;
+  const opened: { flows?: FlowRunner } = {};
+  const prices = () => now().prices;
+  const budgets = closing.use(openBudgets({ ledger, writer, view, clock, profileOf, prices }));
+  const edges = createEdgeWorks({ ledger, writer, view, doors: DOORS, clock, limits });
+  const inner: InnerParts = {
+    ...parts, guard: budgeted((call) => approvals.guard(call), budgets), denied: (about, denial) => {
+      void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
+    },
+    makeVerbs: (caller) => createVerbs({
+      ledger, view, members, edges, flows: () => there(opened.flows), definition: now, clock, limits, modelOf: (spec, profile) => modelOf(spec, profile, parts.variables ?? {}),
+    }, caller),
+    makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }),
+    makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of),
+  };
+  const members = new Members({
+    checkBudget: (to, coming) => budgets.checkTurn(to, coming), ledger, writer, view, node: parts, inner, limits, newId, profileOf, hashOf,
+    leaveEdges: (id) => leaveEdges(id, { view, edges }), spawned: (ids) => hooks.spawned(ids),
+  });
+  ledger.hear(members.hear);
+  shutdown.add("refuse", { name: "mob", end: async () => {
+    count.begin();
+    members.refuse(stopping());
+    if (is.started) await say("mob_stopping");
+  } });
+  shutdown.add("drain", { name: "turns", end: (signal) => members.drain(signal), left: () => members.working() });
+  shutdown.add("members", {
+    name: "members", left: () => members.awake().map((id) => `member:${id}`), end: async () => {
+      await members.close({ stepMs: NODE_STEP_MS, aborted: count.aborted });
+      members.giveUp(stopping());
+    },
+  });
+  const approvals = closing.use(openApprovals({ ledger, writer, view, rules: () => now().approvals, host: members, clock, newId, log, limits }));
+  return { members, approvals, edges, give: (flows: FlowRunner) => void (opened.flows = flows) };
+}
+
+/** To those outside. */
+async function openWay(
+  { parts, limits, shutdown, definition: { mob: { id: mob } } }: Site,
+  { ledger, writer, view, members, definitions }: Books & { readonly members: Members },
+): Promise<Outside | undefined> {
+  if (parts.outside === undefined) return undefined;
+  const outside = await openOutside({ mob, node: parts, definition: definitions.now, view, members, ledger, writer, limits, log: parts.log }, parts.outside);
+  const over = Promise.withResolvers<void>();
+  let ended: Promise<void> | undefined;
+  // Nobody is let in from the beginning of the end on; calls that wait are answered while turns still end.
+  const close = (): Promise<void> => ended ??= outside.close({ drainMs: shutdown.horizonMs, over: over.promise });
+  // What it throws is told when it is waited for.
+  shutdown.add("refuse", { name: "outside", end: () => void close().catch(() => undefined) });
+  shutdown.add("outside", { name: "outside", end: async () => {
+    over.resolve();
+    await close();
+  } });
+  return outside;
+}
+
+function toRooms(own: Omit<MobRooms, "send" | "status" | "attach" | "close" | keyof AsyncDisposable>, { count }: Books): MobRooms {
+  const { definition, ledger, view, members, health, shutdown } = own;
+  let report: ShutdownReport | undefined;
+  const close = async (o?: CloseMobOptions): Promise<ShutdownReport> => {
+    const phases = await shutdown.run(o);
+    return report ??= count.report(ledger, phases);
+  };
   return {
-    ...own, send: (ask) => members.send(ask),
+    ...own, close, send: (ask) => members.send(ask), attach: (door) => shutdown.add("http", door),
     status: () => ({
-      mob: definition().mob.id, state: over === undefined ? "running" : "stopped", revision: view.revision, head: ledger.head,
-      members: view.ids().map((id) => view.row(id) as MemberRow),
+      mob: definition().mob.id, state: report !== undefined ? "stopped" : shutdown.begun ? "stopping" : "running", degraded: health.reasons(),
+      revision: view.revision, head: ledger.head, horizon_ms: shutdown.horizonMs, members: view.ids().map((id) => view.row(id) as MemberRow),
       edges: [...view.edges.values()].filter(({ wired }) => wired).map(({ a, b }) => ({ a, b })),
     }),
-    close: ({ drainMs = end.drainMs, stepMs } = {}) => {
-      end.drainMs = Math.min(drainMs, stepMs ?? drainMs);
-      if (over !== undefined && stepMs !== undefined) members.hurry(stepMs);
-      return over ??= close();
-    },
-    [Symbol.asyncDispose]: () => over ??= close(),
+    [Symbol.asyncDispose]: async () => void await close(),
   };
+}
+
+function stopping(): ReturnType<typeof mobError> {
+  return mobError("mob.shutting_down", "the mob is stopping", { hint: "Ask again when it runs." });
 }
 
 async function attach(ledger: Ledger, { clock }: MobParts): Promise<Writer> {
@@ -188,7 +284,7 @@ async function attach(ledger: Ledger, { clock }: MobParts): Promise<Writer> {
 }
 
 /** Members may run before it is there. */
-function must(flows: FlowRunner | undefined): FlowRunner {
+function there(flows: FlowRunner | undefined): FlowRunner {
   if (flows === undefined) throw mobError("mob.unavailable", "the mob is still starting", { facts: { what: "flows" } });
   return flows;
 }
@@ -196,16 +292,16 @@ function must(flows: FlowRunner | undefined): FlowRunner {
 /** What only an operator can say `force` to, or mend: the mob runs with those it has. */
 const LEFT = new Set<string>(["mob.retire_guard", "mob.desired_conflict"]);
 
-async function firstPass(
-  reconciler: Reconciler, { ledger, writer, log, mob }: { readonly ledger: Ledger; readonly writer: Writer; readonly log: MobParts["log"]; readonly mob: string },
-): Promise<void> {
+async function firstPass(reconciler: Reconciler, { ledger, writer, health }: Books, { parts: { log, strict = false }, definition: { mob: { id: mob } } }: Site): Promise<void> {
   try {
     await reconciler.reconcile(BY);
   } catch (error) {
-    if (!isFault(error) || !LEFT.has(error.code)) throw error;
+    if (strict || !isFault(error) || !LEFT.has(error.code)) throw error;
     await ledger.append(writer, [{ kind: "reconcile_incomplete", source: "mob", data: { error: { ...toFailure(error) } } }]);
     log.write({ level: "warn", target: "mob", msg: `the members stay as they were: ${error.message}`, fields: { mob, hint: error.hint ?? "" } });
   }
+  const [first] = strict ? health.reasons() : [];
+  if (first !== undefined) throw mobError("mob.unavailable", `it would be degraded: ${first.text}`, { facts: { what: first.code }, hint: "Mend it, or start without strict." });
 }
 
 /** Its edges go with a member. */

@@ -42,7 +42,7 @@ export async function demo(call: VerbCall): Promise<number> {
   const ending = cleanup.use(new Ending());
   const { state, root, variables } = place;
   const mob = await Mob.start({ definition: auditMob(place), stateDir: state, root, variables, env: { log: log.log } });
-  cleanup.use({ [Symbol.asyncDispose]: () => mob.close({ drainMs: DRAIN_MS }) });
+  cleanup.defer(async () => void await mob.close({ drainMs: DRAIN_MS }));
   const http = cleanup.use(await serveMob(mob, { dir: place.state, port: 0, env: { log: log.log } }));
   const over = new AbortController();
   const told = ending.until(async () => over.abort()).then(() => EXIT.signal + ending.number);

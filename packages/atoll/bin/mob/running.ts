@@ -8,8 +8,9 @@ import { misuse, type VerbCall } from "../tier/verb.ts";
 export interface Running {
   readonly mob: MobClient;
   readonly url: string;
-  /** Of its process, when it is of this machine. */
+  /** Of its process and its folder, when it is of this machine. */
   readonly pid?: number;
+  readonly dir?: string;
 }
 
 const STATES = ".atoll";
@@ -27,7 +28,7 @@ export async function findRunning(call: VerbCall): Promise<Running> {
   }
   const { dir, address } = named === undefined ? await theOneHere() : { dir: named, address: await findAddress(named) };
   if (address === undefined) throw away(`no mob is served from ${dir}`);
-  return running(address, tokenFile ?? join(dir, TOKEN_FILE));
+  return { ...running(address, tokenFile ?? join(dir, TOKEN_FILE)), dir };
 }
 
 interface Found {

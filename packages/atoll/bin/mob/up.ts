@@ -5,8 +5,9 @@
  * after the first signal; refuses a folder that another process has, naming it; never decides on an approval.
  */
 import { relative, resolve } from "node:path";
-import { problemText, type Log } from "@atoll-run/core";
-import { loadMob, Mob, serveMob, type MobConfig, type MobDefinition, type MobRooms, type ServedMob } from "../../src/mob.ts";
+import { must, problemText, type Log } from "@atoll-run/core";
+import { keepReport } from "../../src/compose/mob-address.ts";
+import { loadMob, Mob, type MobConfig, type MobDefinition, type MobRooms, type ServedMob } from "../../src/mob.ts";
 import { decideLogPlan } from "../config/log.ts";
 import { toRedactor, toSecrets } from "../config/secrets.ts";
 import { EXIT } from "../exit.ts";
@@ -17,6 +18,7 @@ import { Ending } from "../tier/ending.ts";
 import { envOf } from "../tier/load-entry.ts";
 import { toNodeConfig } from "../tier/node-config.ts";
 import { misuse, type VerbCall } from "../tier/verb.ts";
+import { farewell } from "./farewell.ts";
 
 /** What is left of each step when the second signal came, milliseconds. */
 const HURRY_MS = 1_000;
@@ -34,24 +36,20 @@ export async function up(call: VerbCall): Promise<number> {
   const { state: { durability }, http: { port, hosts = [], read_only: readOnly } } = deployed.deployment;
   await using cleanup = new AsyncDisposableStack();
   const ending = cleanup.use(new Ending());
-  const mob = cleanup.use(await Mob.start({
-    definition, stateDir: dir, durability, variables: envOf(deployed.deployment), env: { log }, ...ownNode(deployed, call, log),
-  }));
   const asked = Promise.withResolvers<void>();
-  const http = cleanup.use(await serveMob(mob, { dir, port, hosts, readOnly, stop: () => asked.resolve(), env: { log } }));
-  await say(call.json ? JSON.stringify({ event: "up", mob: definition.mob.id, url: http.url, dir, members: mob.rooms.status().members.length, node: mob.rooms.outside?.id ?? null }) : welcome(mob.rooms, http, dir));
+  const mob = cleanup.use(await Mob.start({
+    definition, stateDir: dir, durability, variables: envOf(deployed.deployment), env: { log }, ...ownNode(deployed, call, log), signal: ending.starting,
+    http: { port, ...hosts === undefined ? {} : { hosts }, ...readOnly === undefined ? {} : { readOnly }, stop: () => asked.resolve() },
+  }));
+  const http = must(mob.http, "it was started with http");
+  await say(call.json ? JSON.stringify({ event: "up", mob: definition.mob.id, url: http.url, dir, members: mob.rooms.status().members.length, node: mob.outside?.id ?? null }) : welcome(mob.rooms, http, dir));
   const upAtMs = Date.now();
-  let endedAtMs: number | undefined;
-  const close = async (o: { readonly stepMs?: number }): Promise<void> => {
-    endedAtMs ??= Date.now();
-    await http.close();
-    await mob.close(o);
-  };
   const code = await ending.until(
-    ({ count }) => close(count === 1 ? {} : { stepMs: HURRY_MS }),
-    asked.promise.then(() => close({})),
+    ({ count }) => mob.close(count === 1 ? {} : { stepMs: HURRY_MS }),
+    asked.promise.then(() => mob.close()),
   );
-  const report = { took_ms: Date.now() - (endedAtMs ?? upAtMs), ...leftOf(mob.rooms, upAtMs) };
+  const report = { ...await mob.close(), drafts: draftsOf(mob.rooms, upAtMs) };
+  await keepReport(dir, report);
   await say(call.json ? JSON.stringify({ event: "down", report }) : farewell(report));
   await flush();
   return code === EXIT.ok && report.approvals_open + report.drafts > 0 ? EXIT.draft : code;
@@ -85,29 +83,9 @@ function welcome(mob: MobRooms, http: ServedMob, dir: string): string {
   ].join("\n");
 }
 
-interface Left {
-  readonly queued_left: number;
-  readonly approvals_open: number;
-  /** Asked for in this run, and not approved in time. */
-  readonly drafts: number;
-  readonly head: number;
-}
-
-function leftOf({ view, ledger }: MobRooms, upAtMs: number): Left {
-  const approvals = [...view.approvals.values()];
-  const left = [...view.turns.values()].filter(({ ended_at_ms }) => ended_at_ms === null);
-  return {
-    queued_left: left.length, approvals_open: approvals.filter(({ state }) => state === "open").length,
-    drafts: approvals.filter(({ state, opened_at_ms }) => state === "drafted" && opened_at_ms >= upAtMs).length, head: ledger.head,
-  };
-}
-
-function farewell({ queued_left, approvals_open, drafts }: Left): string {
-  const left = [
-    [queued_left, "turns wait for the next start"], [approvals_open, "approvals are open: atoll mob approve decides at the next start"],
-    [drafts, "drafts: what they ask for was not done"],
-  ] as const;
-  return ["ended in order", ...left.filter(([count]) => count > 0).map(([count, what]) => `  ${count} ${what}`)].join("\n");
+/** Asked for since then, and not approved in time. */
+function draftsOf({ view }: MobRooms, sinceMs: number): number {
+  return [...view.approvals.values()].filter(({ state, opened_at_ms }) => state === "drafted" && opened_at_ms >= sinceMs).length;
 }
 
 /** As a person would type it. */

@@ -6,6 +6,8 @@ import { EXIT } from "../exit.ts";
 import { say } from "../output/terminal.ts";
 import { nearest } from "../program/arguments.ts";
 import { age, answer, columns, misuse, noWords, oneWord, type VerbCall } from "../tier/verb.ts";
+import { findReport } from "../../src/compose/mob-address.ts";
+import { farewell } from "./farewell.ts";
 import { findRunning, isAlive } from "./running.ts";
 
 /** One request that waits; then it is asked again, until `--deadline`. */
@@ -157,10 +159,12 @@ export async function method(call: VerbCall): Promise<number> {
 
 export async function down(call: VerbCall): Promise<number> {
   noWords(call);
-  const { mob, pid, url } = await findRunning(call);
+  const { mob, pid, url, dir } = await findRunning(call);
   const told = await mob.lifecycle.stop({}, { signal: call.signal });
   while (pid === undefined ? await answers(mob) : isAlive(pid)) await pause(GONE_POLL_MS, undefined, { signal: call.signal });
-  return await answer(call, told, `${told.mob} has ended; it was at ${url}`);
+  const report = pid === undefined || dir === undefined ? undefined : await findReport(dir, pid);
+  const text = `${told.mob} has ended; it was at ${url}`;
+  return report === undefined ? await answer(call, told, text) : await answer(call, report, `${text}\n${farewell({ drafts: 0, ...report })}`);
 }
 
 async function answers(mob: MobClient): Promise<boolean> {

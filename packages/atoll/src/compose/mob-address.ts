@@ -5,6 +5,7 @@
  */
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ShutdownReport } from "@atoll-run/mob";
 
 export interface MobAddress {
   readonly mob: string;
@@ -14,6 +15,23 @@ export interface MobAddress {
 
 export const TOKEN_FILE = "http.token";
 const ADDRESS_FILE = "mob.json";
+
+const REPORT_FILE = "shutdown.json";
+
+/** How its last end went, for whoever has asked for it, and for whoever looks later. */
+export async function keepReport(dir: string, report: ShutdownReport): Promise<void> {
+  await writeFile(join(dir, REPORT_FILE), `${JSON.stringify({ pid: process.pid, report })}\n`, { mode: 0o600 });
+}
+
+/** Undefined: that process has left none. */
+export async function findReport(dir: string, pid: number): Promise<ShutdownReport | undefined> {
+  try {
+    const kept = JSON.parse(await readFile(join(dir, REPORT_FILE), "utf8")) as { readonly pid: number; readonly report: ShutdownReport };
+    return kept.pid === pid ? kept.report : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Gives what takes it away again. */
 export async function tellAddress(dir: string, address: MobAddress): Promise<() => Promise<void>> {

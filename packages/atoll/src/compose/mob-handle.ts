@@ -6,9 +6,10 @@
  */
 import { bindMethods, type MobApi } from "@atoll-run/client";
 import { withDeadline } from "@atoll-run/core";
-import { MOB_LIMITS, type CloseMobOptions, type Cursor, type Entry, type EntryFilter, type Gap, type Live, type MobRooms, type Outside } from "@atoll-run/mob";
+import { MOB_LIMITS, type CloseMobOptions, type Cursor, type Entry, type EntryFilter, type Gap, type Live, type MobRooms, type Outside, type ShutdownReport } from "@atoll-run/mob";
 import { callMethod, findMethod, Rights, type Served } from "@atoll-run/mob/internal";
 import { systemClock } from "./clock.ts";
+import type { ServedMob } from "./mob-http.ts";
 import type { Env } from "./place.ts";
 
 export interface MobHandle extends Omit<MobApi, "ledger">, AsyncDisposable {
@@ -21,8 +22,14 @@ export interface MobHandle extends Omit<MobApi, "ledger">, AsyncDisposable {
   };
   /** The same on behalf of somebody else, who is not at this machine: `mob.as("ann").approvals.decide(id, "approve")`. */
   as(principal: string): MobApi;
-  /** In order (mob 12.2). Queued turns stay; later calls share the promise. */
-  close(o?: CloseMobOptions): Promise<void>;
+  /**
+   * Ends it in order. Turns that run may end, queued ones stay. Never throws: what did not end is in the report. Later calls get the same
+   * report; with `stepMs` they hurry the end that is under way.
+   * @example const { clean, aborted_turns } = await mob.close({ deadlineMs: 10_000 });
+   */
+  close(o?: CloseMobOptions): Promise<ShutdownReport>;
+  /** Undefined: it was started without `http`. */
+  readonly http: ServedMob | undefined;
   /** Its own node; undefined: it has none. */
   readonly outside: Outside | undefined;
   /** What it is made of, for code that lives in this process and needs what no method gives. May change with any version. */
@@ -34,20 +41,15 @@ const CALL_MS = 75_000;
 const LOCAL = "local";
 
 export interface HandleParts {
-  readonly close: (o?: CloseMobOptions) => Promise<void>;
+  readonly http: ServedMob | undefined;
   readonly env?: Env | undefined;
 }
 
-export function toHandle(rooms: MobRooms, { close, env = {} }: HandleParts): MobHandle {
+export function toHandle(rooms: MobRooms, { http, env = {} }: HandleParts): MobHandle {
   const { clock = systemClock } = env;
-  let stopping = false;
   const served: Served = {
     ...rooms, clock, limits: { ...MOB_LIMITS, ...rooms.definition().limits },
-    rights: new Rights({ rules: () => rooms.definition().access, view: rooms.view }), lifecycle: { stopping: () => stopping, stop: () => void end() },
-  };
-  const end = (o?: CloseMobOptions): Promise<void> => {
-    stopping = true;
-    return close(o);
+    rights: new Rights({ rules: () => rooms.definition().access, view: rooms.view }), lifecycle: { stopping: () => rooms.shutdown.begun, stop: () => void rooms.close() },
   };
   const as = (id: string): MobApi => bindMethods((name, params, { signal } = {}) => withDeadline(
     (until) => callMethod({ served, readOnly: false }, findMethod(name), {
@@ -58,6 +60,6 @@ export function toHandle(rooms: MobRooms, { close, env = {} }: HandleParts): Mob
   const own = as(LOCAL);
   return {
     ...own, ledger: { ...own.ledger, subscribe: (filter, o) => rooms.ledger.subscribe(filter, o) },
-    as, close: end, [Symbol.asyncDispose]: () => end(), rooms, outside: rooms.outside,
+    as, http, rooms, outside: rooms.outside, close: (o) => rooms.close(o), [Symbol.asyncDispose]: () => rooms[Symbol.asyncDispose](),
   };
 }

@@ -36,7 +36,7 @@ export interface ServedMob extends HttpServer, AsyncDisposable {
 const TOKEN_BYTES = 32;
 const PORT = 7_411;
 
-/** Close it before the mob. Throws `mob.unavailable` for a port that cannot be had. */
+/** It ends with the mob, after its members; `close` ends it before. Throws `mob.unavailable` for a port that cannot be had. */
 export async function serveMob({ rooms: mob }: { readonly rooms: MobRooms }, o: ServeMobOptions = {}): Promise<ServedMob> {
   const { clock = systemClock, bytes = randomOf, log = { write: () => undefined } } = o.env ?? {};
   const token = o.dir === undefined ? newToken(bytes) : await tokenOf(resolve(o.dir), bytes);
@@ -50,7 +50,7 @@ export async function serveMob({ rooms: mob }: { readonly rooms: MobRooms }, o: 
   };
   const http = await serveHttp({
     served: {
-      ...mob, limits: { ...MOB_LIMITS, ...mob.definition().limits }, rights: new Rights({ rules: () => mob.definition().access, view: mob.view }), lifecycle: { stopping: () => stopping, ...o.stop === undefined ? {} : { stop } }, clock,
+      ...mob, limits: { ...MOB_LIMITS, ...mob.definition().limits }, rights: new Rights({ rules: () => mob.definition().access, view: mob.view }), lifecycle: { stopping: () => stopping || mob.shutdown.begun, ...o.stop === undefined ? {} : { stop } }, clock,
     }, log, bytes, newErrorId: () => newId("e"), version: "1",
     port: o.port ?? PORT, hosts: o.hosts ?? [], readOnly: o.readOnly ?? false,
     tokens: [
@@ -58,12 +58,20 @@ export async function serveMob({ rooms: mob }: { readonly rooms: MobRooms }, o: 
       ...(o.tokens ?? []).map(({ token: own, readOnly = false, ...who }) => ({ ...who, sha256: hashToken(own), read_only: readOnly })),
     ],
   });
-  const untell = o.dir === undefined ? undefined : await tellAddress(resolve(o.dir), { mob: mob.definition().mob.id, url: http.url, pid: process.pid });
+  let untell: (() => Promise<void>) | undefined;
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => closing ??= (async () => {
     await untell?.();
     await http.close();
+    attached[Symbol.dispose]();
   })();
+  const attached = mob.attach({ name: "http", end: close });
+  try {
+    if (o.dir !== undefined) untell = await tellAddress(resolve(o.dir), { mob: mob.definition().mob.id, url: http.url, pid: process.pid });
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     token, port: http.port, url: http.url, link: () => http.link(), close, [Symbol.asyncDispose]: close,
     get streams() {

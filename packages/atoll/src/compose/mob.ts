@@ -7,12 +7,14 @@ import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { BlockConfig, IslePool } from "@atoll-run/block";
 import { isFault, must } from "@atoll-run/core";
-import { mobError, startMob, type CloseMobOptions, type LinkedFactory, type MobDefinition, type MobParts, type MobRooms } from "@atoll-run/mob";
+import { mobError, startFailed, startMob, type LinkedFactory, type MobDefinition, type MobHooks, type MobParts, type MobRooms } from "@atoll-run/mob";
 import { OUTSIDE_NODE } from "@atoll-run/mob/internal";
+import type { StepWatch } from "@atoll-run/node";
 import { builtinScript } from "./builtin.ts";
 import { toParts, type NodeConfig } from "./create-node.ts";
 import { toHandle, type MobHandle } from "./mob-handle.ts";
 import { loadMob } from "./load-mob.ts";
+import { serveMob, type ServedMob, type ServeMobOptions } from "./mob-http.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
 import { createPool } from "./pool.ts";
 import { startBlock, type StartedBlock } from "./run-block.ts";
@@ -33,53 +35,65 @@ export interface MobConfig extends Omit<PlaceOptions, "dir" | "memory">, OwnNode
   readonly root?: string;
   /** The whole environment of its blocks; default: empty. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Code of this process at points of its life. */
+  readonly hooks?: MobHooks;
+  /** What else would only make it `degraded` ends its start: a broken member, a pass that cannot be made. */
+  readonly strict?: boolean;
+  /** Over HTTP from the end of its start to the end of its members; `dir` is the folder of its state. Default: not; {@link serveMob} does it later. */
+  readonly http?: Omit<ServeMobOptions, "env"> | false;
+  /** How long turns that run may take to end when it closes, milliseconds; default 30,000. */
+  readonly drainTimeoutMs?: number;
+  /** Ends the start, between two of its stages. */
+  readonly signal?: AbortSignal;
+  /** Hears each stage of the start, for progress; what it throws fails it. */
+  readonly stages?: StepWatch;
 }
 
 export const Mob = {
   /**
    * Resolves once the mob accepts work. Throws `mob.already_running` for a folder in use, naming its holder, `mob.invalid_params`
-   * without a place for the state, `mob.start_failed`; nothing is left open then.
+   * without a place for the state, `mob.start_failed` with `{stage, rollback}`; nothing is left open then.
    * @example await using mob = await Mob.start({ definition, stateDir: ".atoll/audit", linked: { editor } });
    */
   async start(config: MobConfig): Promise<MobHandle> {
-    const rooms = await openRooms(config);
-    return toHandle(rooms, { close: rooms.close, env: config.env });
+    const { http: door = false, env, stateDir } = config;
+    let http: ServedMob | undefined;
+    const rooms = await openRooms(config, async (made) => {
+      if (door !== false) http = await serveMob({ rooms: made }, { ...stateDir === undefined ? {} : { dir: stateDir }, ...door, ...env === undefined ? {} : { env } });
+    });
+    return toHandle(rooms, { http, env });
   },
 };
 
-/** The same, as its rooms. */
-export async function openRooms(config: MobConfig): Promise<MobRooms> {
+/** The same, as its rooms. `serve` opens a way to it, the last thing of the start. */
+export async function openRooms(config: MobConfig, serve?: MobParts["serve"]): Promise<MobRooms> {
   checkLinked(config);
+  checkOutside(config);
   const place = await openStateOf(config);
   const { key: _, close: closePlace, durability: __, ...parts } = place;
-  const { definition, linked = {}, variables = {} } = config;
+  const { definition, linked = {}, variables = {}, hooks, strict, drainTimeoutMs, signal, stages } = config;
   const root = config.root ?? (definition.source === undefined ? "." : dirname(definition.source));
   // The isles of all scripts share a few threads; a mob without scripts has none.
   let pool: IslePool | undefined;
-  try {
-    const mob = await startMob({
-      ...parts, variables, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config), ...readerOf(config),
-      startBlock: (block) => start(block, variables, pool ??= createPool({ home: homeOf(variables) })),
-    }, definition);
-    let closing: Promise<void> | undefined;
-    const close = (how?: CloseMobOptions): Promise<void> => {
-      const ended = mob.close(how);
-      return closing ??= ended.then(() => pool?.close()).then(closePlace);
-    };
-    return { ...mob, close, [Symbol.asyncDispose]: close };
-  } catch (error) {
-    await pool?.close();
-    await closePlace();
-    throw error;
-  }
+  const given = { hooks, strict, drainTimeoutMs, signal, stages, serve };
+  return await startMob({
+    ...parts, variables, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config), ...readerOf(config),
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    startBlock: (block) => start(block, variables, pool ??= createPool({ home: homeOf(variables) })),
+    release: async () => {
+      await pool?.close();
+      await closePlace();
+    },
+  }, definition);
+}
+
+function checkOutside(o: MobConfig): void {
+  const without = o.realm === undefined ? (["listen", "acl"] as const).find((name) => o[name] !== undefined) : undefined;
+  if (without !== undefined) throw mobError("mob.invalid_params", `${without} is for the node of a mob, and without a realm it has none`, { facts: { path: without } });
 }
 
 function outsideOf(place: Place, o: MobConfig): Pick<MobParts, "outside"> {
-  if (o.realm === undefined) {
-    const without = (["listen", "acl"] as const).find((name) => o[name] !== undefined);
-    if (without !== undefined) throw mobError("mob.invalid_params", `${without} is for the node of a mob, and without a realm it has none`, { facts: { path: without } });
-    return {};
-  }
+  if (o.realm === undefined) return {};
   const network: NonNullable<MobParts["outside"]>["network"] = (store) =>
     must(toParts({ ...place, store }, { ...o, name: OUTSIDE_NODE }).network, "a node with a realm has a network");
   return { outside: { network, ...o.acl === undefined ? {} : { rules: o.acl } } };
@@ -115,8 +129,10 @@ async function openStateOf({ stateDir, ephemeral = false, definition, ...rest }:
   try {
     return await openPlace({ ...rest, memory: ephemeral, ...stateDir === undefined ? {} : { dir: stateDir } });
   } catch (error) {
-    if (!isFault(error) || error.code !== "node.locked") throw error;
-    throw mobError("mob.already_running", `the mob ${definition.mob.id} runs already: ${error.message}`, { cause: error, facts: error.facts });
+    if (isFault(error) && error.code === "node.locked") {
+      throw mobError("mob.already_running", `the mob ${definition.mob.id} runs already: ${error.message}`, { cause: error, facts: error.facts });
+    }
+    throw startFailed(definition.mob.id, error, { stage: "stores", rollback: [] });
   }
 }
 

@@ -32,6 +32,8 @@ export interface StreamAsk {
   readonly signal: AbortSignal;
 }
 
+const LAST_WORDS_MS = 500;
+
 interface Reading {
   readonly seat: Seat;
   readonly hearing: Hearing;
@@ -76,6 +78,7 @@ export class Streams {
       });
       response.write(RETRY);
       await this.#serve(response, { seat, hearing, signal });
+      await this.#lastWords(response, { seat, hearing, signal });
       response.end(byeEvent(reasonOf(signal)));
     } catch {
       // A reader that stalls or has gone, or a store that is away.
@@ -104,6 +107,14 @@ export class Streams {
       await left.promise;
       if (!signal.aborted) await this.#drained(response, signal);
     }
+  }
+
+  /** How it ended is told too, to whoever still listens. */
+  async #lastWords(response: ServerResponse, o: Reading): Promise<void> {
+    if (reasonOf(o.signal) === "closed") return;
+    const late = new AbortController();
+    using _ = this.#parts.clock.after(LAST_WORDS_MS, () => late.abort());
+    await this.#catchUp(response, { ...o, signal: late.signal });
   }
 
   async #catchUp(response: ServerResponse, { seat, hearing, signal }: Reading): Promise<void> {

@@ -182,15 +182,20 @@ export class Incarnation {
     await this.#desk.cutAll(mobError("mob.interrupted", "the member was started anew while the turn ran"));
   }
 
-  /** Lets go of the scope. Turns that run and are given up run again in the next one; `drainMs`: they may end before. */
-  close(o: { readonly drainMs?: number } = {}): Promise<CloseReport | undefined> {
-    this.#over ??= this.#close(o.drainMs);
-    return this.#over;
+  /** Turns that its code has. */
+  get working(): readonly string[] {
+    return this.#desk.working;
   }
 
-  /** What is left of an end that is under way has so many milliseconds for each step. */
-  hurry(stepMs: number): void {
-    void this.#handle?.close({ stepMs });
+  /** Takes its turns from their code: they run again in the next one. Gives their ids. */
+  abort(): readonly string[] {
+    return this.#desk.shut();
+  }
+
+  /** Lets go of the scope. Turns that run are given up, and run again in the next one. */
+  close({ stepMs = STOP_STEP_MS }: { readonly stepMs?: number } = {}): Promise<CloseReport | undefined> {
+    this.#over ??= this.#close(stepMs);
+    return this.#over;
   }
 
   async #open(): Promise<NodeHandle> {
@@ -234,11 +239,10 @@ export class Incarnation {
     }
   }
 
-  async #close(drainMs: number | undefined): Promise<CloseReport | undefined> {
+  async #close(stepMs: number): Promise<CloseReport | undefined> {
     const handle = await this.#starting?.catch(() => undefined);
-    if (drainMs === undefined || !this.#desk.begun) this.#desk.shut();
-    else this.#desk.park();
-    return await handle?.close(drainMs === undefined ? { stepMs: STOP_STEP_MS } : { deadlineMs: drainMs });
+    this.#desk.shut();
+    return await handle?.close({ stepMs });
   }
 
   async #closeInner(signal: AbortSignal): Promise<void> {

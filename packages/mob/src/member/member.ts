@@ -63,6 +63,11 @@ export class Member implements SeatHolder {
     });
   }
 
+  /** The running incarnation, if there is one. */
+  get incarnation(): Incarnation | undefined {
+    return this.#seat.now;
+  }
+
   /** Closes the node of one that nobody may use: it was opened to look into its mailbox. */
   async closeUnused(): Promise<void> {
     if (this.#life.state === "broken") await this.#serial(async () => (this.#life.state === "broken" ? this.#seat.stop("requeue") : undefined));
@@ -84,17 +89,22 @@ export class Member implements SeatHolder {
     else if (state === "dormant" && this.#isWanted) this.hear({ is: "wake" });
   }
 
-  /** Lets go of everything; nothing is written of it. */
-  async close(drainMs: number): Promise<void> {
+  /** It moves no more, and no turn of it begins. Resolves when those that run have ended. */
+  async drain(): Promise<void> {
     this.#closed = true;
     this.#timers.stopAll();
-    await this.#line;
-    await this.#seat.now?.close({ drainMs });
-    this.#timers.stopAll();
+    await this.#seat.now?.pause();
   }
 
-  hurry(stepMs: number): void {
-    this.#seat.now?.hurry(stepMs);
+  /** Lets go of everything; nothing is written of it. `aborted`: is told of turns that are given up. */
+  async close({ stepMs, aborted }: { readonly stepMs: number; readonly aborted: (turnIds: readonly string[]) => void }): Promise<void> {
+    this.#closed = true;
+    this.#timers.stopAll();
+    aborted(this.#seat.now?.abort() ?? []);
+    await this.#line;
+    aborted(this.#seat.now?.abort() ?? []);
+    await this.#seat.now?.close({ stepMs });
+    this.#timers.stopAll();
   }
 
   get #open(): number {

@@ -4,7 +4,7 @@
  * takes commands and turns; gives tickets, rows and ended turns; promises what `MemberHost` does; refuses over its bounds;
  * never keeps anything for a member that sleeps.
  */
-import { PassingMap, type Json } from "@atoll-run/core";
+import { onAbort, type Json } from "@atoll-run/core";
 import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec } from "../definition/definition.ts";
 import { mobError, type MobError } from "../errors.ts";
@@ -19,10 +19,13 @@ import { Member } from "./member.ts";
 import type { MemberParts, MoveMore } from "./parts.ts";
 import type { MemberRow } from "./row.ts";
 import { Sender, type SenderParts } from "./sender.ts";
+import { TurnWaits } from "./turn-waits.ts";
 import { turnMoved } from "./turn-entries.ts";
 import { FINAL_TURNS, INITIAL, type Ticket, type Turn } from "./turn.ts";
 
 export interface MembersParts extends Omit<MemberParts, "quiet"> {
+  /** Made by a call; those of reconcile are told with its report. Never rejects. */
+  readonly spawned: (ids: readonly string[]) => Promise<void>;
   readonly newId: NewId;
   readonly checkBudget?: SenderParts["checkBudget"];
 }
@@ -30,24 +33,27 @@ export interface MembersParts extends Omit<MemberParts, "quiet"> {
 const CANCEL_TRIES = 20;
 /** Entries of one commit. */
 const PAGE = 500;
-const WAIT_MS_MAX = 2_147_483_647;
 
 export class Members implements MemberHost {
   readonly #parts: MembersParts;
   readonly #view: View;
   readonly #live = new Map<string, Member>();
-  readonly #waiters = new PassingMap<string, Set<(turn: Turn) => void>>();
-  readonly #gone = new Map<string, Set<() => void>>();
+  readonly #waits: TurnWaits;
+  /** Who waits for the end of a member. */
+  readonly #gone = new Map<string, Set<PromiseWithResolvers<void>>>();
   readonly #sender: Sender;
   /** On their way. */
   readonly #greetings = new Set<Promise<void>>();
   /** Rows are those of this process: until then they say who was awake in an earlier one. */
   readonly #recovered = Promise.withResolvers<void>();
+  #refusal: MobError | undefined;
+  #retires = false;
   #closed = false;
 
   constructor(parts: MembersParts) {
     this.#parts = parts;
     this.#view = parts.view;
+    this.#waits = new TurnWaits(parts.node.clock);
     this.#sender = new Sender({ ...parts, memberOf: (id) => this.#member(id) });
   }
 
@@ -58,14 +64,16 @@ export class Members implements MemberHost {
     if (turn_id !== undefined && kind.startsWith("turn_")) this.#turnMoved(turn_id, id);
     else if (kind === "member_started") this.#greet(id);
     else if (kind === "member_retired") {
-      for (const resolve of this.#gone.get(id) ?? []) resolve();
+      for (const { resolve } of this.#gone.get(id) ?? []) resolve();
       this.#gone.delete(id);
     }
   };
 
-  /** Goes on where an earlier process was: whoever was awake sleeps, and is woken when it has turns. */
+  /** Goes on where an earlier process was, or after {@link close}: whoever was awake sleeps, and is woken when it has turns. */
   async recover(): Promise<void> {
     const { ledger, writer } = this.#parts;
+    this.#closed = false;
+    this.#refusal = undefined;
     const all = [...this.#view.members];
     const awake = all.filter(([, { life }]) => life.state === "active" || life.state === "starting" && !life.first);
     for (let at = 0; at < awake.length; at += PAGE) {
@@ -83,29 +91,16 @@ export class Members implements MemberHost {
   }
 
   send(ask: TurnAsk): Promise<Ticket> {
-    this.#checkOpen();
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     return this.#sender.send(ask);
   }
 
-  wait(turnId: string, { signal, waitMs = WAIT_MS_MAX }: Parameters<MemberHost["wait"]>[1] = {}): Promise<Turn> {
+  wait(turnId: string, o: Parameters<MemberHost["wait"]>[1] = {}): Promise<Turn> {
     const turn = this.#view.turns.get(turnId);
     const { store } = this.#parts.ledger;
     if (turn === undefined) return this.#past(turnId);
     if (FINAL_TURNS.has(turn.state)) return wholeTurn(store, turn);
-    const { promise, resolve, reject } = Promise.withResolvers<Turn>();
-    const waiters = this.#waiters.get(turnId) ?? new Set();
-    this.#waiters.set(turnId, waiters.add(resolve));
-    const late = (): void => reject(mobError("mob.deadline", `${turnId} has not ended within ${waitMs} ms`, { facts: { turn_id: turnId } }));
-    const timer = this.#parts.node.clock.after(waitMs, late);
-    const abort = (): void => reject(signal?.reason);
-    signal?.addEventListener("abort", abort, { once: true });
-    if (signal?.aborted === true) abort();
-    return promise.then((ended) => wholeTurn(store, ended)).finally(() => {
-      waiters.delete(resolve);
-      if (waiters.size === 0 && this.#waiters.get(turnId) === waiters) this.#waiters.delete(turnId);
-      timer[Symbol.dispose]();
-      signal?.removeEventListener("abort", abort);
-    });
+    return this.#waits.next(turnId, o).then((ended) => wholeTurn(store, ended));
   }
 
   async cancel(turnId: string, { principal }: By): Promise<Turn> {
@@ -132,7 +127,9 @@ export class Members implements MemberHost {
     if (!isMemberId(spec.id)) throw mobError("mob.invalid_params", `${JSON.stringify(spec.id)} is no member id`);
     if (this.#view.members.size >= limits.members) throw mobError("mob.overloaded", `a mob has at most ${limits.members} members`);
     const event: LifeEvent = { is: "spawn", lazy, fresh: spec.resume === "fresh" };
-    return await this.#command(spec.id, event, { principal, spec, data: { origin, ...spawnedBy === undefined ? {} : { spawned_by: spawnedBy } } });
+    const row = await this.#command(spec.id, event, { principal, spec, data: { origin, ...spawnedBy === undefined ? {} : { spawned_by: spawnedBy } } });
+    if (origin === "api" || origin === "helper") await this.#parts.spawned([spec.id]);
+    return row;
   }
 
   async retire(id: string, { principal, drainMs = this.#parts.limits.drainMs, hold = false, waits = true }: Parameters<MemberHost["retire"]>[1]): Promise<void> {
@@ -145,7 +142,9 @@ export class Members implements MemberHost {
     });
     if (!waits) return;
     if (!this.#known(id).final) {
-      await new Promise<void>((resolve) => void this.#gone.set(id, (this.#gone.get(id) ?? new Set()).add(resolve)));
+      const gone = Promise.withResolvers<void>();
+      this.#gone.set(id, (this.#gone.get(id) ?? new Set()).add(gone));
+      await gone.promise;
     }
     // What goes with it: dead letters, edges.
     await this.#member(id).during(() => Promise.resolve());
@@ -195,17 +194,45 @@ export class Members implements MemberHost {
     (await this.#member(id).awake()).wake(name);
   }
 
-  /** Running turns may end within that time; the others go back into their mailboxes. */
-  async close(drainMs: number): Promise<void> {
-    this.#closed = true;
-    await Promise.all(this.#greetings);
-    this.#recovered.resolve();
-    await Promise.all([...this.#live.values()].map((member) => member.close(drainMs)));
+  /** Nothing is taken any more; `retires`: but what ends members. `why`: what callers hear, and whoever waits for such an end. */
+  refuse(why: MobError, { retires = false }: { readonly retires?: boolean } = {}): void {
+    this.#refusal = why;
+    this.#retires = retires;
+    if (!retires) for (const waiting of this.#gone.values()) for (const { reject } of waiting) reject(why);
   }
 
-  /** Leaves each step of an end that is under way so many milliseconds. */
-  hurry(stepMs: number): void {
-    for (const member of this.#live.values()) member.hurry(stepMs);
+  /** No turn begins any more, until {@link recover}. Resolves when those that run have ended, or the signal aborts. */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#closed = true;
+    const cut = Promise.withResolvers<void>();
+    using _ = onAbort(signal, () => cut.resolve());
+    await Promise.race([cut.promise, Promise.all([...this.#live.values()].map((member) => member.drain()))]);
+  }
+
+  /** Turns that run go back into their mailboxes; all nodes close. `aborted` is told of those turns. */
+  async close(o: { readonly stepMs: number; readonly aborted: (turnIds: readonly string[]) => void }): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#greetings);
+    await Promise.all([...this.#live].map(async ([id, member]) => {
+      await member.close(o);
+      if (this.#live.get(id) === member) this.#live.delete(id);
+    }));
+  }
+
+  /** Turns that run. */
+  working(): readonly string[] {
+    return [...this.#live.values()].flatMap(({ incarnation }) => incarnation?.working ?? []);
+  }
+
+  /** Those whose nodes are open. */
+  awake(): readonly string[] {
+    return [...this.#live].flatMap(([id, { incarnation }]) => incarnation === undefined ? [] : [id]);
+  }
+
+  /** Nobody waits for a turn any more: its end does not come in this process. */
+  giveUp(why: MobError): void {
+    this.#recovered.resolve();
+    this.#waits.giveUp(why);
   }
 
   /** Its initial message, once; what fails is sent at its next start. */
@@ -213,7 +240,7 @@ export class Members implements MemberHost {
     const { spec, greeted = false } = this.#view.members.get(id) ?? {};
     const { node: { log }, profileOf } = this.#parts;
     const content = spec?.initial_message ?? profileOf(spec?.profile ?? "")?.initial_message ?? null;
-    if (content === null || greeted || this.#closed) return;
+    if (content === null || greeted || this.#closed || this.#refusal !== undefined) return;
     const sending = this.#sender.send({ to: id, content, ...INITIAL }).then(() => undefined, (error: unknown) => {
       log.write({ level: "warn", target: "member", msg: "the initial message was not sent", fields: { member: id, reason: String(error) } });
     }).finally(() => this.#greetings.delete(sending));
@@ -223,14 +250,12 @@ export class Members implements MemberHost {
   #turnMoved(turnId: string, id: string): void {
     const turn = this.#view.turns.get(turnId);
     if (turn === undefined || !FINAL_TURNS.has(turn.state)) return;
-    const waiters = this.#waiters.get(turnId);
-    this.#waiters.delete(turnId);
-    for (const resolve of waiters ?? []) resolve(turn);
+    this.#waits.ended(turn);
     this.#live.get(id)?.turnOver();
   }
 
   async #command(id: string, event: LifeEvent, more: MoveMore): Promise<MemberRow> {
-    this.#checkOpen();
+    this.#checkOpen(event);
     if (more.spec !== undefined) this.#checkSpec(more.spec);
     if (event.is !== "spawn") this.#known(id);
     const member = this.#member(id);
@@ -283,8 +308,8 @@ export class Members implements MemberHost {
     checkSpec({ profiles: profile === undefined ? {} : { [spec.profile]: profile } }, spec);
   }
 
-  #checkOpen(): void {
-    if (this.#closed) throw mobError("mob.shutting_down", "the mob is stopping");
+  #checkOpen(event?: LifeEvent): void {
+    if (this.#refusal !== undefined && !(this.#retires && event?.is === "retire")) throw this.#refusal;
   }
 }
 

@@ -42,6 +42,8 @@ interface Run {
   /** Decisions that its code waits for where it is, and the name of the newest. */
   holds: number;
   until: string;
+  /** Its code has it. */
+  works: boolean;
 }
 
 /** How long code that is told to stop at its deadline may take for it. */
@@ -113,7 +115,7 @@ export class TurnDesk {
   async pause(): Promise<void> {
     this.#begun = Promise.withResolvers();
     this.park();
-    await Promise.all([...this.#runs.values()].map(({ over }) => over.promise));
+    await Promise.all([...this.#runs.values()].flatMap(({ works, over }) => works ? [over.promise] : []));
   }
 
   /** Tells a running turn to stop; resolves when its code has. Undefined: it does not run. */
@@ -180,27 +182,35 @@ export class TurnDesk {
     await Promise.all(all.map(([, { over }]) => over.promise));
   }
 
-  /** Tells all code to stop; what it gives does not count. */
-  shut(): void {
+  /** Turns that code has. */
+  get working(): readonly string[] {
+    return [...this.#runs].flatMap(([turnId, { works }]) => works ? [turnId] : []);
+  }
+
+  /** Tells all code to stop; what it gives does not count. Gives the turns that it takes from their code. */
+  shut(): readonly string[] {
+    const taken = this.#closing.signal.aborted ? [] : this.working;
     this.#closing.abort(mobError("mob.interrupted", "the member is being stopped"));
     for (const run of this.#runs.values()) {
       run.context.stop(this.#closing.signal.reason);
       run.context.cutOff();
       run.cut.resolve(AGAIN);
     }
+    return taken;
   }
 
   async #dispatch(message: WorkloadMessage, outer: DispatchContext): Promise<Outcome> {
     const body = JSON.parse(TEXT.decode(message.payload)) as TurnBody;
     const run: Run = {
       body, context: new TurnContext(outer, { now: () => this.#parts.clock.now(), refused: (what) => this.#parts.refused(what, body.turn_id) }),
-      cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, timer: NOTHING, holds: 0, until: "",
+      cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, works: false, timer: NOTHING, holds: 0, until: "",
     };
     this.#runs.set(body.turn_id, run);
     using _ = onAbort(outer.signal, () => run.cut.resolve(AGAIN));
     try {
       const inner = await Promise.race([this.#begun.promise, run.cut.promise]);
       if ("is" in inner) return await this.#end(body, { run, outer, outcome: inner });
+      run.works = true;
       const begun = this.#book.began(body);
       // Its message has no end any more, since the time it has waited for a decision does not count.
       if (begun.has_waited) outer.expireAt?.(Infinity);

@@ -35,6 +35,8 @@ export interface ReconcilerParts {
   readonly limits: Pick<MobLimits, "reconcileAtOnce" | "reconcileActMs" | "passesMax" | "startBackoffMs" | "startBackoffMsMax">;
   /** Members start at their first turn. */
   readonly lazy: boolean;
+  /** Waited for by whoever asked for the pass; the next one may run meanwhile. Never rejects. */
+  readonly after?: (report: ReconcileReport) => Promise<void>;
 }
 
 export interface ReconcileAsk {
@@ -122,7 +124,11 @@ class Engine implements Reconciler {
     this.#passes += 1;
     const pass = this.#last.then(() => this.#pass(ask, read)).finally(() => { this.#passes -= 1; });
     this.#last = pass.catch(() => undefined);
-    return pass;
+    const { after } = this.#parts;
+    return after === undefined || ask.dryRun === true ? pass : pass.then(async (report) => {
+      await after(report);
+      return report;
+    });
   }
 
   want(): void {
