@@ -89,7 +89,8 @@ class LiveBudgets implements Budgets {
 
   async takeTool(call: ToolCall): Promise<void> {
     const { member, turn_id, generation, principal, grant, tool } = call;
-    if (this.#budgetOf(member) === null) return;
+    // Models are asked for at each call of theirs.
+    if (grant === "model" || this.#budgetOf(member) === null) return;
     await this.#byMember.run(member, async () => {
       const lines = this.#lines(member, turn_id);
       const line = exhausted(lines, SPENT_BY_TOOL);
