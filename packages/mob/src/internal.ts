@@ -45,6 +45,7 @@ export { Rights, type Right, type RightsParts, type Subject } from "./http/right
 export { callMethod, findMethod } from "./http/call-method.ts";
 export type { Lifecycle, Method, Served } from "./http/method.ts";
 export { paramsSchema, resultSchema, toOpenApi, type Schema } from "./http/openapi.ts";
+export type { OidcConfig } from "./http/oidc.ts";
 export { serveHttp, type HttpParts, type HttpServer } from "./http/server.ts";
 export { findRoute, METHODS, routeOf } from "./http/table.ts";
 export { journalOf, readRecord, recordOp, scopeOfSession, sessionOf, toBlocks } from "./sessions/record.ts";

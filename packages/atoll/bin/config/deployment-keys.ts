@@ -65,7 +65,9 @@ export const SECTIONS = {
     metrics: { is: "flag", default: true },
   },
   http: {
-    port: { is: "count", default: 7_411, max: 65_535 }, hosts: { is: "texts" }, read_only: { is: "flag", default: false },
+    port: { is: "count", default: 7_411, max: 65_535 }, host: { is: "text", default: "127.0.0.1" }, hosts: { is: "texts" },
+    read_only: { is: "flag", default: false }, tls_cert: { is: "path" }, tls_key: { is: "path" }, trusted_proxies: { is: "texts" },
+    oidc_issuer: { is: "text" }, oidc_audience: { is: "text" }, oidc_emails: { is: "texts" }, oidc_services: { is: "texts" },
   },
   log: {
     level: { is: "text" }, format: { is: "choice", choices: ["pretty", "json"], default: "pretty" },

@@ -19,6 +19,7 @@ import { envOf } from "../tier/load-entry.ts";
 import { toNodeConfig } from "../tier/node-config.ts";
 import { misuse, type VerbCall } from "../tier/verb.ts";
 import { farewell } from "./farewell.ts";
+import { toServeOptions } from "./http-config.ts";
 
 /** What is left of each step when the second signal came, milliseconds. */
 const HURRY_MS = 1_000;
@@ -33,13 +34,14 @@ export async function up(call: VerbCall): Promise<number> {
   const { log, flush } = openOutput(decideLogPlan(call, deployed.deployment.log), toRedactor(toSecrets(call.env).values()));
   for (const warning of [...call.warnings, ...deployed.warnings]) log.write({ level: "warn", target: "mob", msg: problemText(warning) });
   const dir = stateOf(call, deployed, definition);
-  const { state: { durability }, http: { port, hosts = [], read_only: readOnly } } = deployed.deployment;
+  const { state: { durability } } = deployed.deployment;
+  const serving = toServeOptions(deployed);
   await using cleanup = new AsyncDisposableStack();
   const ending = cleanup.use(new Ending());
   const asked = Promise.withResolvers<void>();
   const mob = cleanup.use(await Mob.start({
     definition, stateDir: dir, durability, variables: envOf(deployed.deployment), env: { log }, ...ownNode(deployed, call, log), signal: ending.starting,
-    http: { port, ...hosts === undefined ? {} : { hosts }, ...readOnly === undefined ? {} : { readOnly }, stop: () => asked.resolve() },
+    http: { ...serving, stop: () => asked.resolve() },
   }));
   const http = must(mob.http, "it was started with http");
   await say(call.json ? JSON.stringify({ event: "up", mob: definition.mob.id, url: http.url, dir, members: mob.rooms.status().members.length, node: mob.outside?.id ?? null }) : welcome(mob.rooms, http, dir));
@@ -75,7 +77,7 @@ function welcome(mob: MobRooms, http: ServedMob, dir: string): string {
     `  ${id.padEnd(width)}  ${profile}, ${state}${queue.depth === 0 ? "" : `, ${queue.depth} turns wait`}`);
   return [
     `${mob.definition().mob.id} is up with ${members.length} members and ${edges.length} edges`,
-    `  url    ${http.url}`,
+    `  url    ${http.url}`, ...http.beyond === undefined ? [] : [`  beyond ${http.beyond}`],
     // Whoever opens the link is signed in, once: it is for the eyes of a person alone.
     `  page   ${process.stdout.isTTY ? http.link() : `${http.url}/console/`}`, `  data   ${shown(dir)} (token: ${shown(dir)}/http.token)`,
     ...mob.outside === undefined ? [] : [`  node   ${mob.outside.id}`], ...rows,

@@ -73,12 +73,15 @@ const DEFAULT_TYPE = "local:Client:0.0.0";
 
 function toListen({ listen }: Deployment, folder: string): NonNullable<NodeConfig["listen"]> {
   const { host, port } = readAddress({ where: { name: "listen.websocket" }, text: listen.websocket }, "127.0.0.1:0");
-  if ((listen.tls_cert === undefined) !== (listen.tls_key === undefined)) {
-    throw misuse(listen.tls_cert === undefined ? "listen.tls_cert" : "listen.tls_key", "is missing: a certificate needs its key");
-  }
-  const tls = listen.tls_cert === undefined || listen.tls_key === undefined ? undefined
-    : { cert: readSecret(resolve(folder, listen.tls_cert)), key: readSecret(resolve(folder, listen.tls_key)) };
-  return defined({ host, port, advertise: listen.advertise, tls });
+  return defined({ host, port, advertise: listen.advertise, tls: readTls("listen", listen, folder) });
+}
+
+/** Throws a misuse for one without the other, and for files that cannot be read. */
+export function readTls(
+  section: "listen" | "http", { tls_cert: cert, tls_key: key }: Pick<Deployment["listen"], "tls_cert" | "tls_key">, folder: string,
+): { readonly cert: string; readonly key: string } | undefined {
+  if ((cert === undefined) !== (key === undefined)) throw misuse(`${section}.${cert === undefined ? "tls_cert" : "tls_key"}`, "is missing: a certificate needs its key");
+  return cert === undefined || key === undefined ? undefined : { cert: readSecret(resolve(folder, cert)), key: readSecret(resolve(folder, key)) };
 }
 
 function toPolicies({ routes, node }: Deployment): Readonly<Record<string, RoutePolicy>> {

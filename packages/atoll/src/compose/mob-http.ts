@@ -6,7 +6,7 @@
 import { mkdir, open, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MOB_LIMITS, mobError, type MobRooms } from "@atoll-run/mob";
-import { createIds, hashToken, Rights, serveHttp, type HttpServer, type Role } from "@atoll-run/mob/internal";
+import { createIds, hashToken, Rights, serveHttp, type HttpServer, type OidcConfig, type Role } from "@atoll-run/mob/internal";
 import { systemClock } from "./clock.ts";
 import { tellAddress, TOKEN_FILE } from "./mob-address.ts";
 import type { Env } from "./place.ts";
@@ -15,6 +15,14 @@ import { randomOf } from "./random.ts";
 export interface ServeMobOptions {
   /** Folder of the state: `http.token` lies there, and `mob.json` with the address while it is served. Without it the token of this machine lives as long as the server. */
   readonly dir?: string;
+  /** Default `127.0.0.1`. Beyond this machine: with `oidc`, and with `tls` or `trustedProxies`. */
+  readonly host?: string;
+  /** An OpenID provider: who comes with a token of it is known by it, and may what `access` of the definition says. */
+  readonly oidc?: OidcConfig;
+  /** PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Addresses and ranges of proxies that have TLS: from elsewhere nobody is listened to. */
+  readonly trustedProxies?: readonly string[];
   /** Default 7411; 0 = any free one. */
   readonly port?: number;
   /** Names by which it is called, besides those of this machine. */
@@ -52,7 +60,7 @@ export async function serveMob({ rooms: mob }: { readonly rooms: MobRooms }, o: 
     served: {
       ...mob, limits: { ...MOB_LIMITS, ...mob.definition().limits }, rights: new Rights({ rules: () => mob.definition().access, view: mob.view }), lifecycle: { stopping: () => stopping || mob.shutdown.begun, ...o.stop === undefined ? {} : { stop } }, clock,
     }, log, bytes, newErrorId: () => newId("e"), version: "1",
-    port: o.port ?? PORT, hosts: o.hosts ?? [], readOnly: o.readOnly ?? false,
+    host: o.host, oidc: o.oidc, tls: o.tls, trustedProxies: o.trustedProxies, port: o.port ?? PORT, hosts: o.hosts ?? [], readOnly: o.readOnly ?? false,
     tokens: [
       { sha256: hashToken(token), principal: "local", role: "admin", local: true },
       ...(o.tokens ?? []).map(({ token: own, readOnly = false, ...who }) => ({ ...who, sha256: hashToken(own), read_only: readOnly })),
@@ -73,7 +81,7 @@ export async function serveMob({ rooms: mob }: { readonly rooms: MobRooms }, o: 
     throw error;
   }
   return {
-    token, port: http.port, url: http.url, link: () => http.link(), close, [Symbol.asyncDispose]: close,
+    token, port: http.port, url: http.url, beyond: http.beyond, link: () => http.link(), close, [Symbol.asyncDispose]: close,
     get streams() {
       return http.streams;
     },

@@ -10,7 +10,8 @@ import type { VerbCall } from "../../bin/tier/verb.ts";
 const LOG = { write: () => undefined };
 /** Read where the program starts: what is run, how it logs, where it is controlled, and how a mob is served. */
 const BY_THE_PROGRAM = new Set([
-  "node.kind", "node.entry", "listen.control", "log.level", "log.format", "http.port", "http.hosts", "http.read_only",
+  "node.kind", "node.entry", "listen.control", "log.level", "log.format", "http.port", "http.host", "http.hosts", "http.read_only",
+  "http.tls_cert", "http.tls_key", "http.trusted_proxies", "http.oidc_issuer", "http.oidc_audience", "http.oidc_emails", "http.oidc_services",
 ]);
 /** Two that only make sense together. */
 const WITH: Readonly<Record<string, string>> = { "node.lat": "lon = 1", "node.lon": "lat = 1" };

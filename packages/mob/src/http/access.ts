@@ -36,6 +36,11 @@ export function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
 
+/** `reason` as spec mob 11.8 names it. */
+export function stranger(reason: string): MobError {
+  return mobError("mob.unauthenticated", `who asks is not known: ${reason.replaceAll("_", " ")}`, { facts: { reason } });
+}
+
 /** Whether what writes is refused, whatever the rights are. */
 export function mayWrite({ read_only }: Principal, readOnly: boolean): boolean {
   return !readOnly && !read_only;

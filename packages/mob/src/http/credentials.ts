@@ -8,12 +8,15 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "@atoll-run/core";
-import { mobError, type MobError } from "../errors.ts";
+import { mobError } from "../errors.ts";
 import type { MobLimits } from "../limits.ts";
-import type { Principal, Token } from "./access.ts";
+import { stranger, type Principal, type Token } from "./access.ts";
+import type { Oidc } from "./oidc.ts";
 
 export interface CredentialsParts {
   readonly tokens: readonly Token[];
+  /** Knows all others. */
+  readonly oidc?: Oidc | undefined;
   readonly clock: Clock;
   readonly bytes: (count: number) => Uint8Array;
   readonly limits: Pick<MobLimits, "sessionMs" | "sessionsMax" | "linkMs" | "streamTicketMs" | "ticketsMax">;
@@ -26,6 +29,10 @@ export interface Asking {
   readonly headers: IncomingHttpHeaders;
   /** Port of this server: cookies of one host are not kept apart by port, so that their names are. */
   readonly port: number;
+  /** It came by the door of this machine. */
+  readonly inside: boolean;
+  /** Nobody could read it on its way. */
+  readonly secure: boolean;
 }
 
 export interface Session {
@@ -55,7 +62,13 @@ export class Credentials {
   }
 
   /** Throws `mob.unauthenticated {reason}`, `mob.token_in_query`, `mob.denied` for a page of somebody else. */
-  authenticate(asking: Asking): Principal {
+  async authenticate(asking: Asking): Promise<Principal> {
+    const who = await this.#known(asking);
+    if (who.local && !asking.inside) throw stranger("invalid_token");
+    return who;
+  }
+
+  async #known(asking: Asking): Promise<Principal> {
     const { path, verb, query, headers: { authorization } } = asking;
     const stream = path === STREAM_PATH && verb === "GET";
     const leaked = CREDENTIALS.find((name) => query.has(name) && !(stream && name === "ticket"));
@@ -93,18 +106,19 @@ export class Credentials {
   }
 
   /** Signs a page in: with the ticket of the printed link, or with a bearer token. Gives what to set as its cookie. */
-  signIn(asking: Asking, ticket: string | undefined): Session & { readonly cookie: string } {
+  async signIn(asking: Asking, ticket: string | undefined): Promise<Session & { readonly cookie: string }> {
     // Nobody is signed in by a page of somebody else.
     if (asking.headers.origin !== undefined) checkOrigin(asking);
     const { authorization } = asking.headers;
     if (ticket === undefined && authorization === undefined) throw stranger("missing_credentials");
-    const who = ticket === undefined ? this.#bearer(authorization ?? "") : this.#redeem(ticket, undefined);
+    const who = ticket === undefined ? await this.#bearer(authorization ?? "") : this.#redeem(ticket, undefined);
+    if (who.local && !asking.inside) throw stranger("invalid_token");
     const { sessionMs, sessionsMax } = this.#parts.limits;
     this.#forget(this.#sessions, sessionsMax, "sessions");
     const secret = this.#newSecret();
     const session = { who, expires_at_ms: this.#now + sessionMs };
     this.#sessions.set(hash(secret), session);
-    return { ...session, cookie: `${cookieName(asking)}=${secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${Math.floor(sessionMs / 1_000)}` };
+    return { ...session, cookie: `${cookieName(asking)}=${secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age=${Math.floor(sessionMs / 1_000)}${asking.secure ? "; Secure" : ""}` };
   }
 
   /** Ends the session of that cookie; gives what to set instead. */
@@ -114,8 +128,8 @@ export class Credentials {
     return `${cookieName(asking)}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`;
   }
 
-  #bearer(authorization: string): Principal {
-    const [, given] = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(authorization) ?? [];
+  async #bearer(authorization: string): Promise<Principal> {
+    const [, given] = /^Bearer ([\x21-\x7e]{1,8192})$/i.exec(authorization) ?? [];
     if (given === undefined) throw stranger("invalid_token_header");
     const own = createHash("sha256").update(given).digest();
     // All of them, so that the time says nothing. Cookies and tickets are found by their hash, which says nothing either.
@@ -123,8 +137,9 @@ export class Credentials {
       const known = Buffer.from(sha256, "hex");
       return known.length === own.length && timingSafeEqual(known, own);
     });
-    if (found === undefined) throw stranger("invalid_token");
-    return toPrincipal(found);
+    if (found !== undefined) return toPrincipal(found);
+    if (this.#parts.oidc === undefined) throw stranger("invalid_token");
+    return this.#parts.oidc.verify(given);
   }
 
   #redeem(ticket: string, at: string | undefined): Principal {
@@ -197,8 +212,4 @@ function readCookie(asking: Asking): string | undefined {
 
 function hash(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
-}
-
-function stranger(reason: string): MobError {
-  return mobError("mob.unauthenticated", `who asks is not known: ${reason.replaceAll("_", " ")}`, { facts: { reason } });
 }

@@ -17,6 +17,7 @@ import { Credentials, STREAM_PATH, type Asking } from "./credentials.ts";
 import { toHearing } from "./hearing.ts";
 import type { Served } from "./method.ts";
 import { Metrics } from "./metrics.ts";
+import type { Oidc } from "./oidc.ts";
 import { toOpenApi } from "./openapi.ts";
 import { readinessOf } from "./ready.ts";
 import { readBody, readJson, readQuery } from "./request.ts";
@@ -30,6 +31,7 @@ import { readTopics } from "./topics.ts";
 export interface FrontParts {
   readonly served: Served;
   readonly tokens: readonly Token[];
+  readonly oidc?: Oidc | undefined;
   readonly log: Log;
   readonly bytes: (count: number) => Uint8Array;
   readonly newErrorId: () => string;
@@ -38,6 +40,9 @@ export interface FrontParts {
   readonly hosts?: readonly string[];
   readonly readOnly?: boolean;
 }
+
+/** By which it came. */
+export type Door = Pick<Asking, "inside" | "secure">;
 
 export const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 /** Besides the time that a method waits. */
@@ -86,12 +91,12 @@ export class Front {
   }
 
   /** Never rejects. */
-  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async answer(request: IncomingMessage, response: ServerResponse, door: Door): Promise<void> {
     const gone = new AbortController();
     response.once("close", () => gone.abort(mobError("mob.interrupted", "the caller has gone")));
     response.on("error", () => gone.abort(mobError("mob.interrupted", "the caller has gone")));
     try {
-      await this.#route(request, response, gone.signal);
+      await this.#route(request, response, { gone: gone.signal, door });
     } catch (error) {
       const { status, body } = toError(error, this.#doors.report);
       const after = body.data["retry_after_ms"];
@@ -104,16 +109,16 @@ export class Front {
     }
   }
 
-  async #route(request: IncomingMessage, response: ServerResponse, gone: AbortSignal): Promise<void> {
+  async #route(request: IncomingMessage, response: ServerResponse, { gone, door }: { readonly gone: AbortSignal; readonly door: Door }): Promise<void> {
     const { headers, socket, method: verb = "GET" } = request;
     const { pathname: path, searchParams: query } = new URL(request.url ?? "/", "http://mob");
     this.#checkHost(headers.host);
     if (path === "/healthz" && verb === "GET") return void response.writeHead(200, { "content-type": "text/plain" }).end("ok");
     const file = verb === "GET" ? findFile(path) : undefined;
     if (file !== undefined) return sendFile(response, file);
-    const asking: Asking = { verb, path, query, headers, port: socket.localPort ?? 0 };
+    const asking: Asking = { verb, path, query, headers, port: socket.localPort ?? 0, ...door };
     // Who signs in is not known yet.
-    const who = path === "/v1/session" && verb === "POST" ? undefined : this.#credentials.authenticate(asking);
+    const who = path === "/v1/session" && verb === "POST" ? undefined : await this.#credentials.authenticate(asking);
     if (who !== undefined && path === STREAM_PATH && verb === "GET") return this.#stream(request, response, { who, query, gone });
     const { requestsMax } = this.#parts.served.limits;
     if (this.#working >= requestsMax) {
@@ -184,7 +189,7 @@ export class Front {
 
   async #signIn(request: IncomingMessage, response: ServerResponse, asking: Asking): Promise<void> {
     const { ticket } = readParams(signIn, await this.#body(request));
-    const { who, cookie, expires_at_ms } = this.#credentials.signIn(asking, ticket);
+    const { who, cookie, expires_at_ms } = await this.#credentials.signIn(asking, ticket);
     response.setHeader("set-cookie", cookie);
     reply(response, 200, { principal: who.id, role: who.role, local: who.local, expires_at_ms });
   }

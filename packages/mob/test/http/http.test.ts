@@ -6,20 +6,17 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
 import type { SseEvent } from "@atoll-run/core";
-import { METHODS, routeOf, serveHttp, toOpenApi, type Role } from "@atoll-run/mob/internal";
+import { METHODS, serveHttp, toOpenApi, type Role } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 import { spawned } from "../support.ts";
-import { hear, listen, served } from "./served.ts";
+import { hear, listen, ROUTES, served } from "./served.ts";
 
 test("every route but /healthz and the files of the console refuses a stranger, the stream too, and says why", async (t) => {
   const { ask } = await served(t);
-  const routes = [...METHODS.map(routeOf).map(({ verb, path }) => [verb, `/v1${path.replaceAll(/\{\w+\}/g, "x")}`]),
-    ["GET", "/v1/stream"], ["POST", "/v1/rpc"], ["GET", "/openapi.json"], ["GET", "/readyz"], ["GET", "/metrics"], ["POST", "/v1/session"], ["DELETE", "/v1/session"],
-    ["POST", "/v1/stream-tickets"], ["GET", "/console/nothing"], ["POST", "/console/"], ["GET", "/nothing"]] as const;
-  for (const [verb, path] of routes) {
+  for (const [verb, path] of ROUTES) {
     const cases = [[{}, "missing_credentials"], [{ authorization: "Basic x" }, "invalid_token_header"], [{ authorization: "Bearer wrong" }, "invalid_token"]] as const;
     for (const [headers, reason] of cases) {
-      const { status, body } = await ask(verb as string, path as string, { role: null, headers });
+      const { status, body } = await ask(verb, path, { role: null, headers });
       assert.deepEqual([status, body.error.data.code, body.error.data.facts.reason], [401, "mob.unauthenticated", reason], `${verb} ${path}`);
     }
   }

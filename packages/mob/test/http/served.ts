@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import { SseDecoder, type SseEvent, type StateStore } from "@atoll-run/core";
 import { defineMob, type AccessRules, type MemberHost } from "@atoll-run/mob";
 import {
-  createEdgeWorks, createReconciler, Definitions, findMethod, findRoute, hashToken, openApprovals, openRunner, Rights, serveHttp, type Method, type Role, type Token,
+  createEdgeWorks, createReconciler, Definitions, findMethod, findRoute, hashToken, METHODS, openApprovals, openRunner, Rights, routeOf, serveHttp, type HttpParts, type Method, type Role, type Token,
 } from "@atoll-run/mob/internal";
 import { TestMembers } from "../flows/test-members.ts";
 import { TestDoors, TestHost } from "../reconcile/test-host.ts";
@@ -20,7 +20,14 @@ export const definition = defineMob({
   flows: { f: { steps: { ask: { role: "o", message: "{{ params.q }}", dispatch: "one_to_one" } } } },
 });
 
-export async function served(t: TestContext, o: HouseOptions & { readonly store?: StoreName; readonly readOnly?: boolean; readonly access?: AccessRules; readonly tokens?: readonly Token[]; readonly on?: StateStore } = {}) {
+/** All there are but the public ones, and some that are not. */
+export const ROUTES: readonly (readonly [verb: string, path: string])[] = [
+  ...METHODS.map(routeOf).map(({ verb, path }) => [verb, `/v1${path.replaceAll(/\{\w+\}/g, "x")}`] as const),
+  ["GET", "/v1/stream"], ["POST", "/v1/rpc"], ["GET", "/openapi.json"], ["GET", "/readyz"], ["GET", "/metrics"], ["POST", "/v1/session"], ["DELETE", "/v1/session"],
+  ["POST", "/v1/stream-tickets"], ["GET", "/console/nothing"], ["POST", "/console/"], ["GET", "/nothing"],
+];
+
+export async function served(t: TestContext, o: HouseOptions & { readonly store?: StoreName; readonly readOnly?: boolean; readonly access?: AccessRules; readonly tokens?: readonly Token[]; readonly http?: Partial<HttpParts>; readonly on?: StateStore } = {}) {
   const made = { ...o, profileOf: (name: string) => definition.profiles[name] };
   const base = await (o.on === undefined ? house(t, o.store ?? "memory", made) : furnish(o.on, made));
   const { ledger, writer, commits, clock, log, limits, newId, roster: { view } } = base;
@@ -40,7 +47,7 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
   await reconciler.reconcile({ principal: "mob" });
   const http = await serveHttp({
     served: { definition: () => ({ ...definition, access }), ledger, writer, commits, view, members, reconciler, edges, approvals, flows, limits, rights: new Rights({ rules: () => access, view }), lifecycle: { stopping: () => stopping }, clock }, port: 0, log, newErrorId: () => newId("e"),
-    bytes: (count) => randomBytes(count), version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator"), ...o.tokens ?? []], readOnly: o.readOnly ?? false,
+    bytes: (count) => randomBytes(count), version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator"), ...o.tokens ?? []], readOnly: o.readOnly ?? false, ...o.http,
   });
   t.after(async () => {
     await http.close();
