@@ -15,6 +15,9 @@ export function tomlLines(text: string): LineOf {
   return (path) => scan.lines.get(keyOf(path));
 }
 
+/** Nobody asks for the lines of what lies deeper. */
+const DEEP = 64;
+
 function keyOf(path: TomlPath): string {
   return JSON.stringify(path);
 }
@@ -78,7 +81,7 @@ class Scan {
 
   /** Of all that leads there too, when it is new. */
   #note(path: TomlPath): void {
-    for (let length = 1; length <= path.length; length++) {
+    for (let length = 1; length <= Math.min(path.length, DEEP); length++) {
       const key = keyOf(path.slice(0, length));
       if (!this.lines.has(key)) this.lines.set(key, this.#line);
     }

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import { mobError, type MobError } from "../errors.ts";
 import type { Locate, Problem } from "./definition.ts";
+import { whyNot } from "./later.ts";
 import { nearest } from "./nearest.ts";
 
 export type Path = readonly (string | number)[];
@@ -40,7 +41,11 @@ export class Problems {
     for (const issue of issues) {
       const path = issue.path.map((step) => typeof step === "symbol" ? String(step) : step);
       if (issue.code === "unrecognized_keys") {
-        for (const key of issue.keys) this.unknown([...path, key], key, { what: "key", known: keysAt(path) });
+        for (const key of issue.keys) {
+          const why = whyNot(toPathText([...path, key]));
+          if (why === undefined) this.unknown([...path, key], key, { what: "key", known: keysAt(path) });
+          else this.add([...path, key], why);
+        }
       } else this.add(path, toText(issue));
     }
   }

@@ -10,6 +10,7 @@ import type {
   ApprovalRule, FlowDefinition, FlowStep, MemberSpec, MobDefinition, Origin, Profile,
 } from "./definition.ts";
 import { widerGrants } from "./narrow.ts";
+import { findOdd } from "./plain.ts";
 import { type Path, Problems } from "./problems.ts";
 import { tree, type Tree, type TreeInput } from "./schema.ts";
 
@@ -23,6 +24,11 @@ export function defineMob(given: TreeInput): MobDefinition {
 /** As {@link defineMob}, of anything. */
 export function readDefinition(given: unknown, { locate, source, files, problems: known = [] }: Origin = {}): MobDefinition {
   const problems = new Problems(locate, known);
+  const odd = findOdd(given);
+  if (odd !== undefined) {
+    problems.add(odd.path, odd.text);
+    throw problems.fault();
+  }
   const read = tree.safeParse(given);
   if (!read.success) {
     problems.shape(read.error.issues, keysAt);
@@ -144,9 +150,12 @@ function toStep({ role, member, timeout, ...rest }: Tree["flows"][string]["steps
   if (member !== undefined && !members.some(({ id }) => id === member)) {
     problems.unknown([...path, "member"], member, { what: "member", known: members.map(({ id }) => id) });
   }
-  if (rest.dispatch === "share" && rest.items === null) problems.add([...path, "items"], "is missing", "share goes over a list: items = \"steps.scan.output.batches\"");
-  if (rest.dispatch !== "share" && rest.items !== null) problems.add([...path, "items"], `is not read by ${rest.dispatch}`, "write dispatch = \"share\"");
-  return { ...rest, to: member === undefined ? { role: role ?? "" } : { member }, timeout_ms: timeout };
+  // Whoever asks one alone wants what it says, not a map with one entry.
+  const alone = member !== undefined || members.filter(({ profile }) => profile === role).length === 1;
+  const { dispatch = alone ? "one_to_one" : "fan_out" } = rest;
+  if (dispatch === "share" && rest.items === null) problems.add([...path, "items"], "is missing", "share goes over a list: items = \"steps.scan.output.batches\"");
+  if (dispatch !== "share" && rest.items !== null) problems.add([...path, "items"], `is not read by ${dispatch}`, "write dispatch = \"share\"");
+  return { ...rest, dispatch, to: member === undefined ? { role: role ?? "" } : { member }, timeout_ms: timeout };
 }
 
 /** Names on the way round, the first one again at the end. */

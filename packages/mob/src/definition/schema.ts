@@ -80,7 +80,7 @@ const access = z.strictObject({
 const step = z.strictObject({
   role: name.optional(), member: memberId.optional(), message: z.string().nullable().default(null),
   depends_on: z.array(name).default([]), depends_on_mode: z.enum(["all", "any"]).default("all"),
-  dispatch: z.enum(["fan_out", "fan_in", "one_to_one", "share"]).default("fan_out"),
+  dispatch: z.enum(["fan_out", "fan_in", "one_to_one", "share"]).optional(),
   items: z.string().min(1).nullable().default(null), key: z.string().min(1).nullable().default(null),
   collect: z.union([z.enum(["all", "any"]), z.strictObject({ quorum: z.int().min(1) })]).default("all"),
   timeout: duration.default(MOB_LIMITS.stepMs), retries: z.int().min(0).max(100).default(1),

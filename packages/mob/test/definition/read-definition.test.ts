@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFault } from "@atoll-run/core";
+import fc from "fast-check";
 import { defineMob, readDefinition, type Origin, type Problem, type TreeInput } from "@atoll-run/mob";
 
 const AUDIT: TreeInput = {
@@ -39,6 +40,7 @@ test("a definition is frozen, its counts unfolded, its durations in milliseconds
     on_timeout: "draft", self_approval: null,
   });
   assert.deepEqual(made.flows["audit"]?.steps["audit"]?.to, { role: "auditor" });
+  assert.deepEqual(Object.values(made.flows["audit"]?.steps ?? {}).map(({ dispatch }) => dispatch), ["one_to_one", "share", "one_to_one"], "who is alone is asked alone");
   assert.throws(() => (made.members as unknown[]).push(1));
 });
 
@@ -91,3 +93,17 @@ for (const [what, change, path, text] of WRONG) {
     assert.match(first?.text ?? "", text);
   });
 }
+
+test("any value is a definition, or is refused: the reader never falls over", () => {
+  const key = fc.constantFrom("mob", "id", "members", "edges", "profiles", "p", "script", "agent", "approvals", "match", "tier", "flows", "steps", "role", "collect", "limits",
+    "access", "prices", "budget", "labels", "context", "count", "profile", "constructor", "toString", "");
+  const leaf = fc.oneof(fc.constantFrom("p", "m", "@p", "R3", "30s", "", null, true, 0, -1, 1e308, NaN, undefined), fc.string(), fc.date({ noInvalidDate: false }), fc.bigInt());
+  const value: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
+    one: fc.oneof({ depthSize: "medium" }, leaf, fc.array(tie("one"), { maxLength: 3 }), fc.dictionary(key, tie("one"), { maxKeys: 5 })),
+  })).one;
+  const whole = fc.tuple(fc.constantFrom(...Object.keys(AUDIT)), value).map(([section, put]) => ({ ...AUDIT, [section]: put }));
+  fc.assert(fc.property(fc.oneof(value, whole), (given) => void problemsOf(given)), { numRuns: 1_000 });
+  const round: Record<string, unknown> = { mob: { id: "m" } };
+  round["profiles"] = round;
+  assert.match(problemsOf(round)[0]?.text ?? "", /nested deeper/);
+});

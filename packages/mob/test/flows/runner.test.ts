@@ -150,7 +150,7 @@ test("what does not answer in the time of its step fails it, and the run with it
 });
 
 test("an output that is not what the step expects is tried again, then fails", async (t) => {
-  const steps: Steps = { ask: { role: "e", message: "q", expect: { type: "object", required: ["n"], properties: { n: { type: "number" } } } } };
+  const steps: Steps = { ask: { role: "e", dispatch: "fan_out", message: "q", expect: { type: "object", required: ["n"], properties: { n: { type: "number" } } } } };
   const answers = [{ n: "x" }, { n: 1 }];
   const { runner } = await started(t, steps, () => answers.shift() ?? { m: 1 });
   const good = await runner.wait((await runner.run({ flow: "f", principal: "local" })).run_id, running);

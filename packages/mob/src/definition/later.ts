@@ -1,0 +1,17 @@
+/** What a definition may not say, and why: not yet, or not there. */
+
+const LATER: Readonly<Record<string, string>> = {
+  routes: "there is no router yet, so no routes", schedules: "there is no scheduler yet: a timer of your own can run atoll mob flow run",
+  contacts: "other mobs cannot be reached yet", peer_grants: "other mobs cannot reach this one yet", console: "the page has no settings yet",
+  modules: "there are no modules yet: a script reaches MCP servers by mcp.connect", "mob.modules": "there are no modules yet: a script reaches MCP servers by mcp.connect",
+  memory: "there is no memory yet beside sessions and std.kv", delivery: "nothing is delivered yet", deliveries: "nothing is delivered yet",
+  topology: "there are no rules of topology yet: edges say who may speak with whom",
+};
+
+/** Sections of `atoll.toml`. */
+const DEPLOYMENT: ReadonlySet<string> = new Set(["engine", "http", "state", "log", "realm", "listen", "node", "identity", "telemetry", "security"]);
+
+export function whyNot(path: string): string | undefined {
+  if (DEPLOYMENT.has(path)) return `${path} says where and how the mob runs: it stands in atoll.toml`;
+  return Object.hasOwn(LATER, path) ? `${path} is for a later version: ${LATER[path] ?? ""}` : undefined;
+}
