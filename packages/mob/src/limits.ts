@@ -10,6 +10,9 @@ export const MOB_LIMITS = {
   contentBytesMax: 1_048_576,
   /** Of one record of a session, as JSON; what is more is left out of it. */
   recordBytesMax: 1_048_576,
+  /** Values that programs keep with a mob: of one, as JSON, and how many. */
+  metaBytesMax: 65_536,
+  metaKeysMax: 1_024,
   /** Of the newest records of its session, what an agent is told with a turn. */
   historyBytesMax: 524_288,
   /** From acceptance to the end, waits for approvals not counted. */

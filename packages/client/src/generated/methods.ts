@@ -255,6 +255,12 @@ export interface Member {
   readonly seq: number;
 }
 
+export interface Meta {
+  readonly key: string;
+  readonly value: Json | null;
+  readonly revision: number;
+}
+
 export interface ReconcileReport {
   readonly revision: number;
   readonly dry_run: boolean;
@@ -1356,6 +1362,20 @@ export interface MobMethods {
       readonly labels: Readonly<Record<string, string>>;
     };
   };
+  "meta/get": {
+    readonly params: {
+      readonly key: string;
+    };
+    readonly result: Meta;
+  };
+  "meta/set": {
+    readonly params: {
+      readonly key: string;
+      readonly value: Json | null;
+      readonly expected?: number;
+    };
+    readonly result: Meta;
+  };
   "access/whoami": {
     readonly params: NoParams;
     readonly result: {
@@ -1568,6 +1588,14 @@ export interface MobApi {
     /** Takes all of them away, and gives those that were there. */
     delete(params: MobMethods["labels/delete"]["params"], o?: CallOptions): Promise<MobMethods["labels/delete"]["result"]>;
   };
+  readonly meta: {
+    /** A value that a program keeps here, with its revision; 0 when there is none. */
+    get(params: MobMethods["meta/get"]["params"], o?: CallOptions): Promise<MobMethods["meta/get"]["result"]>;
+    get(key: MobMethods["meta/get"]["params"]["key"], more?: NoParams, o?: CallOptions): Promise<MobMethods["meta/get"]["result"]>;
+    /** Sets it, with expected only if that is its revision; null takes it away. */
+    set(params: MobMethods["meta/set"]["params"], o?: CallOptions): Promise<MobMethods["meta/set"]["result"]>;
+    set(key: MobMethods["meta/set"]["params"]["key"], more: Omit<MobMethods["meta/set"]["params"], "key">, o?: CallOptions): Promise<MobMethods["meta/set"]["result"]>;
+  };
   readonly access: {
     /** Who you are here. */
     whoami(params?: MobMethods["access/whoami"]["params"], o?: CallOptions): Promise<MobMethods["access/whoami"]["result"]>;
@@ -1646,6 +1674,8 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "labels/get": { writes: false },
   "labels/set": { writes: true },
   "labels/delete": { writes: true },
+  "meta/get": { writes: false, leading: ["key"] },
+  "meta/set": { writes: true, leading: ["key"] },
   "access/whoami": { writes: false },
   "access/get": { writes: false },
   "access/preview": { writes: false },

@@ -8,6 +8,7 @@ import { LEDGER_METHODS } from "./ledger-methods.ts";
 import { LETTER_METHODS } from "./letter-methods.ts";
 import { MEMBER_METHODS } from "./member-methods.ts";
 import type { Method } from "./method.ts";
+import { META_METHODS } from "./meta-methods.ts";
 import { MOB_METHODS } from "./mob-methods.ts";
 import { selfMethods } from "./self-methods.ts";
 import { SESSION_METHODS } from "./session-methods.ts";
@@ -15,7 +16,7 @@ import { TURN_METHODS } from "./turn-methods.ts";
 
 export const METHODS: readonly Method[] = [
   ...MOB_METHODS, ...MEMBER_METHODS, ...TURN_METHODS, ...EDGE_METHODS, ...APPROVAL_METHODS, ...FLOW_METHODS, ...LEDGER_METHODS,
-  ...SESSION_METHODS, ...LETTER_METHODS, ...LABEL_METHODS, ...ACCESS_METHODS, ...selfMethods(() => METHODS),
+  ...SESSION_METHODS, ...LETTER_METHODS, ...LABEL_METHODS, ...META_METHODS, ...ACCESS_METHODS, ...selfMethods(() => METHODS),
 ];
 
 export const BY_NAME: ReadonlyMap<string, Method> = new Map(METHODS.map((one) => [one.name, one]));

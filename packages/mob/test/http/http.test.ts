@@ -103,6 +103,21 @@ test("labels of the mob, of runs and of members are set, survive a start, and ar
   assert.deepEqual([...later.roster.view.labels], [["", { of: "mob", x: "1" }], [run_id, { of: "run", x: "1" }]]);
 });
 
+test("a value that is kept with the mob has a revision, and is set only if nobody was faster", async (t) => {
+  const { ask, rpc } = await served(t);
+  const set = (body: object) => ask("PUT", "/v1/meta/app%2Fcursor", { body });
+  assert.deepEqual((await ask("GET", "/v1/meta/app%2Fcursor")).body, { key: "app/cursor", value: null, revision: 0 });
+  const { revision, ...made } = (await set({ value: { at: 1 }, expected: 0 })).body;
+  assert.deepEqual([made, revision > 0], [{ key: "app/cursor", value: { at: 1 } }, true]);
+  const races = await Promise.all([set({ value: "a", expected: revision }), set({ value: "b", expected: revision })]);
+  assert.deepEqual(races.map(({ status }) => status).sort(), [200, 409]);
+  const { code, facts } = races.find(({ status }) => status === 409)?.body.error.data;
+  assert.deepEqual([code, facts.expected, facts.actual], ["mob.conflict", revision, (await ask("GET", "/v1/meta/app%2Fcursor")).body.revision]);
+  assert.equal((await rpc("mob/meta/set", { key: "app/cursor", value: "x".repeat(70_000) })).error.data.code, "mob.too_large");
+  assert.equal((await ask("PUT", "/v1/meta/k", { role: "operator", body: { value: 1 } })).status, 403);
+  assert.deepEqual((await rpc("mob/meta/set", { key: "app/cursor", value: null })).result, { key: "app/cursor", value: null, revision: 0 });
+});
+
 test("a page of the ledger goes on as a stream, without hole or double, whatever is written in between", async (t) => {
   const { http, rpc, append } = await served(t);
   const { result } = await rpc("mob/ledger/subscribe", { topics: "structural" });
