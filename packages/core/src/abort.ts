@@ -22,8 +22,11 @@ class Listening implements Disposable {
 
   constructor(signal: AbortSignal, hear: (reason: unknown) => void) {
     this.#signal = signal;
-    this.#listener = () => hear(signal.reason);
-    signal.addEventListener("abort", this.#listener, { once: true });
+    // By a name first: V8 makes a function that is assigned straight to a property as old as the program, and all that it
+    // refers to stays until the next major collection.
+    const listener = (): void => hear(signal.reason);
+    this.#listener = listener;
+    signal.addEventListener("abort", listener, { once: true });
   }
 
   [Symbol.dispose](): void {
