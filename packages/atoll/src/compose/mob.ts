@@ -132,7 +132,10 @@ async function openStateOf({ stateDir, ephemeral = false, definition, ...rest }:
     if (isFault(error) && error.code === "node.locked") {
       throw mobError("mob.already_running", `the mob ${definition.mob.id} runs already: ${error.message}`, { cause: error, facts: error.facts });
     }
-    throw startFailed(definition.mob.id, error, { stage: "stores", rollback: [] });
+    const refused = isFault(error) && error.code === "node.unavailable"
+      ? mobError("mob.storage_degraded", error.message, { cause: error, facts: error.facts, retry: error.retry, hint: `Look at the disk. What can still be read of it: atoll mob verify --state ${stateDir ?? ""}` })
+      : error;
+    throw startFailed(definition.mob.id, refused, { stage: "stores", rollback: [] });
   }
 }
 

@@ -44,7 +44,7 @@ export class Hooks {
   readonly #events: Entry[] = [];
   #dropped = 0;
   #hearing = false;
-  #closed = false;
+  readonly #ending = new AbortController();
 
   constructor(hooks: MobHooks, parts: HooksParts) {
     this.#hooks = hooks;
@@ -77,15 +77,15 @@ export class Hooks {
   }
 
   readonly hear = (entry: Entry): void => {
-    if (this.#hooks.onError === undefined || this.#closed || entry.class !== "error" && !TOLD.has(entry.kind)) return;
+    if (this.#hooks.onError === undefined || this.#ending.signal.aborted || entry.class !== "error" && !TOLD.has(entry.kind)) return;
     if (this.#events.length >= EVENTS_MAX) this.#dropped += 1;
     else this.#events.push(entry);
     if (!this.#hearing) void this.#tell(this.#hooks.onError);
   };
 
-  /** What waits for `onError` is left out. */
+  /** What waits for `onError` is left out; no hook is waited for any more. */
   close(): void {
-    this.#closed = true;
+    this.#ending.abort();
     this.#events.length = 0;
   }
 
@@ -96,7 +96,9 @@ export class Hooks {
     await Promise.resolve();
     for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift()) {
       const told = event;
-      await this.#within("onError", () => onError(told)).catch((error: unknown) => this.#warn("onError has failed", { kind: told.kind, reason: String(error) }));
+      await this.#within("onError", () => onError(told)).catch((error: unknown) => {
+        if (!this.#ending.signal.aborted) this.#warn("onError has failed", { kind: told.kind, reason: String(error) });
+      });
       if (this.#dropped === 0) continue;
       this.#warn("onError is slow: errors were left out; the ledger has them", { left_out: this.#dropped });
       this.#dropped = 0;
@@ -115,7 +117,7 @@ export class Hooks {
   }
 
   async #within(hook: string, run: () => void | Promise<void>): Promise<void> {
-    await withDeadline(run, { clock: this.#parts.clock, ms: HOOK_MS, what: `the hook ${hook}` });
+    await withDeadline(run, { clock: this.#parts.clock, ms: HOOK_MS, signal: this.#ending.signal, what: `the hook ${hook}` });
   }
 
   #warn(msg: string, fields: Readonly<Record<string, string | number>>): void {
