@@ -111,7 +111,7 @@ test("a value that is kept with the mob has a revision, and is set only if nobod
   assert.deepEqual([made, revision > 0], [{ key: "app/cursor", value: { at: 1 } }, true]);
   const races = await Promise.all([set({ value: "a", expected: revision }), set({ value: "b", expected: revision })]);
   assert.deepEqual(races.map(({ status }) => status).sort(), [200, 409]);
-  const { code, facts } = races.find(({ status }) => status === 409)?.body.error.data;
+  const [{ code, facts } = { code: "", facts: {} }] = races.filter(({ status }) => status === 409).map(({ body }) => body.error.data);
   assert.deepEqual([code, facts.expected, facts.actual], ["mob.conflict", revision, (await ask("GET", "/v1/meta/app%2Fcursor")).body.revision]);
   assert.equal((await rpc("mob/meta/set", { key: "app/cursor", value: "x".repeat(70_000) })).error.data.code, "mob.too_large");
   assert.equal((await ask("PUT", "/v1/meta/k", { role: "operator", body: { value: 1 } })).status, 403);
