@@ -42,6 +42,8 @@ export const MOB_LIMITS = {
   retentionMs: 2_592_000_000,
   retentionBytes: 4_294_967_296,
   auditMs: 31_536_000_000,
+  /** How often a store that takes nothing is tried. */
+  storageProbeMs: 5_000,
   snapshotEvery: 10_000,
   /** Of a member without turn, queue and open approval, until it is dormant. */
   idleMs: 600_000,

@@ -175,6 +175,7 @@ async function openBooks(start: Start, { parts, limits, shutdown, definition }: 
     closing.use(await openLedger({ store, clock, newId, log, ...redact === undefined ? {} : { redact } }, { mob: definition.mob.id, limits })));
   shutdown.add("ledger", { name: "ledger", end: () => closing[Symbol.asyncDispose]() });
   const writer = await start.stage("lease", () => attach(ledger, parts));
+  closing.use(ledger.tend(writer));
   const say = (kind: "mob_created" | "mob_started" | "mob_stopping" | "mob_stopped") => ledger.append(writer, [{ kind, source: "mob", data: {} }]);
   const definitions = new Definitions({ ledger, writer, read: parts.readDefinition }, definition);
   const { view } = await start.stage("recover", async () => {

@@ -4,6 +4,7 @@ import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
 import { memberSpec } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
+import { extentOf } from "../ledger/extent.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import { countMembers } from "../roster/query.ts";
 import { verifyMob, type Finding } from "../verify/verify.ts";
@@ -95,11 +96,12 @@ function shownDefinition(given: MobDefinition, call: Call): MobDefinition {
   };
 }
 
-function statusOf({ definition, view, ledger, lifecycle }: Served, call: Call): z.output<typeof status> {
+async function statusOf({ definition, view, ledger, lifecycle }: Served, call: Call): Promise<z.output<typeof status>> {
   const sees = seenBy(call);
+  const { storage_bytes, oldest, oldest_at_ms } = await extentOf(ledger);
   return {
     mob: definition().mob.id, state: lifecycle.stopping() ? "stopping" : "running", members: countMembers(view, sees), edges: [...view.edges.values()].filter(({ a, b }) => sees(a) && sees(b)).length, revision: view.revision,
-    head: ledger.cursor(ledger.head), approvals_open: [...view.approvals.values()].filter(({ state, member }) => state === "open" && sees(member)).length,
+    head: ledger.cursor(ledger.head), storage: { bytes: storage_bytes, oldest, oldest_at_ms }, degraded: ledger.degraded ?? null, approvals_open: [...view.approvals.values()].filter(({ state, member }) => state === "open" && sees(member)).length,
     runs_open: [...view.runs.values()].filter(({ state }) => state === "running").length,
   };
 }

@@ -114,8 +114,9 @@ export const report = z.object({
 }).meta({ id: "ReconcileReport" });
 
 export const status = z.object({
-  mob: z.string(), state: z.enum(["running", "stopping"]), members: tally, edges: count, revision: count, head: z.string(), approvals_open: count,
-  runs_open: count,
+  mob: z.string(), state: z.enum(["running", "stopping"]), members: tally, edges: count, revision: count, head: z.string(),
+  storage: z.object({ bytes: count, oldest: z.string(), oldest_at_ms: ms.nullable() }), degraded: z.object({ since_at_ms: ms, cause: z.string(), refused: count }).nullable(),
+  approvals_open: count, runs_open: count,
 }).meta({ id: "Status" });
 
 /** A page of those, and where the next one begins. */

@@ -13,6 +13,7 @@ import { Notes } from "./notes.ts";
 import { openPast, rowBytes, type Past } from "./past.ts";
 import { queryEntries } from "./query.ts";
 import { Reader } from "./reader.ts";
+import { Storage, type Degraded } from "./storage.ts";
 import { Tail } from "./tail.ts";
 import { watchStore } from "./watched-store.ts";
 
@@ -46,6 +47,7 @@ class StoreLedger implements Ledger {
   readonly #limits: MobLimits;
   readonly #body: BodyParts;
   readonly #past: Past;
+  readonly #storage: Storage;
   readonly #tail: Tail;
   readonly #notes: Notes;
   /** What was made into an op is not read again when it is committed. */
@@ -68,7 +70,8 @@ class StoreLedger implements Ledger {
       mob, epoch: at.epoch, dataBytesMax: limits.entryBytesMax, id: () => newId("e"), now: () => clock.now(),
       redact: parts.redact ?? ((value) => value),
     };
-    this.store = watchStore(parts.store, {
+    this.#storage = new Storage({ clock, log, probeMs: limits.storageProbeMs });
+    this.store = watchStore(this.#storage.guard(parts.store), {
       journal: LEDGER_JOURNAL, committed: (entries, ops) => this.#committed(entries, ops), unsure: () => this.#unsure(),
     });
     this.#notes = new Notes({ clock, log, commit: (by, ops) => this.#commit(by, ops) }, limits.uncommittedMax);
@@ -80,6 +83,10 @@ class StoreLedger implements Ledger {
 
   get pruned(): number {
     return this.#past.pruned;
+  }
+
+  get degraded(): Degraded | undefined {
+    return this.#storage.degraded;
   }
 
   get written(): number {
@@ -177,12 +184,17 @@ class StoreLedger implements Ledger {
     for (const reader of this.#readers) reader.hear(live);
   }
 
+  tend(by: Writer): Disposable {
+    return this.#storage.tend((entries) => this.append(by, entries), () => this.live({ live: "storage_degraded", data: { ...this.degraded } }));
+  }
+
   cursor(seq: number): string {
     return toCursor(this.epoch, seq);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#notes.close();
+    this.#storage[Symbol.dispose]();
     await this.#notes.flush();
     this.#ended = true;
   }

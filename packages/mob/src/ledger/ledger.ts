@@ -6,6 +6,7 @@
  */
 import type { Clock, Commit, JournalEntry, Json, Log, StateOp, StateStore, Write } from "@atoll-run/core";
 import type { NewId } from "../ids.ts";
+import type { Degraded } from "./storage.ts";
 import type { Cursor, Entry, EntryFilter, EntryPage, EntryQuery, Gap, Live, NewEntry } from "./entry.ts";
 
 export interface LedgerParts {
@@ -52,6 +53,13 @@ export interface Ledger extends AsyncDisposable {
   readonly pruned: number;
   /** Bytes that entries have taken in the store since it was opened, nearly. */
   readonly written: number;
+  /** While its disk takes nothing; see {@link tend}. */
+  readonly degraded: Degraded | undefined;
+  /**
+   * From now on, a disk that is full or fails makes the ledger {@link degraded}: what is to be written is refused at once, until it
+   * could be written again, which is tried every 5 s and told with `storage_degraded` and `storage_recovered`. Until it is disposed of.
+   */
+  tend(by: Writer): Disposable;
   /** Commits entries with `ops` of the same scope, all or nothing. Throws `mob.stale_fence`, `mob.storage_degraded`. */
   append(by: Writer, entries: readonly NewEntry[], ops?: readonly StateOp[]): Promise<readonly Entry[]>;
   /** The same for ops that may be refused: gives the refusal instead of throwing it. */

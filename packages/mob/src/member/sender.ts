@@ -5,6 +5,7 @@
  * used once; refuses empty and too large content, members that take nothing, and more than their queue holds; never drops
  * a turn that was accepted.
  */
+import { storageDegraded } from "../ledger/storage.ts";
 import { isFault, PassingMap, type Json, type StateOp } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 import { memberScope, shortHash, type NewId } from "../ids.ts";
@@ -124,6 +125,7 @@ export class Sender {
         await incarnation.accept(body, [...remember, input, queued]);
         return;
       } catch (error) {
+        if (ledger.degraded !== undefined) throw storageDegraded(ledger.degraded, error);
         if (!isPassing(error) || tries >= TRIES) throw toMobError(error, to);
         await new Promise<void>((resolve) => void clock.after(PAUSE_MS, resolve));
       }
@@ -139,6 +141,9 @@ export class Sender {
   }
 
   #checkTakes(to: string): void {
+    const { ledger: { degraded } } = this.#parts;
+    // Before its member is woken up for nothing.
+    if (degraded !== undefined) throw storageDegraded(degraded);
     const state = this.#parts.view.members.get(to)?.life.state;
     if (state === "broken") throw mobError("mob.member_broken", `${to} is broken`, { facts: { member: to }, hint: "Repair it." });
     if (state === undefined || state === "none" || state === "retiring" || state === "retired" || state === "completed") {
