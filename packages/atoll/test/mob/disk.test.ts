@@ -75,10 +75,10 @@ test("on a full disk a mob refuses what is new, leaves by itself when there is s
   await until(() => mob.view.turns.get(slow.turn_id)?.state === "running");
   free = fill(disk);
   const accepted: string[] = [slow.turn_id];
-  let refused: unknown;
-  for (let n = 0; n < SENDS_MAX && refused === undefined; n++) {
-    await send("n", `${n} ${"x".repeat(50_000)}`).then(({ turn_id }) => accepted.push(turn_id), (error: unknown) => { refused = error; });
-  }
+  const refused = await (async () => {
+    for (let n = 0; n < SENDS_MAX; n++) accepted.push((await send("n", `${n} ${"x".repeat(50_000)}`)).turn_id);
+    return undefined;
+  })().catch((error: unknown) => error);
   assert.ok(isFault(refused) && refused.code === "mob.storage_degraded" && refused.retry === "later", String(refused));
   await until(() => mob.ledger.degraded !== undefined);
   assert.equal(mob.ledger.degraded?.cause, "state.full");

@@ -345,6 +345,16 @@ export interface Status {
   readonly edges: number;
   readonly revision: number;
   readonly head: string;
+  readonly storage: {
+    readonly bytes: number;
+    readonly oldest: string;
+    readonly oldest_at_ms: number | null;
+  } | null;
+  readonly degraded: {
+    readonly since_at_ms: number;
+    readonly cause: string;
+    readonly refused: number;
+  } | null;
   readonly approvals_open: number;
   readonly runs_open: number;
 }

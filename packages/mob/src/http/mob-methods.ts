@@ -98,10 +98,11 @@ function shownDefinition(given: MobDefinition, call: Call): MobDefinition {
 
 async function statusOf({ definition, view, ledger, lifecycle }: Served, call: Call): Promise<z.output<typeof status>> {
   const sees = seenBy(call);
-  const { storage_bytes, oldest, oldest_at_ms } = await extentOf(ledger);
+  // A store that is broken does not even say how large it is.
+  const storage = await extentOf(ledger).then(({ storage_bytes: bytes, oldest, oldest_at_ms }) => ({ bytes, oldest, oldest_at_ms }), () => null);
   return {
     mob: definition().mob.id, state: lifecycle.stopping() ? "stopping" : "running", members: countMembers(view, sees), edges: [...view.edges.values()].filter(({ a, b }) => sees(a) && sees(b)).length, revision: view.revision,
-    head: ledger.cursor(ledger.head), storage: { bytes: storage_bytes, oldest, oldest_at_ms }, degraded: ledger.degraded ?? null, approvals_open: [...view.approvals.values()].filter(({ state, member }) => state === "open" && sees(member)).length,
+    head: ledger.cursor(ledger.head), storage, degraded: ledger.degraded ?? null, approvals_open: [...view.approvals.values()].filter(({ state, member }) => state === "open" && sees(member)).length,
     runs_open: [...view.runs.values()].filter(({ state }) => state === "running").length,
   };
 }

@@ -115,7 +115,7 @@ export const report = z.object({
 
 export const status = z.object({
   mob: z.string(), state: z.enum(["running", "stopping"]), members: tally, edges: count, revision: count, head: z.string(),
-  storage: z.object({ bytes: count, oldest: z.string(), oldest_at_ms: ms.nullable() }), degraded: z.object({ since_at_ms: ms, cause: z.string(), refused: count }).nullable(),
+  storage: z.object({ bytes: count, oldest: z.string(), oldest_at_ms: ms.nullable() }).nullable(), degraded: z.object({ since_at_ms: ms, cause: z.string(), refused: count }).nullable(),
   approvals_open: count, runs_open: count,
 }).meta({ id: "Status" });
 

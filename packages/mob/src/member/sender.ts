@@ -5,10 +5,10 @@
  * used once; refuses empty and too large content, members that take nothing, and more than their queue holds; never drops
  * a turn that was accepted.
  */
-import { storageDegraded } from "../ledger/storage.ts";
 import { isFault, PassingMap, type Json, type StateOp } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 import { memberScope, shortHash, type NewId } from "../ids.ts";
+import { storageDegraded } from "../ledger/storage.ts";
 import { inputOf, recordOp } from "../sessions/record.ts";
 import type { TurnAsk } from "./host.ts";
 import type { Member } from "./member.ts";
