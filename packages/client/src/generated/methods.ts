@@ -613,6 +613,7 @@ export interface MobMethods {
           readonly session_id: string;
         };
       };
+      readonly expected_revision?: number;
     };
     readonly result: Member;
   };
@@ -661,6 +662,7 @@ export interface MobMethods {
           readonly session_id: string;
         };
       };
+      readonly expected_revision?: number;
     };
     readonly result: {
       readonly row: Member;
@@ -713,6 +715,7 @@ export interface MobMethods {
         };
       }[];
       readonly on_failure?: "continue" | "rollback";
+      readonly expected_revision?: number;
     };
     readonly result: {
       readonly results: readonly (
@@ -733,42 +736,49 @@ export interface MobMethods {
       readonly member: string;
       readonly hold?: boolean;
       readonly drain_ms?: number;
+      readonly expected_revision?: number;
     };
     readonly result: Member;
   };
   "members/respawn": {
     readonly params: {
       readonly member: string;
+      readonly expected_revision?: number;
     };
     readonly result: Member;
   };
   "members/reload": {
     readonly params: {
       readonly member: string;
+      readonly expected_revision?: number;
     };
     readonly result: Member;
   };
   "members/repair": {
     readonly params: {
       readonly member: string;
+      readonly expected_revision?: number;
     };
     readonly result: Member;
   };
   "members/release": {
     readonly params: {
       readonly member: string;
+      readonly expected_revision?: number;
     };
     readonly result: Member;
   };
   "members/resume": {
     readonly params: {
       readonly member: string;
+      readonly expected_revision?: number;
     };
     readonly result: Member;
   };
   "members/suspend": {
     readonly params: {
       readonly member: string;
+      readonly expected_revision?: number;
     };
     readonly result: Member;
   };
@@ -776,6 +786,7 @@ export interface MobMethods {
     readonly params: {
       readonly member: string;
       readonly confirm: string;
+      readonly expected_revision?: number;
     };
     readonly result: Member;
   };
@@ -895,10 +906,18 @@ export interface MobMethods {
     readonly params: {
       readonly a: string;
       readonly b: string;
+      readonly expected_revision?: number;
     };
     readonly result: {
       readonly revision: number;
     };
+  };
+  "edges/reconcile": {
+    readonly params: {
+      readonly dry_run?: boolean;
+      readonly expected_revision?: number;
+    };
+    readonly result: ReconcileReport;
   };
   "approvals/list": {
     readonly params: {
@@ -1474,22 +1493,22 @@ export interface MobApi {
     retire(member: MobMethods["members/retire"]["params"]["member"], more?: Omit<MobMethods["members/retire"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/retire"]["result"]>;
     /** A new generation; session and queue stay. */
     respawn(params: MobMethods["members/respawn"]["params"], o?: CallOptions): Promise<MobMethods["members/respawn"]["result"]>;
-    respawn(member: MobMethods["members/respawn"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/respawn"]["result"]>;
+    respawn(member: MobMethods["members/respawn"]["params"]["member"], more?: Omit<MobMethods["members/respawn"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/respawn"]["result"]>;
     /** Reads profile, script and grants again. */
     reload(params: MobMethods["members/reload"]["params"], o?: CallOptions): Promise<MobMethods["members/reload"]["result"]>;
-    reload(member: MobMethods["members/reload"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/reload"]["result"]>;
+    reload(member: MobMethods["members/reload"]["params"]["member"], more?: Omit<MobMethods["members/reload"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/reload"]["result"]>;
     /** Starts a broken member again. */
     repair(params: MobMethods["members/repair"]["params"], o?: CallOptions): Promise<MobMethods["members/repair"]["result"]>;
-    repair(member: MobMethods["members/repair"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/repair"]["result"]>;
+    repair(member: MobMethods["members/repair"]["params"]["member"], more?: Omit<MobMethods["members/repair"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/repair"]["result"]>;
     /** Lets reconcile decide about a held member again. */
     release(params: MobMethods["members/release"]["params"], o?: CallOptions): Promise<MobMethods["members/release"]["result"]>;
-    release(member: MobMethods["members/release"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/release"]["result"]>;
+    release(member: MobMethods["members/release"]["params"]["member"], more?: Omit<MobMethods["members/release"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/release"]["result"]>;
     /** Lets a suspended member work again. */
     resume(params: MobMethods["members/resume"]["params"], o?: CallOptions): Promise<MobMethods["members/resume"]["result"]>;
-    resume(member: MobMethods["members/resume"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/resume"]["result"]>;
+    resume(member: MobMethods["members/resume"]["params"]["member"], more?: Omit<MobMethods["members/resume"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/resume"]["result"]>;
     /** Lets nothing of it run; its mail waits. */
     suspend(params: MobMethods["members/suspend"]["params"], o?: CallOptions): Promise<MobMethods["members/suspend"]["result"]>;
-    suspend(member: MobMethods["members/suspend"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/suspend"]["result"]>;
+    suspend(member: MobMethods["members/suspend"]["params"]["member"], more?: Omit<MobMethods["members/suspend"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/suspend"]["result"]>;
     /** A new generation with a new session; its queue becomes dead letters. */
     reset(params: MobMethods["members/reset"]["params"], o?: CallOptions): Promise<MobMethods["members/reset"]["result"]>;
     reset(member: MobMethods["members/reset"]["params"]["member"], more: Omit<MobMethods["members/reset"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/reset"]["result"]>;
@@ -1523,7 +1542,9 @@ export interface MobApi {
     unwire(a: MobMethods["edges/unwire"]["params"]["a"], b: MobMethods["edges/unwire"]["params"]["b"], more?: Omit<MobMethods["edges/unwire"]["params"], "a" | "b">, o?: CallOptions): Promise<MobMethods["edges/unwire"]["result"]>;
     /** Lets reconcile decide about an edge again. */
     release(params: MobMethods["edges/release"]["params"], o?: CallOptions): Promise<MobMethods["edges/release"]["result"]>;
-    release(a: MobMethods["edges/release"]["params"]["a"], b: MobMethods["edges/release"]["params"]["b"], more?: NoParams, o?: CallOptions): Promise<MobMethods["edges/release"]["result"]>;
+    release(a: MobMethods["edges/release"]["params"]["a"], b: MobMethods["edges/release"]["params"]["b"], more?: Omit<MobMethods["edges/release"]["params"], "a" | "b">, o?: CallOptions): Promise<MobMethods["edges/release"]["result"]>;
+    /** Wires and unwires what the definition says, of the members that are there. */
+    reconcile(params?: MobMethods["edges/reconcile"]["params"], o?: CallOptions): Promise<MobMethods["edges/reconcile"]["result"]>;
   };
   readonly approvals: {
     /** Approvals, the oldest first. */
@@ -1659,6 +1680,7 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "edges/wire": { writes: true, leading: ["a", "b"] },
   "edges/unwire": { writes: true, leading: ["a", "b"] },
   "edges/release": { writes: true, leading: ["a", "b"] },
+  "edges/reconcile": { writes: true },
   "approvals/list": { writes: false },
   "approvals/get": { writes: false, leading: ["id"] },
   "approvals/policy": { writes: false },

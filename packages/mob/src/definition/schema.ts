@@ -54,7 +54,7 @@ const profile = z.strictObject({
   idle_after: duration.default(MOB_LIMITS.idleMs), conversations: z.int().min(1).max(64).default(1),
   output_schema: z.json().default(null), labels: labels.default({}), initial_message: z.string().nullable().default(null),
   peer_description: z.string().max(1_024).nullable().default(null),
-  visible: z.boolean().default(false),
+  visible: z.boolean().default(false).refine((visible) => !visible, "is for a later version: members are reached through the node of the mob"),
 });
 
 const approval = z.strictObject({

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { nearest } from "../definition/nearest.ts";
 import { MOB_CODES, mobError, type MobCode, type MobError } from "../errors.ts";
 import { deniedError, mayWrite, noMember, noThing, readOnlyError, type Principal } from "./access.ts";
-import type { Method, Served } from "./method.ts";
+import type { Call, Method, Served } from "./method.ts";
 import { sightOf } from "./sight.ts";
 import { BY_NAME } from "./table.ts";
 
@@ -29,7 +29,8 @@ export async function callMethod({ served, readOnly }: Pick<Doors, "served" | "r
   const read = method.params.safeParse(params ?? {});
   if (!read.success) throw invalidParams(method.params, read.error.issues, method.name);
   if (!right.all) await checkMembers(served, { method, who, params: read.data });
-  return await method.run(served, read.data as never, {
+  const { expected_revision: expected, ...data } = read.data as { readonly expected_revision?: number };
+  const call: Call = {
     principal: who.id, local: who.local, role: who.role, groups: who.groups, read_only: !mayWrite(who, readOnly), signal,
     may: ({ action, writes }) => rights.of(who, action).any && (!writes || mayWrite(who, readOnly)),
     allows: (action, member) => {
@@ -37,7 +38,10 @@ export async function callMethod({ served, readOnly }: Pick<Doors, "served" | "r
       return member === undefined ? own.mob : own.all || own.on(member);
     },
     sight: () => sightOf(rights, who),
-  });
+  };
+  if (method.changes !== true) return await method.run(served, read.data as never, call);
+  const change = async () => await method.run(served, data as never, call);
+  return await (expected === undefined ? change() : served.reconciler.alone(expected, change));
 }
 
 /** Throws `mob.denied`, and `mob.not_found` for what whoever asks does not see. */

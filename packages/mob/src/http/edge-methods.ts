@@ -1,13 +1,12 @@
 /** Methods of edges (spec: mob 4.3, 11.5). */
 import { z } from "zod";
-import { mobError } from "../errors.ts";
 import { listEdges } from "../roster/query.ts";
 import { seenBy } from "./member-methods.ts";
 import { method, type Method } from "./method.ts";
-import { edge, pageOf } from "./results.ts";
+import { edge, pageOf, report } from "./results.ts";
 import { member, paging, revision } from "./schemas.ts";
 
-const pair = z.strictObject({ a: member, b: member, hold: z.boolean().optional(), expected_revision: revision });
+const ends = z.strictObject({ a: member, b: member });
 const bothEnds = ({ a, b }: { readonly a: string; readonly b: string }) => [a, b];
 const moved = z.object({ revision: z.int() });
 
@@ -20,32 +19,29 @@ export const EDGE_METHODS: readonly Method[] = [
   }),
   method({
     name: "edges/wire", writes: true, action: "edge.edit", summary: "Lets two members speak with each other.",
-    result: edge, params: pair.omit({ hold: true }), keys: ["a", "b"], about: bothEnds,
-    run: ({ edges, view }, { a, b, expected_revision }, { principal }) => {
-      checkRevision(view.revision, expected_revision);
-      return edges.wire(a, b, principal);
-    },
+    result: edge, params: ends, keys: ["a", "b"], about: bothEnds,
+    changes: true, run: ({ edges }, { a, b }, { principal }) => edges.wire(a, b, principal),
   }),
   method({
     name: "edges/unwire", writes: true, action: "edge.edit", summary: "Ends an edge; with hold it stays so until it is released.",
-    result: moved, params: pair, keys: ["a", "b"], about: bothEnds,
-    run: async ({ edges, view }, { a, b, hold, expected_revision }, { principal }) => {
-      checkRevision(view.revision, expected_revision);
+    result: moved, params: ends.extend({ hold: z.boolean().optional() }), keys: ["a", "b"], about: bothEnds,
+    changes: true, run: async ({ edges, view }, { a, b, hold }, { principal }) => {
       await edges.unwire(a, b, { principal, hold });
       return { revision: view.revision };
     },
   }),
   method({
     name: "edges/release", writes: true, action: "edge.edit", summary: "Lets reconcile decide about an edge again.",
-    result: moved, params: z.strictObject({ a: member, b: member }), keys: ["a", "b"], about: bothEnds,
-    run: async ({ edges, view }, { a, b }, { principal }) => {
+    result: moved, params: ends, keys: ["a", "b"], about: bothEnds,
+    changes: true, run: async ({ edges, view }, { a, b }, { principal }) => {
       await edges.release(a, b, principal);
       return { revision: view.revision };
     },
   }),
+  method({
+    name: "edges/reconcile", writes: true, action: "edge.edit", summary: "Wires and unwires what the definition says, of the members that are there.",
+    result: report, waits: true, params: z.strictObject({ dry_run: z.boolean().optional(), expected_revision: revision }),
+    run: ({ reconciler }, { dry_run, expected_revision }, { principal }) =>
+      reconciler.reconcile({ principal, edgesAlone: true, dryRun: dry_run, expectedRevision: expected_revision }),
+  }),
 ];
-
-function checkRevision(actual: number, expected: number | undefined): void {
-  if (expected === undefined || expected === actual) return;
-  throw mobError("mob.conflict", `the roster is at revision ${actual}, not ${expected}`, { facts: { what: "revision", expected, actual } });
-}

@@ -44,7 +44,7 @@ export const MEMBER_METHODS: readonly Method[] = [
     run: (served, params, call) => shownRow(rowOf(served, params.member), seenBy(call)),
   }),
   method({
-    name: "members/spawn", writes: true, action: "member.spawn", summary: "Makes a member; it starts at its first turn.",
+    name: "members/spawn", writes: true, changes: true, action: "member.spawn", summary: "Makes a member; it starts at its first turn.",
     result: memberRow,
     params: z.strictObject({ spec: memberSpec }), about: ({ spec }) => [spec],
     run: ({ members, definition }, { spec }, { principal }) => {
@@ -53,12 +53,12 @@ export const MEMBER_METHODS: readonly Method[] = [
     },
   }),
   method({
-    name: "members/ensure", writes: true, action: "member.spawn", summary: "Makes a member unless it is there.",
+    name: "members/ensure", writes: true, changes: true, action: "member.spawn", summary: "Makes a member unless it is there.",
     result: z.object({ row: memberRow, created: z.boolean() }), params: z.strictObject({ spec: memberSpec }), about: ({ spec }) => [spec],
     rest: { verb: "PUT", path: "/members" }, run: (served, { spec }, call) => ensure(served, spec as MemberSpec, call),
   }),
   method({
-    name: "members/spawn_many", writes: true, action: "member.spawn", summary: "Makes several members, with one answer for each.",
+    name: "members/spawn_many", writes: true, changes: true, action: "member.spawn", summary: "Makes several members, with one answer for each.",
     result: z.object({ results: z.array(spawnResult) }),
     params: z.strictObject({ specs: z.array(memberSpec).max(1_000), on_failure: z.enum(["continue", "rollback"]).default("continue") }),
     about: ({ specs }) => specs,
@@ -70,7 +70,7 @@ export const MEMBER_METHODS: readonly Method[] = [
     },
   }),
   method({
-    name: "members/retire", writes: true, action: "member.manage", summary: "Works off its queue, then it is over.",
+    name: "members/retire", writes: true, changes: true, action: "member.manage", summary: "Works off its queue, then it is over.",
     result: memberRow, keys: ["member"], waits: true,
     params: z.strictObject({ member, hold: z.boolean().optional(), drain_ms: z.int().min(0).optional() }),
     run: async (served, { member: of, hold, drain_ms }, { principal }) => {
@@ -79,12 +79,12 @@ export const MEMBER_METHODS: readonly Method[] = [
     },
   }),
   ...(["respawn", "reload", "repair"] as const).map((verb) => method({
-    name: `members/${verb}`, writes: true, action: "member.manage", summary: COMMANDS[verb],
+    name: `members/${verb}`, writes: true, changes: true, action: "member.manage", summary: COMMANDS[verb],
     result: memberRow, params: one, keys: ["member"],
     run: ({ members }, params, { principal }) => members[verb](params.member, { principal }),
   })),
   ...(["release", "resume", "suspend"] as const).map((verb) => method({
-    name: `members/${verb}`, writes: true, action: "member.manage", summary: COMMANDS[verb],
+    name: `members/${verb}`, writes: true, changes: true, action: "member.manage", summary: COMMANDS[verb],
     result: memberRow, params: one, keys: ["member"],
     run: async (served, params, { principal }) => {
       if (verb === "suspend") await served.members.suspend(params.member, { principal, why: "operator" });
@@ -93,7 +93,7 @@ export const MEMBER_METHODS: readonly Method[] = [
     },
   })),
   method({
-    name: "members/reset", writes: true, action: "member.reset", summary: "A new generation with a new session; its queue becomes dead letters.",
+    name: "members/reset", writes: true, changes: true, action: "member.reset", summary: "A new generation with a new session; its queue becomes dead letters.",
     result: memberRow,
     params: z.strictObject({ member, confirm: member }), keys: ["member"],
     run: ({ members }, params, { principal }) => {
@@ -146,7 +146,11 @@ export function shownRow(row: MemberRow, sees: (member: string) => boolean): Mem
 async function ensure(served: Served, spec: MemberSpec, { principal }: Call): Promise<{ readonly row: MemberRow; readonly created: boolean }> {
   checkSpec(served.definition(), spec);
   const state = served.view.members.get(spec.id)?.life.state ?? "none";
-  if (!FINAL_STATES.includes(state)) return { row: rowOf(served, spec.id), created: false };
+  if (!FINAL_STATES.includes(state)) {
+    // Whoever wants it holds it back no more.
+    if (served.view.members.get(spec.id)?.held === true) await served.members.release(spec.id, { principal });
+    return { row: rowOf(served, spec.id), created: false };
+  }
   try {
     return { row: await served.members.spawn(spec, { principal, origin: "api", lazy: true }), created: true };
   } catch (error) {

@@ -14,6 +14,7 @@ import type { View } from "../roster/view.ts";
 import type { Role } from "./access.ts";
 import type { Rights, Subject } from "./rights.ts";
 import type { Sight } from "./sight.ts";
+import { revision } from "./schemas.ts";
 
 /** What is done to the mob as a whole. */
 export interface Lifecycle {
@@ -91,6 +92,8 @@ export interface Method {
   readonly rest?: { readonly verb: "GET" | "POST" | "PUT" | "DELETE"; readonly path: string };
   /** It waits for something: up to `pollMs`. */
   readonly waits?: boolean;
+  /** It changes members or edges: `expected_revision` may be given, and then nothing happens when they have changed since. */
+  readonly changes?: boolean;
   /**
    * Members that it is about: whoever calls must be allowed it on each, and see it. Default: its param `member` when it must be given.
    * A method that has neither is about the mob as a whole.
@@ -115,5 +118,6 @@ export function method<S extends z.ZodObject, R extends z.ZodType>(
 ): Method {
   const own = row.params.shape["member"];
   const about = own === undefined || own instanceof z.ZodOptional || row.filters === true ? {} : { about: ({ member }: { readonly member: string }) => [member] };
-  return { keys: [], ...about, ...row } as Method;
+  const params = row.changes === true ? row.params.extend({ expected_revision: revision }) : row.params;
+  return { keys: [], ...about, ...row, params } as Method;
 }

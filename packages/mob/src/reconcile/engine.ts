@@ -20,6 +20,7 @@ import type { View } from "../roster/view.ts";
 import { eachOf } from "../bounded.ts";
 import { desiredSet, mergeDesired, type Desired } from "./desired.ts";
 import type { EdgeWorks } from "./edge-works.ts";
+import { PassLine } from "./pass-line.ts";
 import { planMembers, retireGuard, type MemberPlanRow } from "./plan.ts";
 import { Tally, type ReconcileReport } from "./report.ts";
 
@@ -48,6 +49,8 @@ export interface ReconcileAsk {
   readonly dryRun?: boolean | undefined;
   /** Of an earlier report; throws `mob.conflict {expected, actual}` when the roster has changed since. */
   readonly expectedRevision?: number | undefined;
+  /** Members are left as they are. */
+  readonly edgesAlone?: boolean | undefined;
   /** Retires however many it is. */
   readonly force?: boolean | undefined;
 }
@@ -60,6 +63,8 @@ export interface Reconciler extends AsyncDisposable {
    * and what {@link reconcile} throws.
    */
   reload(ask: Pick<ReconcileAsk, "principal" | "dryRun" | "expectedRevision" | "force">): Promise<ReconcileReport>;
+  /** Does that between two passes. Throws `mob.conflict` when the roster has changed since that revision, `mob.overloaded`, `mob.shutting_down`. */
+  alone<T>(expectedRevision: number, act: () => Promise<T>): Promise<T>;
   /** A pass soon, behind; several wishes are one pass. One that cannot be made is tried again. */
   want(): void;
 }
@@ -73,6 +78,12 @@ interface Plan {
   readonly members: readonly MemberPlanRow[];
   readonly edges: readonly EdgePlanRow[];
   readonly wanted: ReadonlyMap<string, Edge>;
+}
+
+interface Planning {
+  readonly list: readonly MemberSpec[];
+  readonly retireStale: boolean;
+  readonly edgesAlone: boolean;
 }
 
 interface Acting {
@@ -89,46 +100,37 @@ interface Deed {
 class Engine implements Reconciler {
   readonly #parts: ReconcilerParts;
   readonly #ending = new AbortController();
+  readonly #line: PassLine;
   readonly #hearing: Disposable;
   /** Retiring members that are wanted again. */
   readonly #deferred = new Set<string>();
-  #last: Promise<unknown> = Promise.resolve();
-  #passes = 0;
   #wanted = false;
   #tries = 0;
   #timer: Disposable | undefined;
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
+    this.#line = new PassLine(parts.limits.passesMax, this.#ending.signal);
     this.#hearing = parts.ledger.hear(({ kind, member }) => {
       if (kind === "member_retired" && member !== undefined && this.#deferred.delete(member)) this.want();
     });
   }
 
   reconcile(ask: ReconcileAsk): Promise<ReconcileReport> {
-    return this.#enqueue(ask);
+    return this.#line.run(() => this.#pass(ask));
+  }
+
+  alone<T>(expectedRevision: number, act: () => Promise<T>): Promise<T> {
+    return this.#line.run(() => {
+      this.#check(expectedRevision);
+      return act();
+    });
   }
 
   reload(ask: Parameters<Reconciler["reload"]>[0]): Promise<ReconcileReport> {
     const { principal, dryRun = false } = ask;
     // When its turn has come: the file may change while it waits.
-    return this.#enqueue(ask, () => this.#parts.definitions.readAnew({ principal, tells: !dryRun }));
-  }
-
-  #enqueue(ask: ReconcileAsk, read?: () => Promise<MobDefinition>): Promise<ReconcileReport> {
-    if (this.#ending.signal.aborted) return Promise.reject(ended());
-    const { passesMax } = this.#parts.limits;
-    if (this.#passes > passesMax) {
-      return Promise.reject(mobError("mob.overloaded", `${passesMax} passes wait already`, { facts: { limit: passesMax } }));
-    }
-    this.#passes += 1;
-    const pass = this.#last.then(() => this.#pass(ask, read)).finally(() => { this.#passes -= 1; });
-    this.#last = pass.catch(() => undefined);
-    const { after } = this.#parts;
-    return after === undefined || ask.dryRun === true ? pass : pass.then(async (report) => {
-      await after(report);
-      return report;
-    });
+    return this.#line.run(() => this.#pass(ask, () => this.#parts.definitions.readAnew({ principal, tells: !dryRun })));
   }
 
   want(): void {
@@ -146,7 +148,7 @@ class Engine implements Reconciler {
     this.#ending.abort(ended());
     this.#hearing[Symbol.dispose]();
     this.#timer?.[Symbol.dispose]();
-    await this.#last;
+    await this.#line.over();
   }
 
   #again(error: unknown): void {
@@ -157,18 +159,13 @@ class Engine implements Reconciler {
     this.want();
   }
 
-  async #pass({ principal, desired, retireStale = true, dryRun = false, expectedRevision, force = false }: ReconcileAsk, read?: () => Promise<MobDefinition>): Promise<ReconcileReport> {
+  async #pass({ principal, desired, retireStale = true, dryRun = false, expectedRevision, force = false, edgesAlone = false }: ReconcileAsk, read?: () => Promise<MobDefinition>): Promise<ReconcileReport> {
     const { view, clock, ledger, writer } = this.#parts;
-    this.#ending.signal.throwIfAborted();
     const beganMs = clock.monotonic();
-    if (expectedRevision !== undefined && expectedRevision !== view.revision) {
-      throw mobError("mob.conflict", `the roster is at revision ${view.revision}, not ${expectedRevision}`, {
-        facts: { what: "revision", expected: expectedRevision, actual: view.revision }, hint: "Look at the plan again.",
-      });
-    }
+    if (expectedRevision !== undefined) this.#check(expectedRevision);
     const next = await read?.();
     const definition = next ?? this.#parts.definitions.now();
-    const plan = this.#plan(definition, { list: desired ?? view.desired, retireStale });
+    const plan = this.#plan(definition, { list: desired ?? view.desired, retireStale, edgesAlone });
     const tally = new Tally();
     const report = (): ReconcileReport =>
       tally.report({ revision: view.revision, dry_run: dryRun, took_ms: Math.round(clock.monotonic() - beganMs) });
@@ -186,11 +183,19 @@ class Engine implements Reconciler {
     return done;
   }
 
-  #plan(definition: MobDefinition, { list, retireStale }: { readonly list: readonly MemberSpec[]; readonly retireStale: boolean }): Plan {
+  #check(expected: number): void {
+    const { revision: actual } = this.#parts.view;
+    if (expected === actual) return;
+    throw mobError("mob.conflict", `the roster is at revision ${actual}, not ${expected}`, {
+      facts: { what: "revision", expected, actual }, hint: "Look at the plan again.",
+    });
+  }
+
+  #plan(definition: MobDefinition, { list, retireStale, edgesAlone }: Planning): Plan {
     const { view, definitions: { hashOf } } = this.#parts;
     const desired = mergeDesired(definition.members, list);
     const now = [...view.members.values()].map(({ spec, spec_hash, life, held, origin }) => ({ spec, spec_hash, state: life.state, held, origin }));
-    const members = planMembers({ desired: desired.specs, now, retireStale, hashOf: (spec) => hashOf(spec, definition) });
+    const members = edgesAlone ? [] : planMembers({ desired: desired.specs, now, retireStale, hashOf: (spec) => hashOf(spec, definition) });
     const present = this.#present();
     for (const { id, bucket } of members) {
       if (bucket === "spawned") present.add(id);
@@ -214,7 +219,8 @@ class Engine implements Reconciler {
 
   async #act({ members, edges, wanted, desired }: Plan, { tally, principal, definition }: Acting): Promise<void> {
     const { limits, clock } = this.#parts;
-    this.#deferred.clear();
+    // A pass over edges alone says nothing of members.
+    if (members.length > 0) this.#deferred.clear();
     await eachOf(members, limits.reconcileAtOnce, async (row) => {
       const deed = this.#deed(row, { origin: desired.origin(row.id), principal, definition });
       if (row.bucket === "deferred") this.#deferred.add(row.id);

@@ -70,6 +70,23 @@ test("members are spawned, ensured, wired and retired; a turn is sent, waited fo
   assert.equal((await ask("POST", "/v1/reconcile", { body: { expected_revision: 1 } })).status, 409);
 });
 
+test("every change of members and edges may say what revision it was planned on; one that is late names both, and does nothing", async (t) => {
+  const { rpc, view } = await served(t);
+  const changing = METHODS.filter(({ name, writes }) => writes && /^(members|edges|reconcile|definition)\b/.test(name) && name !== "members/cancel");
+  for (const { name, params } of changing) assert.ok("expected_revision" in params.shape, name);
+  const { revision } = view;
+  assert.ok("result" in await rpc("mob/members/spawn", { spec: { id: "new", profile: "o" }, expected_revision: revision }));
+  for (const [method, params] of [
+    ["members/retire", { member: "new" }], ["edges/unwire", { a: "open", b: "shut" }], ["reconcile", {}], ["edges/reconcile", {}], ["definition/reload", {}],
+  ] as const) {
+    const { error } = await rpc(`mob/${method}`, { ...params, expected_revision: revision });
+    assert.deepEqual([error?.data?.code, error?.data?.facts], ["mob.conflict", { what: "revision", expected: revision, actual: view.revision }], method);
+  }
+  assert.deepEqual([view.row("new")?.final, view.isWired("open", "shut")], [false, true]);
+  const made = await rpc("mob/edges/reconcile", { dry_run: true, expected_revision: view.revision });
+  assert.deepEqual([made.result.dry_run, made.result.edges.retained_edges, made.result.members.retained], [true, [["open", "shut"]], []]);
+});
+
 test("a member that is asked for may have fewer grants than its profile, never more, and its profile must be there", async (t) => {
   const { rpc } = await served(t);
   for (const [method, params] of [

@@ -196,6 +196,38 @@ test("a dry run changes nothing; with its revision the pass equals it; an older 
   });
 });
 
+test("a pass over edges alone leaves members as they are; what is done between two passes sees the revision that it expects, or is not done", async (t) => {
+  const { definition, reconciler, edges, host, view } = await started(t);
+  definition.members = [spec("a"), spec("b")];
+  await reconciler.reconcile(p);
+  definition.members = [spec("a", { model: "x" }), spec("b"), spec("c")];
+  definition.edges = [["a", "b"], ["a", "c"]];
+  const asked = [...host.asked];
+  assert.deepEqual(filled(await reconciler.reconcile({ ...p, edgesAlone: true })), { wired_edges: ["a/b"], skipped_missing_members: ["a/c"] });
+  assert.deepEqual(host.asked, asked);
+  const { revision } = view;
+  const both = await Promise.allSettled(["c", "d"].map((id) => reconciler.alone(revision, async () => {
+    await host.spawn(spec(id), { ...p, origin: "api", lazy: true });
+    return edges.wire("b", id, "local");
+  })));
+  assert.deepEqual(both.map(({ status }) => status), ["fulfilled", "rejected"], "two of one revision: one of them is late");
+  assert.deepEqual((both[1] as { reason?: { facts?: unknown } }).reason?.facts, { what: "revision", expected: revision, actual: view.revision });
+  assert.equal(view.members.has("d"), false);
+});
+
+test("a list that is given again changes nothing; a broken member is repaired as what it is to be now, and the next pass has nothing to do", async (t) => {
+  const { reconciler, ledger, append, view } = await started(t);
+  const desired = [spec("a"), spec("b")];
+  await reconciler.reconcile({ ...p, desired });
+  const { head } = ledger;
+  await reconciler.reconcile({ ...p, desired: structuredClone(desired) });
+  assert.equal(ledger.head, head, "not even an entry");
+  await append({ kind: "member_broken", source: "mob", member: "a", data: { state: "broken", kind: "model_missing" } });
+  const better = [spec("a", { model: "m" }), spec("b")];
+  assert.deepEqual(filled(await reconciler.reconcile({ ...p, desired: better })), { repaired: ["a"], retained: ["b"] });
+  assert.deepEqual([filled(await reconciler.reconcile(p)), view.members.get("a")?.spec.model], [{ retained: ["a", "b"] }, "m"]);
+});
+
 test("unequal duplicates and the retirement of too many are refused, and nothing is changed", async (t) => {
   const { definition, reconciler, ledger } = await started(t);
   definition.members = Array.from({ length: 20 }, (_, n) => spec(`m-${n}`));
