@@ -41,7 +41,7 @@ export const MOB_COMMANDS: readonly Command[] = [
     verbs: [
       ["demo [DIR]", "Audit the packages installed in DIR: a scout, four auditors, and an editor that asks before it writes."],
       ["up [FILE]", "Run the mob of a mob.toml in the foreground, and serve it over HTTP on this machine."],
-      ["down", "End the running mob in order; its roster and mail stay."],
+      ["down", "End the running mob in order, and say how it ended; its roster and mail stay. With --json the report."],
       ["status", "What it does, and its members."],
       ["send MEMBER TEXT", "Give a turn to a member that is open to the outside, or to @PROFILE."],
       ["tail", "What has happened, an entry a line."],
