@@ -203,6 +203,11 @@ export interface Entry {
   readonly trace?: string;
   readonly cause_seq?: number;
   readonly dedupe_key?: string;
+  readonly labels?: {
+    readonly mob?: Readonly<Record<string, string>>;
+    readonly run?: Readonly<Record<string, string>>;
+    readonly member?: Readonly<Record<string, string>>;
+  };
   readonly data: Readonly<Record<string, Json>>;
 }
 
@@ -1134,6 +1139,8 @@ export interface MobMethods {
       readonly run_id?: string;
       readonly step_id?: string;
       readonly principal?: string;
+      readonly session_id?: string;
+      readonly label?: string;
       readonly limit?: number;
     };
     readonly result: {
@@ -1142,6 +1149,7 @@ export interface MobMethods {
       readonly head: string;
       readonly oldest: string;
       readonly exhausted: boolean;
+      readonly before?: string;
       readonly gap?: {
         readonly from: number;
         readonly to: number;
@@ -1270,6 +1278,8 @@ export interface MobMethods {
       readonly run_id?: string;
       readonly step_id?: string;
       readonly principal?: string;
+      readonly session_id?: string;
+      readonly label?: string;
       readonly limit?: number;
     };
     readonly result: {

@@ -20,7 +20,7 @@ const gap = z.object({ from: z.int(), to: z.int(), reason: z.string() }).exactOp
 export const LEDGER_METHODS: readonly Method[] = [
   method({
     name: "ledger/query", writes: false, action: "ledger.view", summary: "Entries, ascending; without after the newest.",
-    result: z.object({ entries: z.array(entry), next: cursor, head: cursor, oldest: cursor, exhausted: z.boolean(), gap }),
+    result: z.object({ entries: z.array(entry), next: cursor, head: cursor, oldest: cursor, exhausted: z.boolean(), before: cursor.exactOptional(), gap }),
     params: z.strictObject({
       after: cursor.optional(), before: cursor.optional(), mode: z.enum(["since", "recent"]).optional(), since_at_ms: z.int().optional(), until_at_ms: z.int().optional(),
       ...entryFilter, limit: z.int().min(0).max(MOB_LIMITS.queryMax).optional(),

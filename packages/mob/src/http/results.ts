@@ -98,7 +98,8 @@ export const entry = z.object({
   source: z.string(), member: z.string().exactOptional(), generation: count.exactOptional(), fence: count.exactOptional(),
   session: z.object({ id: z.string(), seq: count }).exactOptional(), turn_id: z.string().exactOptional(), run_id: z.string().exactOptional(),
   step_id: z.string().exactOptional(), principal: z.string().exactOptional(), trace: z.string().exactOptional(), cause_seq: count.exactOptional(),
-  dedupe_key: z.string().exactOptional(), data: z.record(z.string(), json),
+  dedupe_key: z.string().exactOptional(), labels: z.object({ mob: labels.exactOptional(), run: labels.exactOptional(), member: labels.exactOptional() }).exactOptional(),
+  data: z.record(z.string(), json),
 }).meta({ id: "Entry" }) satisfies z.ZodType<Entry>;
 
 const stageFailure = z.object({ id: z.string(), stage: z.string(), error: failure }).meta({ id: "StageFailure" });

@@ -20,7 +20,7 @@ const classes = z.enum([...new Set(Object.values(KINDS))] as [EntryClass, ...Ent
 /** Which entries somebody asks for: all that is named must hold. */
 export const entryFilter = {
   classes: z.array(classes).optional(), kinds: z.array(kinds).optional(), member: member.optional(), generation: z.int().optional(), turn_id: id.optional(),
-  run_id: id.optional(), step_id: id.optional(), principal: id.optional(),
+  run_id: id.optional(), step_id: id.optional(), principal: id.optional(), session_id: id.optional(), label: id.optional(),
 };
 /** Of a stream, and of the page before it. */
 export const hearing = { topics: z.string().max(8_192).default("entries"), after: cursor.optional(), ...entryFilter };

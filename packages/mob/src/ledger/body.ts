@@ -1,7 +1,7 @@
 /** An entry as it is stored: JSON text with all but its `seq`. */
 import { isSecretKey, REDACTED, stringifyJson, type Json, type JournalEntry } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
-import { KINDS, type Entry, type NewEntry } from "./entry.ts";
+import { KINDS, type Entry, type EntryLabels, type NewEntry } from "./entry.ts";
 
 export type Unplaced = Omit<Entry, "seq" | "session"> & Pick<NewEntry, "session">;
 
@@ -11,6 +11,7 @@ export interface BodyParts {
   readonly dataBytesMax: number;
   readonly id: () => string;
   readonly now: () => number;
+  readonly labelsOf: (entry: NewEntry) => EntryLabels | undefined;
   /** Masks registered secrets. */
   readonly redact: (value: Json) => Json;
 }
@@ -18,7 +19,8 @@ export interface BodyParts {
 /** Throws `mob.too_large` when `data` is more than its limit as JSON. */
 export function toUnplaced(entry: NewEntry, o: BodyParts): Unplaced {
   const data = redactValue(entry.data, o) as Entry["data"];
-  return { ...entry, data, v: 1, class: KINDS[entry.kind], epoch: o.epoch, id: o.id(), ts_ms: o.now(), mob: o.mob };
+  const labels = o.labelsOf(entry);
+  return { ...entry, ...labels === undefined ? {} : { labels }, data, v: 1, class: KINDS[entry.kind], epoch: o.epoch, id: o.id(), ts_ms: o.now(), mob: o.mob };
 }
 
 export function toBody(entry: Unplaced, { dataBytesMax }: BodyParts): string {

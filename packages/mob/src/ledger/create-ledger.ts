@@ -5,7 +5,7 @@ import { shortHash } from "../ids.ts";
 import type { MobLimits } from "../limits.ts";
 import { place, readEntry, redactValue, toBody, toUnplaced, type BodyParts, type Unplaced } from "./body.ts";
 import { prunedCursor, readCursor, toCursor } from "./cursor.ts";
-import type { Entry, EntryFilter, Live, NewEntry } from "./entry.ts";
+import type { Entry, EntryFilter, EntryLabels, Live, NewEntry } from "./entry.ts";
 import { toMatch } from "./filter.ts";
 import type { AlsoSlice, Ledger, LedgerParts, ReplayOptions, Writer } from "./ledger.ts";
 import { LEDGER_JOURNAL, LEDGER_SPACE, MOB_SCOPE } from "./names.ts";
@@ -55,6 +55,7 @@ class StoreLedger implements Ledger {
   readonly #folds = new Set<(entry: Entry) => void>();
   readonly #readers = new Set<Reader>();
   #written = 0;
+  #labelsOf: (entry: NewEntry) => EntryLabels | undefined = () => undefined;
   /** Entries that came while what was before them is looked for. */
   #held: Entry[] | undefined;
   #ended = false;
@@ -68,7 +69,7 @@ class StoreLedger implements Ledger {
     this.#tail = new Tail(at.head, limits.tailEntries);
     this.#body = {
       mob, epoch: at.epoch, dataBytesMax: limits.entryBytesMax, id: () => newId("e"), now: () => clock.now(),
-      redact: parts.redact ?? ((value) => value),
+      redact: parts.redact ?? ((value) => value), labelsOf: (entry) => this.#labelsOf(entry),
     };
     this.#storage = new Storage({ clock, log, probeMs: limits.storageProbeMs });
     this.store = watchStore(this.#storage.guard(parts.store), {
@@ -182,6 +183,10 @@ class StoreLedger implements Ledger {
     if (this.#readers.size === 0) return;
     const live = { ...signal, after_seq: this.head };
     for (const reader of this.#readers) reader.hear(live);
+  }
+
+  stamp(labelsOf: (entry: NewEntry) => EntryLabels | undefined): void {
+    this.#labelsOf = labelsOf;
   }
 
   tend(by: Writer): Disposable {

@@ -58,7 +58,17 @@ export interface NewEntry {
   readonly data: { readonly [key: string]: Json };
 }
 
+export type LabelSet = Readonly<Record<string, string>>;
+
+/** As they were when the entry was written; those that are none are absent. */
+export interface EntryLabels {
+  readonly mob?: LabelSet;
+  readonly run?: LabelSet;
+  readonly member?: LabelSet;
+}
+
 export interface Entry extends NewEntry {
+  readonly labels?: EntryLabels;
   readonly seq: number;
   /** `seq`: the record of it is the last one below that. */
   readonly session?: { readonly id: string; readonly seq: number };
@@ -93,6 +103,9 @@ export interface EntryFilter {
   readonly run_id?: string;
   readonly step_id?: string;
   readonly principal?: string;
+  readonly session_id?: string;
+  /** `name`, or `name=value`: of the mob, the run or the member. */
+  readonly label?: string;
 }
 
 export interface EntryQuery extends EntryFilter {
@@ -111,6 +124,8 @@ export interface EntryPage {
   readonly head: string;
   readonly oldest: string;
   readonly exhausted: boolean;
+  /** Of a page that was read backward and is not the oldest: the `before` of the next one. */
+  readonly before?: string;
   /** Before the first of them: retention has taken what was asked for. */
   readonly gap?: Gap["gap"];
 }

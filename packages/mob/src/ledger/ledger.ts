@@ -7,7 +7,7 @@
 import type { Clock, Commit, JournalEntry, Json, Log, StateOp, StateStore, Write } from "@atoll-run/core";
 import type { NewId } from "../ids.ts";
 import type { Degraded } from "./storage.ts";
-import type { Cursor, Entry, EntryFilter, EntryPage, EntryQuery, Gap, Live, NewEntry } from "./entry.ts";
+import type { Cursor, Entry, EntryFilter, EntryLabels, EntryPage, EntryQuery, Gap, Live, NewEntry } from "./entry.ts";
 
 export interface LedgerParts {
   readonly store: StateStore;
@@ -68,6 +68,8 @@ export interface Ledger extends AsyncDisposable {
   note(by: Writer, entry: NewEntry): Promise<void>;
   /** Resolves when all that was noted is committed. */
   flush(): Promise<void>;
+  /** Which labels entries have from now on. */
+  stamp(labelsOf: (entry: NewEntry) => EntryLabels | undefined): void;
   /** For a batch that somebody else commits through `store`. */
   toOp(entry: NewEntry): StateOp;
   /** For a handler that records it with its answer. */

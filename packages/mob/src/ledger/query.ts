@@ -40,6 +40,8 @@ class Walk {
   readonly past: Past;
   readonly found: Entry[] = [];
   gap: Gap["gap"] | undefined;
+  /** Backward: everything from there on was looked at. */
+  below: number | undefined;
   readonly #query: EntryQuery;
   readonly #parts: QueryParts;
   readonly #matches: (entry: Entry) => boolean;
@@ -77,7 +79,7 @@ class Walk {
     const { epoch, head } = this.#parts.history;
     return {
       entries: this.found, next: toCursor(epoch, next), head: toCursor(epoch, head), oldest: toCursor(epoch, this.past.pruned + 1), exhausted,
-      ...this.gap === undefined ? {} : { gap: this.gap },
+      ...this.gap === undefined ? {} : { gap: this.gap }, ...this.below === undefined ? {} : { before: toCursor(epoch, this.below) },
     };
   }
 }
@@ -104,18 +106,18 @@ async function goForward(walk: Walk): Promise<EntryPage> {
 
 /** Gives them in rising order all the same; `next` is where live reading goes on. */
 async function goBackward(walk: Walk): Promise<EntryPage> {
-  let exhausted = false;
   scan: for (let below = walk.before; ;) {
     const rows = (await walk.past.backward(below, Math.min(PAGE, Math.max(walk.limit * 2, 64)))).filter(({ seq }) => seq > walk.horizon);
     for (const row of rows) {
-      if (walk.full) break scan;
+      if (walk.full) {
+        walk.below = below;
+        break scan;
+      }
       below = row.seq;
       walk.take(row);
     }
-    if (rows.length > 0) continue;
-    exhausted = true;
-    break;
+    if (rows.length === 0) break;
   }
   walk.found.reverse();
-  return walk.page(walk.before - 1, exhausted);
+  return walk.page(walk.before - 1, walk.below === undefined);
 }

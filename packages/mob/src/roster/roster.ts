@@ -11,6 +11,7 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { ProfileOf } from "./row.ts";
 import { loadSnapshot, saveSnapshot } from "./snapshot.ts";
+import { entryLabels } from "./row.ts";
 import { View } from "./view.ts";
 import { viewAt, type ViewAtOptions } from "./view-at.ts";
 
@@ -67,6 +68,7 @@ class LiveRoster implements Roster {
 
   async catchUp(): Promise<void> {
     const { ledger } = this.#parts;
+    ledger.stamp((entry) => entryLabels(this.view, entry));
     // Heard from now on; what comes while older entries are read waits for them.
     const held: Entry[] = [];
     const waiting = ledger.hear((entry) => held.push(entry));

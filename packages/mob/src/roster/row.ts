@@ -2,6 +2,7 @@
 import type { MemberSpec, Profile } from "../definition/definition.ts";
 import { modeOf } from "../definition/mode.ts";
 import { MOB_LIMITS } from "../limits.ts";
+import type { EntryLabels, LabelSet, NewEntry } from "../ledger/entry.ts";
 import type { Life } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import type { Turn } from "../member/turn.ts";
@@ -43,6 +44,19 @@ interface Beside {
 export function labelsOf({ profileOf }: Pick<Beside, "profileOf">, spec: MemberSpec): MemberRow["labels"] {
   const labels = profileOf(spec.profile)?.labels;
   return labels === undefined ? spec.labels ?? {} : { ...labels, ...spec.labels };
+}
+
+/** Of the mob, of its run and of its member, as they are now. Undefined: there are none. */
+export function entryLabels(
+  view: Pick<Beside, "profileOf"> & { readonly labels: ReadonlyMap<string, LabelSet>; readonly members: ReadonlyMap<string, MemberView> }, { member: id, run_id }: NewEntry,
+): EntryLabels | undefined {
+  const mob = view.labels.get("");
+  const run = run_id === undefined ? undefined : view.labels.get(run_id);
+  const spec = id === undefined ? undefined : view.members.get(id)?.spec;
+  const member = spec === undefined ? undefined : labelsOf(view, spec);
+  const has = member !== undefined && Object.keys(member).length > 0;
+  if (mob === undefined && run === undefined && !has) return undefined;
+  return { ...mob === undefined ? {} : { mob }, ...run === undefined ? {} : { run }, ...has ? { member } : {} };
 }
 
 export function toRow(view: Beside, member: MemberView): MemberRow {

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { MOB_LIMITS, type Entry, type Gap, type Live, type NewEntry } from "@atoll-run/mob";
+import { MOB_LIMITS, type Entry, type EntryQuery, type Gap, type Live, type NewEntry } from "@atoll-run/mob";
 import { createIds, openLedger } from "@atoll-run/mob/internal";
 import { openState } from "@atoll-run/sqlite";
 import { isFault, type Batch, type StateStore } from "@atoll-run/core";
@@ -107,6 +107,72 @@ test("a filter gives exactly the matches, forward and backward, ascending; limit
   assert.deepEqual((await ledger.query({ turn_id: "t4", limit: 1 })).entries.map(({ seq }) => seq), [entries[89]?.seq]);
   const none = await ledger.query({ after: 0, limit: 0 });
   assert.deepEqual(none.entries, []);
+});
+
+test("each filter gives exactly its matches, forward and backward, page by page, ascending", async (t) => {
+  const { ledger, attach } = await opened(t);
+  const by = await attach("a");
+  ledger.stamp(({ member, run_id }) => ({ ...member === "m-0" ? { member: { team: "red" } } : {}, ...run_id === "r-1" ? { run: { team: "blue" } } : {} }));
+  const at: number[] = [];
+  for (let part = 0; part < 4; part++) {
+    const [first] = await ledger.append(by, Array.from({ length: 30 }, (_, i) => {
+      const n = part * 30 + i;
+      return note(n, {
+        kind: n % 2 === 0 ? "note" : n % 3 === 0 ? "turn_queued" : "access_denied", member: `m-${n % 3}`, generation: n % 4, turn_id: `t-${n % 5}`, run_id: `r-${n % 7}`,
+        step_id: `s-${n % 2}`, principal: `p-${n % 6}`, session: { id: `s_${n % 8}` },
+      });
+    }));
+    at.push(first?.ts_ms ?? 0);
+    await new Promise((resolve) => void setTimeout(resolve, 2));
+  }
+  const all = (await ledger.query({ after: 0, limit: 1_000 })).entries;
+  const cases: readonly (readonly [EntryQuery, (entry: Entry) => boolean])[] = [
+    [{}, () => true], [{ classes: ["turn", "audit"] }, (one) => one.class !== "agent"], [{ kinds: ["note"] }, ({ kind }) => kind === "note"],
+    [{ member: "m-1" }, ({ member }) => member === "m-1"], [{ generation: 3 }, ({ generation }) => generation === 3], [{ session_id: "s_2" }, ({ session }) => session?.id === "s_2"],
+    [{ turn_id: "t-4" }, ({ turn_id }) => turn_id === "t-4"], [{ run_id: "r-6" }, ({ run_id }) => run_id === "r-6"], [{ step_id: "s-1" }, ({ step_id }) => step_id === "s-1"],
+    [{ principal: "p-5" }, ({ principal }) => principal === "p-5"], [{ label: "team" }, ({ member, run_id }) => member === "m-0" || run_id === "r-1"],
+    [{ label: "team=blue" }, ({ run_id }) => run_id === "r-1"], [{ label: "te" }, () => false],
+    [{ since_at_ms: at[1] ?? 0 }, ({ ts_ms }) => ts_ms >= (at[1] ?? 0)], [{ until_at_ms: at[2] ?? 0 }, ({ ts_ms }) => ts_ms < (at[2] ?? 0)],
+    [{ member: "m-0", turn_id: "t-0", classes: ["agent"] }, (one) => one.member === "m-0" && one.turn_id === "t-0" && one.class === "agent"],
+  ];
+  for (const [filter, is] of cases) {
+    const wanted = all.filter(is).map(({ seq }) => seq);
+    const forward: number[] = [];
+    for (let after: string | number = 0; ;) {
+      const page = await ledger.query({ ...filter, after, limit: 7 });
+      forward.push(...page.entries.map(({ seq }) => seq));
+      if (page.exhausted) break;
+      after = page.next;
+    }
+    assert.deepEqual(forward, wanted, `forward: ${JSON.stringify(filter)}`);
+    const backward: number[] = [];
+    for (let before: string | undefined; ;) {
+      const page = await ledger.query({ ...filter, limit: 7, ...before === undefined ? {} : { before } });
+      backward.unshift(...page.entries.map(({ seq }) => seq));
+      assert.equal(page.exhausted, page.before === undefined);
+      if (page.before === undefined) break;
+      before = page.before;
+    }
+    assert.deepEqual(backward, wanted, `backward: ${JSON.stringify(filter)}`);
+  }
+  assert.deepEqual((await ledger.query({ limit: 0 })).entries, []);
+});
+
+test("a page ends at its bytes, and one that looks backward moves on through what nobody asked for", async (t) => {
+  const { ledger, attach } = await opened(t, { limits: { queryBytesMax: 10_000, scanMax: 10 } });
+  const by = await attach("a");
+  await ledger.append(by, [note(-1, { member: "x" }), ...Array.from({ length: 25 }, (_, n) => note(n, { data: { n, text: "x".repeat(3_000) } }))]);
+  assert.deepEqual(numbers((await ledger.query({ after: 0, limit: 100 })).entries), [-1, 0, 1, 2, 3], "more than 10,000 bytes with the last of them");
+  assert.deepEqual(numbers((await ledger.query({ limit: 100 })).entries), [21, 22, 23, 24]);
+  const found: Entry[] = [];
+  let pages = 0;
+  for (let before: string | undefined; ; pages++) {
+    const page = await ledger.query({ member: "x", ...before === undefined ? {} : { before } });
+    found.push(...page.entries);
+    if (page.before === undefined) break;
+    before = page.before;
+  }
+  assert.deepEqual([numbers(found), pages], [[-1], 2]);
 });
 
 test("a page of entries nobody asked for still moves on", async (t) => {
