@@ -167,3 +167,28 @@ test("a member of the api keeps the profile that the file has lost, also over a 
   await using again = await open();
   assert.equal(await says(again, "guest"), "q x");
 });
+
+test("A6, A12, A13: after a start with another file managed edges go with it and manual ones stay; what fails stops nothing; a second pass changes nothing", async (t) => {
+  const { write, open } = desk(t);
+  {
+    await using mob = await open();
+    await mob.edges.wire("cid", "bob", "ann");
+    await mob.edges.unwire("ann", "cid", { principal: "ann", hold: true });
+  }
+  write("mob.toml", TOML.replace("{ id = \"ann\", profile = \"p\" }, ", "{ id = \"ann\", profile = \"p\" }, { id = \"dan\", profile = \"q\" }, ")
+    .replace("[[\"ann\", \"bob\"]]", "[[\"bob\", \"@q\"], [\"ann\", \"@q\"]]"));
+  await using mob = await open();
+  const edges = () => [...mob.view.edges.values()].filter(({ wired }) => wired).map(({ a, b, owner }) => `${a}-${b} ${owner}`).toSorted();
+  assert.deepEqual(edges(), ["ann-dan managed", "bob-cid manual", "bob-dan managed"]);
+  const report = await mob.reconciler.reconcile({ ...BY, desired: [{ id: "x", profile: "gone" }, { id: "eve", profile: "q" }] });
+  assert.deepEqual([filled(report), report.complete], [{
+    spawned: ["eve"], failures: [{ id: "x", stage: "spawn", error: { code: "mob.invalid_params", text: "there is no profile \"gone\"" } }],
+    wired_edges: [["ann", "eve"], ["bob", "eve"]], preexisting_edges: [["bob", "cid"]], suppressed_edges: [["ann", "cid"]],
+  }, false]);
+  assert.equal(await count(mob, "reconcile_incomplete"), 1);
+  const { revision } = mob.view;
+  await mob.reconciler.reconcile(BY);
+  assert.equal(mob.view.revision, revision);
+  await mob.edges.release("ann", "cid", "ann");
+  assert.deepEqual((await mob.reconciler.reconcile(BY)).edges.wired_edges, [["ann", "cid"]]);
+});

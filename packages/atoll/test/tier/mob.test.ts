@@ -66,7 +66,7 @@ async function ask<T>(at: Place, ...args: readonly string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
-test("up, send, approve, tail, diff, reconcile and down in processes of their own; a kill in between loses nothing", async (t) => {
+test("up, send, approve, tail, diff, reconcile, reload and down in processes of their own; a kill in between loses nothing", async (t) => {
   const at = desk(t);
   const first = await up(t, at);
   assert.equal(statSync(at.path(".atoll/desk/mob.json")).mode & 0o777, 0o600);
@@ -113,6 +113,15 @@ test("up, send, approve, tail, diff, reconcile and down in processes of their ow
   assert.match((await atoll(at, ["mob", "status"])).stdout, /^desk running at http\S+: 2 edges, 0 runs, 0 approvals wait/);
 
   assert.deepEqual((await ask<{ members: { spawned: string[] } }>(at, "diff")).members.spawned, []);
+  at.file("mob.toml", MOB.replace("count = 2", "count = none"));
+  const wrong = await atoll(at, ["mob", "reload"]);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /mob\.toml:3: the file: is not TOML/);
+  at.file("mob.toml", MOB.replace("count = 2", "count = 1"));
+  const { revision, members } = await ask<{ revision: number; members: { retired: string[] } }>(at, "reload", "--dry-run");
+  assert.deepEqual([members.retired, (await mob.status()).revision], [["worker-2"], revision]);
+  const reloaded = await atoll(at, ["mob", "reload", "--revision", String(revision)]);
+  assert.deepEqual([reloaded.code, reloaded.stdout], [0, "changed               what    which\nretired               member  worker-2\npruned stale managed  edge    worker-2 – writer\n"]);
   await mob.send({ to: "writer", content: { path: "b.txt", text: "x" } });
   await until(async () => (await mob.status()).approvals_open === 1, { withinMs: 30_000 });
   assert.equal((await atoll(at, ["mob", "down"])).code, 0);
