@@ -15,6 +15,9 @@ export const MOB_LIMITS = {
   metaKeysMax: 1_024,
   /** Of the newest records of its session, what an agent is told with a turn. */
   historyBytesMax: 524_288,
+  /** An agent's session is summarized when more than that came after its newest snapshot, but for the newest part of it. Bytes. */
+  compactBytes: 393_216,
+  compactKeepBytes: 65_536,
   /** From acceptance to the end, waits for approvals not counted. */
   turnMs: 600_000,
   /** How long the answer to a keyed send is kept. */

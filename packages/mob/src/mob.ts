@@ -7,6 +7,7 @@
 import { Closing, isFault, type Json } from "@atoll-run/core";
 import type { NodeParts, StepWatch } from "@atoll-run/node";
 import { createAgentSession } from "./agent/agent-session.ts";
+import { compact } from "./agent/compaction.ts";
 import { modelOf } from "./agent/model.ts";
 import { createVerbs } from "./bridge/verbs.ts";
 import { openApprovals, type ApprovalBook } from "./approvals/book.ts";
@@ -40,7 +41,7 @@ import { Shutdown, type CloseMobOptions, type EndingPart } from "./whole/shutdow
 import { Start } from "./whole/start.ts";
 
 /** What it is made of. */
-export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "makeSession" | "makeWatch"> {
+export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "makeSession" | "makeWatch" | "compact"> {
   /** Masks registered secrets. */
   readonly redact?: (value: Json) => Json;
   /** Absent: nobody outside reaches it. */
@@ -213,7 +214,7 @@ function openMembers({ parts, limits, shutdown }: Site, { ledger, writer, view, 
       ledger, view, members, edges, flows: () => there(opened.flows), definition: now, clock, limits, modelOf: (spec, profile) => modelOf(spec, profile, parts.variables ?? {}),
     }, caller),
     makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }),
-    makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of),
+    compact: (of, turn, summarize) => compact({ ...of, ledger, limits, now: () => clock.now() }, turn, summarize), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of),
   };
   const members = new Members({
     checkBudget: (to, coming) => budgets.checkTurn(to, coming), ledger, writer, view, node: parts, inner, limits, newId, profileOf, hashOf,

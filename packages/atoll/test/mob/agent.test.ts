@@ -21,7 +21,7 @@ interface World {
   open(): Promise<MobRooms>;
 }
 
-async function world(t: TestContext, turns: readonly MockTurn[]): Promise<World> {
+async function world(t: TestContext, turns: readonly MockTurn[], limits: Readonly<Record<string, number>> = {}): Promise<World> {
   const model = await startMockModel({ script: { turns } });
   const out = mkdtempSync(join(tmpdir(), "atoll-agent-"));
   writeFileSync(join(out, "system.md"), "You fill in forms.");
@@ -40,7 +40,7 @@ async function world(t: TestContext, turns: readonly MockTurn[]): Promise<World>
         output_schema: { type: "object", properties: { n: { type: "integer" } }, required: ["n"] },
       },
     },
-    approvals: [{ match: { grant: "fs.write", object: `${out}/asked*` }, tier: "R3" }],
+    limits, approvals: [{ match: { grant: "fs.write", object: `${out}/asked*` }, tier: "R3" }],
   });
   return {
     model, out, store,
@@ -145,6 +145,44 @@ test("an answer that is not what the profile asks for is repaired twice at most,
   const failed = await turnOf(mob, "again", "form");
   assert.deepEqual([failed.state, failed.error?.code, model.requests.length], ["failed", "mob.output_invalid", 7]);
   assert.deepEqual((await turnOf(mob, "hi", "bob")).output, { heard: "hi" });
+});
+
+test("a session that has grown long is summarized: a snapshot is added, no record changes, and one that fails changes nothing", async (t) => {
+  const SUMMARY = { when: { text: "Summarize this conversation" } };
+  const { model, open, store } = await world(t, [
+    { ...SUMMARY, error: { status: 400, message: "no" } }, { ...SUMMARY, reply: { text: "ann likes blue" } }, { ...SUMMARY, reply: { text: "ann likes red now" } },
+    { times: "any", reply: { text: "ok" } },
+  ], { compactBytes: 4_000, compactKeepBytes: 1_250 });
+  const session_id = sessionOf("ann", 1);
+  const told = (n: number): string => `turn ${n} ${"x".repeat(900)}`;
+  const asked = (): readonly { text: string; tools: unknown }[] => bodies(model).map(({ messages, tools }) => ({ text: JSON.stringify(messages), tools }));
+  const kinds = async (mob: MobRooms): Promise<unknown> => (await mob.ledger.query({ after: 0 })).entries.map(({ kind }) => kind).filter((kind) => kind.startsWith("compaction"));
+  let before: unknown;
+  {
+    await using mob = await open();
+    for (const n of [1, 2, 3, 4]) await turnOf(mob, told(n));
+    assert.deepEqual(await kinds(mob), ["compaction_started", "compaction_failed"]);
+    assert.match(asked().at(-1)?.text ?? "", /turn 1 .*turn 2 .*turn 3 .*turn 4 /);
+    before = (await readSession(store, { session_id })).records;
+    await turnOf(mob, told(5));
+    assert.deepEqual(await kinds(mob), ["compaction_started", "compaction_failed", "compaction_started", "compaction_completed"]);
+    const [summary, last] = asked().slice(-2);
+    assert.match(summary?.text ?? "", /turn 1 .*turn 3 /);
+    assert.doesNotMatch(summary?.text ?? "", /turn 5 /);
+    assert.equal(summary?.tools, undefined);
+    assert.match(last?.text ?? "", /What was before, in short:\\nann likes blue.*turn 4 .*turn 5 /);
+    assert.doesNotMatch(last?.text ?? "", /turn [123] /);
+    const { records } = await readSession(store, { session_id, limit: 100 });
+    assert.deepEqual(records.slice(0, (before as unknown[]).length), before);
+    assert.equal(records.find(({ role }) => role === "snapshot")?.covers, records.filter(({ role }) => role === "assistant")[2]?.seq);
+  }
+  await using mob = await open();
+  await turnOf(mob, "short");
+  assert.match(asked().at(-1)?.text ?? "", /ann likes blue.*turn 4 .*turn 5 .*short/);
+  for (const n of [6, 7]) await turnOf(mob, told(n));
+  const again = asked().findLast(({ text }) => text.includes("Summarize this"))?.text ?? "";
+  assert.match(again, /What was before:\\nann likes blue.*turn 4 /);
+  assert.match(asked().at(-1)?.text ?? "", /in short:\\nann likes red now/);
 });
 
 test("a model that is away is asked three times more, then the turn fails and its member stays", async (t) => {

@@ -329,12 +329,13 @@ export interface Session {
 export interface SessionRecord {
   readonly seq: number;
   readonly turn_id: string | null;
-  readonly role: "user" | "assistant" | "tool" | "note";
+  readonly role: "user" | "assistant" | "tool" | "note" | "snapshot";
   readonly blocks: readonly {
     readonly type: string;
   }[];
   readonly tokens: number;
   readonly ts_ms: number;
+  readonly covers?: number;
 }
 
 export interface StageFailure {

@@ -6,13 +6,14 @@
  * the last word: those stand in the commits that begin and end the turn.
  */
 import type { AgentSessions, Message } from "@atoll-run/block";
-import type { Clock, Json, StateReader } from "@atoll-run/core";
+import type { Clock, Json } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
 import type { NewEntry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import { preview } from "../ledger/stored.ts";
 import type { MobLimits } from "../limits.ts";
-import { journalOf, readRecord, recordOp, type NewRecord, type SessionBlock, type SessionRecord } from "../sessions/record.ts";
+import { promptOf, recordOp, type NewRecord, type SessionBlock, type SessionRecord } from "../sessions/record.ts";
+import { readHistory } from "./history.ts";
 
 export interface AgentSessionParts {
   readonly ledger: Ledger;
@@ -43,7 +44,6 @@ interface Run {
   said?: Blocks;
 }
 
-const PAGE = 256;
 /** Calls that change nothing may be made again. */
 const HARMLESS: ReadonlySet<string> = new Set(["read_file", "list_files", "mob_members"]);
 const UNKNOWN = "outcome unknown: the process ended while this call ran; it was not made again";
@@ -52,11 +52,6 @@ const UNFINISHED: Said = { role: "assistant", content: [{ type: "text", text: "(
 export function createAgentSession(parts: AgentSessionParts): AgentSessions {
   const session = new AgentSession(parts);
   return { load: (id) => session.load(id), save: (id, messages) => session.save(id, messages), hold: () => ({ [Symbol.dispose]: () => undefined }) };
-}
-
-/** What the model is told of a content. */
-export function promptOf(blocks: Blocks): string {
-  return blocks.map((block) => block.type === "text" ? String(block["text"]) : JSON.stringify(block.type === "json" ? block["json"] : block)).join("\n");
 }
 
 class AgentSession {
@@ -69,8 +64,10 @@ class AgentSession {
 
   async load(turnId: string): Promise<readonly Message[]> {
     const { ledger, session, limits } = this.#parts;
-    const turns = byTurn(await recentRecords(ledger.store, session, limits.historyBytesMax));
-    const history = [...turns].flatMap(([id, records]) => id === turnId ? [] : ended(toMessages(records)));
+    const { snapshot, tail } = await readHistory(ledger.store, session, limits.historyBytesMax);
+    const turns = byTurn(tail);
+    const before = snapshot === undefined ? [] : summaryOf(promptOf(snapshot.blocks));
+    const history = [...before, ...[...turns].flatMap(([id, records]) => id === turnId ? [] : ended(toMessages(records)))];
     const known = toMessages(turns.get(turnId) ?? []);
     const own = this.#parts.isRepaired(turnId) ? await this.#askAgain(turnId, known) : await this.#goOn(turnId, withoutRepairs(known));
     this.#runs.set(turnId, { before: history.length, stored: own.map(({ content }) => content.length) });
@@ -144,20 +141,9 @@ class AgentSession {
   }
 }
 
-/** The newest records, up to so many bytes and whole turns, ascending. */
-async function recentRecords(store: StateReader, session: string, bytesMax: number): Promise<readonly SessionRecord[]> {
-  const found: SessionRecord[] = [];
-  let bytes = 0;
-  for (let before = Number.MAX_SAFE_INTEGER; ;) {
-    const page = await store.journalBack(journalOf(session), { before, limit: PAGE });
-    for (const row of page) {
-      bytes += row.body.length;
-      if (bytes > bytesMax && found.length > 0) return found.reverse();
-      found.push(readRecord(session, row));
-    }
-    if (page.length < PAGE) return found.reverse();
-    before = page.at(-1)?.seq ?? 0;
-  }
+/** What the newest snapshot stands for. */
+function summaryOf(text: string): readonly Said[] {
+  return [{ role: "user", content: [{ type: "text", text: `What was before, in short:\n${text}` }] }, { role: "assistant", content: [{ type: "text", text: "(read)" }] }];
 }
 
 /** In the order in which they were begun, each with its prompt first; one whose prompt is too long ago is left out. */
@@ -166,7 +152,7 @@ function byTurn(records: readonly SessionRecord[]): ReadonlyMap<string, readonly
   const turns = new Map<string, SessionRecord[]>();
   for (const record of records) {
     const { turn_id, role } = record;
-    if (turn_id === null || role === "note") continue;
+    if (turn_id === null || role === "note" || role === "snapshot") continue;
     if (role === "user") {
       prompts.set(turn_id, record);
       continue;

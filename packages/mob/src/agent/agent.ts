@@ -10,8 +10,8 @@ import type { Json, Outcome, Workload } from "@atoll-run/core";
 import type { MemberSpec, Profile, Text } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
 import type { Turn } from "../member/turn.ts";
-import { toBlocks } from "../sessions/record.ts";
-import { promptOf } from "./agent-session.ts";
+import { promptOf, toBlocks } from "../sessions/record.ts";
+import type { Summarize } from "./compaction.ts";
 import { modelOf } from "./model.ts";
 import { repaired } from "./output.ts";
 
@@ -54,10 +54,12 @@ export interface TurnsOfAgent {
   /** Turns whose answer is asked for again. */
   readonly repairing: Set<string>;
   readonly schema: Json | null;
+  /** Makes room in its session before a turn. */
+  readonly compact: (turnId: string, summarize: Summarize) => Promise<void>;
 }
 
 /** The turns of the agent's block: the content becomes a prompt. */
-export function toAgent(workload: Workload, { turnOf, parked, repairing, schema }: TurnsOfAgent): Workload {
+export function toAgent(workload: Workload, { turnOf, parked, repairing, schema, compact }: TurnsOfAgent): Workload {
   return {
     ...workload,
     dispatch: async (message, context): Promise<Outcome> => {
@@ -65,9 +67,10 @@ export function toAgent(workload: Workload, { turnOf, parked, repairing, schema 
       // Asked before it is told that the turn goes on.
       if (turnOf(id)?.state === "waiting_approval") parked.add(id);
       const prompt = promptOf(toBlocks(JSON.parse(new TextDecoder().decode(message.payload)) as Json));
-      const say = (text: string): Promise<Outcome> =>
-        workload.dispatch({ ...message, payload: new TextEncoder().encode(JSON.stringify({ prompt: text })) }, context);
+      const say = (text: string, how: { readonly aside?: boolean } = {}): Promise<Outcome> =>
+        workload.dispatch({ ...message, payload: new TextEncoder().encode(JSON.stringify({ prompt: text, ...how })) }, context);
       try {
+        if (!parked.has(id)) await compact(id, async (text) => textIn(await say(text, { aside: true })));
         const outcome = await say(prompt);
         if (schema === null) return outcome;
         return await repaired(schema, outcome, (problem) => {
@@ -80,6 +83,13 @@ export function toAgent(workload: Workload, { turnOf, parked, repairing, schema 
       }
     },
   };
+}
+
+/** Throws the fault of what has none. */
+function textIn(outcome: Outcome): string {
+  if (outcome.is === "failed") throw outcome.fault;
+  if (outcome.is !== "done") throw mobError("mob.interrupted", `the summary ended as ${outcome.is}`);
+  return String(JSON.parse(new TextDecoder().decode(outcome.reply)));
 }
 
 async function readText(text: Text | null, { fileAt, spec }: AgentAsk): Promise<string> {

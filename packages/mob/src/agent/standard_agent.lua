@@ -57,8 +57,11 @@ local CALL_SECONDS, TRIES_AGAIN = 120, 3
 
 bus.on("turn", function(event)
   local left = event.meta.deadline_ms
+  -- What is asked aside is no part of the session, and does nothing.
+  local aside = event.payload.aside
   local result = agent.run{
-    prompt = event.payload.prompt, session = event.id, system = profile.system, provider = profile.provider, model = profile.model, extra_tools = tools,
+    prompt = event.payload.prompt, session = not aside and event.id or nil, system = profile.system, provider = profile.provider, model = profile.model,
+    extra_tools = not aside and tools or nil,
     retries = TRIES_AGAIN, timeout = left and math.max(0.001, math.min(CALL_SECONDS, left / 1000)) or CALL_SECONDS,
     max_tokens = profile.params.max_tokens, temperature = profile.params.temperature, top_p = profile.params.top_p,
     max_iterations = profile.params.max_iterations,

@@ -13,8 +13,8 @@ const session = z.object({
 }).meta({ id: "Session" }) satisfies z.ZodType<SessionRow>;
 
 const record = z.object({
-  seq: count, turn_id: z.string().nullable(), role: z.enum(["user", "assistant", "tool", "note"]), blocks: z.array(z.object({ type: z.string() }).catchall(json)),
-  tokens: z.number(), ts_ms: z.number(),
+  seq: count, turn_id: z.string().nullable(), role: z.enum(["user", "assistant", "tool", "note", "snapshot"]), blocks: z.array(z.object({ type: z.string() }).catchall(json)),
+  tokens: z.number(), ts_ms: z.number(), covers: count.exactOptional(),
 }).meta({ id: "SessionRecord" }) satisfies z.ZodType<SessionRecord>;
 
 async function ofSession({ session_id }: { readonly session_id: string }, { ledger }: Served): Promise<readonly Thing[]> {

@@ -6,6 +6,7 @@ import { objectOf } from "../approvals/arguments.ts";
 import { toBridges, type MakeVerbs, type Verbs } from "../bridge/bridge.ts";
 import { AGENT_SCRIPT, agentGlobals, toAgent } from "../agent/agent.ts";
 import { withSchema } from "../agent/output.ts";
+import type { CompactionParts, Summarize } from "../agent/compaction.ts";
 import type { AgentSessionParts } from "../agent/agent-session.ts";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
@@ -14,7 +15,7 @@ import type { Writer } from "../ledger/ledger.ts";
 import type { Hold, ToolCall, ToolGuard } from "./host.ts";
 import type { MakeWatch } from "../usage/watch.ts";
 import { toLinkedMember, type LinkedFactory } from "./linked.ts";
-import type { Turn } from "./turn.ts";
+import { FINAL_TURNS, type Turn } from "./turn.ts";
 
 export interface InnerParts {
   /** Folder of the state; null: nothing is kept. */
@@ -28,6 +29,7 @@ export interface InnerParts {
   /** Grants were asked before; absent: all that is granted is allowed. */
   readonly guard?: ToolGuard;
   readonly makeVerbs: MakeVerbs;
+  readonly compact: (of: Omit<CompactionParts, "ledger" | "now" | "limits">, turnId: string, summarize: Summarize) => Promise<void>;
   readonly makeSession: (o: Omit<AgentSessionParts, "ledger" | "clock" | "limits">) => AgentSessions;
   /** Hears of what its agents do. */
   readonly makeWatch?: MakeWatch;
@@ -73,7 +75,8 @@ async function agentInner(parts: InnerParts, ask: InnerAsk): Promise<Workload> {
   return toAgent(blockInner(parts, { ...ask, hold: () => undefined }, {
     script: { path: AGENT_SCRIPT }, globals, grants: [...blockGrants(grants), "model"],
     agentSessions: parts.makeSession({ member: spec.id, generation, session, writer, wasParked: (turn) => parked.has(turn), isRepaired: (turn) => repairing.has(turn) }),
-  }), { turnOf, parked, repairing, schema: profile.output_schema });
+  }), { turnOf, parked, repairing, schema: profile.output_schema,
+    compact: (turn, summarize) => parts.compact({ session, writer, about: { member: spec.id, generation }, isOver: (id) => FINAL_TURNS.has(turnOf(id)?.state ?? "done") }, turn, summarize) });
 }
 
 /** What its profile allows, where it was given less in other words: then both lists have to allow a call. */

@@ -9,8 +9,11 @@ import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { TurnBody } from "../member/turn.ts";
 
-/** `user`: what came in. `assistant`: what the member gave. `tool`: what a tool gave it. `note`: what it wanted to be known. */
-export type SessionRole = "user" | "assistant" | "tool" | "note";
+/**
+ * `user`: what came in. `assistant`: what the member gave. `tool`: what a tool gave it. `note`: what it wanted to be known. `snapshot`: what an agent goes on with
+ * instead of older records, which stay.
+ */
+export type SessionRole = "user" | "assistant" | "tool" | "note" | "snapshot";
 
 /** `{type: "text", text}`, `{type: "json", json}`, or a block as the sender or a model gave it. */
 export interface SessionBlock {
@@ -26,6 +29,8 @@ export interface NewRecord {
   /** Of the model call that gave it; 0 where none did. */
   readonly tokens: number;
   readonly ts_ms: number;
+  /** Of a snapshot: `seq` of the last record that it stands for. */
+  readonly covers?: number;
 }
 
 /** `seq` rises through the session; it is that of the whole store, so there are holes. */
@@ -86,6 +91,11 @@ export function inputOf({ turn_id, content }: TurnBody, nowMs: number): NewRecor
 export function toBlocks(content: Json): readonly SessionBlock[] {
   if (typeof content === "string") return [{ type: "text", text: content }];
   return Array.isArray(content) && content.length > 0 && content.every(isBlock) ? content as unknown as readonly SessionBlock[] : [{ type: "json", json: content }];
+}
+
+/** What a model is told of a content. */
+export function promptOf(blocks: readonly SessionBlock[]): string {
+  return blocks.map((block) => block.type === "text" ? String(block["text"]) : JSON.stringify(block.type === "json" ? block["json"] : block)).join("\n");
 }
 
 function isBlock(value: Json): boolean {
