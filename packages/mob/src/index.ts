@@ -7,14 +7,14 @@ export { listSessions, readSession, type SessionPage, type SessionQuery, type Se
 export type { SessionBlock, SessionRecord, SessionRole } from "./sessions/record.ts";
 export type { Ledger, LedgerParts, Writer } from "./ledger/ledger.ts";
 export type {
-  AccessRule, AccessRules, ApprovalRule, Budget, BudgetLimits, FlowDefinition, FlowStep, Locate, MemberSpec, MobDefinition, ModelParams, Origin, Price, Problem, Profile, Text, Tier,
+  AccessRule, AccessRules, ApprovalRule, Bootstrap, Budget, BudgetLimits, FlowDefinition, FlowStep, Locate, MemberMode, MemberSpec, MobDefinition, ModelParams, Origin, Price, Problem, Profile, Text, Tier,
 } from "./definition/definition.ts";
 export type { Usage } from "./usage/usage.ts";
 export type { MemberRow, MemberState } from "./member/row.ts";
-export type { Ticket, Turn, TurnBody, TurnState } from "./member/turn.ts";
+export { compareCursors, type Ticket, type Turn, type TurnBody, type TurnCursor, type TurnState } from "./member/turn.ts";
 export { defineMob, readDefinition, type TreeInput } from "./definition/read-definition.ts";
 export type { MemberMob, SendOptions } from "./bridge/bridge.ts";
-export type { By, MemberHost, SpawnOptions, ToolAnswer, ToolCall, ToolGuard, TurnAsk } from "./member/host.ts";
+export type { BootNow, By, MemberHost, SpawnOptions, ToolAnswer, ToolCall, ToolGuard, TurnAsk } from "./member/host.ts";
 export type { LinkedContext, LinkedFactory, LinkedHandler, LinkedTurn, MemberFacts } from "./member/linked.ts";
 export { startMob, type MobRooms, type MobParts, type MobStatus } from "./mob.ts";
 export type { Reason } from "./whole/health.ts";

@@ -62,7 +62,9 @@ export const MOB_LIMITS = {
   drainMs: 30_000,
   /** For the turns that run, before the code of a member is read again. */
   reloadMs: 45_000,
-  warmAtOnce: 16,
+  /** Members that are started at the same time without work: of `lazy_warm`, and at most. */
+  warmAtOnce: 4,
+  warmAtOnceMax: 16,
   approvalsOpenMax: 512,
   approvalMs: 600_000,
   /** How long a script, or code of this process, waits where it is; a longer time of its rule does not count there. */

@@ -150,6 +150,7 @@ async function build(start: Start, site: Site): Promise<MobRooms> {
   });
   shutdown.add("refuse", { name: "reconcile", end: async () => await reconciler[Symbol.asyncDispose]() });
   await start.stage("reconcile", () => firstPass(reconciler, books, site));
+  members.begin();
   const flows = await start.stage("flows", () => openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => now().flows }));
   shutdown.add("refuse", { name: "flows", end: async () => await flows[Symbol.asyncDispose]() });
   give(flows);
@@ -217,7 +218,7 @@ function openMembers({ parts, limits, shutdown }: Site, { ledger, writer, view, 
     compact: (of, turn, summarize) => compact({ ...of, ledger, limits, now: () => clock.now() }, turn, summarize), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of),
   };
   const members = new Members({
-    checkBudget: (to, coming) => budgets.checkTurn(to, coming), ledger, writer, view, node: parts, inner, limits, newId, profileOf, hashOf,
+    checkBudget: (to, coming) => budgets.checkTurn(to, coming), ledger, writer, view, node: parts, inner, limits, newId, bootstrap: now().mob.bootstrap, profileOf, hashOf,
     leaveEdges: (id) => leaveEdges(id, { view, edges }), spawned: (ids) => hooks.spawned(ids),
   });
   ledger.hear(members.hear);

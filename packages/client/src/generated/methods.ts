@@ -78,6 +78,53 @@ export interface DeadLetter {
   readonly content_preview: string;
 }
 
+export interface DeepMember {
+  readonly id: string;
+  readonly profile: string;
+  readonly state: "starting" | "active" | "dormant" | "suspended" | "broken" | "retiring" | "retired" | "completed";
+  readonly phase: "idle" | "busy" | "waiting_approval";
+  readonly generation: number;
+  readonly runtime_id: string;
+  readonly mode: "turn_driven" | "autonomous";
+  readonly external: boolean;
+  readonly wired_to: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly origin: "definition" | "desired" | "api" | "helper";
+  readonly held: boolean;
+  readonly spawned_by?: string;
+  readonly lease: {
+    readonly fence: number;
+    readonly ttl_ms: number;
+    readonly healthy: boolean;
+  };
+  readonly queue: {
+    readonly depth: number;
+    readonly oldest_at_ms: number | null;
+    readonly dead: number;
+  };
+  readonly usage: Usage;
+  readonly session: {
+    readonly id: string;
+    readonly head: number;
+  };
+  readonly last_error?: Failure;
+  readonly final: boolean;
+  readonly since_at_ms: number;
+  readonly seq: number;
+  readonly output_preview: string | null;
+  readonly grants: readonly string[];
+  readonly peers_reachable: readonly string[];
+  readonly continuity: {
+    readonly member: string;
+    readonly runtime_id: string;
+    readonly session_id: string;
+    readonly generation: number;
+    readonly fence: number;
+    readonly version: number;
+    readonly spec_hash: string;
+  };
+}
+
 /** As in mob.toml, with defaults filled in. */
 export type Definition = Readonly<Record<string, Json>>;
 
@@ -432,7 +479,16 @@ export interface Turn {
   readonly queued_at_ms: number;
   readonly started_at_ms: number | null;
   readonly ended_at_ms: number | null;
+  readonly cursor: TurnCursor | null;
+  readonly reason?: string;
   readonly seq: number;
+}
+
+/** A place in the work of a member: another generation or fence is another incarnation, more turns another answer. */
+export interface TurnCursor {
+  readonly generation: number;
+  readonly fence: number;
+  readonly turns: number;
 }
 
 /** Tokens, US dollars (null: a price is not known), turns, counted calls of tools, and how long turns ran. */
@@ -529,11 +585,16 @@ export interface MobMethods {
       readonly wait_ms?: number;
     };
     readonly result: {
-      readonly mode: "lazy";
+      readonly mode: "lazy" | "eager" | "lazy_warm";
       readonly complete: boolean;
       readonly ready: boolean;
       readonly members: number;
       readonly edges: number;
+      readonly error?: {
+        readonly member: string;
+        readonly code: string;
+        readonly text: string;
+      };
       readonly counts: {
         readonly dormant: number;
         readonly warming: number;
@@ -571,8 +632,9 @@ export interface MobMethods {
   "members/get": {
     readonly params: {
       readonly member: string;
+      readonly deep?: boolean;
     };
-    readonly result: Member;
+    readonly result: DeepMember | Member;
   };
   "members/spawn": {
     readonly params: {
@@ -793,6 +855,13 @@ export interface MobMethods {
       readonly member: string;
       readonly confirm: string;
       readonly expected_revision?: number;
+    };
+    readonly result: Member;
+  };
+  "members/set_model": {
+    readonly params: {
+      readonly member: string;
+      readonly model: string;
     };
     readonly result: Member;
   };
@@ -1490,9 +1559,9 @@ export interface MobApi {
   readonly members: {
     /** Members, by id. */
     list(params?: MobMethods["members/list"]["params"], o?: CallOptions): Promise<MobMethods["members/list"]["result"]>;
-    /** One member. */
+    /** One member; deep: also what it may do and whom it reaches. */
     get(params: MobMethods["members/get"]["params"], o?: CallOptions): Promise<MobMethods["members/get"]["result"]>;
-    get(member: MobMethods["members/get"]["params"]["member"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/get"]["result"]>;
+    get(member: MobMethods["members/get"]["params"]["member"], more?: Omit<MobMethods["members/get"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/get"]["result"]>;
     /** Makes a member; it starts at its first turn. */
     spawn(params: MobMethods["members/spawn"]["params"], o?: CallOptions): Promise<MobMethods["members/spawn"]["result"]>;
     /** Makes a member unless it is there. */
@@ -1523,6 +1592,9 @@ export interface MobApi {
     /** A new generation with a new session; its queue becomes dead letters. */
     reset(params: MobMethods["members/reset"]["params"], o?: CallOptions): Promise<MobMethods["members/reset"]["result"]>;
     reset(member: MobMethods["members/reset"]["params"]["member"], more: Omit<MobMethods["members/reset"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/reset"]["result"]>;
+    /** Gives a member a model of its own, after its running turn. */
+    set_model(params: MobMethods["members/set_model"]["params"], o?: CallOptions): Promise<MobMethods["members/set_model"]["result"]>;
+    set_model(member: MobMethods["members/set_model"]["params"]["member"], model: MobMethods["members/set_model"]["params"]["model"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/set_model"]["result"]>;
     /** Cancels what it works on; with queued also what waits. */
     cancel(params: MobMethods["members/cancel"]["params"], o?: CallOptions): Promise<MobMethods["members/cancel"]["result"]>;
     cancel(member: MobMethods["members/cancel"]["params"]["member"], more?: Omit<MobMethods["members/cancel"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/cancel"]["result"]>;
@@ -1679,6 +1751,7 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "members/resume": { writes: true, leading: ["member"] },
   "members/suspend": { writes: true, leading: ["member"] },
   "members/reset": { writes: true, leading: ["member"] },
+  "members/set_model": { writes: true, leading: ["member", "model"] },
   "members/cancel": { writes: true, leading: ["member"] },
   "members/wait": { writes: false },
   "send": { writes: true, leading: ["to", "content"] },

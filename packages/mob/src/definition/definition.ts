@@ -2,7 +2,7 @@
 import type { Json } from "@atoll-run/core";
 
 export interface MobDefinition {
-  readonly mob: { readonly id: string };
+  readonly mob: { readonly id: string; readonly bootstrap: Bootstrap };
   /** `count` unfolded. */
   readonly members: readonly MemberSpec[];
   /** `@name` unfolded into pairs when edges are reconciled. */
@@ -43,6 +43,15 @@ export interface Budget {
   readonly turn?: Omit<BudgetLimits, "turns"> | undefined;
   readonly day?: BudgetLimits | undefined;
   readonly life?: BudgetLimits | undefined;
+}
+
+/**
+ * Who is started with the mob: `lazy`: those with mail, and autonomous ones; `eager`: all, and the mob is ready when all are; `lazy_warm`: all,
+ * `concurrency` at a time, while the mob works already.
+ */
+export interface Bootstrap {
+  readonly mode: "lazy" | "eager" | "lazy_warm";
+  readonly concurrency: number;
 }
 
 export type Text = string | { readonly file: string };

@@ -58,7 +58,7 @@ function without(given: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
 function toDefinition(data: Tree, problems: Problems): MobDefinition {
   const members = toMembers(data, problems);
   return {
-    mob: { id: data.mob.id }, members, profiles: toProfiles(data, problems), edges: checkedEdges(data, members, problems),
+    mob: { id: data.mob.id, bootstrap: toBootstrap(data.mob.bootstrap) }, members, profiles: toProfiles(data, problems), edges: checkedEdges(data, members, problems),
     approvals: data.approvals.map(({ timeout, id, match, ...rule }, at): ApprovalRule => ({
       id: id ?? `rule-${at + 1}`, match: withoutAbsent(match), timeout_ms: timeout, ...rule,
     })),
@@ -66,6 +66,10 @@ function toDefinition(data: Tree, problems: Problems): MobDefinition {
       [name, toFlow(flow, { data, members, problems, path: ["flows", name, "steps"] })])),
     access: toAccess(data), limits: checkedLimits(data, problems), prices: data.prices,
   };
+}
+
+function toBootstrap({ mode, concurrency }: Tree["mob"]["bootstrap"]): MobDefinition["mob"]["bootstrap"] {
+  return { mode, concurrency: concurrency ?? (mode === "eager" ? MOB_LIMITS.warmAtOnceMax : MOB_LIMITS.warmAtOnce) };
 }
 
 function toProfiles({ profiles }: Tree, problems: Problems): MobDefinition["profiles"] {

@@ -45,6 +45,8 @@ export const memberSpec = z.strictObject({
   resume: z.union([z.enum(["last", "fresh"]), z.strictObject({ session_id: z.string() })]).optional(),
 });
 
+const bootMode = z.enum(["lazy", "eager", "lazy_warm"]);
+
 const profile = z.strictObject({
   script: z.string().min(1).optional(), linked: z.string().min(1).optional(), agent: z.literal(true).optional(),
   model: z.string().min(1).nullable().default(null), provider: z.string().min(1).nullable().default(null),
@@ -91,6 +93,9 @@ const step = z.strictObject({
 export const tree = z.strictObject({
   mob: z.strictObject({
     id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, "the id of a mob is 1–64 of a–z, 0–9, . _ -"),
+    bootstrap: z.union([bootMode.transform((mode) => ({ mode, concurrency: undefined })), z.strictObject({
+      mode: bootMode, concurrency: z.int().min(1).max(MOB_LIMITS.warmAtOnceMax).optional(),
+    })]).default({ mode: "lazy" }),
     members: z.array(z.strictObject({
       id: memberId, profile: name, count: z.int().min(1).max(MOB_LIMITS.members).optional(), ...person,
     })).default([]),

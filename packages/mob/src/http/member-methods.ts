@@ -5,13 +5,14 @@ import type { MemberSpec } from "../definition/definition.ts";
 import { memberSpec } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
 import { MOB_LIMITS } from "../limits.ts";
+import { deepRow } from "../member/deep.ts";
 import { FINAL_STATES } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import { listMembers } from "../roster/query.ts";
 import { spawnMany } from "../reconcile/spawn-many.ts";
 import { noMember } from "./access.ts";
 import { method, type Call, type Method, type Served } from "./method.ts";
-import { failure, memberRow, pageOf } from "./results.ts";
+import { deepRow as deepRowShape, failure, memberRow, pageOf } from "./results.ts";
 import { member, memberStates, paging, waitMs } from "./schemas.ts";
 import { untilSo } from "./until-so.ts";
 
@@ -39,9 +40,13 @@ export const MEMBER_METHODS: readonly Method[] = [
     },
   }),
   method({
-    name: "members/get", writes: false, action: "member.view", summary: "One member.",
-    result: memberRow, params: one, keys: ["member"],
-    run: (served, params, call) => shownRow(rowOf(served, params.member), seenBy(call)),
+    name: "members/get", writes: false, action: "member.view", summary: "One member; deep: also what it may do and whom it reaches.",
+    result: z.union([deepRowShape, memberRow]), params: z.strictObject({ member, deep: z.boolean().optional() }), keys: ["member"],
+    run: (served, { member: of, deep = false }, call) => {
+      const [row, sees] = [rowOf(served, of), seenBy(call)];
+      const shown = deep ? deepRow(served.view, of, served.definition().profiles[row.profile]) : undefined;
+      return shown === undefined ? shownRow(row, sees) : { ...shownRow(shown, sees), peers_reachable: shown.peers_reachable.filter(sees) };
+    },
   }),
   method({
     name: "members/spawn", writes: true, changes: true, action: "member.spawn", summary: "Makes a member; it starts at its first turn.",
@@ -100,6 +105,11 @@ export const MEMBER_METHODS: readonly Method[] = [
       if (params.confirm !== params.member) throw mobError("mob.invalid_params", "confirm is not the id of the member", { facts: { path: "confirm" } });
       return members.reset(params.member, { principal });
     },
+  }),
+  method({
+    name: "members/set_model", writes: true, action: "member.manage", summary: "Gives a member a model of its own, after its running turn.",
+    result: memberRow, params: z.strictObject({ member, model: z.string().min(1).max(256) }), keys: ["member"], leading: ["member", "model"],
+    run: ({ members }, { member: of, model }, { principal }) => members.setModel(of, model, { principal }),
   }),
   method({
     name: "members/cancel", writes: true, action: "member.manage", summary: "Cancels what it works on; with queued also what waits.", keys: ["member"], waits: true,

@@ -1,4 +1,5 @@
 /** Methods of the mob as a whole (spec: mob 2.5, 4.6, 11.5). */
+import { withDeadline } from "@atoll-run/core";
 import { z } from "zod";
 import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
@@ -58,16 +59,23 @@ export const MOB_METHODS: readonly Method[] = [
     name: "boot", writes: false, action: "mob.view", summary: "How far the start is; waits until no member is starting.", waits: true,
     params: z.strictObject({ wait_ms: waitMs }),
     result: z.object({
-      mode: z.literal("lazy"), complete: z.boolean(), ready: z.boolean(), members: z.int(), edges: z.int(),
+      mode: z.enum(["lazy", "eager", "lazy_warm"]), complete: z.boolean(), ready: z.boolean(), members: z.int(), edges: z.int(),
+      error: z.object({ member: z.string(), code: z.string(), text: z.string() }).exactOptional(),
       counts: z.object({ dormant: z.int(), warming: z.int(), active: z.int(), broken: z.int() }),
     }),
     run: async (served, { wait_ms = 0 }, { signal }) => {
-      const { view } = served;
-      const warming = (): number => countMembers(view)["starting"] ?? 0;
-      const complete = await untilSo(served, () => warming() === 0, { ms: wait_ms, signal });
-      if (!complete && wait_ms > 0) throw mobError("mob.deadline", `${warming()} members are still starting after ${wait_ms} ms`, { facts: { warming: warming() } });
-      const { dormant = 0, active = 0, broken = 0 } = countMembers(view);
-      return { mode: "lazy" as const, complete, ready: true, counts: { dormant, warming: warming(), active, broken }, members: view.members.size, edges: view.edges.size };
+      const { view, members, clock } = served;
+      if (wait_ms > 0) {
+        const endMs = clock.monotonic() + wait_ms;
+        await withDeadline((until) => members.warmed(until), { clock, ms: wait_ms, signal }).catch(() => signal.throwIfAborted());
+        await untilSo(served, () => members.boot().complete, { ms: Math.max(0, endMs - clock.monotonic()), signal });
+      }
+      const now = members.boot();
+      if (!now.complete && wait_ms > 0) {
+        const { warming } = now.counts;
+        throw mobError("mob.deadline", `${warming} members are still starting after ${wait_ms} ms`, { facts: { warming } });
+      }
+      return { ...now, members: view.members.size, edges: view.edges.size };
     },
   }),
   method({

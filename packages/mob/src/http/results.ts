@@ -8,8 +8,9 @@ import type { Failure } from "../errors.ts";
 import type { StepRun, Target } from "../flows/run.ts";
 import { KINDS, type Entry, type EntryClass, type EntryKind } from "../ledger/entry.ts";
 import type { Stored } from "../ledger/stored.ts";
+import type { DeepRow } from "../member/deep.ts";
 import type { MemberRow } from "../member/row.ts";
-import type { Ticket, Turn } from "../member/turn.ts";
+import type { Ticket, Turn, TurnCursor } from "../member/turn.ts";
 import { EDGE_BUCKETS } from "../edges/plan.ts";
 import { MEMBER_BUCKETS } from "../reconcile/plan.ts";
 import type { Usage } from "../usage/usage.ts";
@@ -42,15 +43,25 @@ export const memberRow = z.object({
   last_error: failure.exactOptional(), final: z.boolean(), since_at_ms: ms, seq: count,
 }).meta({ id: "Member" }) satisfies z.ZodType<MemberRow>;
 
+export const deepRow = memberRow.extend({
+  output_preview: z.string().nullable(), grants: texts, peers_reachable: texts, continuity: z.object({
+    member: z.string(), runtime_id: z.string(), session_id: z.string(), generation: count, fence: count, version: count, spec_hash: z.string(),
+  }),
+}).meta({ id: "DeepMember" }) satisfies z.ZodType<DeepRow>;
+
 export const ticket = z.object({
   turn_id: z.string(), member: z.string(), generation: count, conversation: z.string(), state: turnStates, seq: count, duplicate: z.boolean(),
 }).meta({ id: "Ticket" }) satisfies z.ZodType<Ticket>;
+
+const cursorShape = z.object({ generation: count, fence: count, turns: count }).meta({
+  id: "TurnCursor", description: "A place in the work of a member: another generation or fence is another incarnation, more turns another answer.",
+}) satisfies z.ZodType<TurnCursor>;
 
 export const turn = z.object({
   turn_id: z.string(), member: z.string(), generation: count, conversation: z.string(), from: z.string(), principal: z.string(),
   run_id: z.string().exactOptional(), step_id: z.string().exactOptional(), state: turnStates, attempt: count, deadline_at_ms: ms, left_ms: ms.exactOptional(), in_place: z.boolean().exactOptional(), output: json.nullable(), stored: stored.exactOptional(), error: failure.nullable(),
   ...used, active_ms: ms.exactOptional(), resumed_at_ms: ms.exactOptional(),
-  queued_at_ms: ms, started_at_ms: ms.nullable(), ended_at_ms: ms.nullable(), seq: count,
+  queued_at_ms: ms, started_at_ms: ms.nullable(), ended_at_ms: ms.nullable(), cursor: cursorShape.nullable(), reason: z.string().exactOptional(), seq: count,
 }).meta({ id: "Turn" }) satisfies z.ZodType<Turn>;
 
 export const edge = z.object({

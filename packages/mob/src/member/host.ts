@@ -6,7 +6,7 @@
  * member wait for another.
  */
 import type { Json } from "@atoll-run/core";
-import type { MemberSpec } from "../definition/definition.ts";
+import type { Bootstrap, MemberSpec } from "../definition/definition.ts";
 import type { MemberRow } from "./row.ts";
 import type { Ticket, Turn } from "./turn.ts";
 
@@ -33,6 +33,18 @@ export interface By {
   readonly principal: string;
 }
 
+/** How far a start is (spec: mob 7.5). */
+export interface BootNow {
+  readonly mode: Bootstrap["mode"];
+  /** Nobody is on the way any more. */
+  readonly complete: boolean;
+  /** It is what was asked for: with `eager` all are up. */
+  readonly ready: boolean;
+  /** With `eager`: the first that is broken. */
+  readonly error?: { readonly member: string; readonly code: string; readonly text: string };
+  readonly counts: { readonly dormant: number; readonly warming: number; readonly active: number; readonly broken: number };
+}
+
 export interface SpawnOptions extends By {
   readonly origin: MemberRow["origin"];
   /** It starts at its first turn. */
@@ -42,10 +54,14 @@ export interface SpawnOptions extends By {
 }
 
 /**
+ * `spawn` throws `mob.session_not_found` for a session to resume that is not one of its own.
  * Those that take a spec throw `mob.invalid_params` for a profile that is not there and `mob.grant_widened` for grants that are not
  * within those of its profile. All of them throw `mob.not_found` for a member that is not there, `mob.storage_degraded`, `mob.shutting_down`.
  */
 export interface MemberHost {
+  boot(): BootNow;
+  /** Resolves when those who are started without work are up, or have given up. Throws the reason of the signal. */
+  warmed(signal: AbortSignal): Promise<void>;
   /** Resolves when the turn is stored. Throws `mob.content_empty`, `mob.overloaded`, `mob.member_gone`, `mob.member_broken`, `mob.conflict`. */
   send(ask: TurnAsk): Promise<Ticket>;
   /** Resolves when that turn has ended; at once when it has. Throws `mob.not_found`, `mob.deadline`. */
@@ -60,6 +76,8 @@ export interface MemberHost {
   reset(id: string, o: By): Promise<MemberRow>;
   /** Profile, script and grants are read again after the running turn. */
   reload(id: string, o: By & { readonly spec?: MemberSpec }): Promise<MemberRow>;
+  /** Its own, whatever its profile says; after the running turn. */
+  setModel(id: string, model: string, o: By): Promise<MemberRow>;
   repair(id: string, o: By & { readonly spec?: MemberSpec }): Promise<MemberRow>;
   suspend(id: string, o: By & { readonly why: "lease_lost" | "fence_rejected" | "operator" }): Promise<void>;
   resume(id: string, o: By): Promise<void>;

@@ -158,8 +158,7 @@ function show(found: Found, view: View): DeadLetter {
 
 /** Why, in the words of the mob where it says so. */
 function reasonOf({ letter, body }: Found, view: View): string {
-  const turn = view.turns.get(body.turn_id);
-  return turn?.error?.code === "mob.member_gone" ? "member_gone" : letter.reason;
+  return view.turns.get(body.turn_id)?.reason ?? letter.reason;
 }
 
 function noLetter(turnId: string): ReturnType<typeof mobError> {

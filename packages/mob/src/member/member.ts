@@ -28,6 +28,8 @@ export class Member implements SeatHolder {
   readonly #timers: Timers;
   readonly #seat: Seat;
   #closed = false;
+  /** Of those who wait until it is not on its way any more. */
+  #settling: PromiseWithResolvers<void> | undefined;
 
   constructor(parts: MemberParts, id: string, life?: Life) {
     this.#parts = parts;
@@ -57,8 +59,7 @@ export class Member implements SeatHolder {
     if (now?.current === true && this.#life.state !== "dormant") return now;
     return await this.#serial(async () => {
       if (this.#closed) throw mobError("mob.shutting_down", "the mob is stopping");
-      // A retry is on its way: mail waits for it.
-      if (this.#life.state === "dormant" && !this.#timers.has("again")) await this.#move({ is: "wake" }, {});
+      await this.#rouse();
       return this.#seat.incarnate();
     });
   }
@@ -66,6 +67,17 @@ export class Member implements SeatHolder {
   /** The running incarnation, if there is one. */
   get incarnation(): Incarnation | undefined {
     return this.#seat.now;
+  }
+
+  /** Starts it, when it sleeps; resolves when it is up, or has given up. */
+  async warm(): Promise<void> {
+    await this.#serial(() => this.#rouse());
+    if (this.#isTrying) await (this.#settling ??= Promise.withResolvers()).promise;
+  }
+
+  async #rouse(): Promise<void> {
+    // A retry is on its way: mail waits for it.
+    if (this.#life.state === "dormant" && !this.#closed && !this.#timers.has("again")) await this.#move({ is: "wake" }, {});
   }
 
   /** Closes the node of one that nobody may use: it was opened to look into its mailbox. */
@@ -105,6 +117,7 @@ export class Member implements SeatHolder {
     aborted(this.#seat.now?.abort() ?? []);
     await this.#seat.now?.close({ stepMs });
     this.#timers.stopAll();
+    this.#settle();
   }
 
   get #open(): number {
@@ -142,7 +155,7 @@ export class Member implements SeatHolder {
 
   #settled(): void {
     this.#waiting -= 1;
-    if (this.#waiting === 0 && this.#seat.now === undefined && !this.#timers.has("again") && !this.#timers.has("mend")) this.#parts.quiet(this.id);
+    if (this.#waiting === 0 && this.#seat.now === undefined && this.#timers.none) this.#parts.quiet(this.id);
   }
 
   /** What its incarnation or a timer tells; tried again while the ledger cannot be written. */
@@ -180,7 +193,17 @@ export class Member implements SeatHolder {
     if (step.life.state !== "broken") this.#timers.stop("mend");
     if (event.is === "started" && this.#open === 0) this.#armIdle();
     for (const action of step.actions) await this.#act(action);
+    if (!this.#isTrying) this.#settle();
     return true;
+  }
+
+  get #isTrying(): boolean {
+    return this.#life.state === "starting" || this.#timers.has("again");
+  }
+
+  #settle(): void {
+    this.#settling?.resolve();
+    this.#settling = undefined;
   }
 
   async #act(action: LifeAction): Promise<void> {

@@ -6,28 +6,33 @@
  */
 import { onAbort, type Json } from "@atoll-run/core";
 import { checkSpec } from "../definition/check-spec.ts";
-import type { MemberSpec } from "../definition/definition.ts";
+import type { Bootstrap, MemberSpec } from "../definition/definition.ts";
 import { mobError, type MobError } from "../errors.ts";
 import { isMemberId, type NewId } from "../ids.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { wholeTurn } from "../ledger/stored.ts";
 import { pastTurn } from "../roster/past-turn.ts";
+import type { MemberView } from "../roster/row.ts";
 import type { View } from "../roster/view.ts";
-import type { By, MemberHost, SpawnOptions, TurnAsk } from "./host.ts";
+import { generationOf } from "../sessions/sessions.ts";
+import { Boot } from "./boot.ts";
+import type { BootNow, By, MemberHost, SpawnOptions, TurnAsk } from "./host.ts";
 import type { Life, LifeEvent } from "./life.ts";
 import { Member } from "./member.ts";
 import type { MemberParts, MoveMore } from "./parts.ts";
+import { Prompts } from "./prompts.ts";
 import type { MemberRow } from "./row.ts";
 import { Sender, type SenderParts } from "./sender.ts";
 import { TurnWaits } from "./turn-waits.ts";
 import { turnMoved } from "./turn-entries.ts";
-import { FINAL_TURNS, INITIAL, type Ticket, type Turn } from "./turn.ts";
+import { FINAL_TURNS, type Ticket, type Turn } from "./turn.ts";
 
 export interface MembersParts extends Omit<MemberParts, "quiet"> {
   /** Made by a call; those of reconcile are told with its report. Never rejects. */
   readonly spawned: (ids: readonly string[]) => Promise<void>;
   readonly newId: NewId;
   readonly checkBudget?: SenderParts["checkBudget"];
+  readonly bootstrap: Bootstrap;
 }
 
 const CANCEL_TRIES = 20;
@@ -42,8 +47,8 @@ export class Members implements MemberHost {
   /** Who waits for the end of a member. */
   readonly #gone = new Map<string, Set<PromiseWithResolvers<void>>>();
   readonly #sender: Sender;
-  /** On their way. */
-  readonly #greetings = new Set<Promise<void>>();
+  readonly #prompts: Prompts;
+  readonly #boot: Boot;
   /** Rows are those of this process: until then they say who was awake in an earlier one. */
   readonly #recovered = Promise.withResolvers<void>();
   #refusal: MobError | undefined;
@@ -55,14 +60,18 @@ export class Members implements MemberHost {
     this.#view = parts.view;
     this.#waits = new TurnWaits(parts.node.clock);
     this.#sender = new Sender({ ...parts, memberOf: (id) => this.#member(id) });
+    const { view, node: { clock, log }, profileOf, limits, bootstrap } = parts;
+    this.#prompts = new Prompts({ view, log, profileOf, send: (ask) => this.send(ask) });
+    this.#boot = new Boot({ view, clock, bootstrap, profileOf, startMs: limits.reconcileActMs, start: (id) => this.#warm(id) });
   }
 
   /** After the view has folded it. */
   readonly hear = (entry: Entry): void => {
     const { turn_id, member: id, kind } = entry;
+    if (turn_id !== undefined && kind.startsWith("turn_")) return id === undefined ? undefined : this.#turnMoved(turn_id, id);
+    if (this.#refusal === undefined) this.#prompts.hear(entry);
     if (id === undefined) return;
-    if (turn_id !== undefined && kind.startsWith("turn_")) this.#turnMoved(turn_id, id);
-    else if (kind === "member_started") this.#greet(id);
+    if (kind === "member_spawned") this.#boot.come(id);
     else if (kind === "member_retired") {
       for (const { resolve } of this.#gone.get(id) ?? []) resolve();
       this.#gone.delete(id);
@@ -84,10 +93,24 @@ export class Members implements MemberHost {
     }
     for (const [id] of all) {
       const { life, open } = this.#view.members.get(id) ?? {};
-      const goesOn = life?.state === "starting" || life?.state === "retiring" || life?.state === "dormant" && open !== undefined && open.length > 0;
+      const goesOn = life?.state === "starting" || life?.state === "broken" || life?.state === "retiring" || life?.state === "dormant" && open !== undefined && open.length > 0;
       if (goesOn) this.#member(id).recover();
     }
     this.#recovered.resolve();
+    this.#boot.resume();
+  }
+
+  /** Whoever is to be there at first is: those who are started without work are from now on. */
+  begin(): void {
+    this.#boot.begin();
+  }
+
+  boot(): BootNow {
+    return this.#boot.now();
+  }
+
+  warmed(signal: AbortSignal): Promise<void> {
+    return this.#boot.over(signal);
   }
 
   send(ask: TurnAsk): Promise<Ticket> {
@@ -126,8 +149,13 @@ export class Members implements MemberHost {
     const { limits } = this.#parts;
     if (!isMemberId(spec.id)) throw mobError("mob.invalid_params", `${JSON.stringify(spec.id)} is no member id`);
     if (this.#view.members.size >= limits.members) throw mobError("mob.overloaded", `a mob has at most ${limits.members} members`);
-    const event: LifeEvent = { is: "spawn", lazy, fresh: spec.resume === "fresh" };
-    const row = await this.#command(spec.id, event, { principal, spec, data: { origin, ...spawnedBy === undefined ? {} : { spawned_by: spawnedBy } } });
+    const { resume = "last" } = spec;
+    const session = typeof resume === "string" ? undefined
+      : await generationOf(this.#parts.ledger.store, { member: spec.id, session: resume.session_id });
+    const event: LifeEvent = { is: "spawn", lazy, fresh: resume === "fresh" };
+    const row = await this.#command(spec.id, event, { principal, spec, data: {
+      origin, ...spawnedBy === undefined ? {} : { spawned_by: spawnedBy }, ...session === undefined ? {} : { session_generation: session },
+    } });
     if (origin === "api" || origin === "helper") await this.#parts.spawned([spec.id]);
     return row;
   }
@@ -156,6 +184,12 @@ export class Members implements MemberHost {
 
   reset(id: string, { principal }: By): Promise<MemberRow> {
     return this.#command(id, { is: "reset" }, { principal });
+  }
+
+  async setModel(id: string, model: string, { principal }: By): Promise<MemberRow> {
+    this.#known(id);
+    const { spec } = this.#view.members.get(id) as MemberView;
+    return await this.reload(id, { principal, spec: { ...spec, model } });
   }
 
   reload(id: string, { principal, spec }: Parameters<MemberHost["reload"]>[1]): Promise<MemberRow> {
@@ -212,7 +246,7 @@ export class Members implements MemberHost {
   /** Turns that run go back into their mailboxes; all nodes close. `aborted` is told of those turns. */
   async close(o: { readonly stepMs: number; readonly aborted: (turnIds: readonly string[]) => void }): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#greetings);
+    await Promise.all([this.#prompts.idle(), this.#boot.pause()]);
     await Promise.all([...this.#live].map(async ([id, member]) => {
       await member.close(o);
       if (this.#live.get(id) === member) this.#live.delete(id);
@@ -235,23 +269,15 @@ export class Members implements MemberHost {
     this.#waits.giveUp(why);
   }
 
-  /** Its initial message, once; what fails is sent at its next start. */
-  #greet(id: string): void {
-    const { spec, greeted = false } = this.#view.members.get(id) ?? {};
-    const { node: { log }, profileOf } = this.#parts;
-    const content = spec?.initial_message ?? profileOf(spec?.profile ?? "")?.initial_message ?? null;
-    if (content === null || greeted || this.#closed || this.#refusal !== undefined) return;
-    const sending = this.#sender.send({ to: id, content, ...INITIAL }).then(() => undefined, (error: unknown) => {
-      log.write({ level: "warn", target: "member", msg: "the initial message was not sent", fields: { member: id, reason: String(error) } });
-    }).finally(() => this.#greetings.delete(sending));
-    this.#greetings.add(sending);
-  }
-
   #turnMoved(turnId: string, id: string): void {
     const turn = this.#view.turns.get(turnId);
     if (turn === undefined || !FINAL_TURNS.has(turn.state)) return;
     this.#waits.ended(turn);
     this.#live.get(id)?.turnOver();
+  }
+
+  async #warm(id: string): Promise<void> {
+    if (this.#view.members.get(id)?.life.state === "dormant" && !this.#closed) await this.#member(id).warm();
   }
 
   async #command(id: string, event: LifeEvent, more: MoveMore): Promise<MemberRow> {

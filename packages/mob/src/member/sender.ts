@@ -144,8 +144,12 @@ export class Sender {
     const { ledger: { degraded } } = this.#parts;
     // Before its member is woken up for nothing.
     if (degraded !== undefined) throw storageDegraded(degraded);
-    const state = this.#parts.view.members.get(to)?.life.state;
-    if (state === "broken") throw mobError("mob.member_broken", `${to} is broken`, { facts: { member: to }, hint: "Repair it." });
+    const { life, last_error } = this.#parts.view.members.get(to) ?? {};
+    const state = life?.state;
+    if (state === "broken") {
+      const kind = last_error?.code ?? "start_failed";
+      throw mobError("mob.member_broken", `${to} is broken: ${last_error?.text ?? kind}`, { facts: { member: to, kind }, hint: "Repair it." });
+    }
     if (state === undefined || state === "none" || state === "retiring" || state === "retired" || state === "completed") {
       throw mobError("mob.member_gone", `${to} is ${state ?? "gone"}`, { facts: { member: to } });
     }

@@ -16,6 +16,10 @@ export class Timers {
     return this.#set[name] !== undefined;
   }
 
+  get none(): boolean {
+    return Object.values(this.#set).every((timer) => timer === undefined);
+  }
+
   /** In place of the one of that name. */
   start(name: TimerName, ms: number, then: () => void): void {
     this.stop(name);

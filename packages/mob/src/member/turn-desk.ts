@@ -175,7 +175,12 @@ export class TurnDesk {
   /** Ends all that run as failed. Resolves when they are handed to the node. */
   async cutAll(why: MobError): Promise<void> {
     const all = [...this.#runs];
-    for (const [turnId] of all) {
+    for (const [turnId, run] of all) {
+      // It has not begun: it stays what it is, a turn that waits.
+      if (!run.works) {
+        run.cut.resolve(AGAIN);
+        continue;
+      }
       void this.stop(turnId, { kind: "turn_failed", error: why });
       this.cut(turnId);
     }

@@ -33,6 +33,23 @@ export interface TurnBody {
   readonly traceparent?: string;
 }
 
+/** A place in the work of a member: {@link compareCursors}, not texts, tells whether there is another answer. */
+export interface TurnCursor {
+  readonly generation: number;
+  readonly fence: number;
+  /** Turns of the member that have ended. */
+  readonly turns: number;
+}
+
+/**
+ * What has happened between two cursors of one member: nothing has ended, a turn has, or another incarnation has begun.
+ * @example compareCursors(before, (await mob.turns.wait(turn_id)).cursor)   // "completed"
+ */
+export function compareCursors(before: TurnCursor, after: TurnCursor): "pending" | "completed" | "incarnation_changed" {
+  if (before.generation !== after.generation || before.fence !== after.fence) return "incarnation_changed";
+  return after.turns > before.turns ? "completed" : "pending";
+}
+
 export interface Turn {
   readonly turn_id: string;
   readonly member: string;
@@ -60,8 +77,12 @@ export interface Turn {
   /** How long it has run, waits for approvals not counted, up to when it went on last. */
   readonly active_ms?: number;
   readonly resumed_at_ms?: number;
+  /** Why it was given up. */
+  readonly reason?: string;
   readonly queued_at_ms: number;
   readonly started_at_ms: number | null;
   readonly ended_at_ms: number | null;
+  /** Where its member was when it ended; as long as it has not, null. */
+  readonly cursor: TurnCursor | null;
   readonly seq: number;
 }

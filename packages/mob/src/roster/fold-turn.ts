@@ -2,14 +2,17 @@
 import type { Entry } from "../ledger/entry.ts";
 import type { Stored } from "../ledger/stored.ts";
 import { FINAL_TURNS, type Turn, type TurnState } from "../member/turn.ts";
+import type { MemberView } from "./row.ts";
 
 const TURN_STATES: Readonly<Partial<Record<Entry["kind"], TurnState>>> = {
   turn_queued: "queued", turn_started: "running", turn_waiting: "waiting_approval", turn_resumed: "running", turn_done: "done",
   turn_failed: "failed", turn_cancelled: "cancelled", turn_expired: "expired", turn_dead: "dead",
 };
 
-/** Undefined: the entry changes nothing. */
-export function foldTurn(old: Turn | undefined, entry: Entry): Turn | undefined {
+/** Undefined: the entry changes nothing. `member`: as it was before that entry; absent: nobody knows it. */
+export function foldTurn(
+  old: Turn | undefined, entry: Entry, member?: Pick<MemberView, "fence" | "open" | "used">,
+): Turn | undefined {
   const { turn_id, member: id, kind, data, seq, ts_ms } = entry;
   const state = TURN_STATES[kind];
   if (turn_id === undefined || id === undefined || state === undefined || old !== undefined && isOver(old)) return undefined;
@@ -21,8 +24,9 @@ export function foldTurn(old: Turn | undefined, entry: Entry): Turn | undefined 
   const resumed = kind === "turn_resumed" ? ts_ms : kind === "turn_started" ? undefined : old?.resumed_at_ms;
   const leftMs = kind === "turn_waiting" ? data["left_ms"] as number | undefined : undefined;
   const inPlace = kind === "turn_waiting" && data["in_place"] === true;
+  const generation = entry.generation ?? old?.generation ?? 0;
   return {
-    ...runId === undefined ? {} : { run_id: runId }, ...stepId === undefined ? {} : { step_id: stepId }, turn_id, member: id, generation: entry.generation ?? old?.generation ?? 0, state, seq,
+    ...runId === undefined ? {} : { run_id: runId }, ...stepId === undefined ? {} : { step_id: stepId }, turn_id, member: id, generation, state, seq,
     conversation: data["conversation"] as string | undefined ?? old?.conversation ?? "",
     from: data["from"] as string | undefined ?? old?.from ?? "", principal: entry.principal ?? old?.principal ?? "",
     deadline_at_ms: data["deadline_at_ms"] as number | undefined ?? old?.deadline_at_ms ?? 0, ...leftMs === undefined ? {} : { left_ms: leftMs }, ...inPlace ? { in_place: true } : {},
@@ -31,6 +35,8 @@ export function foldTurn(old: Turn | undefined, entry: Entry): Turn | undefined 
     ...usage === undefined ? {} : { usage }, ...active === undefined ? {} : { active_ms: active }, ...resumed === undefined ? {} : { resumed_at_ms: resumed },
     error: data["error"] as Turn["error"] | undefined ?? old?.error ?? null, queued_at_ms: old?.queued_at_ms ?? ts_ms,
     started_at_ms: kind === "turn_started" ? ts_ms : old?.started_at_ms ?? null, ended_at_ms: over ? ts_ms : null,
+    cursor: over && member !== undefined ? { generation, fence: entry.fence ?? member.fence, turns: endedTurns(member) + 1 } : null,
+    ...state === "dead" && typeof data["reason"] === "string" ? { reason: data["reason"] } : {},
   };
 }
 
@@ -48,6 +54,10 @@ function activeMs(old: Turn | undefined, atMs: number): number | undefined {
 function endUsage(old: Turn | undefined, { data, ts_ms }: Entry): Turn["usage"] {
   const known = old?.usage ?? data["usage"] as unknown as Turn["usage"];
   return known === undefined ? undefined : { ...known, turns: 1, wall_ms: old === undefined ? known.wall_ms : ranMs(old, ts_ms) };
+}
+
+function endedTurns({ used, open }: Pick<MemberView, "open" | "used">): number {
+  return (used?.life.turns ?? 0) - open.length;
 }
 
 export function isOver({ state }: Turn): boolean {

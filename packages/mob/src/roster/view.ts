@@ -165,14 +165,15 @@ export class View {
     const { last_error: known, ...rest } = old ?? EMPTY;
     const error = kind === "member_started" ? undefined : kind !== "member_broken" ? known : { code: String(data["kind"]), text: String(data["detail"] ?? "") };
     if (old === undefined) this.#sorted = undefined;
+    const session = toSession(entry, life.generation, old?.session);
     this.members.set(id, {
-      ...rest, spec, life, seq, since_at_ms: state === before.state && old !== undefined ? old.since_at_ms : ts_ms,
+      ...rest, ...session.generation === old?.session.generation ? {} : { greeted: false }, spec, life, seq, since_at_ms: state === before.state && old !== undefined ? old.since_at_ms : ts_ms,
       origin: data["origin"] as MemberRow["origin"] | undefined ?? old?.origin ?? "api",
       ...data["spec_hash"] === undefined ? {} : { spec_hash: data["spec_hash"] as string },
       ...data["spawned_by"] === undefined ? {} : { spawned_by: data["spawned_by"] as string },
       held: kind === "member_held" ? true : kind === "member_released" || kind === "member_spawning" ? false : old?.held ?? false,
       fence: Math.max(old?.fence ?? 0, entry.fence ?? 0), ...error === undefined ? {} : { last_error: error },
-      session: toSession(entry, life.generation, old?.session),
+      session,
     });
     if (kind !== "member_started" && kind !== "member_dormant") this.revision = seq;
   }
@@ -264,7 +265,7 @@ export class View {
     const { turn_id } = entry;
     if (turn_id === undefined) return;
     const old = this.turns.get(turn_id);
-    const turn = foldTurn(old, entry);
+    const turn = foldTurn(old, entry, this.members.get(entry.member ?? ""));
     if (turn === undefined) return;
     const over = isOver(turn);
     this.turns.set(turn_id, turn);

@@ -105,6 +105,13 @@ export async function openSession(
   if (last !== undefined) readRecord(session, last);
 }
 
+/** The generation in which a session of that member began. Throws `mob.session_not_found`, also for one of somebody else. */
+export async function generationOf(store: StateStore, { member, session }: { readonly member: string; readonly session: string }): Promise<number> {
+  const head = await headOf(store, session);
+  if (head.member === member) return head.generation;
+  throw mobError("mob.session_not_found", `${session} is no session of ${member}`, { facts: { session_id: session, member } });
+}
+
 async function headOf(store: StateStore, session: string): Promise<Head> {
   const scope = scopeOfSession(session);
   const found = scope === undefined ? undefined : await store.get(scope, SPACE, session);

@@ -57,7 +57,7 @@ export class TestMembers {
     const turnId = `t_${this.#mail.size}`;
     const turn: Turn = {
       turn_id: turnId, member: ask.to, generation: 1, conversation: ask.conversation ?? "", from: ask.from, principal: ask.principal, state: "queued",
-      attempt: 1, deadline_at_ms: 0, output: null, error: null, queued_at_ms: 0, started_at_ms: null, ended_at_ms: null, seq: 0,
+      attempt: 1, deadline_at_ms: 0, output: null, error: null, queued_at_ms: 0, started_at_ms: null, ended_at_ms: null, cursor: null, seq: 0,
     };
     const mail: Mail = { ask, turnId, over: over.promise, end: over.resolve, turn };
     this.#mail.set(name, mail);

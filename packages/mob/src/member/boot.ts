@@ -1,0 +1,79 @@
+/**
+ * Who is started with the mob, without work (spec: mob 3.1, 7.5).
+ *
+ * takes how it is to be booted; gives how far it is; promises that whoever comes later is started in the same way; refuses nothing; never
+ * holds up the mob.
+ */
+import { onAbort, type Clock } from "@atoll-run/core";
+import type { Bootstrap, Profile } from "../definition/definition.ts";
+import { isAutonomous } from "../definition/mode.ts";
+import { countMembers } from "../roster/query.ts";
+import type { View } from "../roster/view.ts";
+import type { BootNow } from "./host.ts";
+import { Warming } from "./warming.ts";
+
+export interface BootParts {
+  readonly view: View;
+  readonly clock: Clock;
+  readonly bootstrap: Bootstrap;
+  readonly startMs: number;
+  readonly profileOf: (name: string) => Profile | undefined;
+  /** Resolves when it is up, or has given up. */
+  readonly start: (id: string) => Promise<void>;
+}
+
+export class Boot {
+  readonly #parts: BootParts;
+  readonly #warming: Warming;
+  /** The first pass is over: whoever comes later is on his own. */
+  #begun = false;
+
+  constructor(parts: BootParts) {
+    this.#parts = parts;
+    const { clock, bootstrap, startMs, start } = parts;
+    this.#warming = new Warming({ clock, atOnce: bootstrap.concurrency, startMs, start });
+  }
+
+  begin(): void {
+    this.#begun = true;
+    for (const id of this.#parts.view.ids()) this.come(id);
+  }
+
+  /** It is there now. */
+  come(id: string): void {
+    const { view, bootstrap: { mode }, profileOf } = this.#parts;
+    const { spec, life } = view.members.get(id) ?? {};
+    if (!this.#begun || spec === undefined || life?.state !== "dormant") return;
+    if (mode !== "lazy" || isAutonomous(spec, profileOf(spec.profile))) this.#warming.add(id);
+  }
+
+  now(): BootNow {
+    const { view, bootstrap: { mode } } = this.#parts;
+    const { starting = 0, dormant = 0, active = 0, broken = 0 } = countMembers(view);
+    const warming = Math.max(starting, this.#warming.left);
+    const complete = this.#begun && warming === 0;
+    const bad = mode === "eager" && broken > 0 ? view.ids().find((id) => view.members.get(id)?.life.state === "broken") : undefined;
+    const error = bad === undefined ? undefined : { member: bad, ...view.row(bad)?.last_error ?? { code: "broken", text: "" } };
+    return {
+      mode, complete, ready: mode === "eager" ? complete && error === undefined : this.#begun, ...error === undefined ? {} : { error },
+      counts: { dormant: Math.max(0, dormant - (warming - starting)), warming, active, broken },
+    };
+  }
+
+  /** Resolves when nobody is on the way any more without work. Throws the reason of the signal. */
+  async over(signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<never>();
+    using _ = onAbort(signal, aborted.reject);
+    await Promise.race([this.#warming.idle(), aborted.promise]);
+  }
+
+  /** Nobody is started any more, until {@link resume}. */
+  pause(): Promise<void> {
+    return this.#warming.pause();
+  }
+
+  resume(): void {
+    this.#warming.resume();
+    if (this.#begun) this.begin();
+  }
+}
