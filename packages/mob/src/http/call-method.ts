@@ -4,6 +4,7 @@ import { z } from "zod";
 import { nearest } from "../definition/nearest.ts";
 import { MOB_CODES, mobError, type MobCode, type MobError } from "../errors.ts";
 import { deniedError, mayWrite, noMember, noThing, readOnlyError, type Principal } from "./access.ts";
+import { inTime } from "./in-time.ts";
 import type { Call, Method, Served } from "./method.ts";
 import { sightOf } from "./sight.ts";
 import { BY_NAME } from "./table.ts";
@@ -18,20 +19,22 @@ export interface Doors {
 export interface Calling {
   readonly who: Principal;
   readonly signal: AbortSignal;
+  /** Of this call, milliseconds. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** Throws a `Fault`. */
-export async function callMethod({ served, readOnly }: Pick<Doors, "served" | "readOnly">, method: Method, { params, who, signal }: Calling & { readonly params: unknown }): Promise<unknown> {
+export async function callMethod({ served, readOnly }: Pick<Doors, "served" | "readOnly">, method: Method, { params, who, signal, deadlineMs }: Calling & { readonly params: unknown }): Promise<unknown> {
   const { rights } = served;
   const right = rights.of(who, method.action);
   if (!right.any) throw denied(served, { method, who });
   if (method.writes && !mayWrite(who, readOnly)) throw readOnlyError(who, readOnly);
   const read = method.params.safeParse(params ?? {});
   if (!read.success) throw invalidParams(method.params, read.error.issues, method.name);
-  if (!right.all) await checkMembers(served, { method, who, params: read.data });
+  if (!right.all || !rights.of(who, "member.view").all) await checkMembers(served, { method, who, params: read.data });
   const { expected_revision: expected, ...data } = read.data as { readonly expected_revision?: number };
-  const call: Call = {
-    principal: who.id, local: who.local, role: who.role, groups: who.groups, read_only: !mayWrite(who, readOnly), signal,
+  const call: Omit<Call, "signal"> = {
+    principal: who.id, local: who.local, role: who.role, groups: who.groups, read_only: !mayWrite(who, readOnly),
     may: ({ action, writes }) => rights.of(who, action).any && (!writes || mayWrite(who, readOnly)),
     allows: (action, member) => {
       const own = rights.of(who, action);
@@ -39,9 +42,12 @@ export async function callMethod({ served, readOnly }: Pick<Doors, "served" | "r
     },
     sight: () => sightOf(rights, who),
   };
-  if (method.changes !== true) return await method.run(served, read.data as never, call);
-  const change = async () => await method.run(served, data as never, call);
-  return await (expected === undefined ? change() : served.reconciler.alone(expected, change));
+  const run = async (until: AbortSignal): Promise<unknown> => {
+    const act = async (given: object): Promise<unknown> => await method.run(served, given as never, { ...call, signal: until });
+    if (method.changes !== true) return await act(read.data);
+    return await (expected === undefined ? act(data) : served.reconciler.alone(expected, () => act(data)));
+  };
+  return deadlineMs === undefined ? await run(signal) : await inTime(run, { clock: served.clock, ms: deadlineMs, signal, writes: method.writes });
 }
 
 /** Throws `mob.denied`, and `mob.not_found` for what whoever asks does not see. */
@@ -55,7 +61,7 @@ async function checkMembers(served: Served, { method, who, params }: { readonly 
   for (const one of about) {
     const thing = typeof one === "object" && "what" in one ? one : undefined;
     const subject = typeof one === "object" && "what" in one ? one.member : one;
-    if (subject === undefined ? right.mob : right.on(subject) && (typeof subject === "object" || sees.on(subject))) continue;
+    if (subject === undefined ? right.mob : right.on(subject) && !sees.denies(subject)) continue;
     const fault = denied(served, { method, who, member: typeof subject === "object" ? subject.id : subject });
     if (subject === undefined || typeof subject === "string" && !sees.on(subject)) throw thing === undefined ? noMember(subject as string) : noThing(thing);
     throw fault;

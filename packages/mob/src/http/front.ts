@@ -6,7 +6,7 @@
  * never tells what went wrong inside.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isFault, withDeadline, type Log } from "@atoll-run/core";
+import { isFault, type Log } from "@atoll-run/core";
 import { z } from "zod";
 import { mobError } from "../errors.ts";
 import type { EntryFilter } from "../ledger/entry.ts";
@@ -15,6 +15,7 @@ import { callMethod, invalidParams, toError, type Doors } from "./call-method.ts
 import { findFile, sendFile } from "./console.ts";
 import { Credentials, STREAM_PATH, type Asking } from "./credentials.ts";
 import { toHearing } from "./hearing.ts";
+import { DEADLINE, hasOwnDeadline, inTime, readDeadline } from "./in-time.ts";
 import type { Served } from "./method.ts";
 import { Metrics } from "./metrics.ts";
 import type { Oidc } from "./oidc.ts";
@@ -177,11 +178,14 @@ export class Front {
         const answer = await answerRpc(body, this.#doors, calling);
         return answer === undefined ? void response.writeHead(204).end() : reply(response, 200, answer);
       }
-      const params = { ...verb === "GET" ? readQuery(query, found.method.params) : readJson(body), ...found.keys };
-      reply(response, 200, await callMethod(this.#doors, found.method, { ...calling, params }));
+      const asked = new URLSearchParams(query);
+      const own = verb === "GET" && hasOwnDeadline(found.method);
+      if (!own) asked.delete(DEADLINE);
+      const params = { ...verb === "GET" ? readQuery(asked, found.method.params) : readJson(body), ...found.keys };
+      reply(response, 200, await callMethod(this.#doors, found.method, { ...calling, params, deadlineMs: own ? undefined : readDeadline(query.get(DEADLINE)) }));
     };
     const signal = AbortSignal.any([gone, this.#ending.signal]);
-    await withDeadline(act, { clock, ms, signal, what: "the request" }).catch((error: unknown) => {
+    await inTime(act, { clock, ms, signal, writes: verb !== "GET" }).catch((error: unknown) => {
       if (this.#ending.signal.aborted && !isFault(error)) throw mobError("mob.shutting_down", "the mob is stopping");
       throw error;
     });
@@ -211,7 +215,9 @@ export class Front {
   }
 
   #body(request: IncomingMessage): Promise<string> {
-    return readBody(request, this.#parts.served.limits.jsonBytesMax);
+    const { clock, limits } = this.#parts.served;
+    // Whoever begins to speak and does not go on has no place among those who work.
+    return inTime(() => readBody(request, limits.jsonBytesMax), { clock, ms: limits.requestMs, signal: this.#ending.signal, writes: false });
   }
 
   /** A page of another site that was given our address by its name server is not answered. */

@@ -1,5 +1,6 @@
 /** OpenAPI 3.1 of the method table (spec: mob 11.1): exact params, and results by the names of their shapes. */
 import { z } from "zod";
+import { DEADLINE, hasOwnDeadline } from "./in-time.ts";
 import type { Method } from "./method.ts";
 import { METHODS, routeOf } from "./table.ts";
 
@@ -44,7 +45,7 @@ function toOperation(one: Method, verb: string, shapes: Record<string, Schema>):
     }) },
   };
   return {
-    operationId: `mob/${one.name}`, summary: one.summary, parameters: [...inPath, ...inQuery], ...body,
+    operationId: `mob/${one.name}`, summary: one.summary, parameters: [...inPath, ...inQuery, ...verb === "GET" && hasOwnDeadline(one) ? [] : [DEADLINE_PARAMETER]], ...body,
     responses: {
       200: { description: "Done", content: inJson(resultSchema(one, shapes)) },
       default: { description: "An error", content: inJson({ $ref: `${COMPONENTS}Error` }) },
@@ -52,6 +53,8 @@ function toOperation(one: Method, verb: string, shapes: Record<string, Schema>):
     ...one.action === null ? {} : { "x-atoll-action": one.action },
   };
 }
+
+const DEADLINE_PARAMETER = { name: DEADLINE, in: "query", required: false, description: "Milliseconds that the request may take.", schema: { type: "integer", minimum: 1 } } as const;
 
 function inJson(schema: Schema): Readonly<Record<string, unknown>> {
   return { "application/json": { schema } };

@@ -1,6 +1,7 @@
 /** JSON-RPC 2.0 over the method table (spec: mob 11.2). Pure but for the calls. */
 import { mobError } from "../errors.ts";
 import { MOB_LIMITS } from "../limits.ts";
+import { DEADLINE, hasOwnDeadline, readDeadline } from "./in-time.ts";
 import { callMethod, findMethod, toError, type Calling, type Doors } from "./call-method.ts";
 
 type Id = string | number | null;
@@ -33,7 +34,10 @@ async function one(request: unknown, doors: Doors, calling: Calling): Promise<An
   const silent = id === undefined;
   try {
     if (!method.startsWith("mob/")) findMethod(method);
-    const result = await callMethod(doors, findMethod(method.replace(/^mob\//, "")), { ...calling, params });
+    const found = findMethod(method.replace(/^mob\//, ""));
+    const { [DEADLINE]: deadline, ...rest } = params ?? {};
+    const own = hasOwnDeadline(found);
+    const result = await callMethod(doors, found, { ...calling, params: own ? params : rest, deadlineMs: own ? undefined : readDeadline(deadline) });
     return silent ? undefined : { jsonrpc: "2.0", id, result: result ?? null } as Answer;
   } catch (error) {
     return silent ? undefined : failed(id, error, doors);
@@ -44,7 +48,7 @@ function failed(id: Id, error: unknown, { report }: Doors): Answer {
   return { jsonrpc: "2.0", id, error: toError(error, report).body } as Answer;
 }
 
-function isRequest(given: unknown): given is { readonly id?: Id; readonly method: string; readonly params?: unknown } {
+function isRequest(given: unknown): given is { readonly id?: Id; readonly method: string; readonly params?: Readonly<Record<string, unknown>> } {
   if (typeof given !== "object" || given === null || Array.isArray(given)) return false;
   const { jsonrpc, id, method, params } = given as Record<string, unknown>;
   return jsonrpc === "2.0" && typeof method === "string" && (params === undefined || typeof params === "object" && params !== null && !Array.isArray(params))

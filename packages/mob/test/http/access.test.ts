@@ -114,13 +114,6 @@ test("each method wants its action: whoever may nothing is denied, whoever may t
   assert.ok(entries.every(({ principal, data }) => principal === "nobody" && typeof data["method"] === "string"));
 });
 
-test("a server that is for reading refuses and hides every method that writes, whoever asks", async (t) => {
-  const { rpc, ask } = await served(t, { readOnly: true });
-  for (const { name } of METHODS.filter(({ writes }) => writes)) assert.equal((await rpc(`mob/${name}`, {})).error.data.code, "mob.read_only", name);
-  const { body } = await ask("GET", "/v1/capabilities");
-  assert.deepEqual(body.methods, METHODS.filter(({ writes }) => !writes).map(({ name }) => `mob/${name}`).sort());
-});
-
 test("what one may not see is not there: not in pages, not in counts, not by its id, not in the ledger and not in a stream", async (t) => {
   const { ask, http, append, approvals, ledger } = await served(t, {
     access: { admins: ["root"], rules: [
