@@ -39,12 +39,12 @@ export interface HostTool {
 }
 
 /**
- * Asked after the grants and before the call: approvals. `about`: what the host says of the message whose handler calls; `aside`: lets other
- * events be handled until `back` is called, where the guard takes long.
+ * Asked after the grants and before the call: approvals. `about`: what the host says of the message whose handler calls; `fn`: what {@link BlockRun.call}
+ * does the same with, later; `aside`: lets other events be handled until `back` is called, where the guard takes long.
  */
 export type Guard = (call: {
   grant: string; tool?: string; args: Json; signal: AbortSignal; about?: { readonly [key: string]: Json };
-  aside?: () => { back(): Promise<void> } | undefined;
+  fn?: string; aside?: () => { back(): Promise<void> } | undefined;
 }) =>
   Promise<"allow" | { deny: string } | { answer: Json } | { park: string }>;
 
@@ -184,6 +184,17 @@ export interface RequestOptions {
   readonly origin?: EventOrigin;
 }
 
+/** See {@link BlockRun.call}. */
+export interface HostCall {
+  /** As scripts name it. */
+  readonly fn: string;
+  /** In the order of its declaration, or by name where they were told so. */
+  readonly args: Json;
+  readonly signal: AbortSignal;
+  /** What the guard is told of it. */
+  readonly about: { readonly [key: string]: Json };
+}
+
 export interface BlockRun extends AsyncDisposable {
   /** The script has begun. */
   readonly ready: Promise<void>;
@@ -194,6 +205,12 @@ export interface BlockRun extends AsyncDisposable {
   emit(kind: string, payload: Json, o?: { id?: string; meta?: Json; signal?: AbortSignal }): Promise<void>;
   /** Queues an event and waits for its answer. */
   request(kind: string, payload: Json, o?: RequestOptions): Promise<Json>;
+  /**
+   * Calls a function of the script API in place of the script, with arguments as the guard was told them; it is asked again, and told `about`.
+   * Throws what the function throws, `bus.closed` for a run that is over.
+   * @example await run.call({ fn: "std.fs.write", args: ["a.txt", "text"], about: { released: "a_1" }, signal });
+   */
+  call(o: HostCall): Promise<Json>;
   /** Has it a handler of exactly that kind now? `anyHandler` and `bus.on_any` are of kind {@link ANY_KIND}. */
   handles(kind: string): boolean;
   /** Resolves when somebody hands out events: `bus.serve()` or `autoServe`. Rejects when the run ends before. */

@@ -101,14 +101,14 @@ async function tellReport(call: VerbCall, report: ReconcileReport): Promise<numb
 export async function approve(call: VerbCall): Promise<number> {
   const [id] = call.words;
   const { mob } = await findRunning(call);
-  const [reject, reason] = [call.flag("reject") !== undefined, call.flag("reason")?.text];
+  const [reject, release, reason] = [call.flag("reject") !== undefined, call.flag("release") !== undefined, call.flag("reason")?.text];
   if (id === undefined) {
-    if (reject) throw misuse("--reject", "needs the ID of an approval");
+    if (reject || release) throw misuse(reject ? "--reject" : "--release", "needs the ID of an approval");
     const found = await mob.approvals.list({ state: "open" }, { signal: call.signal });
     return await answer(call, found, found.approvals.length === 0 ? "nothing waits for a decision" : approvalsText(found.approvals));
   }
   const decided = await mob.approvals.decide({
-    id: oneWord(call, "ID"), decision: reject ? "reject" : "approve", ...reason === undefined ? {} : { reason },
+    id: oneWord(call, "ID"), decision: reject ? "reject" : release ? "release" : "approve", ...reason === undefined ? {} : { reason },
   }, { signal: call.signal });
   const missing = decided.quorum - decided.decisions.length;
   return await answer(call, decided, `${decided.id} ${decided.state}${decided.state === "open" && missing > 0 ? `: ${missing} more must approve` : ""}`);
@@ -117,7 +117,7 @@ export async function approve(call: VerbCall): Promise<number> {
 function approvalsText(approvals: readonly Approval[]): string {
   const rows = approvals.map(({ id, member, grant, object, asked_by, opened_at_ms, expires_at_ms }) =>
     [id, age(Date.now() - opened_at_ms), age(expires_at_ms - Date.now()), member, asked_by, `${grant}${object === null ? "" : ` ${object}`}`]);
-  return `${columns(["id", "age", "left", "member", "for", "what"], rows)}\natoll mob approve ID [--reject]; atoll mob call approvals/get '{"id":"…"}' shows all of it`;
+  return `${columns(["id", "age", "left", "member", "for", "what"], rows)}\natoll mob approve ID [--reject | --release]; atoll mob call approvals/get '{"id":"…"}' shows all of it`;
 }
 
 export async function flow(call: VerbCall): Promise<number> {

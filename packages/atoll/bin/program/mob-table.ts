@@ -29,6 +29,7 @@ const ASKING: readonly Flag[] = [
   { name: "topics", value: "LIST", default: "entries",
     what: "With tail --follow: only these: structural, turns, approvals, errors, run:ID, member:ID (comma between)." },
   { name: "reject", what: "With approve: reject it." },
+  { name: "release", what: "With approve: make the call of a draft after all." },
   { name: "reason", value: "TEXT", what: "With approve: why." },
   { name: "dry-run", what: "With reconcile and reload: only say what would change." },
   { name: "force", what: "With reconcile and reload: retire also more than a fifth of the members." },

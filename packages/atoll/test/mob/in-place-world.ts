@@ -20,8 +20,8 @@ export function openWorld(base: string, { rule = {}, limits = {}, writer = write
   const grants = [`fs.write:${join(base, "out")}`];
   const more = { grants, conversations: 2, idle_after: 1 };
   return startRooms({ stateDir: join(base, "state"), root: SCRIPTS, linked: { writer }, definition: defineMob({
-    mob: { id: "stay", members: [{ id: "lua", profile: "script" }, { id: "ts", profile: "linked" }, { id: "other", profile: "linked" }] },
-    profiles: { script: { script: "twice.lua", ...more }, linked: { linked: "writer", ...more } },
+    mob: { id: "stay", members: [{ id: "lua", profile: "script" }, { id: "ts", profile: "linked" }, { id: "other", profile: "linked" }, { id: "keeper", profile: "keeper" }] },
+    profiles: { script: { script: "twice.lua", ...more }, linked: { linked: "writer", ...more }, keeper: { script: "keeper.lua", ...more } },
     approvals: [{ id: "ask", match: { grant: "fs.write", object: "*/asked*" }, tier: "R3", ...rule }], limits,
   }) });
 }

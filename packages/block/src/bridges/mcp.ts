@@ -126,7 +126,8 @@ function toolOptions(opts: Value, call: OpCall): Parameters<Mcp["callTool"]>[3] 
     });
   };
   const timeoutMs = readMs("mcp.call: opts.timeout_ms", fields["timeout_ms"]);
-  return { signal: call.signal, trace: call.trace, timeoutMs, onId: hear };
+  const { signal, trace } = call;
+  return { signal, trace, timeoutMs, onId: hear, origin: () => call.origin?.(), aside: () => call.aside?.() };
 }
 
 function listings(servers: Mcp): Ops {

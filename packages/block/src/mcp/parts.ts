@@ -1,5 +1,6 @@
 /** What the MCP room asks of the block around it. */
 import type { BlockLimits, Clock, Ids, Json, LogLevel, TraceContext } from "@atoll-run/core";
+import type { OpCall } from "../bridges/op.ts";
 import type { HttpClient } from "../bridges/http/client.ts";
 import type { ChildRunner } from "../children/runner.ts";
 import type { Gate } from "../grants/create-gate.ts";
@@ -12,6 +13,8 @@ export type McpGuard = (o: {
   readonly what: string;
   readonly args: Json;
   readonly signal: AbortSignal;
+  readonly about?: { readonly [key: string]: Json };
+  readonly aside?: OpCall["aside"];
 }) => Promise<Json | undefined>;
 
 export interface McpParts {

@@ -108,7 +108,10 @@ export class McpServers implements Mcp {
       const plain = JSON.parse(given instanceof JsonText ? given.text : JSON.stringify(given)) as Json;
       const shown = [server, tool, plain];
       const grant = `mcp:${server}/${tool}`;
-      const answer = await guard({ grant, tool, what: "mcp.call", args: shown, signal: call.signal });
+      const about = call.origin?.()?.about;
+      const answer = await guard({
+        grant, tool, what: "mcp.call", args: shown, signal: call.signal, ...about === undefined ? {} : { about }, aside: () => call.aside?.(),
+      });
       if (answer !== undefined) return toToolResult(answer as Message);
     }
     const params = { name: tool, ...this.#traced(spec, given, call.trace ?? emptyTrace()) };

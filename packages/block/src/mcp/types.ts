@@ -1,5 +1,6 @@
 /** What the MCP room takes and gives: `servers.ts` implements `Mcp`; scripts and the agent loop use it. */
 import type { Stop, TraceContext } from "@atoll-run/core";
+import type { OpCall } from "../bridges/op.ts";
 
 /** One server: a child process that speaks over its pipes, or a URL. */
 export type McpServerSpec = McpStdioSpec | McpHttpSpec;
@@ -116,7 +117,7 @@ export interface Mcp {
    */
   callTool(
     server: string, tool: string, args: unknown,
-    o: McpCallOptions & { readonly onId?: ((id: number) => void) | undefined },
+    o: McpCallOptions & Pick<OpCall, "origin" | "aside"> & { readonly onId?: ((id: number) => void) | undefined },
   ): Promise<McpToolResult>;
   /** Ends a call under way; false when there is no such server or call. */
   cancel(server: string, id: number): boolean;

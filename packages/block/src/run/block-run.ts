@@ -7,7 +7,7 @@ import { type BlockLimits, type Clock, emptyTrace, Events, type Ids, isFault, ty
 import { ANY_KIND, Bus, type Handle } from "../bus/dispatcher.ts";
 import type { ScriptHandler } from "../bridges/bus.ts";
 import type { Ops } from "../bridges/op.ts";
-import type { BlockConfig, BlockEvents, BlockResult, BlockRun, BlockStats, RequestOptions } from "../config.ts";
+import type { BlockConfig, BlockEvents, BlockResult, BlockRun, BlockStats, HostCall, RequestOptions } from "../config.ts";
 import { type BlockError, blockError } from "../errors.ts";
 import type { IslePlacing } from "../isle/host/threads.ts";
 import type { Outcome, Role } from "../isle/thread/protocol.ts";
@@ -17,6 +17,7 @@ import { readObs, toObsLog } from "../observe/obs-events.ts";
 import { RunIsles } from "./isles.ts";
 import { createKit, type Kit, type KitLinks, type KitParts } from "./kit.ts";
 import { bounded, hostHandle, readValue, scriptFault } from "./answers.ts";
+import { callForHost } from "./host-call.ts";
 import { Masking } from "./masking.ts";
 import { type Prepared, prepare, toText } from "./prepare.ts";
 import { MovedHandlers } from "./moved-handlers.ts";
@@ -354,6 +355,15 @@ export class Run implements BlockRun {
       throw this.#masking.fault(error);
     });
     return readValue(reply);
+  }
+
+  async call(o: HostCall): Promise<Json> {
+    if (this.#phase === "starting") await this.ready;
+    const kit = this.#phase === "running" ? this.#kit : undefined;
+    if (kit === undefined) throw blockError("bus.closed", `${o.fn}: the run is over`);
+    return await callForHost(kit.ops, o).catch((error: unknown) => {
+      throw this.#masking.fault(error);
+    });
   }
 
   handles(kind: string): boolean {

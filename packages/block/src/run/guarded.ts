@@ -1,4 +1,5 @@
 /** The guard of a host: asked after the grants and before the call; it may allow, refuse, answer or park it. */
+import { isUtf8 } from "node:buffer";
 import { isFault, type Json } from "@atoll-run/core";
 import type { ApiFunction } from "../bridges/api.ts";
 import { byName, GIVEN_CALLS, givenGrant } from "../bridges/given.ts";
@@ -6,6 +7,7 @@ import { type Op, type OpCall, type Ops, JsonText, type Value } from "../bridges
 import type { Guard } from "../config.ts";
 import { blockError } from "../errors.ts";
 import type { GrantGate } from "../grants/gate.ts";
+import { bytesAsJson, mayCall } from "./host-call.ts";
 import { toText } from "./prepare.ts";
 
 type Gate = Pick<GrantGate, "run" | "path" | "url" | "mesh" | "given">;
@@ -136,7 +138,7 @@ async function ask(
 export async function askGuard(
   guard: Guard, { what, ...asked }: Parameters<Guard>[0] & { readonly what: string },
 ): Promise<Json | undefined> {
-  const verdict = await guard(asked);
+  const verdict = await guard({ ...asked, ...mayCall(what) ? { fn: what } : {} });
   if (verdict === "allow") return undefined;
   if ("answer" in verdict) return verdict.answer;
   const { grant } = asked;
@@ -148,10 +150,15 @@ export async function askGuard(
   });
 }
 
-/** Arguments as the guard may see them: bytes as text, without what was left out at the end. */
+/** Arguments as the guard may see them: bytes that are no text as base64, without what was left out at the end. */
 function plain(args: readonly Value[]): Json {
   const given = args.slice(0, args.findLastIndex((arg) => arg !== undefined) + 1);
-  return given.map((arg) => (arg instanceof Uint8Array ? Buffer.from(arg).toString() : (arg ?? null) as Json));
+  return given.map((arg) => (arg instanceof Uint8Array ? shown(arg) : (arg ?? null) as Json));
+}
+
+/** Different bytes never look the same: a decision on one must not be good for the other. */
+function shown(bytes: Uint8Array): Json {
+  return isUtf8(bytes) ? Buffer.from(bytes).toString() : bytesAsJson(bytes);
 }
 
 function toPlainText(value: Value): string | undefined {

@@ -190,7 +190,7 @@ function openMcp(
   const { guard } = config;
   return lazyMcp({
     ...parts, projectRoot: p.projectRoot, version: manifest.version,
-    ...(guard === undefined ? {} : { guard: (asked) => askGuard(guard, asked) }),
+    ...(guard === undefined ? {} : { guard: ({ aside, ...asked }) => askGuard(guard, { ...asked, ...aside === undefined ? {} : { aside } }) }),
     logs: () => links.logs(), log: (level, ...line) => links.log(level === "trace" ? "debug" : level, ...line),
     secret: (value) => links.secret(value), state: (fact) => links.emit("mcp:state", fact),
     release: (role, ref) => links.release(role, ref),

@@ -36,6 +36,7 @@ export interface Approval {
   readonly grant: string;
   readonly tool: string | null;
   readonly object: string | null;
+  readonly fn: string | null;
   readonly args: Json;
   readonly hash: string;
   readonly asked_by: string;
@@ -47,10 +48,11 @@ export interface Approval {
   readonly expires_at_ms: number;
   readonly decisions: readonly {
     readonly principal: string;
-    readonly decision: "approve" | "reject";
+    readonly decision: "approve" | "reject" | "release";
     readonly reason?: string;
     readonly at_ms: number;
   }[];
+  readonly call?: "begun" | "over" | "told";
   readonly seq: number;
 }
 
@@ -209,6 +211,7 @@ export interface Entry {
     | "tool_result_received"
     | "note"
     | "tool_execution_started"
+    | "tool_execution_completed"
     | "budget_warning"
     | "compaction_started"
     | "compaction_completed"
@@ -1012,6 +1015,19 @@ export interface MobMethods {
     };
     readonly result: Approval;
   };
+  "approvals/audit": {
+    readonly params: {
+      readonly member?: string;
+      readonly turn_id?: string;
+      readonly after?: string;
+      readonly limit?: number;
+    };
+    readonly result: {
+      readonly entries: readonly Entry[];
+      readonly next: string;
+      readonly exhausted: boolean;
+    };
+  };
   "approvals/policy": {
     readonly params: NoParams;
     readonly result: {
@@ -1033,7 +1049,7 @@ export interface MobMethods {
   "approvals/decide": {
     readonly params: {
       readonly id: string;
-      readonly decision: "approve" | "reject";
+      readonly decision: "approve" | "reject" | "release";
       readonly reason?: string;
       readonly approver_id?: string;
     };
@@ -1177,6 +1193,7 @@ export interface MobMethods {
         | "tool_result_received"
         | "note"
         | "tool_execution_started"
+        | "tool_execution_completed"
         | "budget_warning"
         | "compaction_started"
         | "compaction_completed"
@@ -1316,6 +1333,7 @@ export interface MobMethods {
         | "tool_result_received"
         | "note"
         | "tool_execution_started"
+        | "tool_execution_completed"
         | "budget_warning"
         | "compaction_started"
         | "compaction_completed"
@@ -1635,11 +1653,13 @@ export interface MobApi {
     /** One approval, with all its arguments while it is open. */
     get(params: MobMethods["approvals/get"]["params"], o?: CallOptions): Promise<MobMethods["approvals/get"]["result"]>;
     get(id: MobMethods["approvals/get"]["params"]["id"], more?: NoParams, o?: CallOptions): Promise<MobMethods["approvals/get"]["result"]>;
+    /** What was allowed, asked and decided, ascending; without after the newest. */
+    audit(params?: MobMethods["approvals/audit"]["params"], o?: CallOptions): Promise<MobMethods["approvals/audit"]["result"]>;
     /** The rules. */
     policy(params?: MobMethods["approvals/policy"]["params"], o?: CallOptions): Promise<MobMethods["approvals/policy"]["result"]>;
     /** What the rules say of a call; nothing is asked. */
     evaluate(params: MobMethods["approvals/evaluate"]["params"], o?: CallOptions): Promise<MobMethods["approvals/evaluate"]["result"]>;
-    /** Approves or rejects, as who is signed in. */
+    /** Approves or rejects what is open, releases or rejects a draft, as who is signed in. */
     decide(params: MobMethods["approvals/decide"]["params"], o?: CallOptions): Promise<MobMethods["approvals/decide"]["result"]>;
     decide(id: MobMethods["approvals/decide"]["params"]["id"], decision: MobMethods["approvals/decide"]["params"]["decision"], more?: Omit<MobMethods["approvals/decide"]["params"], "id" | "decision">, o?: CallOptions): Promise<MobMethods["approvals/decide"]["result"]>;
   };
@@ -1767,6 +1787,7 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "edges/reconcile": { writes: true },
   "approvals/list": { writes: false },
   "approvals/get": { writes: false, leading: ["id"] },
+  "approvals/audit": { writes: false },
   "approvals/policy": { writes: false },
   "approvals/evaluate": { writes: false },
   "approvals/decide": { writes: true, leading: ["id", "decision"] },

@@ -59,7 +59,7 @@ export interface TurnsOfAgent {
 }
 
 /** The turns of the agent's block: the content becomes a prompt. */
-export function toAgent(workload: Workload, { turnOf, parked, repairing, schema, compact }: TurnsOfAgent): Workload {
+export function toAgent<W extends Workload>(workload: W, { turnOf, parked, repairing, schema, compact }: TurnsOfAgent): W {
   return {
     ...workload,
     dispatch: async (message, context): Promise<Outcome> => {

@@ -8,6 +8,9 @@ import type { GuardedCall } from "./policy.ts";
 
 export type ApprovalState = "open" | "approved" | "rejected" | "timed_out" | "drafted" | "released";
 
+/** `release`: a draft is done after all. */
+export type Decision = "approve" | "reject" | "release";
+
 export interface Approval {
   readonly id: string;
   readonly state: ApprovalState;
@@ -17,6 +20,8 @@ export interface Approval {
   readonly grant: string;
   readonly tool: string | null;
   readonly object: string | null;
+  /** Function of the script API that the call is made with; null: code of this process makes it. */
+  readonly fn: string | null;
   readonly args: Json;
   /** Of member, turn, tool and arguments: other arguments are another approval. */
   readonly hash: string;
@@ -28,13 +33,24 @@ export interface Approval {
   readonly self_approval: boolean | null;
   readonly opened_at_ms: number;
   readonly expires_at_ms: number;
-  readonly decisions: readonly { readonly principal: string; readonly decision: "approve" | "reject"; readonly reason?: string; readonly at_ms: number }[];
+  readonly decisions: readonly { readonly principal: string; readonly decision: Decision; readonly reason?: string; readonly at_ms: number }[];
+  /** Of one that is released: its call has begun, is over, and the member has been told. */
+  readonly call?: "begun" | "over" | "told";
   readonly seq: number;
 }
 
 export function approvalHash({ member, tool, grant, args }: GuardedCall, turnId: string): string {
   return shortHash(member, turnId, tool ?? grant, toCanonical(args));
 }
+
+/** The approval that an entry is about. */
+export function approvalOf({ kind, data }: Entry): string | undefined {
+  const id = kind.startsWith("approval_") ? data["id"] : kind === "turn_queued" ? data["from"] === RELEASES && data["conversation"] : kind.startsWith("tool_execution_") && data["approval"];
+  return typeof id === "string" ? id : undefined;
+}
+
+/** Who tells members what has become of a draft. */
+export const RELEASES = "approvals";
 
 export function foldApproval(approval: Approval | undefined, entry: Entry): Approval | undefined {
   if (entry.kind === "approval_requested") {
@@ -44,29 +60,36 @@ export function foldApproval(approval: Approval | undefined, entry: Entry): Appr
   const next = { ...approval, seq: entry.seq };
   switch (entry.kind) {
     case "approval_decided": {
-      const { decision, reason, state } = entry.data as { decision: "approve" | "reject"; reason?: string; state: ApprovalState };
+      const { decision, reason, state } = entry.data as { decision: Decision; reason?: string; state: ApprovalState };
       const made = { principal: entry.principal ?? "", decision, at_ms: entry.ts_ms, ...reason === undefined ? {} : { reason } };
       return { ...next, state, decisions: [...approval.decisions, made] };
     }
     case "approval_timed_out": return { ...next, state: "timed_out" };
     case "approval_drafted": return { ...next, state: "drafted" };
+    case "tool_execution_started": return { ...next, call: "begun" };
+    case "tool_execution_completed": return { ...next, call: "over" };
+    case "turn_queued": return { ...next, call: "told" };
     default: return next;
   }
 }
 
 export interface DecisionAsk {
   readonly principal: string;
-  readonly decision: "approve" | "reject";
+  readonly decision: Decision;
   /** The local token may also approve what it has begun. */
   readonly local: boolean;
 }
 
 /**
- * The state after that decision. Throws `mob.approval_closed`, `mob.approver_mismatch`, `mob.self_approval_forbidden`: the
+ * The state after that decision: an open one is approved or rejected, a draft released or rejected. Throws `mob.approval_closed`, `mob.approver_mismatch`, `mob.self_approval_forbidden`: the
  * approval stays as it is.
  */
 export function decideApproval(approval: Approval, { principal, decision, local }: DecisionAsk): ApprovalState {
-  if (approval.state !== "open") throw closed(approval);
+  if (decision === "release" && approval.state === "open") {
+    throw mobError("mob.conflict", `${approval.id} is open still`, { facts: { what: "state", id: approval.id, state: "open" }, hint: "Approve it." });
+  }
+  const isDraft = approval.state === "drafted" && decision !== "approve";
+  if (approval.state !== "open" && !isDraft) throw closed(approval);
   if (approval.approvers.length > 0 && !approval.approvers.includes(principal)) {
     throw mobError("mob.approver_mismatch", `${principal} may not decide ${approval.id}`, {
       facts: { id: approval.id, principal }, hint: `Ask one of ${approval.approvers.join(", ")}.`,
@@ -78,11 +101,13 @@ export function decideApproval(approval: Approval, { principal, decision, local 
       facts: { id: approval.id, principal }, hint: "Somebody else has to approve it.",
     });
   }
-  const approvals = new Set(approval.decisions.filter((made) => made.decision === "approve").map((made) => made.principal));
+  const approvals = new Set(approval.decisions.filter((made) => made.decision === decision).map((made) => made.principal));
   if (approvals.has(principal)) throw mobError("mob.conflict", `${principal} has approved ${approval.id} already`, { facts: { what: "state", id: approval.id } });
-  return approvals.size + 1 >= approval.quorum ? "approved" : "open";
+  if (approvals.size + 1 < approval.quorum) return approval.state;
+  return decision === "release" ? "released" : "approved";
 }
 
 function closed({ id, state }: Approval): MobError {
-  return mobError("mob.approval_closed", `${id} is ${state} already`, { facts: { id, state } });
+  const hint = state === "drafted" ? { hint: "Its call was put off: release it, or reject it." } : {};
+  return mobError("mob.approval_closed", `${id} is ${state} already`, { facts: { id, state }, ...hint });
 }

@@ -3,6 +3,7 @@ import type { Json, StateOp, StateStore } from "@atoll-run/core";
 import { MOB_SCOPE } from "../ledger/names.ts";
 
 const SPACE = "approvals";
+const RESULTS = "released";
 /** Characters of JSON text: three bytes each at most, and an entry takes 64 KiB. */
 const WHOLE_CHARS = 16_000;
 
@@ -24,11 +25,14 @@ export interface Shown {
   readonly ops: readonly StateOp[];
 }
 
-export function showArguments(id: string, args: Json): Shown {
+/** What is masked in an entry stands apart too: the call may be made later. */
+export function showArguments(id: string, args: Json, redact: (value: Json) => Json): Shown {
   const text = JSON.stringify(args);
-  if (text.length <= WHOLE_CHARS) return { args, ops: [] };
+  const shown = redact(args);
+  const isLong = text.length > WHOLE_CHARS;
+  if (!isLong && JSON.stringify(shown) === text) return { args, ops: [] };
   return {
-    args: { shortened: text.slice(0, WHOLE_CHARS / 2), chars: text.length },
+    args: isLong ? { shortened: JSON.stringify(shown).slice(0, WHOLE_CHARS / 2), chars: text.length } : shown,
     ops: [{ op: "put", space: SPACE, key: id, value: text, if_version: null }],
   };
 }
@@ -42,4 +46,18 @@ export async function wholeArguments(store: StateStore, id: string): Promise<Jso
 /** For the commit that closes it: only what is open is shown whole. */
 export function dropArguments(id: string): StateOp {
   return { op: "put", space: SPACE, key: id, value: null, if_version: null };
+}
+
+/** What a released call gave, until its member is told. */
+export function keepResult(id: string, made: Json): StateOp {
+  return { op: "put", space: RESULTS, key: id, value: JSON.stringify(made), if_version: null };
+}
+
+export async function keptResult(store: StateStore, id: string): Promise<Json | undefined> {
+  const found = await store.get(MOB_SCOPE, RESULTS, id);
+  return found === undefined ? undefined : JSON.parse(found.value) as Json;
+}
+
+export function dropResult(id: string): StateOp {
+  return { op: "put", space: RESULTS, key: id, value: null, if_version: null };
 }

@@ -16,9 +16,10 @@ import type { MobLimits } from "../limits.ts";
 import type { MemberHost, ToolAnswer, ToolCall, ToolGuard } from "../member/host.ts";
 import type { View } from "../roster/view.ts";
 import { Waiters } from "../waiters.ts";
-import { approvalHash, decideApproval, type Approval } from "./approval.ts";
+import { approvalHash, approvalOf, decideApproval, type Approval, type Decision } from "./approval.ts";
 import { dropArguments, objectOf, showArguments, wholeArguments } from "./arguments.ts";
 import { judgeCall, type GuardedCall, type Judgement } from "./policy.ts";
+import { Releases } from "./releases.ts";
 import { Tending } from "./tending.ts";
 
 export interface ApprovalParts {
@@ -27,16 +28,17 @@ export interface ApprovalParts {
   /** Of the roster, which hears the ledger before the book does. */
   readonly view: View;
   readonly rules: () => readonly ApprovalRule[];
-  readonly host: Pick<MemberHost, "wake">;
+  readonly host: Pick<MemberHost, "wake" | "performer" | "send">;
   readonly clock: Clock;
   readonly newId: NewId;
   readonly log: Log;
-  readonly limits: Pick<MobLimits, "approvalsOpenMax" | "approvalInPlaceMs">;
+  readonly limits: Pick<MobLimits, "approvalsOpenMax" | "approvalInPlaceMs" | "turnMs" | "previewBytes">;
 }
 
 export interface Decide {
   readonly id: string;
-  readonly decision: "approve" | "reject";
+  /** `release`: the call of a draft is made now, once, and the member gets what it gives as a turn. */
+  readonly decision: Decision;
   /** Who is signed in. */
   readonly principal: string;
   /** By the local token: may approve what it has begun itself. */
@@ -62,10 +64,14 @@ export function openApprovals(parts: ApprovalParts): ApprovalBook {
   return new Book(parts);
 }
 
+/** In these the call may be made later, with its arguments. */
+const KEEP: ReadonlySet<Approval["state"]> = new Set(["open", "drafted", "released"]);
+
 class Book implements ApprovalBook {
   readonly #parts: ApprovalParts;
   readonly #byKey = new ByKey();
   readonly #tending: Tending;
+  readonly #releases: Releases;
   readonly #hearing: Disposable;
   readonly #waiters = new Waiters();
 
@@ -75,9 +81,13 @@ class Book implements ApprovalBook {
     this.#tending = new Tending({
       view, clock, log, wake: (member, name) => host.wake(member, name), expire: (id, why) => this.#expire(id, why),
     });
+    this.#releases = new Releases(parts);
     this.#hearing = ledger.hear((entry) => {
       this.#tending.hear(entry);
-      if (entry.class === "approval") this.#waiters.tell(String(entry.data["id"]));
+      const id = approvalOf(entry);
+      if (id === undefined) return;
+      this.#releases.look(id);
+      this.#waiters.tell(id);
     });
   }
 
@@ -112,15 +122,16 @@ class Book implements ApprovalBook {
       const state = decideApproval(approval, { principal, decision, local });
       await ledger.append(writer, [this.#of(approval, { kind: "approval_decided", principal, data: {
         id, decision, state, ...reason === undefined ? {} : { reason: reason.slice(0, 1_024) },
-      } })], state === "open" ? [] : [dropArguments(id)]);
+      } })], KEEP.has(state) ? [] : [dropArguments(id)]);
       return this.#known(id);
     });
   }
 
   async get(id: string): Promise<Approval> {
     const approval = this.#known(id);
-    const args = await wholeArguments(this.#parts.ledger.store, id);
-    return args === undefined ? approval : { ...approval, args };
+    const { ledger } = this.#parts;
+    const args = await wholeArguments(ledger.store, id);
+    return args === undefined ? approval : { ...approval, args: ledger.redact(args) };
   }
 
   async wait(id: string, signal: AbortSignal): Promise<Approval> {
@@ -130,6 +141,7 @@ class Book implements ApprovalBook {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#hearing[Symbol.dispose]();
+    await this.#releases.close();
     await this.#tending.close();
   }
 
@@ -156,10 +168,10 @@ class Book implements ApprovalBook {
       });
     }
     const id = newId("a");
-    const { args, ops } = showArguments(id, call.args);
+    const { args, ops } = showArguments(id, call.args, (value) => ledger.redact(value));
     const { approvers, quorum, on_timeout, self_approval, timeout_ms } = rule;
     await ledger.append(writer, [this.#about(call, { kind: "approval_requested", data: {
-      id, member: call.member, turn_id: call.turn_id, rule_id: rule.id, grant: call.grant, tool: call.tool ?? null, object: guarded.object ?? null,
+      id, member: call.member, turn_id: call.turn_id, rule_id: rule.id, grant: call.grant, tool: call.tool ?? null, object: guarded.object ?? null, fn: call.fn ?? null,
       args, hash, asked_by: call.principal ?? "", approvers: [...approvers], quorum, on_timeout, self_approval,
       // Code that stays where it is does so for a while only.
       expires_at_ms: clock.now() + (call.hold === undefined ? timeout_ms : Math.min(timeout_ms, limits.approvalInPlaceMs)),

@@ -70,11 +70,11 @@ export const edge = z.object({
 
 export const approval = z.object({
   id: z.string(), state: approvalStates, member: z.string(), turn_id: z.string(), rule_id: z.string(), grant: z.string(), tool: z.string().nullable(),
-  object: z.string().nullable(), args: json, hash: z.string(), asked_by: z.string(), approvers: texts, quorum: count,
+  object: z.string().nullable(), fn: z.string().nullable(), args: json, hash: z.string(), asked_by: z.string(), approvers: texts, quorum: count,
   on_timeout: z.enum(["draft", "deny"]), self_approval: z.boolean().nullable(), opened_at_ms: ms, expires_at_ms: ms,
   decisions: z.array(z.object({
-    principal: z.string(), decision: z.enum(["approve", "reject"]), reason: z.string().exactOptional(), at_ms: ms,
-  })), seq: count,
+    principal: z.string(), decision: z.enum(["approve", "reject", "release"]), reason: z.string().exactOptional(), at_ms: ms,
+  })), call: z.enum(["begun", "over", "told"]).exactOptional(), seq: count,
 }).meta({ id: "Approval" }) satisfies z.ZodType<Approval>;
 
 export const rule = z.object({

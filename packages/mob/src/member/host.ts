@@ -86,6 +86,24 @@ export interface MemberHost {
   release(id: string, o: By): Promise<void>;
   /** Turns that were parked under that name run again: `approval:<id>`. Starts the member when it is dormant. */
   wake(id: string, name: string): Promise<void>;
+  /** Makes calls for that member, whose code has started. Throws `mob.unavailable` while it has not, `mob.conflict` where its code makes none. */
+  performer(id: string): Promise<Performer>;
+}
+
+/** A call that was put off, and is made now: grants are asked again, the policy is not. */
+export interface PutOff {
+  readonly approval: string;
+  readonly grant: string;
+  readonly tool: string | null;
+  readonly fn: string | null;
+  readonly args: Json;
+}
+
+export type Perform = (call: PutOff, signal: AbortSignal) => Promise<Json>;
+
+/** Its member stays awake until this is disposed. */
+export interface Performer extends Disposable {
+  readonly perform: Perform;
 }
 
 /** What a member is about to do, as its guard is asked: after the grants, before the call. */
@@ -99,6 +117,8 @@ export interface ToolCall {
   /** Verb of the grant: `fs.write`, `net`, `run`. */
   readonly grant: string;
   readonly tool?: string;
+  /** Function of the script API. */
+  readonly fn?: string;
   /** What it is done to: a path, a host, a program; absent: as the arguments say. */
   readonly object?: string;
   readonly args: Json;

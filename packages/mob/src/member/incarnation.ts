@@ -7,7 +7,7 @@
  *
  * closed → open: the node is up, turns are accepted and wait. → ready: its code has started, turns run. Any → over.
  */
-import { isFault, nodeError, withDeadline, type Fault, type StateOp, type Workload } from "@atoll-run/core";
+import { isFault, nodeError, withDeadline, type Fault, type StateOp } from "@atoll-run/core";
 import { createNode, type CloseReport, type NodeHandle, type NodeParts } from "@atoll-run/node";
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
@@ -15,7 +15,8 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import { sessionOf } from "../sessions/record.ts";
 import { openSession } from "../sessions/sessions.ts";
-import type { Hold } from "./host.ts";
+import type { Hold, Performer } from "./host.ts";
+import type { Inner } from "./inner.ts";
 import type { BrokenKind } from "./life.ts";
 import type { Turn, TurnBody } from "./turn.ts";
 import type { FencedWhat } from "./turn-context.ts";
@@ -33,7 +34,7 @@ export interface IncarnationParts {
   /** As the ledger tells of it. */
   readonly turnOf: (turnId: string) => Turn | undefined;
   /** Its code, not started. */
-  readonly inner: () => Promise<Workload>;
+  readonly inner: () => Promise<Inner>;
   readonly events: IncarnationEvents;
 }
 
@@ -65,7 +66,9 @@ export class Incarnation {
   #handle: NodeHandle | undefined;
   #starting: Promise<NodeHandle> | undefined;
   #over: Promise<CloseReport | undefined> | undefined;
-  #inner: Promise<Workload | undefined> | undefined;
+  #inner: Promise<Inner | undefined> | undefined;
+  /** Calls that were put off and are under way. */
+  #performing = 0;
 
   constructor(parts: IncarnationParts) {
     this.#parts = parts;
@@ -94,7 +97,7 @@ export class Incarnation {
 
   /** Turns that run. */
   get running(): number {
-    return this.#desk.running;
+    return this.#desk.running + this.#performing;
   }
 
   /** Throws `mob.stale_fence` where code of a turn that it has let go of, or of an incarnation that is over, enters. */
@@ -108,6 +111,30 @@ export class Incarnation {
   /** See {@link ToolCall.hold}. */
   hold(turnId: string, until: string): Hold | undefined {
     return this.current ? this.#desk.hold(turnId, until) : undefined;
+  }
+
+  /** See {@link MemberHost.performer}. */
+  async performer(): Promise<Performer> {
+    const { member } = this.#parts;
+    let stays = true;
+    this.#performing += 1;
+    const leave = (): void => {
+      if (stays) this.#performing -= 1;
+      stays = false;
+    };
+    try {
+      const inner = await this.#inner;
+      if (inner === undefined || !this.current) throw mobError("mob.unavailable", `${member} has not started`, { facts: { what: "member" } });
+      const { perform } = inner;
+      if (perform === undefined) throw mobError("mob.conflict", `the code of ${member} makes no call later`, { facts: { what: "state", member } });
+      return { [Symbol.dispose]: leave, perform: async (call, signal) => {
+        this.check(undefined, "tool");
+        return await perform(call, signal);
+      } };
+    } catch (error) {
+      leave();
+      throw error;
+    }
   }
 
   /** Milliseconds left of a turn; undefined: it does not run. */
@@ -212,7 +239,7 @@ export class Incarnation {
     return handle;
   }
 
-  async #begin(): Promise<Workload | undefined> {
+  async #begin(): Promise<Inner | undefined> {
     const { inner, events, ledger, node, member, session } = this.#parts;
     try {
       const handle = await this.open();

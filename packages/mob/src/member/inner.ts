@@ -12,7 +12,7 @@ import type { MemberSpec, Profile } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Writer } from "../ledger/ledger.ts";
-import type { Hold, ToolCall, ToolGuard } from "./host.ts";
+import type { Hold, Perform, PutOff, ToolCall, ToolGuard } from "./host.ts";
 import type { MakeWatch } from "../usage/watch.ts";
 import { toLinkedMember, type LinkedFactory } from "./linked.ts";
 import { FINAL_TURNS, type Turn } from "./turn.ts";
@@ -57,8 +57,13 @@ export interface InnerAsk {
   readonly leftOf: (turnId: string) => number | undefined;
 }
 
+/** Also makes calls that were put off, where its code can. */
+export interface Inner extends Workload {
+  readonly perform?: Perform;
+}
+
 /** Throws `mob.definition_invalid` for code that is not there. */
-export async function makeInner(parts: InnerParts, ask: InnerAsk): Promise<Workload> {
+export async function makeInner(parts: InnerParts, ask: InnerAsk): Promise<Inner> {
   const { runs } = ask.profile;
   const { output_schema: schema } = ask.profile;
   if ("linked" in runs) return withSchema(linkedInner(parts, ask, runs.linked), schema);
@@ -66,7 +71,7 @@ export async function makeInner(parts: InnerParts, ask: InnerAsk): Promise<Workl
   return await agentInner(parts, ask);
 }
 
-async function agentInner(parts: InnerParts, ask: InnerAsk): Promise<Workload> {
+async function agentInner(parts: InnerParts, ask: InnerAsk): Promise<Inner> {
   const { spec, profile, generation, session, writer, turnOf } = ask;
   const grants = spec.grants ?? profile.grants;
   const [parked, repairing] = [new Set<string>(), new Set<string>()];
@@ -90,14 +95,18 @@ function outerCheck({ root }: InnerParts, { spec: { grants }, profile }: InnerAs
 
 const CHECKED: ReadonlySet<string> = new Set(["fs.read", "fs.write", "run", "net", "mesh"]);
 
-function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
+function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Inner {
   const { spec, profile, generation } = ask;
   const may = createGrantCheck(blockGrants(spec.grants ?? profile.grants), { root: parts.root });
   const outer = outerCheck(parts, ask);
   const factory = parts.linked[name];
   if (factory === undefined) throw mobError("mob.definition_invalid", `nothing is linked as ${name}`, { facts: { linked: Object.keys(parts.linked) } });
+  const mayDo = async ({ grant, args }: PutOff): Promise<void> => {
+    const object = objectOf(args);
+    for (const check of [may, outer]) await check?.({ grant, ...object === undefined ? {} : { object } });
+  };
   return toLinkedMember(factory, {
-    me: { id: spec.id, profile: spec.profile, generation, labels: { ...profile.labels, ...spec.labels }, context: spec.context ?? null },
+    mayDo, me: { id: spec.id, profile: spec.profile, generation, labels: { ...profile.labels, ...spec.labels }, context: spec.context ?? null },
     conversations: profile.conversations, verbs: verbsOf(parts, ask),
     guard: async (turnId, call) => {
       const about = aboutTurn(ask, turnId);
@@ -113,7 +122,7 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Workload {
   });
 }
 
-function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "script"> & Partial<BlockConfig>): Workload {
+function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "script"> & Partial<BlockConfig>): Inner {
   const { spec, profile, generation, writer, runningTurn } = ask;
   const { guard, root, dir } = parts;
   const agentWatch = parts.makeWatch?.({ member: spec.id, generation, writer, runningTurn });
@@ -133,17 +142,24 @@ function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "sc
       const what = verbAndObject(asked.grant);
       ask.check(turnId);
       await outer?.(what);
+      // The policy has put it off, and somebody has released it.
+      if (typeof about?.["released"] === "string") return "allow";
       const answer = await staying({ ask, turnId, aside }, (hold) => guard?.({ ...aboutTurn(ask, turnId), ...asked, ...what, ...hold })) ?? "allow";
       // It may have taken long.
       ask.check(turnId);
       return answer;
     } },
   });
-  return toWorkload((mesh) => {
-    const run = startRun(mesh);
+  let run: BlockRun | undefined;
+  const workload = toWorkload((mesh) => {
+    run = startRun(mesh);
     run.on("denied", (denial) => parts.denied?.(aboutTurn(ask, ask.runningTurn()), denial));
     return run;
   }, { concurrency: profile.conversations });
+  return { ...workload, perform: async ({ approval, fn, args, grant }, signal) => {
+    if (fn === null || run === undefined) throw mobError("mob.conflict", `what needs ${grant} here cannot be done without its script`, { facts: { what: "state", approval } });
+    return await run.call({ fn, args, signal, about: { released: approval } });
+  } };
 }
 
 /** While a decision is waited for the block handles other events. */

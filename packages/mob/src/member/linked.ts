@@ -7,7 +7,7 @@
 import { isFault, nodeError, type Fault, type Json, type Outcome, type Workload, type WorkloadMessage } from "@atoll-run/core";
 import { toMemberMob, type MemberMob, type Verbs } from "../bridge/bridge.ts";
 import { mobError } from "../errors.ts";
-import type { ToolAnswer, ToolCall } from "./host.ts";
+import type { Perform, PutOff, ToolAnswer, ToolCall } from "./host.ts";
 import type { TurnContext } from "./turn-context.ts";
 
 /** Who it is. */
@@ -54,24 +54,46 @@ export interface LinkedContext {
 
 /** What it gives is the output. Throw a fault with `retry: "never"` to fail at once; all else is tried again. */
 export type LinkedHandler = (turn: LinkedTurn, ctx: LinkedContext) => Json | void | Promise<Json | void>;
-export type LinkedFactory = (me: MemberFacts) => LinkedHandler | Promise<LinkedHandler>;
+
+/** With what it does for drafts that are released: by the name of the tool, with the arguments of the call that was put off. */
+export interface LinkedCode {
+  readonly turn: LinkedHandler;
+  readonly tools: Readonly<Record<string, (args: Json, o: { readonly signal: AbortSignal }) => Json | Promise<Json>>>;
+}
+
+export type LinkedFactory = (me: MemberFacts) => LinkedHandler | LinkedCode | Promise<LinkedHandler | LinkedCode>;
 
 export interface LinkedParts {
   readonly me: MemberFacts;
   readonly conversations: number;
   readonly verbs: Verbs;
+  /** Grants alone. Throws `grant.denied`. */
+  mayDo(call: PutOff): Promise<void>;
   /** Grants, then policy, for the turn of that id. */
   guard(turnId: string, call: ToolUse & Pick<ToolCall, "signal">): Promise<ToolAnswer>;
 }
 
 const SPACE = "member";
 
-export function toLinkedMember(factory: LinkedFactory, { me, conversations, guard, verbs }: LinkedParts): Workload {
+export function toLinkedMember(factory: LinkedFactory, { me, conversations, guard, verbs, mayDo }: LinkedParts): Workload & { readonly perform: Perform } {
   let handle: LinkedHandler | undefined;
+  let tools: LinkedCode["tools"] = {};
   return {
     kind: "linked", concurrency: conversations, route: () => ({ policy: {} }), close: async () => undefined,
     start: async () => {
-      handle = await factory(me);
+      const made = await factory(me);
+      if (typeof made === "function") handle = made;
+      else ({ turn: handle, tools } = made);
+    },
+    perform: async (call, signal) => {
+      const tool = call.tool !== null && Object.hasOwn(tools, call.tool) ? tools[call.tool] : undefined;
+      if (tool === undefined) {
+        throw mobError("mob.conflict", `${me.id} has no tool ${call.tool ?? call.grant} to make the call with`, {
+          facts: { what: "state", approval: call.approval }, hint: "Its factory gives { turn, tools }.",
+        });
+      }
+      await mayDo(call);
+      return await tool(call.args, { signal });
     },
     dispatch: async (message, context) => {
       if (handle === undefined) throw nodeError("node.wrong_state", `${me.id} has not started`);

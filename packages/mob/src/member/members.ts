@@ -16,7 +16,7 @@ import type { MemberView } from "../roster/row.ts";
 import type { View } from "../roster/view.ts";
 import { generationOf } from "../sessions/sessions.ts";
 import { Boot } from "./boot.ts";
-import type { BootNow, By, MemberHost, SpawnOptions, TurnAsk } from "./host.ts";
+import type { BootNow, By, MemberHost, Performer, SpawnOptions, TurnAsk } from "./host.ts";
 import type { Life, LifeEvent } from "./life.ts";
 import { Member } from "./member.ts";
 import type { MemberParts, MoveMore } from "./parts.ts";
@@ -226,6 +226,22 @@ export class Members implements MemberHost {
     this.#checkOpen();
     this.#known(id);
     (await this.#member(id).awake()).wake(name);
+  }
+
+  async performer(id: string): Promise<Performer> {
+    await this.#recovered.promise;
+    this.#checkOpen();
+    this.#known(id);
+    for (;;) {
+      const member = this.#member(id);
+      const incarnation = await member.awake();
+      const performer = await incarnation.performer();
+      // It may have been on its way to sleep.
+      await member.during(() => Promise.resolve());
+      if (incarnation.current) return performer;
+      performer[Symbol.dispose]();
+      this.#checkOpen();
+    }
   }
 
   /** Nothing is taken any more; `retires`: but what ends members. `why`: what callers hear, and whoever waits for such an end. */

@@ -5,7 +5,7 @@
  * refuses nothing: an entry it does not know changes nothing; never reads a clock or a store.
  */
 import type { Json } from "@atoll-run/core";
-import { foldApproval, type Approval } from "../approvals/approval.ts";
+import { approvalOf, foldApproval, type Approval } from "../approvals/approval.ts";
 import { appliedOf, foldApplied, foldDesired, keepApplied, type Applied } from "../definition/applied.ts";
 import type { MemberSpec } from "../definition/definition.ts";
 import { keyOf, type EdgeNow, type EdgeOwner } from "../edges/plan.ts";
@@ -93,13 +93,14 @@ export class View {
     if (entry.seq <= this.seq) return;
     this.seq = entry.seq;
     const { kind } = entry;
+    const approval = approvalOf(entry);
+    if (approval !== undefined) this.#approval(approval, entry);
     if (kind === "turn_completed" || kind === "tool_execution_started") this.#spent(entry);
     else if (kind.startsWith("member_")) this.#member(entry);
     else if (kind.startsWith("members_") || kind.startsWith("edge_")) this.#edge(entry);
     else if (kind.startsWith("turn_")) this.#turn(entry);
     else if (kind.startsWith("dead_letter_")) this.#letterGone(entry);
     else if (kind === "labels_set") this.#label(entry);
-    else if (kind.startsWith("approval_")) this.#approval(entry);
     else if (kind === "note") this.#noted(entry);
     else if (kind.startsWith("flow_") || kind.startsWith("step_")) this.#run(entry);
     else if (kind === "definition_applied" || kind === "desired_set") {
@@ -214,8 +215,7 @@ export class View {
     if (member !== undefined && session !== undefined) this.members.set(id as string, { ...member, session: { ...member.session, head: seq } });
   }
 
-  #approval(entry: Entry): void {
-    const id = entry.data["id"] as string;
+  #approval(id: string, entry: Entry): void {
     const approval = foldApproval(this.approvals.get(id), entry);
     if (approval === undefined) return;
     this.approvals.set(id, approval);

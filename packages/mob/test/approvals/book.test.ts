@@ -30,6 +30,12 @@ function openBook(base: House, rules: readonly ApprovalRule[] = RULES) {
       if (sleeping) return;
       throw new Error("the store is away");
     },
+    performer: async () => {
+      throw new Error("nobody is there");
+    },
+    send: async () => {
+      throw new Error("nobody is there");
+    },
   } });
   return { ...base, book, view, woken, setAway: (away: boolean) => { sleeping = !away; } };
 }

@@ -27,7 +27,7 @@ for (const [title, rules, call, tier] of CASES) {
 }
 
 const OPEN: Approval = {
-  id: "a_1", state: "open", member: "editor", turn_id: "t_1", rule_id: "r", grant: "fs.write", tool: null, object: null, args: {}, hash: "h",
+  id: "a_1", state: "open", member: "editor", turn_id: "t_1", rule_id: "r", grant: "fs.write", tool: null, object: null, fn: null, args: {}, hash: "h",
   asked_by: "ann", approvers: [], quorum: 1, on_timeout: "draft", self_approval: null, opened_at_ms: 0, expires_at_ms: 1, decisions: [], seq: 1,
 };
 const refusal = (code: string) => (error: unknown) => isFault(error) && error.code === code;
