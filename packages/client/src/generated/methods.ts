@@ -865,6 +865,7 @@ export interface MobMethods {
     readonly params: {
       readonly member: string;
       readonly model: string;
+      readonly expected_revision?: number;
     };
     readonly result: Member;
   };
@@ -1612,7 +1613,7 @@ export interface MobApi {
     reset(member: MobMethods["members/reset"]["params"]["member"], more: Omit<MobMethods["members/reset"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/reset"]["result"]>;
     /** Gives a member a model of its own, after its running turn. */
     set_model(params: MobMethods["members/set_model"]["params"], o?: CallOptions): Promise<MobMethods["members/set_model"]["result"]>;
-    set_model(member: MobMethods["members/set_model"]["params"]["member"], model: MobMethods["members/set_model"]["params"]["model"], more?: NoParams, o?: CallOptions): Promise<MobMethods["members/set_model"]["result"]>;
+    set_model(member: MobMethods["members/set_model"]["params"]["member"], model: MobMethods["members/set_model"]["params"]["model"], more?: Omit<MobMethods["members/set_model"]["params"], "member" | "model">, o?: CallOptions): Promise<MobMethods["members/set_model"]["result"]>;
     /** Cancels what it works on; with queued also what waits. */
     cancel(params: MobMethods["members/cancel"]["params"], o?: CallOptions): Promise<MobMethods["members/cancel"]["result"]>;
     cancel(member: MobMethods["members/cancel"]["params"]["member"], more?: Omit<MobMethods["members/cancel"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/cancel"]["result"]>;

@@ -107,7 +107,7 @@ export const MEMBER_METHODS: readonly Method[] = [
     },
   }),
   method({
-    name: "members/set_model", writes: true, action: "member.manage", summary: "Gives a member a model of its own, after its running turn.",
+    name: "members/set_model", writes: true, changes: true, action: "member.manage", summary: "Gives a member a model of its own, after its running turn.",
     result: memberRow, params: z.strictObject({ member, model: z.string().min(1).max(256) }), keys: ["member"], leading: ["member", "model"],
     run: ({ members }, { member: of, model }, { principal }) => members.setModel(of, model, { principal }),
   }),
