@@ -7,6 +7,11 @@ import { nearest } from "./nearest.ts";
 
 export type Path = readonly (string | number)[];
 
+const GUESSED_MAX = 100;
+/** In words; the fact `problems` has more of them. */
+const TOLD_MAX = 200;
+const FACTS_MAX = 1_000;
+
 export class Problems {
   readonly all: Problem[];
   readonly #locate: Locate;
@@ -32,7 +37,8 @@ export class Problems {
 
   /** For a name that stands for nothing. */
   unknown(path: Path, word: string, { what, known }: { readonly what: string; readonly known: Iterable<string> }): void {
-    const near = nearest(word, known);
+    // To look for what was meant costs as much as there are names.
+    const near = this.all.length < GUESSED_MAX ? nearest(word, known) : undefined;
     this.add(path, `there is no ${what} ${JSON.stringify(word)}`, near === undefined ? undefined : `did you mean ${JSON.stringify(near)}?`);
   }
 
@@ -52,10 +58,10 @@ export class Problems {
 
   /** All at once. */
   fault(): MobError {
-    const lines = this.all.map(({ path, text, hint, file, line }) =>
+    const lines = this.all.slice(0, TOLD_MAX).map(({ path, text, hint, file, line }) =>
       `${file === undefined ? "" : `${file}${line === undefined ? "" : `:${line}`}: `}${path}: ${text}${hint === undefined ? "" : ` (${hint})`}`);
-    return mobError("mob.definition_invalid", `the definition has ${this.all.length} error${this.all.length === 1 ? "" : "s"}:\n${lines.join("\n")}`, {
-      facts: { problems: this.all }, hint: "Mend them all, then try again: nothing was started.",
+    return mobError("mob.definition_invalid", `the definition has ${this.all.length} error${this.all.length === 1 ? "" : "s"}:\n${lines.join("\n")}${this.all.length > TOLD_MAX ? "\n…" : ""}`, {
+      facts: { problems: this.all.slice(0, FACTS_MAX) }, hint: "Mend them all, then try again: nothing was started.",
     });
   }
 }

@@ -3,8 +3,10 @@
  * takes what a file or a program says; gives a frozen definition, or every error at once, each with its place; promises
  * that every name in it stands for something; refuses keys it does not know; never reads a file.
  */
-import { freezeDeep } from "@atoll-run/core";
+import { freezeDeep, isFault } from "@atoll-run/core";
 import type { z } from "zod";
+import { unfoldEdges } from "../edges/plan.ts";
+import { isMemberId } from "../ids.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import type {
   ApprovalRule, FlowDefinition, FlowStep, MemberSpec, MobDefinition, Origin, Profile,
@@ -83,8 +85,11 @@ function toProfiles({ profiles }: Tree, problems: Problems): MobDefinition["prof
 }
 
 /** `count = n` makes `id-1 … id-n`. */
-function toMembers({ mob, profiles }: Tree, problems: Problems): readonly MemberSpec[] {
+function toMembers({ mob, profiles, limits }: Tree, problems: Problems): readonly MemberSpec[] {
   const known = new Map<string, number>();
+  const most = limits["members"] ?? MOB_LIMITS.members;
+  const all = mob.members.reduce((sum, { count = 1 }) => sum + count, 0);
+  if (all > most) problems.add(["mob", "members"], `are ${all}, more than ${most}`);
   return mob.members.flatMap(({ count, ...given }, at) => {
     const path = ["mob", "members", at];
     const profile = Object.hasOwn(profiles, given.profile) ? profiles[given.profile] : undefined;
@@ -92,7 +97,8 @@ function toMembers({ mob, profiles }: Tree, problems: Problems): readonly Member
     for (const grant of widerGrants(given.grants ?? [], profile?.grants ?? given.grants ?? [])) {
       problems.add([...path, "grants"], `${JSON.stringify(grant)} is not a grant of profile ${given.profile}`, "a member may narrow them, never widen");
     }
-    const ids = count === undefined ? [given.id] : Array.from({ length: count }, (_, n) => `${given.id}-${n + 1}`);
+    if (count !== undefined && !isMemberId(`${given.id}-${count}`)) problems.add([...path, "id"], "is too long for a number behind it");
+    const ids = count === undefined || all > most ? [given.id] : Array.from({ length: count }, (_, n) => `${given.id}-${n + 1}`);
     for (const id of ids) {
       if (known.has(id)) problems.add([...path, "id"], `${JSON.stringify(id)} is there already, as member ${known.get(id)}`);
       else known.set(id, at + 1);
@@ -101,7 +107,7 @@ function toMembers({ mob, profiles }: Tree, problems: Problems): readonly Member
   });
 }
 
-function checkedEdges({ mob, profiles }: Tree, members: readonly MemberSpec[], problems: Problems): MobDefinition["edges"] {
+function checkedEdges({ mob, profiles, limits }: Tree, members: readonly MemberSpec[], problems: Problems): MobDefinition["edges"] {
   const ids = new Set(members.map(({ id }) => id));
   for (const [at, edge] of mob.edges.entries()) {
     for (const [side, end] of edge.entries()) {
@@ -111,6 +117,13 @@ function checkedEdges({ mob, profiles }: Tree, members: readonly MemberSpec[], p
       } else if (!ids.has(end)) problems.unknown(path, end, { what: "member", known: ids });
     }
     if (edge[0] === edge[1] && !edge[0].startsWith("@")) problems.add(["mob", "edges", at], "a member has no edge to itself");
+  }
+  const most = limits["edgesPerMember"] ?? MOB_LIMITS.edgesPerMember;
+  try {
+    unfoldEdges(mob.edges, members, most);
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    problems.add(["mob", "edges", error.facts["row"] as number], error.message, "members that need not speak with each other have no edge");
   }
   return mob.edges;
 }

@@ -97,7 +97,7 @@ export const tree = z.strictObject({
       mode: bootMode, concurrency: z.int().min(1).max(MOB_LIMITS.warmAtOnceMax).optional(),
     })]).default({ mode: "lazy" }),
     members: z.array(z.strictObject({
-      id: memberId, profile: name, count: z.int().min(1).max(MOB_LIMITS.members).optional(), ...person,
+      id: memberId, profile: name, count: z.int().min(1).max(MOB_LIMITS.members).optional(), resume: z.enum(["last", "fresh"]).optional(), ...person,
     })).default([]),
     edges: z.array(z.tuple([z.string().trim().min(1), z.string().trim().min(1)])).default([]),
   }),

@@ -3,6 +3,8 @@
  * takes desired edges, the roster and what is wired; gives one row for each edge; promises that a second pass changes
  * nothing and that what somebody else has wired is never touched; refuses nothing; never wires anything itself.
  */
+import { mobError } from "../errors.ts";
+
 export type EdgeOwner = "managed" | "manual" | "peer";
 
 /** `a < b`. */
@@ -70,19 +72,32 @@ export interface Named {
   readonly profile: string;
 }
 
-/** Pairs of the definition, trimmed, `@name` as every member of the profile, each edge once, `a < b`. */
-export function unfoldEdges(edges: readonly (readonly [string, string])[], members: readonly Named[]): readonly Edge[] {
-  const of = (end: string): readonly string[] =>
-    end.startsWith("@") ? members.filter(({ profile }) => profile === end.slice(1)).map(({ id }) => id) : [end];
+/**
+ * Pairs of the definition, trimmed, `@name` as every member of the profile, each edge once, `a < b`. Throws `mob.overloaded` with the fact `row` when
+ * somebody would have more than `most`.
+ */
+export function unfoldEdges(pairs: readonly (readonly [string, string])[], members: readonly Named[], most = Infinity): readonly Edge[] {
+  const byProfile = Map.groupBy(members, ({ profile }) => profile);
+  const of = (end: string): readonly string[] => (end.startsWith("@") ? byProfile.get(end.slice(1)) ?? [] : [{ id: end }]).map(({ id }) => id);
   const all = new Map<string, Edge>();
-  for (const [left, right] of edges) {
-    for (const x of of(left.trim())) {
-      for (const y of of(right.trim())) {
-        if (x === y) continue;
-        const edge = toEdge(x, y);
-        all.set(keyOf(edge), edge);
-      }
+  const degrees = new Map<string, number>();
+  const add = (edge: Edge, row: number): void => {
+    const key = keyOf(edge);
+    if (edge.a === edge.b || all.has(key)) return;
+    all.set(key, edge);
+    for (const id of [edge.a, edge.b]) {
+      const degree = (degrees.get(id) ?? 0) + 1;
+      if (degree > most) throw mobError("mob.overloaded", `${id} would have more than ${most} edges`, { facts: { member: id, limit: most, row }, retry: "never" });
+      degrees.set(id, degree);
     }
+  };
+  const seen = new Set<string>();
+  for (const [row, pair] of pairs.entries()) {
+    const [left, right] = pair.map((end) => end.trim()).sort() as [string, string];
+    // Said twice: it would be gone through twice.
+    if (seen.has(`${left} ${right}`)) continue;
+    seen.add(`${left} ${right}`);
+    for (const x of of(left)) for (const y of of(right)) add(toEdge(x, y), row);
   }
   return [...all.values()];
 }

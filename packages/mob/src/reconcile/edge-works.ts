@@ -69,14 +69,10 @@ class Works implements EdgeWorks {
   async wire(x: string, y: string, principal: string): Promise<EdgeNow> {
     const edge = this.#between(x, y);
     return this.alone(edge, async () => {
-      const { view, limits } = this.#parts;
+      const { view } = this.#parts;
       for (const id of [edge.a, edge.b]) this.#present(id);
       const known = view.edges.get(keyOf(edge));
       if (known?.wired === true) return known;
-      const full = [edge.a, edge.b].find((id) => view.wiredTo(id).length >= limits.edgesPerMember);
-      if (full !== undefined) {
-        throw mobError("mob.overloaded", `${full} has ${limits.edgesPerMember} edges already`, { facts: { member: full, limit: limits.edgesPerMember } });
-      }
       await this.#open(edge, { principal, owner: "manual", undone: {} });
       return view.edges.get(keyOf(edge)) ?? { ...edge, wired: true, owner: "manual" };
     });
@@ -103,6 +99,7 @@ class Works implements EdgeWorks {
 
   async #open(edge: Edge, o: { readonly principal: string; readonly owner: EdgeOwner; readonly undone: { readonly owner?: EdgeOwner } }): Promise<void> {
     const { a, b } = edge;
+    this.#checkRoom(edge);
     await this.#say("members_wired", edge, o.principal, { owner: o.owner });
     try {
       await this.#door("open", a, b);
@@ -139,6 +136,12 @@ class Works implements EdgeWorks {
   #between(x: string, y: string): Edge {
     if (x !== y) return toEdge(x, y);
     throw mobError("mob.invalid_params", `${x} cannot be wired to itself`, { facts: { path: "b" } });
+  }
+
+  #checkRoom({ a, b }: Edge): void {
+    const { view, limits: { edgesPerMember: limit } } = this.#parts;
+    const full = [a, b].find((id) => view.wiredTo(id).length >= limit);
+    if (full !== undefined) throw mobError("mob.overloaded", `${full} has ${limit} edges already`, { facts: { member: full, limit } });
   }
 
   #present(id: string): void {

@@ -33,7 +33,7 @@ export interface ReconcilerParts {
   readonly edges: EdgeWorks;
   readonly clock: Clock;
   readonly log: Log;
-  readonly limits: Pick<MobLimits, "reconcileAtOnce" | "reconcileActMs" | "passesMax" | "startBackoffMs" | "startBackoffMsMax">;
+  readonly limits: Pick<MobLimits, "edgesPerMember" | "reconcileAtOnce" | "reconcileActMs" | "passesMax" | "startBackoffMs" | "startBackoffMsMax">;
   /** Members start at their first turn. */
   readonly lazy: boolean;
   /** Waited for by whoever asked for the pass; the next one may run meanwhile. Never rejects. */
@@ -201,7 +201,7 @@ class Engine implements Reconciler {
       if (bucket === "spawned") present.add(id);
       else if (bucket === "retired") present.delete(id);
     }
-    const wanted = unfoldEdges(definition.edges, desired.specs);
+    const wanted = unfoldEdges(definition.edges, desired.specs, this.#parts.limits.edgesPerMember);
     return {
       desired, members, wanted: new Map(wanted.map((edge) => [keyOf(edge), edge])),
       edges: planEdges({ desired: wanted, now: [...view.edges.values()], present }),

@@ -40,7 +40,7 @@ export interface MemberPlanInput {
 
 const ABSENT: ReadonlySet<LifeState> = new Set<LifeState>(["none", "retired", "completed"]);
 /** Changed in place; what its hash is made of is read again by a reload; a profile is another member. */
-const IN_PLACE = ["labels", "context", "display_name", "external"] as const;
+const IN_PLACE = ["labels", "context", "display_name", "external", "initial_message"] as const;
 
 /** Sorted by id. */
 export function planMembers({ desired, now, hashOf, retireStale }: MemberPlanInput): readonly MemberPlanRow[] {

@@ -74,3 +74,11 @@ test("reconciled twice is reconciled once, and what was there before is never un
     },
   ), { numRuns: 1_000 });
 });
+
+test("nobody is to have more edges than a member may: whoever would is named, and the pair that is too much", () => {
+  const many = Array.from({ length: 10_000 }, (_, n) => ({ id: `w-${n}`, profile: "w" }));
+  assert.throws(() => unfoldEdges([["w-1", "w-2"], ["@w", "@w"]], many, 256), (error: { code: string; facts: { row: number } }) =>
+    error.code === "mob.overloaded" && error.facts.row === 1);
+  assert.equal(unfoldEdges([["@w", "@w"]], many.slice(0, 257), 256).length, 257 * 128);
+  assert.equal(unfoldEdges(Array.from({ length: 20_000 }, () => ["@w", "@w"] as const), many.slice(0, 200), 256).length, 100 * 199);
+});
