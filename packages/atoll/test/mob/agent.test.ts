@@ -104,6 +104,8 @@ test("a call that waits for a decision parks the turn, which goes on from its se
   assert.equal(model.requests.length, 3, "the model is not asked again for what it said");
 });
 
+const RULES = { ledger: { redact: (value: Json) => value }, limits: { recordBytesMax: 10_000 } };
+
 test("after a kill stored results are used, and a call that was begun is not made again", async (t) => {
   const { model, open, out, store } = await world(t, [{ when: { tool_result: "outcome unknown" }, reply: { text: "I looked" } }]);
   const session = sessionOf("ann", 1);
@@ -117,8 +119,8 @@ test("after a kill stored results are used, and a call that was begun is not mad
   const blocks = ["one", "two"].map((name) => ({ type: "tool_use", id: `call_${name}`, name: "write_file", input: { path: `${name}.txt`, text: "x" } }));
   const at = { turn_id, tokens: 0, ts_ms: 1 };
   await store.commit({ scope: memberScope("ann"), epoch: null, at_ms: 1, ops: [
-    recordOp(session, { ...at, role: "assistant", blocks }, 10_000),
-    recordOp(session, { ...at, role: "tool", blocks: [{ type: "tool_result", tool_use_id: "call_one", content: "written" }] }, 10_000),
+    recordOp(session, { ...at, role: "assistant", blocks }, RULES),
+    recordOp(session, { ...at, role: "tool", blocks: [{ type: "tool_result", tool_use_id: "call_one", content: "written" }] }, RULES),
   ] });
   await using mob = await open();
   await mob.members.resume("ann", { principal: "boss" });

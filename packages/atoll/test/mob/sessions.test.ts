@@ -84,8 +84,30 @@ test("pages of a session, of any size and from either end, hold each record once
   }
 });
 
+test("a credential reaches the member it is for, and no log: not in its session, not in entries, not in what the turn gave", async (t) => {
+  const store = memoryState();
+  t.after(() => store[Symbol.asyncDispose]());
+  const heard: unknown[] = [];
+  await using mob = await startRooms({ definition, ephemeral: true, env: { store }, linked: { echo: () => ({ content }) => {
+    heard.push(content);
+    return content;
+  } } });
+  const key = ["sk", "test", "a1b2c3d4e5f6g7h8i9j0"].join("-");
+  const content = { note: `use ${key} for it`, db_password: ["one", { deep: "two" }], tokens_in: 5 };
+  const turn = await ask(mob, content);
+  assert.deepEqual(heard, [content]);
+  const hidden = { note: "use [REDACTED] for it", db_password: ["[REDACTED]", { deep: "[REDACTED]" }], tokens_in: 5 };
+  const { records } = await readSession(store, { session_id: sessionOf("ann", 1) });
+  assert.deepEqual(records.map(({ blocks: [block] }) => block?.["json"]), [hidden, hidden]);
+  assert.deepEqual(mob.view.turns.get(turn)?.output, hidden);
+  const stored = JSON.stringify([await mob.ledger.query({ after: 0, limit: 1_000 }), records]);
+  assert.ok(!stored.includes(key) && !stored.includes('"two"'));
+});
+
 test("a record over its limit keeps its size and its beginning", () => {
-  const { body } = recordOp("s", { turn_id: "t", role: "user", blocks: [{ type: "text", text: "ä".repeat(2_000) }], tokens: 0, ts_ms: 1 }, 4_000);
+  const { body } = recordOp("s", { turn_id: "t", role: "user", blocks: [{ type: "text", text: "ä".repeat(2_000) }], tokens: 0, ts_ms: 1 }, {
+    ledger: { redact: (value) => value }, limits: { recordBytesMax: 4_000 },
+  });
   const { blocks: [block] } = JSON.parse(body) as SessionRecord;
   assert.equal(block?.type, "omitted");
   assert.ok((block?.["bytes"] as number) > 4_000 && Buffer.byteLength(body) < 4_000);

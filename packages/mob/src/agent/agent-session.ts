@@ -120,11 +120,11 @@ class AgentSession {
 
   async #write(turnId: string, records: readonly NewRecord[]): Promise<void> {
     if (records.length === 0) return;
-    const { ledger, session, limits, member } = this.#parts;
+    const { ledger, session, member } = this.#parts;
     const writer = this.#parts.writer();
     if (writer === undefined) throw mobError("mob.interrupted", `${member} is being stopped`);
     const entries = records.flatMap(({ blocks }) => blocks.flatMap((block) => this.#entryOf(turnId, writer, block)));
-    await ledger.append(writer, entries, records.map((record) => recordOp(session, record, limits.recordBytesMax)));
+    await ledger.append(writer, entries, records.map((record) => recordOp(session, record, this.#parts)));
   }
 
   #entryOf(turn_id: string, { epoch }: Writer, block: SessionBlock): NewEntry[] {

@@ -164,7 +164,7 @@ class MemberVerbs {
     await ledger.append(writer, [{
       kind: "note", source: "member", member: id, generation, fence: writer.epoch, session: { id: session }, ...turn_id === undefined ? {} : { turn_id },
       data: { text: preview(text, limits.previewBytes) },
-    }], [recordOp(session, record, limits.recordBytesMax)]);
+    }], [recordOp(session, record, { ledger, limits })]);
   }
 
   async runFlow(call: VerbCall, { flow, params, opts }: z.output<typeof ARGS.flow>): Promise<Json> {

@@ -1,7 +1,8 @@
 /** An entry as it is stored: JSON text with all but its `seq`. */
-import { isSecretKey, REDACTED, stringifyJson, type Json, type JournalEntry } from "@atoll-run/core";
+import { stringifyJson, type Json, type JournalEntry } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
 import { KINDS, type Entry, type EntryLabels, type NewEntry } from "./entry.ts";
+import { hideSecrets } from "./redaction.ts";
 
 export type Unplaced = Omit<Entry, "seq" | "session"> & Pick<NewEntry, "session">;
 
@@ -46,14 +47,7 @@ export function place(seq: number, { session, ...entry }: Unplaced): Entry {
   return session === undefined ? { seq, ...entry } : { seq, ...entry, session: { id: session.id, seq } };
 }
 
-/** Values under secret names and registered secrets are masked. */
+/** As it is stored: secrets are masked. */
 export function redactValue(value: Json, { redact }: Pick<BodyParts, "redact">): Json {
-  return redact(hide(value));
-}
-
-function hide(value: Json): Json {
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map(hide);
-  return Object.fromEntries(Object.entries(value as { [key: string]: Json }).map(([key, item]) =>
-    [key, isSecretKey(key) && typeof item === "string" ? REDACTED : hide(item)]));
+  return redact(hideSecrets(value));
 }

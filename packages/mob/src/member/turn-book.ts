@@ -93,8 +93,8 @@ export class TurnBook {
   }
 
   #outputRecord({ turn_id }: TurnBody, output: Json): Write {
-    const { session, limits, clock } = this.#parts;
-    return recordWrite(session, { turn_id, role: "assistant", blocks: toBlocks(output), tokens: 0, ts_ms: clock.now() }, limits.recordBytesMax);
+    const { session, clock } = this.#parts;
+    return recordWrite(session, { turn_id, role: "assistant", blocks: toBlocks(output), tokens: 0, ts_ms: clock.now() }, this.#parts);
   }
 
   /**

@@ -56,13 +56,18 @@ export function journalOf(session: string): string {
   return `${JOURNAL}${session}`;
 }
 
-/** What has more than `bytesMax` as JSON keeps its size and its beginning. */
-export function recordOp(session: string, record: NewRecord, bytesMax: number): StateOp & { op: "append" } {
-  return { op: "append", journal: journalOf(session), body: toBody(record, bytesMax) };
+/** How it is stored: as the ledger would, and what has more than that as JSON keeps its size and its beginning. */
+export interface RecordRules {
+  readonly ledger: { redact(value: Json): Json };
+  readonly limits: { readonly recordBytesMax: number };
 }
 
-export function recordWrite(session: string, record: NewRecord, bytesMax: number): Write {
-  return { write: "append", journal: journalOf(session), body: toBody(record, bytesMax) };
+export function recordOp(session: string, record: NewRecord, rules: RecordRules): StateOp & { op: "append" } {
+  return { op: "append", journal: journalOf(session), body: toBody(record, rules) };
+}
+
+export function recordWrite(session: string, record: NewRecord, rules: RecordRules): Write {
+  return { write: "append", journal: journalOf(session), body: toBody(record, rules) };
 }
 
 /** Throws `mob.storage_degraded` for what is no record. */
@@ -102,7 +107,8 @@ function isBlock(value: Json): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value) && typeof (value as { type?: Json }).type === "string";
 }
 
-function toBody(record: NewRecord, bytesMax: number): string {
+function toBody(given: NewRecord, { ledger, limits: { recordBytesMax: bytesMax } }: RecordRules): string {
+  const record = { ...given, blocks: ledger.redact(given.blocks as Json) as unknown as readonly SessionBlock[] };
   const text = JSON.stringify(record);
   // Cheap where it is plain that it fits: a UTF-16 unit is at most three bytes.
   if (text.length * 3 <= bytesMax) return text;

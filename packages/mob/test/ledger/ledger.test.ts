@@ -277,6 +277,29 @@ test("values under secret names are not stored", async (t) => {
   assert.deepEqual(entry?.data, { api_key: "[REDACTED]", nested: [{ password: "[REDACTED]" }] });
 });
 
+/** What it is, what stands before it, itself, what stands after it. */
+const SECRETS: readonly (readonly [string, string, string, string])[] = [
+  ["a model's key", "with ", ["sk", "ant", "api03", "x1".repeat(15)].join("-"), "."], ["a code host's", "", ["ghp", "a1".repeat(18)].join("_"), ""],
+  ["a cloud's", "(", ["AKIA", "ABCDEFGH12345678"].join(""), ")"], ["a chat's", "=", ["xoxb", "123456789012", "abcdef"].join("-"), ""],
+  ["a web token", "", ["eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiIxMjM0In0x", "c2lnbmF0dXJlc2ln"].join("."), " is it"], ["a bearer", "it is Bearer ", "t0ken".repeat(5), ""],
+  ["a private key", "", ["-----BEGIN PRIVATE KEY-----", "MIIEabcd", "-----END PRIVATE KEY-----"].join("\n"), "\n"],
+  ["a password in a URL", "postgres://ann:", "hunter2hunter2", "@db/x"],
+];
+const PLAIN = [
+  "a sentence about a risk-free task-force", "https://example.org/a/b?c=d", "sk-eleton-of-a-very-long-kebab-case", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "ann@example.org", "bearer of bad news",
+];
+
+test("what looks like a credential is not stored, and what does not is as it was", async (t) => {
+  const { ledger, attach } = await opened(t);
+  const by = await attach("a");
+  for (const [what, before, secret, behind] of SECRETS) {
+    const [entry] = await ledger.append(by, [note(1, { data: { text: before + secret + behind } })]);
+    assert.equal(entry?.data["text"], `${before}[REDACTED]${behind}`, what);
+  }
+  const [entry] = await ledger.append(by, [note(1, { data: { text: PLAIN } })]);
+  assert.deepEqual(entry?.data["text"], PLAIN);
+});
+
 test("live signals reach present readers only, and are told from entries", async (t) => {
   const { ledger, attach } = await opened(t);
   const by = await attach("a");
