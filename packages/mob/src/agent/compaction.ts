@@ -41,7 +41,7 @@ export async function compact(parts: CompactionParts, turnId: string, summarize:
     const by = writer();
     if (by === undefined) return;
     await ledger.append(by, [{ kind, source: "member", ...about, fence: by.epoch, turn_id: turnId, session: { id: session }, data }], text === undefined ? [] : [
-      recordOp(session, { turn_id: null, role: "snapshot", blocks: [{ type: "text", text }], tokens: 0, ts_ms: now(), covers }, limits.recordBytesMax),
+      recordOp(session, { turn_id: null, role: "snapshot", blocks: [{ type: "text", text }], tokens: 0, ts_ms: now(), covers }, parts),
     ]);
   };
   const size = { records: old.length, covers };
