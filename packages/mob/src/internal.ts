@@ -51,3 +51,7 @@ export { findRoute, METHODS, routeOf } from "./http/table.ts";
 export { journalOf, readRecord, recordOp, scopeOfSession, sessionOf, toBlocks } from "./sessions/record.ts";
 export { memberOfRoute, readAddress, routeTo, typeTextOfMob } from "./outside/address.ts";
 export { OUTSIDE_NODE } from "./outside/outside.ts";
+export { Health } from "./whole/health.ts";
+export { MOB_COMMANDS, MobLife, type MobCommand } from "./whole/mob-life.ts";
+export { Shutdown } from "./whole/shutdown.ts";
+export type { MobState } from "./roster/mob-fold.ts";

@@ -31,11 +31,13 @@ import { createEdgeWorks, type EdgeDoors, type EdgeWorks } from "./reconcile/edg
 import { createReconciler, type Reconciler } from "./reconcile/engine.ts";
 import { openRetention } from "./roster/retention.ts";
 import { openRoster } from "./roster/roster.ts";
+import type { MobState } from "./roster/mob-fold.ts";
 import type { View } from "./roster/view.ts";
 import { budgeted, openBudgets } from "./usage/budgets.ts";
 import { createWatch } from "./usage/watch.ts";
 import { Health, type Reason } from "./whole/health.ts";
 import { Hooks, type MobHooks } from "./whole/hooks.ts";
+import { MobLife, type MobLifeParts } from "./whole/mob-life.ts";
 import { TurnCount, type ShutdownReport } from "./whole/report.ts";
 import { Shutdown, type CloseMobOptions, type EndingPart } from "./whole/shutdown.ts";
 import { Start } from "./whole/start.ts";
@@ -55,8 +57,8 @@ export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<Inn
   readonly drainTimeoutMs?: number;
   /** Opens a way to it, the last thing of its start; its end is told by {@link MobRooms.attach}. */
   readonly serve?: (mob: MobRooms) => Promise<void>;
-  /** Lets go of the stores, the last thing of its end, also of a start that fails; absent: they stay their opener's. */
-  readonly release?: () => Promise<void>;
+  /** Lets go of the stores, the last thing of its end, also of a start that fails; absent: they stay their opener's. `destroyed`: they are to be removed. */
+  readonly release?: (destroyed: boolean) => Promise<void>;
   /** Ends the start. */
   readonly signal?: AbortSignal;
   /** Hears each stage of the start; what it throws fails it. */
@@ -65,7 +67,8 @@ export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<Inn
 
 export interface MobStatus {
   readonly mob: string;
-  readonly state: "running" | "stopping" | "stopped";
+  /** `stopped` also when it has ended in this process. */
+  readonly state: MobState;
   /** What is not as it should be; empty: nothing. */
   readonly degraded: readonly Reason[];
   readonly members: readonly MemberRow[];
@@ -95,7 +98,10 @@ export interface MobRooms extends AsyncDisposable {
   /** Its own node; undefined: it has none. */
   readonly outside: Outside | undefined;
   readonly health: Health;
+  readonly life: MobLife;
   readonly shutdown: Shutdown;
+  /** Resolves when it has ended, whoever has ended it. */
+  readonly ended: Promise<ShutdownReport>;
   send(ask: TurnAsk): Promise<Ticket>;
   status(): MobStatus;
   /** A way to it that ends with it, after its members. Dispose: it has ended already. */
@@ -118,9 +124,10 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
   const shutdown = new Shutdown(parts, { drainMs: parts.drainTimeoutMs ?? limits.drainMs });
   const start = new Start({ mob: definition.mob.id, shutdown, watch: parts.stages, signal: parts.signal });
   const { release } = parts;
-  if (release !== undefined) shutdown.add("stores", { name: "stores", end: release });
+  const fate = { destroyed: false };
+  if (release !== undefined) shutdown.add("stores", { name: "stores", end: () => release(fate.destroyed) });
   try {
-    return await build(start, { parts, definition, limits, shutdown });
+    return await build(start, { parts, definition, limits, shutdown, fate });
   } catch (error) {
     throw await start.failed(error);
   }
@@ -131,6 +138,7 @@ interface Site {
   readonly definition: MobDefinition;
   readonly limits: MobLimits;
   readonly shutdown: Shutdown;
+  readonly fate: { destroyed: boolean };
 }
 
 async function build(start: Start, site: Site): Promise<MobRooms> {
@@ -141,7 +149,6 @@ async function build(start: Start, site: Site): Promise<MobRooms> {
   const { now } = definitions;
   const { members, approvals, edges, give } = await start.stage("members", () => openMembers(site, books));
   await start.stage("pre_spawn", () => hooks.preSpawn());
-  await start.stage("continuity", () => members.recover());
   const reconciler = createReconciler({
     definitions, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true, after: async (report) => {
       health.reconciled(report);
@@ -149,16 +156,25 @@ async function build(start: Start, site: Site): Promise<MobRooms> {
     },
   });
   shutdown.add("refuse", { name: "reconcile", end: async () => await reconciler[Symbol.asyncDispose]() });
-  await start.stage("reconcile", () => firstPass(reconciler, books, site));
-  members.begin();
-  const flows = await start.stage("flows", () => openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => now().flows }));
+  const starting = mobError("mob.unavailable", "the mob is still starting", { facts: { what: "flows" } });
+  const flows = openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => now().flows }, starting);
   shutdown.add("refuse", { name: "flows", end: async () => await flows[Symbol.asyncDispose]() });
   give(flows);
+  const life = openLife(site, books, { members, flows, reconciler });
+  const runs = await start.stage("continuity", async () => {
+    const begins = life.begin();
+    if (begins) await members.recover();
+    return begins;
+  });
+  await start.stage("reconcile", () => runs ? firstPass(reconciler, books, site) : undefined);
+  if (runs) members.begin();
+  await start.stage("flows", () => runs ? flows.goOn() : undefined);
   const outside = await start.stage("outside", () => openWay(site, { ...books, members }));
-  const handle = toRooms({ definition: now, ledger, view, writer, commits, members, reconciler, edges, approvals, flows, outside, health, shutdown }, books);
+  const handle = toRooms({ definition: now, ledger, view, writer, commits, members, reconciler, edges, approvals, flows, outside, health, life, shutdown }, books);
   await start.stage("http", () => parts.serve?.(handle));
   await start.stage("started", async () => {
-    await books.say("mob_started");
+    const { state } = view.mob;
+    await books.say("mob_started", state === "creating" && runs ? "running" : state);
     books.is.started = true;
   });
   return handle;
@@ -178,19 +194,24 @@ async function openBooks(start: Start, { parts, limits, shutdown, definition }: 
   shutdown.add("ledger", { name: "ledger", end: () => closing[Symbol.asyncDispose]() });
   const writer = await start.stage("lease", () => attach(ledger, parts));
   closing.use(ledger.tend(writer));
-  const say = (kind: "mob_created" | "mob_started" | "mob_stopping" | "mob_stopped") => ledger.append(writer, [{ kind, source: "mob", data: {} }]);
+  const say = (kind: "mob_created" | "mob_started" | "mob_stopping" | "mob_stopped", state?: MobState) =>
+    ledger.append(writer, [{ kind, source: "mob", data: state === undefined ? {} : { state } }]);
   const definitions = new Definitions({ ledger, writer, read: parts.readDefinition }, definition);
   const { view } = await start.stage("recover", async () => {
     const isNew = ledger.head === 0;
     const roster = closing.use(await openRoster({ ledger, writer, clock, log, limits, profileOf: definitions.profileOf }));
     definitions.view = roster.view;
     closing.use(openRetention({ ledger, roster, writer, clock, log, limits }));
-    if (isNew) await say("mob_created");
+    if (isNew) await say("mob_created", "creating");
+    const { state } = roster.view.mob;
+    if (state === "destroyed") throw mobError("mob.conflict", "this mob was destroyed, and its store is still there", { facts: { what: "state", state }, hint: "Remove its folder." });
+    // The process that was to stop it has died: nothing runs of it.
+    if (state === "stopping") await say("mob_stopped", "stopped");
     await definitions.apply(definition, BY.principal);
     return roster;
   });
   const hooks = new Hooks(parts.hooks ?? {}, { clock, log, note: (entry) => void ledger.note(writer, entry) });
-  const [health, count] = [new Health(view), new TurnCount(view)];
+  const [health, count] = [new Health(view, ledger), new TurnCount(view)];
   for (const { hear } of [hooks, health, count]) ledger.hear(hear);
   closing.defer(() => hooks.close());
   closing.defer(async () => {
@@ -258,17 +279,28 @@ async function openWay(
   return outside;
 }
 
-function toRooms(own: Omit<MobRooms, "send" | "status" | "attach" | "close" | keyof AsyncDisposable>, { count }: Books): MobRooms {
+function openLife({ parts: { clock, log, drainTimeoutMs }, limits, shutdown, fate }: Site, { ledger, writer, view }: Books, rooms: Pick<MobLifeParts, "members" | "flows" | "reconciler">): MobLife {
+  const life = new MobLife({ ...rooms, ledger, writer, view, clock, log, drainMs: drainTimeoutMs ?? limits.drainMs, end: () => {
+    fate.destroyed = true;
+    // Whoever has asked for it reads his answer before doors close.
+    setImmediate(() => void shutdown.run({ drainMs: 0 }));
+  } });
+  shutdown.add("refuse", { name: "lifecycle", end: () => life.close() });
+  return life;
+}
+
+function toRooms(own: Omit<MobRooms, "send" | "status" | "attach" | "close" | "ended" | keyof AsyncDisposable>, { count }: Books): MobRooms {
   const { definition, ledger, view, members, health, shutdown } = own;
   let report: ShutdownReport | undefined;
-  const close = async (o?: CloseMobOptions): Promise<ShutdownReport> => {
-    const phases = await shutdown.run(o);
-    return report ??= count.report(ledger, phases);
+  const ended = shutdown.over.then((phases) => report ??= count.report(ledger, phases));
+  const close = (o?: CloseMobOptions): Promise<ShutdownReport> => {
+    void shutdown.run(o);
+    return ended;
   };
   return {
-    ...own, close, send: (ask) => members.send(ask), attach: (door) => shutdown.add("http", door),
+    ...own, close, ended, send: (ask) => members.send(ask), attach: (door) => shutdown.add("http", door),
     status: () => ({
-      mob: definition().mob.id, state: report !== undefined ? "stopped" : shutdown.begun ? "stopping" : "running", degraded: health.reasons(),
+      mob: definition().mob.id, state: view.mob.state !== "running" ? view.mob.state : report !== undefined ? "stopped" : shutdown.begun ? "stopping" : "running", degraded: health.reasons(),
       revision: view.revision, head: ledger.head, horizon_ms: shutdown.horizonMs, members: view.ids().map((id) => view.row(id) as MemberRow),
       edges: [...view.edges.values()].filter(({ wired }) => wired).map(({ a, b }) => ({ a, b })),
     }),

@@ -41,17 +41,17 @@ export async function up(call: VerbCall): Promise<number> {
   const asked = Promise.withResolvers<void>();
   const mob = cleanup.use(await Mob.start({
     definition, stateDir: dir, durability, variables: envOf(deployed.deployment), env: { log }, ...ownNode(deployed, call, log), signal: ending.starting,
-    http: { ...serving, stop: () => asked.resolve() },
+    http: { ...serving, down: () => asked.resolve() },
   }));
   const http = must(mob.http, "it was started with http");
   await say(call.json ? JSON.stringify({ event: "up", mob: definition.mob.id, url: http.url, dir, members: mob.rooms.status().members.length, node: mob.outside?.id ?? null }) : welcome(mob.rooms, http, dir));
   const upAtMs = Date.now();
   const code = await ending.until(
     ({ count }) => mob.close(count === 1 ? {} : { stepMs: HURRY_MS }),
-    asked.promise.then(() => mob.close()),
+    Promise.race([asked.promise.then(() => mob.close()), mob.rooms.ended]),
   );
   const report = { ...await mob.close(), drafts: draftsOf(mob.rooms, upAtMs) };
-  await keepReport(dir, report);
+  if (mob.rooms.status().state !== "destroyed") await keepReport(dir, report);
   await say(call.json ? JSON.stringify({ event: "down", report }) : farewell(report));
   await flush();
   return code === EXIT.ok && report.approvals_open + report.drafts > 0 ? EXIT.draft : code;
@@ -71,7 +71,7 @@ function stateOf(call: VerbCall, { deployment, folder }: Deployed, { mob }: MobD
 }
 
 function welcome(mob: MobRooms, http: ServedMob, dir: string): string {
-  const { members, edges } = mob.status();
+  const { members, edges, state } = mob.status();
   const width = Math.max(0, ...members.map(({ id }) => id.length));
   const rows = members.slice(0, SHOWN_MAX).map(({ id, profile, state, queue }) =>
     `  ${id.padEnd(width)}  ${profile}, ${state}${queue.depth === 0 ? "" : `, ${queue.depth} turns wait`}`);
@@ -81,7 +81,7 @@ function welcome(mob: MobRooms, http: ServedMob, dir: string): string {
     // Whoever opens the link is signed in, once: it is for the eyes of a person alone.
     `  page   ${process.stdout.isTTY ? http.link() : `${http.url}/console/`}`, `  data   ${shown(dir)} (token: ${shown(dir)}/http.token)`,
     ...mob.outside === undefined ? [] : [`  node   ${mob.outside.id}`], ...rows,
-    ...members.length > SHOWN_MAX ? [`  … ${members.length - SHOWN_MAX} more`] : [], "Ctrl-C ends it.",
+    ...members.length > SHOWN_MAX ? [`  … ${members.length - SHOWN_MAX} more`] : [], ...state === "running" ? [] : [`It is ${state}${state === "stopped" ? ": atoll mob call lifecycle/resume lets it go on" : ""}.`], "Ctrl-C ends it.",
   ].join("\n");
 }
 

@@ -160,7 +160,7 @@ export async function method(call: VerbCall): Promise<number> {
 export async function down(call: VerbCall): Promise<number> {
   noWords(call);
   const { mob, pid, url, dir } = await findRunning(call);
-  const told = await mob.lifecycle.stop({}, { signal: call.signal });
+  const told = await mob.lifecycle.down({}, { signal: call.signal });
   while (pid === undefined ? await answers(mob) : isAlive(pid)) await pause(GONE_POLL_MS, undefined, { signal: call.signal });
   const report = pid === undefined || dir === undefined ? undefined : await findReport(dir, pid);
   const text = `${told.mob} has ended; it was at ${url}`;

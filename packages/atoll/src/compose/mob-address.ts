@@ -14,9 +14,9 @@ export interface MobAddress {
 }
 
 export const TOKEN_FILE = "http.token";
-const ADDRESS_FILE = "mob.json";
+export const ADDRESS_FILE = "mob.json";
 
-const REPORT_FILE = "shutdown.json";
+export const REPORT_FILE = "shutdown.json";
 
 /** How its last end went, for whoever has asked for it, and for whoever looks later. */
 export async function keepReport(dir: string, report: ShutdownReport): Promise<void> {

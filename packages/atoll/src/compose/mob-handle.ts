@@ -49,7 +49,7 @@ export function toHandle(rooms: MobRooms, { http, env = {} }: HandleParts): MobH
   const { clock = systemClock } = env;
   const served: Served = {
     ...rooms, clock, limits: { ...MOB_LIMITS, ...rooms.definition().limits },
-    rights: new Rights({ rules: () => rooms.definition().access, view: rooms.view }), lifecycle: { stopping: () => rooms.shutdown.begun, stop: () => void rooms.close() },
+    rights: new Rights({ rules: () => rooms.definition().access, view: rooms.view }), lifecycle: { stopping: () => rooms.shutdown.begun, down: () => void rooms.close() },
   };
   const as = (id: string): MobApi => bindMethods((name, params, { signal } = {}) => withDeadline(
     (until) => callMethod({ served, readOnly: false }, findMethod(name), {

@@ -31,8 +31,8 @@ export interface ServeMobOptions {
   readonly readOnly?: boolean;
   /** Besides that of this machine. */
   readonly tokens?: readonly { readonly token: string; readonly principal: string; readonly role?: Role; readonly groups?: readonly string[]; readonly readOnly?: boolean }[];
-  /** How to stop the process, or whatever runs the mob, when an admin asks for it (`lifecycle/stop`): begins it, and returns. */
-  readonly stop?: (principal: string) => void;
+  /** How to end the process, or whatever runs the mob, when an admin asks for it (`lifecycle/down`): begins it, and returns. */
+  readonly down?: (principal: string) => void;
   readonly env?: Env;
 }
 
@@ -50,15 +50,15 @@ export async function serveMob({ rooms: mob }: { readonly rooms: MobRooms }, o: 
   const token = o.dir === undefined ? newToken(bytes) : await tokenOf(resolve(o.dir), bytes);
   const newId = createIds({ clock, bytes });
   let stopping = false;
-  const stop = (principal: string): void => {
+  const down = (principal: string): void => {
     if (stopping) return;
     stopping = true;
     // Whoever asks reads his answer before doors close.
-    setImmediate(() => o.stop?.(principal));
+    setImmediate(() => o.down?.(principal));
   };
   const http = await serveHttp({
     served: {
-      ...mob, limits: { ...MOB_LIMITS, ...mob.definition().limits }, rights: new Rights({ rules: () => mob.definition().access, view: mob.view }), lifecycle: { stopping: () => stopping || mob.shutdown.begun, ...o.stop === undefined ? {} : { stop } }, clock,
+      ...mob, limits: { ...MOB_LIMITS, ...mob.definition().limits }, rights: new Rights({ rules: () => mob.definition().access, view: mob.view }), lifecycle: { stopping: () => stopping || mob.shutdown.begun, ...o.down === undefined ? {} : { down } }, clock,
     }, log, bytes, newErrorId: () => newId("e"), version: "1",
     host: o.host, oidc: o.oidc, tls: o.tls, trustedProxies: o.trustedProxies, port: o.port ?? PORT, hosts: o.hosts ?? [], readOnly: o.readOnly ?? false,
     tokens: [

@@ -4,7 +4,8 @@
  * folder in use; never keeps state in memory unless it is told to.
  */
 import { mkdirSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { rm, rmdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import type { BlockConfig, IslePool } from "@atoll-run/block";
 import { isFault, must } from "@atoll-run/core";
 import { mobError, startFailed, startMob, type LinkedFactory, type MobDefinition, type MobHooks, type MobParts, type MobRooms } from "@atoll-run/mob";
@@ -14,6 +15,7 @@ import { builtinScript } from "./builtin.ts";
 import { toParts, type NodeConfig } from "./create-node.ts";
 import { toHandle, type MobHandle } from "./mob-handle.ts";
 import { loadMob } from "./load-mob.ts";
+import { ADDRESS_FILE, REPORT_FILE, TOKEN_FILE } from "./mob-address.ts";
 import { serveMob, type ServedMob, type ServeMobOptions } from "./mob-http.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
 import { createPool } from "./pool.ts";
@@ -80,9 +82,10 @@ export async function openRooms(config: MobConfig, serve?: MobParts["serve"]): P
     ...parts, variables, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config), ...readerOf(config),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
     startBlock: (block) => start(block, variables, pool ??= createPool({ home: homeOf(variables) })),
-    release: async () => {
+    release: async (destroyed) => {
       await pool?.close();
       await closePlace();
+      if (destroyed && place.dir !== null) await removeState(place.dir);
     },
   }, definition);
 }
@@ -137,6 +140,13 @@ async function openStateOf({ stateDir, ephemeral = false, definition, ...rest }:
       : error;
     throw startFailed(definition.mob.id, refused, { stage: "stores", rollback: [] });
   }
+}
+
+/** What a mob keeps, and the folder when nothing else is in it: a person may have put something there. */
+async function removeState(dir: string): Promise<void> {
+  const own = ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm", "lock", "lock-journal", "members", "keys", TOKEN_FILE, ADDRESS_FILE, REPORT_FILE];
+  await Promise.all(own.map((name) => rm(join(dir, name), { recursive: true, force: true })));
+  await rmdir(dir).catch(() => undefined);
 }
 
 function start(config: BlockConfig, variables: Readonly<Record<string, string>>, pool: IslePool): StartedBlock {

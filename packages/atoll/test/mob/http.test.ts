@@ -81,10 +81,10 @@ test("the token of the machine is the same at the next start; a damaged one is r
 test("an admin asks for the end: whoever runs the mob is told once, after the answer; without a way to stop it is refused", async () => {
   await using mob = await Mob.start({ definition, ephemeral: true, linked: { worker, editor } });
   const asked: string[] = [];
-  await using http = await serveMob(mob, { port: 0, stop: (principal) => void asked.push(principal), tokens: [{ token: "o".repeat(32), principal: "o", role: "operator" }] });
+  await using http = await serveMob(mob, { port: 0, down: (principal) => void asked.push(principal), tokens: [{ token: "o".repeat(32), principal: "o", role: "operator" }] });
   await using other = await serveMob(mob, { port: 0 });
   const stop = async (url: string, token: string) => {
-    const answer = await fetch(`${url}/v1/lifecycle/stop`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
+    const answer = await fetch(`${url}/v1/lifecycle/down`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
     return [answer.status, (await answer.json() as { state?: string }).state];
   };
   assert.deepEqual(await stop(http.url, "o".repeat(32)), [403, undefined]);

@@ -316,6 +316,13 @@ export interface Meta {
   readonly revision: number;
 }
 
+/** Why the mob is degraded. */
+export interface Reason {
+  readonly code: "member_broken" | "reconcile_incomplete" | "storage_degraded";
+  readonly text: string;
+  readonly member?: string;
+}
+
 export interface ReconcileReport {
   readonly revision: number;
   readonly dry_run: boolean;
@@ -396,7 +403,12 @@ export interface StageFailure {
 
 export interface Status {
   readonly mob: string;
-  readonly state: "running" | "stopping";
+  readonly state: "creating" | "running" | "stopping" | "stopped" | "completed" | "destroyed";
+  readonly degraded: readonly Reason[];
+  readonly lease: {
+    readonly epoch: number;
+  };
+  readonly horizon_ms: number;
   readonly members: Readonly<Record<string, number>>;
   readonly edges: number;
   readonly revision: number;
@@ -405,11 +417,6 @@ export interface Status {
     readonly bytes: number;
     readonly oldest: string;
     readonly oldest_at_ms: number | null;
-  } | null;
-  readonly degraded: {
-    readonly since_at_ms: number;
-    readonly cause: string;
-    readonly refused: number;
   } | null;
   readonly approvals_open: number;
   readonly runs_open: number;
@@ -612,8 +619,32 @@ export interface MobMethods {
       readonly findings: readonly Finding[];
     };
   };
+  "lifecycle/down": {
+    readonly params: NoParams;
+    readonly result: Status;
+  };
   "lifecycle/stop": {
     readonly params: NoParams;
+    readonly result: Status;
+  };
+  "lifecycle/resume": {
+    readonly params: NoParams;
+    readonly result: Status;
+  };
+  "lifecycle/complete": {
+    readonly params: NoParams;
+    readonly result: Status;
+  };
+  "lifecycle/reset": {
+    readonly params: {
+      readonly confirm: string;
+    };
+    readonly result: Status;
+  };
+  "lifecycle/destroy": {
+    readonly params: {
+      readonly confirm: string;
+    };
     readonly result: Status;
   };
   "members/list": {
@@ -1572,8 +1603,18 @@ export interface MobApi {
     reload(params?: MobMethods["definition/reload"]["params"], o?: CallOptions): Promise<MobMethods["definition/reload"]["result"]>;
   };
   readonly lifecycle: {
-    /** Stops what runs the mob, in order; roster and mail stay for the next start. */
+    /** Ends what runs the mob, in order; roster and mail stay for the next start. */
+    down(params?: MobMethods["lifecycle/down"]["params"], o?: CallOptions): Promise<MobMethods["lifecycle/down"]["result"]>;
+    /** Nothing runs any more until it is resumed, also after a restart; roster and mail stay. */
     stop(params?: MobMethods["lifecycle/stop"]["params"], o?: CallOptions): Promise<MobMethods["lifecycle/stop"]["result"]>;
+    /** Goes on after a stop. */
+    resume(params?: MobMethods["lifecycle/resume"]["params"], o?: CallOptions): Promise<MobMethods["lifecycle/resume"]["result"]>;
+    /** The mob is done: its members are retired, and nothing runs any more. */
+    complete(params?: MobMethods["lifecycle/complete"]["params"], o?: CallOptions): Promise<MobMethods["lifecycle/complete"]["result"]>;
+    /** Retires all; those of the definition come back, each with a new session. */
+    reset(params: MobMethods["lifecycle/reset"]["params"], o?: CallOptions): Promise<MobMethods["lifecycle/reset"]["result"]>;
+    /** Ends the mob for good and removes its store. */
+    destroy(params: MobMethods["lifecycle/destroy"]["params"], o?: CallOptions): Promise<MobMethods["lifecycle/destroy"]["result"]>;
   };
   readonly members: {
     /** Members, by id. */
@@ -1758,7 +1799,12 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "diff": { writes: false },
   "boot": { writes: false },
   "verify": { writes: false },
+  "lifecycle/down": { writes: true },
   "lifecycle/stop": { writes: true },
+  "lifecycle/resume": { writes: true },
+  "lifecycle/complete": { writes: true },
+  "lifecycle/reset": { writes: true },
+  "lifecycle/destroy": { writes: true },
   "members/list": { writes: false },
   "members/get": { writes: false, leading: ["member"] },
   "members/spawn": { writes: true },

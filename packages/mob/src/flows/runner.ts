@@ -8,7 +8,7 @@ import type { Json } from "@atoll-run/core";
 import { isDeepStrictEqual } from "node:util";
 import { ByKey } from "../bounded.ts";
 import type { FlowDefinition } from "../definition/definition.ts";
-import { mobError } from "../errors.ts";
+import { mobError, type MobError } from "../errors.ts";
 import { shortHash, type NewId } from "../ids.ts";
 import type { MobLimits } from "../limits.ts";
 import { Waiters } from "../waiters.ts";
@@ -41,13 +41,19 @@ export interface FlowRunner extends AsyncDisposable {
   output(run: Run): Promise<Json>;
   /** Its turns are cancelled. Throws `mob.conflict` when it is over. */
   cancel(runId: string, by: { readonly principal: string; readonly signal: AbortSignal }): Promise<Run>;
+  /** Runs stay as they are, until {@link goOn}. `why`: what callers hear. */
+  pause(why: MobError): void;
+  goOn(): Promise<void>;
   /** One that failed or was cancelled goes on at what has failed. Throws `mob.conflict`, `mob.overloaded`. */
   resume(runId: string, by: { readonly principal: string }): Promise<Run>;
 }
 
-/** Goes on with all runs of the view that are not over. */
-export function openRunner(parts: RunnerParts): FlowRunner {
-  return new Runner(parts);
+/** Goes on with all runs of the view that are not over; with `paused` when it is told to. */
+export function openRunner(parts: RunnerParts, paused?: MobError): FlowRunner {
+  const runner = new Runner(parts);
+  if (paused === undefined) void runner.goOn();
+  else runner.pause(paused);
+  return runner;
 }
 
 class Runner implements FlowRunner {
@@ -56,6 +62,9 @@ class Runner implements FlowRunner {
   readonly #byKey = new ByKey();
   readonly #waiters = new Waiters();
   readonly #hearing: Disposable;
+  #refusal: MobError | undefined;
+  /** Loops that were told to stop have. */
+  #paused: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(parts: RunnerParts) {
@@ -64,7 +73,19 @@ class Runner implements FlowRunner {
       if (kind === "member_broken" && member !== undefined) for (const loop of this.#loops.values()) loop.memberBroken(member);
       if (run_id !== undefined && kind.startsWith("flow_")) this.#waiters.tell(run_id);
     });
-    for (const { run_id, state } of parts.view.runs.values()) if (state === "running") this.#begin(run_id);
+  }
+
+  pause(why: MobError): void {
+    this.#refusal = why;
+    const loops = [...this.#loops.values()];
+    this.#paused = Promise.all([this.#paused, ...loops.map((loop) => loop.stop())]).then(() => undefined);
+  }
+
+  async goOn(): Promise<void> {
+    await this.#paused;
+    if (this.#closed) return;
+    this.#refusal = undefined;
+    for (const { run_id, state } of this.#parts.view.runs.values()) if (state === "running" && !this.#loops.has(run_id)) this.#begin(run_id);
   }
 
   async run({ flow, params = {}, principal, key }: RunAsk): Promise<Run> {
@@ -119,7 +140,7 @@ class Runner implements FlowRunner {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#loops.values()].map((loop) => loop.stop()));
+    await Promise.all([this.#paused, ...[...this.#loops.values()].map((loop) => loop.stop())]);
     this.#hearing[Symbol.dispose]();
   }
 
@@ -133,6 +154,7 @@ class Runner implements FlowRunner {
 
   #room(): void {
     if (this.#closed) throw mobError("mob.shutting_down", "the mob is stopping");
+    if (this.#refusal !== undefined) throw this.#refusal;
     const { runsMax } = this.#parts.limits;
     if (this.#loops.size < runsMax) return;
     throw mobError("mob.overloaded", `${runsMax} runs are under way already`, { facts: { limit: runsMax }, hint: "Wait for one of them." });

@@ -11,6 +11,9 @@ import type { MemberHost } from "../member/host.ts";
 import type { EdgeWorks } from "../reconcile/edge-works.ts";
 import type { Reconciler } from "../reconcile/engine.ts";
 import type { View } from "../roster/view.ts";
+import type { Health } from "../whole/health.ts";
+import type { MobLife } from "../whole/mob-life.ts";
+import type { Shutdown } from "../whole/shutdown.ts";
 import type { Role } from "./access.ts";
 import type { Rights, Subject } from "./rights.ts";
 import type { Sight } from "./sight.ts";
@@ -18,8 +21,8 @@ import { revision } from "./schemas.ts";
 
 /** What is done to the mob as a whole. */
 export interface Lifecycle {
-  /** Begins to stop what runs the mob, and returns at once. Absent: nobody may be asked to. */
-  readonly stop?: (principal: string) => void;
+  /** Begins to end what runs the mob, and returns at once. Absent: nobody may be asked to. */
+  readonly down?: (principal: string) => void;
   /** It has begun to stop. */
   readonly stopping: () => boolean;
 }
@@ -39,6 +42,9 @@ export interface Served {
   readonly approvals: ApprovalBook;
   readonly flows: FlowRunner;
   readonly lifecycle: Lifecycle;
+  readonly life: Pick<MobLife, "command">;
+  readonly health: Pick<Health, "reasons">;
+  readonly shutdown: Pick<Shutdown, "horizonMs">;
   readonly rights: Rights;
   readonly clock: Clock;
   readonly limits: MobLimits;

@@ -8,6 +8,7 @@ import { mobError } from "../errors.ts";
 import { extentOf } from "../ledger/extent.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import { countMembers } from "../roster/query.ts";
+import type { MobCommand } from "../whole/mob-life.ts";
 import { verifyMob, type Finding } from "../verify/verify.ts";
 import { seenBy } from "./member-methods.ts";
 import { method, type Call, type Method, type Served } from "./method.ts";
@@ -18,6 +19,14 @@ import { untilSo } from "./until-so.ts";
 const finding = z.object({
   severity: z.enum(["error", "warning"]), code: z.string(), path: z.string(), hint: z.string(),
 }).meta({ id: "Finding" }) satisfies z.ZodType<Finding>;
+
+const LIFE: Readonly<Record<MobCommand, string>> = {
+  stop: "Nothing runs any more until it is resumed, also after a restart; roster and mail stay.",
+  resume: "Goes on after a stop.",
+  complete: "The mob is done: its members are retired, and nothing runs any more.",
+  reset: "Retires all; those of the definition come back, each with a new session.",
+  destroy: "Ends the mob for good and removes its store.",
+};
 
 export const MOB_METHODS: readonly Method[] = [
   method({
@@ -84,16 +93,34 @@ export const MOB_METHODS: readonly Method[] = [
     run: async ({ ledger, view }, _, { signal }) => ({ findings: await verifyMob({ ledger, view }, signal) }),
   }),
   method({
-    name: "lifecycle/stop", writes: true, action: "mob.admin", summary: "Stops what runs the mob, in order; roster and mail stay for the next start.",
+    name: "lifecycle/down", writes: true, action: "mob.admin", summary: "Ends what runs the mob, in order; roster and mail stay for the next start.",
     params: none, result: status,
     run: (served, _, call) => {
-      const { stop } = served.lifecycle;
-      if (stop === undefined) throw mobError("mob.unavailable", "whoever runs this mob has not said how to stop it", { facts: { what: "stop" }, retry: "never" });
-      stop(call.principal);
+      const { down } = served.lifecycle;
+      if (down === undefined) throw mobError("mob.unavailable", "whoever runs this mob has not said how to end it", { facts: { what: "down" }, retry: "never" });
+      down(call.principal);
       return statusOf(served, call);
     },
   }),
+  ...(["stop", "resume", "complete"] as const).map((verb) => method({
+    name: `lifecycle/${verb}`, writes: true, action: "mob.admin", summary: LIFE[verb], params: none, result: status,
+    run: (served, _, call) => commanded(served, verb, call),
+  })),
+  ...(["reset", "destroy"] as const).map((verb) => method({
+    name: `lifecycle/${verb}`, writes: true, action: "mob.admin", summary: LIFE[verb], params: z.strictObject({ confirm: z.string() }), result: status,
+    run: (served, { confirm }, call) => {
+      const { id } = served.definition().mob;
+      if (confirm !== id) throw mobError("mob.invalid_params", `confirm: name the mob, ${id}`, { facts: { path: "confirm" } });
+      return commanded(served, verb, call);
+    },
+  })),
 ];
+
+/** It is in the ledger then; nobody is waited for. */
+async function commanded(served: Served, command: MobCommand, call: Call): Promise<z.output<typeof status>> {
+  await served.life.command(command, call);
+  return statusOf(served, call);
+}
 
 /** Without members that are not seen, and without the rules of who may what. */
 function shownDefinition(given: MobDefinition, call: Call): MobDefinition {
@@ -104,13 +131,14 @@ function shownDefinition(given: MobDefinition, call: Call): MobDefinition {
   };
 }
 
-async function statusOf({ definition, view, ledger, lifecycle }: Served, call: Call): Promise<z.output<typeof status>> {
+async function statusOf({ definition, view, ledger, writer, lifecycle, health, shutdown }: Served, call: Call): Promise<z.output<typeof status>> {
   const sees = seenBy(call);
   // A store that is broken does not even say how large it is.
   const storage = await extentOf(ledger).then(({ storage_bytes: bytes, oldest, oldest_at_ms }) => ({ bytes, oldest, oldest_at_ms }), () => null);
   return {
-    mob: definition().mob.id, state: lifecycle.stopping() ? "stopping" : "running", members: countMembers(view, sees), edges: [...view.edges.values()].filter(({ a, b }) => sees(a) && sees(b)).length, revision: view.revision,
-    head: ledger.cursor(ledger.head), storage, degraded: ledger.degraded ?? null, approvals_open: [...view.approvals.values()].filter(({ state, member }) => state === "open" && sees(member)).length,
+    mob: definition().mob.id, state: view.mob.state === "running" && lifecycle.stopping() ? "stopping" : view.mob.state, degraded: [...health.reasons().filter(({ member }) => member === undefined || sees(member))],
+    lease: { epoch: writer.epoch }, horizon_ms: shutdown.horizonMs, members: countMembers(view, sees), edges: [...view.edges.values()].filter(({ a, b }) => sees(a) && sees(b)).length, revision: view.revision,
+    head: ledger.cursor(ledger.head), storage, approvals_open: [...view.approvals.values()].filter(({ state, member }) => state === "open" && sees(member)).length,
     runs_open: [...view.runs.values()].filter(({ state }) => state === "running").length,
   };
 }

@@ -11,6 +11,7 @@ import type { Stored } from "../ledger/stored.ts";
 import type { DeepRow } from "../member/deep.ts";
 import type { MemberRow } from "../member/row.ts";
 import type { Ticket, Turn, TurnCursor } from "../member/turn.ts";
+import type { Reason } from "../whole/health.ts";
 import { EDGE_BUCKETS } from "../edges/plan.ts";
 import { MEMBER_BUCKETS } from "../reconcile/plan.ts";
 import type { Usage } from "../usage/usage.ts";
@@ -125,9 +126,13 @@ export const report = z.object({
   complete: z.boolean(), took_ms: ms,
 }).meta({ id: "ReconcileReport" });
 
+const reason = z.object({
+  code: z.enum(["member_broken", "reconcile_incomplete", "storage_degraded"]), text: z.string(), member: z.string().exactOptional(),
+}).meta({ id: "Reason", description: "Why the mob is degraded." }) satisfies z.ZodType<Reason>;
+
 export const status = z.object({
-  mob: z.string(), state: z.enum(["running", "stopping"]), members: tally, edges: count, revision: count, head: z.string(),
-  storage: z.object({ bytes: count, oldest: z.string(), oldest_at_ms: ms.nullable() }).nullable(), degraded: z.object({ since_at_ms: ms, cause: z.string(), refused: count }).nullable(),
+  mob: z.string(), state: z.enum(["creating", "running", "stopping", "stopped", "completed", "destroyed"]), degraded: z.array(reason), lease: z.object({ epoch: count }), horizon_ms: ms,
+  members: tally, edges: count, revision: count, head: z.string(), storage: z.object({ bytes: count, oldest: z.string(), oldest_at_ms: ms.nullable() }).nullable(),
   approvals_open: count, runs_open: count,
 }).meta({ id: "Status" });
 

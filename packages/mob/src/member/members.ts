@@ -80,18 +80,10 @@ export class Members implements MemberHost {
 
   /** Goes on where an earlier process was, or after {@link close}: whoever was awake sleeps, and is woken when it has turns. */
   async recover(): Promise<void> {
-    const { ledger, writer } = this.#parts;
     this.#closed = false;
     this.#refusal = undefined;
-    const all = [...this.#view.members];
-    const awake = all.filter(([, { life }]) => life.state === "active" || life.state === "starting" && !life.first);
-    for (let at = 0; at < awake.length; at += PAGE) {
-      await ledger.append(writer, awake.slice(at, at + PAGE).map(([member, { life }]) => ({
-        kind: "member_dormant", source: "mob", member, generation: life.generation,
-        data: { why: "restart", state: "dormant", from: life.state, generation: life.generation },
-      })));
-    }
-    for (const [id] of all) {
+    await this.sleepAll("restart");
+    for (const [id] of [...this.#view.members]) {
       const { life, open } = this.#view.members.get(id) ?? {};
       const goesOn = life?.state === "starting" || life?.state === "broken" || life?.state === "retiring" || life?.state === "dormant" && open !== undefined && open.length > 0;
       if (goesOn) this.#member(id).recover();
@@ -113,6 +105,18 @@ export class Members implements MemberHost {
     return this.#boot.over(signal);
   }
 
+  /** Says of those who were awake that they are no more. */
+  async sleepAll(why: "restart" | "stopped"): Promise<void> {
+    const { ledger, writer } = this.#parts;
+    const awake = [...this.#view.members].filter(([, { life }]) => life.state === "active" || life.state === "starting" && !life.first);
+    for (let at = 0; at < awake.length; at += PAGE) {
+      await ledger.append(writer, awake.slice(at, at + PAGE).map(([member, { life }]) => ({
+        kind: "member_dormant", source: "mob", member, generation: life.generation,
+        data: { why, state: "dormant", from: life.state, generation: life.generation },
+      })));
+    }
+  }
+
   send(ask: TurnAsk): Promise<Ticket> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     return this.#sender.send(ask);
@@ -127,7 +131,7 @@ export class Members implements MemberHost {
   }
 
   async cancel(turnId: string, { principal }: By): Promise<Turn> {
-    this.#checkOpen();
+    this.#checkOpen(true);
     const member = this.#member(this.#turn(turnId).member);
     try {
       for (let tries = 0; tries < CANCEL_TRIES; tries++) {
@@ -152,7 +156,7 @@ export class Members implements MemberHost {
     const { resume = "last" } = spec;
     const session = typeof resume === "string" ? undefined
       : await generationOf(this.#parts.ledger.store, { member: spec.id, session: resume.session_id });
-    const event: LifeEvent = { is: "spawn", lazy, fresh: resume === "fresh" };
+    const event: LifeEvent = { is: "spawn", lazy, fresh: resume === "fresh" || resume === "last" && (this.#view.members.get(spec.id)?.seq ?? Infinity) < this.#view.mob.fresh_below };
     const row = await this.#command(spec.id, event, { principal, spec, data: {
       origin, ...spawnedBy === undefined ? {} : { spawned_by: spawnedBy }, ...session === undefined ? {} : { session_generation: session },
     } });
@@ -163,7 +167,7 @@ export class Members implements MemberHost {
   async retire(id: string, { principal, drainMs = this.#parts.limits.drainMs, hold = false, waits = true }: Parameters<MemberHost["retire"]>[1]): Promise<void> {
     this.#known(id);
     if (hold) await this.#note(id, "member_held", { principal });
-    const queued = (this.#view.members.get(id)?.open.length ?? 0) > 0;
+    const queued = drainMs > 0 && (this.#view.members.get(id)?.open.length ?? 0) > 0;
     await this.#command(id, { is: "retire", drain_ms: drainMs, queued }, { principal }).catch((error: unknown) => {
       // Whoever asks for it again waits for the same end.
       if (this.#known(id).state !== "retiring") throw error;
@@ -248,6 +252,7 @@ export class Members implements MemberHost {
   refuse(why: MobError, { retires = false }: { readonly retires?: boolean } = {}): void {
     this.#refusal = why;
     this.#retires = retires;
+    this.#recovered.resolve();
     if (!retires) for (const waiting of this.#gone.values()) for (const { reject } of waiting) reject(why);
   }
 
@@ -297,7 +302,7 @@ export class Members implements MemberHost {
   }
 
   async #command(id: string, event: LifeEvent, more: MoveMore): Promise<MemberRow> {
-    this.#checkOpen(event);
+    this.#checkOpen(event.is === "retire");
     if (more.spec !== undefined) this.#checkSpec(more.spec);
     if (event.is !== "spawn") this.#known(id);
     const member = this.#member(id);
@@ -350,8 +355,8 @@ export class Members implements MemberHost {
     checkSpec({ profiles: profile === undefined ? {} : { [spec.profile]: profile } }, spec);
   }
 
-  #checkOpen(event?: LifeEvent): void {
-    if (this.#refusal !== undefined && !(this.#retires && event?.is === "retire")) throw this.#refusal;
+  #checkOpen(ends = false): void {
+    if (this.#refusal !== undefined && !(this.#retires && ends)) throw this.#refusal;
   }
 }
 

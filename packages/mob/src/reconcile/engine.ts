@@ -11,7 +11,7 @@ import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
 import type { Definitions } from "../definition/definitions.ts";
 import { keyOf, planEdges, unfoldEdges, type Edge, type EdgePlanRow } from "../edges/plan.ts";
-import { mobError, toFailure } from "../errors.ts";
+import { mobError, toFailure, type MobError } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost, SpawnOptions } from "../member/host.ts";
@@ -65,6 +65,9 @@ export interface Reconciler extends AsyncDisposable {
   reload(ask: Pick<ReconcileAsk, "principal" | "dryRun" | "expectedRevision" | "force">): Promise<ReconcileReport>;
   /** Does that between two passes. Throws `mob.conflict` when the roster has changed since that revision, `mob.overloaded`, `mob.shutting_down`. */
   alone<T>(expectedRevision: number, act: () => Promise<T>): Promise<T>;
+  /** Only dry runs, until {@link goOn}. `why`: what callers hear. */
+  pause(why: MobError): void;
+  goOn(): void;
   /** A pass soon, behind; several wishes are one pass. One that cannot be made is tried again. */
   want(): void;
 }
@@ -105,6 +108,7 @@ class Engine implements Reconciler {
   /** Retiring members that are wanted again. */
   readonly #deferred = new Set<string>();
   #wanted = false;
+  #refusal: MobError | undefined;
   #tries = 0;
   #timer: Disposable | undefined;
 
@@ -117,7 +121,7 @@ class Engine implements Reconciler {
   }
 
   reconcile(ask: ReconcileAsk): Promise<ReconcileReport> {
-    return this.#line.run(() => this.#pass(ask));
+    return this.#told(ask, () => this.#pass(ask));
   }
 
   alone<T>(expectedRevision: number, act: () => Promise<T>): Promise<T> {
@@ -130,11 +134,28 @@ class Engine implements Reconciler {
   reload(ask: Parameters<Reconciler["reload"]>[0]): Promise<ReconcileReport> {
     const { principal, dryRun = false } = ask;
     // When its turn has come: the file may change while it waits.
-    return this.#line.run(() => this.#pass(ask, () => this.#parts.definitions.readAnew({ principal, tells: !dryRun })));
+    return this.#told(ask, () => this.#pass(ask, () => this.#parts.definitions.readAnew({ principal, tells: !dryRun })));
+  }
+
+  /** Whoever asked waits for those who are to hear of the pass; the next one may run meanwhile. */
+  async #told({ dryRun = false }: ReconcileAsk, pass: () => Promise<ReconcileReport>): Promise<ReconcileReport> {
+    if (this.#refusal !== undefined && !dryRun) throw this.#refusal;
+    const report = await this.#line.run(pass);
+    if (!dryRun) await this.#parts.after?.(report);
+    return report;
+  }
+
+  pause(why: MobError): void {
+    this.#refusal = why;
+  }
+
+  goOn(): void {
+    this.#refusal = undefined;
+    this.want();
   }
 
   want(): void {
-    if (this.#wanted || this.#ending.signal.aborted) return;
+    if (this.#refusal !== undefined || this.#wanted || this.#ending.signal.aborted) return;
     this.#wanted = true;
     const { limits, clock } = this.#parts;
     const afterMs = this.#tries === 0 ? 0 : Math.min(limits.startBackoffMsMax, limits.startBackoffMs * 2 ** Math.min(this.#tries - 1, 16));

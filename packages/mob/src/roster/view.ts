@@ -16,6 +16,7 @@ import type { MemberRow } from "../member/row.ts";
 import { INITIAL, type Turn } from "../member/turn.ts";
 import { addUsage, NO_USAGE, use, usageIn } from "../usage/usage.ts";
 import { foldTurn, isOver, ranMs } from "./fold-turn.ts";
+import { foldMob, NEW_MOB, type MobFold } from "./mob-fold.ts";
 import { toRow, type MemberView, type ProfileOf } from "./row.ts";
 
 /** A view as plain data. */
@@ -24,6 +25,8 @@ export interface Kept {
   readonly revision: number;
   readonly desired: readonly MemberSpec[];
   readonly applied: readonly Json[];
+  /** One. */
+  readonly mob: readonly MobFold[];
   readonly members: readonly (readonly [string, MemberView])[];
   readonly edges: readonly EdgeNow[];
   readonly turns: readonly Turn[];
@@ -51,6 +54,7 @@ export class View {
   readonly labels = new Map<string, Labels>();
   /** As the last `desired_set` gave it. */
   desired: readonly MemberSpec[] = [];
+  mob: MobFold = NEW_MOB;
   /** The definition, as the last `definition_applied` gave it. */
   applied: Applied | undefined;
   /** `seq` of the last change of members, edges and of what they are to be (spec: mob 4.6). */
@@ -73,6 +77,8 @@ export class View {
     this.revision = kept.revision;
     this.desired = kept.desired;
     this.applied = appliedOf(kept.applied);
+    // Snapshots of earlier versions have none.
+    this.mob = kept.mob[0] ?? { ...NEW_MOB, state: "running" };
     for (const [id, member] of kept.members) this.members.set(id, member);
     for (const edge of kept.edges) this.#setEdge(edge);
     for (const turn of kept.turns) this.turns.set(turn.turn_id, turn);
@@ -97,6 +103,7 @@ export class View {
     if (approval !== undefined) this.#approval(approval, entry);
     if (kind === "turn_completed" || kind === "tool_execution_started") this.#spent(entry);
     else if (kind.startsWith("member_")) this.#member(entry);
+    else if (kind.startsWith("mob_")) this.mob = foldMob(this.mob, entry);
     else if (kind.startsWith("members_") || kind.startsWith("edge_")) this.#edge(entry);
     else if (kind.startsWith("turn_")) this.#turn(entry);
     else if (kind.startsWith("dead_letter_")) this.#letterGone(entry);
@@ -112,9 +119,9 @@ export class View {
 
   /** All that is needed to go on with {@link fold}, as it is now. */
   keep(): Kept {
-    const { seq, revision, desired, applied } = this;
+    const { seq, revision, desired, applied, mob } = this;
     return {
-      seq, revision, desired, applied: keepApplied(applied), members: [...this.members], edges: [...this.edges.values()], turns: [...this.turns.values()],
+      seq, revision, desired, applied: keepApplied(applied), mob: [mob], members: [...this.members], edges: [...this.edges.values()], turns: [...this.turns.values()],
       approvals: [...this.approvals.values()], runs: [...this.runs.values()], labels: [...this.labels],
     };
   }

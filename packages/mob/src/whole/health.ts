@@ -5,6 +5,7 @@
  * refuses nothing; never is a second truth: who is broken stands in the view.
  */
 import type { Entry } from "../ledger/entry.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import type { ReconcileReport } from "../reconcile/report.ts";
 import type { View } from "../roster/view.ts";
 
@@ -19,17 +20,16 @@ const BROKEN_SHOWN = 32;
 
 export class Health {
   readonly #view: View;
+  readonly #ledger: Pick<Ledger, "degraded">;
   #incomplete: string | undefined;
-  #storage: string | undefined;
 
-  constructor(view: View) {
+  constructor(view: View, ledger: Pick<Ledger, "degraded">) {
     this.#view = view;
+    this.#ledger = ledger;
   }
 
   readonly hear = ({ kind, data }: Entry): void => {
-    if (kind === "storage_recovered") this.#storage = undefined;
-    else if (kind === "storage_degraded") this.#storage = textOf(data) ?? "the store takes no writes";
-    else if (kind === "reconcile_incomplete") this.#incomplete = textOf(data) ?? `${String(data["failed"] ?? 0)} members or edges are not what they are to be`;
+    if (kind === "reconcile_incomplete") this.#incomplete = textOf(data) ?? `${String(data["failed"] ?? 0)} members or edges are not what they are to be`;
   };
 
   /** A pass that has left nothing open. */
@@ -38,6 +38,7 @@ export class Health {
   }
 
   reasons(): readonly Reason[] {
+    const { degraded } = this.#ledger;
     const broken: Reason[] = [];
     let more = 0;
     for (const [member, { life, last_error }] of this.#view.members) {
@@ -48,12 +49,11 @@ export class Health {
     return [
       ...broken, ...more === 0 ? [] : [{ code: "member_broken" as const, text: `${more} more members are broken` }],
       ...this.#incomplete === undefined ? [] : [{ code: "reconcile_incomplete" as const, text: this.#incomplete }],
-      ...this.#storage === undefined ? [] : [{ code: "storage_degraded" as const, text: this.#storage }],
+      ...degraded === undefined ? [] : [{ code: "storage_degraded" as const, text: `the store takes no writes: ${degraded.cause}` }],
     ];
   }
 }
 
-function textOf({ error, reason }: Entry["data"]): string | undefined {
-  if (typeof reason === "string") return reason;
+function textOf({ error }: Entry["data"]): string | undefined {
   return typeof error === "object" && error !== null && "text" in error ? String(error.text) : undefined;
 }

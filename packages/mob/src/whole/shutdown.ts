@@ -57,6 +57,7 @@ export class Shutdown {
   readonly #parts = new Map<PhaseName, Set<EndingPart>>();
   readonly #drainMs: number;
   #running: Promise<readonly PhaseReport[]> | undefined;
+  readonly #over = Promise.withResolvers<readonly PhaseReport[]>();
   #stepMs = Infinity;
   #cut: (() => void) | undefined;
 
@@ -69,6 +70,11 @@ export class Shutdown {
   /** Has it begun? Nothing can be added then. */
   get begun(): boolean {
     return this.#running !== undefined;
+  }
+
+  /** Resolves when it has ended. */
+  get over(): Promise<readonly PhaseReport[]> {
+    return this.#over.promise;
   }
 
   /** The longest that an end takes, milliseconds. */
@@ -104,6 +110,7 @@ export class Shutdown {
   async #run(phases: readonly (readonly [PhaseName, number])[]): Promise<readonly PhaseReport[]> {
     const reports: PhaseReport[] = [];
     for (const [name, ms] of phases) reports.push(await this.#phase(name, ms));
+    this.#over.resolve(reports);
     return reports;
   }
 

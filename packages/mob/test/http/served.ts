@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import { SseDecoder, type SseEvent, type StateStore } from "@atoll-run/core";
 import { defineMob, type AccessRules, type MemberHost } from "@atoll-run/mob";
 import {
-  createEdgeWorks, createReconciler, Definitions, findMethod, findRoute, hashToken, METHODS, openApprovals, openRunner, Rights, routeOf, serveHttp, type HttpParts, type Method, type Role, type Token,
+  createEdgeWorks, createReconciler, Definitions, findMethod, findRoute, hashToken, Health, METHODS, MobLife, openApprovals, openRunner, Rights, routeOf, serveHttp, Shutdown, type HttpParts, type Method, type Role, type Token,
 } from "@atoll-run/mob/internal";
 import { TestMembers } from "../flows/test-members.ts";
 import { TestDoors, TestHost } from "../reconcile/test-host.ts";
@@ -46,7 +46,7 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
   const flows = openRunner({ ledger, writer, view, host: members, clock, log, limits, newId, flows: () => definition.flows });
   await reconciler.reconcile({ principal: "mob" });
   const http = await serveHttp({
-    served: { definition: () => ({ ...definition, access }), ledger, writer, commits, view, members, reconciler, edges, approvals, flows, limits, rights: new Rights({ rules: () => access, view }), lifecycle: { stopping: () => stopping }, clock }, port: 0, log, newErrorId: () => newId("e"),
+    served: { definition: () => ({ ...definition, access }), ledger, writer, commits, view, members, reconciler, edges, approvals, flows, limits, rights: new Rights({ rules: () => access, view }), lifecycle: { stopping: () => stopping }, clock, life: new MobLife({ ledger, writer, view, clock, log, reconciler, flows, members: members as never, drainMs: 0, end: () => undefined }), health: new Health(view, ledger), shutdown: new Shutdown({ clock, log }, { drainMs: 0 }) }, port: 0, log, newErrorId: () => newId("e"),
     bytes: (count) => randomBytes(count), version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator"), ...o.tokens ?? []], readOnly: o.readOnly ?? false, ...o.http,
   });
   t.after(async () => {
