@@ -63,6 +63,7 @@ export interface MobPeer {
 export interface MobSendOptions {
   /** Stands for this one turn: the same key and content give the same ticket. Default: one that stays the same when the turn that sends runs again. */ readonly key?: string;
   /** Turns of one conversation run one at a time. Default: this member. */ readonly conversation?: string;
+  /** `turn`, of `send`: its end comes back as a turn for this member: `{in_reply_to, state, output, error}`, `event.meta.in_reply_to`. */ readonly reply?: string;
   /** From acceptance to the end; `request` waits as long. Default and most: what is left of the turn that asks, for `send` and `wake` 10 min. */ readonly timeoutMs?: number;
   /** Ends the call when it is aborted. */ readonly signal?: AbortSignal;
 }

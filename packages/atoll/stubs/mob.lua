@@ -26,6 +26,7 @@ local MobPeer = {}
 ---@class MobSendOptions
 ---@field key? string Stands for this one turn: the same key and content give the same ticket. Default: one that stays the same when the turn that sends runs again.
 ---@field conversation? string Turns of one conversation run one at a time. Default: this member.
+---@field reply? string `turn`, of `send`: its end comes back as a turn for this member: `{in_reply_to, state, output, error}`, `event.meta.in_reply_to`.
 ---@field timeout_ms? integer From acceptance to the end; `request` waits as long. Default and most: what is left of the turn that asks, for `send` and `wake` 10 min.
 local MobSendOptions = {}
 

@@ -491,6 +491,8 @@ export interface Turn {
   readonly ended_at_ms: number | null;
   readonly cursor: TurnCursor | null;
   readonly reason?: string;
+  readonly reply?: "turn";
+  readonly in_reply_to?: string;
   readonly seq: number;
 }
 

@@ -11,6 +11,8 @@ export interface SendOptions {
   readonly key?: string;
   readonly conversation?: string;
   readonly timeoutMs?: number;
+  /** `send`: its end comes back as a turn for this member, with `in_reply_to`. */
+  readonly reply?: "turn";
 }
 
 /** What linked code does with its mob; every function by its grant `mob:<function>`. Arguments and results as in the script API. */

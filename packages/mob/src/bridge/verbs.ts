@@ -64,7 +64,7 @@ export type VerbName = typeof VERBS[number];
 const name = z.string().min(1).max(256);
 /** An empty table of Lua may be a list. */
 const optional = <S extends z.ZodType>(shape: S) => z.preprocess((given) => given === undefined || Array.isArray(given) && given.length === 0 ? {} : given, shape);
-const sending = optional(z.strictObject({ key: name.optional(), conversation: name.optional(), timeout_ms: z.number().positive().optional() }));
+const sending = optional(z.strictObject({ key: name.optional(), conversation: name.optional(), timeout_ms: z.number().positive().optional(), reply: z.literal("turn").optional() }));
 const ARGS = {
   send: z.object({ to: memberId, content: z.json().default(null), opts: sending }),
   wake: z.object({ content: z.json().default(null), opts: sending }),
@@ -178,6 +178,7 @@ class MemberVerbs {
     const ask: TurnAsk = {
       to, content, from: this.#by.id, principal: this.#principal(call.turn_id), ...key === undefined ? {} : { key },
       ...opts.conversation === undefined ? {} : { conversation: opts.conversation }, ...o.deadlineMs === undefined ? {} : { deadlineMs: o.deadlineMs },
+      ...opts.reply === undefined || o.what !== "send" ? {} : { reply: opts.reply },
     };
     return await this.#parts.members.send(ask);
   }

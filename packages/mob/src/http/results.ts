@@ -62,7 +62,8 @@ export const turn = z.object({
   turn_id: z.string(), member: z.string(), generation: count, conversation: z.string(), from: z.string(), principal: z.string(),
   run_id: z.string().exactOptional(), step_id: z.string().exactOptional(), state: turnStates, attempt: count, deadline_at_ms: ms, left_ms: ms.exactOptional(), in_place: z.boolean().exactOptional(), output: json.nullable(), stored: stored.exactOptional(), error: failure.nullable(),
   ...used, active_ms: ms.exactOptional(), resumed_at_ms: ms.exactOptional(),
-  queued_at_ms: ms, started_at_ms: ms.nullable(), ended_at_ms: ms.nullable(), cursor: cursorShape.nullable(), reason: z.string().exactOptional(), seq: count,
+  queued_at_ms: ms, started_at_ms: ms.nullable(), ended_at_ms: ms.nullable(), cursor: cursorShape.nullable(), reason: z.string().exactOptional(),
+  reply: z.literal("turn").exactOptional(), in_reply_to: z.string().exactOptional(), seq: count,
 }).meta({ id: "Turn" }) satisfies z.ZodType<Turn>;
 
 export const edge = z.object({

@@ -22,6 +22,10 @@ export interface TurnAsk {
   readonly conversation?: string;
   /** Idempotency key, of (principal, member, conversation): the same key and content give the same ticket. */
   readonly key?: string;
+  /** `turn`: what becomes of it is a turn for `from`, a member. */
+  readonly reply?: "turn";
+  /** It is what has become of that turn; members need no edge for it. */
+  readonly inReplyTo?: string;
   /** From acceptance to the end, milliseconds; default `turnMs`. */
   readonly deadlineMs?: number;
   readonly run?: { readonly run_id: string; readonly step_id: string };

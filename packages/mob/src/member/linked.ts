@@ -28,6 +28,8 @@ export interface LinkedTurn {
   /** 1 for the first run; one that was interrupted by a crash runs again. */
   readonly attempt: number;
   readonly deadline_at_ms: number;
+  /** It tells what has become of that turn, which this member has sent with `reply`. */
+  readonly in_reply_to?: string;
 }
 
 /**

@@ -22,6 +22,7 @@ import { Member } from "./member.ts";
 import type { MemberParts, MoveMore } from "./parts.ts";
 import { Prompts } from "./prompts.ts";
 import type { MemberRow } from "./row.ts";
+import { Replies } from "./replies.ts";
 import { Sender, type SenderParts } from "./sender.ts";
 import { TurnWaits } from "./turn-waits.ts";
 import { turnMoved } from "./turn-entries.ts";
@@ -48,6 +49,7 @@ export class Members implements MemberHost {
   readonly #gone = new Map<string, Set<PromiseWithResolvers<void>>>();
   readonly #sender: Sender;
   readonly #prompts: Prompts;
+  readonly #replies: Replies;
   readonly #boot: Boot;
   /** Rows are those of this process: until then they say who was awake in an earlier one. */
   readonly #recovered = Promise.withResolvers<void>();
@@ -61,6 +63,7 @@ export class Members implements MemberHost {
     this.#waits = new TurnWaits(parts.node.clock);
     this.#sender = new Sender({ ...parts, memberOf: (id) => this.#member(id) });
     const { view, node: { clock, log }, profileOf, limits, bootstrap } = parts;
+    this.#replies = new Replies({ ledger: parts.ledger, view, clock, log, send: (ask) => this.send(ask) });
     this.#prompts = new Prompts({ view, log, profileOf, send: (ask) => this.send(ask) });
     this.#boot = new Boot({ view, clock, bootstrap, profileOf, startMs: limits.reconcileActMs, start: (id) => this.#warm(id) });
   }
@@ -90,6 +93,7 @@ export class Members implements MemberHost {
     }
     this.#recovered.resolve();
     this.#boot.resume();
+    this.#replies.resume();
   }
 
   /** Whoever is to be there at first is: those who are started without work are from now on. */
@@ -267,7 +271,7 @@ export class Members implements MemberHost {
   /** Turns that run go back into their mailboxes; all nodes close. `aborted` is told of those turns. */
   async close(o: { readonly stepMs: number; readonly aborted: (turnIds: readonly string[]) => void }): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#prompts.idle(), this.#boot.pause()]);
+    await Promise.all([this.#prompts.idle(), this.#boot.pause(), this.#replies.pause()]);
     await Promise.all([...this.#live].map(async ([id, member]) => {
       await member.close(o);
       if (this.#live.get(id) === member) this.#live.delete(id);
@@ -294,6 +298,7 @@ export class Members implements MemberHost {
     const turn = this.#view.turns.get(turnId);
     if (turn === undefined || !FINAL_TURNS.has(turn.state)) return;
     this.#waits.ended(turn);
+    this.#replies.ended(turn);
     this.#live.get(id)?.turnOver();
   }
 

@@ -82,10 +82,10 @@ export class Sender {
   async #accept(ask: TurnAsk, key: Key | undefined): Promise<Ticket> {
     const { node: { clock }, newId, limits, view } = this.#parts;
     const turn_id = newId("t");
-    const { to, from, principal, content, conversation = from, deadlineMs = limits.turnMs, run, traceparent } = ask;
+    const { to, from, principal, content, conversation = from, deadlineMs = limits.turnMs, run, traceparent, reply, inReplyTo } = ask;
     const body: TurnBody = {
       turn_id, from, principal, conversation, content, deadline_at_ms: clock.now() + deadlineMs, ...run === undefined ? {} : { run },
-      ...traceparent === undefined ? {} : { traceparent },
+      ...traceparent === undefined ? {} : { traceparent }, ...reply === undefined ? {} : { reply }, ...inReplyTo === undefined ? {} : { in_reply_to: inReplyTo },
     };
     const coming = this.#coming.get(to) ?? 0;
     if ((view.members.get(to)?.open.length ?? 0) + coming >= limits.turnsMax) throw overloaded(to, limits.turnsMax);
@@ -133,10 +133,10 @@ export class Sender {
   }
 
   /** Members speak with those they are wired to. */
-  #checkReach({ to, from }: TurnAsk): void {
+  #checkReach({ to, from, inReplyTo }: TurnAsk): void {
     const { view } = this.#parts;
     if (!view.members.has(to)) throw mobError("mob.not_found", `there is no member ${to}`, { facts: { member: to } });
-    if (from === to || !view.members.has(from) || view.wiredTo(from).includes(to)) return;
+    if (inReplyTo !== undefined || from === to || !view.members.has(from) || view.wiredTo(from).includes(to)) return;
     throw mobError("mob.not_addressable", `${from} is not wired to ${to}`, { facts: { from, to } });
   }
 

@@ -235,10 +235,10 @@ export class TurnDesk {
 
   /** What the code gets: the content for a payload, the rest beside it. */
   #toInner(message: WorkloadMessage, body: TurnBody, { attempt, deadline_at_ms }: Begun): WorkloadMessage {
-    const { turn_id, from, principal, conversation, content } = body;
+    const { turn_id, from, principal, conversation, content, in_reply_to } = body;
     return {
       ...message, id: turn_id, attempt, redelivered: attempt > 1, payload: new TextEncoder().encode(JSON.stringify(content)),
-      about: { turn_id, from, principal, conversation, attempt, deadline_at_ms, generation: this.#parts.generation },
+      about: { turn_id, from, principal, conversation, attempt, deadline_at_ms, generation: this.#parts.generation, ...in_reply_to === undefined ? {} : { in_reply_to } },
     };
   }
 

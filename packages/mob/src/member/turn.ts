@@ -27,6 +27,10 @@ export interface TurnBody {
   readonly principal: string;
   readonly conversation: string;
   readonly content: Json;
+  /** What becomes of it is a turn for its sender. */
+  readonly reply?: "turn";
+  /** It tells what has become of that turn. */
+  readonly in_reply_to?: string;
   /** Wall clock; waits for approvals move it. */
   readonly deadline_at_ms: number;
   readonly run?: { readonly run_id: string; readonly step_id: string };
@@ -77,6 +81,10 @@ export interface Turn {
   /** How long it has run, waits for approvals not counted, up to when it went on last. */
   readonly active_ms?: number;
   readonly resumed_at_ms?: number;
+  /** What becomes of it is to be a turn for its sender; absent also when that turn is stored. */
+  readonly reply?: "turn";
+  /** It tells what has become of that turn. */
+  readonly in_reply_to?: string;
   /** Why it was given up. */
   readonly reason?: string;
   readonly queued_at_ms: number;

@@ -32,7 +32,7 @@ export function foldTurn(
     deadline_at_ms: data["deadline_at_ms"] as number | undefined ?? old?.deadline_at_ms ?? 0, ...leftMs === undefined ? {} : { left_ms: leftMs }, ...inPlace ? { in_place: true } : {},
     attempt: data["attempt"] as number | undefined ?? old?.attempt ?? 0, output: data["output"] ?? old?.output ?? null,
     ...data["stored"] === undefined ? {} : { stored: data["stored"] as unknown as Stored },
-    ...usage === undefined ? {} : { usage }, ...active === undefined ? {} : { active_ms: active }, ...resumed === undefined ? {} : { resumed_at_ms: resumed },
+    ...replyOf(old, data), ...usage === undefined ? {} : { usage }, ...active === undefined ? {} : { active_ms: active }, ...resumed === undefined ? {} : { resumed_at_ms: resumed },
     error: data["error"] as Turn["error"] | undefined ?? old?.error ?? null, queued_at_ms: old?.queued_at_ms ?? ts_ms,
     started_at_ms: kind === "turn_started" ? ts_ms : old?.started_at_ms ?? null, ended_at_ms: over ? ts_ms : null,
     cursor: over && member !== undefined ? { generation, fence: entry.fence ?? member.fence, turns: endedTurns(member) + 1 } : null,
@@ -58,6 +58,11 @@ function endUsage(old: Turn | undefined, { data, ts_ms }: Entry): Turn["usage"] 
 
 function endedTurns({ used, open }: Pick<MemberView, "open" | "used">): number {
   return (used?.life.turns ?? 0) - open.length;
+}
+
+function replyOf(old: Turn | undefined, data: Entry["data"]): Pick<Turn, "reply" | "in_reply_to"> {
+  const { reply = old?.reply, in_reply_to = old?.in_reply_to } = data as Pick<Turn, "reply" | "in_reply_to">;
+  return { ...reply === undefined ? {} : { reply }, ...in_reply_to === undefined ? {} : { in_reply_to } };
 }
 
 export function isOver({ state }: Turn): boolean {

@@ -277,10 +277,17 @@ export class View {
     const over = isOver(turn);
     this.turns.set(turn_id, turn);
     this.#count(turn, { isNew: old === undefined, over, entry });
+    if (old === undefined && turn.in_reply_to !== undefined) this.#replied(turn.in_reply_to);
     if (!over) return;
     const { turns } = this.#over;
     turns.push(turn_id);
     if (turns.length > TURNS_KEPT * 2) for (const gone of turns.splice(0, TURNS_KEPT)) this.turns.delete(gone);
+  }
+
+  /** Nothing is owed to its sender any more. */
+  #replied(turnId: string): void {
+    const { reply, ...turn } = this.turns.get(turnId) ?? {};
+    if (reply !== undefined) this.turns.set(turnId, turn as Turn);
   }
 
   #letterGone({ member: id = "" }: Entry): void {

@@ -55,6 +55,7 @@ export const mob = apiModule("mob", "The mob that this block is a member of; eac
     shape("MobSendOptions", "How a turn is given.", {
       "key: string?": "Stands for this one turn: the same key and content give the same ticket. Default: one that stays the same when the turn that sends runs again.",
       "conversation: string?": "Turns of one conversation run one at a time. Default: this member.",
+      "reply: string?": "`turn`, of `send`: its end comes back as a turn for this member: `{in_reply_to, state, output, error}`, `event.meta.in_reply_to`.",
       "timeout_ms: integer?": "From acceptance to the end; `request` waits as long. Default and most: what is left of the turn that asks, for `send` and `wake` 10 min.",
     }),
     shape("MobTicket", "A turn that is stored.", {
