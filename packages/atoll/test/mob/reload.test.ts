@@ -105,6 +105,10 @@ test("a definition that is wrong is told whole, and the old one stays; a wrong p
     ["approvals[0].tier", "approvals.toml", 3], ["mob.egdes", "mob.toml", 4], ["profiles.q.script", "mob.toml", 9],
   ]);
   assert.deepEqual([mob.definition().approvals[0]?.tier, mob.view.isWired("ann", "bob"), await count(mob, "policy_rejected")], ["R3", true, 1]);
+  write("mob.toml", TOML);
+  write("approvals.toml", "[[approvals");
+  await assert.rejects(mob.reconciler.reload(BY), /approvals\.toml:1: the file: is not TOML/);
+  assert.deepEqual([mob.definition().approvals[0]?.tier, await count(mob, "policy_rejected")], ["R3", 2]);
   write("mob.toml", TOML.replace("\"desk\"", "\"other\""));
   write("approvals.toml", R3);
   await assert.rejects(mob.reconciler.reload(BY), /mob\.id: this mob is desk/);

@@ -74,7 +74,7 @@ export class Definitions {
   /** What is wrong with a policy that was to be the new one. */
   async #tellRejected(error: unknown, principal: string): Promise<void> {
     if (!isFault(error) || error.code !== "mob.definition_invalid") return;
-    const problems = (error.facts["problems"] as readonly Problem[]).filter(({ path }) => /^approvals\b/.test(path));
+    const problems = (error.facts["problems"] as readonly Problem[]).filter(({ path, file = "" }) => /^approvals\b/.test(path) || POLICY_FILE.test(file));
     if (problems.length === 0) return;
     await this.#parts.ledger.append(this.#parts.writer, [{
       kind: "policy_rejected", source: "mob", principal, data: { problems: problems.slice(0, TOLD_MAX).map((one) => ({ ...one })), count: problems.length },
@@ -83,3 +83,5 @@ export class Definitions {
 }
 
 const TOLD_MAX = 32;
+/** It may be no TOML at all. */
+const POLICY_FILE = /(?:^|[\\/])approvals\.toml$/;

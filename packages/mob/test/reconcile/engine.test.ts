@@ -285,7 +285,7 @@ test("several members are spawned with one answer for each, in order; with rollb
 const ids = fc.constantFrom("a", "b", "c", "d");
 const pairs = fc.tuple(ids, ids).filter(([x, y]) => x !== y);
 const steps = fc.array(fc.oneof(
-  fc.record({ do: fc.constant("want" as const), members: fc.uniqueArray(ids), edges: fc.array(pairs, { maxLength: 4 }) }),
+  fc.record({ do: fc.constant("want" as const), members: fc.uniqueArray(ids), how: fc.constantFrom<Partial<MemberSpec>>({}, { model: "m" }, { profile: "q" }, { labels: { a: "1" } }), edges: fc.array(pairs, { maxLength: 4 }) }),
   fc.record({ do: fc.constantFrom("wire" as const, "unwire" as const, "hold" as const), pair: pairs }),
   fc.record({ do: fc.constant("trouble" as const), acts: fc.array(fc.tuple(fc.constantFrom("open", "close"), pairs), { maxLength: 3 }), spawn: fc.option(ids) }),
 ), { maxLength: 8 });
@@ -297,7 +297,7 @@ test("whatever fails on the way: a pass without trouble is complete but for the 
       const manual = [...view.edges.values()].filter(({ owner, wired }) => owner === "manual" && wired);
       switch (step.do) {
         case "want":
-          definition.members = step.members.map((id) => spec(id));
+          definition.members = step.members.map((id) => spec(id, step.how));
           definition.edges = step.edges;
           break;
         case "wire": await edges.wire(...step.pair, "local").catch(() => undefined); break;
