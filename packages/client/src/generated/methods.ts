@@ -169,6 +169,8 @@ export interface Entry {
     | "step_completed"
     | "step_failed"
     | "step_skipped"
+    | "topology_violation"
+    | "supervisor_escalation"
     | "definition_applied"
     | "desired_set"
     | "member_spawning"
@@ -368,6 +370,7 @@ export interface Run {
   readonly round: number;
   readonly steps: Readonly<Record<string, StepRun>>;
   readonly error?: Failure;
+  readonly escalated?: string;
   readonly started_at_ms: number;
   readonly ended_at_ms: number | null;
   readonly revision: number;
@@ -434,6 +437,7 @@ export interface StepRun {
     readonly turn_id: string;
   }[];
   readonly error?: Failure;
+  readonly forbidden?: true;
   readonly usage?: Usage;
 }
 
@@ -1185,6 +1189,8 @@ export interface MobMethods {
         | "step_completed"
         | "step_failed"
         | "step_skipped"
+        | "topology_violation"
+        | "supervisor_escalation"
         | "definition_applied"
         | "desired_set"
         | "member_spawning"
@@ -1325,6 +1331,8 @@ export interface MobMethods {
         | "step_completed"
         | "step_failed"
         | "step_skipped"
+        | "topology_violation"
+        | "supervisor_escalation"
         | "definition_applied"
         | "desired_set"
         | "member_spawning"

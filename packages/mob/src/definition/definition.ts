@@ -151,6 +151,23 @@ export interface AccessRule {
 export interface FlowDefinition {
   /** In the order of the file. */
   readonly steps: Readonly<Record<string, FlowStep>>;
+  readonly topology?: Topology;
+  readonly supervisor?: Supervisor;
+}
+
+/** From whose work to whose it may go on; the first rule that fits counts, without one it may. */
+export interface Topology {
+  /** A pair that is forbidden: its step fails, or is written down. */
+  readonly mode: "strict" | "advisory";
+  /** Profiles, or `*`. */
+  readonly rules: readonly { readonly from: string; readonly to: string; readonly allowed: boolean }[];
+}
+
+/** Who is told when a step fails its run. */
+export interface Supervisor {
+  readonly role: string;
+  /** Asks of the step that have failed, from which on. */
+  readonly threshold: number;
 }
 
 export interface FlowStep {
@@ -168,6 +185,8 @@ export interface FlowStep {
   readonly expect: Json | null;
   readonly output: "json" | "text";
   readonly on_failure: "escalate" | "continue";
+  /** Turns that are not needed any more are not cancelled. */
+  readonly let_finish: boolean;
 }
 
 /** One thing that is wrong with a definition. */

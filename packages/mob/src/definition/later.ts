@@ -5,7 +5,6 @@ const LATER: Readonly<Record<string, string>> = {
   contacts: "other mobs cannot be reached yet", peer_grants: "other mobs cannot reach this one yet", console: "the page has no settings yet",
   modules: "there are no modules yet: a script reaches MCP servers by mcp.connect", "mob.modules": "there are no modules yet: a script reaches MCP servers by mcp.connect",
   memory: "there is no memory yet beside sessions and std.kv", delivery: "nothing is delivered yet", deliveries: "nothing is delivered yet",
-  topology: "there are no rules of topology yet: edges say who may speak with whom",
 };
 
 /** Sections of `atoll.toml`. */

@@ -59,6 +59,7 @@ function without(given: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
 
 function toDefinition(data: Tree, problems: Problems): MobDefinition {
   const members = toMembers(data, problems);
+  checkRoles(data, problems);
   return {
     mob: { id: data.mob.id, bootstrap: toBootstrap(data.mob.bootstrap) }, members, profiles: toProfiles(data, problems), edges: checkedEdges(data, members, problems),
     approvals: data.approvals.map(({ timeout, id, match, ...rule }, at): ApprovalRule => ({
@@ -155,7 +156,24 @@ function toFlow({ steps }: Tree["flows"][string], place: FlowPlace): FlowDefinit
   }
   const circle = findCircle(made);
   if (circle !== undefined) problems.add([...path, circle[0] as string, "depends_on"], `steps wait for each other: ${circle.join(" → ")}`);
-  return { steps: made };
+  return { steps: made, ...above(place) };
+}
+
+/** What is said of all flows stands in each, since a run keeps what it began with. */
+function above({ data: { topology, supervisor } }: FlowPlace): Pick<FlowDefinition, "topology" | "supervisor"> {
+  return { ...topology === null ? {} : { topology }, ...supervisor === null ? {} : { supervisor } };
+}
+
+function checkRoles({ topology, supervisor, profiles }: Tree, problems: Problems): void {
+  const known = Object.keys(profiles);
+  const check = (path: Path, role: string): void => {
+    if (role !== "*" && !known.includes(role)) problems.unknown(path, role, { what: "profile", known });
+  };
+  if (supervisor !== null) check(["supervisor", "role"], supervisor.role);
+  for (const [at, { from, to }] of (topology?.rules ?? []).entries()) {
+    check(["topology", "rules", at, "from"], from);
+    check(["topology", "rules", at, "to"], to);
+  }
 }
 
 function toStep({ role, member, timeout, ...rest }: Tree["flows"][string]["steps"][string], place: FlowPlace): FlowStep {
@@ -211,6 +229,8 @@ function keysAt(path: Path): readonly string[] {
   if (top === "profiles") return PROFILE_KEYS;
   if (top === "flows") return third === "steps" ? STEP_KEYS : ["steps"];
   if (top === "access") return second === "rules" ? ACCESS_RULE_KEYS : ["admins", "rules"];
+  if (top === "topology") return second === "rules" ? ["from", "to", "allowed"] : ["mode", "rules"];
+  if (top === "supervisor") return ["role", "threshold"];
   return top === "approvals" ? APPROVAL_KEYS : [];
 }
 

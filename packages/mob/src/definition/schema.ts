@@ -87,8 +87,14 @@ const step = z.strictObject({
   collect: z.union([z.enum(["all", "any"]), z.strictObject({ quorum: z.int().min(1) })]).default("all"),
   timeout: duration.default(MOB_LIMITS.stepMs), retries: z.int().min(0).max(100).default(1),
   expect: z.json().default(null), output: z.enum(["json", "text"]).default("json"),
-  on_failure: z.enum(["escalate", "continue"]).default("escalate"),
+  on_failure: z.enum(["escalate", "continue"]).default("escalate"), let_finish: z.boolean().default(false),
 });
+
+const topology = z.strictObject({
+  mode: z.enum(["strict", "advisory"]).default("advisory"),
+  rules: z.array(z.strictObject({ from: z.union([name, z.literal("*")]), to: z.union([name, z.literal("*")]), allowed: z.boolean() })).max(1_024).default([]),
+});
+const supervisor = z.strictObject({ role: name, threshold: z.int().min(1).max(1_000).default(1) });
 
 export const tree = z.strictObject({
   mob: z.strictObject({
@@ -104,6 +110,7 @@ export const tree = z.strictObject({
   profiles: z.record(name, profile).default({}),
   approvals: z.array(approval).default([]),
   flows: z.record(name, z.strictObject({ steps: z.record(name, step) })).default({}),
+  topology: topology.nullable().default(null), supervisor: supervisor.nullable().default(null),
   access: access.nullable().default(null),
   limits: z.record(z.string(), z.number()).default({}),
   prices: z.record(z.string().min(1), price).default({}),

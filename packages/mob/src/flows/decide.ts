@@ -17,6 +17,8 @@ export interface Candidate {
   readonly profile: string;
   /** False: broken or final. */
   readonly usable: boolean;
+  /** It stands for a target that has failed. */
+  readonly broken: boolean;
   /** Turns that it has. */
   readonly load: number;
 }
@@ -31,6 +33,8 @@ export type Move =
   | { readonly is: "step_completed"; readonly step: string; readonly cancel: readonly string[] }
   | { readonly is: "step_failed"; readonly step: string; readonly error: Failure; readonly cancel: readonly string[] }
   | { readonly is: "step_skipped"; readonly step: string }
+  | { readonly is: "forbidden"; readonly step: string; readonly from: string; readonly to: string; readonly mode: "strict" | "advisory" }
+  | { readonly is: "escalate"; readonly step: string; readonly role: string; readonly failures: number; readonly error: Failure }
   | { readonly is: "completed" }
   | { readonly is: "failed"; readonly error: Failure; readonly cancel: readonly string[] };
 
@@ -57,6 +61,11 @@ export function decideRun(run: Run, facts: Facts): Decision {
     step.on_failure === "escalate" && run.steps[name]?.state === "failed");
   if (escalated !== undefined) {
     const { code = "mob.tool_failed", text = "" } = run.steps[escalated[0]]?.error ?? {};
+    const { supervisor } = run.definition;
+    const failures = failuresOf(run.steps[escalated[0]]);
+    if (supervisor !== undefined && run.escalated === undefined && failures >= supervisor.threshold) {
+      return { moves: [{ is: "escalate", step: escalated[0], role: supervisor.role, failures, error: { code, text } }], wake_at_ms: null };
+    }
     return { moves: [failedRun(run, { code, text: `step ${escalated[0]} failed: ${text}` })], wake_at_ms: null };
   }
   const moves: Move[] = [];
@@ -90,6 +99,11 @@ function decideStep(place: Place): readonly Move[] {
     const ready = readiness(run, step);
     if (ready === "wait") return [];
     if (ready === "skip") return [{ is: "step_skipped", step: name }];
+    const pair = forbiddenPair(place);
+    if (pair !== undefined) {
+      if (now.forbidden !== true) return [{ is: "forbidden", step: name, ...pair }];
+      if (pair.mode === "strict") return [failedStep(place, { code: "mob.denied", text: `the topology forbids ${pair.from} → ${pair.to}` })];
+    }
   } else if (now.started_at_ms !== null && facts.now_ms >= now.started_at_ms + step.timeout_ms) {
     const error = { code: "mob.deadline", text: `it took longer than ${step.timeout_ms} ms` };
     return [{ is: "step_failed", step: name, error, cancel: openTurns(now) }];
@@ -110,10 +124,32 @@ function readiness(run: Run, { depends_on, depends_on_mode }: FlowStep): "ready"
   return states.every((state) => state === "completed") ? "ready" : "wait";
 }
 
+/** From the profile of a step that it depends on to its own; the first that is forbidden. */
+function forbiddenPair({ run, step, facts }: Place): { readonly from: string; readonly to: string; readonly mode: "strict" | "advisory" } | undefined {
+  const { topology, steps } = run.definition;
+  if (topology === undefined) return undefined;
+  const roleOf = ({ to }: FlowStep): string => ("role" in to ? to.role : facts.candidates.find(({ id }) => id === to.member)?.profile ?? "");
+  const fits = (wanted: string, role: string): boolean => wanted === "*" || wanted === role;
+  const to = roleOf(step);
+  for (const name of step.depends_on) {
+    const from = roleOf(steps[name] as FlowStep);
+    const rule = topology.rules.find((one) => fits(one.from, from) && fits(one.to, to));
+    if (rule?.allowed === false) return { from, to, mode: topology.mode };
+  }
+  return undefined;
+}
+
+/** Asks that have failed; a step that asked nobody has failed once. */
+function failuresOf(step: StepRun | undefined): number {
+  return Math.max(1, Object.values(step?.targets ?? {}).reduce((sum, { state, attempt }) => sum + attempt - (state === "failed" ? 0 : 1), 0));
+}
+
 /** fan_out, fan_in, one_to_one: each target once, again while it has retries. */
 function ask(place: Place): readonly Move[] {
   const { step, name, now } = place;
   const people = candidatesOf(place);
+  const broken = now.state === "waiting" && step.collect === "all" && step.dispatch !== "one_to_one" ? brokenOf(place) : [];
+  if (broken.length > 0) return [failedStep(place, { code: "mob.member_broken", text: `${broken.join(", ")} cannot answer, and all are to` })];
   if (now.state === "waiting" && people.length === 0) return [failedStep(place, noCandidate(step))];
   if (people.length > MOB_LIMITS.targetsMax && step.dispatch !== "one_to_one") {
     return [failedStep(place, { code: "mob.too_large", text: `it would ask ${people.length} members at once, more than ${MOB_LIMITS.targetsMax}` })];
@@ -124,7 +160,7 @@ function ask(place: Place): readonly Move[] {
     : step.collect === "any" ? 1 : step.collect.quorum;
   const targets = wanted.map((target) => now.targets[target]);
   const done = targets.filter((target) => target?.state === "done").length;
-  if (done >= needed && wanted.length > 0) return [{ is: "step_completed", step: name, cancel: openTurns(now) }];
+  if (done >= needed && wanted.length > 0) return [{ is: "step_completed", step: name, cancel: step.let_finish ? [] : openTurns(now) }];
   const lost = targets.filter((target) => target !== undefined && isLost(target, step)).length;
   if (wanted.length - lost < needed) {
     const last = Object.values(now.targets).findLast(({ error }) => error !== undefined)?.error;
@@ -174,6 +210,10 @@ function share(place: Place): readonly Move[] {
 function candidatesOf({ step: { to }, facts: { candidates } }: Place): readonly Candidate[] {
   const fits = (one: Candidate): boolean => "member" in to ? one.id === to.member : one.profile === to.role;
   return candidates.filter((one) => one.usable && fits(one));
+}
+
+function brokenOf({ step: { to }, facts: { candidates } }: Place): readonly string[] {
+  return candidates.filter((one) => one.broken && ("member" in to ? one.id === to.member : one.profile === to.role)).map(({ id }) => id);
 }
 
 /** The least loaded, or the same one for an equal key. */

@@ -4,7 +4,7 @@
  * takes a run as the roster has it; gives entries and turns; promises that an entry is there before what it says is done, and
  * that who has answered is not asked again, after a start too; refuses nothing; never is more than one loop and one timer.
  */
-import { isFault, type Clock, type Log } from "@atoll-run/core";
+import { isFault, withDeadline, type Clock, type Log } from "@atoll-run/core";
 import { mobError, toFailure } from "../errors.ts";
 import type { NewEntry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
@@ -31,6 +31,8 @@ const RETRY_MS = 1_000;
 const USABLE: ReadonlySet<string> = new Set(["starting", "active", "dormant", "suspended"]);
 /** Nobody needs the answer any more. */
 const UNNEEDED = mobError("mob.interrupted", "its answer is not needed any more");
+/** It may go on, but nobody hears it. */
+const LEFT = mobError("mob.interrupted", "its answer is not waited for any more");
 
 interface Asked {
   readonly step: string;
@@ -97,8 +99,11 @@ export class RunLoop {
         await this.#wait(RETRY_MS);
       }
     }
-    const reason = this.#run()?.state === "running" ? mobError("mob.shutting_down", "the mob is stopping") : UNNEEDED;
-    await this.#drop([...this.#asked.values()], reason);
+    const run = this.#run();
+    const reason = run?.state === "running" ? mobError("mob.shutting_down", "the mob is stopping") : UNNEEDED;
+    const mayFinish = ({ step }: Asked): boolean => run?.definition.steps[step]?.let_finish === true && run.steps[step]?.state === "completed";
+    const asked = [...this.#asked.values()];
+    await Promise.all([this.#drop(asked.filter(mayFinish), LEFT), this.#drop(asked.filter((one) => !mayFinish(one)), reason)]);
   }
 
   /** Milliseconds until it is to be looked at again; 0: at once. */
@@ -118,12 +123,26 @@ export class RunLoop {
     }
     const { moves, wake_at_ms } = decideRun(await this.#whole.fill(run), { candidates: this.#candidates(), now_ms: clock.now(), run_ms: limits.runMs });
     if (moves.length === 0) return wake_at_ms === null ? Infinity : Math.max(1, wake_at_ms - clock.now());
+    if (run.escalated !== undefined && moves.some(({ is }) => is === "failed")) await this.#tellSupervisor(run, run.escalated);
     for (let at = 0; at < moves.length; at += BATCH) await this.#append(moves.slice(at, at + BATCH).map((move) => toEntry(move, run)));
-    const ended = new Set(moves.flatMap((move) => "cancel" in move && "step" in move ? [move.step] : []));
+    const ended = new Set(moves.flatMap((move) => "cancel" in move && "step" in move && !(move.is === "step_completed" && run.definition.steps[move.step]?.let_finish === true) ? [move.step] : []));
     // Not waited for: the run goes on while they end.
     void this.#drop([...this.#asked.values()].filter(({ step }) => ended.has(step)), UNNEEDED);
     this.#askOpen(this.#run());
     return 0;
+  }
+
+  /** The least loaded of the role; whether or not it can be told, the run fails. */
+  async #tellSupervisor({ run_id, round, flow, principal, definition: { supervisor }, steps }: Run, step: string): Promise<void> {
+    const { host, clock, limits, log } = this.#parts;
+    const [to] = this.#candidates().filter(({ profile, usable }) => usable && profile === supervisor?.role).toSorted((a, b) => a.load - b.load || (a.id < b.id ? -1 : 1));
+    if (to === undefined) return;
+    const { code = "mob.tool_failed", text = "" } = steps[step]?.error ?? {};
+    const content = { run_id, flow, step, error: { code, text } };
+    const telling = (signal: AbortSignal) => again(() => host.send({ to: to.id, from: "flow", principal, content, conversation: run_id, key: `${run_id}~${round}/supervisor` }), this.#parts, signal);
+    await withDeadline(telling, { clock, ms: limits.cancelMs, what: "the supervisor" }).catch((error: unknown) => {
+      log.write({ level: "warn", target: "flows", msg: "the supervisor was not told", fields: { run: run_id, ...toFailure(error) } });
+    });
   }
 
   async #wait(ms: number): Promise<void> {
@@ -186,7 +205,7 @@ export class RunLoop {
 
   #candidates(): readonly Candidate[] {
     return [...this.#parts.view.members.values()].map(({ spec, life, open }) =>
-      ({ id: spec.id, profile: spec.profile, usable: USABLE.has(life.state), load: open.length }));
+      ({ id: spec.id, profile: spec.profile, usable: USABLE.has(life.state), broken: life.state === "broken", load: open.length }));
   }
 }
 
@@ -201,6 +220,8 @@ function toEntry(move: Move, { principal, revision }: Run): NewEntry {
     case "step_completed": return of("step_completed");
     case "step_failed": return of("step_failed", { error: { ...move.error } });
     case "step_skipped": return of("step_skipped");
+    case "forbidden": return of("topology_violation", { from: move.from, to: move.to, mode: move.mode });
+    case "escalate": return of("supervisor_escalation", { role: move.role, failures: move.failures, error: { ...move.error } });
     case "completed": return of("flow_completed");
     case "failed": return of("flow_failed", { error: { ...move.error } });
   }

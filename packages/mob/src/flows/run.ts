@@ -45,6 +45,8 @@ export interface StepRun {
   readonly output?: Json;
   readonly holes?: readonly Hole[];
   readonly error?: Failure;
+  /** It is written down that the topology forbids it. */
+  readonly forbidden?: true;
   /** Absent: no model was asked. */
   readonly usage?: Usage;
 }
@@ -60,6 +62,8 @@ export interface Run {
   readonly round: number;
   readonly steps: Readonly<Record<string, StepRun>>;
   readonly error?: Failure;
+  /** Its supervisor is to be told of that step. */
+  readonly escalated?: string;
   readonly started_at_ms: number;
   readonly ended_at_ms: number | null;
   readonly usage?: Usage;
@@ -102,6 +106,8 @@ export function foldRun(run: Run, entry: Entry, turnOf: TurnOf): Run {
     case "step_target_failed": return step((one) => target(one, entry, { state: "failed", ...failure === undefined ? {} : { error: failure } }));
     case "step_completed": return step((one) => ({ ...one, state: "completed", completed_seq: entry.seq, ...collected(run, step_id as string, one) }));
     case "step_failed": return step((one) => ({ ...one, state: "failed", ...failure === undefined ? {} : { error: failure } }));
+    case "topology_violation": return step((one) => ({ ...one, forbidden: true }));
+    case "supervisor_escalation": return { ...next, escalated: step_id as string };
     case "step_skipped": return step((one) => ({ ...one, state: "skipped" }));
     default: return next;
   }
@@ -142,7 +148,7 @@ function target(step: StepRun, entry: Entry, change: Partial<Target>): StepRun {
 }
 
 function resumed(run: Run, { ts_ms }: Entry): Run {
-  const { error: _, ...rest } = run;
+  const { error: _, escalated: __, ...rest } = run;
   return { ...rest, state: "running", round: run.round + 1, started_at_ms: ts_ms, ended_at_ms: null, steps: reopened(run) };
 }
 

@@ -92,12 +92,12 @@ const target = z.object({
 const stepRun = z.object({
   state: z.enum(["waiting", "running", "completed", "failed", "skipped"]), started_at_ms: ms.nullable(), targets: z.record(z.string(), target),
   completed_seq: count.exactOptional(), output: json.exactOptional(),
-  holes: z.array(z.object({ at: z.array(z.union([z.string(), count])), member: z.string(), turn_id: z.string() })).exactOptional(), error: failure.exactOptional(), ...used,
+  holes: z.array(z.object({ at: z.array(z.union([z.string(), count])), member: z.string(), turn_id: z.string() })).exactOptional(), error: failure.exactOptional(), forbidden: z.literal(true).exactOptional(), ...used,
 }).meta({ id: "StepRun" }) satisfies z.ZodType<StepRun>;
 
 export const run = z.object({
   run_id: z.string(), flow: z.string(), params: json, principal: z.string(), state: runStates, round: count, steps: z.record(z.string(), stepRun),
-  error: failure.exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json, ...used,
+  error: failure.exactOptional(), escalated: z.string().exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json, ...used,
 }).meta({ id: "Run" });
 
 export const flowStep = z.custom<FlowStep>((given) => typeof given === "object").meta({ id: "FlowStep", type: "object" });

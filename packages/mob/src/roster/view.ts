@@ -109,7 +109,7 @@ export class View {
     else if (kind.startsWith("dead_letter_")) this.#letterGone(entry);
     else if (kind === "labels_set") this.#label(entry);
     else if (kind === "note") this.#noted(entry);
-    else if (kind.startsWith("flow_") || kind.startsWith("step_")) this.#run(entry);
+    else if (kind.startsWith("flow_") || kind.startsWith("step_") || kind === "topology_violation" || kind === "supervisor_escalation") this.#run(entry);
     else if (kind === "definition_applied" || kind === "desired_set") {
       if (kind === "desired_set") this.desired = foldDesired(this.desired, entry);
       else this.applied = foldApplied(this.applied, entry, this.members.values());

@@ -6,21 +6,21 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Json } from "@atoll-run/core";
 import { defineMob, type Entry, type EntryKind, type FlowDefinition, type TreeInput } from "@atoll-run/mob";
-import { beginRun, type Candidate, decideRun, foldRun, lookUp, type Move, render, type Run } from "@atoll-run/mob/internal";
+import { beginRun, type Candidate, decideRun, foldRun, lookUp, type Move, outputOfRun, render, type Run } from "@atoll-run/mob/internal";
 import fc from "fast-check";
 
 type Steps = NonNullable<TreeInput["flows"]>[string]["steps"];
 
-function flowOf(steps: Steps): FlowDefinition {
+function flowOf(steps: Steps, more: Pick<TreeInput, "topology" | "supervisor"> = {}): FlowDefinition {
   const { flows } = defineMob({
     mob: { id: "m", members: [{ id: "w", profile: "w", count: 4 }, { id: "e", profile: "e" }] },
-    profiles: { w: { linked: "w" }, e: { linked: "e" } }, flows: { f: { steps } },
+    profiles: { w: { linked: "w" }, e: { linked: "e" } }, flows: { f: { steps } }, ...more,
   });
   return flows["f"] as FlowDefinition;
 }
 
 const WORKERS: readonly Candidate[] = [
-  ...[1, 2, 3, 4].map((n) => ({ id: `w-${n}`, profile: "w", usable: true, load: 0 })), { id: "e", profile: "e", usable: true, load: 0 },
+  ...[1, 2, 3, 4].map((n) => ({ id: `w-${n}`, profile: "w", usable: true, broken: false, load: 0 })), { id: "e", profile: "e", usable: true, broken: false, load: 0 },
 ];
 
 type Answer = { readonly output: Json } | { readonly error: string } | "silence";
@@ -70,6 +70,8 @@ class Simulation {
       case "step_completed": return this.write("step_completed", {}, at);
       case "step_failed": return this.write("step_failed", { error: { ...move.error } }, at);
       case "step_skipped": return this.write("step_skipped", {}, at);
+      case "forbidden": return this.write("topology_violation", { from: move.from, to: move.to, mode: move.mode }, at);
+      case "escalate": return this.write("supervisor_escalation", { role: move.role, failures: move.failures }, at);
       case "completed": return this.write("flow_completed", {});
       case "failed": return this.write("flow_failed", { error: { ...move.error } });
     }
@@ -184,6 +186,54 @@ test("broken members are not asked; without any the step fails", () => {
   const none = new Simulation(flowOf({ s: { role: "w" } }));
   none.candidates = [];
   assert.equal(none.play(() => "silence").error?.code, "mob.unavailable");
+});
+
+/** Spec A37, what of it has no loop and no condition: how each run ends. */
+const ENDS: readonly (readonly [
+  title: string, steps: Steps, by: (asked: { readonly member: string; readonly target: string; readonly attempt: number }) => Answer,
+  ends: { readonly state: Run["state"]; readonly code?: string; readonly output?: Json; readonly asked: number; readonly cancelled?: number },
+  more?: { readonly broken?: readonly string[] } & Pick<TreeInput, "topology" | "supervisor">,
+])[] = [
+  ["fan_out with all", { s: { role: "w" } }, () => ({ output: 1 }), { state: "completed", output: { "w-1": 1, "w-2": 1, "w-3": 1, "w-4": 1 }, asked: 4 }],
+  ["fan_out with any that may finish", { s: { role: "w", collect: "any", let_finish: true } }, ({ member }) => (member === "w-2" ? { output: 2 } : "silence"), { state: "completed", output: 2, asked: 4, cancelled: 0 }],
+  ["fan_out with any", { s: { role: "w", collect: "any" } }, ({ member }) => (member === "w-2" ? { output: 2 } : "silence"), { state: "completed", output: 2, asked: 4, cancelled: 3 }],
+  ["fan_out with a quorum", { s: { role: "w", collect: { quorum: 2 } } }, ({ member }) => (member < "w-3" ? { output: member } : "silence"), { state: "completed", output: { "w-1": "w-1", "w-2": "w-2" }, asked: 4, cancelled: 2 }],
+  ["a quorum of more than there are", { s: { role: "w", collect: { quorum: 5 } } }, () => ({ output: 1 }), { state: "failed", code: "mob.unavailable", asked: 0 }],
+  ["too many failures for a quorum", { s: { role: "w", collect: { quorum: 4 }, retries: 0 } }, ({ member }) => (member === "w-1" ? { error: "no" } : "silence"), { state: "failed", code: "x.failed", asked: 4, cancelled: 3 }],
+  ["fan_in with a quorum", { s: { role: "w", dispatch: "fan_in", collect: { quorum: 1 } } }, ({ member }) => (member === "w-4" ? { output: 4 } : "silence"), { state: "completed", output: [{ target: "w-4", output: 4 }], asked: 4, cancelled: 3 }],
+  ["one_to_one that is asked again", { s: { role: "w", dispatch: "one_to_one", retries: 1 } }, ({ attempt }) => (attempt === 1 ? { error: "no" } : { output: "yes" }), { state: "completed", output: "yes", asked: 2 }],
+  ["a share with a failed item", { s: { role: "w", dispatch: "share", items: "params.items", retries: 0 } }, ({ target }) => (target === "1" ? { error: "no" } : { output: target }), { state: "completed", output: ["0", { error: { code: "x.failed", text: "no" } }, "2"], asked: 3 }],
+  ["a share over what is no list", { s: { role: "w", dispatch: "share", items: "params.word" } }, () => ({ output: 1 }), { state: "failed", code: "mob.invalid_params", asked: 0 }],
+  ["an unknown root", { s: { role: "e", message: "{{ env.HOME }}" } }, () => ({ output: 1 }), { state: "failed", code: "mob.invalid_params", asked: 0 }],
+  ["a missing field", { s: { role: "e", message: "{{ params.none }}" } }, () => ({ output: 1 }), { state: "failed", code: "mob.invalid_params", asked: 0 }],
+  ["a failure that is let be, and who depends on it", { s: { role: "e", on_failure: "continue", retries: 0 }, t: { role: "w", depends_on: ["s"] } }, () => ({ error: "no" }), { state: "completed", output: null, asked: 1 }],
+  ["a broken one of a role that all are to answer", { s: { role: "w" } }, () => ({ output: 1 }), { state: "failed", code: "mob.member_broken", asked: 0 }, { broken: ["w-2"] }],
+  ["a broken one beside a quorum", { s: { role: "w", collect: { quorum: 3 } } }, () => ({ output: 1 }), { state: "completed", output: { "w-1": 1, "w-3": 1, "w-4": 1 }, asked: 3 }, { broken: ["w-2"] }],
+  ["a pair that a strict topology forbids", { s: { role: "w" }, t: { role: "e", depends_on: ["s"] } }, () => ({ output: 1 }), { state: "failed", code: "mob.denied", asked: 4 }, { topology: { mode: "strict", rules: [{ from: "w", to: "*", allowed: false }] } }],
+  ["a pair that an advisory topology forbids", { s: { role: "w" }, t: { role: "e", depends_on: ["s"] } }, () => ({ output: 1 }), { state: "completed", output: 1, asked: 5 }, { topology: { mode: "advisory", rules: [{ from: "w", to: "e", allowed: false }] } }],
+  ["a pair that an earlier rule allows", { s: { role: "w" }, t: { role: "e", depends_on: ["s"] } }, () => ({ output: 1 }), { state: "completed", output: 1, asked: 5 }, { topology: { mode: "strict", rules: [{ from: "w", to: "e", allowed: true }, { from: "*", to: "*", allowed: false }] } }],
+];
+for (const [title, steps, by, ends, { broken = [], ...more } = {}] of ENDS) {
+  test(`how it ends: ${title}`, () => {
+    const simulation = new Simulation(flowOf(steps, more), { items: [0, 1, 2], word: "x" });
+    simulation.candidates = WORKERS.map((one) => (broken.includes(one.id) ? { ...one, usable: false, broken: true } : one));
+    const run = simulation.play(by);
+    assert.deepEqual([run.state, run.error?.code, simulation.asked.length], [ends.state, ends.code, ends.asked]);
+    if (ends.output !== undefined) assert.deepEqual(outputOfRun(run), ends.output);
+    if (ends.cancelled !== undefined) assert.equal(simulation.cancelled.length, ends.cancelled);
+    assert.deepEqual(simulation.refolded(), run);
+    const violations = simulation.entries.filter(({ kind }) => kind === "topology_violation").length;
+    assert.equal(violations, title.includes("topology forbids") ? 1 : 0);
+  });
+}
+
+test("a supervisor is told once of a run that fails, from its threshold on", () => {
+  for (const [threshold, retries, told] of [[1, 0, 1], [3, 1, 0], [3, 2, 1]] as const) {
+    const simulation = new Simulation(flowOf({ s: { role: "e", retries } }, { supervisor: { role: "w", threshold } }));
+    const run = simulation.play(() => ({ error: "no" }));
+    const kinds = simulation.entries.map(({ kind }) => kind).filter((kind) => kind === "supervisor_escalation" || kind === "flow_failed");
+    assert.deepEqual([run.state, kinds], ["failed", [...Array.from({ length: told }, () => "supervisor_escalation"), "flow_failed"]]);
+  }
 });
 
 const CHAIN: Steps = { a: { role: "e", on_failure: "continue", retries: 0 }, b: { role: "e", depends_on: ["a"], message: "{{ steps.a.output }}" } };

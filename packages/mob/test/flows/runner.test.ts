@@ -19,10 +19,12 @@ const AUDIT: Steps = {
   report: { role: "e", depends_on: ["audit"], dispatch: "one_to_one", message: "{{ steps.audit.output }}" },
 };
 
+const SUPERVISOR = { role: "s", threshold: 2 } as const;
+
 function flowsOf(steps: Steps) {
   return defineMob({
     mob: { id: "m", members: [{ id: "s", profile: "s" }, { id: "w", profile: "w", count: 3 }, { id: "e", profile: "e" }] },
-    profiles: { s: { linked: "x" }, w: { linked: "x" }, e: { linked: "x" } }, flows: { f: { steps } },
+    profiles: { s: { linked: "x" }, w: { linked: "x" }, e: { linked: "x" } }, flows: { f: { steps } }, supervisor: SUPERVISOR,
   }).flows;
 }
 
@@ -231,4 +233,34 @@ test("what a member was asked that then breaks has failed, and goes to another; 
   assert.deepEqual([run.state, outputOfRun(run)], ["completed", REPORT]);
   assert.deepEqual([members.cancelled.length, members.asked.length], [1, 10]);
   stuck.resolve({ late: true });
+});
+
+test("a supervisor gets a turn, once, of the run that fails: what failed, and why", async (t) => {
+  const told: Json[] = [];
+  const steps: Steps = { work: { role: "e", retries: 1, message: "do" } };
+  const { runner, ledger } = await started(t, steps, ({ to, content }) => {
+    if (to === "s") told.push(content);
+    else throw new Error("no");
+    return "seen";
+  });
+  const { run_id } = await runner.run({ flow: "f", principal: "local" });
+  const run = await runner.wait(run_id, running);
+  await until(() => told.length > 0);
+  assert.deepEqual([run.state, run.escalated, told], ["failed", "work", [{ run_id, flow: "f", step: "work", error: { code: "mob.tool_failed", text: "no" } }]]);
+  const { entries } = await ledger.query({ run_id, kinds: ["supervisor_escalation"], after: 0 });
+  assert.deepEqual(entries.map(({ data }) => [data["role"], data["failures"]]), [["s", 2]]);
+});
+
+test("turns that are not needed any more are cancelled, unless they may finish", async (t) => {
+  for (const let_finish of [false, true]) {
+    const slow = Promise.withResolvers<Json>();
+    const { runner, members } = await started(t, { vote: { role: "w", collect: "any", let_finish } }, ({ to }) => (to === "w-2" ? to : slow.promise));
+    const { run_id } = await runner.run({ flow: "f", principal: "local" });
+    const run = await runner.wait(run_id, running);
+    assert.deepEqual([run.state, outputOfRun(run)], ["completed", "w-2"]);
+    if (!let_finish) await until(() => members.cancelled.length === 2);
+    slow.resolve(0);
+    await until(() => members.running === 0);
+    assert.equal(members.cancelled.length, let_finish ? 0 : 2);
+  }
 });
