@@ -88,7 +88,7 @@ export interface MobRooms extends AsyncDisposable {
   readonly view: View;
   /** Who writes what is the mob's own. */
   readonly writer: Writer;
-  /** How long commits take, and whether they go. */
+  /** How long commits take, and how often they fail. */
   readonly commits: CommitFigures;
   readonly members: MemberHost;
   readonly reconciler: Reconciler;

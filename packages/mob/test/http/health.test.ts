@@ -9,7 +9,7 @@ import { served } from "./served.ts";
 
 test("/readyz says why no work is taken, and what is wrong besides", async (t) => {
   let fault: Error | undefined;
-  const { ask, append, stop } = await served(t, { wrap: (store) => withCommit(store, async (batch, call) => {
+  const { ask, append, ledger, writer, stop } = await served(t, { limits: { storageProbeMs: 20 }, wrap: (store) => withCommit(store, async (batch, call) => {
     if (fault !== undefined) throw fault;
     return store.commit(batch, call);
   }) });
@@ -17,6 +17,9 @@ test("/readyz says why no work is taken, and what is wrong besides", async (t) =
     const { status, body } = await ask("GET", "/readyz", { role: "viewer" });
     return [status, body];
   };
+  using _ = ledger.tend(writer);
+  assert.deepEqual(await ready(), [503, { ready: false, reasons: ["creating"], degraded: [] }]);
+  await append({ kind: "mob_started", source: "test", data: {} });
   assert.deepEqual(await ready(), [200, { ready: true, reasons: [], degraded: [] }]);
   fault = stateOverloaded(1, 1);
   await assert.rejects(append(spawned("a")));
@@ -25,6 +28,7 @@ test("/readyz says why no work is taken, and what is wrong besides", async (t) =
   await assert.rejects(append(spawned("a")), { code: "mob.storage_degraded" });
   assert.deepEqual(await ready(), [503, { ready: false, reasons: ["storage_degraded"], degraded: [] }]);
   fault = undefined;
+  await until(async () => (await ready())[0] === 200);
   await append(spawned("a"), { kind: "member_broken", source: "test", member: "a", data: { state: "broken", kind: "start_failed", detail: "x" } });
   assert.deepEqual(await ready(), [200, { ready: true, reasons: [], degraded: ["member_broken"] }]);
   stop();
