@@ -233,7 +233,8 @@ function openMembers({ parts, limits, shutdown }: Site, { ledger, writer, view, 
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
     },
     makeVerbs: (caller) => createVerbs({
-      ledger, view, members, edges, flows: () => there(opened.flows), definition: now, clock, limits, modelOf: (spec, profile) => modelOf(spec, profile, parts.variables ?? {}),
+      ledger, view, members, edges, flows: () => there(opened.flows), definition: now, profileOf, clock, limits,
+      modelOf: (spec, profile) => modelOf(spec, profile, parts.variables ?? {}),
     }, caller),
     makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }),
     compact: (of, turn, summarize) => compact({ ...of, ledger, limits, now: () => clock.now() }, turn, summarize), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of),

@@ -30,6 +30,8 @@ export interface VerbParts {
   readonly edges: Pick<EdgeWorks, "wire">;
   readonly flows: () => Pick<FlowRunner, "run">;
   readonly definition: () => Pick<MobDefinition, "profiles">;
+  /** Also of one that the definition has not any more, as long as somebody lives by it. */
+  readonly profileOf: (name: string) => Profile | undefined;
   readonly modelOf: (spec: MemberSpec, profile: Profile) => Promise<{ readonly provider?: string; readonly model?: string } | undefined>;
   readonly clock: Clock;
   readonly limits: MobLimits;
@@ -96,10 +98,10 @@ class MemberVerbs {
   }
 
   async me(): Promise<Json> {
-    const { view, definition, modelOf } = this.#parts;
+    const { view, profileOf, modelOf } = this.#parts;
     const { id, generation, session } = this.#by;
     const { spec } = this.#known(id);
-    const profile = definition().profiles[spec.profile];
+    const profile = profileOf(spec.profile);
     const model = profile === undefined ? undefined : await modelOf(spec, profile);
     return {
       id, profile: spec.profile, generation, session, labels: { ...profile?.labels, ...spec.labels }, context: spec.context ?? null,
@@ -208,7 +210,7 @@ class MemberVerbs {
 
   #peer(id: string): Json {
     const { spec, life } = this.#known(id);
-    const labels = { ...this.#parts.definition().profiles[spec.profile]?.labels, ...spec.labels };
+    const labels = { ...this.#parts.profileOf(spec.profile)?.labels, ...spec.labels };
     return { id, profile: spec.profile, state: life.state, labels, ...spec.display_name === undefined ? {} : { display_name: spec.display_name } };
   }
 
