@@ -18,7 +18,7 @@ const INSIDE: Readonly<Record<string, Inside>> = {
       ["ledger"], ["definition", "edges", "roster", "sessions"], ["approvals", "flows", "usage"], ["bridge", "agent"], ["member"], ["reconcile", "verify"],
     ],
     seams: [
-      "approvals/approval.ts", "approvals/arguments.ts", "definition/applied.ts", "definition/mode.ts", "edges/plan.ts", "flows/run.ts", "member/life.ts", "member/turn.ts", "sessions/record.ts",
+      "approvals/approval.ts", "approvals/arguments.ts", "definition/applied.ts", "definition/mode.ts", "edges/plan.ts", "flows/run.ts", "member/life.ts", "member/turn.ts", "sessions/record.ts", "sessions/taint.ts",
       "usage/usage.ts",
     ],
     top: ["mob.ts", "index.ts", "internal.ts"],

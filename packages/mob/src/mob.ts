@@ -10,6 +10,7 @@ import { createAgentSession } from "./agent/agent-session.ts";
 import { compact } from "./agent/compaction.ts";
 import { modelOf } from "./agent/model.ts";
 import { createVerbs } from "./bridge/verbs.ts";
+import { tainting } from "./approvals/tainting.ts";
 import { openApprovals, type ApprovalBook } from "./approvals/book.ts";
 import type { MobDefinition } from "./definition/definition.ts";
 import { Definitions } from "./definition/definitions.ts";
@@ -229,7 +230,7 @@ function openMembers({ parts, limits, shutdown }: Site, { ledger, writer, view, 
   const budgets = closing.use(openBudgets({ ledger, writer, view, clock, profileOf, prices }));
   const edges = createEdgeWorks({ ledger, writer, view, doors: DOORS, clock, limits });
   const inner: InnerParts = {
-    ...parts, guard: budgeted((call) => approvals.guard(call), budgets), denied: (about, denial) => {
+    ...parts, guard: tainting(budgeted((call) => approvals.guard(call), budgets), { ledger, writer, view }), denied: (about, denial) => {
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
     },
     makeVerbs: (caller) => createVerbs({

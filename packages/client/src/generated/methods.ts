@@ -214,6 +214,7 @@ export interface Entry {
     | "note"
     | "tool_execution_started"
     | "tool_execution_completed"
+    | "peer_content_ingested"
     | "budget_warning"
     | "compaction_started"
     | "compaction_completed"
@@ -375,6 +376,7 @@ export interface Run {
   readonly ended_at_ms: number | null;
   readonly revision: number;
   readonly output: Json;
+  readonly taint?: "clean" | "peer" | "external";
   readonly usage?: Usage;
 }
 
@@ -488,6 +490,7 @@ export interface Turn {
   readonly stored?: Stored;
   readonly error: Failure | null;
   readonly usage?: Usage;
+  readonly taint?: "clean" | "peer" | "external";
   readonly active_ms?: number;
   readonly resumed_at_ms?: number;
   readonly queued_at_ms: number;
@@ -1234,6 +1237,7 @@ export interface MobMethods {
         | "note"
         | "tool_execution_started"
         | "tool_execution_completed"
+        | "peer_content_ingested"
         | "budget_warning"
         | "compaction_started"
         | "compaction_completed"
@@ -1376,6 +1380,7 @@ export interface MobMethods {
         | "note"
         | "tool_execution_started"
         | "tool_execution_completed"
+        | "peer_content_ingested"
         | "budget_warning"
         | "compaction_started"
         | "compaction_completed"

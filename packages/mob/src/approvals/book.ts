@@ -50,7 +50,7 @@ export interface ApprovalBook extends AsyncDisposable {
   /** Asked after the grants and before the call. Throws `mob.overloaded`, `mob.storage_degraded`: the call does not run. */
   readonly guard: ToolGuard;
   /** What the policy says of a call; nothing is asked or written. */
-  judge(call: Pick<ToolCall, "member" | "grant" | "tool" | "object" | "args">): Judgement;
+  judge(call: Pick<ToolCall, "member" | "grant" | "tool" | "object" | "args" | "turn_id">): Judgement;
   /** Resolves when it is stored. Throws `mob.not_found`, `mob.approval_closed`, `mob.approver_mismatch`, `mob.self_approval_forbidden`, `mob.denied`. */
   decide(decision: Decide): Promise<Approval>;
   /** With all its arguments, while it is open. Throws `mob.not_found`. */
@@ -196,11 +196,13 @@ class Book implements ApprovalBook {
     return approval;
   }
 
-  #guarded({ member, grant, tool, args, object = objectOf(args) }: Parameters<ApprovalBook["judge"]>[0]): GuardedCall {
+  #guarded({ member, grant, tool, args, turn_id = "", object = objectOf(args) }: Parameters<ApprovalBook["judge"]>[0]): GuardedCall {
+    const { taint, from: origin } = this.#parts.view.turns.get(turn_id) ?? {};
     const spec = this.#parts.view.members.get(member)?.spec;
     return {
       member, grant, args, profile: spec?.profile ?? "", labels: spec?.labels ?? {},
       ...tool === undefined ? {} : { tool }, ...object === undefined ? {} : { object },
+      ...taint === undefined ? {} : { taint }, ...origin === undefined ? {} : { origin },
     };
   }
 

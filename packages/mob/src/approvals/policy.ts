@@ -5,6 +5,7 @@
  */
 import type { Json } from "@atoll-run/core";
 import type { ApprovalRule, Tier } from "../definition/definition.ts";
+import { isAsBad, type Taint } from "../sessions/taint.ts";
 
 /** One thing a member is about to do. */
 export interface GuardedCall {
@@ -17,6 +18,10 @@ export interface GuardedCall {
   /** What it is done to: a path, a host, a program. */
   readonly object?: string;
   readonly args: Json;
+  /** Of the turn it is part of; absent: clean. */
+  readonly taint?: Taint;
+  /** Who gave that turn. */
+  readonly origin?: string;
 }
 
 export interface Judgement {
@@ -40,8 +45,9 @@ function rank({ tier, match }: ApprovalRule): number {
   return (tier === "deny" ? 1_000_000 : 0) + named;
 }
 
-function matches({ tool, grant, object, member, profile, args, labels }: ApprovalRule["match"], call: GuardedCall): boolean {
+function matches({ tool, grant, object, member, profile, args, labels, taint, origin }: ApprovalRule["match"], call: GuardedCall): boolean {
   return is(tool, call.tool) && is(grant, call.grant) && is(object, call.object) && is(member, call.member) && is(profile, call.profile)
+    && is(origin, call.origin) && (taint === undefined || isAsBad(call.taint, taint))
     && Object.entries(labels ?? {}).every(([name, glob]) => is(glob, call.labels[name]))
     && Object.entries(args ?? {}).every(([path, wanted]) => isArgument(wanted, at(call.args, path)));
 }

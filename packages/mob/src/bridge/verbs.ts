@@ -177,8 +177,9 @@ class MemberVerbs {
 
   async #send(call: VerbCall, { to, content, opts }: Asking, o: { readonly what: string; readonly deadlineMs: number | undefined }): Promise<Ticket> {
     const key = opts.key ?? this.#key(call, o.what, [to, content]);
+    const { taint } = this.#parts.view.turns.get(call.turn_id ?? "") ?? {};
     const ask: TurnAsk = {
-      to, content, from: this.#by.id, principal: this.#principal(call.turn_id), ...key === undefined ? {} : { key },
+      ...taint === undefined ? {} : { taint }, to, content, from: this.#by.id, principal: this.#principal(call.turn_id), ...key === undefined ? {} : { key },
       ...opts.conversation === undefined ? {} : { conversation: opts.conversation }, ...o.deadlineMs === undefined ? {} : { deadlineMs: o.deadlineMs },
       ...opts.reply === undefined || o.what !== "send" ? {} : { reply: opts.reply },
     };

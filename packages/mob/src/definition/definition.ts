@@ -1,5 +1,6 @@
 /** What a mob is to be (spec: mob 1, 3.1, 3.2, 4, 8.9, 9.2). Data, as in `mob.toml`, with defaults filled in. */
 import type { Json } from "@atoll-run/core";
+import type { Taint } from "../sessions/taint.ts";
 
 export interface MobDefinition {
   readonly mob: { readonly id: string; readonly bootstrap: Bootstrap };
@@ -119,6 +120,10 @@ export interface ApprovalRule {
   readonly match: {
     readonly tool?: string; readonly grant?: string; readonly object?: string; readonly member?: string;
     readonly profile?: string; readonly args?: Readonly<Record<string, string>>; readonly labels?: Readonly<Record<string, string>>;
+    /** Of the turn, or worse. */
+    readonly taint?: Taint;
+    /** Who gave the turn. */
+    readonly origin?: string;
   };
   readonly tier: Tier;
   readonly approvers: readonly string[];

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { isMemberId } from "../ids.ts";
 import { MOB_LIMITS } from "../limits.ts";
+import { TAINTS } from "../sessions/taint.ts";
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -63,7 +64,7 @@ const approval = z.strictObject({
   id: name.optional(),
   match: z.strictObject({
     tool: z.string(), grant: z.string(), object: z.string(), member: z.string(), profile: z.string(),
-    args: z.record(z.string(), z.string()), labels: z.record(z.string(), z.string()),
+    args: z.record(z.string(), z.string()), labels: z.record(z.string(), z.string()), taint: z.enum(TAINTS), origin: z.string(),
   }).partial().refine((match) => Object.keys(match).length > 0, "a rule that matches nothing named matches everything: name something"),
   tier: z.enum(["R0", "R1", "R2", "R3", "deny"]), approvers: z.array(z.string()).default([]), quorum: z.int().min(1).max(16).default(1),
   timeout: duration.default(MOB_LIMITS.approvalMs), on_timeout: z.enum(["draft", "deny"]).default("draft"),

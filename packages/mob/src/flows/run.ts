@@ -5,6 +5,7 @@ import type { Failure } from "../errors.ts";
 import type { Entry } from "../ledger/entry.ts";
 import type { Stored } from "../ledger/stored.ts";
 import type { Turn } from "../member/turn.ts";
+import type { Taint } from "../sessions/taint.ts";
 import { addUsage, NO_USAGE, type Usage } from "../usage/usage.ts";
 
 export type RunState = "running" | "completed" | "failed" | "canceled";
@@ -66,6 +67,8 @@ export interface Run {
   readonly escalated?: string;
   readonly started_at_ms: number;
   readonly ended_at_ms: number | null;
+  /** Of what its turns have read; absent: clean. */
+  readonly taint?: Taint;
   readonly usage?: Usage;
   /** `seq` of its last entry. */
   readonly revision: number;

@@ -14,6 +14,7 @@ import type { Ticket, Turn, TurnCursor } from "../member/turn.ts";
 import type { Reason } from "../whole/health.ts";
 import { EDGE_BUCKETS } from "../edges/plan.ts";
 import { MEMBER_BUCKETS } from "../reconcile/plan.ts";
+import { TAINTS } from "../sessions/taint.ts";
 import type { Usage } from "../usage/usage.ts";
 import { approvalStates, memberStates, runStates, turnStates } from "./schemas.ts";
 
@@ -61,7 +62,7 @@ const cursorShape = z.object({ generation: count, fence: count, turns: count }).
 export const turn = z.object({
   turn_id: z.string(), member: z.string(), generation: count, conversation: z.string(), from: z.string(), principal: z.string(),
   run_id: z.string().exactOptional(), step_id: z.string().exactOptional(), state: turnStates, attempt: count, deadline_at_ms: ms, left_ms: ms.exactOptional(), in_place: z.boolean().exactOptional(), output: json.nullable(), stored: stored.exactOptional(), error: failure.nullable(),
-  ...used, active_ms: ms.exactOptional(), resumed_at_ms: ms.exactOptional(),
+  ...used, taint: z.enum(TAINTS).exactOptional(), active_ms: ms.exactOptional(), resumed_at_ms: ms.exactOptional(),
   queued_at_ms: ms, started_at_ms: ms.nullable(), ended_at_ms: ms.nullable(), cursor: cursorShape.nullable(), reason: z.string().exactOptional(),
   reply: z.literal("turn").exactOptional(), in_reply_to: z.string().exactOptional(), seq: count,
 }).meta({ id: "Turn" }) satisfies z.ZodType<Turn>;
@@ -97,7 +98,7 @@ const stepRun = z.object({
 
 export const run = z.object({
   run_id: z.string(), flow: z.string(), params: json, principal: z.string(), state: runStates, round: count, steps: z.record(z.string(), stepRun),
-  error: failure.exactOptional(), escalated: z.string().exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json, ...used,
+  error: failure.exactOptional(), escalated: z.string().exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json, taint: z.enum(TAINTS).exactOptional(), ...used,
 }).meta({ id: "Run" });
 
 export const flowStep = z.custom<FlowStep>((given) => typeof given === "object").meta({ id: "FlowStep", type: "object" });

@@ -19,7 +19,7 @@ export const KINDS = {
   ]),
   ...classOf("agent", [
     "run_started", "run_completed", "run_failed", "turn_completed", "text_complete", "tool_call_requested", "tool_result_received", "note",
-    "tool_execution_started", "tool_execution_completed", "budget_warning", "compaction_started", "compaction_completed", "compaction_failed",
+    "tool_execution_started", "tool_execution_completed", "peer_content_ingested", "budget_warning", "compaction_started", "compaction_completed", "compaction_failed",
   ]),
   ...classOf("approval", ["approval_requested", "approval_decided", "approval_timed_out", "approval_drafted", "action_allowed"]),
   ...classOf("audit", ["access_denied", "access_changed", "grant_denied"]),

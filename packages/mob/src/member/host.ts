@@ -7,6 +7,7 @@
  */
 import type { Json } from "@atoll-run/core";
 import type { Bootstrap, MemberSpec } from "../definition/definition.ts";
+import type { Taint } from "../sessions/taint.ts";
 import type { MemberRow } from "./row.ts";
 import type { Ticket, Turn } from "./turn.ts";
 
@@ -30,6 +31,8 @@ export interface TurnAsk {
   readonly deadlineMs?: number;
   readonly run?: { readonly run_id: string; readonly step_id: string };
   readonly traceparent?: string;
+  /** What is known of its content; what its blocks say and who sends it may make it worse. Default: clean. */
+  readonly taint?: Taint;
 }
 
 /** Who gives a command. */

@@ -23,11 +23,11 @@ const ERROR_CHARS = 1_024;
 const { previewBytes } = MOB_LIMITS;
 
 export function turnQueued(by: Speaking, body: TurnBody): NewEntry {
-  const { turn_id, conversation, from, principal, content, deadline_at_ms, run, reply, in_reply_to } = body;
+  const { turn_id, conversation, from, principal, content, deadline_at_ms, run, reply, in_reply_to, taint } = body;
   return {
     kind: "turn_queued", source: "mob", ...by, turn_id, principal, ...run,
     data: {
-      ...reply === undefined ? {} : { reply }, ...in_reply_to === undefined ? {} : { in_reply_to },
+      ...reply === undefined ? {} : { reply }, ...in_reply_to === undefined ? {} : { in_reply_to }, ...taint === undefined ? {} : { taint },
       conversation, from, deadline_at_ms, preview: preview(typeof content === "string" ? content : JSON.stringify(content), previewBytes),
     },
   };

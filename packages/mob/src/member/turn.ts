@@ -1,6 +1,7 @@
 /** One piece of work for a member (spec: mob 3.7 to 3.9). Data only. */
 import type { Json } from "@atoll-run/core";
 import type { Stored } from "../ledger/stored.ts";
+import type { Taint } from "../sessions/taint.ts";
 import type { Usage } from "../usage/usage.ts";
 
 export type TurnState = "queued" | "running" | "waiting_approval" | "done" | "failed" | "cancelled" | "expired" | "dead";
@@ -31,6 +32,8 @@ export interface TurnBody {
   readonly reply?: "turn";
   /** It tells what has become of that turn. */
   readonly in_reply_to?: string;
+  /** Absent: clean. */
+  readonly taint?: Taint;
   /** Wall clock; waits for approvals move it. */
   readonly deadline_at_ms: number;
   readonly run?: { readonly run_id: string; readonly step_id: string };
@@ -64,6 +67,8 @@ export interface Turn {
   readonly run_id?: string;
   readonly step_id?: string;
   readonly state: TurnState;
+  /** Of its content, and of what has come in since; absent: clean. */
+  readonly taint?: Taint;
   readonly attempt: number;
   /** Wall clock; waits for approvals have moved it. */
   readonly deadline_at_ms: number;

@@ -71,7 +71,7 @@ async function give(parts: DoorParts, message: WorkloadMessage, context: Dispatc
   const conversation = conversationOf(message);
   const isCall = message.kind === "call";
   const { turn_id } = await members.send({
-    to, from: principal, principal, content: contentOf(message), key: message.id, ...conversation === undefined ? {} : { conversation },
+    to, from: principal, principal, taint: "external", content: contentOf(message), key: message.id, ...conversation === undefined ? {} : { conversation },
     // Not less than others get: whoever asks again finds the same turn.
     ...isCall ? { deadlineMs: Math.max(limits.turnMs, Math.ceil(context.remainingMs())) } : {},
     ...message.traceparent === undefined ? {} : { traceparent: message.traceparent },

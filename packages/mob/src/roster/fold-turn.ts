@@ -1,6 +1,7 @@
 /** The life of one turn, folded from its entries (spec: mob 3.7). Pure. */
 import type { Entry } from "../ledger/entry.ts";
 import type { Stored } from "../ledger/stored.ts";
+import type { Taint } from "../sessions/taint.ts";
 import { FINAL_TURNS, type Turn, type TurnState } from "../member/turn.ts";
 import type { MemberView } from "./row.ts";
 
@@ -22,11 +23,12 @@ export function foldTurn(
   const usage = over ? endUsage(old, entry) : old?.usage;
   const active = state === "running" ? old?.active_ms : activeMs(old, ts_ms);
   const resumed = kind === "turn_resumed" ? ts_ms : kind === "turn_started" ? undefined : old?.resumed_at_ms;
+  const taint = old?.taint ?? data["taint"] as Taint | undefined;
   const leftMs = kind === "turn_waiting" ? data["left_ms"] as number | undefined : undefined;
   const inPlace = kind === "turn_waiting" && data["in_place"] === true;
   const generation = entry.generation ?? old?.generation ?? 0;
   return {
-    ...runId === undefined ? {} : { run_id: runId }, ...stepId === undefined ? {} : { step_id: stepId }, turn_id, member: id, generation, state, seq,
+    ...runId === undefined ? {} : { run_id: runId }, ...stepId === undefined ? {} : { step_id: stepId }, turn_id, member: id, ...taint === undefined ? {} : { taint }, generation, state, seq,
     conversation: data["conversation"] as string | undefined ?? old?.conversation ?? "",
     from: data["from"] as string | undefined ?? old?.from ?? "", principal: entry.principal ?? old?.principal ?? "",
     deadline_at_ms: data["deadline_at_ms"] as number | undefined ?? old?.deadline_at_ms ?? 0, ...leftMs === undefined ? {} : { left_ms: leftMs }, ...inPlace ? { in_place: true } : {},

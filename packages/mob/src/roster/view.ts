@@ -14,6 +14,7 @@ import type { Entry } from "../ledger/entry.ts";
 import { NO_CRASHES, NO_MENDS, NOBODY, type Life, type LifeState } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import { INITIAL, type Turn } from "../member/turn.ts";
+import { worse, type Taint } from "../sessions/taint.ts";
 import { addUsage, NO_USAGE, use, usageIn } from "../usage/usage.ts";
 import { foldTurn, isOver, ranMs } from "./fold-turn.ts";
 import { foldMob, NEW_MOB, type MobFold } from "./mob-fold.ts";
@@ -102,6 +103,7 @@ export class View {
     const approval = approvalOf(entry);
     if (approval !== undefined) this.#approval(approval, entry);
     if (kind === "turn_completed" || kind === "tool_execution_started") this.#spent(entry);
+    else if (kind === "peer_content_ingested") this.#ingested(entry);
     else if (kind.startsWith("member_")) this.#member(entry);
     else if (kind.startsWith("mob_")) this.mob = foldMob(this.mob, entry);
     else if (kind.startsWith("members_") || kind.startsWith("edge_")) this.#edge(entry);
@@ -301,6 +303,16 @@ export class View {
     const of = run_id ?? "";
     if (Object.keys(labels).length === 0) this.labels.delete(of);
     else this.labels.set(of, labels);
+  }
+
+  /** What a turn has read taints it, and what its run does next. */
+  #ingested({ turn_id = "", data }: Entry): void {
+    const turn = this.turns.get(turn_id);
+    if (turn === undefined) return;
+    const taint = worse(turn.taint, data["taint"] as Taint);
+    this.turns.set(turn_id, { ...turn, taint });
+    const run = turn.run_id === undefined ? undefined : this.runs.get(turn.run_id);
+    if (run !== undefined) this.runs.set(run.run_id, { ...run, taint: worse(run.taint, taint) });
   }
 
   /** What a model or a tool took, by member, turn and run. */

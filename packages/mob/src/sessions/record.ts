@@ -88,8 +88,9 @@ export function damaged(session: string, kind: "snapshot_missing" | "snapshot_co
   });
 }
 
-export function inputOf({ turn_id, content }: TurnBody, nowMs: number): NewRecord {
-  return { turn_id, role: "user", blocks: toBlocks(content), tokens: 0, ts_ms: nowMs };
+/** Its blocks say who gave them, and how far they can be trusted. */
+export function inputOf({ turn_id, content, from: origin, taint = "clean" }: TurnBody, nowMs: number): NewRecord {
+  return { turn_id, role: "user", blocks: toBlocks(content).map((block) => ({ ...block, origin, taint })), tokens: 0, ts_ms: nowMs };
 }
 
 /** Content and outputs are text, blocks already, or any JSON. */

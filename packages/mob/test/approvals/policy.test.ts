@@ -20,6 +20,10 @@ const CASES: readonly [title: string, rules: NonNullable<TreeInput["approvals"]>
   ["arguments out of range", [{ match: { args: { size: "..39" } }, tier: "R3" }], {}, "R2"],
   ["an argument that is not there", [{ match: { args: { none: "*" } }, tier: "R3" }], {}, "R2"],
   ["labels", [{ match: { labels: { team: "docs" } }, tier: "R3" }], {}, "R3"],
+  ["a taint", [{ match: { grant: "fs.write", taint: "external" }, tier: "deny" }], { taint: "external" }, "deny"],
+  ["a taint counts for worse ones too", [{ match: { taint: "peer" }, tier: "R3" }], { taint: "external" }, "R3"],
+  ["a taint that is not so bad, and a call that says nothing of it", [{ match: { taint: "peer" }, tier: "R3" }], {}, "R2"],
+  ["who gave the turn", [{ match: { origin: "helpdesk*" }, tier: "deny" }], { origin: "helpdesk-2" }, "deny"],
   ["a point in a glob is a point", [{ match: { grant: "fs.write" }, tier: "R3" }], { grant: "fsxwrite" }, "R1"],
 ];
 for (const [title, rules, call, tier] of CASES) {
