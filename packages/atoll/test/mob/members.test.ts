@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { compareCursors, defineMob, Mob, type LinkedFactory, type MobRooms, type TurnAsk } from "@atoll-run/atoll/mob";
 import type { Clock } from "@atoll-run/core";
+import { readSession } from "@atoll-run/mob";
 import { memberScope } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 import { openPlace } from "../../src/compose/place.ts";
@@ -399,4 +400,31 @@ test("a restart keeps session, history, labels, edges and generation of every me
   await first.close();
   await using again = await open(echo, tree, { stateDir });
   assert.deepEqual(look(again), before);
+});
+
+test("a member that is deleted leaves its entries and nothing else; who comes under its id is somebody new, in the next generation (11.5)", async (t) => {
+  const stateDir = folder(t);
+  const tree = { members: [{ id: "other", profile: "p" }], profiles: { p: { linked: "worker" } } };
+  const first = await open(() => async ({ content }, ctx) => {
+    const before = await ctx.get("k") ?? null;
+    if (content !== "hang") return ctx.set("k", content), before;
+    return await new Promise(() => undefined);
+  }, tree, { stateDir });
+  const spawn = async (mob: MobRooms) => await mob.members.spawn({ id: "m", profile: "p", labels: { l: "1" } }, API);
+  await spawn(first);
+  await first.edges.wire("m", "other", "local");
+  assert.equal((await done(first, ask("m", 1))).output, null);
+  const old = first.view.row("m")?.session.id ?? "";
+  const { turn_id } = await first.send(ask("m", "hang"));
+  await until(() => first.view.row("m")?.phase === "busy");
+  const row = await first.members.delete("m", LOCAL);
+  assert.deepEqual([row.state, first.view.row("m"), (await first.members.wait(turn_id, {})).state, first.view.wiredTo("other")], ["retired", undefined, "dead", []]);
+  await assert.rejects(readSession(first.ledger.store, { session_id: old }), { code: "mob.session_not_found" });
+  assert.deepEqual(await first.ledger.store.letters(memberScope("m"), { after: 0, limit: 9 }), []);
+  await assert.rejects(first.members.delete("m", LOCAL), { code: "mob.not_found" });
+  await first.close();
+  await using again = await open(() => async (_, ctx) => await ctx.get("k") ?? "nothing", tree, { stateDir });
+  assert.equal((await spawn(again)).generation, 2);
+  assert.equal((await done(again, ask("m", 2))).output, "nothing");
+  assert.notEqual(again.view.row("m")?.session.id, old);
 });

@@ -187,6 +187,7 @@ export interface Entry {
     | "member_updated"
     | "member_held"
     | "member_released"
+    | "member_deleted"
     | "edge_suppressed"
     | "edge_released"
     | "edge_disowned"
@@ -901,6 +902,14 @@ export interface MobMethods {
     };
     readonly result: Member;
   };
+  "members/delete": {
+    readonly params: {
+      readonly member: string;
+      readonly confirm: string;
+      readonly expected_revision?: number;
+    };
+    readonly result: Member;
+  };
   "members/set_model": {
     readonly params: {
       readonly member: string;
@@ -1210,6 +1219,7 @@ export interface MobMethods {
         | "member_updated"
         | "member_held"
         | "member_released"
+        | "member_deleted"
         | "edge_suppressed"
         | "edge_released"
         | "edge_disowned"
@@ -1353,6 +1363,7 @@ export interface MobMethods {
         | "member_updated"
         | "member_held"
         | "member_released"
+        | "member_deleted"
         | "edge_suppressed"
         | "edge_released"
         | "edge_disowned"
@@ -1667,6 +1678,9 @@ export interface MobApi {
     /** A new generation with a new session; its queue becomes dead letters. */
     reset(params: MobMethods["members/reset"]["params"], o?: CallOptions): Promise<MobMethods["members/reset"]["result"]>;
     reset(member: MobMethods["members/reset"]["params"]["member"], more: Omit<MobMethods["members/reset"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/reset"]["result"]>;
+    /** Ends a member at once and takes away all it has but its entries; gives its last row. */
+    delete(params: MobMethods["members/delete"]["params"], o?: CallOptions): Promise<MobMethods["members/delete"]["result"]>;
+    delete(member: MobMethods["members/delete"]["params"]["member"], more: Omit<MobMethods["members/delete"]["params"], "member">, o?: CallOptions): Promise<MobMethods["members/delete"]["result"]>;
     /** Gives a member a model of its own, after its running turn. */
     set_model(params: MobMethods["members/set_model"]["params"], o?: CallOptions): Promise<MobMethods["members/set_model"]["result"]>;
     set_model(member: MobMethods["members/set_model"]["params"]["member"], model: MobMethods["members/set_model"]["params"]["model"], more?: Omit<MobMethods["members/set_model"]["params"], "member" | "model">, o?: CallOptions): Promise<MobMethods["members/set_model"]["result"]>;
@@ -1833,6 +1847,7 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "members/resume": { writes: true, leading: ["member"] },
   "members/suspend": { writes: true, leading: ["member"] },
   "members/reset": { writes: true, leading: ["member"] },
+  "members/delete": { writes: true, leading: ["member"] },
   "members/set_model": { writes: true, leading: ["member", "model"] },
   "members/cancel": { writes: true, leading: ["member"] },
   "members/wait": { writes: false },

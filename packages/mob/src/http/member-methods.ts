@@ -102,8 +102,17 @@ export const MEMBER_METHODS: readonly Method[] = [
     result: memberRow,
     params: z.strictObject({ member, confirm: member }), keys: ["member"],
     run: ({ members }, params, { principal }) => {
-      if (params.confirm !== params.member) throw mobError("mob.invalid_params", "confirm is not the id of the member", { facts: { path: "confirm" } });
+      checkConfirm(params);
       return members.reset(params.member, { principal });
+    },
+  }),
+  method({
+    name: "members/delete", writes: true, changes: true, action: "member.reset", waits: true,
+    summary: "Ends a member at once and takes away all it has but its entries; gives its last row.",
+    result: memberRow, params: z.strictObject({ member, confirm: member }), keys: ["member"], leading: ["member"],
+    run: ({ members }, params, { principal }) => {
+      checkConfirm(params);
+      return members.delete(params.member, { principal });
     },
   }),
   method({
@@ -135,6 +144,10 @@ export const MEMBER_METHODS: readonly Method[] = [
     },
   }),
 ];
+
+function checkConfirm({ member: of, confirm }: { readonly member: string; readonly confirm: string }): void {
+  if (confirm !== of) throw mobError("mob.invalid_params", "confirm is not the id of the member", { facts: { path: "confirm" } });
+}
 
 /** Throws `mob.not_found`. */
 export function rowOf({ view }: Served, of: string): MemberRow {

@@ -90,6 +90,8 @@ export interface MemberHost {
   resume(id: string, o: By): Promise<void>;
   /** Labels, context, name: in place. */
   update(spec: MemberSpec, o: By): Promise<MemberRow>;
+  /** Ends it at once, and takes away all it has but its entries; who comes under that id later is somebody new. Gives its last row. */
+  delete(id: string, o: By): Promise<MemberRow>;
   release(id: string, o: By): Promise<void>;
   /** Turns that were parked under that name run again: `approval:<id>`. Starts the member when it is dormant. */
   wake(id: string, name: string): Promise<void>;

@@ -13,7 +13,7 @@ import type { Incarnation } from "./incarnation.ts";
 import type { MemberParts, MoveMore } from "./parts.ts";
 import { Seat, type SeatHolder } from "./seat.ts";
 import { Timers } from "./timers.ts";
-import { NOBODY, stepLife, type Life, type LifeAction, type LifeEvent } from "./life.ts";
+import { stepLife, type Life, type LifeAction, type LifeEvent } from "./life.ts";
 
 const HEAR_AGAIN_MS = 1_000;
 /** What it is made of is read anew then. */
@@ -35,7 +35,7 @@ export class Member implements SeatHolder {
     this.#parts = parts;
     this.#timers = new Timers(parts.node.clock);
     this.id = id;
-    this.#life = life ?? parts.view.members.get(id)?.life ?? NOBODY;
+    this.#life = life ?? parts.view.lifeOf(id);
     this.#seat = new Seat(parts, this, this.#timers);
   }
 

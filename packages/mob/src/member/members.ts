@@ -16,6 +16,7 @@ import type { MemberView } from "../roster/row.ts";
 import type { View } from "../roster/view.ts";
 import { generationOf } from "../sessions/sessions.ts";
 import { Boot } from "./boot.ts";
+import { eraseMember } from "./erase.ts";
 import type { BootNow, By, MemberHost, Performer, SpawnOptions, TurnAsk } from "./host.ts";
 import type { Life, LifeEvent } from "./life.ts";
 import { Member } from "./member.ts";
@@ -160,6 +161,8 @@ export class Members implements MemberHost {
     const { resume = "last" } = spec;
     const session = typeof resume === "string" ? undefined
       : await generationOf(this.#parts.ledger.store, { member: spec.id, session: resume.session_id });
+    // Its process may have died before all was gone.
+    if (this.#view.graves.has(spec.id)) await this.#erase(spec.id);
     const event: LifeEvent = { is: "spawn", lazy, fresh: resume === "fresh" || resume === "last" && (this.#view.members.get(spec.id)?.seq ?? Infinity) < this.#view.mob.fresh_below };
     const row = await this.#command(spec.id, event, { principal, spec, data: {
       origin, ...spawnedBy === undefined ? {} : { spawned_by: spawnedBy }, ...session === undefined ? {} : { session_generation: session },
@@ -221,6 +224,24 @@ export class Members implements MemberHost {
   async update(spec: MemberSpec, { principal }: By): Promise<MemberRow> {
     this.#known(spec.id);
     return await this.#note(spec.id, "member_updated", { principal, spec });
+  }
+
+  async delete(id: string, { principal }: By): Promise<MemberRow> {
+    if (!this.#known(id).final) await this.retire(id, { principal, drainMs: 0 });
+    const { ledger, writer } = this.#parts;
+    return await this.#member(id).during(async () => {
+      const row = this.#known(id);
+      if (!row.final) throw mobError("mob.conflict", `${id} is there again`, { facts: { member: id, state: row.state } });
+      await ledger.append(writer, [{ kind: "member_deleted", source: "mob", member: id, generation: row.generation, principal, data: {} }]);
+      this.#live.delete(id);
+      await this.#erase(id);
+      return row;
+    });
+  }
+
+  #erase(id: string): Promise<void> {
+    const { ledger: { store }, inner: { dir }, node: { clock } } = this.#parts;
+    return eraseMember({ store, dir, now: () => clock.now() }, id);
   }
 
   async release(id: string, { principal }: By): Promise<void> {

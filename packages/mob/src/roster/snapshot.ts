@@ -18,7 +18,7 @@ const LAYOUT = 1;
 const PART_BYTES = 512 * 1_024;
 const KEYS_PAGE = 1_000;
 /** What stands in parts; the rest stands in the head. */
-const LISTS = ["members", "edges", "turns", "approvals", "runs", "labels", "desired", "applied", "mob"] as const;
+const LISTS = ["members", "edges", "turns", "approvals", "runs", "labels", "desired", "applied", "mob", "graves"] as const;
 
 interface Head {
   readonly layout: number;
@@ -49,7 +49,7 @@ export async function loadSnapshot(store: StateStore, of: SnapshotOf): Promise<K
 }
 
 async function readParts(store: StateStore, of: SnapshotOf, head: Head): Promise<Kept | undefined> {
-  const lists: Record<typeof LISTS[number], Json[]> = { members: [], edges: [], turns: [], approvals: [], runs: [], labels: [], desired: [], applied: [], mob: [] };
+  const lists: Record<typeof LISTS[number], Json[]> = { members: [], edges: [], turns: [], approvals: [], runs: [], labels: [], desired: [], applied: [], mob: [], graves: [] };
   for (let at = 0; at < head.parts; at++) {
     const part = await store.get(MOB_SCOPE, of, keyOf(head.set, at));
     if (part === undefined) return undefined;

@@ -29,6 +29,8 @@ export interface Kept {
   /** One. */
   readonly mob: readonly MobFold[];
   readonly members: readonly (readonly [string, MemberView])[];
+  /** Ids of those that were deleted, with their last generation. */
+  readonly graves: readonly (readonly [string, number])[];
   readonly edges: readonly EdgeNow[];
   readonly turns: readonly Turn[];
   readonly approvals: readonly Approval[];
@@ -47,6 +49,8 @@ const RUNS_KEPT = 256;
 export class View {
   seq = 0;
   readonly members = new Map<string, MemberView>();
+  /** Who was deleted → its last generation: who comes under that id is the next one. */
+  readonly graves = new Map<string, number>();
   readonly edges = new Map<string, EdgeNow>();
   readonly turns = new Map<string, Turn>();
   readonly approvals = new Map<string, Approval>();
@@ -80,6 +84,7 @@ export class View {
     this.applied = appliedOf(kept.applied);
     // Snapshots of earlier versions have none.
     this.mob = kept.mob[0] ?? { ...NEW_MOB, state: "running" };
+    for (const [id, generation] of kept.graves) this.graves.set(id, generation);
     for (const [id, member] of kept.members) this.members.set(id, member);
     for (const edge of kept.edges) this.#setEdge(edge);
     for (const turn of kept.turns) this.turns.set(turn.turn_id, turn);
@@ -123,12 +128,18 @@ export class View {
   keep(): Kept {
     const { seq, revision, desired, applied, mob } = this;
     return {
-      seq, revision, desired, applied: keepApplied(applied), mob: [mob], members: [...this.members], edges: [...this.edges.values()], turns: [...this.turns.values()],
+      seq, revision, desired, applied: keepApplied(applied), mob: [mob], members: [...this.members], graves: [...this.graves], edges: [...this.edges.values()], turns: [...this.turns.values()],
       approvals: [...this.approvals.values()], runs: [...this.runs.values()], labels: [...this.labels],
     };
   }
 
-  /** Ids of all members that were ever there, sorted. */
+  /** Of nobody: in the generation that the next one of that id follows. */
+  lifeOf(id: string): Life {
+    const grave = this.graves.get(id);
+    return this.members.get(id)?.life ?? (grave === undefined ? NOBODY : { ...NOBODY, generation: grave });
+  }
+
+  /** Ids of all members that were ever there and are not deleted, sorted. */
   ids(): readonly string[] {
     return this.#sorted ??= [...this.members.keys()].sort();
   }
@@ -156,12 +167,14 @@ export class View {
   #member(entry: Entry): void {
     const { member: id, data, kind, seq, ts_ms } = entry;
     if (id === undefined) return;
-    if (kind === "member_spawn_failed") {
+    if (kind === "member_spawn_failed" || kind === "member_deleted") {
+      if (kind === "member_deleted") this.graves.set(id, this.members.get(id)?.life.generation ?? 0);
       this.members.delete(id);
       this.#sorted = undefined;
       this.revision = seq;
       return;
     }
+    this.graves.delete(id);
     const old = this.members.get(id);
     const spec = data["spec"] as unknown as MemberSpec | undefined ?? old?.spec;
     if (spec === undefined) return;
