@@ -18,16 +18,18 @@ const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
 /** ULIDs as github.com/ulid/spec has them: 26 characters, sorted by time. */
 export function createIds({ clock, bytes }: IdParts): NewId {
   let lastMs = -1;
+  let time = "";
   let chance: Uint8Array = new Uint8Array(10);
   return (kind) => {
     const nowMs = clock.now();
     if (nowMs > lastMs) {
       lastMs = nowMs;
+      time = ulidTime(nowMs);
       chance = bytes(10);
     } else {
       for (let at = 9; at >= 0 && (chance[at] = ((chance[at] as number) + 1) & 255) === 0; at--);
     }
-    return `${kind}_${ulidTime(lastMs)}${in32(chance, CROCKFORD)}`;
+    return `${kind}_${time}${in32(chance, CROCKFORD)}`;
   };
 }
 
@@ -50,20 +52,25 @@ export function shortHash(...parts: readonly string[]): string {
   return in32(parts.length === 1 ? createHash("sha256").update(parts[0] as string).digest() : hash.digest(), BASE32).slice(0, 26);
 }
 
+/** What is being written, one at a time: joined character by character a text would be a list of texts. */
+const WRITTEN = Buffer.alloc(64);
+
+/** Of at most 40 bytes. */
 function in32(bytes: Uint8Array, alphabet: string): string {
-  let text = "";
+  let length = 0;
   let held = 0;
   let bits = 0;
-  for (const byte of bytes) {
-    held = held << 8 | byte;
+  for (let at = 0; at < bytes.length; at++) {
+    held = held << 8 | bytes[at] as number;
     bits += 8;
     while (bits >= 5) {
       bits -= 5;
-      text += alphabet.charAt(held >> bits & 31);
+      WRITTEN[length++] = alphabet.charCodeAt(held >> bits & 31);
     }
     held &= 255;
   }
-  return bits > 0 ? text + alphabet.charAt(held << 5 - bits & 31) : text;
+  if (bits > 0) WRITTEN[length++] = alphabet.charCodeAt(held << 5 - bits & 31);
+  return WRITTEN.toString("latin1", 0, length);
 }
 
 /** 1–128 characters without white space, control characters, `/`, `::` or leading `@`; e-mail addresses are legal. */

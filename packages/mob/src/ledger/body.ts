@@ -43,8 +43,11 @@ export function readEntry({ seq, body }: Pick<JournalEntry, "seq" | "body">): En
   return place(seq, JSON.parse(body) as Unplaced);
 }
 
-export function place(seq: number, { session, ...entry }: Unplaced): Entry {
-  return session === undefined ? { seq, ...entry } : { seq, ...entry, session: { id: session.id, seq } };
+export function place(seq: number, entry: Unplaced): Entry {
+  const { session } = entry;
+  const placed = { seq, ...entry };
+  if (session !== undefined) placed.session = { id: session.id, seq } as Entry["session"] & object;
+  return placed as Entry;
 }
 
 /** As it is stored: secrets are masked. */

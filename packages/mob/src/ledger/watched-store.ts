@@ -41,7 +41,8 @@ export function withCommit(store: StateStore, commit: StateStore["commit"]): Sta
 function tell(watch: JournalWatch, { scope, at_ms, ops }: Batch, values: readonly number[]): void {
   const entries: JournalEntry[] = [];
   const appended: StateOp[] = [];
-  for (const [i, op] of ops.entries()) {
+  for (let i = 0; i < ops.length; i++) {
+    const op = ops[i] as StateOp;
     if (op.op !== "append" || op.journal !== watch.journal) continue;
     entries.push({ seq: values[i] as number, scope, at_ms, body: op.body });
     appended.push(op);

@@ -76,6 +76,8 @@ export interface LinkedParts {
 }
 
 const SPACE = "member";
+const DECODER = new TextDecoder();
+const ENCODER = new TextEncoder();
 
 export function toLinkedMember(factory: LinkedFactory, { me, conversations, guard, verbs, mayDo }: LinkedParts): Workload & { readonly perform: Perform } {
   let handle: LinkedHandler | undefined;
@@ -100,9 +102,9 @@ export function toLinkedMember(factory: LinkedFactory, { me, conversations, guar
     dispatch: async (message, context) => {
       if (handle === undefined) throw nodeError("node.wrong_state", `${me.id} has not started`);
       try {
-        const turn = { ...message.about, content: JSON.parse(new TextDecoder().decode(message.payload)) } as unknown as LinkedTurn;
+        const turn = { ...message.about, content: JSON.parse(DECODER.decode(message.payload)) } as unknown as LinkedTurn;
         const output = await handle(turn, contextOf(message, context as TurnContext, { guard, verbs }));
-        return { is: "done", reply: new TextEncoder().encode(JSON.stringify(output ?? null)), content_type: "application/json" };
+        return { is: "done", reply: ENCODER.encode(JSON.stringify(output ?? null)), content_type: "application/json" };
       } catch (error) {
         return toOutcome(error);
       }
@@ -123,9 +125,13 @@ function contextOf({ id }: WorkloadMessage, context: TurnContext, { guard, verbs
     if ("answer" in answer) return answer.answer as T;
     throw mobError("mob.denied", "a decision is waited for", { facts: { park: answer.park } });
   };
+  let mob: MemberMob | undefined;
   return {
     signal, remainingMs: () => context.remainingMs(), guarded,
-    mob: toMemberMob(verbs, { turnId: id, signal, guarded, leftMs: () => context.remainingMs() }),
+    // Most turns ask nothing of it.
+    get mob() {
+      return mob ??= toMemberMob(verbs, { turnId: id, signal, guarded, leftMs: () => context.remainingMs() });
+    },
     set: (key, value) => context.record([{ write: "set", space: SPACE, key, value: JSON.stringify(value) }]),
     get: async (key) => {
       const { value } = await context.read(SPACE, key);

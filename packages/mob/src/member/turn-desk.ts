@@ -51,6 +51,7 @@ const STOP_MS = 5_000;
 const AGAIN: Outcome = { is: "again", after_ms: 0 };
 const NOTHING: Disposable = { [Symbol.dispose]: () => undefined };
 const TEXT = new TextDecoder();
+const ENCODER = new TextEncoder();
 /** Faults of what the code runs in: it has died or was stopped, and the turn runs again. All others are the code's word. */
 const NOT_ITS_OWN = /^(node|isle|run|script)\.|^bus\.(closed|overloaded|no_handler)$/;
 
@@ -237,7 +238,7 @@ export class TurnDesk {
   #toInner(message: WorkloadMessage, body: TurnBody, { attempt, deadline_at_ms }: Begun): WorkloadMessage {
     const { turn_id, from, principal, conversation, content, in_reply_to } = body;
     return {
-      ...message, id: turn_id, attempt, redelivered: attempt > 1, payload: new TextEncoder().encode(JSON.stringify(content)),
+      ...message, id: turn_id, attempt, redelivered: attempt > 1, payload: ENCODER.encode(JSON.stringify(content)),
       about: { turn_id, from, principal, conversation, attempt, deadline_at_ms, generation: this.#parts.generation, ...in_reply_to === undefined ? {} : { in_reply_to } },
     };
   }
