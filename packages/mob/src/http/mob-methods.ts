@@ -28,6 +28,9 @@ const LIFE: Readonly<Record<MobCommand, string>> = {
   destroy: "Ends the mob for good and removes its store.",
 };
 
+/** Retention may be late, or early where another clock wrote. */
+const RETENTION_SLACK_MS = 86_400_000;
+
 export const MOB_METHODS: readonly Method[] = [
   method({
     name: "status", writes: false, action: "mob.view", summary: "What the mob is doing.", result: status, params: none, filters: true,
@@ -90,7 +93,9 @@ export const MOB_METHODS: readonly Method[] = [
   method({
     name: "verify", writes: false, action: "mob.admin", summary: "Folds the ledger anew and compares; says what is not as it should be.", params: none, waits: true,
     result: z.object({ findings: z.array(finding) }),
-    run: async ({ ledger, view }, _, { signal }) => ({ findings: await verifyMob({ ledger, view }, signal) }),
+    run: async ({ ledger, view, clock, limits }, _, { signal }) => ({
+      findings: await verifyMob({ ledger, view, keysSinceMs: clock.now() - limits.retentionMs + RETENTION_SLACK_MS }, signal),
+    }),
   }),
   method({
     name: "lifecycle/down", writes: true, action: "mob.admin", summary: "Ends what runs the mob, in order; roster and mail stay for the next start.",

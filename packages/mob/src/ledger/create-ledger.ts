@@ -8,7 +8,7 @@ import { prunedCursor, readCursor, toCursor } from "./cursor.ts";
 import type { Entry, EntryFilter, EntryLabels, Live, NewEntry } from "./entry.ts";
 import { toMatch } from "./filter.ts";
 import type { AlsoSlice, Ledger, LedgerParts, ReplayOptions, Writer } from "./ledger.ts";
-import { LEDGER_JOURNAL, LEDGER_SPACE, MOB_SCOPE } from "./names.ts";
+import { KEY_OF_ENTRY, LEDGER_JOURNAL, LEDGER_SPACE, MOB_SCOPE } from "./names.ts";
 import { Notes } from "./notes.ts";
 import { openPast, rowBytes, type Past } from "./past.ts";
 import { queryEntries } from "./query.ts";
@@ -225,7 +225,7 @@ class StoreLedger implements Ledger {
     if (entry.dedupe_key === undefined) return [op];
     const nowMs = this.#parts.clock.now();
     return [{ op: "remember", answer: {
-      sender: "ledger", route: entry.kind, request_id: entry.dedupe_key, hash: "", outcome: "", reply: null, done_at_ms: nowMs,
+      sender: KEY_OF_ENTRY, route: entry.kind, request_id: entry.dedupe_key, hash: "", outcome: "", reply: null, done_at_ms: nowMs,
       forget_at_ms: nowMs + this.#limits.retentionMs,
     } }, op];
   }

@@ -6,10 +6,13 @@
  */
 import { isFault } from "@atoll-run/core";
 import { memberScope } from "../ids.ts";
+import { readEntry } from "../ledger/body.ts";
+import { KEY_OF_ENTRY } from "../ledger/names.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { TURN_ROUTE } from "../member/turn-desk.ts";
 import type { View } from "../roster/view.ts";
 import { viewAt } from "../roster/view-at.ts";
+import { journalOf } from "../sessions/record.ts";
 import { listSessions, readSession } from "../sessions/sessions.ts";
 
 export interface Finding {
@@ -24,9 +27,16 @@ const PAGE = 500;
 /** More are not told: they have one cause. */
 const FINDINGS_MAX = 100;
 
-export async function verifyMob({ ledger, view }: { readonly ledger: Ledger; readonly view: View }, signal: AbortSignal): Promise<readonly Finding[]> {
+export interface VerifyParts {
+  readonly ledger: Ledger;
+  readonly view: View;
+  /** Keys of entries that were written before that may be forgotten already: they go when their entries may go. */
+  readonly keysSinceMs: number;
+}
+
+export async function verifyMob({ ledger, view, keysSinceMs }: VerifyParts, signal: AbortSignal): Promise<readonly Finding[]> {
   const now = frozen(view);
-  const findings = [...await ofFold(ledger, now, signal)];
+  const findings = [...await ofFold(ledger, now, signal), ...await ofKeys({ ledger, upTo: now.seq, keysSinceMs }, signal)];
   for (const [member, open] of now.open) {
     if (findings.length >= FINDINGS_MAX) break;
     signal.throwIfAborted();
@@ -55,6 +65,31 @@ async function ofFold(ledger: Ledger, now: ReturnType<typeof frozen>, signal: Ab
   });
 }
 
+/** Each entry that may be there once is there once, and its key is known, so that it stays the only one. */
+async function ofKeys({ ledger, upTo, keysSinceMs }: Omit<VerifyParts, "view"> & { readonly upTo: number }, signal: AbortSignal): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const known = new Set<string>();
+  for (let at = ledger.pruned; at < upTo && findings.length < FINDINGS_MAX;) {
+    signal.throwIfAborted();
+    const page = await ledger.rows(at, PAGE);
+    if (page.length === 0) break;
+    for (const row of page) {
+      at = row.seq;
+      // Few have a key, and most need not be read to see that.
+      if (row.at_ms < keysSinceMs || !row.body.includes('"dedupe_key":')) continue;
+      const { kind, dedupe_key, seq } = readEntry(row);
+      if (dedupe_key === undefined) continue;
+      const path = `ledger/${seq}/${dedupe_key}`;
+      const name = JSON.stringify([row.scope, kind, dedupe_key]);
+      if (known.has(name)) findings.push({ severity: "error", code: "entry_twice", path, hint: "It was written by two at once: look at what both of them did." });
+      known.add(name);
+      const answer = await ledger.store.find(row.scope, { sender: KEY_OF_ENTRY, route: kind, request_id: dedupe_key });
+      if (answer === undefined) findings.push({ severity: "error", code: "key_unknown", path, hint: "It may be written once more: look at what wrote it." });
+    }
+  }
+  return findings;
+}
+
 /** Every open turn lies in the mailbox of its member, and nothing else does. */
 async function ofMailbox({ ledger, view }: { readonly ledger: Ledger; readonly view: View }, member: string, open: readonly string[]): Promise<readonly Finding[]> {
   const rows = new Set<string>();
@@ -78,6 +113,12 @@ async function ofMailbox({ ledger, view }: { readonly ledger: Ledger; readonly v
 
 async function ofSessions({ ledger: { store }, view }: { readonly ledger: Ledger; readonly view: View }, member: string): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
+  const { session } = view.row(member) ?? {};
+  if (session !== undefined && session.head > 0 && (await store.journalBack(journalOf(session.id), { before: session.head, limit: 1 })).length === 0) {
+    findings.push({
+      severity: "error", code: "record_missing", path: `sessions/${session.id}/${session.head}`, hint: "What was said is lost; reset the member to begin a new session.",
+    });
+  }
   for (const { session_id } of await listSessions({ store, view }, member)) {
     await readSession(store, { session_id, limit: 1 }).catch((error: unknown) => {
       findings.push({
