@@ -124,7 +124,8 @@ test("up, send, approve, tail, diff, reconcile, reload and down in processes of 
   assert.deepEqual([reloaded.code, reloaded.stdout], [0, "changed               what    which\nretired               member  worker-2\npruned stale managed  edge    worker-2 – writer\n"]);
   await mob.send({ to: "writer", content: { path: "b.txt", text: "x" } });
   await until(async () => (await mob.status()).approvals_open === 1, { withinMs: 30_000 });
-  assert.equal((await atoll(at, ["mob", "down"])).code, 0);
+  const told = await ask<{ phases: { name: string }[]; queued_left: number; leases_released: boolean }>(at, "down");
+  assert.deepEqual([told.phases.map(({ name }) => name), told.queued_left, told.leases_released], [["refuse", "drain", "members", "ledger", "http", "stores"], 1, true]);
   const { code, stdout } = await again.end;
   assert.equal(code, 75, "what nobody has decided stays a draft");
   const { report } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { report: { queued_left: number; approvals_open: number } };

@@ -320,6 +320,8 @@ function deathFault({ why, text, limit }: Died): BlockError {
 /** What a handler raised as the fault of the nack: bridge errors stay what they are. */
 function toHandlerFault(outcome: Outcome & { ok: false }): Error {
   if (outcome.fault !== undefined) return toFault(outcome.fault);
+  // As for a script that ends so: its memory stays full.
+  if (outcome.text === "not enough memory") return blockError("isle.memory", outcome.text);
   const facts = outcome.value === undefined ? {} : { value: outcome.value };
   return blockError("bus.handler_failed", outcome.text, { facts });
 }

@@ -76,6 +76,9 @@ export class Incarnation {
     this.session = sessionOf(member, session.generation);
     this.#desk = new TurnDesk({
       ledger, member, generation, conversations, turnOf, log, clock, limits, session: this.session, writer: () => this.writer,
+      starved: (fault) => {
+        if (this.current) parts.events.died(fault);
+      },
       stale: () => parts.events.lost(this.writer?.epoch), refused: (what, turn_id) => parts.events.refused(what, { fence: this.writer?.epoch, turn_id }),
       closeInner: (signal) => this.#closeInner(signal),
     });

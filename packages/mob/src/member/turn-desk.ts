@@ -27,6 +27,8 @@ export interface DeskParts extends BookParts {
   readonly conversations: number;
   /** The code of a turn that was taken from it has tried that. */
   readonly refused: (what: FencedWhat, turnId: string) => void;
+  /** Its code has no memory left: it is of no use any more. */
+  readonly starved: (fault: Fault) => void;
   closeInner(signal: AbortSignal): Promise<void>;
 }
 
@@ -44,6 +46,7 @@ interface Run {
   until: string;
   /** Its code has it. */
   works: boolean;
+  attempt: number;
 }
 
 /** How long code that is told to stop at its deadline may take for it. */
@@ -209,7 +212,7 @@ export class TurnDesk {
     const body = JSON.parse(TEXT.decode(message.payload)) as TurnBody;
     const run: Run = {
       body, context: new TurnContext(outer, { now: () => this.#parts.clock.now(), refused: (what) => this.#parts.refused(what, body.turn_id) }),
-      cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, works: false, timer: NOTHING, holds: 0, until: "",
+      cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, works: false, attempt: 0, timer: NOTHING, holds: 0, until: "",
     };
     this.#runs.set(body.turn_id, run);
     using _ = onAbort(outer.signal, () => run.cut.resolve(AGAIN));
@@ -218,6 +221,7 @@ export class TurnDesk {
       if ("is" in inner) return await this.#end(body, { run, outer, outcome: inner });
       run.works = true;
       const begun = this.#book.began(body);
+      run.attempt = begun.attempt;
       // Its message has no end any more, since the time it has waited for a decision does not count.
       if (begun.has_waited) outer.expireAt?.(Infinity);
       if (outer.deadlineAtMs === Infinity) {
@@ -267,7 +271,13 @@ export class TurnDesk {
         this.#book.waits(turn, outcome.until, { leftMs: run.context.remainingMs(), inPlace: false });
         outer.expireAt?.(Infinity);
         return outcome;
-      case "failed": return outcome.fault.retry === "never" && !NOT_ITS_OWN.test(outcome.fault.code)
+      case "failed":
+        if (outcome.fault.code === "isle.memory") {
+          this.#parts.starved(outcome.fault);
+          // Earlier turns may have eaten it; in an isle of its own it was this one.
+          if (run.attempt > 1) return this.#book.end(outer, { turn, kind: "turn_failed", data: errorOf(outcome.fault) });
+        }
+        return outcome.fault.retry === "never" && !NOT_ITS_OWN.test(outcome.fault.code)
         ? this.#book.end(outer, { turn, kind: "turn_failed", data: errorOf(outcome.fault) }) : outcome;
       default: return outcome;
     }
