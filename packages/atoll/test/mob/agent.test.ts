@@ -79,7 +79,7 @@ test("a turn is a prompt: its tools are what is granted, its session is that of 
   ]);
   const { entries } = await mob.ledger.query({ turn_id: turn.turn_id, after: 0, classes: ["agent"] });
   assert.deepEqual(entries.map(({ kind }) => kind), [
-    "run_started", "turn_completed", "tool_call_requested", "tool_call_requested", "tool_result_received", "tool_result_received", "turn_completed", "run_completed",
+    "run_started", "turn_completed", "tool_call_requested", "tool_call_requested", "tool_result_received", "peer_content_ingested", "tool_result_received", "turn_completed", "run_completed",
   ]);
   // JSON is told as text; the last turn stands before it.
   assert.equal((await turnOf(mob, { and: "more" })).output, "again");
