@@ -75,8 +75,9 @@ export const MOB_METHODS: readonly Method[] = [
       error: z.object({ member: z.string(), code: z.string(), text: z.string() }).exactOptional(),
       counts: z.object({ dormant: z.int(), warming: z.int(), active: z.int(), broken: z.int() }),
     }),
-    run: async (served, { wait_ms = 0 }, { signal }) => {
+    run: async (served, { wait_ms = 0 }, call) => {
       const { view, members, clock } = served;
+      const { signal } = call;
       if (wait_ms > 0) {
         const endMs = clock.monotonic() + wait_ms;
         await withDeadline((until) => members.warmed(until), { clock, ms: wait_ms, signal }).catch(() => signal.throwIfAborted());
@@ -87,7 +88,12 @@ export const MOB_METHODS: readonly Method[] = [
         const { warming } = now.counts;
         throw mobError("mob.deadline", `${warming} members are still starting after ${wait_ms} ms`, { facts: { warming } });
       }
-      return { ...now, members: view.members.size, edges: view.edges.size };
+      const sees = seenBy(call);
+      const { error, ...rest } = now;
+      return {
+        ...rest, ...error !== undefined && sees(error.member) ? { error } : {}, members: [...view.members.keys()].filter(sees).length,
+        edges: [...view.edges.values()].filter(({ a, b }) => sees(a) && sees(b)).length,
+      };
     },
   }),
   method({

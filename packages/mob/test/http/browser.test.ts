@@ -1,0 +1,109 @@
+/**
+ * Goal: the page works where people have it. Invariants: a link signs in once; what happens is seen as it happens; a click decides; what
+ * others write is text; it can be read by day and by night; the browser has nothing to complain of. Method: a real browser, a real server.
+ */
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import chromium from "@sparticuz/chromium";
+import { until } from "@atoll-run/testkit";
+import { chromium as browsers, type Page } from "playwright-core";
+import { spawned } from "../support.ts";
+import { served } from "./served.ts";
+
+/** The browser of the package is one for Linux on x64; another is named by `CHROMIUM_PATH`. */
+const NAMED = process.env["CHROMIUM_PATH"];
+const MISSING = NAMED === undefined && (process.platform !== "linux" || process.arch !== "x64") ? "CHROMIUM_PATH names no browser" : false;
+const WAIT_MS = 30_000;
+
+/** A page, and all that its browser complains of. */
+async function open(t: TestContext, o: { readonly colorScheme: "light" | "dark" }): Promise<{ readonly page: Page; readonly complaints: readonly string[] }> {
+  const browser = await browsers.launch({
+    executablePath: NAMED ?? await chromium.executablePath(), args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+  });
+  t.after(() => browser.close());
+  const context = await browser.newContext({ ...o, locale: "en-US", viewport: { width: 1_280, height: 800 } });
+  const page = await context.newPage();
+  page.setDefaultTimeout(WAIT_MS);
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  }).on("pageerror", (error) => complaints.push(error.message));
+  return { page, complaints };
+}
+
+/** Text that is hard to read: less than 4.5 to 1 before what is behind it. In the words of the browser, whose types are not ours. */
+const FAINT = `(() => {
+  const channels = (color) => (color.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = (color) => {
+    const [r = 0, g = 0, b = 0] = channels(color).map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (element) => {
+    for (let at = element; at !== null; at = at.parentElement) {
+      const { backgroundColor } = getComputedStyle(at);
+      if (channels(backgroundColor)[3] !== 0) return backgroundColor;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const texts = [...document.querySelectorAll("body *")].filter((one) => one.checkVisibility() && [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim() !== ""));
+  const faint = texts.filter((one) => {
+    const [x, y] = [light(getComputedStyle(one).color), light(behind(one))];
+    return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05) < 4.5 && !one.disabled;
+  });
+  return { texts: texts.length, faint: faint.map((one) => one.tagName + " " + one.textContent.slice(0, 40)) };
+})()`;
+
+async function readable(page: Page): Promise<void> {
+  const { texts, faint } = await page.evaluate<{ readonly texts: number; readonly faint: readonly string[] }>(FAINT);
+  assert.ok(texts > 3);
+  assert.deepEqual(faint, []);
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`in a browser, ${colorScheme}: the link signs in, members and the ledger are seen as they change, a click approves, and there is no complaint`, { skip: MISSING }, async (t) => {
+    const { http, append, approvals, view } = await served(t);
+    const { page, complaints } = await open(t, { colorScheme });
+    await page.goto(http.link());
+    await page.locator('#lamp[data-is="live"]').waitFor();
+    assert.equal(new URL(page.url()).hash, "");
+    assert.deepEqual([await page.title(), await page.locator("#who").textContent()], ["m · Atoll", "admin (admin)"]);
+    assert.deepEqual(await page.locator("#members td:first-child").allTextContents(), ["open", "shut"]);
+
+    const call = approvals.guard({ member: "open", generation: 1, turn_id: "t_1", principal: "viewer", grant: "fs.write", args: { path: "report.md", text: "<b>text</b>" }, signal: new AbortController().signal });
+    await append(spawned("new"), { kind: "note", source: "x", data: { text: "<img src=x onerror=alert(1)>" } });
+    await page.locator("#members tr", { hasText: "new" }).waitFor();
+    await page.locator("#ledger li", { hasText: "<img src=x onerror=alert(1)>" }).waitFor();
+    const card = page.locator(".approval", { hasText: "report.md" });
+    await card.waitFor();
+    assert.match(await card.textContent() ?? "", /open wants fs\.write report\.md/);
+    await readable(page);
+    if (process.env["SHOTS"] !== undefined) await page.screenshot({ path: `${process.env["SHOTS"]}/${colorScheme}.png` });
+    await card.getByRole("button", { name: "Approve" }).click();
+    await card.waitFor({ state: "detached" });
+    void call.catch(() => undefined);
+    await until(() => [...view.approvals.values()].every(({ state }) => state === "approved"));
+    await page.locator("#says", { hasText: "Approved." }).waitFor();
+    await page.locator("#ledger li", { hasText: "approval decided" }).waitFor();
+
+    // By hand it is the other way round, and stays so.
+    const ground = (): Promise<string> => page.evaluate("getComputedStyle(document.body).backgroundColor");
+    const first = await ground();
+    for (let n = 0; n < 3 && await ground() === first; n++) await page.locator("#theme").click();
+    const second = await ground();
+    assert.notEqual(second, first);
+    await readable(page);
+    await page.reload();
+    await page.locator('#lamp[data-is="live"]').waitFor();
+    assert.equal(await ground(), second);
+    // Narrow as a phone, nothing is cut off.
+    await page.setViewportSize({ width: 400, height: 800 });
+    assert.equal(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), true);
+    if (process.env["SHOTS"] !== undefined) await page.screenshot({ path: `${process.env["SHOTS"]}/${colorScheme}-narrow.png`, fullPage: true });
+    assert.deepEqual(complaints, []);
+    await page.locator("#sign-out").click();
+    await page.locator("#door").waitFor();
+    await until(() => http.streams === 0);
+    await readable(page);
+    if (process.env["SHOTS"] !== undefined) await page.screenshot({ path: `${process.env["SHOTS"]}/${colorScheme}-door.png` });
+  });
+}
