@@ -4,13 +4,15 @@
  * Goal: whatever instant it dies at, the next start goes on and the report is the same. Invariant: what was once in the ledger
  * stays there as it was and no number is given twice; what was said to have happened did; every turn ends once, every batch
  * is audited once for the report, every approval is decided once; the report has the bytes of one that was never killed.
- * Method: the program over a small folder of packages, killed at moments drawn by lot, its ledger read after each death.
+ * Method: the program over a small folder of packages, killed at moments drawn by lot, some of them as soon as the ledger has an
+ * approval that is open; its ledger read after each death.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { memberScope } from "@atoll-run/mob/internal";
 import { openState } from "@atoll-run/sqlite";
 
@@ -81,18 +83,44 @@ function makePackages(modules: string): void {
   }
 }
 
-function live({ program, root }: Pick<World, "program" | "root">, tag: string, killAfterMs: number | undefined): Promise<Life> {
+/** Kills it as soon as somebody waits for a decision. */
+type Killing = number | "while it asks" | undefined;
+
+const LOOK_MS = 4;
+/** Of the kills. */
+const ASKING_SHARE = 0.35;
+
+function live({ program, root }: Pick<World, "program" | "root">, tag: string, killing: Killing): Promise<Life> {
   const began = performance.now();
   const child = spawn(process.execPath, [program, "mob", "demo", "project", "--yes", "--out", tag, "--state", `state-${tag}`], {
     cwd: root, env: { PATH: process.env["PATH"] ?? "", ATOLL_HOME: join(root, "home") }, stdio: ["ignore", "pipe", "pipe"],
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), killAfterMs ?? LIFE_MS_MAX);
+  const timer = setTimeout(() => child.kill("SIGKILL"), typeof killing === "number" ? killing : LIFE_MS_MAX);
   let said = "";
+  // What an earlier life has asked is asked again once this one has gone on.
+  const looking = killing === "while it asks" ? setInterval(() => {
+    if (said !== "" && isAsking(join(root, `state-${tag}`))) child.kill("SIGKILL");
+  }, LOOK_MS) : undefined;
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes: Buffer) => void (said += bytes.toString()));
   return once(child, "close").then(([code]) => {
     clearTimeout(timer);
+    clearInterval(looking);
     return { code: code as number | null, said, tookMs: performance.now() - began };
   });
+}
+
+/** From outside, beside the process that writes. */
+function isAsking(state: string): boolean {
+  const count = "SELECT count(*) AS n FROM journals WHERE journal = 'ledger' AND body LIKE '%\"kind\":\"' || ? || '\"%'";
+  try {
+    using db = new DatabaseSync(join(state, "state.sqlite"), { readOnly: true });
+    const found = db.prepare(count);
+    const of = (kind: string): number => Number(found.get(kind)?.["n"] ?? 0);
+    return of("approval_requested") > of("approval_decided");
+  } catch {
+    // It is not there yet, or being made.
+    return false;
+  }
 }
 
 function reportOf(root: string, tag: string): string {
@@ -114,7 +142,8 @@ class Round {
     const { root, wholeMs, report } = this.#world;
     const { tag, kills, random } = this.#o;
     for (let kill = 0; kill < kills; kill++) {
-      const { said } = await live(this.#world, tag, random() * wholeMs);
+      const asks = random() < ASKING_SHARE;
+      const { said } = await live(this.#world, tag, asks ? "while it asks" : random() * wholeMs);
       await this.#compare(said);
     }
     const last = await live(this.#world, tag, undefined);
