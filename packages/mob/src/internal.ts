@@ -24,7 +24,8 @@ export { beginRun, foldRun, outputOfRun, type Run, type RunState, type StepRun, 
 export { lookUp, render, type Rendered, type Scope } from "./flows/template.ts";
 export type { MemberView } from "./roster/row.ts";
 export { View, type Kept } from "./roster/view.ts";
-export { verifyMob, type Finding } from "./verify/verify.ts";
+export { viewAt } from "./roster/view-at.ts";
+export { keysSince, verifyMob, type Finding } from "./verify/verify.ts";
 export { openRetention, type Retention, type RetentionParts } from "./roster/retention.ts";
 export { openRoster, type Roster, type RosterParts } from "./roster/roster.ts";
 export {

@@ -15,6 +15,7 @@ const VERBS: Verbs = {
   diff: async (call) => (await asking()).diff(call),
   reload: async (call) => (await asking()).reload(call),
   reconcile: async (call) => (await asking()).reconcile(call),
+  verify: async (call) => (await import("../mob/verify.ts")).verify(call),
   call: async (call) => (await asking()).method(call),
 };
 

@@ -50,6 +50,7 @@ export const MOB_COMMANDS: readonly Command[] = [
       ["flow run NAME", "Begin a run of a flow."],
       ["diff", "What a pass of reconcile would change."], ["reconcile", "Make the mob what its definition says."],
       ["reload", "Read mob.toml and the files it names anew, and make the mob so; what is wrong is told, and nothing changes."],
+      ["verify", "Fold the ledger anew and compare it with what stands beside it; also of a mob that does not run, named with --state."],
       ["call METHOD [JSON]", "Any method of the mob, with its params."],
     ],
     flags: [
@@ -68,10 +69,11 @@ export const MOB_COMMANDS: readonly Command[] = [
       ["atoll mob tail --follow --topics turns,approvals --json", "what happens from now on, for a program to read"],
       ["atoll mob reload --dry-run", "what an edited mob.toml would change; without the flag it does"],
       ["atoll mob reconcile --revision 41", "a pass, unless something has changed since the plan of revision 41"],
+      ["atoll mob verify --state .atoll/audit", "what is wrong with the state of a mob that does not start"],
       ["atoll mob call members/retire '{\"member\":\"scout\"}'", "a method that has no verb of its own"],
     ],
     exits: [
-      ["0", "done"], ["1", "failed: also a turn or a run that was waited for"], ["2", "wrong flags, settings or definition"],
+      ["0", "done"], ["1", "failed: also a turn or a run that was waited for, and a state that is not whole"], ["2", "wrong flags, settings or definition"],
       ["3", "no such member, approval or flow"], ["4", "denied"], ["5", "out of time"],
       ["6", "unavailable: nobody answers, or another process has the folder of the state"], ["7", "rejected, or in conflict"], ["70", "a bug in Atoll"],
       ["75", "ended with approvals that nobody has decided: what they ask for is not done, and stays a draft"],

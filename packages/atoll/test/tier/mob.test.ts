@@ -3,7 +3,8 @@
  * nothing is lost. Invariant: `--json` is the result of the method as it is.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createClient, type MobClient } from "@atoll-run/atoll/client";
 import { until } from "@atoll-run/testkit";
@@ -124,6 +125,7 @@ test("up, send, approve, tail, diff, reconcile, reload and down in processes of 
   assert.deepEqual([reloaded.code, reloaded.stdout], [0, "changed               what    which\nretired               member  worker-2\npruned stale managed  edge    worker-2 – writer\n"]);
   await mob.send({ to: "writer", content: { path: "b.txt", text: "x" } });
   await until(async () => (await mob.status()).approvals_open === 1, { withinMs: 30_000 });
+  assert.deepEqual(await ask(at, "verify"), { findings: [] });
   const told = await ask<{ phases: { name: string }[]; queued_left: number; leases_released: boolean }>(at, "down");
   assert.deepEqual([told.phases.map(({ name }) => name), told.queued_left, told.leases_released], [["refuse", "drain", "members", "ledger", "http", "stores"], 1, true]);
   const { code, stdout } = await again.end;
@@ -133,6 +135,18 @@ test("up, send, approve, tail, diff, reconcile, reload and down in processes of 
   assert.ok(!existsSync(at.path("b.txt")));
   assert.match((await following.end).stdout, /-- the mob stops serving/);
   assert.ok(!existsSync(at.path(".atoll/desk/mob.json")));
+
+  const state = at.path(".atoll/desk");
+  const whole = await atoll(at, ["mob", "verify", "--state", state]);
+  assert.deepEqual([whole.code, whole.stdout], [0, "all is as the ledger says\n"]);
+  const pages = readFileSync(join(state, "state.sqlite"));
+  writeFileSync(join(state, "state.sqlite"), pages.fill(0xa5, 100, pages.length));
+  const damaged = await atoll(at, ["mob", "verify", "--state", state, "--json"]);
+  assert.equal(damaged.code, 1);
+  const { findings } = JSON.parse(damaged.stdout) as { findings: { severity: string; path: string }[] };
+  assert.deepEqual(findings.map(({ severity, path }) => [severity, path]), [["error", join(state, "state.sqlite")]]);
+  const refused = await atoll(at, ["mob", "up", "--port", "0"]);
+  assert.match(refused.stderr, /state\.sqlite[^]*atoll mob verify --state/);
 });
 
 test("a definition with errors starts nothing, and tells them all with their lines", async (t) => {

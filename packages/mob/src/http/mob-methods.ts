@@ -9,7 +9,7 @@ import { extentOf } from "../ledger/extent.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import { countMembers } from "../roster/query.ts";
 import type { MobCommand } from "../whole/mob-life.ts";
-import { verifyMob, type Finding } from "../verify/verify.ts";
+import { keysSince, verifyMob, type Finding } from "../verify/verify.ts";
 import { seenBy } from "./member-methods.ts";
 import { method, type Call, type Method, type Served } from "./method.ts";
 import { definition, report, status } from "./results.ts";
@@ -27,9 +27,6 @@ const LIFE: Readonly<Record<MobCommand, string>> = {
   reset: "Retires all; those of the definition come back, each with a new session.",
   destroy: "Ends the mob for good and removes its store.",
 };
-
-/** Retention may be late, or early where another clock wrote. */
-const RETENTION_SLACK_MS = 86_400_000;
 
 export const MOB_METHODS: readonly Method[] = [
   method({
@@ -100,7 +97,7 @@ export const MOB_METHODS: readonly Method[] = [
     name: "verify", writes: false, action: "mob.admin", summary: "Folds the ledger anew and compares; says what is not as it should be.", params: none, waits: true,
     result: z.object({ findings: z.array(finding) }),
     run: async ({ ledger, view, clock, limits }, _, { signal }) => ({
-      findings: await verifyMob({ ledger, view, keysSinceMs: clock.now() - limits.retentionMs + RETENTION_SLACK_MS }, signal),
+      findings: await verifyMob({ ledger, view, keysSinceMs: keysSince(clock.now(), limits) }, signal),
     }),
   }),
   method({

@@ -34,6 +34,13 @@ export interface VerifyParts {
   readonly keysSinceMs: number;
 }
 
+/** Retention may be late, or early where another clock wrote. */
+const RETENTION_SLACK_MS = 86_400_000;
+
+export function keysSince(nowMs: number, { retentionMs }: { readonly retentionMs: number }): number {
+  return nowMs - retentionMs + RETENTION_SLACK_MS;
+}
+
 export async function verifyMob({ ledger, view, keysSinceMs }: VerifyParts, signal: AbortSignal): Promise<readonly Finding[]> {
   const now = frozen(view);
   const findings = [...await ofFold(ledger, now, signal), ...await ofKeys({ ledger, upTo: now.seq, keysSinceMs }, signal)];
