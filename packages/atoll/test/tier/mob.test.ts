@@ -67,6 +67,21 @@ async function ask<T>(at: Place, ...args: readonly string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
+/** What a mob left behind, and what is left of it when its file is damaged. */
+async function verifies(at: Place): Promise<void> {
+  const state = at.path(".atoll/desk");
+  const whole = await atoll(at, ["mob", "verify", "--state", state]);
+  assert.deepEqual([whole.code, whole.stdout], [0, "all is as the ledger says\n"]);
+  const pages = readFileSync(join(state, "state.sqlite"));
+  writeFileSync(join(state, "state.sqlite"), pages.fill(0xa5, 100, pages.length));
+  const damaged = await atoll(at, ["mob", "verify", "--state", state, "--json"]);
+  assert.equal(damaged.code, 1);
+  const { findings } = JSON.parse(damaged.stdout) as { findings: { severity: string; path: string }[] };
+  assert.deepEqual(findings.map(({ severity, path }) => [severity, path]), [["error", join(state, "state.sqlite")]]);
+  const refused = await atoll(at, ["mob", "up", "--port", "0"]);
+  assert.match(refused.stderr, /state\.sqlite[^]*atoll mob verify --state/);
+}
+
 test("up, send, approve, tail, diff, reconcile, reload and down in processes of their own; a kill in between loses nothing", async (t) => {
   const at = desk(t);
   const first = await up(t, at);
@@ -135,18 +150,7 @@ test("up, send, approve, tail, diff, reconcile, reload and down in processes of 
   assert.ok(!existsSync(at.path("b.txt")));
   assert.match((await following.end).stdout, /-- the mob stops serving/);
   assert.ok(!existsSync(at.path(".atoll/desk/mob.json")));
-
-  const state = at.path(".atoll/desk");
-  const whole = await atoll(at, ["mob", "verify", "--state", state]);
-  assert.deepEqual([whole.code, whole.stdout], [0, "all is as the ledger says\n"]);
-  const pages = readFileSync(join(state, "state.sqlite"));
-  writeFileSync(join(state, "state.sqlite"), pages.fill(0xa5, 100, pages.length));
-  const damaged = await atoll(at, ["mob", "verify", "--state", state, "--json"]);
-  assert.equal(damaged.code, 1);
-  const { findings } = JSON.parse(damaged.stdout) as { findings: { severity: string; path: string }[] };
-  assert.deepEqual(findings.map(({ severity, path }) => [severity, path]), [["error", join(state, "state.sqlite")]]);
-  const refused = await atoll(at, ["mob", "up", "--port", "0"]);
-  assert.match(refused.stderr, /state\.sqlite[^]*atoll mob verify --state/);
+  await verifies(at);
 });
 
 test("a definition with errors starts nothing, and tells them all with their lines", async (t) => {
