@@ -1,0 +1,79 @@
+/**
+ * The ends of members: retirement, and deletion of what one left (spec: mob 3.3, 11.5 `members/delete`).
+ *
+ * takes ids; gives nothing, or the last row; promises that whoever waits for a retirement resumes when it is whole, what goes
+ * with it included; refuses to delete one that has come back meanwhile; never erases what the ledger has not let go.
+ */
+import { mobError, type MobError } from "../errors.ts";
+import type { MobLimits } from "../limits.ts";
+import type { Commands } from "./commands.ts";
+import { eraseMember } from "./erase.ts";
+import type { By, MemberHost } from "./host.ts";
+import type { LiveMembers } from "./live.ts";
+import type { MemberParts } from "./parts.ts";
+import type { MemberRow } from "./row.ts";
+
+export interface EndsParts extends Pick<MemberParts, "ledger" | "writer" | "view" | "inner" | "node"> {
+  readonly limits: Pick<MobLimits, "drainMs">;
+  readonly live: LiveMembers;
+  readonly commands: Commands;
+}
+
+export class Ends {
+  readonly #parts: EndsParts;
+  /** Who waits for the end of a member. */
+  readonly #waiting = new Map<string, Set<PromiseWithResolvers<void>>>();
+
+  constructor(parts: EndsParts) {
+    this.#parts = parts;
+  }
+
+  async retire(id: string, { principal, drainMs = this.#parts.limits.drainMs, hold = false, waits = true }: Parameters<MemberHost["retire"]>[1]): Promise<void> {
+    const { commands, view, live } = this.#parts;
+    commands.known(id);
+    if (hold) await commands.note(id, "member_held", { principal });
+    const queued = drainMs > 0 && (view.members.get(id)?.open.length ?? 0) > 0;
+    await commands.run(id, { is: "retire", drain_ms: drainMs, queued }, { principal }).catch((error: unknown) => {
+      // Whoever asks for it again waits for the same end.
+      if (commands.known(id).state !== "retiring") throw error;
+    });
+    if (!waits) return;
+    if (!commands.known(id).final) {
+      const gone = Promise.withResolvers<void>();
+      this.#waiting.set(id, (this.#waiting.get(id) ?? new Set()).add(gone));
+      await gone.promise;
+    }
+    // What goes with it: dead letters, edges.
+    await live.of(id).during(() => Promise.resolve());
+  }
+
+  /** Retires it first when it is there. */
+  async delete(id: string, { principal }: By): Promise<MemberRow> {
+    const { ledger, writer, commands, live } = this.#parts;
+    if (!commands.known(id).final) await this.retire(id, { principal, drainMs: 0 });
+    return await live.of(id).during(async () => {
+      const row = commands.known(id);
+      if (!row.final) throw mobError("mob.conflict", `${id} is there again`, { facts: { member: id, state: row.state } });
+      await ledger.append(writer, [{ kind: "member_deleted", source: "mob", member: id, generation: row.generation, principal, data: {} }]);
+      live.forget(id);
+      await this.erase(id);
+      return row;
+    });
+  }
+
+  erase(id: string): Promise<void> {
+    const { ledger: { store }, inner: { dir }, node: { clock } } = this.#parts;
+    return eraseMember({ store, dir, now: () => clock.now() }, id);
+  }
+
+  /** The ledger has told of it. */
+  retired(id: string): void {
+    for (const { resolve } of this.#waiting.get(id) ?? []) resolve();
+    this.#waiting.delete(id);
+  }
+
+  /** No member ends any more in this process. */
+  giveUp(why: MobError): void {
+    for (const waiting of this.#waiting.values()) for (const { reject } of waiting) reject(why);
+  }
+}
