@@ -10,18 +10,18 @@ import { withDeadline, type Clock, type Log } from "@atoll-run/core";
 import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
 import type { Definitions } from "../definition/definitions.ts";
-import { keyOf, planEdges, unfoldEdges, type Edge, type EdgePlanRow } from "../edges/plan.ts";
+import { keyOf, planEdges, type EdgePlanRow } from "../edges/plan.ts";
 import { mobError, toFailure, type MobError } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost, SpawnOptions } from "../member/host.ts";
-import { FINAL_STATES } from "../member/life.ts";
 import type { View } from "../roster/view.ts";
 import { eachOf } from "../bounded.ts";
-import { desiredSet, mergeDesired, type Desired } from "./desired.ts";
+import { desiredSet } from "./desired.ts";
 import type { EdgeWorks } from "./edge-works.ts";
 import { PassLine } from "./pass-line.ts";
-import { planMembers, retireGuard, type MemberPlanRow } from "./plan.ts";
+import { guardRetires, planPass, presentIn, type PassPlan } from "./pass-plan.ts";
+import type { MemberPlanRow } from "./plan.ts";
 import { Tally, type ReconcileReport } from "./report.ts";
 
 export interface ReconcilerParts {
@@ -74,19 +74,6 @@ export interface Reconciler extends AsyncDisposable {
 
 export function createReconciler(parts: ReconcilerParts): Reconciler {
   return new Engine(parts);
-}
-
-interface Plan {
-  readonly desired: Desired;
-  readonly members: readonly MemberPlanRow[];
-  readonly edges: readonly EdgePlanRow[];
-  readonly wanted: ReadonlyMap<string, Edge>;
-}
-
-interface Planning {
-  readonly list: readonly MemberSpec[];
-  readonly retireStale: boolean;
-  readonly edgesAlone: boolean;
 }
 
 interface Acting {
@@ -186,7 +173,8 @@ class Engine implements Reconciler {
     if (expectedRevision !== undefined) this.#check(expectedRevision);
     const next = await read?.();
     const definition = next ?? this.#parts.definitions.now();
-    const plan = this.#plan(definition, { list: desired ?? view.desired, retireStale, edgesAlone });
+    const { definitions: { hashOf }, limits } = this.#parts;
+    const plan = planPass({ view, hashOf, limits }, { definition, list: desired ?? view.desired, retireStale, edgesAlone });
     const tally = new Tally();
     const report = (): ReconcileReport =>
       tally.report({ revision: view.revision, dry_run: dryRun, took_ms: Math.round(clock.monotonic() - beganMs) });
@@ -195,7 +183,7 @@ class Engine implements Reconciler {
       for (const row of plan.edges) tally.edge(row);
       return report();
     }
-    this.#guard(plan, force);
+    if (!force) guardRetires(plan);
     if (next !== undefined) await this.#parts.definitions.apply(next, principal);
     if (desired !== undefined && !isDeepStrictEqual(desired, view.desired)) await ledger.append(writer, desiredSet(desired, principal));
     await this.#act(plan, { tally, principal, definition });
@@ -212,33 +200,7 @@ class Engine implements Reconciler {
     });
   }
 
-  #plan(definition: MobDefinition, { list, retireStale, edgesAlone }: Planning): Plan {
-    const { view, definitions: { hashOf } } = this.#parts;
-    const desired = mergeDesired(definition.members, list);
-    const now = [...view.members.values()].map(({ spec, spec_hash, life, held, origin }) => ({ spec, spec_hash, state: life.state, held, origin }));
-    const members = edgesAlone ? [] : planMembers({ desired: desired.specs, now, retireStale, hashOf: (spec) => hashOf(spec, definition) });
-    const present = this.#present();
-    for (const { id, bucket } of members) {
-      if (bucket === "spawned") present.add(id);
-      else if (bucket === "retired") present.delete(id);
-    }
-    const wanted = unfoldEdges(definition.edges, desired.specs, this.#parts.limits.edgesPerMember);
-    return {
-      desired, members, wanted: new Map(wanted.map((edge) => [keyOf(edge), edge])),
-      edges: planEdges({ desired: wanted, now: [...view.edges.values()], present }),
-    };
-  }
-
-  #guard({ desired, members }: Plan, force: boolean): void {
-    const retiring = members.filter(({ bucket }) => bucket === "retired").length;
-    const most = retireGuard(desired.specs.length);
-    if (force || retiring <= most) return;
-    throw mobError("mob.retire_guard", `the pass would retire ${retiring} members, more than ${most}`, {
-      facts: { retiring, limit: most }, hint: "Look at the plan; if it is what you want, say `force`.",
-    });
-  }
-
-  async #act({ members, edges, wanted, desired }: Plan, { tally, principal, definition }: Acting): Promise<void> {
+  async #act({ members, edges, wanted, desired }: PassPlan, { tally, principal, definition }: Acting): Promise<void> {
     const { limits, clock } = this.#parts;
     // A pass over edges alone says nothing of members.
     if (members.length > 0) this.#deferred.clear();
@@ -283,7 +245,7 @@ class Engine implements Reconciler {
     return edges.alone(planned, async () => {
       const now = view.edges.get(keyOf(planned));
       const [row = { ...planned, deed: null }] = planEdges({
-        desired: desired ? [planned] : [], now: now === undefined ? [] : [now], present: this.#present(planned),
+        desired: desired ? [planned] : [], now: now === undefined ? [] : [now], present: presentIn(view, planned),
       });
       try {
         if (row.deed !== null) await edges.work(row, row.deed, principal);
@@ -292,13 +254,6 @@ class Engine implements Reconciler {
         tally.failed("edges", { id: keyOf(row), stage: row.deed === "heal" ? "wire (heal)" : row.deed === "unwire" ? "unwire" : "wire", error });
       }
     });
-  }
-
-  /** Of all, or of the two ends. */
-  #present(edge?: Edge): Set<string> {
-    const { members } = this.#parts.view;
-    const ids = edge === undefined ? [...members.keys()] : [edge.a, edge.b];
-    return new Set(ids.filter((id) => !FINAL_STATES.includes(members.get(id)?.life.state ?? "none")));
   }
 
   async #tellIncomplete({ members, edges }: ReconcileReport, principal: string): Promise<void> {
