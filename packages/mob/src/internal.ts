@@ -23,7 +23,8 @@ export { decideRun, messageOf, type Candidate, type Decision, type Facts, type M
 export { beginRun, foldRun, outputOfRun, type Run, type RunState, type StepRun, type StepState, type Target } from "./flows/run.ts";
 export { lookUp, render, type Rendered, type Scope } from "./flows/template.ts";
 export type { MemberView } from "./roster/row.ts";
-export { View, type Kept } from "./roster/view.ts";
+export type { Kept } from "./roster/kept.ts";
+export { View } from "./roster/view.ts";
 export { viewAt } from "./roster/view-at.ts";
 export { keysSince, verifyMob, type Finding } from "./verify/verify.ts";
 export { openRetention, type Retention, type RetentionParts } from "./roster/retention.ts";

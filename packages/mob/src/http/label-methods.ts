@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { labels as labelsOf } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
-import type { Labels } from "../roster/view.ts";
+import type { Labels } from "../roster/kept.ts";
 import { rowOf } from "./member-methods.ts";
 import { method, type Call, type Method, type Served } from "./method.ts";
 import { id } from "./schemas.ts";

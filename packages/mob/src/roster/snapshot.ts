@@ -8,7 +8,7 @@ import type { Json, StateOp, StateStore } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
 import { MOB_SCOPE } from "../ledger/names.ts";
 import type { Writer } from "../ledger/ledger.ts";
-import type { Kept } from "./view.ts";
+import type { Kept } from "./kept.ts";
 
 /** `fold`: the newest, where a start begins. `base`: as it was after the last entry that was pruned, where history begins. */
 export type SnapshotOf = "fold" | "base";

@@ -4,42 +4,22 @@
  * takes entries in order; gives what is now; promises that the same entries make the same view, whenever they are folded;
  * refuses nothing: an entry it does not know changes nothing; never reads a clock or a store.
  */
-import type { Json } from "@atoll-run/core";
 import { approvalOf, foldApproval, type Approval } from "../approvals/approval.ts";
 import { appliedOf, foldApplied, foldDesired, keepApplied, type Applied } from "../definition/applied.ts";
 import type { MemberSpec } from "../definition/definition.ts";
-import { keyOf, type EdgeNow, type EdgeOwner } from "../edges/plan.ts";
 import { beginRun, foldRun, spendOn, type Run } from "../flows/run.ts";
 import type { Entry } from "../ledger/entry.ts";
-import { NO_CRASHES, NO_MENDS, NOBODY, type Life, type LifeState } from "../member/life.ts";
+import { NOBODY, type Life } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import { INITIAL, type Turn } from "../member/turn.ts";
 import { worse, type Taint } from "../sessions/taint.ts";
 import { addUsage, NO_USAGE, use, usageIn } from "../usage/usage.ts";
+import { foldMember } from "./fold-member.ts";
 import { foldTurn, isOver, ranMs } from "./fold-turn.ts";
+import type { Kept, Labels } from "./kept.ts";
 import { foldMob, NEW_MOB, type MobFold } from "./mob-fold.ts";
 import { toRow, type MemberView, type ProfileOf } from "./row.ts";
-
-/** A view as plain data. */
-export interface Kept {
-  readonly seq: number;
-  readonly revision: number;
-  readonly desired: readonly MemberSpec[];
-  readonly applied: readonly Json[];
-  /** One. */
-  readonly mob: readonly MobFold[];
-  readonly members: readonly (readonly [string, MemberView])[];
-  /** Ids of those that were deleted, with their last generation. */
-  readonly graves: readonly (readonly [string, number])[];
-  readonly edges: readonly EdgeNow[];
-  readonly turns: readonly Turn[];
-  readonly approvals: readonly Approval[];
-  readonly runs: readonly Run[];
-  /** Id of a run, or nothing for the mob. */
-  readonly labels: readonly (readonly [string, Labels])[];
-}
-
-export type Labels = Readonly<Record<string, string>>;
+import { Wiring } from "./wiring.ts";
 
 /** What is over and still remembered; what is older is read from the ledger. */
 const TURNS_KEPT = 10_000;
@@ -51,7 +31,8 @@ export class View {
   readonly members = new Map<string, MemberView>();
   /** Who was deleted → its last generation: who comes under that id is the next one. */
   readonly graves = new Map<string, number>();
-  readonly edges = new Map<string, EdgeNow>();
+  readonly #wiring = new Wiring();
+  readonly edges = this.#wiring.edges;
   readonly turns = new Map<string, Turn>();
   readonly approvals = new Map<string, Approval>();
   readonly runs = new Map<string, Run>();
@@ -64,8 +45,6 @@ export class View {
   applied: Applied | undefined;
   /** `seq` of the last change of members, edges and of what they are to be (spec: mob 4.6). */
   revision = 0;
-  /** Member → whom it is wired to. */
-  readonly #wired = new Map<string, Set<string>>();
   /** Hash → the approval that was asked for it. */
   readonly #asked = new Map<string, string>();
   /** Ids in the order of their ends. */
@@ -86,7 +65,7 @@ export class View {
     this.mob = kept.mob[0] ?? { ...NEW_MOB, state: "running" };
     for (const [id, generation] of kept.graves) this.graves.set(id, generation);
     for (const [id, member] of kept.members) this.members.set(id, member);
-    for (const edge of kept.edges) this.#setEdge(edge);
+    for (const edge of kept.edges) this.#wiring.set(edge);
     for (const turn of kept.turns) this.turns.set(turn.turn_id, turn);
     for (const approval of kept.approvals) {
       this.approvals.set(approval.id, approval);
@@ -152,11 +131,11 @@ export class View {
 
   /** Neighbours, sorted. */
   wiredTo(id: string): readonly string[] {
-    return [...this.#wired.get(id) ?? []].sort();
+    return this.#wiring.of(id);
   }
 
   isWired(x: string, y: string): boolean {
-    return this.#wired.get(x)?.has(y) === true;
+    return this.#wiring.has(x, y);
   }
 
   row(id: string): MemberRow | undefined {
@@ -165,7 +144,7 @@ export class View {
   }
 
   #member(entry: Entry): void {
-    const { member: id, data, kind, seq, ts_ms } = entry;
+    const { member: id, kind, seq } = entry;
     if (id === undefined) return;
     if (kind === "member_spawn_failed" || kind === "member_deleted") {
       if (kind === "member_deleted") this.graves.set(id, this.members.get(id)?.life.generation ?? 0);
@@ -176,60 +155,16 @@ export class View {
     }
     this.graves.delete(id);
     const old = this.members.get(id);
-    const spec = data["spec"] as unknown as MemberSpec | undefined ?? old?.spec;
-    if (spec === undefined) return;
-    const before = old?.life ?? NOBODY;
-    const state = data["state"] as LifeState | undefined ?? before.state;
-    const life: Life = {
-      state, generation: data["generation"] as number | undefined ?? before.generation,
-      first: kind === "member_spawning" ? data["lazy"] !== true && before.state === "none" : kind === "member_spawned" ? false : before.first,
-      tries: 0, crashes: NO_CRASHES, mends: NO_MENDS,
-    };
-    const { last_error: known, ...rest } = old ?? EMPTY;
-    const error = kind === "member_started" ? undefined : kind !== "member_broken" ? known : { code: String(data["kind"]), text: String(data["detail"] ?? "") };
+    const member = foldMember(old, entry);
+    if (member === undefined) return;
     if (old === undefined) this.#sorted = undefined;
-    const session = toSession(entry, life.generation, old?.session);
-    this.members.set(id, {
-      ...rest, ...session.generation === old?.session.generation ? {} : { greeted: false }, spec, life, seq, since_at_ms: state === before.state && old !== undefined ? old.since_at_ms : ts_ms,
-      origin: data["origin"] as MemberRow["origin"] | undefined ?? old?.origin ?? "api",
-      ...data["spec_hash"] === undefined ? {} : { spec_hash: data["spec_hash"] as string },
-      ...data["spawned_by"] === undefined ? {} : { spawned_by: data["spawned_by"] as string },
-      held: kind === "member_held" ? true : kind === "member_released" || kind === "member_spawning" ? false : old?.held ?? false,
-      fence: Math.max(old?.fence ?? 0, entry.fence ?? 0), ...error === undefined ? {} : { last_error: error },
-      session,
-    });
+    this.members.set(id, member);
     if (kind !== "member_started" && kind !== "member_dormant") this.revision = seq;
   }
 
-  #edge({ kind, data, seq }: Entry): void {
-    const { a, b } = data as { readonly a: string; readonly b: string };
-    const old = this.edges.get(keyOf({ a, b }));
-    const owner = data["owner"] as EdgeOwner | undefined;
-    this.revision = seq;
-    switch (kind) {
-      case "members_wired": {
-        const own = owner ?? old?.owner;
-        return this.#setEdge({ a, b, wired: true, ...own === undefined ? {} : { owner: own } });
-      }
-      case "edge_suppressed": return this.#setEdge({ a, b, wired: false, suppressed: true });
-      // With an owner it is to be wired again.
-      case "members_unwired": if (owner !== undefined) return this.#setEdge({ a, b, wired: false, owner });
-    }
-    this.edges.delete(keyOf({ a, b }));
-    this.#link({ a, b, wired: false });
-  }
-
-  #setEdge(edge: EdgeNow): void {
-    this.edges.set(keyOf(edge), edge);
-    this.#link(edge);
-  }
-
-  #link({ a, b, wired }: EdgeNow): void {
-    for (const [from, to] of [[a, b], [b, a]] as const) {
-      const links = this.#wired.get(from) ?? new Set();
-      if (wired) this.#wired.set(from, links.add(to));
-      else if (links.delete(to) && links.size === 0) this.#wired.delete(from);
-    }
+  #edge(entry: Entry): void {
+    this.#wiring.fold(entry);
+    this.revision = entry.seq;
   }
 
   #noted({ member: id, session, seq }: Entry): void {
@@ -355,13 +290,3 @@ export class View {
     });
   }
 }
-
-/** It goes on until another one is begun. */
-function toSession({ kind, data }: Entry, generation: number, old: MemberView["session"] | undefined): MemberView["session"] {
-  const resumed = data["session_generation"] as number | undefined;
-  if (resumed !== undefined) return { generation: resumed, begun: true, head: 0 };
-  if (old === undefined || kind === "member_reset" || data["fresh"] === true) return { generation, begun: false, head: 0 };
-  return kind === "member_started" && !old.begun ? { ...old, begun: true } : old;
-}
-
-const EMPTY: Pick<MemberView, "fence" | "dead" | "open" | "last_error"> = { fence: 0, dead: 0, open: [] };
