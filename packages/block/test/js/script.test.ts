@@ -105,7 +105,7 @@ describe("modules", () => {
       import { bus } from "@atoll-run/atoll/script";
       let n = 0;
       export default (ev: { payload: string }) => { if (ev.payload === "loop") for (;;); return [++n, (globalThis as any).mark ?? "own"]; }` });
-    const { run, end } = startScript(`${IMPORT} globalThis.mark = "main"; await bus.onModule("x", "./h.ts", { timeoutMs: 300 }); await bus.serve()`,
+    const { run, end } = startScript(`${IMPORT} globalThis.mark = "main"; await bus.onModule("x", "./h.ts", { timeoutMs: 2_000 }); await bus.serve()`,
       { ...TS, projectRoot, placing: ownThreads(luaModule()) });
     assert.deepEqual([await run.request("x", ""), await run.request("x", "")], [[1, "own"], [2, "own"]]);
     await assert.rejects(run.request("x", "loop"), /handler|crashed|timeout/);
