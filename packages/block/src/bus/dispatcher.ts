@@ -88,6 +88,7 @@ export class Bus {
   /** Handlers that wait for something outside, and those of them that want to go on. */
   readonly #away = new Set<Busy>();
   readonly #backs: Back[] = [];
+  readonly #setAside = (one: Handling): Aside => this.#aside(one);
   #quiet: (() => void)[] = [];
   #nextSeq = 1;
 
@@ -153,7 +154,7 @@ export class Bus {
       if (this.#away.size === 0) for (const hear of this.#quiet.splice(0)) hear();
       return;
     }
-    const abort = new Handling((one) => this.#aside(one));
+    const abort = new Handling(this.#setAside);
     const busy: Busy = { abort, done: Promise.resolve() };
     this.#busy = busy;
     busy.done = this.#run(queued, abort).finally(() => this.#over(busy));
@@ -161,12 +162,17 @@ export class Bus {
 
   #over(busy: Busy): void {
     this.#away.delete(busy);
+    if (this.#backs.length > 0) this.#endBacks(busy);
+    if (this.#busy === busy) this.#busy = null;
+    this.#next();
+  }
+
+  /** Of a handler that has ended while tasks of it wait for their turn. */
+  #endBacks(busy: Busy): void {
     for (const back of this.#backs.filter((one) => one.busy === busy)) {
       this.#backs.splice(this.#backs.indexOf(back), 1);
       back.resolve();
     }
-    if (this.#busy === busy) this.#busy = null;
-    this.#next();
   }
 
   /** Not for one that is away already, by another of its tasks. */
