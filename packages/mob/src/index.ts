@@ -16,7 +16,8 @@ export { defineMob, readDefinition, type TreeInput } from "./definition/read-def
 export type { MemberMob, SendOptions } from "./bridge/bridge.ts";
 export type { BootNow, By, MemberHost, SpawnOptions, ToolAnswer, ToolCall, ToolGuard, TurnAsk } from "./member/host.ts";
 export type { LinkedContext, LinkedFactory, LinkedHandler, LinkedTurn, MemberFacts } from "./member/linked.ts";
-export { startMob, type MobRooms, type MobParts, type MobStatus } from "./mob.ts";
+export { startMob } from "./mob.ts";
+export type { MobParts, MobRooms, MobStatus } from "./rooms.ts";
 export type { Reason } from "./whole/health.ts";
 export type { MobHooks } from "./whole/hooks.ts";
 export type { ShutdownReport } from "./whole/report.ts";
