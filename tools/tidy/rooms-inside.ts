@@ -21,7 +21,7 @@ const INSIDE: Readonly<Record<string, Inside>> = {
       "approvals/approval.ts", "approvals/arguments.ts", "definition/applied.ts", "definition/mode.ts", "edges/plan.ts", "flows/run.ts", "member/life.ts", "member/turn.ts", "sessions/record.ts", "sessions/taint.ts",
       "usage/usage.ts",
     ],
-    top: ["mob.ts", "index.ts", "internal.ts"],
+    top: ["mob.ts", "rooms.ts", "index.ts", "internal.ts"],
   },
 };
 
