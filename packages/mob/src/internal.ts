@@ -38,7 +38,8 @@ export { judgeCall, type GuardedCall, type Judgement } from "./approvals/policy.
 export { MEMBER_BUCKETS, planMembers, retireGuard, type MemberBucket, type MemberNow, type MemberPlanRow } from "./reconcile/plan.ts";
 export { mergeDesired, type Desired } from "./reconcile/desired.ts";
 export type { EdgeReport, MemberReport, ReconcileReport } from "./reconcile/report.ts";
-export { createEdgeWorks, type EdgeDoors, type EdgeWorks } from "./reconcile/edge-works.ts";
+export { withCommit } from "./ledger/watched-store.ts";
+export { createEdgeWorks, type EdgeWorks } from "./reconcile/edge-works.ts";
 export { createReconciler, type ReconcileAsk, type Reconciler, type ReconcilerParts } from "./reconcile/engine.ts";
 export { spawnMany, type SpawnResult } from "./reconcile/spawn-many.ts";
 export { openApprovals, type ApprovalBook, type ApprovalParts, type Decide } from "./approvals/book.ts";

@@ -26,7 +26,7 @@ import type { InnerParts } from "./member/inner.ts";
 import { Members } from "./member/members.ts";
 import type { MemberRow } from "./member/row.ts";
 import { openOutside, type Outside } from "./outside/outside.ts";
-import { createEdgeWorks, type EdgeDoors, type EdgeWorks } from "./reconcile/edge-works.ts";
+import { createEdgeWorks, type EdgeWorks } from "./reconcile/edge-works.ts";
 import { createReconciler, type Reconciler } from "./reconcile/engine.ts";
 import { openRetention } from "./roster/retention.ts";
 import { openRoster } from "./roster/roster.ts";
@@ -155,7 +155,7 @@ function openMembers({ parts, limits, shutdown }: Site, { ledger, writer, view, 
   const opened: { flows?: FlowRunner } = {};
   const prices = () => now().prices;
   const budgets = closing.use(openBudgets({ ledger, writer, view, clock, profileOf, prices }));
-  const edges = createEdgeWorks({ ledger, writer, view, doors: DOORS, clock, limits });
+  const edges = createEdgeWorks({ ledger, writer, view, limits });
   const inner: InnerParts = {
     ...parts, guard: tainting(budgeted((call) => approvals.guard(call), budgets), { ledger, writer, view }), denied: (about, denial) => {
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
@@ -272,6 +272,3 @@ async function firstPass(reconciler: Reconciler, { ledger, writer, health }: Boo
 async function leaveEdges(id: string, { view, edges }: { readonly view: View; readonly edges: EdgeWorks }): Promise<void> {
   for (const peer of view.wiredTo(id)) await edges.unwire(id, peer, BY);
 }
-
-/** What is wired is asked of the roster whenever a turn is sent: there is nothing to open. */
-const DOORS: EdgeDoors = { open: async () => undefined, close: async () => undefined };

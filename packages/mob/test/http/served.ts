@@ -8,7 +8,7 @@ import {
   createEdgeWorks, createReconciler, Definitions, findMethod, findRoute, hashToken, Health, METHODS, MobLife, openApprovals, openRunner, Rights, routeOf, serveHttp, Shutdown, type HttpParts, type Method, type Role, type Token,
 } from "@atoll-run/mob/internal";
 import { TestMembers } from "../flows/test-members.ts";
-import { TestDoors, TestHost } from "../reconcile/test-host.ts";
+import { TestHost } from "../reconcile/test-host.ts";
 import { furnish, house, type HouseOptions, type StoreName } from "../support.ts";
 
 export const token = (role: Role, more: Partial<Token> = {}): Token => ({ sha256: hashToken(`token-of-${role}`), principal: role, role, ...more });
@@ -39,7 +39,7 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
     ...answering, spawn: commands.spawn.bind(commands), retire: commands.retire.bind(commands), respawn: commands.respawn.bind(commands),
     reload: commands.reload.bind(commands), repair: commands.repair.bind(commands), update: commands.update.bind(commands), wake: async () => undefined,
   } as unknown as MemberHost;
-  const edges = createEdgeWorks({ ledger, writer, view, doors: new TestDoors(), clock, limits });
+  const edges = createEdgeWorks({ ledger, writer, view, limits });
   const definitions = new Definitions({ ledger, writer }, definition);
   const reconciler = createReconciler({ definitions, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true });
   const approvals = openApprovals({ ledger, writer, view, rules: () => definition.approvals, host: members, clock, newId, log, limits });

@@ -6,34 +6,38 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { defineMob, type MemberSpec, type MobDefinition, type NewEntry } from "@atoll-run/mob";
 import {
-  createEdgeWorks, createReconciler, EDGE_BUCKETS, MEMBER_BUCKETS, spawnMany, Definitions, type ReconcileReport,
+  createEdgeWorks, createReconciler, EDGE_BUCKETS, keyOf, MEMBER_BUCKETS, spawnMany, toEdge, Definitions, type ReconcileReport, type View,
 } from "@atoll-run/mob/internal";
 import { ManualClock, until } from "@atoll-run/testkit";
 import fc from "fast-check";
 import { house, spawned, STORES, type House, type HouseOptions, type StoreName } from "../support.ts";
-import { TestDoors, TestHost } from "./test-host.ts";
+import { EdgeTrouble, TestHost } from "./test-host.ts";
 
 const spec = (id: string, more: Partial<MemberSpec> = {}): MemberSpec => ({ id, profile: "p", ...more });
 
-function equip(base: House) {
+function equip(base: House, trouble = new EdgeTrouble()) {
   const definition: { -readonly [K in keyof MobDefinition]: MobDefinition[K] } = { ...defineMob({ mob: { id: "m" }, profiles: { p: { linked: "x" }, q: { linked: "x" } } }) };
   // What it says can be changed in place.
   const definitions = new Definitions({ ledger: base.ledger, writer: base.writer }, definition);
   const host = new TestHost(base, (spec) => definitions.hashOf(spec));
-  const doors = new TestDoors();
   const { ledger, writer, roster: { view }, clock, limits, log } = base;
-  const edges = createEdgeWorks({ ledger, writer, view, doors, clock, limits });
+  const edges = createEdgeWorks({ ledger, writer, view, limits });
   const reconciler = createReconciler({ definitions, ledger, writer, view, host, edges, clock, log, limits, lazy: true });
-  return { ...base, host, doors, edges, definition, reconciler, view };
+  return { ...base, host, trouble, edges, definition, reconciler, view };
 }
 
 async function started(t: TestContext, store: StoreName = "memory", o: HouseOptions = {}) {
-  const all = equip(await house(t, store, o));
+  const trouble = new EdgeTrouble();
+  const all = equip(await house(t, store, { ...o, wrap: trouble.wrap }), trouble);
   t.after(() => all.reconciler[Symbol.asyncDispose]());
   return all;
 }
 
 const p = { principal: "local" };
+
+function wired({ edges }: View): readonly string[] {
+  return [...edges.values()].filter((edge) => edge.wired).map(keyOf).sort();
+}
 
 /** Buckets that have something, without those of nothing to do. */
 function filled({ members, edges }: ReconcileReport): Record<string, unknown> {
@@ -119,7 +123,7 @@ test("members that nobody here has defined are left alone; with retire_stale off
 });
 
 test("a failing spawn stops nothing; its edges wait for it; the mob says so; the next pass mends it", async (t) => {
-  const { definition, reconciler, host, ledger, doors } = await started(t);
+  const { definition, reconciler, host, ledger, view } = await started(t);
   definition.members = [spec("a"), spec("b"), spec("c")];
   definition.edges = [["a", "b"], ["b", "c"], ["a", "c"]];
   host.fails.set("spawn b", "fails");
@@ -131,35 +135,46 @@ test("a failing spawn stops nothing; its edges wait for it; the mob says so; the
   assert.deepEqual(entries[0]?.data["skipped"], [["a", "b"], ["b", "c"]]);
   host.fails.clear();
   assert.deepEqual(filled(await reconciler.reconcile(p)), { spawned: ["b"], retained: ["a", "c"], retained_edges: ["a/c"], wired_edges: ["a/b", "b/c"] });
-  assert.deepEqual(doors.wired, ["a b", "a c", "b c"]);
+  assert.deepEqual(wired(view), ["a/b", "a/c", "b/c"]);
 });
 
-test("an edge whose second side fails is undone; it is healed when it was managed; an unwire that fails keeps the edge", async (t) => {
-  const { definition, reconciler, doors, view, append } = await started(t);
+test("an edge that cannot be written is as it was, whole or not there; the next pass wires, heals or unwires it", async (t) => {
+  const { definition, reconciler, trouble, view, append } = await started(t);
   definition.members = [spec("a"), spec("b")];
   definition.edges = [["a", "b"]];
-  doors.fails.add("open b a");
+  trouble.fails.add("members_wired a/b");
   assert.deepEqual(filled(await reconciler.reconcile(p)), { spawned: ["a", "b"], failures: ["wire a/b"] });
-  assert.deepEqual([doors.wired, doors.halves, [...view.edges.values()]], [[], 0, []], "nothing is left of it");
-  doors.fails.clear();
+  assert.deepEqual([...view.edges.values()], [], "nothing is left of it");
+  trouble.fails.clear();
   await reconciler.reconcile(p);
   await append({ kind: "members_unwired", source: "mob", data: { a: "a", b: "b", owner: "managed" } });
-  doors.fails.add("open a b");
+  trouble.fails.add("members_wired a/b");
   assert.deepEqual(filled(await reconciler.reconcile(p)), { retained: ["a", "b"], failures: ["wire (heal) a/b"] });
   assert.deepEqual(view.edges.get("a/b"), { a: "a", b: "b", wired: false, owner: "managed" });
-  doors.fails.clear();
+  trouble.fails.clear();
   assert.deepEqual(filled(await reconciler.reconcile(p)), { retained: ["a", "b"], wired_edges: ["a/b"] });
   definition.edges = [];
-  doors.fails.add("close a b");
+  trouble.fails.add("members_unwired a/b");
   assert.deepEqual(filled(await reconciler.reconcile(p)), { retained: ["a", "b"], failures: ["unwire a/b"] });
   assert.deepEqual(view.edges.get("a/b"), { a: "a", b: "b", wired: true, owner: "managed" });
-  assert.deepEqual([doors.wired, doors.halves], [["a b"], 0]);
-  doors.fails.clear();
+  trouble.fails.clear();
   assert.deepEqual(filled(await reconciler.reconcile(p)), { retained: ["a", "b"], unwired_edges: ["a/b"] });
 });
 
+test("an edge beyond those that a member may have is a failure of its own, and wires neither side", async (t) => {
+  const { definition, reconciler, edges, view } = await started(t, "memory", { limits: { edgesPerMember: 1 } });
+  definition.members = [spec("a"), spec("b"), spec("c")];
+  await reconciler.reconcile(p);
+  await edges.wire("a", "b", "local");
+  await assert.rejects(edges.wire("c", "a", "local"), { code: "mob.overloaded" });
+  definition.edges = [["a", "c"]];
+  const report = await reconciler.reconcile(p);
+  assert.deepEqual([filled(report), report.edges.failures[0]?.error.code], [{ retained: ["a", "b", "c"], failures: ["wire a/c"] }, "mob.overloaded"]);
+  assert.deepEqual(wired(view), ["a/b"]);
+});
+
 test("an operator wires, unwires and holds an edge; reconcile claims nothing of it until it is released", async (t) => {
-  const { definition, reconciler, edges, doors } = await started(t);
+  const { definition, reconciler, edges, view } = await started(t);
   definition.members = [spec("a"), spec("b"), spec("c")];
   await reconciler.reconcile(p);
   await edges.wire("b", "a", "local");
@@ -167,7 +182,7 @@ test("an operator wires, unwires and holds an edge; reconcile claims nothing of 
   assert.deepEqual(filled(await reconciler.reconcile(p)), { retained: ["a", "b", "c"], preexisting_edges: ["a/b"], wired_edges: ["a/c"] });
   await edges.unwire("c", "a", { principal: "local", hold: true });
   assert.deepEqual(filled(await reconciler.reconcile(p)), { retained: ["a", "b", "c"], preexisting_edges: ["a/b"], suppressed_edges: ["a/c"] });
-  assert.deepEqual(doors.wired, ["a b"]);
+  assert.deepEqual(wired(view), ["a/b"]);
   await edges.release("a", "c", "local");
   assert.deepEqual((await reconciler.reconcile(p)).edges.wired_edges, [["a", "c"]]);
   await assert.rejects(edges.wire("a", "nobody", "local"), { code: "mob.not_found" });
@@ -287,12 +302,12 @@ const pairs = fc.tuple(ids, ids).filter(([x, y]) => x !== y);
 const steps = fc.array(fc.oneof(
   fc.record({ do: fc.constant("want" as const), members: fc.uniqueArray(ids), how: fc.constantFrom<Partial<MemberSpec>>({}, { model: "m" }, { profile: "q" }, { labels: { a: "1" } }), edges: fc.array(pairs, { maxLength: 4 }) }),
   fc.record({ do: fc.constantFrom("wire" as const, "unwire" as const, "hold" as const), pair: pairs }),
-  fc.record({ do: fc.constant("trouble" as const), acts: fc.array(fc.tuple(fc.constantFrom("open", "close"), pairs), { maxLength: 3 }), spawn: fc.option(ids) }),
+  fc.record({ do: fc.constant("trouble" as const), acts: fc.array(fc.tuple(fc.constantFrom("members_wired", "members_unwired"), pairs.map(([x, y]) => keyOf(toEdge(x, y)))), { maxLength: 3 }), spawn: fc.option(ids) }),
 ), { maxLength: 8 });
 
 test("whatever fails on the way: a pass without trouble is complete but for the missing, the next changes nothing, and manual edges stay", async (t) => {
   await fc.assert(fc.asyncProperty(steps, async (all) => {
-    const { definition, reconciler, doors, host, edges, view, ledger } = await started(t);
+    const { definition, reconciler, trouble, host, edges, view, ledger } = await started(t);
     for (const step of all) {
       const manual = [...view.edges.values()].filter(({ owner, wired }) => owner === "manual" && wired);
       switch (step.do) {
@@ -303,7 +318,7 @@ test("whatever fails on the way: a pass without trouble is complete but for the 
         case "wire": await edges.wire(...step.pair, "local").catch(() => undefined); break;
         case "unwire": case "hold": await edges.unwire(...step.pair, { principal: "local", hold: step.do === "hold" }).catch(() => undefined); break;
         case "trouble":
-          for (const [way, pair] of step.acts) doors.fails.add(`${way} ${pair.join(" ")}`);
+          for (const act of step.acts) trouble.fails.add(act.join(" "));
           if (step.spawn !== null) host.fails.set(`spawn ${step.spawn}`, "fails");
       }
       await reconciler.reconcile({ ...p, force: true });
@@ -311,7 +326,7 @@ test("whatever fails on the way: a pass without trouble is complete but for the 
       if (step.do !== "unwire" && step.do !== "hold") {
         for (const { a, b } of manual) assert.ok(gone.has(a) || gone.has(b) || view.isWired(a, b), "a manual edge was taken away");
       }
-      doors.fails.clear();
+      trouble.fails.clear();
       host.fails.clear();
     }
     const mended = await reconciler.reconcile({ ...p, force: true });

@@ -1,6 +1,8 @@
 /** A host whose members are entries alone: each command is what the table of 3.3 says, without anything that runs. */
 import type { MemberHost, MemberSpec, NewEntry } from "@atoll-run/mob";
+import { stateFull, type StateStore } from "@atoll-run/core";
 import { mobError, type MobError } from "@atoll-run/mob";
+import { withCommit } from "@atoll-run/mob/internal";
 import type { House } from "../support.ts";
 
 type Hosted = Pick<MemberHost, "spawn" | "retire" | "respawn" | "reload" | "repair" | "update">;
@@ -70,29 +72,19 @@ export class TestHost implements Hosted {
   }
 }
 
-export class TestDoors {
-  /** `open a b`, while that fails. */
+/** A store that takes no entry of some edges, as one whose disk is full at that moment. */
+export class EdgeTrouble {
+  /** `members_wired a/b`, while that fails. */
   readonly fails = new Set<string>();
-  readonly #open = new Set<string>();
 
-  /** Pairs that are open from both sides. */
-  get wired(): readonly string[] {
-    return [...this.#open].filter((side) => this.#open.has(side.split(" ").reverse().join(" ")) && side < side.split(" ").reverse().join(" ")).sort();
-  }
-
-  get halves(): number {
-    return this.#open.size - this.wired.length * 2;
-  }
-
-  async open(member: string, peer: string): Promise<void> {
-    if (this.fails.has(`open ${member} ${peer}`)) throw broken(`the door of ${member}`);
-    this.#open.add(`${member} ${peer}`);
-  }
-
-  async close(member: string, peer: string): Promise<void> {
-    if (this.fails.has(`close ${member} ${peer}`)) throw broken(`the door of ${member}`);
-    this.#open.delete(`${member} ${peer}`);
-  }
+  readonly wrap = (store: StateStore): StateStore => withCommit(store, (batch, call) => {
+    const fails = batch.ops.some((op) => {
+      if (op.op !== "append") return false;
+      const { kind, data: { a, b } } = JSON.parse(op.body) as { kind: string; data: { a?: string; b?: string } };
+      return this.fails.has(`${kind} ${a}/${b}`);
+    });
+    return fails ? Promise.reject(stateFull("state.sqlite")) : store.commit(batch, call);
+  });
 }
 
 function broken(what: string): MobError {
