@@ -378,6 +378,7 @@ export interface Run {
   readonly revision: number;
   readonly output: Json;
   readonly taint?: "clean" | "peer" | "external";
+  readonly waits?: Waits;
   readonly usage?: Usage;
 }
 
@@ -441,6 +442,7 @@ export interface StepRun {
   }[];
   readonly error?: Failure;
   readonly forbidden?: true;
+  readonly waits?: Waits;
   readonly usage?: Usage;
 }
 
@@ -519,6 +521,13 @@ export interface Usage {
   readonly turns: number;
   readonly tool_calls: number;
   readonly wall_ms: number;
+}
+
+/** Turns that wait for approvals: time stands still meanwhile. `waited_ms`: what is over of it. */
+export interface Waits {
+  readonly turns: readonly string[];
+  readonly since_ms: number;
+  readonly waited_ms: number;
 }
 
 /** Params and result of each method. */

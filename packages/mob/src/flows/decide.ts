@@ -8,7 +8,7 @@ import type { Json } from "@atoll-run/core";
 import type { FlowStep } from "../definition/definition.ts";
 import type { Failure } from "../errors.ts";
 import { MOB_LIMITS } from "../limits.ts";
-import type { Run, StepRun, Target } from "./run.ts";
+import { endOf, type Run, type StepRun, type Target } from "./run.ts";
 import { lookUp, render, type Scope } from "./template.ts";
 
 /** Somebody a step can ask. */
@@ -53,8 +53,8 @@ export interface Facts {
 /** Moves of one step of the order; call again after they are folded, until there is none. */
 export function decideRun(run: Run, facts: Facts): Decision {
   if (run.state !== "running") return { moves: [], wake_at_ms: null };
-  const endsAtMs = run.started_at_ms + facts.run_ms;
-  if (facts.now_ms >= endsAtMs) {
+  const endsAtMs = endOf(run, facts.run_ms);
+  if (isOver(endsAtMs, facts)) {
     return { moves: [failedRun(run, { code: "mob.deadline", text: `the run took longer than ${facts.run_ms} ms` })], wake_at_ms: null };
   }
   const escalated = Object.entries(run.definition.steps).find(([name, step]) =>
@@ -69,19 +69,24 @@ export function decideRun(run: Run, facts: Facts): Decision {
     return { moves: [failedRun(run, { code, text: `step ${escalated[0]} failed: ${text}` })], wake_at_ms: null };
   }
   const moves: Move[] = [];
-  let wakeAtMs = endsAtMs;
+  const ends = [endsAtMs];
   // Whom this look has given something already.
   const given = new Map<string, number>();
   for (const [name, step] of Object.entries(run.definition.steps)) {
     const now = run.steps[name];
     if (now === undefined || now.state === "completed" || now.state === "failed" || now.state === "skipped") continue;
     moves.push(...decideStep({ run, name, step, now, facts, given }));
-    if (now.started_at_ms !== null) wakeAtMs = Math.min(wakeAtMs, now.started_at_ms + step.timeout_ms);
-    else if (now.state === "waiting") wakeAtMs = Math.min(wakeAtMs, facts.now_ms + step.timeout_ms);
+    if (now.started_at_ms !== null) ends.push(endOf(now, step.timeout_ms));
+    else if (now.state === "waiting") ends.push(facts.now_ms + step.timeout_ms);
   }
   const over = Object.values(run.steps).every(({ state }) => state !== "waiting" && state !== "running");
   if (over) return { moves: [{ is: "completed" }], wake_at_ms: null };
-  return { moves, wake_at_ms: wakeAtMs };
+  const known = ends.filter((end) => end !== null);
+  return { moves, wake_at_ms: known.length === 0 ? null : Math.min(...known) };
+}
+
+function isOver(endsAtMs: number | null, { now_ms }: Facts): boolean {
+  return endsAtMs !== null && now_ms >= endsAtMs;
 }
 
 interface Place {
@@ -104,7 +109,7 @@ function decideStep(place: Place): readonly Move[] {
       if (now.forbidden !== true) return [{ is: "forbidden", step: name, ...pair }];
       if (pair.mode === "strict") return [failedStep(place, { code: "mob.denied", text: `the topology forbids ${pair.from} → ${pair.to}` })];
     }
-  } else if (now.started_at_ms !== null && facts.now_ms >= now.started_at_ms + step.timeout_ms) {
+  } else if (isOver(endOf(now, step.timeout_ms), facts)) {
     const error = { code: "mob.deadline", text: `it took longer than ${step.timeout_ms} ms` };
     return [{ is: "step_failed", step: name, error, cancel: openTurns(now) }];
   }

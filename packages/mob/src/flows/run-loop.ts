@@ -13,7 +13,7 @@ import type { MemberHost } from "../member/host.ts";
 import type { View } from "../roster/view.ts";
 import { again, askTarget, type Answer } from "./asking.ts";
 import { decideRun, messageOf, type Candidate, type Move } from "./decide.ts";
-import type { Run, Target } from "./run.ts";
+import { waitedMs, type Run, type Target } from "./run.ts";
 import { WholeOutputs } from "./whole.ts";
 
 export interface RunParts {
@@ -65,6 +65,11 @@ export class RunLoop {
   /** Its turns are cancelled, then it is `canceled`. */
   cancel(principal: string): void {
     this.#cancelled ??= principal;
+    this.#news.resolve();
+  }
+
+  /** Something has happened that may change what is next. */
+  look(): void {
     this.#news.resolve();
   }
 
@@ -181,10 +186,12 @@ export class RunLoop {
     if ("code" in whole) return signal.aborted ? undefined : { ok: false, error: whole };
     const message = messageOf(whole, step, target);
     if (!message.ok) return { ok: false, error: { code: "mob.invalid_params", text: message.problem } };
-    const endsAtMs = (run.steps[step]?.started_at_ms ?? 0) + timeout_ms;
+    const nowMs = this.#parts.clock.now();
+    const { started_at_ms, waits } = run.steps[step] as Run["steps"][string];
+    const leftMs = (started_at_ms ?? nowMs) + timeout_ms + waitedMs(waits, nowMs) - nowMs;
     return askTarget({
       to: target.member, from: "flow", principal, content: message.value, conversation: run_id,
-      key: `${run_id}${round === 0 ? "" : `~${round}`}/${name}`, deadlineMs: Math.max(1, endsAtMs - this.#parts.clock.now()),
+      key: `${run_id}${round === 0 ? "" : `~${round}`}/${name}`, deadlineMs: Math.max(1, leftMs),
       run: { run_id, step_id: step },
     }, { ...this.#parts, expect }, { signal, cancels: UNNEEDED });
   }

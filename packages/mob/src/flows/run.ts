@@ -37,6 +37,16 @@ export interface Hole {
   readonly turn_id: string;
 }
 
+/** Waits of turns for approvals: the time of a step, and of its run, stands still meanwhile. */
+export interface Waits {
+  /** Those that wait now. */
+  readonly turns: readonly string[];
+  /** Since when, while there are some. */
+  readonly since_ms: number;
+  /** What is over of it, milliseconds. */
+  readonly waited_ms: number;
+}
+
 export interface StepRun {
   readonly state: StepState;
   readonly started_at_ms: number | null;
@@ -48,6 +58,8 @@ export interface StepRun {
   readonly error?: Failure;
   /** It is written down that the topology forbids it. */
   readonly forbidden?: true;
+  /** Absent: none has waited. */
+  readonly waits?: Waits;
   /** Absent: no model was asked. */
   readonly usage?: Usage;
 }
@@ -69,6 +81,8 @@ export interface Run {
   readonly ended_at_ms: number | null;
   /** Of what its turns have read; absent: clean. */
   readonly taint?: Taint;
+  /** Of all its steps. */
+  readonly waits?: Waits;
   readonly usage?: Usage;
   /** `seq` of its last entry. */
   readonly revision: number;
@@ -150,8 +164,33 @@ function target(step: StepRun, entry: Entry, change: Partial<Target>): StepRun {
   return { ...step, targets: { ...step.targets, [name]: { ...old, ...change } } };
 }
 
+/** Its turn waits for an approval from now on, or does not any more. */
+export function foldWait(run: Run, { turn_id, step_id = "", state }: Pick<Turn, "turn_id" | "step_id" | "state">, atMs: number): Run {
+  const step = run.steps[step_id];
+  const waiting = state === "waiting_approval" && run.state === "running" && step?.state === "running";
+  const fold = <T extends { readonly waits?: Waits }>(one: T): T => {
+    const { turns = [], since_ms = atMs } = one.waits ?? {};
+    if (turns.includes(turn_id) === waiting) return one;
+    const left = waiting ? [...turns, turn_id] : turns.filter((other) => other !== turn_id);
+    return { ...one, waits: { turns: left, since_ms: turns.length === 0 ? atMs : since_ms, waited_ms: left.length === 0 ? waitedMs(one.waits, atMs) : one.waits?.waited_ms ?? 0 } };
+  };
+  return { ...fold(run), ...step === undefined ? {} : { steps: { ...run.steps, [step_id]: fold(step) } } };
+}
+
+/** How much of the time until then does not count. */
+export function waitedMs(waits: Waits | undefined, nowMs: number): number {
+  if (waits === undefined) return 0;
+  return waits.waited_ms + (waits.turns.length > 0 ? Math.max(0, nowMs - waits.since_ms) : 0);
+}
+
+/** When so much time will be over that counts; null: while somebody waits for an approval it does not go on. */
+export function endOf({ started_at_ms, waits }: Pick<StepRun, "started_at_ms" | "waits">, ms: number): number | null {
+  if (started_at_ms === null || waits !== undefined && waits.turns.length > 0) return null;
+  return started_at_ms + ms + (waits?.waited_ms ?? 0);
+}
+
 function resumed(run: Run, { ts_ms }: Entry): Run {
-  const { error: _, escalated: __, ...rest } = run;
+  const { error: _, escalated: __, waits: ___, ...rest } = run;
   return { ...rest, state: "running", round: run.round + 1, started_at_ms: ts_ms, ended_at_ms: null, steps: reopened(run) };
 }
 

@@ -71,7 +71,10 @@ class Runner implements FlowRunner {
     this.#parts = parts;
     this.#hearing = parts.ledger.hear(({ run_id, kind, member }) => {
       if (kind === "member_broken" && member !== undefined) for (const loop of this.#loops.values()) loop.memberBroken(member);
-      if (run_id !== undefined && kind.startsWith("flow_")) this.#waiters.tell(run_id);
+      if (run_id === undefined) return;
+      if (kind.startsWith("flow_")) this.#waiters.tell(run_id);
+      // The time of its steps stands still, or goes on.
+      if (kind.startsWith("turn_") && parts.view.runs.get(run_id)?.waits !== undefined) this.#loops.get(run_id)?.look();
     });
   }
 

@@ -5,7 +5,7 @@ import type { Approval } from "../approvals/approval.ts";
 import type { ApprovalRule, FlowStep, MobDefinition } from "../definition/definition.ts";
 import type { EdgeNow } from "../edges/plan.ts";
 import type { Failure } from "../errors.ts";
-import type { StepRun, Target } from "../flows/run.ts";
+import type { StepRun, Target, Waits } from "../flows/run.ts";
 import { KINDS, type Entry, type EntryClass, type EntryKind } from "../ledger/entry.ts";
 import type { Stored } from "../ledger/stored.ts";
 import type { DeepRow } from "../member/deep.ts";
@@ -90,15 +90,20 @@ const target = z.object({
   output: json.exactOptional(), stored: stored.exactOptional(), error: failure.exactOptional(), ...used,
 }).meta({ id: "Target" }) satisfies z.ZodType<Target>;
 
+const waits = z.object({ turns: texts, since_ms: ms, waited_ms: ms }).meta({
+  id: "Waits", description: "Turns that wait for approvals: time stands still meanwhile. `waited_ms`: what is over of it.",
+}) satisfies z.ZodType<Waits>;
+const held = { waits: waits.exactOptional() };
+
 const stepRun = z.object({
   state: z.enum(["waiting", "running", "completed", "failed", "skipped"]), started_at_ms: ms.nullable(), targets: z.record(z.string(), target),
   completed_seq: count.exactOptional(), output: json.exactOptional(),
-  holes: z.array(z.object({ at: z.array(z.union([z.string(), count])), member: z.string(), turn_id: z.string() })).exactOptional(), error: failure.exactOptional(), forbidden: z.literal(true).exactOptional(), ...used,
+  holes: z.array(z.object({ at: z.array(z.union([z.string(), count])), member: z.string(), turn_id: z.string() })).exactOptional(), error: failure.exactOptional(), forbidden: z.literal(true).exactOptional(), ...held, ...used,
 }).meta({ id: "StepRun" }) satisfies z.ZodType<StepRun>;
 
 export const run = z.object({
   run_id: z.string(), flow: z.string(), params: json, principal: z.string(), state: runStates, round: count, steps: z.record(z.string(), stepRun),
-  error: failure.exactOptional(), escalated: z.string().exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json, taint: z.enum(TAINTS).exactOptional(), ...used,
+  error: failure.exactOptional(), escalated: z.string().exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json, taint: z.enum(TAINTS).exactOptional(), ...held, ...used,
 }).meta({ id: "Run" });
 
 export const flowStep = z.custom<FlowStep>((given) => typeof given === "object").meta({ id: "FlowStep", type: "object" });

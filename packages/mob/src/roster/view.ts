@@ -7,7 +7,7 @@
 import { approvalOf, foldApproval, type Approval } from "../approvals/approval.ts";
 import { appliedOf, foldApplied, foldDesired, keepApplied, type Applied } from "../definition/applied.ts";
 import type { MemberSpec } from "../definition/definition.ts";
-import { beginRun, foldRun, spendOn, type Run } from "../flows/run.ts";
+import { beginRun, foldRun, foldWait, spendOn, type Run } from "../flows/run.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { NOBODY, type Life } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
@@ -227,11 +227,17 @@ export class View {
     const over = isOver(turn);
     this.turns.set(turn_id, turn);
     this.#count(turn, { isNew: old === undefined, over, entry });
+    if (turn.state === "waiting_approval" || old?.state === "waiting_approval") this.#waits(turn, entry);
     if (old === undefined && turn.in_reply_to !== undefined) this.#replied(turn.in_reply_to);
     if (!over) return;
     const { turns } = this.#over;
     turns.push(turn_id);
     if (turns.length > TURNS_KEPT * 2) for (const gone of turns.splice(0, TURNS_KEPT)) this.turns.delete(gone);
+  }
+
+  #waits(turn: Turn, { ts_ms }: Entry): void {
+    const run = turn.run_id === undefined ? undefined : this.runs.get(turn.run_id);
+    if (run !== undefined) this.runs.set(run.run_id, foldWait(run, turn, ts_ms));
   }
 
   /** Nothing is owed to its sender any more. */

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Json } from "@atoll-run/core";
-import { defineMob, mobError, type TreeInput } from "@atoll-run/mob";
+import { defineMob, mobError, type NewEntry, type TreeInput } from "@atoll-run/mob";
 import { openRunner, outputOfRun, type FlowRunner } from "@atoll-run/mob/internal";
 import { ManualClock, until } from "@atoll-run/testkit";
 import { house, spawned, STORES, type House, type HouseOptions, type StoreName } from "../support.ts";
@@ -149,6 +149,51 @@ test("what does not answer in the time of its step fails it, and the run with it
   assert.deepEqual([run.state, run.error?.code, run.steps["ask"]?.state], ["failed", "mob.deadline", "failed"]);
   await until(() => members.cancelled.length === 1);
   await until(() => clock.timers === 0);
+});
+
+/** The one turn of that run that is open. */
+async function openTurn({ roster: { view } }: House, run_id: string): Promise<NewEntry> {
+  const { turn_id, member } = await until(() => [...view.turns.values()].find((turn) => turn.run_id === run_id && turn.state === "queued"));
+  return { kind: "turn_started", source: "member", member, turn_id, run_id, step_id: "ask", data: { attempt: 1 } };
+}
+
+test("time in which a turn waits for an approval counts neither for its step nor for its run, over a kill too", async (t) => {
+  const clock = new ManualClock();
+  const steps: Steps = { ask: { role: "w", message: "q", timeout: "10s", collect: { quorum: 1 } } };
+  const limits = { runMs: 12_000 };
+  const first = await started(t, steps, () => new Promise<Json>(() => undefined), { clock, limits });
+  const { run_id } = await first.runner.run({ flow: "f", principal: "local" });
+  const turn = await openTurn(first, run_id);
+  const waits: NewEntry = { ...turn, kind: "turn_waiting", data: { until: "approval:a_1", left_ms: 6_000 } };
+  await clock.pass(4_000);
+  await first.append(turn, waits);
+  await clock.pass(60_000);
+  assert.deepEqual([first.runner.get(run_id).state, first.runner.get(run_id).waits?.turns], ["running", [turn.turn_id]]);
+  first.kill();
+  await first.runner[Symbol.asyncDispose]();
+  const second = await first.again();
+  const { runner } = runnerOf(second, steps, first.members);
+  t.after(() => runner[Symbol.asyncDispose]());
+  await clock.pass(60_000);
+  assert.equal(runner.get(run_id).state, "running");
+  await second.append({ ...turn, kind: "turn_resumed", data: { attempt: 1 } });
+  assert.deepEqual([runner.get(run_id).steps["ask"]?.waits?.waited_ms, runner.get(run_id).waits?.waited_ms], [120_000, 120_000]);
+  await clock.pass(3_000);
+  // Another wait of the same turn, and one of another turn into which it reaches.
+  const other = { ...await openTurn(second, run_id), kind: "turn_waiting", data: {} } as const;
+  await second.append(waits);
+  await clock.pass(1_000);
+  await second.append(other);
+  await clock.pass(1_000);
+  await second.append({ ...turn, kind: "turn_resumed", data: { attempt: 1 } });
+  await clock.pass(1_000);
+  await second.append({ ...other, kind: "turn_resumed", data: { attempt: 1 } });
+  assert.equal(runner.get(run_id).waits?.waited_ms, 123_000);
+  await clock.pass(2_999);
+  assert.equal(runner.get(run_id).state, "running");
+  await clock.pass(1);
+  const run = await runner.wait(run_id, running);
+  assert.deepEqual([run.state, run.error?.code, run.error?.text], ["failed", "mob.deadline", "step ask failed: it took longer than 10000 ms"]);
 });
 
 test("an output that is not what the step expects is tried again, then fails", async (t) => {
