@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import loadGlue from "@jitl/quickjs-wasmfile-release-sync/emscripten-module";
+import { compileIsleModule } from "./wasm/compile.ts";
 
 /** Pointer into the memory of an instance; 0 = none. */
 export type Pointer = number;
@@ -82,7 +83,7 @@ let compiled: Promise<WebAssembly.Module> | undefined;
 
 async function compile(): Promise<WebAssembly.Module> {
   const path = createRequire(import.meta.url).resolve("@jitl/quickjs-wasmfile-release-sync/wasm");
-  return new WebAssembly.Module(withFrequentPolls(await readFile(path), path));
+  return compileIsleModule(withFrequentPolls(await readFile(path), path));
 }
 
 /** `ctx->interrupt_counter = 10000`: calls and jumps back until the next poll. */

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
+import { compileIsleModule } from "./wasm/compile.ts";
 import { rewrite } from "./wasm/rewrite.ts";
 
 /** The rewriter relies on the exact shape of this build; another one is refused. */
@@ -25,7 +26,7 @@ export interface LuaModule {
 export function loadLuaModule(options: { cacheFile?: string } = {}): LuaModule {
   const bytes = (options.cacheFile === undefined ? undefined : readCache(options.cacheFile))
     ?? fresh(options.cacheFile);
-  return { module: new WebAssembly.Module(bytes) };
+  return { module: compileIsleModule(bytes) };
 }
 
 /** The stock module's bytes, after the check of its hash. */
