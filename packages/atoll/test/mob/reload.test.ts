@@ -6,9 +6,11 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { loadMob, type LinkedFactory } from "@atoll-run/atoll/mob";
+import { loadMob, serveMob, type LinkedFactory } from "@atoll-run/atoll/mob";
+import { createClient } from "@atoll-run/client";
 import { isFault, type Json } from "@atoll-run/core";
 import type { EntryKind, MobRooms, Problem } from "@atoll-run/mob";
+import { until } from "@atoll-run/testkit";
 import { openRooms } from "../../src/compose/mob.ts";
 
 const LUA = (says: string) => `bus.on("turn", function(event) return "${says} " .. event.payload end)\nbus.serve()\n`;
@@ -195,4 +197,38 @@ test("A6, A12, A13: after a start with another file managed edges go with it and
   assert.equal(mob.view.revision, revision);
   await mob.edges.release("ann", "cid", "ann");
   assert.deepEqual((await mob.reconciler.reconcile(BY)).edges.wired_edges, [["ann", "cid"]]);
+});
+
+test("other rules of access count for streams that are open, too; who may what is told to those who may see it", async (t) => {
+  const { write, open } = desk(t);
+  const access = (members: string) => `admins = ["root"]\n[[access.rules]]\neffect = "allow"\nprincipals = ["eve"]\nactions = ["*.view"]\n${members}`.replace(/^admins/, "[access]\nadmins");
+  write("access.toml", access(""));
+  await using mob = await open();
+  await using http = await serveMob({ rooms: mob }, { port: 0, tokens: [{ token: "eve's", principal: "eve" }, { token: "root's", principal: "root" }] });
+  const heard: Record<string, string[]> = { eve: [], root: [] };
+  const reading = Object.entries(heard).map(async ([name, kept]) => {
+    for await (const { event, data } of createClient({ url: http.url, token: `${name}'s` }).stream({ after: "0" })) {
+      kept.push(event === "entry" ? `${data.kind} ${data.member ?? ""}` : event);
+    }
+  });
+  const write2 = async (n: number) => {
+    await mob.ledger.append(mob.writer, ["ann", "bob"].map((member) => ({ kind: "note", source: `${n}`, member, data: {} }) as const));
+    await until(() => heard["root"]?.filter((one) => one.startsWith("note")).length === 2 * n);
+  };
+  await until(() => heard["root"]?.includes("mob_started ") === true && heard["eve"]?.includes("mob_started ") === true);
+  await write2(1);
+  write("access.toml", access("members = [\"ann\"]\n"));
+  await mob.reconciler.reload(BY);
+  await write2(2);
+  await until(() => heard["eve"]?.filter((one) => one === "note ann").length === 2);
+  write("access.toml", access("profiles = [\"none\"]\n").replace("*.view", "mob.view"));
+  await mob.reconciler.reload(BY);
+  await write2(3);
+  await until(() => heard["eve"]?.at(-1) === "bye");
+  assert.deepEqual(heard["eve"]?.filter((one) => /^(note|bye|access)/.test(one)), ["note ann", "note bob", "note ann", "bye"]);
+  assert.equal(heard["root"]?.filter((one) => one === "access_changed ").length, 3);
+  assert.deepEqual((await mob.ledger.query({ kinds: ["access_changed"] })).entries.map(({ data }) => data["access"]).at(-1), mob.definition().access);
+  assert.ok((await mob.ledger.query({ kinds: ["definition_applied"] })).entries.every(({ data }) => !("access" in data)));
+  await http.close();
+  await Promise.all(reading);
 });

@@ -21,7 +21,7 @@ export interface Applied {
   readonly former: Profiles;
 }
 
-const SECTIONS = ["profiles", "approvals", "flows", "access", "limits", "prices"] as const;
+const SECTIONS = ["profiles", "approvals", "flows", "limits", "prices"] as const;
 type Item = readonly [section: typeof SECTIONS[number], name: string, value: Json];
 
 /** Characters of one item: what is longer is left out, its size stands for it. */
@@ -40,6 +40,13 @@ export function definitionApplied(definition: MobDefinition, principal: string):
       ...part === 0 ? { hash: definitionHash(definition), source } : {}, part, parts: parts.length, ...bySection(some),
     },
   }));
+}
+
+/** Its data is for who may see who may what. */
+export function accessChanged({ access }: Pick<MobDefinition, "access">, principal: string): NewEntry {
+  const data = access as unknown as Json;
+  const { length } = JSON.stringify(data);
+  return { kind: "access_changed", source: "mob", principal, data: { access: length > ITEM_CHARS_MAX ? { chars: length } : data } };
 }
 
 function bySection(items: readonly Item[]): Record<string, Json> {

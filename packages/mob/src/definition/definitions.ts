@@ -9,7 +9,7 @@ import { isFault } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { View } from "../roster/view.ts";
-import { definitionApplied } from "./applied.ts";
+import { accessChanged, definitionApplied } from "./applied.ts";
 import type { MemberSpec, MobDefinition, Problem, Profile } from "./definition.ts";
 import { Problems } from "./problems.ts";
 import { definitionHash, specHash } from "./spec-hash.ts";
@@ -48,7 +48,11 @@ export class Definitions {
   /** From now on it counts; what counts already is not written again. */
   async apply(next: MobDefinition, principal: string): Promise<void> {
     const { ledger, writer } = this.#parts;
-    if (this.view.applied?.hash !== definitionHash(next)) await ledger.append(writer, definitionApplied(next, principal));
+    if (this.view.applied?.hash !== definitionHash(next)) {
+      // At a start it is not known what counted before.
+      const changed = next === this.#now ? next.access !== null : !isDeepStrictEqual(next.access, this.#now.access);
+      await ledger.append(writer, [...definitionApplied(next, principal), ...changed ? [accessChanged(next, principal)] : []]);
+    }
     this.#now = next;
   }
 

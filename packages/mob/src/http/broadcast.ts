@@ -3,18 +3,21 @@
  *
  * takes seats, each with its topics and its place; gives those of equal topics one chunk of bytes, at most every 25 ms; promises
  * a seat that is taken every entry of its topics after its place, once and in order; refuses a seat to whoever is behind: he
- * reads the ledger at his own pace; never waits for a reader: one that cannot take a chunk loses its seat, and nothing else.
+ * reads the ledger at his own pace; never waits for a reader: one that cannot take a chunk loses its seat, and nothing else; nor tells
+ * anything by rules that count no more: all lose their seats then.
  */
 import type { Clock } from "@atoll-run/core";
 import type { Entry, Gap, Live } from "../ledger/entry.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { entryEvent, liveEvent } from "./events.ts";
 import type { Hearing } from "./hearing.ts";
+import type { Rights } from "./rights.ts";
 import { topicsOf, topicsOfLive } from "./topics.ts";
 
 export interface BroadcastParts {
   readonly ledger: Ledger;
   readonly clock: Clock;
+  readonly rights: Pick<Rights, "version">;
 }
 
 export interface Seated {
@@ -116,9 +119,23 @@ export class Broadcast {
   #reading: AbortController | undefined;
   /** Every entry up to there was handed to its groups. */
   #at = 0;
+  #version: number;
 
   constructor(parts: BroadcastParts) {
     this.#parts = parts;
+    this.#version = parts.rights.version;
+  }
+
+  /** Where other rules count by now, everybody begins anew; before each entry this is asked by itself. */
+  look(): void {
+    const { version } = this.#parts.rights;
+    if (version === this.#version) return;
+    this.#version = version;
+    for (const group of this.#groups.values()) {
+      // That was told while it was theirs.
+      this.#flush(group);
+      for (const seat of group.seats) seat.free();
+    }
   }
 
   /** A free seat. */
@@ -164,6 +181,7 @@ export class Broadcast {
     try {
       for await (const one of entries) {
         if (reading.signal.aborted) return;
+        this.look();
         if ("live" in one) this.#tell(topicsOfLive(one), { seq: this.#at, live: true, text: () => liveEvent(one), hears: ({ live }) => live(one) });
         else if ("gap" in one) return this.#over(reading);
         else {

@@ -14,7 +14,7 @@ import { deniedError, type Principal, type Token } from "./access.ts";
 import { callMethod, invalidParams, toError, type Doors } from "./call-method.ts";
 import { findFile, sendFile } from "./console.ts";
 import { Credentials, STREAM_PATH, type Asking } from "./credentials.ts";
-import { toHearing } from "./hearing.ts";
+import { toHearing, type Hearing } from "./hearing.ts";
 import { DEADLINE, hasOwnDeadline, inTime, readDeadline } from "./in-time.ts";
 import type { Served } from "./method.ts";
 import { Metrics } from "./metrics.ts";
@@ -72,9 +72,9 @@ export class Front {
       return id;
     };
     this.#doors = { served: parts.served, readOnly: parts.readOnly ?? false, report };
-    const { limits, ledger, clock } = parts.served;
+    const { limits, ledger, clock, rights } = parts.served;
     this.#credentials = new Credentials({ ...parts, clock, limits });
-    this.#streams = new Streams({ ledger, clock, limits });
+    this.#streams = new Streams({ ledger, clock, rights, limits });
     this.#metrics = new Metrics({ ...parts.served, mob: parts.served.definition().mob.id, log: parts.log });
   }
 
@@ -202,11 +202,15 @@ export class Front {
     readonly who: Principal; readonly query: URLSearchParams; readonly gone: AbortSignal;
   }): Promise<void> {
     const { rights } = this.#parts.served;
-    if (!rights.of(who, "ledger.view").any) throw deniedError(who, "ledger.view");
-    const { topics, after, ticket: _, ...filter } = readParams(stream, readQuery(query, stream));
+    const { topics: asked, after, ticket: _, ...filter } = readParams(stream, readQuery(query, stream));
+    const topics = readTopics(asked);
+    const hearing = (): Hearing => {
+      if (!rights.of(who, "ledger.view").any) throw deniedError(who, "ledger.view");
+      return toHearing({ topics, filter: filter as EntryFilter }, sightOf(rights, who));
+    };
     const header = request.headers["last-event-id"];
     await this.#streams.tell(response, {
-      who, hearing: toHearing({ topics: readTopics(topics), filter: filter as EntryFilter }, sightOf(rights, who)), after: typeof header === "string" && header !== "" ? header : after, signal: AbortSignal.any([gone, this.#ending.signal]),
+      who, hearing, after: typeof header === "string" && header !== "" ? header : after, signal: AbortSignal.any([gone, this.#ending.signal]),
     });
   }
 

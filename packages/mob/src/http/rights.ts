@@ -4,6 +4,7 @@
  * takes rules as the definition has them now, and who asks; gives rights; promises that what nothing allows is denied, that one rule that
  * denies beats all that allow, and that who made a member stands for it; refuses nothing; never keeps a right longer than its rules.
  */
+import { isDeepStrictEqual } from "node:util";
 import { matchesGlob } from "@atoll-run/core/internal";
 import type { AccessRule, AccessRules } from "../definition/definition.ts";
 import type { View } from "../roster/view.ts";
@@ -46,27 +47,36 @@ const FULL: Right = { any: true, mob: true, all: true, key: "*", on: () => true,
 export class Rights {
   readonly #parts: RightsParts;
   #of: AccessRules | null = null;
+  #version = 0;
   readonly #kept = new Map<string, Right>();
 
   constructor(parts: RightsParts) {
     this.#parts = parts;
   }
 
+  /** Another one: other rules count, and what was worked out before may not hold. */
+  get version(): number {
+    const rules = this.#parts.rules();
+    if (rules === this.#of) return this.#version;
+    if (!isDeepStrictEqual(rules, this.#of)) this.#version += 1;
+    this.#of = rules;
+    this.#kept.clear();
+    return this.#version;
+  }
+
   /** Null: whoever is signed in may. */
   of(who: Principal, action: string | null): Right {
-    const rules = this.#parts.rules();
+    const { version } = this;
+    const rules = this.#of;
     if (action === null || who.role === "admin" || rules?.admins.includes(who.id) === true) return FULL;
-    if (rules !== this.#of || this.#kept.size >= KEPT_MAX) {
-      this.#of = rules;
-      this.#kept.clear();
-    }
+    if (this.#kept.size >= KEPT_MAX) this.#kept.clear();
     const key = JSON.stringify([who.id, who.role, who.groups, action]);
-    const right = this.#kept.get(key) ?? this.#make(rules?.rules ?? [], who, action);
+    const right = this.#kept.get(key) ?? this.#make({ rules: rules?.rules ?? [], version }, who, action);
     this.#kept.set(key, right);
     return right;
   }
 
-  #make(rules: readonly AccessRule[], who: Principal, action: string): Right {
+  #make({ rules, version }: { readonly rules: readonly AccessRule[]; readonly version: number }, who: Principal, action: string): Right {
     const own = [...rules.entries()].filter(([, rule]) => isOf(rule, who) && rule.actions.some((glob) => matchesGlob(glob, action)));
     const [allow, deny] = (["allow", "deny"] as const).map((effect) => own.filter(([, rule]) => rule.effect === effect).map(([, rule]) => rule)) as [AccessRule[], AccessRule[]];
     const byRole = ROLES[who.role].some((glob) => matchesGlob(glob, action));
@@ -74,7 +84,7 @@ export class Rights {
     const denies: Right["denies"] = (member) => deny.some((rule) => this.#fits(rule, member));
     return {
       mob, any: (byRole || allow.length > 0) && !deny.some(isWide), all: mob && deny.length === 0, denies,
-      key: `${byRole ? "r" : ""}${own.map(([at]) => at).join(".")}`,
+      key: `${version}:${byRole ? "r" : ""}${own.map(([at]) => at).join(".")}`,
       on: (member) => (byRole || allow.some((rule) => this.#fits(rule, member))) && !denies(member),
     };
   }

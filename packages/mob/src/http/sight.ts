@@ -1,11 +1,12 @@
-/** What somebody sees of the ledger (spec: mob 11.10): what is of members he may look at, and what is the mob's own if he may see that. */
+/**
+ * What somebody sees of the ledger (spec: mob 11.10): what is of members he may look at, and what is the mob's own if he may see that; the
+ * rules of who may what as `access/get` shows them.
+ */
 import type { Entry, Live } from "../ledger/entry.ts";
 import type { Principal } from "./access.ts";
 import type { Rights } from "./rights.ts";
 
 export interface Sight {
-  /** Everything there is and will be. */
-  readonly all: boolean;
   /** Those who have equal ones see the same. */
   readonly key: string;
   entry(entry: Entry): boolean;
@@ -14,12 +15,13 @@ export interface Sight {
 
 /** As the rules are now, and when it is used. */
 export function sightOf(rights: Rights, who: Principal): Sight {
-  const [ledger, member] = [rights.of(who, "ledger.view"), rights.of(who, "member.view")];
+  const [ledger, member, access] = [rights.of(who, "ledger.view"), rights.of(who, "member.view"), rights.of(who, "access.admin").mob];
   const all = ledger.all && member.all;
   const sees = (of: string): boolean => ledger.on(of) && !member.denies(of);
   return {
-    all, key: all ? "" : `${ledger.key}/${member.key}`,
+    key: `${access ? "" : "!"}${all ? "" : `${ledger.key}/${member.key}`}`,
     entry: (entry) => {
+      if (entry.kind === "access_changed" && !access) return false;
       if (all) return true;
       const of = membersOf(entry);
       return of.length === 0 ? ledger.mob : of.every(sees);

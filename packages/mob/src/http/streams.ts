@@ -2,12 +2,12 @@
  * The ledger as server-sent events (spec: mob 5.8, 11.7).
  *
  * takes topics and a cursor; gives entries, gaps and live signals; promises each entry once and in order from the cursor on, or a
- * gap, and a last word when it ends; refuses a cursor that is not of this history, and more streams than there may be, before
+ * gap, by the rules that count when it is told, and a last word when it ends; refuses a cursor that is not of this history, and more streams than there may be, before
  * anything is sent; never holds what its reader does not take: one that is behind is served from the ledger at its own
  * pace, and one that takes nothing for a minute is let go.
  */
 import type { ServerResponse } from "node:http";
-import { onAbort, sleep, type Clock } from "@atoll-run/core";
+import { isFault, onAbort, sleep, type Clock } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
 import { readCursor } from "../ledger/cursor.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -16,16 +16,19 @@ import type { Principal } from "./access.ts";
 import { Broadcast, type Seat } from "./broadcast.ts";
 import { byeEvent, COMMENT, entryEvent, gapEvent, KEEP_ALIVE_MS, liveEvent, RETRY } from "./events.ts";
 import type { Hearing } from "./hearing.ts";
+import type { Rights } from "./rights.ts";
 
 export interface StreamsParts {
   readonly ledger: Ledger;
   readonly clock: Clock;
+  readonly rights: Pick<Rights, "version">;
   readonly limits: Pick<MobLimits, "stalledMs" | "streamsMax" | "streamsPerPrincipalMax">;
 }
 
 export interface StreamAsk {
   readonly who: Principal;
-  readonly hearing: Hearing;
+  /** As the rules are when it is asked. Throws `mob.denied` for who may hear nothing. */
+  readonly hearing: () => Hearing;
   /** Default: what comes from now on. */
   readonly after?: string | undefined;
   /** The reader has gone, or the server ends. */
@@ -34,10 +37,47 @@ export interface StreamAsk {
 
 const LAST_WORDS_MS = 500;
 
-interface Reading {
-  readonly seat: Seat;
-  readonly hearing: Hearing;
+/** Where one stream is, and what it is to hear. */
+class Reading implements Disposable {
   readonly signal: AbortSignal;
+  readonly #rights: StreamsParts["rights"];
+  readonly #broadcast: Broadcast;
+  readonly #ask: () => Hearing;
+  #version: number;
+  hearing: Hearing;
+  seat: Seat;
+
+  /** Throws `mob.denied`. */
+  constructor({ rights }: Pick<StreamsParts, "rights">, broadcast: Broadcast, { hearing, signal, at }: Pick<StreamAsk, "hearing" | "signal"> & { readonly at: number }) {
+    [this.#rights, this.#broadcast, this.#ask, this.signal] = [rights, broadcast, hearing, signal];
+    this.#version = rights.version;
+    this.hearing = hearing();
+    this.seat = broadcast.join(this.hearing, at);
+  }
+
+  get at(): number {
+    return this.seat.at;
+  }
+
+  /** False: other rules count by now. */
+  get holds(): boolean {
+    return this.#version === this.#rights.version;
+  }
+
+  /** From here on by the rules that count. Throws `mob.denied`. */
+  renew(): void {
+    if (this.holds) return;
+    this.#version = this.#rights.version;
+    const { seat: { at, missed } } = this;
+    this.seat[Symbol.dispose]();
+    this.hearing = this.#ask();
+    this.seat = this.#broadcast.join(this.hearing, at);
+    this.seat.missed = missed;
+  }
+
+  [Symbol.dispose](): void {
+    this.seat[Symbol.dispose]();
+  }
 }
 
 export class Streams {
@@ -65,38 +105,41 @@ export class Streams {
     return lag;
   }
 
-  /** Resolves when it is over. Throws `mob.stale_cursor`, `mob.invalid_params`, `mob.overloaded`, before anything was sent. */
-  async tell(response: ServerResponse, { who, hearing, after, signal }: StreamAsk): Promise<void> {
+  /** Resolves when it is over. Throws `mob.stale_cursor`, `mob.invalid_params`, `mob.denied`, `mob.overloaded`, before anything was sent. */
+  async tell(response: ServerResponse, { who, after, ...ask }: StreamAsk): Promise<void> {
     const { ledger } = this.#parts;
     const at = after === undefined ? ledger.head : readCursor(after, ledger);
     this.#check(who);
-    using seat = this.#broadcast.join(hearing, at);
-    this.#enter(response, who, seat);
+    using reading = new Reading(this.#parts, this.#broadcast, { ...ask, at });
+    this.#enter(response, who, reading);
     try {
       response.writeHead(200, {
         "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no", connection: "close",
       });
       response.write(RETRY);
-      await this.#serve(response, { seat, hearing, signal });
-      await this.#lastWords(response, { seat, hearing, signal });
-      response.end(byeEvent(reasonOf(signal)));
-    } catch {
+      await this.#serve(response, reading);
+      await this.#lastWords(response, reading);
+      response.end(byeEvent(reasonOf(ask.signal)));
+    } catch (error) {
+      if (isFault(error) && error.code === "mob.denied") response.end(byeEvent("denied"));
       // A reader that stalls or has gone, or a store that is away.
-      response.destroy();
+      else response.destroy();
     } finally {
       this.#leave(response, who);
     }
   }
 
   /** Behind: from the ledger, as he takes it. At the head: from his seat, until a chunk is too much for him. */
-  async #serve(response: ServerResponse, o: Reading): Promise<void> {
-    const { seat, signal } = o;
+  async #serve(response: ServerResponse, reading: Reading): Promise<void> {
+    const { signal } = reading;
     while (!signal.aborted) {
-      await this.#catchUp(response, o);
+      reading.renew();
+      await this.#catchUp(response, reading);
       if (signal.aborted) return;
+      const { seat } = reading;
       const left = Promise.withResolvers<void>();
       using _ = onAbort(signal, () => left.resolve());
-      const seated = seat.take({ left: left.resolve, hear: (chunk) => {
+      const seated = reading.holds && seat.take({ left: left.resolve, hear: (chunk) => {
         if (response.writableNeedDrain) return false;
         response.write(chunk);
         return true;
@@ -110,17 +153,20 @@ export class Streams {
   }
 
   /** How it ended is told too, to whoever still listens. */
-  async #lastWords(response: ServerResponse, o: Reading): Promise<void> {
-    if (reasonOf(o.signal) === "closed") return;
+  async #lastWords(response: ServerResponse, reading: Reading): Promise<void> {
+    if (reasonOf(reading.signal) === "closed") return;
     const late = new AbortController();
     using _ = this.#parts.clock.after(LAST_WORDS_MS, () => late.abort());
-    await this.#catchUp(response, { ...o, signal: late.signal });
+    await this.#catchUp(response, reading, late.signal);
   }
 
-  async #catchUp(response: ServerResponse, { seat, hearing, signal }: Reading): Promise<void> {
+  /** To the head, unless the rules change on the way. */
+  async #catchUp(response: ServerResponse, reading: Reading, signal: AbortSignal = reading.signal): Promise<void> {
     const { ledger } = this.#parts;
+    const { seat, hearing } = reading;
     if (seat.at >= ledger.head) return;
     for await (const one of ledger.subscribe({}, { after: seat.at, signal })) {
+      if (!reading.holds) return;
       // Whoever is behind is told how many he has missed.
       if ("live" in one) continue;
       if ("gap" in one) {
@@ -164,9 +210,9 @@ export class Streams {
     }
   }
 
-  #enter(response: ServerResponse, { id }: Principal, seat: Seat): void {
+  #enter(response: ServerResponse, { id }: Principal, reading: Reading): void {
     this.#of.set(id, (this.#of.get(id) ?? 0) + 1);
-    this.#open.set(response, seat);
+    this.#open.set(response, reading);
     this.#breathe();
   }
 
@@ -183,6 +229,7 @@ export class Streams {
   #breathe(): void {
     this.#breath ??= this.#parts.clock.after(KEEP_ALIVE_MS, () => {
       this.#breath = undefined;
+      this.#broadcast.look();
       for (const response of this.#open.keys()) if (response.headersSent && !response.writableNeedDrain) response.write(COMMENT);
       this.#breathe();
     });

@@ -185,6 +185,41 @@ test("what one may not see is not there: not in pages, not in counts, not by its
   await Promise.allSettled(reading);
 });
 
+test("an open stream tells by the rules that count when something happens: it narrows and widens with them, and whoever may hear nothing more is told bye", async (t) => {
+  const first = { admins: ["root"], rules: [rule("allow", "ledger.view member.view", { members: ["open"] }), rule("allow", "ledger.view member.view", { principals: ["bob"], members: ["shut"] })] };
+  const { http, append, rules } = await served(t, { access: first, tokens: tokensOf(["ann", "bob"]) });
+  const heard: Record<string, string[]> = { ann: [], bob: [], late: [] };
+  const ending = new AbortController();
+  const listenAs = async (name: string, token: string): Promise<void> => {
+    for await (const { event, data } of listen(`${http.url}/v1/stream`, { authorization: `Bearer token-of-${token}` }, ending.signal)) {
+      heard[name]?.push(event === "entry" ? (JSON.parse(data) as { source: string }).source : `${event} ${data}`);
+    }
+  };
+  const reading = [listenAs("ann", "ann"), listenAs("bob", "bob")];
+  await until(() => http.streams === 2);
+  const write = (n: number) => append(...["open", "shut"].map((member) => ({ kind: "note", source: `${member} ${n}`, member, data: {} }) as const));
+  await write(1);
+  await until(() => heard["ann"]?.length === 1 && heard["bob"]?.length === 1);
+  // The same rule by its number, and about somebody else: who comes now must not hear with those who came before.
+  rules.access = { ...first, rules: [rule("allow", "ledger.view member.view", { members: ["shut"] }), rule("allow", "*", { principals: ["bob"] })] };
+  reading.push(listenAs("late", "ann"));
+  await until(() => http.streams === 3);
+  await write(2);
+  await until(() => heard["late"]?.length === 1 && heard["bob"]?.length === 3);
+  // Together, from their seats.
+  await write(3);
+  await until(() => heard["bob"]?.length === 5);
+  rules.access = { ...first, rules: [rule("allow", "*", { principals: ["bob"] })] };
+  await write(4);
+  await until(() => http.streams === 1 && heard["bob"]?.length === 7);
+  const bye = 'bye {"reason":"denied"}';
+  assert.deepEqual(heard, {
+    ann: ["open 1", "shut 2", "shut 3", bye], late: ["shut 2", "shut 3", bye], bob: ["shut 1", ...[2, 3, 4].flatMap((n) => [`open ${n}`, `shut ${n}`])],
+  });
+  ending.abort();
+  await Promise.allSettled(reading);
+});
+
 test("access/get and preview tell admins who may what, and nobody else; roles are what they were", async (t) => {
   const access = { admins: ["root"], rules: [rule("allow", "member.view", { members: ["open"] })] };
   const { rpc } = await served(t, { access });

@@ -32,7 +32,7 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
   const base = await (o.on === undefined ? house(t, o.store ?? "memory", made) : furnish(o.on, made));
   const { ledger, writer, commits, clock, log, limits, newId, roster: { view } } = base;
   let stopping = false;
-  const { access = null } = o;
+  const rules: { access: AccessRules | null } = { access: o.access ?? null };
   const answering = new TestMembers(({ content }) => content).host(base);
   const commands = new TestHost(base);
   const members = {
@@ -46,7 +46,7 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
   const flows = openRunner({ ledger, writer, view, host: members, clock, log, limits, newId, flows: () => definition.flows });
   await reconciler.reconcile({ principal: "mob" });
   const http = await serveHttp({
-    served: { definition: () => ({ ...definition, access }), ledger, writer, commits, view, members, reconciler, edges, approvals, flows, limits, rights: new Rights({ rules: () => access, view }), lifecycle: { stopping: () => stopping }, clock, life: new MobLife({ ledger, writer, view, clock, log, reconciler, flows, members: members as never, drainMs: 0, end: () => undefined }), health: new Health(view, ledger), shutdown: new Shutdown({ clock, log }, { drainMs: 0 }) }, port: 0, log, newErrorId: () => newId("e"),
+    served: { definition: () => ({ ...definition, access: rules.access }), ledger, writer, commits, view, members, reconciler, edges, approvals, flows, limits, rights: new Rights({ rules: () => rules.access, view }), lifecycle: { stopping: () => stopping }, clock, life: new MobLife({ ledger, writer, view, clock, log, reconciler, flows, members: members as never, drainMs: 0, end: () => undefined }), health: new Health(view, ledger), shutdown: new Shutdown({ clock, log }, { drainMs: 0 }) }, port: 0, log, newErrorId: () => newId("e"),
     bytes: (count) => randomBytes(count), version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator"), ...o.tokens ?? []], readOnly: o.readOnly ?? false, ...o.http,
   });
   t.after(async () => {
@@ -67,7 +67,7 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
     if ("result" in body) hold(findMethod(method.replace("mob/", "")), body.result);
     return body;
   };
-  return { ...base, view, http, ask, rpc, approvals, stop: () => { stopping = true; } };
+  return { ...base, view, http, ask, rpc, approvals, rules, stop: () => { stopping = true; } };
 }
 
 /** An answer is just what its method says it gives: nothing is missing, and nothing is there that is not in the contract. */
