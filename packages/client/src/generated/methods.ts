@@ -377,6 +377,7 @@ export interface Run {
   readonly ended_at_ms: number | null;
   readonly revision: number;
   readonly output: Json;
+  readonly labels: Readonly<Record<string, string>>;
   readonly taint?: "clean" | "peer" | "external";
   readonly waits?: Waits;
   readonly usage?: Usage;
@@ -1137,6 +1138,7 @@ export interface MobMethods {
       readonly flow: string;
       readonly params?: Json;
       readonly idempotency_key?: string;
+      readonly labels?: Readonly<Record<string, string>>;
     };
     readonly result: {
       readonly run_id: string;
@@ -1146,6 +1148,7 @@ export interface MobMethods {
     readonly params: {
       readonly flow?: string;
       readonly state?: "running" | "completed" | "failed" | "canceled";
+      readonly label?: string;
       readonly after?: string;
       readonly limit?: number;
     };

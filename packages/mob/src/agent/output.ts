@@ -5,7 +5,7 @@
  * most, where it can be; refuses it then (`mob.output_invalid`); never changes an output that fits.
  */
 import type { Json, Outcome, Workload } from "@atoll-run/core";
-import { checkOutput } from "../flows/expect.ts";
+import { checkOutput, readJson } from "../flows/expect.ts";
 
 const REPAIRS_MAX = 2;
 const TEXT = new TextDecoder();
@@ -30,7 +30,8 @@ export function withSchema(workload: Workload, schema: Json | null): Workload {
 export async function repaired(schema: Json, first: Outcome, again: (problem: string) => Promise<Outcome>): Promise<Outcome> {
   let outcome = first;
   for (let repairs = 0; outcome.is === "done"; repairs++) {
-    const value = toJson(readOutput(outcome));
+    const output = readOutput(outcome);
+    const value = typeof output === "string" ? readJson(output) : output;
     const problem = value === undefined ? "the output is not JSON" : checkOutput(schema, value, "output_schema");
     if (problem === undefined) return { ...outcome, reply: new TextEncoder().encode(JSON.stringify(value)) };
     if (repairs === REPAIRS_MAX) return invalid(problem);
@@ -41,17 +42,6 @@ export async function repaired(schema: Json, first: Outcome, again: (problem: st
 
 function readOutput({ reply }: Done): Json {
   return reply.length === 0 ? null : JSON.parse(TEXT.decode(reply)) as Json;
-}
-
-/** What a model wrote as JSON, also where it put a fence around it. */
-function toJson(output: Json): Json | undefined {
-  if (typeof output !== "string") return output;
-  const [, fenced] = /^\s*```(?:json)?\s*\n(.*)\n\s*```\s*$/s.exec(output) ?? [];
-  try {
-    return JSON.parse(fenced ?? output) as Json;
-  } catch {
-    return undefined;
-  }
 }
 
 function invalid(text: string): Outcome {

@@ -14,6 +14,7 @@ import type { NewEntry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost, ToolAnswer, ToolCall, ToolGuard } from "../member/host.ts";
+import { labelsOf } from "../roster/row.ts";
 import type { View } from "../roster/view.ts";
 import { Waiters } from "../waiters.ts";
 import { approvalHash, approvalOf, decideApproval, type Approval, type Decision } from "./approval.ts";
@@ -50,7 +51,7 @@ export interface ApprovalBook extends AsyncDisposable {
   /** Asked after the grants and before the call. Throws `mob.overloaded`, `mob.storage_degraded`: the call does not run. */
   readonly guard: ToolGuard;
   /** What the policy says of a call; nothing is asked or written. */
-  judge(call: Pick<ToolCall, "member" | "grant" | "tool" | "object" | "args" | "turn_id">): Judgement;
+  judge(call: Pick<ToolCall, "member" | "grant" | "tool" | "fn" | "object" | "args" | "turn_id">): Judgement;
   /** Resolves when it is stored. Throws `mob.not_found`, `mob.approval_closed`, `mob.approver_mismatch`, `mob.self_approval_forbidden`, `mob.denied`. */
   decide(decision: Decide): Promise<Approval>;
   /** With all its arguments, while it is open. Throws `mob.not_found`. */
@@ -92,7 +93,7 @@ class Book implements ApprovalBook {
   }
 
   readonly guard = async (call: ToolCall): Promise<ToolAnswer> => {
-    const { tier, rule } = this.judge(call);
+    const { tier, rule, step } = this.judge(call);
     switch (tier) {
       case "R0": return "allow";
       case "R1": case "R2": {
@@ -102,9 +103,9 @@ class Book implements ApprovalBook {
         return "allow";
       }
       case "deny": {
-        const id = rule?.id ?? "";
-        await this.#parts.ledger.append(this.#parts.writer, [this.#about(call, { kind: "access_denied", data: { rule_id: id } })]);
-        return { deny: `the rule ${id} does not allow it` };
+        const by = step === undefined ? { rule_id: rule?.id ?? "" } : { step };
+        await this.#parts.ledger.append(this.#parts.writer, [this.#about(call, { kind: "access_denied", data: by })]);
+        return { deny: step === undefined ? `the rule ${rule?.id ?? ""} does not allow it` : `the step ${step} does not allow it` };
       }
       case "R3": return this.#ask(call, rule as ApprovalRule);
     }
@@ -196,19 +197,32 @@ class Book implements ApprovalBook {
     return approval;
   }
 
-  #guarded({ member, grant, tool, args, turn_id = "", object = objectOf(args) }: Parameters<ApprovalBook["judge"]>[0]): GuardedCall {
-    const { taint, from: origin } = this.#parts.view.turns.get(turn_id) ?? {};
-    const spec = this.#parts.view.members.get(member)?.spec;
+  #guarded({ member, grant, tool, fn, args, turn_id = "", object = objectOf(args) }: Parameters<ApprovalBook["judge"]>[0]): GuardedCall {
+    const { view } = this.#parts;
+    const { taint, from: origin } = view.turns.get(turn_id) ?? {};
+    const spec = view.members.get(member)?.spec;
+    const step = this.#stepOf(turn_id);
     return {
-      member, grant, args, profile: spec?.profile ?? "", labels: spec?.labels ?? {},
-      ...tool === undefined ? {} : { tool }, ...object === undefined ? {} : { object },
-      ...taint === undefined ? {} : { taint }, ...origin === undefined ? {} : { origin },
+      member, grant, args, profile: spec?.profile ?? "", labels: spec === undefined ? {} : labelsOf(view, spec),
+      ...tool === undefined ? {} : { tool }, ...fn === undefined ? {} : { fn }, ...object === undefined ? {} : { object },
+      ...taint === undefined ? {} : { taint }, ...origin === undefined ? {} : { origin }, ...step === undefined ? {} : { step },
     };
   }
 
-  #about({ member, generation, turn_id, principal, run, grant, tool, args, object = objectOf(args) }: ToolCall, entry: Pick<NewEntry, "kind" | "data">): NewEntry {
+  /** Of a step that names tools. */
+  #stepOf(turnId: string): GuardedCall["step"] {
+    const { turns, runs } = this.#parts.view;
+    const { run_id = "", step_id: name = "" } = turns.get(turnId) ?? {};
+    // One that began with an earlier version names none.
+    const { allow_tools = null, block_tools = [] } = runs.get(run_id)?.definition.steps[name] ?? {};
+    return allow_tools === null && block_tools.length === 0 ? undefined : { name, allow_tools, block_tools };
+  }
+
+  #about({ member, generation, turn_id, principal, grant, tool, args, object = objectOf(args) }: ToolCall, entry: Pick<NewEntry, "kind" | "data">): NewEntry {
+    const { run_id, step_id } = this.#parts.view.turns.get(turn_id ?? "") ?? {};
     return {
-      source: "mob", member, generation, ...turn_id === undefined ? {} : { turn_id }, ...principal === undefined ? {} : { principal }, ...run, ...entry,
+      source: "mob", member, generation, ...turn_id === undefined ? {} : { turn_id }, ...principal === undefined ? {} : { principal },
+      ...run_id === undefined ? {} : { run_id }, ...step_id === undefined ? {} : { step_id }, ...entry,
       data: { grant, ...tool === undefined ? {} : { tool }, ...object === undefined ? {} : { object }, ...entry.data },
     };
   }

@@ -22,23 +22,51 @@ export interface GuardedCall {
   readonly taint?: Taint;
   /** Who gave that turn. */
   readonly origin?: string;
+  /** Function of the script API. */
+  readonly fn?: string;
+  /** Of the flow that turn is part of. */
+  readonly step?: StepTools;
+}
+
+export interface StepTools {
+  readonly name: string;
+  readonly allow_tools: readonly string[] | null;
+  readonly block_tools: readonly string[];
 }
 
 export interface Judgement {
   readonly tier: Tier;
   /** Absent: no rule matches, the default counts. */
   readonly rule?: ApprovalRule;
+  /** Not a rule but the step of a flow denies it. */
+  readonly step?: string;
 }
 
 /** What leaves the mob or changes the machine is written down although no rule asks for it. */
 const AUDITED: ReadonlySet<string> = new Set(["run", "fs.write", "deliver"]);
 
 export function judgeCall(rules: readonly ApprovalRule[], call: GuardedCall): Judgement {
+  if (call.step !== undefined && !isOffered(call.step, call)) return { tier: "deny", step: call.step.name };
   const matching = rules.filter(({ match }) => matches(match, call));
   const [rule] = matching.toSorted((a, b) => rank(b) - rank(a));
   if (rule !== undefined) return { tier: rule.tier, rule };
   return { tier: AUDITED.has(call.grant) ? "R2" : "R1" };
 }
+
+/** Models are not tools. A tool goes by its name, that of its function or the verb of its grant. */
+function isOffered({ allow_tools, block_tools }: StepTools, { grant, tool, fn }: GuardedCall): boolean {
+  if (grant === "model") return true;
+  const names = [grant, tool, fn, fn === undefined ? undefined : AGENT_TOOLS[fn]];
+  const isNamed = (globs: readonly string[]): boolean => globs.some((glob) => names.some((name) => name !== undefined && is(glob, name)));
+  return !isNamed(block_tools) && (allow_tools === null || isNamed(allow_tools));
+}
+
+/** What the tools of the standard agent do, by function. */
+const AGENT_TOOLS: Readonly<Record<string, string>> = {
+  "std.fs.read": "read_file", "std.fs.list": "list_files", "std.fs.write": "write_file", "sh.exec": "run_command", "http.request": "http_get",
+  "mob.members": "mob_members", "mob.send": "mob_send", "mob.request": "mob_request", "mob.spawn": "mob_spawn", "mob.retire": "mob_retire",
+  "mob.wake": "mob_wake", "mob.note": "mob_note", "mob.flow.run": "mob_run_flow",
+};
 
 function rank({ tier, match }: ApprovalRule): number {
   const named = Object.keys(match).length + Object.keys(match.args ?? {}).length + Object.keys(match.labels ?? {}).length;

@@ -188,7 +188,11 @@ export interface FlowStep {
   readonly timeout_ms: number;
   readonly retries: number;
   readonly expect: Json | null;
+  /** `text`: what is not text becomes JSON text. `json` with `expect`: JSON that a member wrote as text is read. */
   readonly output: "json" | "text";
+  /** Globs. Turns of this step use no others; null: all. */
+  readonly allow_tools: readonly string[] | null;
+  readonly block_tools: readonly string[];
   readonly on_failure: "escalate" | "continue";
   /** Turns that are not needed any more are not cancelled. */
   readonly let_finish: boolean;

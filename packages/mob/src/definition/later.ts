@@ -10,7 +10,15 @@ const LATER: Readonly<Record<string, string>> = {
 /** Sections of `atoll.toml`. */
 const DEPLOYMENT: ReadonlySet<string> = new Set(["engine", "http", "state", "log", "realm", "listen", "node", "identity", "telemetry", "security"]);
 
+/** Of a step of a flow. */
+const LATER_STEP: Readonly<Record<string, string>> = {
+  tool: "there are no modules yet, so no tools beside those of members", when: "there are no conditions yet: a member can look and answer",
+  branch: "there are no conditions yet, so no branches", repeat: "there are no loops yet",
+};
+
 export function whyNot(path: string): string | undefined {
   if (DEPLOYMENT.has(path)) return `${path} says where and how the mob runs: it stands in atoll.toml`;
+  const [, key = ""] = /^flows\.[^.]+\.steps\.[^.]+\.(\w+)$/.exec(path) ?? [];
+  if (Object.hasOwn(LATER_STEP, key)) return `${key} is for a later version: ${LATER_STEP[key] ?? ""}`;
   return Object.hasOwn(LATER, path) ? `${path} is for a later version: ${LATER[path] ?? ""}` : undefined;
 }

@@ -16,7 +16,8 @@ export const duration = z.union([z.number(), z.string()]).transform((given, cont
 });
 
 const text = z.union([z.string(), z.strictObject({ file: z.string().min(1) })]);
-export const labels = z.record(z.string().min(1).max(128), z.string().max(1_024))
+const bytes = (most: number) => z.string().refine((given) => Buffer.byteLength(given) <= most, `at most ${most} bytes`);
+export const labels = z.record(bytes(128).min(1), bytes(1_024))
   .refine((given) => Object.keys(given).length <= 64, "at most 64 labels");
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, "a name is 1–64 letters, digits, - and _");
 export const memberId = z.string().refine(isMemberId, {
@@ -87,7 +88,7 @@ const step = z.strictObject({
   items: z.string().min(1).nullable().default(null), key: z.string().min(1).nullable().default(null),
   collect: z.union([z.enum(["all", "any"]), z.strictObject({ quorum: z.int().min(1) })]).default("all"),
   timeout: duration.default(MOB_LIMITS.stepMs), retries: z.int().min(0).max(100).default(1),
-  expect: z.json().default(null), output: z.enum(["json", "text"]).default("json"),
+  expect: z.json().default(null), output: z.enum(["json", "text"]).default("json"), allow_tools: globs.nullable().default(null), block_tools: z.array(z.string().min(1).max(256)).max(256).default([]),
   on_failure: z.enum(["escalate", "continue"]).default("escalate"), let_finish: z.boolean().default(false),
 });
 

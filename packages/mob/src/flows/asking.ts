@@ -4,18 +4,19 @@
  * takes what is asked; gives the answer or what went wrong; promises that the same target and attempt are one turn, however
  * often it is asked for, after a start too; refuses nothing; never gives up on a trouble that passes: the step has a time.
  */
-import { isFault, onAbort, sleep, withDeadline, type Clock, type Json } from "@atoll-run/core";
+import { isFault, onAbort, sleep, withDeadline, type Clock } from "@atoll-run/core";
+import type { FlowStep } from "../definition/definition.ts";
 import { toFailure, type Failure } from "../errors.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost, TurnAsk } from "../member/host.ts";
 import type { Ticket, Turn } from "../member/turn.ts";
-import { checkOutput } from "./expect.ts";
+import { asOutput, checkOutput } from "./expect.ts";
 
 export interface AskingParts {
   readonly host: Pick<MemberHost, "send" | "wait" | "cancel">;
   readonly clock: Clock;
   readonly limits: Pick<MobLimits, "cancelMs">;
-  readonly expect: Json | null;
+  readonly step: Pick<FlowStep, "output" | "expect">;
 }
 
 export type Answer = { readonly turn_id?: string } & ({ readonly ok: true } | { readonly ok: false; readonly error: Failure });
@@ -25,7 +26,7 @@ const AGAIN_MS_MAX = 5_000;
 
 /** Undefined: the signal has aborted. With `cancels` as its reason the turn is cancelled too. */
 export async function askTarget(ask: TurnAsk, parts: AskingParts, { signal, cancels }: { signal: AbortSignal; cancels: unknown }): Promise<Answer | undefined> {
-  const { host, expect } = parts;
+  const { host, step } = parts;
   let turnId: string | undefined;
   let sending: Promise<Ticket> | undefined;
   try {
@@ -33,7 +34,7 @@ export async function askTarget(ask: TurnAsk, parts: AskingParts, { signal, canc
     turnId = (await orAbort(sending, signal)).turn_id;
     const turn_id = turnId;
     const turn = await orAbort(again(() => host.wait(turn_id, { signal }), parts, signal), signal);
-    return { turn_id, ...judge(turn, expect) };
+    return { turn_id, ...judge(turn, step) };
   } catch (error) {
     if (!signal.aborted) return { ...turnId === undefined ? {} : { turn_id: turnId }, ok: false, error: toFailure(error) };
     if (signal.reason === cancels && sending !== undefined) await cancel(sending, ask.principal, parts);
@@ -66,8 +67,9 @@ async function cancel(sending: Promise<Ticket>, principal: string, { host, clock
   await withDeadline(act, { clock, ms: limits.cancelMs, what: "the cancel of a turn" }).catch(() => undefined);
 }
 
-function judge({ state, output, error }: Turn, expect: Json | null): { readonly ok: true } | { readonly ok: false; readonly error: Failure } {
+function judge({ state, output, error }: Turn, step: AskingParts["step"]): { readonly ok: true } | { readonly ok: false; readonly error: Failure } {
   if (state !== "done") return { ok: false, error: error ?? { code: "mob.interrupted", text: `the turn is ${state}` } };
-  const problem = expect === null ? undefined : checkOutput(expect, output);
+  const { expect } = step;
+  const problem = expect === null ? undefined : checkOutput(expect, asOutput(step, output));
   return problem === undefined ? { ok: true } : { ok: false, error: { code: "mob.output_invalid", text: problem } };
 }

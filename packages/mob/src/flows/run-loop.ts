@@ -181,19 +181,19 @@ export class RunLoop {
 
   async #answerOf(name: string, { run, step, target }: { readonly run: Run; readonly step: string; readonly target: Target }, signal: AbortSignal): Promise<Answer | undefined> {
     const { run_id, round, principal, definition } = run;
-    const { timeout_ms, expect } = definition.steps[step] as Run["definition"]["steps"][string];
+    const planned = definition.steps[step] as Run["definition"]["steps"][string];
     const whole = await again(() => this.#whole.fill(run), this.#parts, signal).catch((error: unknown) => toFailure(error));
     if ("code" in whole) return signal.aborted ? undefined : { ok: false, error: whole };
     const message = messageOf(whole, step, target);
     if (!message.ok) return { ok: false, error: { code: "mob.invalid_params", text: message.problem } };
     const nowMs = this.#parts.clock.now();
     const { started_at_ms, waits } = run.steps[step] as Run["steps"][string];
-    const leftMs = (started_at_ms ?? nowMs) + timeout_ms + waitedMs(waits, nowMs) - nowMs;
+    const leftMs = (started_at_ms ?? nowMs) + planned.timeout_ms + waitedMs(waits, nowMs) - nowMs;
     return askTarget({
       to: target.member, from: "flow", principal, content: message.value, conversation: run_id,
       key: `${run_id}${round === 0 ? "" : `~${round}`}/${name}`, deadlineMs: Math.max(1, leftMs),
       run: { run_id, step_id: step },
-    }, { ...this.#parts, expect }, { signal, cancels: UNNEEDED });
+    }, { ...this.#parts, step: planned }, { signal, cancels: UNNEEDED });
   }
 
   /** Nobody waits for them any more. */

@@ -7,6 +7,7 @@ import type { Stored } from "../ledger/stored.ts";
 import type { Turn } from "../member/turn.ts";
 import type { Taint } from "../sessions/taint.ts";
 import { addUsage, NO_USAGE, type Usage } from "../usage/usage.ts";
+import { asOutput } from "./expect.ts";
 
 export type RunState = "running" | "completed" | "failed" | "canceled";
 export type StepState = "waiting" | "running" | "completed" | "failed" | "skipped";
@@ -119,7 +120,7 @@ export function foldRun(run: Run, entry: Entry, turnOf: TurnOf): Run {
     // Resumed: what has failed is to be done again.
     case "flow_started": return resumed(next, entry);
     case "step_dispatched": return step((one) => dispatched(one, entry));
-    case "step_target_completed": return step((one) => target(one, entry, { state: "done", turn_id: entry.turn_id ?? null, ...outputOfEntry(entry, turnOf) }));
+    case "step_target_completed": return step((one) => target(one, entry, { state: "done", turn_id: entry.turn_id ?? null, ...outputOfEntry(run, entry, turnOf) }));
     case "step_target_failed": return step((one) => target(one, entry, { state: "failed", ...failure === undefined ? {} : { error: failure } }));
     case "step_completed": return step((one) => ({ ...one, state: "completed", completed_seq: entry.seq, ...collected(run, step_id as string, one) }));
     case "step_failed": return step((one) => ({ ...one, state: "failed", ...failure === undefined ? {} : { error: failure } }));
@@ -130,9 +131,11 @@ export function foldRun(run: Run, entry: Entry, turnOf: TurnOf): Run {
   }
 }
 
-function outputOfEntry({ turn_id }: Entry, turnOf: TurnOf): Pick<Target, "output" | "stored"> {
+function outputOfEntry({ definition }: Run, { turn_id, step_id = "" }: Entry, turnOf: TurnOf): Pick<Target, "output" | "stored"> {
+  const step = definition.steps[step_id];
   const { output = null, stored } = turn_id === undefined ? {} : turnOf(turn_id) ?? {};
-  return stored === undefined ? { output } : { stored };
+  if (stored !== undefined) return { stored };
+  return { output: step === undefined ? output : asOutput(step, output) };
 }
 
 function dispatched(step: StepRun, entry: Entry): StepRun {

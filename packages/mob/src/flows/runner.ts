@@ -11,6 +11,7 @@ import type { FlowDefinition } from "../definition/definition.ts";
 import { mobError, type MobError } from "../errors.ts";
 import { shortHash, type NewId } from "../ids.ts";
 import type { MobLimits } from "../limits.ts";
+import type { Labels } from "../roster/kept.ts";
 import { Waiters } from "../waiters.ts";
 import { RunLoop, type RunParts } from "./run-loop.ts";
 import type { Run } from "./run.ts";
@@ -28,6 +29,8 @@ export interface RunAsk {
   readonly principal: string;
   /** Of this principal and flow: the same key and params are the same run. */
   readonly key?: string | undefined;
+  /** Of the run, from its beginning on: they stand in its entries. */
+  readonly labels?: Labels | undefined;
 }
 
 export interface FlowRunner extends AsyncDisposable {
@@ -91,7 +94,7 @@ class Runner implements FlowRunner {
     for (const { run_id, state } of this.#parts.view.runs.values()) if (state === "running" && !this.#loops.has(run_id)) this.#begin(run_id);
   }
 
-  async run({ flow, params = {}, principal, key }: RunAsk): Promise<Run> {
+  async run({ flow, params = {}, principal, key, labels = {} }: RunAsk): Promise<Run> {
     const definition = this.#parts.flows()[flow];
     if (definition === undefined) throw mobError("mob.not_found", `there is no flow ${flow}`, { facts: { what: "flow", id: flow } });
     const id = key === undefined ? this.#parts.newId("r") : `r_${shortHash(principal, flow, key)}`;
@@ -99,10 +102,11 @@ class Runner implements FlowRunner {
       const known = this.#parts.view.runs.get(id);
       if (known !== undefined) return same(known, params);
       this.#room();
-      await this.#parts.ledger.append(this.#parts.writer, [{
-        kind: "flow_started", source: "flow", run_id: id, principal, ...key === undefined ? {} : { dedupe_key: id },
-        data: { flow, definition: definition as never, params, principal },
-      }]);
+      const about = { source: "flow", run_id: id, principal };
+      await this.#parts.ledger.append(this.#parts.writer, [
+        { ...about, kind: "flow_started", ...key === undefined ? {} : { dedupe_key: id }, data: { flow, definition: definition as never, params, principal } },
+        ...Object.keys(labels).length === 0 ? [] : [{ ...about, kind: "labels_set", data: { labels } } as const],
+      ]);
       this.#begin(id);
       return this.get(id);
     });

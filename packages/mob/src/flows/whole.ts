@@ -1,6 +1,8 @@
 /** Outputs of a run that stand apart, put where they belong (spec: mob 5.4, 9.1): what is decided on is whole. */
 import type { Json, StateReader } from "@atoll-run/core";
+import type { FlowStep } from "../definition/definition.ts";
 import { readStored } from "../ledger/stored.ts";
+import { asOutput } from "./expect.ts";
 import { outputOfRun, type Hole, type Run, type StepRun } from "./run.ts";
 
 export class WholeOutputs {
@@ -16,7 +18,7 @@ export class WholeOutputs {
   async fill(run: Run): Promise<Run> {
     const apart = Object.entries(run.steps).filter(([, { holes }]) => holes !== undefined);
     if (apart.length === 0) return run;
-    const filled = await Promise.all(apart.map(async ([name, step]) => [name, await this.#step(step)] as const));
+    const filled = await Promise.all(apart.map(async ([name, step]) => [name, await this.#step(step, run.definition.steps[name])] as const));
     return { ...run, steps: { ...run.steps, ...Object.fromEntries(filled) } };
   }
 
@@ -25,20 +27,20 @@ export class WholeOutputs {
     return outputOfRun(await this.fill(run));
   }
 
-  #step(step: StepRun): Promise<StepRun> {
+  #step(step: StepRun, planned: FlowStep | undefined): Promise<StepRun> {
     const known = this.#steps.get(step);
     if (known !== undefined) return known;
-    const filling = this.#fill(step);
+    const filling = this.#fill(step, planned);
     this.#steps.set(step, filling);
     filling.catch(() => this.#steps.delete(step));
     return filling;
   }
 
-  async #fill({ holes = [], ...step }: StepRun): Promise<StepRun> {
+  async #fill({ holes = [], ...step }: StepRun, planned: FlowStep | undefined): Promise<StepRun> {
     let { output = null } = step;
     for (const hole of holes) {
       const value = await readStored(this.#store, hole);
-      if (value !== undefined) output = put(output, hole.at, value);
+      if (value !== undefined) output = put(output, hole.at, planned === undefined ? value : asOutput(planned, value));
     }
     return { ...step, output };
   }

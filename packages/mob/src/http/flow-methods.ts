@@ -1,10 +1,10 @@
 /** Methods of flows and their runs (spec: mob 9, 11.5). */
 import { z } from "zod";
+import { labels } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
 import { outputOfRun, type Run } from "../flows/run.ts";
-import type { FlowRunner } from "../flows/runner.ts";
 import { listRuns } from "../roster/query.ts";
-import { method, type Method } from "./method.ts";
+import { method, type Method, type Served } from "./method.ts";
 import { flowStep, json, pageOf, run } from "./results.ts";
 import { id, none, paging, runStates, waitMs } from "./schemas.ts";
 
@@ -28,27 +28,27 @@ export const FLOW_METHODS: readonly Method[] = [
   method({
     name: "flows/run", writes: true, action: "flow.run", summary: "Begins a run.",
     result: z.object({ run_id: z.string() }), keys: ["flow"], leading: ["flow", "params"], over: { by: "runs/wait", key: "run_id" },
-    params: z.strictObject({ flow: id, params: json.default({}), idempotency_key: id.optional() }),
-    run: async ({ flows }, { flow, params, idempotency_key }, { principal }) => {
-      const { run_id } = await flows.run({ flow, params: params as never, principal, key: idempotency_key });
+    params: z.strictObject({ flow: id, params: json.default({}), idempotency_key: id.optional(), labels: labels.optional() }),
+    run: async ({ flows }, { flow, params, idempotency_key, labels: given }, { principal }) => {
+      const { run_id } = await flows.run({ flow, params: params as never, principal, key: idempotency_key, labels: given });
       return { run_id };
     },
   }),
   method({
     name: "runs/list", writes: false, action: "flow.view", summary: "Runs.",
-    result: pageOf("runs", run, {}), params: z.strictObject({ flow: id.optional(), state: runStates.optional(), ...paging }),
+    result: pageOf("runs", run, {}), params: z.strictObject({ flow: id.optional(), state: runStates.optional(), label: id.optional(), ...paging }),
     run: ({ view }, params) => {
       const { runs, next } = listRuns(view, params);
-      return { runs: runs.map((one) => ({ ...shownRun(one), output: outputOfRun(one) })), ...next === undefined ? {} : { next } };
+      return { runs: runs.map((one) => ({ ...shownRun(view, one), output: outputOfRun(one) })), ...next === undefined ? {} : { next } };
     },
   }),
-  method({ name: "runs/get", writes: false, action: "flow.view", summary: "One run.", result: run, params: runId, keys: ["run_id"], run: ({ flows }, { run_id }) => whole(flows, flows.get(run_id)) }),
+  method({ name: "runs/get", writes: false, action: "flow.view", summary: "One run.", result: run, params: runId, keys: ["run_id"], run: (served, { run_id }) => whole(served, served.flows.get(run_id)) }),
   method({
     name: "runs/wait", writes: false, action: "flow.view", summary: "Waits for the end of a run.", result: run, waits: true,
     params: z.strictObject({ run_id: id, timeout_ms: waitMs }), keys: ["run_id"],
-    run: async ({ flows, limits }, { run_id, timeout_ms = limits.pollMs }, { signal }) => {
+    run: async (served, { run_id, timeout_ms = served.limits.pollMs }, { signal }) => {
       const late = AbortSignal.any([signal, AbortSignal.timeout(timeout_ms)]);
-      return whole(flows, await flows.wait(run_id, late).catch((error: unknown) => {
+      return whole(served, await served.flows.wait(run_id, late).catch((error: unknown) => {
         if (signal.aborted || !late.aborted) throw error;
         throw mobError("mob.deadline", `the run ${run_id} is not over after ${timeout_ms} ms`, { facts: { run_id } });
       }));
@@ -57,21 +57,21 @@ export const FLOW_METHODS: readonly Method[] = [
   method({
     name: "runs/cancel", writes: true, action: "flow.run", summary: "Cancels a run and its turns.",
     result: run, params: runId, keys: ["run_id"],
-    run: async ({ flows }, { run_id }, { principal, signal }) => whole(flows, await flows.cancel(run_id, { principal, signal })),
+    run: async (served, { run_id }, { principal, signal }) => whole(served, await served.flows.cancel(run_id, { principal, signal })),
   }),
   method({
     name: "runs/resume", writes: true, action: "flow.run", summary: "Goes on at what has failed.",
     result: run, params: runId, keys: ["run_id"],
-    run: async ({ flows }, { run_id }, { principal }) => whole(flows, await flows.resume(run_id, { principal })),
+    run: async (served, { run_id }, { principal }) => whole(served, await served.flows.resume(run_id, { principal })),
   }),
 ];
 
 /** What it is made of stands in the definition. */
-export function shownRun(one: Run) {
+export function shownRun({ labels }: Pick<Served["view"], "labels">, one: Run) {
   const { definition: _, ...rest } = one;
-  return rest;
+  return { ...rest, labels: { ...labels.get(one.run_id) } };
 }
 
-async function whole(flows: FlowRunner, one: Run) {
-  return { ...shownRun(one), output: await flows.output(one) };
+async function whole({ flows, view }: Pick<Served, "flows" | "view">, one: Run) {
+  return { ...shownRun(view, one), output: await flows.output(one) };
 }

@@ -42,7 +42,7 @@ export const LEDGER_METHODS: readonly Method[] = [
       return {
         seq, revision: view.revision, members: view.ids().filter(sees).map((of) => shownRow(view.row(of) as MemberRow, sees)),
         edges: [...view.edges.values()].filter(({ a, b }) => sees(a) && sees(b)),
-        runs: [...view.runs.values()].map((one) => ({ ...shownRun(one), output: outputOfRun(one) })),
+        runs: [...view.runs.values()].map((one) => ({ ...shownRun(view, one), output: outputOfRun(one) })),
       };
     },
   }),

@@ -103,7 +103,7 @@ const stepRun = z.object({
 
 export const run = z.object({
   run_id: z.string(), flow: z.string(), params: json, principal: z.string(), state: runStates, round: count, steps: z.record(z.string(), stepRun),
-  error: failure.exactOptional(), escalated: z.string().exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json, taint: z.enum(TAINTS).exactOptional(), ...held, ...used,
+  error: failure.exactOptional(), escalated: z.string().exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json, labels, taint: z.enum(TAINTS).exactOptional(), ...held, ...used,
 }).meta({ id: "Run" });
 
 export const flowStep = z.custom<FlowStep>((given) => typeof given === "object").meta({ id: "FlowStep", type: "object" });

@@ -122,7 +122,6 @@ export interface ToolCall {
   /** Absent: outside of a turn. */
   readonly turn_id?: string;
   readonly principal?: string;
-  readonly run?: { readonly run_id: string; readonly step_id: string };
   /** Verb of the grant: `fs.write`, `net`, `run`. */
   readonly grant: string;
   readonly tool?: string;

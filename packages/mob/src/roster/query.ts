@@ -102,22 +102,29 @@ export function listApprovals(
 export interface RunQuery extends Paging {
   readonly flow?: string | undefined;
   readonly state?: RunState | undefined;
+  /** `name`, or `name=value`. */
+  readonly label?: string | undefined;
 }
 
 /** By id. */
-export function listRuns(view: View, { flow, state, ...paging }: RunQuery = {}): { readonly runs: readonly Run[]; readonly next?: string } {
-  const found = [...view.runs.values()].filter((run) => (flow === undefined || run.flow === flow) && (state === undefined || run.state === state));
+export function listRuns(view: View, { flow, state, label, ...paging }: RunQuery = {}): { readonly runs: readonly Run[]; readonly next?: string } {
+  const found = [...view.runs.values()].filter((run) => (flow === undefined || run.flow === flow) && (state === undefined || run.state === state)
+    && (label === undefined || isLabelled(view.labels.get(run.run_id) ?? {}, label)));
   const { rows, next } = page(found.sort((x, y) => compare(x.run_id, y.run_id)), ({ run_id }) => run_id, paging);
   return { runs: rows, ...next === undefined ? {} : { next } };
 }
 
 function toMatch({ state, profile, label, q }: MemberQuery, view: View): (member: MemberView) => boolean {
-  const [name = "", ...value] = label?.split("=") ?? [];
   const wanted = q?.toLowerCase();
-  const isLabelled = (labels: MemberRow["labels"]): boolean => (value.length === 0 ? Object.hasOwn(labels, name) : labels[name] === value.join("="));
   return ({ spec, life }) => (state === undefined || life.state === state) && (profile === undefined || spec.profile === profile)
-    && (label === undefined || isLabelled(labelsOf(view, spec)))
+    && (label === undefined || isLabelled(labelsOf(view, spec), label))
     && (wanted === undefined || spec.id.toLowerCase().includes(wanted) || spec.display_name?.toLowerCase().includes(wanted) === true);
+}
+
+/** `name`, or `name=value`. */
+function isLabelled(labels: Readonly<Record<string, string>>, label: string): boolean {
+  const [name = "", ...value] = label.split("=");
+  return value.length === 0 ? Object.hasOwn(labels, name) : labels[name] === value.join("=");
 }
 
 function page<T>(

@@ -30,6 +30,22 @@ for (const [title, rules, call, tier] of CASES) {
   test(`policy: ${title}`, () => assert.equal(judgeCall(rulesOf(rules), { ...CALL, ...call }).tier, tier));
 }
 
+const STEP = { name: "s", allow_tools: null, block_tools: [] } as const;
+const TOOLS: readonly [title: string, step: Partial<NonNullable<GuardedCall["step"]>>, call: Partial<GuardedCall>, denied: boolean][] = [
+  ["its tool is blocked", { block_tools: ["write_file"] }, {}, true], ["its verb is blocked", { block_tools: ["fs.*"] }, { tool: "x" }, true],
+  ["another is blocked", { block_tools: ["read_file"] }, {}, false], ["its tool is allowed", { allow_tools: ["write_*"] }, {}, false],
+  ["another is allowed", { allow_tools: ["read_file"] }, {}, true], ["allowed and blocked", { allow_tools: ["*"], block_tools: ["write_file"] }, {}, true],
+  ["a function of the script API", { allow_tools: ["std.fs.write"] }, { fn: "std.fs.write" }, false],
+  ["a tool of the standard agent, by its function", { block_tools: ["run_command"] }, { grant: "run", tool: "", fn: "sh.exec" }, true],
+  ["a model is no tool", { allow_tools: ["read_file"], block_tools: ["*"] }, { grant: "model", tool: "", fn: "agent.run" }, false],
+];
+for (const [title, step, call, denied] of TOOLS) {
+  test(`tools of a step: ${title}`, () => {
+    const judged = judgeCall([], { ...CALL, ...call, step: { ...STEP, ...step } });
+    assert.deepEqual([judged.tier === "deny", judged.step], denied ? [true, "s"] : [false, undefined]);
+  });
+}
+
 const OPEN: Approval = {
   id: "a_1", state: "open", member: "editor", turn_id: "t_1", rule_id: "r", grant: "fs.write", tool: null, object: null, fn: null, args: {}, hash: "h",
   asked_by: "ann", approvers: [], quorum: 1, on_timeout: "draft", self_approval: null, opened_at_ms: 0, expires_at_ms: 1, decisions: [], seq: 1,

@@ -126,6 +126,18 @@ test("fan_in gives a list by id", () => {
   assert.deepEqual((outputOf(run, "s") as { target: string }[]).map(({ target }) => target), ["w-1", "w-2", "w-3", "w-4"]);
 });
 
+test("output = text makes text of what is none; with expect, JSON that a member wrote as text is read, also inside a fence", () => {
+  const list = { type: "array", items: { type: "number" } } as const;
+  for (const [step, given, expected] of [
+    [{ output: "text" }, { a: 1 }, '{"a":1}'], [{ output: "text" }, "plain", "plain"], [{ output: "text" }, null, "null"], [{}, "[1]", "[1]"], [{}, { a: 1 }, { a: 1 }],
+    [{ expect: list }, "[1, 2]", [1, 2]], [{ expect: list }, "\n```json\n[3]\n```\n", [3]], [{ expect: list }, [4], [4]], [{ expect: { type: "string" } }, "[5]", "[5]"],
+    [{ expect: list, output: "text" }, [6], "[6]"],
+  ] as const) {
+    const run = new Simulation(flowOf({ s: { role: "e", dispatch: "one_to_one", ...step } })).play(() => ({ output: given as Json }));
+    assert.deepEqual(outputOf(run, "s"), expected, JSON.stringify([step, given]));
+  }
+});
+
 test("collect = any takes the first and cancels the others", () => {
   const simulation = new Simulation(flowOf({ s: { role: "w", collect: "any" } }));
   const run = simulation.play(({ member }) => member === "w-3" ? { output: 3 } : "silence");
