@@ -67,10 +67,6 @@ async function serve(plan: McpPlan, env: Env, warnings: readonly Problem[]): Pro
       // The protocol has standard output: what scripts print is told beside it.
       stdout: (bytes) => inherit("stderr", bytes), parts: { childWatch: watcher },
     },
-    onRun: (run) => {
-      run.on("child:up", ({ pid }) => watcher.up(pid));
-      run.on("child:down", ({ pid }) => watcher.down(pid));
-    },
   };
   const signal = Promise.withResolvers<void>();
   using _ = hearSignals(({ count, number }) => {

@@ -96,8 +96,6 @@ async function runPlan(parts: Parts): Promise<number> {
     parts: { childWatch: watcher, ...(blocks === undefined ? {} : { programBlocksDir: blocks }),
       ...(parts.threads === undefined ? {} : { placing: parts.threads.placing }) },
   });
-  block.on("child:up", ({ pid }) => watcher.up(pid));
-  block.on("child:down", ({ pid }) => watcher.down(pid));
   signals.guide(block);
   const ended = await endOf(block, output, begun);
   watcher.bye();

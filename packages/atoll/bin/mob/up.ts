@@ -18,6 +18,7 @@ import { Ending } from "../tier/ending.ts";
 import { envOf } from "../tier/load-entry.ts";
 import { toNodeConfig } from "../tier/node-config.ts";
 import { misuse, type VerbCall } from "../tier/verb.ts";
+import { ChildWatcher } from "../watcher/watcher.ts";
 import { farewell } from "./farewell.ts";
 import { toServeOptions } from "./http-config.ts";
 
@@ -37,10 +38,12 @@ export async function up(call: VerbCall): Promise<number> {
   const { state: { durability } } = deployed.deployment;
   const serving = toServeOptions(deployed);
   await using cleanup = new AsyncDisposableStack();
+  const childWatch = new ChildWatcher((text) => log.write({ level: "warn", target: "sh", msg: text }));
+  cleanup.defer(() => childWatch.bye());
   const ending = cleanup.use(new Ending());
   const asked = Promise.withResolvers<void>();
   const mob = cleanup.use(await Mob.start({
-    definition, stateDir: dir, durability, variables: envOf(deployed.deployment), env: { log }, ...ownNode(deployed, call, log), signal: ending.starting,
+    definition, stateDir: dir, durability, childWatch, variables: envOf(deployed.deployment), env: { log }, ...ownNode(deployed, call, log), signal: ending.starting,
     http: { ...serving, down: () => asked.resolve() },
   }));
   const http = must(mob.http, "it was started with http");

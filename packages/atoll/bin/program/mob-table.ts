@@ -73,11 +73,11 @@ export const MOB_COMMANDS: readonly Command[] = [
       ["atoll mob call members/retire '{\"member\":\"scout\"}'", "a method that has no verb of its own"],
     ],
     exits: [
-      ["0", "done"], ["1", "failed: also a turn or a run that was waited for, and a state that is not whole"], ["2", "wrong flags, settings or definition"],
+      ["0", "done; with up also: ended in order by one signal"], ["1", "failed: also a turn or a run that was waited for, and a state that is not whole"], ["2", "wrong flags, settings or definition"],
       ["3", "no such member, approval or flow"], ["4", "denied"], ["5", "out of time"],
       ["6", "unavailable: nobody answers, or another process has the folder of the state"], ["7", "rejected, or in conflict"], ["70", "a bug in Atoll"],
       ["75", "ended with approvals that nobody has decided: what they ask for is not done, and stays a draft"],
-      ["128+n", "ended by signal n after an orderly end had begun"],
+      ["128+n", "ended by signal n: the second hurries the end, the third breaks it off; so does the first while it starts, and for demo"],
     ],
   },
 ];

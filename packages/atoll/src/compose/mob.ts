@@ -6,7 +6,7 @@
 import { mkdirSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import type { BlockConfig, IslePool } from "@atoll-run/block";
+import type { BlockConfig, ChildWatch, IslePool } from "@atoll-run/block";
 import { isFault, must } from "@atoll-run/core";
 import { mobError, startFailed, startMob, type LinkedFactory, type MobDefinition, type MobHooks, type MobParts, type MobRooms } from "@atoll-run/mob";
 import { OUTSIDE_NODE } from "@atoll-run/mob/internal";
@@ -37,6 +37,8 @@ export interface MobConfig extends Omit<PlaceOptions, "dir" | "memory">, OwnNode
   readonly root?: string;
   /** The whole environment of its blocks; default: empty. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Ends the commands of its members when this process is killed; default: they go on then. */
+  readonly childWatch?: ChildWatch;
   /** Code of this process at points of its life. */
   readonly hooks?: MobHooks;
   /** What else would only make it `degraded` ends its start: a broken member, a pass that cannot be made. */
@@ -81,7 +83,7 @@ export async function openRooms(config: MobConfig, serve?: MobParts["serve"]): P
   return await startMob({
     ...parts, variables, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config), ...readerOf(config),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
-    startBlock: (block) => start(block, variables, pool ??= createPool({ home: homeOf(variables) })),
+    startBlock: (block) => start(block, { config, pool: pool ??= createPool({ home: homeOf(variables) }) }),
     release: async (destroyed) => {
       await pool?.close();
       await closePlace();
@@ -149,8 +151,8 @@ async function removeState(dir: string): Promise<void> {
   await rmdir(dir).catch(() => undefined);
 }
 
-function start(config: BlockConfig, variables: Readonly<Record<string, string>>, pool: IslePool): StartedBlock {
-  const { kvPath } = config;
+function start(block: BlockConfig, { config: { variables = {}, childWatch }, pool }: { readonly config: MobConfig; readonly pool: IslePool }): StartedBlock {
+  const { kvPath } = block;
   if (kvPath !== undefined && kvPath !== ":memory:") mkdirSync(dirname(kvPath), { recursive: true });
-  return startBlock({ ...config, env: variables, pool });
+  return startBlock({ ...block, env: variables, pool, ...childWatch === undefined ? {} : { parts: { childWatch } } });
 }

@@ -4,7 +4,7 @@
  * client.
  */
 import type { Json, Log } from "@atoll-run/core";
-import type { RunConfig, StartedBlock } from "../compose/run-block.ts";
+import type { RunConfig } from "../compose/run-block.ts";
 import { toAnswer, toListed } from "./answers.ts";
 import type { BlockSource } from "./blocks.ts";
 import { Documents } from "./docs.ts";
@@ -21,7 +21,6 @@ export interface McpServing {
   readonly log: Log;
   /** What every block gets; restricted unless it says otherwise. */
   readonly config: Omit<RunConfig, "script" | "hostTools" | "globals">;
-  readonly onRun?: (run: StartedBlock) => void;
 }
 
 const LOAD_MS_MAX = 60_000;
@@ -35,8 +34,7 @@ interface Opened {
 
 /** A client's own block. */
 function openServed(o: McpServing, documents: Documents): Opened {
-  const host = new ToolHost({ blocks: o.blocks, plainNames: o.plainNames, config: o.config, log: o.log,
-    loadMsMax: LOAD_MS_MAX, onRun: o.onRun });
+  const host = new ToolHost({ blocks: o.blocks, plainNames: o.plainNames, config: o.config, log: o.log, loadMsMax: LOAD_MS_MAX });
   return {
     close: () => host[Symbol.asyncDispose](),
     warm: () => void host.tools().catch(() => undefined),

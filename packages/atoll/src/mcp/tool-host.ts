@@ -41,8 +41,6 @@ export interface ToolHostParts {
   /** Everything of the block but its script and its tools. */
   readonly config: Omit<RunConfig, "script" | "hostTools" | "globals">;
   readonly log: Log;
-  /** Hears of each block that is started, once for a client and again when one has died. */
-  readonly onRun?: ((run: StartedBlock) => void) | undefined;
   /** Milliseconds that loading the blocks may take. */
   readonly loadMsMax: number;
 }
@@ -115,7 +113,6 @@ class Session {
         this.#door(DOORS.ask, (input) => this.#ask(input)),
       ],
     });
-    parts.onRun?.(this.#run);
     const timer = setTimeout(() => this.#run.cancel("the blocks were not loaded in time"), parts.loadMsMax);
     this.tools.finally(() => clearTimeout(timer)).catch(() => undefined);
     this.#run.result.then((result) => this.#ended(result), (error: unknown) => this.#ended(error as Error));

@@ -24,7 +24,7 @@ export interface RunnerParts {
   /** `PATH` of the program itself: in restricted mode a script must not choose which `git` was granted. */
   readonly searchPath: string;
   /**
-   * Unique for this run; a watcher may look for it in `ATOLL_CHILD_OF` as `<mark>.<n>`. No `/` and no `.`.
+   * Unique for this run; a watcher may look for it in `ATOLL_CHILD_OF` as `<mark>.<n>`. No `/`.
    */
   readonly mark: string;
   /** Called before each start, so that a watcher can be there before the first child. Must not throw. */

@@ -61,15 +61,19 @@ export interface KitParts {
   readonly inherit: (stream: "stdout" | "stderr", bytes: Uint8Array) => void | Promise<void>;
   /** Folder of blocks beside the program, when it has one: searched after those of the project. */
   readonly programBlocksDir?: string;
-  /** Looks after children even when this process is killed; for one run only. */
+  /** Looks after children even when this process is killed. */
   readonly childWatch?: ChildWatch;
 }
 
+/** One for all runs of a process. Contract: returns at once and never throws. */
 export interface ChildWatch {
-  /** Begins the value of `ATOLL_CHILD_OF` in every child; unique, without `/` and `.`. */
+  /** The value of `ATOLL_CHILD_OF` in every child begins with it and a `.`; unique, without `/` and `.`. */
   readonly mark: string;
-  /** Called before each start of a child. Contract: returns at once and never throws. */
+  /** Called before each start of a child. */
   starting(): void;
+  /** A process group has begun, or is known to be gone. */
+  up(group: number): void;
+  down(group: number): void;
 }
 
 export interface KitLinks {
@@ -121,11 +125,7 @@ export function createKit(parts: KitParts, config: JoinedConfig, p: Prepared, li
   });
   const env = new ScriptEnv(p.env, gate);
   const sinks = new Sinks({ stdout: config.stdout, stderr: config.stderr }, parts.inherit);
-  const runner = new ChildRunner({
-    clock: parts.clock, gate, env: () => env.all(), searchPath: parts.searchPath,
-    mark: parts.childWatch?.mark ?? parts.ids.uuid4(), onStarting: () => parts.childWatch?.starting(),
-    onChild: (fact) => links.emit(fact.state === "up" ? "child:up" : "child:down", { pid: fact.pid }),
-  }, { childrenLiveMax: p.limits.childrenLiveMax, childStopMs: p.limits.childStopMs });
+  const runner = runnerOf(parts, { p, gate, env, links });
   const handles = new Handles(256);
   const closing: Promise<void>[] = [];
   const stores = lazyStores(parts, config, p);
@@ -175,6 +175,21 @@ export function createKit(parts: KitParts, config: JoinedConfig, p: Prepared, li
     },
     flush: () => sinks.flush(),
   };
+}
+
+function runnerOf(
+  { clock, ids, searchPath, childWatch }: KitParts,
+  { p: { limits: { childrenLiveMax, childStopMs } }, gate, env, links }: { readonly p: Prepared; readonly gate: Gate; readonly env: ScriptEnv; readonly links: KitLinks },
+): ChildRunner {
+  return new ChildRunner({
+    clock, gate, env: () => env.all(), searchPath, onStarting: () => childWatch?.starting(),
+    // Each run has one of its own: it ends only what carries that.
+    mark: [...childWatch === undefined ? [] : [childWatch.mark], ids.uuid4()].join("."),
+    onChild: ({ pid, state }) => {
+      childWatch?.[state](pid);
+      links.emit(state === "up" ? "child:up" : "child:down", { pid });
+    },
+  }, { childrenLiveMax, childStopMs });
 }
 
 function httpOf(parts: KitParts, config: JoinedConfig, p: Prepared, gate: Gate): ReturnType<typeof lazyHttp> {
