@@ -5,5 +5,5 @@ export {
 } from "@atoll-run/mob";
 export { loadMob } from "./compose/load-mob.ts";
 export { Mob, type MobConfig } from "./compose/mob.ts";
-export type { MobHandle } from "./compose/mob-handle.ts";
+export type { ActingAs, MobHandle } from "./compose/mob-handle.ts";
 export { serveMob, type ServedMob, type ServeMobOptions } from "./compose/mob-http.ts";

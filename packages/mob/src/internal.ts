@@ -44,7 +44,7 @@ export { createReconciler, type ReconcileAsk, type Reconciler, type ReconcilerPa
 export { spawnMany, type SpawnResult } from "./reconcile/spawn-many.ts";
 export { openApprovals, type ApprovalBook, type ApprovalParts, type Decide } from "./approvals/book.ts";
 export { openRunner, type FlowRunner, type RunAsk, type RunnerParts } from "./flows/runner.ts";
-export { hashToken, ROLES, type Role, type Token } from "./http/access.ts";
+export { hashToken, ROLES, type Principal, type Role, type Token } from "./http/access.ts";
 export { Rights, type Right, type RightsParts, type Subject } from "./http/rights.ts";
 export { callMethod, findMethod } from "./http/call-method.ts";
 export type { Lifecycle, Method, Served } from "./http/method.ts";

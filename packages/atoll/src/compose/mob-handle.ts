@@ -7,7 +7,7 @@
 import { bindMethods, type MobApi } from "@atoll-run/client";
 import { withDeadline } from "@atoll-run/core";
 import { MOB_LIMITS, type CloseMobOptions, type Cursor, type Entry, type EntryFilter, type Gap, type Live, type MobRooms, type Outside, type ShutdownReport } from "@atoll-run/mob";
-import { callMethod, findMethod, Rights, type Served } from "@atoll-run/mob/internal";
+import { callMethod, findMethod, Rights, type Principal, type Role, type Served } from "@atoll-run/mob/internal";
 import { systemClock } from "./clock.ts";
 import type { ServedMob } from "./mob-http.ts";
 import type { Env } from "./place.ts";
@@ -20,8 +20,12 @@ export interface MobHandle extends Omit<MobApi, "ledger">, AsyncDisposable {
      */
     subscribe(filter: EntryFilter, o: { readonly after?: Cursor; readonly signal: AbortSignal }): AsyncIterable<Entry | Gap | Live>;
   };
-  /** The same on behalf of somebody else, who is not at this machine: `mob.as("ann").approvals.decide(id, "approve")`. */
-  as(principal: string): MobApi;
+  /**
+   * The same on behalf of somebody else, who is not at this machine, and may what `[access]` of the definition says of him; without rules,
+   * everything, unless `role` says less. Calls throw `mob.denied`, `mob.not_found`.
+   * @example await mob.as("ann", { groups: ["support"] }).approvals.decide(id, "approve");
+   */
+  as(principal: string, o?: ActingAs): MobApi;
   /**
    * Ends it in order. Turns that run may end, queued ones stay. Never throws: what did not end is in the report. Later calls get the same
    * report; with `stepMs` they hurry the end that is under way.
@@ -34,6 +38,13 @@ export interface MobHandle extends Omit<MobApi, "ledger">, AsyncDisposable {
   readonly outside: Outside | undefined;
   /** What it is made of, for code that lives in this process and needs what no method gives. May change with any version. */
   readonly rooms: MobRooms;
+}
+
+export interface ActingAs {
+  /** As a token or an OpenID provider would name them; rules may be for groups. */
+  readonly groups?: readonly string[];
+  /** What he may besides what rules say. Default: nothing where there are rules, else everything. */
+  readonly role?: Role;
 }
 
 /** What a call may take, milliseconds: methods that wait do so for a minute at most. */
@@ -51,13 +62,13 @@ export function toHandle(rooms: MobRooms, { http, env = {} }: HandleParts): MobH
     ...rooms, clock, limits: { ...MOB_LIMITS, ...rooms.definition().limits },
     rights: new Rights({ rules: () => rooms.definition().access, view: rooms.view }), lifecycle: { stopping: () => rooms.shutdown.begun, down: () => void rooms.close() },
   };
-  const as = (id: string): MobApi => bindMethods((name, params, { signal } = {}) => withDeadline(
-    (until) => callMethod({ served, readOnly: false }, findMethod(name), {
-      params, signal: until, who: { id, role: "admin", groups: [], local: id === LOCAL, read_only: false },
-    }),
+  const of = (who: () => Principal): MobApi => bindMethods((name, params, { signal } = {}) => withDeadline(
+    (until) => callMethod({ served, readOnly: false }, findMethod(name), { params, signal: until, who: who() }),
     { clock, ms: CALL_MS, what: `mob/${name}`, ...signal === undefined ? {} : { signal } },
   ));
-  const own = as(LOCAL);
+  const own = of(() => ({ id: LOCAL, role: "admin", groups: [], local: true, read_only: false }));
+  const as: MobHandle["as"] = (id, { groups = [], role } = {}) =>
+    of(() => ({ id, role: role ?? (rooms.definition().access === null ? "admin" : "none"), groups, local: false, read_only: false }));
   return {
     ...own, ledger: { ...own.ledger, subscribe: (filter, o) => rooms.ledger.subscribe(filter, o) },
     as, http, rooms, outside: rooms.outside, close: (o) => rooms.close(o), [Symbol.asyncDispose]: () => rooms[Symbol.asyncDispose](),

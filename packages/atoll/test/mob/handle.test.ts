@@ -49,3 +49,39 @@ test("a call is checked as one over HTTP is, and made in the name of whoever it 
   assert.equal((await mob.approvals.decide(open.id, "approve")).state, "approved");
   assert.equal((await mob.turns.wait(ticket.turn_id)).output, "written");
 });
+
+test("whoever it is for may what the rules say of him; members that are not there for him are in no row, plan or count", async () => {
+  const guarded = defineMob({
+    mob: { id: "ruled", members: [{ id: "ann", profile: "echo" }, { id: "bob", profile: "echo" }, { id: "spy", profile: "secret" }], edges: [["ann", "bob"], ["ann", "spy"]] },
+    profiles: { echo: { linked: "echo" }, secret: { linked: "echo" } }, flows: { all: { steps: { both: { role: "echo", message: "x" } } } },
+    access: {
+      admins: ["root"], rules: [
+        { effect: "allow", principals: ["eva"], groups: ["ops"], actions: ["mob.*", "member.*", "edge.edit"] },
+        { effect: "deny", principals: ["eva"], groups: ["ops"], actions: ["member.view"], profiles: ["secret"] },
+      ],
+    },
+  });
+  await using mob = await Mob.start({ definition: guarded, ephemeral: true, linked });
+  await mob.boot({ wait_ms: 30_000 });
+  const [nobody, eva, ops] = [mob.as("nobody"), mob.as("eva"), mob.as("zoe", { groups: ["ops"] })];
+  await assert.rejects(nobody.status(), { code: "mob.denied" });
+  assert.deepEqual((await nobody.access.whoami()).role, "none");
+  assert.equal((await mob.as("vic", { role: "viewer" }).members.list()).members.length, 3);
+  assert.equal((await mob.as("root").members.list()).members.length, 3);
+  await mob.members.retire("bob", { hold: true });
+  const more = [{ id: "new", profile: "echo" }, { id: "mole", profile: "secret" }];
+  for (const one of [eva, ops]) {
+    await assert.rejects(one.members.get("spy"), { code: "mob.not_found" });
+    const asked = [await one.diff(), await one.reconcile({ dry_run: true, desired: more }), await one.edges.reconcile({ dry_run: true })] as const;
+    assert.deepEqual(asked.map(({ members: { spawned, retained, held } }) => [spawned, retained, held]), [[[], ["ann"], ["bob"]], [["new"], ["ann"], ["bob"]], [[], [], []]]);
+    assert.ok(!/spy|mole/.test(JSON.stringify([...asked, await one.definition.get(), await one.status(), await one.boot(), await one.members.list()])));
+    assert.deepEqual((await one.boot()).counts, { dormant: 1, warming: 0, active: 0, broken: 0 });
+  }
+  const whole = await mob.reconcile({ dry_run: true, desired: more });
+  assert.deepEqual([whole.members.spawned, whole.members.retained], [["mole", "new"], ["ann", "spy"]]);
+  assert.ok(JSON.stringify(whole.edges).includes("spy"));
+  assert.equal((await mob.boot()).counts.dormant, 2);
+  await mob.members.suspend("ann");
+  await mob.flows.run("all", {});
+  assert.deepEqual([(await mob.status()).runs_open, (await eva.status()).runs_open], [1, 0]);
+});

@@ -1,10 +1,10 @@
 /** Methods of edges (spec: mob 4.3, 11.5). */
 import { z } from "zod";
 import { listEdges } from "../roster/query.ts";
-import { seenBy } from "./member-methods.ts";
 import { method, type Method } from "./method.ts";
 import { edge, pageOf, report } from "./results.ts";
 import { member, paging, revision } from "./schemas.ts";
+import { seenBy, shownReport } from "./sight.ts";
 
 const ends = z.strictObject({ a: member, b: member });
 const bothEnds = ({ a, b }: { readonly a: string; readonly b: string }) => [a, b];
@@ -41,7 +41,7 @@ export const EDGE_METHODS: readonly Method[] = [
   method({
     name: "edges/reconcile", writes: true, action: "edge.edit", summary: "Wires and unwires what the definition says, of the members that are there.",
     result: report, waits: true, params: z.strictObject({ dry_run: z.boolean().optional(), expected_revision: revision }),
-    run: ({ reconciler }, { dry_run, expected_revision }, { principal }) =>
-      reconciler.reconcile({ principal, edgesAlone: true, dryRun: dry_run, expectedRevision: expected_revision }),
+    run: async (served, { dry_run, expected_revision }, call) =>
+      shownReport(await served.reconciler.reconcile({ principal: call.principal, edgesAlone: true, dryRun: dry_run, expectedRevision: expected_revision }), served, call),
   }),
 ];

@@ -8,10 +8,10 @@ import { STREAM_PATH } from "./credentials.ts";
 import { KEEP_ALIVE_MS } from "./events.ts";
 import { shownRun } from "./flow-methods.ts";
 import { toHearing } from "./hearing.ts";
-import { seenBy, shownRow } from "./member-methods.ts";
 import { method, type Method } from "./method.ts";
 import { edge, entry, memberRow, run } from "./results.ts";
 import { cursor, entryFilter, hearing, none } from "./schemas.ts";
+import { seenBy, shownRow } from "./sight.ts";
 import { readTopics } from "./topics.ts";
 
 /** Retention has taken what was asked for. */

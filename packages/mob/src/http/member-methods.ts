@@ -14,6 +14,7 @@ import { noMember } from "./access.ts";
 import { method, type Call, type Method, type Served } from "./method.ts";
 import { deepRow as deepRowShape, failure, memberRow, pageOf } from "./results.ts";
 import { member, memberStates, paging, waitMs } from "./schemas.ts";
+import { seenBy, shownRow } from "./sight.ts";
 import { untilSo } from "./until-so.ts";
 
 const one = z.strictObject({ member });
@@ -154,16 +155,6 @@ export function rowOf({ view }: Served, of: string): MemberRow {
   const row = view.row(of);
   if (row === undefined) throw noMember(of);
   return row;
-}
-
-/** Members that whoever calls may look at. */
-export function seenBy({ allows }: Call): (member: string) => boolean {
-  return (member) => allows("member.view", member);
-}
-
-/** Without neighbours that are not seen. */
-export function shownRow(row: MemberRow, sees: (member: string) => boolean): MemberRow {
-  return row.wired_to.every(sees) ? row : { ...row, wired_to: row.wired_to.filter(sees) };
 }
 
 async function ensure(served: Served, spec: MemberSpec, { principal }: Call): Promise<{ readonly row: MemberRow; readonly created: boolean }> {

@@ -61,7 +61,7 @@ export interface Call {
   /** Whether he may call that one here, on anything. */
   may(method: Pick<Method, "action" | "writes">): boolean;
   /** On that member; without one, on the mob as a whole. */
-  allows(action: string, member?: string): boolean;
+  allows(action: string, member?: string | Subject): boolean;
   /** What he sees of the ledger. */
   sight(): Sight;
   readonly signal: AbortSignal;

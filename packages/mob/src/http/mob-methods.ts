@@ -2,7 +2,7 @@
 import { withDeadline } from "@atoll-run/core";
 import { z } from "zod";
 import { checkSpec } from "../definition/check-spec.ts";
-import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
+import type { MemberSpec } from "../definition/definition.ts";
 import { memberSpec } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
 import { extentOf } from "../ledger/extent.ts";
@@ -10,10 +10,10 @@ import { MOB_LIMITS } from "../limits.ts";
 import { countMembers } from "../roster/query.ts";
 import type { MobCommand } from "../whole/mob-life.ts";
 import { keysSince, verifyMob, type Finding } from "../verify/verify.ts";
-import { seenBy } from "./member-methods.ts";
 import { method, type Call, type Method, type Served } from "./method.ts";
 import { definition, report, status } from "./results.ts";
 import { none, revision, waitMs } from "./schemas.ts";
+import { seenBy, shownDefinition, shownReport } from "./sight.ts";
 import { untilSo } from "./until-so.ts";
 
 const finding = z.object({
@@ -42,8 +42,8 @@ export const MOB_METHODS: readonly Method[] = [
     name: "definition/reload", writes: true, action: "mob.admin", summary: "Reads the files of the definition anew: all of it counts from then on, or none of it.",
     result: report, waits: true,
     params: z.strictObject({ dry_run: z.boolean().optional(), expected_revision: revision, force: z.boolean().optional() }),
-    run: ({ reconciler }, { dry_run, expected_revision, force }, { principal }) =>
-      reconciler.reload({ principal, force, dryRun: dry_run, expectedRevision: expected_revision }),
+    run: async (served, { dry_run, expected_revision, force }, call) =>
+      shownReport(await served.reconciler.reload({ principal: call.principal, force, dryRun: dry_run, expectedRevision: expected_revision }), served, call),
   }),
   method({
     name: "reconcile", writes: true, action: "mob.reconcile", summary: "Makes the mob what it is to be.",
@@ -52,17 +52,19 @@ export const MOB_METHODS: readonly Method[] = [
       desired: z.array(memberSpec).max(MOB_LIMITS.members).optional(), retire_stale: z.boolean().optional(), dry_run: z.boolean().optional(),
       expected_revision: revision, force: z.boolean().optional(),
     }),
-    run: ({ reconciler, definition }, { desired, retire_stale, dry_run, expected_revision, force }, { principal }) => {
-      for (const spec of desired ?? []) checkSpec(definition(), spec as MemberSpec);
-      return reconciler.reconcile({
-        principal, force, desired: desired as readonly MemberSpec[] | undefined, retireStale: retire_stale, dryRun: dry_run, expectedRevision: expected_revision,
+    run: async (served, { desired: given, retire_stale, dry_run, expected_revision, force }, call) => {
+      const desired = given as readonly MemberSpec[] | undefined;
+      for (const spec of desired ?? []) checkSpec(served.definition(), spec);
+      const report = await served.reconciler.reconcile({
+        principal: call.principal, force, desired, retireStale: retire_stale, dryRun: dry_run, expectedRevision: expected_revision,
       });
+      return shownReport(report, served, call, desired);
     },
   }),
   method({
     name: "diff", writes: false, action: "mob.reconcile", summary: "What a pass of reconcile would do.",
     result: report, params: none,
-    run: ({ reconciler }, _, { principal }) => reconciler.reconcile({ principal, dryRun: true }),
+    run: async (served, _, call) => shownReport(await served.reconciler.reconcile({ principal: call.principal, dryRun: true }), served, call),
   }),
   method({
     name: "boot", writes: false, action: "mob.view", summary: "How far the start is; waits until no member is starting.", waits: true,
@@ -80,12 +82,12 @@ export const MOB_METHODS: readonly Method[] = [
         await withDeadline((until) => members.warmed(until), { clock, ms: wait_ms, signal }).catch(() => signal.throwIfAborted());
         await untilSo(served, () => members.boot().complete, { ms: Math.max(0, endMs - clock.monotonic()), signal });
       }
-      const now = members.boot();
+      const sees = seenBy(call);
+      const now = members.boot(sees);
       if (!now.complete && wait_ms > 0) {
         const { warming } = now.counts;
         throw mobError("mob.deadline", `${warming} members are still starting after ${wait_ms} ms`, { facts: { warming } });
       }
-      const sees = seenBy(call);
       const { error, ...rest } = now;
       return {
         ...rest, ...error !== undefined && sees(error.member) ? { error } : {}, members: [...view.members.keys()].filter(sees).length,
@@ -130,23 +132,14 @@ async function commanded(served: Served, command: MobCommand, call: Call): Promi
   return statusOf(served, call);
 }
 
-/** Without members that are not seen, and without the rules of who may what. */
-function shownDefinition(given: MobDefinition, call: Call): MobDefinition {
-  const sees = seenBy(call);
-  return {
-    ...given, access: call.allows("access.admin") ? given.access : null, members: given.members.filter(({ id }) => sees(id)),
-    edges: given.edges.filter((edge) => edge.every((end) => end.startsWith("@") || sees(end))),
-  };
-}
-
 async function statusOf({ definition, view, ledger, writer, lifecycle, health, shutdown }: Served, call: Call): Promise<z.output<typeof status>> {
   const sees = seenBy(call);
   // A store that is broken does not even say how large it is.
   const storage = await extentOf(ledger).then(({ storage_bytes: bytes, oldest, oldest_at_ms }) => ({ bytes, oldest, oldest_at_ms }), () => null);
   return {
-    mob: definition().mob.id, state: view.mob.state === "running" && lifecycle.stopping() ? "stopping" : view.mob.state, degraded: [...health.reasons().filter(({ member }) => member === undefined || sees(member))],
+    mob: definition().mob.id, state: view.mob.state === "running" && lifecycle.stopping() ? "stopping" : view.mob.state, degraded: [...health.reasons(sees)],
     lease: { epoch: writer.epoch }, horizon_ms: shutdown.horizonMs, members: countMembers(view, sees), edges: [...view.edges.values()].filter(({ a, b }) => sees(a) && sees(b)).length, revision: view.revision,
     head: ledger.cursor(ledger.head), storage, approvals_open: [...view.approvals.values()].filter(({ state, member }) => state === "open" && sees(member)).length,
-    runs_open: [...view.runs.values()].filter(({ state }) => state === "running").length,
+    runs_open: call.allows("flow.view") ? [...view.runs.values()].filter(({ state }) => state === "running").length : 0,
   };
 }

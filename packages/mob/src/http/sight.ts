@@ -1,9 +1,13 @@
 /**
- * What somebody sees of the ledger (spec: mob 11.10): what is of members he may look at, and what is the mob's own if he may see that; the
- * rules of who may what as `access/get` shows them.
+ * What somebody sees (spec: mob 11.10): of the ledger what is of members he may look at, and what is the mob's own if he may see that; of
+ * rows, plans and the definition nothing of members that are not there for him. The rules of who may what are for who may see them.
  */
+import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
 import type { Entry, Live } from "../ledger/entry.ts";
+import type { MemberRow } from "../member/row.ts";
+import type { ReconcileReport } from "../reconcile/report.ts";
 import type { Principal } from "./access.ts";
+import type { Call, Served } from "./method.ts";
 import type { Rights } from "./rights.ts";
 
 export interface Sight {
@@ -34,4 +38,38 @@ export function sightOf(rights: Rights, who: Principal): Sight {
 function membersOf({ member, kind, data: { a, b } }: Entry): readonly string[] {
   const ends = kind.startsWith("members_") || kind.startsWith("edge_") ? [a, b].filter((end) => typeof end === "string") : [];
   return member === undefined ? ends : [member, ...ends];
+}
+
+/** Members that whoever calls may look at. */
+export function seenBy({ allows }: Call): (member: string) => boolean {
+  return (member) => allows("member.view", member);
+}
+
+/** Without neighbours that are not seen. */
+export function shownRow(row: MemberRow, sees: (member: string) => boolean): MemberRow {
+  return row.wired_to.every(sees) ? row : { ...row, wired_to: row.wired_to.filter(sees) };
+}
+
+/** Without members that are not seen, and without the rules of who may what. */
+export function shownDefinition(given: MobDefinition, call: Call): MobDefinition {
+  const members = given.members.filter((spec) => call.allows("member.view", spec));
+  const hidden = new Set(given.members.filter((spec) => !members.includes(spec)).map(({ id }) => id));
+  return {
+    ...given, access: call.allows("access.admin") ? given.access : null, members,
+    edges: given.edges.filter((edge) => edge.every((end) => end.startsWith("@") || !hidden.has(end) && call.allows("member.view", end))),
+  };
+}
+
+/** Those that are to be there are not seen either when they will not be. `desired`: besides those of the definition. */
+export function shownReport<R extends ReconcileReport>(report: R, { definition, view }: Pick<Served, "definition" | "view">, { allows }: Call, desired: readonly MemberSpec[] = []): R {
+  const wanted = new Map([...definition().members, ...view.desired, ...desired].map((spec) => [spec.id, spec]));
+  const sees = (id: string): boolean => allows("member.view", view.members.has(id) ? id : wanted.get(id) ?? id);
+  const { members: { failures: failedMembers, ...members }, edges: { failures: failedEdges, ...edges }, routes } = report;
+  const only = <T>(buckets: Readonly<Record<string, readonly T[]>>, shown: (one: T) => boolean) =>
+    Object.fromEntries(Object.entries(buckets).map(([bucket, all]) => [bucket, all.filter(shown)]));
+  return {
+    ...report, routes: { ...routes, active_members: routes.active_members.filter(sees) },
+    members: { ...only(members, sees), failures: failedMembers.filter(({ id }) => sees(id)) },
+    edges: { ...only(edges, (ends) => ends.every(sees)), failures: failedEdges.filter(({ id }) => id.split("/").every(sees)) },
+  };
 }

@@ -7,10 +7,11 @@ import type { MemberRow } from "../member/row.ts";
 import { pastTurn } from "../roster/past-turn.ts";
 import { listTurns } from "../roster/query.ts";
 import { noThing } from "./access.ts";
-import { rowOf, seenBy } from "./member-methods.ts";
+import { rowOf } from "./member-methods.ts";
 import { method, type Call, type Method, type Served, type Thing } from "./method.ts";
 import { json, pageOf, ticket, turn } from "./results.ts";
 import { id, member, paging, turnStates, waitMs } from "./schemas.ts";
+import { seenBy } from "./sight.ts";
 
 const sending = {
   to: z.string().min(1).max(256), content: json, conversation: id.optional(), idempotency_key: id.optional(),

@@ -47,12 +47,14 @@ export class Boot {
     if (mode !== "lazy" || isAutonomous(spec, profileOf(spec.profile))) this.#warming.add(id);
   }
 
-  now(): BootNow {
+  now(only?: (id: string) => boolean): BootNow {
     const { view, bootstrap: { mode } } = this.#parts;
-    const { starting = 0, dormant = 0, active = 0, broken = 0 } = countMembers(view);
-    const warming = Math.max(starting, this.#warming.left);
-    const complete = this.#begun && warming === 0;
-    const bad = mode === "eager" && broken > 0 ? view.ids().find((id) => view.members.get(id)?.life.state === "broken") : undefined;
+    const all = countMembers(view);
+    const { starting = 0, dormant = 0, active = 0, broken = 0 } = only === undefined ? all : countMembers(view, only);
+    const { left } = this.#warming;
+    const warming = Math.max(starting, only === undefined ? left.length : left.filter(only).length);
+    const complete = this.#begun && Math.max(all["starting"] ?? 0, left.length) === 0;
+    const bad = mode === "eager" && (all["broken"] ?? 0) > 0 ? view.ids().find((id) => view.members.get(id)?.life.state === "broken") : undefined;
     const error = bad === undefined ? undefined : { member: bad, ...view.row(bad)?.last_error ?? { code: "broken", text: "" } };
     return {
       mode, complete, ready: mode === "eager" ? complete && error === undefined : this.#begun, ...error === undefined ? {} : { error },

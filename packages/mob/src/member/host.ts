@@ -66,7 +66,8 @@ export interface SpawnOptions extends By {
  * within those of its profile. All of them throw `mob.not_found` for a member that is not there, `mob.storage_degraded`, `mob.shutting_down`.
  */
 export interface MemberHost {
-  boot(): BootNow;
+  /** `only`: those who are counted; whether it is complete and ready is of all. */
+  boot(only?: (member: string) => boolean): BootNow;
   /** Resolves when those who are started without work are up, or have given up. Throws the reason of the signal. */
   warmed(signal: AbortSignal): Promise<void>;
   /** Resolves when the turn is stored. Throws `mob.content_empty`, `mob.overloaded`, `mob.member_gone`, `mob.member_broken`, `mob.conflict`. */

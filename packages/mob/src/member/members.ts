@@ -98,8 +98,8 @@ export class Members implements MemberHost {
     this.#boot.begin();
   }
 
-  boot(): BootNow {
-    return this.#boot.now();
+  boot(only?: (member: string) => boolean): BootNow {
+    return this.#boot.now(only);
   }
 
   warmed(signal: AbortSignal): Promise<void> {

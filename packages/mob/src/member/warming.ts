@@ -18,7 +18,7 @@ export interface WarmingParts {
 export class Warming {
   readonly #parts: WarmingParts;
   readonly #waiting: string[] = [];
-  readonly #under = new Set<Promise<void>>();
+  readonly #under = new Map<Promise<void>, string>();
   #ending = new AbortController();
   #idle: PromiseWithResolvers<void> | undefined;
 
@@ -27,13 +27,13 @@ export class Warming {
   }
 
   /** That wait, or are on their way. */
-  get left(): number {
-    return this.#waiting.length + this.#under.size;
+  get left(): readonly string[] {
+    return [...this.#waiting, ...this.#under.values()];
   }
 
   /** Resolves when none is left. */
   idle(): Promise<void> {
-    if (this.left === 0) return Promise.resolve();
+    if (this.left.length === 0) return Promise.resolve();
     if (this.#idle === undefined) {
       this.#idle = Promise.withResolvers();
       void this.#idle.promise.then(() => { this.#idle = undefined; });
@@ -45,12 +45,13 @@ export class Warming {
     if (this.#ending.signal.aborted) return;
     for (const id of ids) this.#waiting.push(id);
     while (this.#under.size < this.#parts.atOnce && this.#waiting.length > 0) {
-      const one = this.#start(this.#waiting.shift() as string).finally(() => {
+      const id = this.#waiting.shift() as string;
+      const one = this.#start(id).finally(() => {
         this.#under.delete(one);
         this.add();
-        if (this.left === 0) this.#idle?.resolve();
+        if (this.left.length === 0) this.#idle?.resolve();
       });
-      this.#under.add(one);
+      this.#under.set(one, id);
     }
   }
 
@@ -62,7 +63,7 @@ export class Warming {
   async pause(): Promise<void> {
     this.#ending.abort();
     this.#waiting.length = 0;
-    await Promise.all(this.#under);
+    await Promise.all(this.#under.keys());
   }
 
   /** What goes wrong is its member's to tell. */

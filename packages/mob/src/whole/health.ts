@@ -37,12 +37,13 @@ export class Health {
     if (complete) this.#incomplete = undefined;
   }
 
-  reasons(): readonly Reason[] {
+  /** `only`: members that are told of. */
+  reasons(only: (member: string) => boolean = () => true): readonly Reason[] {
     const { degraded } = this.#ledger;
     const broken: Reason[] = [];
     let more = 0;
     for (const [member, { life, last_error }] of this.#view.members) {
-      if (life.state !== "broken") continue;
+      if (life.state !== "broken" || !only(member)) continue;
       if (broken.length < BROKEN_SHOWN) broken.push({ code: "member_broken", text: `${member} is broken: ${last_error?.text ?? ""}`, member });
       else more += 1;
     }
