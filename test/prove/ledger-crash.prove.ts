@@ -4,7 +4,7 @@
  * batches are whole, nobody's entries have a hole, cursors go on or are told of the gap, and the view of snapshot and tail is that of
  * the view where history begins with all entries since.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +20,8 @@ const LINES_MAX = 400;
 const RUNS = ["x", "y"] as const;
 /** In so many rounds something was pruned, or the proof proves nothing of it. */
 const ROUNDS_UNTIL_PRUNED = 10;
+/** Of its notes, one in so many is of audit. */
+const AUDIT_EVERY = 7;
 const program = fileURLToPath(new URL("./fixtures/ledger-writer.ts", import.meta.url));
 
 export const proof: Proof = {
@@ -57,13 +59,17 @@ interface Left {
 
 async function runRound(root: string, { round, random }: Round): Promise<Found> {
   const dir = mkdtempSync(join(root, `${round}-`));
+  const mark = join(dir, "round");
+  writeFileSync(mark, "");
   const lines: string[] = [];
   for (const run of RUNS) lines.push(...await killAfterLines([program, dir, run], 1 + Math.floor(random() * LINES_MAX)));
   await using store = await openState({ dir });
-  const { ledger, writer, roster, retention } = await openHouse(store);
+  // A store makes the folder that is missing: then what is not there was taken by somebody else.
+  if (!existsSync(mark)) throw new Error("somebody has taken the folder of the round away");
+  const { ledger, writer, roster, retention } = await openHouse(store, (text) => lines.push(`told ${text}`));
   try {
     const left: Left = { lines, ledger, entries: await entriesOf(ledger) };
-    const wrong = notPruned(left) ?? lost(left) ?? notWhole(left) ?? await goesOn(left);
+    const wrong = lines.find((line) => line.startsWith("told ")) ?? notPruned(left) ?? lost(left) ?? notWhole(left) ?? await goesOn(left);
     if (wrong !== undefined) return { wrong, prunedTo: ledger.pruned };
     const anew = await roster.viewAt(ledger.head, { anew: true });
     if (!isDeepStrictEqual(roster.view.keep(), anew.keep())) return { wrong: "snapshot and tail are not what all entries make", prunedTo: ledger.pruned };
@@ -111,11 +117,20 @@ function lost({ lines, entries, ledger: { pruned } }: Left): string | undefined 
       const gone = seqs.findIndex((seq, i) => Number(seq) > pruned && places.get(`${source}/${n}/${i}`) !== Number(seq));
       if (gone >= 0) return `entry ${gone} of batch ${n} of ${source} is not at ${seqs[gone]}`;
     } else if (what === "noted") {
-      if (Number(seqs[0]) > pruned && places.get(`${source}/${n}/0`) !== Number(seqs[0])) return `note ${n} of ${source} was lost`;
-      for (let audit = 0; audit <= Number(n); audit += 7) if (!places.has(`${source}/${audit}/0`)) return `note ${audit} of ${source}, of audit, was pruned`;
+      if (!(Number(seqs[0]) <= pruned) && places.get(`${source}/${n}/0`) !== Number(seqs[0])) return `note ${n} of ${source}, at ${seqs[0]}, was lost`;
+      for (let audit = 0; audit <= Number(n); audit += AUDIT_EVERY) {
+        if (!places.has(`${source}/${audit}/0`)) return `note ${audit} of ${source}, of audit, is not there, of ${line}; ${whatIsThere({ entries, pruned })}`;
+      }
     }
   }
   return undefined;
+}
+
+/** For whoever looks for the reason. */
+function whatIsThere({ entries, pruned }: { readonly entries: readonly Entry[]; readonly pruned: number }): string {
+  const bySource = Object.entries(Object.groupBy(entries, ({ source }) => source)).sort();
+  const counts = bySource.map(([source, own = []]) => `${source} ${own.length} at ${own[0]?.seq} to ${own.at(-1)?.seq}`);
+  return `pruned up to ${pruned}, there are ${counts.join(", ")}`;
 }
 
 /** All of a batch or nothing, and of each source everything from where history begins up to its last. */

@@ -1,9 +1,9 @@
 /** The ledger on a `StateStore`: one journal, whose seq is that of the whole store (spec: mob 5). */
 import { isFault, type Commit, type JournalEntry, type Json, type StateOp, type StateStore } from "@atoll-run/core";
-import { mobError, type MobError } from "../errors.ts";
 import { shortHash } from "../ids.ts";
 import type { MobLimits } from "../limits.ts";
 import { place, readEntry, redactValue, toBody, toUnplaced, type BodyParts, type Unplaced } from "./body.ts";
+import { degraded, refused } from "./commit-faults.ts";
 import { prunedCursor, readCursor, toCursor } from "./cursor.ts";
 import type { Entry, EntryFilter, EntryLabels, Live, NewEntry } from "./entry.ts";
 import { toMatch } from "./filter.ts";
@@ -75,7 +75,9 @@ class StoreLedger implements Ledger {
     this.store = watchStore(this.#storage.guard(parts.store), {
       journal: LEDGER_JOURNAL, committed: (entries, ops) => this.#committed(entries, ops), unsure: () => this.#unsure(),
     });
-    this.#notes = new Notes({ clock, log, commit: (by, ops) => this.#commit(by, ops) }, limits.uncommittedMax);
+    this.#notes = new Notes({
+      clock, log, head: () => this.head, commit: (by, ops) => this.#commit(by, ops), isThere: (op, above) => this.#past.has(op.body, above),
+    }, limits.uncommittedMax);
   }
 
   get head(): number {
@@ -200,7 +202,8 @@ class StoreLedger implements Ledger {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#notes.close();
     this.#storage[Symbol.dispose]();
-    await this.#notes.flush();
+    // The log was told what was not written.
+    await this.#notes.flush().catch(() => undefined);
     this.#ended = true;
   }
 
@@ -278,21 +281,4 @@ class StoreLedger implements Ledger {
       }
     }
   }
-}
-
-function refused(commit: Commit & { ok: false }, { scope, epoch }: Writer): MobError {
-  const { refusal } = commit;
-  if (refusal.why === "stale_epoch") {
-    return mobError("mob.stale_fence", `a newer incarnation writes as ${scope} now`, {
-      facts: { scope, fence: epoch, present: refusal.epoch }, hint: "This one is over; nothing of it counts any more.",
-    });
-  }
-  return mobError("mob.conflict", `the entry could not be written: ${refusal.why}`, { facts: { what: refusal.why } });
-}
-
-function degraded(error: Parameters<typeof Object.assign>[0] & { code: string; message: string; uncertain?: boolean }): MobError {
-  return mobError("mob.storage_degraded", `the ledger cannot be written: ${error.message}`, {
-    facts: { cause: error.code }, cause: error, hint: "Look at the disk; what was accepted is kept.",
-    ...error.uncertain === undefined ? {} : { uncertain: error.uncertain },
-  });
 }

@@ -64,9 +64,9 @@ export interface Ledger extends AsyncDisposable {
   append(by: Writer, entries: readonly NewEntry[], ops?: readonly StateOp[]): Promise<readonly Entry[]>;
   /** The same for ops that may be refused: gives the refusal instead of throwing it. */
   tryAppend(by: Writer, entries: readonly NewEntry[], ops: readonly StateOp[]): Promise<Commit>;
-  /** Pipelined: resolves when its writer has room, before it is committed. What cannot be written is told to the log. */
+  /** Pipelined: resolves when its writer has room, before it is committed. What cannot be written is told to the log and by {@link flush}. */
   note(by: Writer, entry: NewEntry): Promise<void>;
-  /** Resolves when all that was noted is committed. */
+  /** Resolves when all that was noted by who may write is committed. Throws `mob.storage_degraded` when some of it could not be. */
   flush(): Promise<void>;
   /** Which labels entries have from now on. */
   stamp(labelsOf: (entry: NewEntry) => EntryLabels | undefined): void;

@@ -13,6 +13,7 @@ import { LEDGER_JOURNAL, LEDGER_SPACE, MOB_SCOPE } from "./names.ts";
 /** Rows that one slice looks at, and places where it may be cut apart by what stays. */
 const SLICE_ROWS = 5_000;
 const RANGES_MAX = 480;
+const LOOK_PAGE = 1_000;
 
 interface Horizons {
   /** Everything up to there is gone, but entries of audit. */
@@ -64,6 +65,17 @@ export class Past {
 
   async backward(before: number, limit: number): Promise<readonly JournalEntry[]> {
     return this.#settled(await this.#store.journalBack(LEDGER_JOURNAL, { before, limit }));
+  }
+
+  /** Whether an entry was written above that. Its id is part of the body: no other is the same. */
+  async has(body: string, above: number): Promise<boolean> {
+    for (let at = above; ;) {
+      const rows = await this.#store.journal(LEDGER_JOURNAL, { after: at, limit: LOOK_PAGE });
+      const last = rows.at(-1);
+      if (last === undefined) return false;
+      if (rows.some((row) => row.body === body)) return true;
+      at = last.seq;
+    }
   }
 
   /** Undefined: there is nothing of that to take. Throws what `commit` throws. */

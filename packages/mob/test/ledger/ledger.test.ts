@@ -10,7 +10,7 @@ import { test, type TestContext } from "node:test";
 import { MOB_LIMITS, type Entry, type EntryQuery, type Gap, type Live, type NewEntry } from "@atoll-run/mob";
 import { createIds, openLedger } from "@atoll-run/mob/internal";
 import { openState } from "@atoll-run/sqlite";
-import { isFault, type Batch, type StateStore } from "@atoll-run/core";
+import { isFault, stateFull, stateTimedOut, type Batch, type Commit, type StateStore } from "@atoll-run/core";
 import { randomBytes } from "node:crypto";
 
 const clock = {
@@ -269,6 +269,52 @@ test("what a commit left in doubt is read back before anything later is told", a
   const all = await take(ledger.subscribe({}, { after: 0, signal: ending.signal }), 4);
   assert.deepEqual(numbers(all), [1, 2, 3, 4]);
   assert.deepEqual(heard, [1, 2, 3, 4]);
+});
+
+/** Its commits with entries end as `outcome` says, the first of them; `done`: they are done all the same. */
+function failing(outcomes: readonly { readonly error: unknown; readonly done: boolean }[]): (store: StateStore) => StateStore {
+  const left = [...outcomes];
+  return (store) => ({
+    ...store, supports: store.supports,
+    commit: async (batch: Batch, call) => {
+      const outcome = batch.ops.some(({ op }) => op === "append") ? left.shift() : undefined;
+      const commit = outcome?.done === false ? undefined : await store.commit(batch, call);
+      if (outcome !== undefined) throw outcome.error;
+      return commit as Commit;
+    },
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  });
+}
+
+const lostOnTheWay = stateTimedOut(1, true);
+
+test("what is noted is there once, whatever its commit left in doubt", async (t) => {
+  const table = [
+    ["done, and not known", [{ error: lostOnTheWay, done: true }]],
+    ["not done, and not known", [{ error: lostOnTheWay, done: false }]],
+    ["not known twice, and done the second time", [{ error: lostOnTheWay, done: false }, { error: lostOnTheWay, done: true }]],
+    ["not done for want of room", [{ error: stateFull("state"), done: false }, { error: lostOnTheWay, done: true }]],
+  ] as const;
+  for (const [what, outcomes] of table) {
+    const { ledger, attach } = await opened(t, { wrap: failing(outcomes), limits: { uncommittedMax: 4 } });
+    const [by, other] = [await attach("a"), await attach("b")];
+    for (let n = 0; n < 6; n++) await ledger.note(by, note(n));
+    await ledger.append(other, [note(6)]);
+    await ledger.flush();
+    const page = await ledger.query({ after: 0 });
+    assert.deepEqual(numbers(page.entries).sort(), [0, 1, 2, 3, 4, 5, 6], what);
+    assert.deepEqual(numbers(page.entries.filter(({ data }) => data["n"] !== 6)), [0, 1, 2, 3, 4, 5], what);
+  }
+});
+
+test("an entry that can never be written is told to whoever waits for all of them, and once", async (t) => {
+  const { ledger, attach } = await opened(t, { wrap: failing([{ error: new Error("a bug"), done: false }]) });
+  const by = await attach("a");
+  await ledger.note(by, note(1));
+  await assert.rejects(ledger.flush(), (error) => isFault(error) && error.code === "mob.storage_degraded" && error.facts["entries"] === 1);
+  await ledger.note(by, note(2));
+  await ledger.flush();
+  assert.deepEqual(numbers((await ledger.query({ after: 0 })).entries), [2]);
 });
 
 test("values under secret names are not stored", async (t) => {
