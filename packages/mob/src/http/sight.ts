@@ -6,9 +6,14 @@ import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
 import type { Entry, Live } from "../ledger/entry.ts";
 import type { MemberRow } from "../member/row.ts";
 import type { ReconcileReport } from "../reconcile/report.ts";
+import type { View } from "../roster/view.ts";
 import type { Principal } from "./access.ts";
-import type { Call, Served } from "./method.ts";
-import type { Rights } from "./rights.ts";
+import type { Rights, Subject } from "./rights.ts";
+
+/** Who looks. */
+interface Looks {
+  allows(action: string, member?: string | Subject): boolean;
+}
 
 export interface Sight {
   /** Those who have equal ones see the same. */
@@ -41,7 +46,7 @@ function membersOf({ member, kind, data: { a, b } }: Entry): readonly string[] {
 }
 
 /** Members that whoever calls may look at. */
-export function seenBy({ allows }: Call): (member: string) => boolean {
+export function seenBy({ allows }: Looks): (member: string) => boolean {
   return (member) => allows("member.view", member);
 }
 
@@ -51,7 +56,7 @@ export function shownRow(row: MemberRow, sees: (member: string) => boolean): Mem
 }
 
 /** Without members that are not seen, and without the rules of who may what. */
-export function shownDefinition(given: MobDefinition, call: Call): MobDefinition {
+export function shownDefinition(given: MobDefinition, call: Looks): MobDefinition {
   const members = given.members.filter((spec) => call.allows("member.view", spec));
   const hidden = new Set(given.members.filter((spec) => !members.includes(spec)).map(({ id }) => id));
   return {
@@ -61,12 +66,14 @@ export function shownDefinition(given: MobDefinition, call: Call): MobDefinition
 }
 
 /** Those that are to be there are not seen either when they will not be. `desired`: besides those of the definition. */
-export function shownReport<R extends ReconcileReport>(report: R, { definition, view }: Pick<Served, "definition" | "view">, { allows }: Call, desired: readonly MemberSpec[] = []): R {
+export function shownReport(
+  report: ReconcileReport, { definition, view }: { readonly definition: () => MobDefinition; readonly view: View }, { allows }: Looks, desired: readonly MemberSpec[] = [],
+): ReconcileReport {
   const wanted = new Map([...definition().members, ...view.desired, ...desired].map((spec) => [spec.id, spec]));
   const sees = (id: string): boolean => allows("member.view", view.members.has(id) ? id : wanted.get(id) ?? id);
   const { members: { failures: failedMembers, ...members }, edges: { failures: failedEdges, ...edges }, routes } = report;
-  const only = <T>(buckets: Readonly<Record<string, readonly T[]>>, shown: (one: T) => boolean) =>
-    Object.fromEntries(Object.entries(buckets).map(([bucket, all]) => [bucket, all.filter(shown)]));
+  const only = <B extends string, T>(buckets: { readonly [bucket in B]: readonly T[] }, shown: (one: T) => boolean) =>
+    Object.fromEntries(Object.entries<readonly T[]>(buckets).map(([bucket, all]) => [bucket, all.filter(shown)])) as unknown as { readonly [bucket in B]: readonly T[] };
   return {
     ...report, routes: { ...routes, active_members: routes.active_members.filter(sees) },
     members: { ...only(members, sees), failures: failedMembers.filter(({ id }) => sees(id)) },
