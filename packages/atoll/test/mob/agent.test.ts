@@ -40,7 +40,9 @@ async function world(t: TestContext, turns: readonly MockTurn[], limits: Readonl
         output_schema: { type: "object", properties: { n: { type: "integer" } }, required: ["n"] },
       },
     },
-    limits, approvals: [{ match: { grant: "fs.write", object: `${out}/asked*` }, tier: "R3" }],
+    limits, approvals: [
+      { match: { grant: "fs.write", object: `${out}/asked*` }, tier: "R3" }, { match: { grant: "fs.write", object: `${out}/clean*`, taint: "peer" }, tier: "deny" },
+    ],
   });
   return {
     model, out, store,
@@ -77,12 +79,41 @@ test("a turn is a prompt: its tools are what is granted, its session is that of 
   assert.deepEqual(records.map(({ role, blocks }) => [role, ...blocks.map(({ type }) => type)]), [
     ["user", "text"], ["assistant", "tool_use", "tool_use"], ["tool", "tool_result"], ["tool", "tool_result"], ["assistant", "text"],
   ]);
+  assert.deepEqual(records.map(({ blocks: [block] }) => [block?.["origin"], block?.["taint"]]), [
+    ["console", "clean"], ["ann", "clean"], ["tool", "clean"], ["tool", "peer"], ["ann", "peer"],
+  ]);
+  const { tokens_in = 0, tokens_out = 0 } = turn.usage ?? {};
+  const tokens = records.map((record) => record.tokens);
+  assert.deepEqual([tokens.reduce((sum, one) => sum + one), tokens.map((one) => one > 0)], [tokens_in + tokens_out, [false, true, false, false, true]]);
+  assert.doesNotMatch(JSON.stringify(bodies(model)), /taint|origin/);
   const { entries } = await mob.ledger.query({ turn_id: turn.turn_id, after: 0, classes: ["agent"] });
   assert.deepEqual(entries.map(({ kind }) => kind), [
     "run_started", "turn_completed", "tool_call_requested", "tool_call_requested", "tool_result_received", "peer_content_ingested", "tool_result_received", "turn_completed", "run_completed",
   ]);
   // JSON is told as text; the last turn stands before it.
   assert.equal((await turnOf(mob, { and: "more" })).output, "again");
+});
+
+test("who goes on with what others wrote is tainted by it, in later turns and other processes too, until it is reset", async (t) => {
+  const { model, open, out } = await world(t, [
+    { reply: { tool_calls: [{ name: "mob_request", input: { to: "bob", content: "hi" } }] } }, { when: { tool_result: "heard" }, reply: { text: "asked" } },
+    calls("clean.txt"), { when: { tool_result: "denied" }, reply: { text: "I may not" } },
+    calls("clean.txt"), { when: { tool_result: "written" }, reply: { text: "I did" } },
+  ]);
+  {
+    await using mob = await open();
+    assert.deepEqual((await turnOf(mob, "ask bob")).taint, "peer");
+  }
+  await using mob = await open();
+  const later = await turnOf(mob, "write");
+  assert.deepEqual([later.output, later.taint, existsSync(join(out, "clean.txt"))], ["I may not", "peer", false]);
+  const { entries } = await mob.ledger.query({ turn_id: later.turn_id, after: 0, kinds: ["peer_content_ingested"] });
+  assert.deepEqual(entries.map(({ data }) => data), [{ taint: "peer", grant: "session" }]);
+  const { messages = [] } = bodies(model).at(-1) ?? {};
+  assert.doesNotMatch(JSON.stringify(messages), /taint|origin/);
+  await mob.members.reset("ann", { principal: "boss" });
+  const anew = await turnOf(mob, "write");
+  assert.deepEqual([anew.output, anew.taint, existsSync(join(out, "clean.txt"))], ["I did", undefined, true]);
 });
 
 test("a call that waits for a decision parks the turn, which goes on from its session, also in another process", async (t) => {
@@ -162,7 +193,8 @@ test("a session that has grown long is summarized: a snapshot is added, no recor
   let before: unknown;
   {
     await using mob = await open();
-    for (const n of [1, 2, 3, 4]) await turnOf(mob, told(n));
+    await turnOf(mob, [{ type: "text", text: told(1), taint: "external" }]);
+    for (const n of [2, 3, 4]) await turnOf(mob, told(n));
     assert.deepEqual(await kinds(mob), ["compaction_started", "compaction_failed"]);
     assert.match(asked().at(-1)?.text ?? "", /turn 1 .*turn 2 .*turn 3 .*turn 4 /);
     before = (await readSession(store, { session_id })).records;
@@ -179,7 +211,11 @@ test("a session that has grown long is summarized: a snapshot is added, no recor
     assert.equal(records.find(({ role }) => role === "snapshot")?.covers, records.filter(({ role }) => role === "assistant")[2]?.seq);
   }
   await using mob = await open();
-  await turnOf(mob, "short");
+  // What was from outside is so in the summary of it.
+  assert.equal((await turnOf(mob, "short")).taint, "external");
+  const { records } = await readSession(store, { session_id, limit: 100 });
+  const snapshot = records.find(({ role }) => role === "snapshot");
+  assert.deepEqual([snapshot?.blocks[0]?.["taint"], (snapshot?.tokens ?? 0) > 0], ["external", true]);
   assert.match(asked().at(-1)?.text ?? "", /ann likes blue.*turn 4 .*turn 5 .*short/);
   for (const n of [6, 7]) await turnOf(mob, told(n));
   const again = asked().findLast(({ text }) => text.includes("Summarize this"))?.text ?? "";

@@ -52,7 +52,7 @@ test("a session holds what came in and what was given, over restarts and respawn
   const rows = async (): Promise<unknown[]> => (await listSessions({ store, view: mob.view }, "ann")).map(({ session_id, archived }) => [session_id, archived]);
   assert.deepEqual(await rows(), [[first, true], [second, false]]);
   assert.deepEqual(said((await readSession(store, { session_id: first })).records).slice(2), [
-    ["user", { type: "json", json: { n: 2 }, origin: "console", taint: "clean" }], ["assistant", { type: "json", json: { n: 2 } }], ["user", "three"], ["assistant", "three!"],
+    ["user", { type: "json", json: { n: 2 }, origin: "console", taint: "clean" }], ["assistant", { type: "json", json: { n: 2 }, origin: "ann", taint: "clean" }], ["user", "three"], ["assistant", "three!"],
   ]);
   assert.deepEqual(said((await readSession(store, { session_id: second })).records), [["user", "four"], ["assistant", "four!"]]);
   await mob.members.retire("ann", BY);

@@ -59,6 +59,23 @@ test("a turn has the taint of its content, of who sends it and of what it has re
   assert.deepEqual(entries.map(({ data }) => data), [{ taint: "external", grant: "net" }, { taint: "peer", grant: "mob" }]);
 });
 
+test("each block of a content says who gave it and how far it can be trusted, to whoever gets it and in the session; other content is as it was", async (t) => {
+  const store = memoryState();
+  t.after(() => store[Symbol.asyncDispose]());
+  const got: Json[] = [];
+  await using mob = await startRooms({ definition, ephemeral: true, env: { store }, linked: { worker: () => ({ content }) => void got.push(content) } });
+  const blocks = [{ type: "text", text: "a" }, { type: "text", text: "b", taint: "external" }, { type: "file", path: "x", taint: "clean", origin: "me" }];
+  const plain: readonly Json[] = ["text", { type: "text", text: "no list" }, [{ type: "native", path: "x" }, { type: "text", text: "y" }], [1]];
+  for (const content of [blocks, ...plain]) await ask(mob, content);
+  await ask(mob, blocks, "bob");
+  const stamp = (origin: string, ...taints: readonly string[]) => blocks.map((block, at) => ({ ...block, origin, taint: taints[at] }));
+  assert.deepEqual(got, [stamp("console", "clean", "external", "clean"), ...plain, stamp("bob", "peer", "external", "peer")]);
+  const { records } = await readSession(store, { session_id: sessionOf("ann", 1), after: 0 });
+  const inputs = records.filter(({ role }) => role === "user").map((record) => record.blocks);
+  assert.deepEqual([inputs[0], inputs.at(-1)], [got[0], got.at(-1)]);
+  assert.deepEqual(inputs[3]?.map(({ taint }) => taint), ["clean", "clean"]);
+});
+
 test("what a step of a flow has read taints the steps after it", async (t) => {
   await using mob = await open(t);
   const { run_id } = await mob.flows.run({ flow: "two", principal: "ada" });

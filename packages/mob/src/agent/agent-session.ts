@@ -12,7 +12,10 @@ import type { NewEntry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import { preview } from "../ledger/stored.ts";
 import type { MobLimits } from "../limits.ts";
-import { promptOf, recordOp, type NewRecord, type SessionBlock, type SessionRecord } from "../sessions/record.ts";
+import type { Turn } from "../member/turn.ts";
+import { promptOf, recordOp, signed, type NewRecord, type SessionBlock, type SessionRecord } from "../sessions/record.ts";
+import { isAsBad, taintOf } from "../sessions/taint.ts";
+import type { UntoldTokens } from "../sessions/tokens.ts";
 import { readHistory } from "./history.ts";
 
 export interface AgentSessionParts {
@@ -24,6 +27,8 @@ export interface AgentSessionParts {
   readonly session: string;
   /** Undefined: the member is being stopped. */
   readonly writer: () => Writer | undefined;
+  readonly turnOf: (turnId: string) => Turn | undefined;
+  readonly untold: UntoldTokens;
   /** The turn was left for a decision, with a call that was not made. */
   readonly wasParked: (turnId: string) => boolean;
   /** Its answer was not good enough, and the next prompt says why. */
@@ -65,10 +70,13 @@ class AgentSession {
   async load(turnId: string): Promise<readonly Message[]> {
     const { ledger, session, limits } = this.#parts;
     const { snapshot, tail } = await readHistory(ledger.store, session, limits.historyBytesMax);
+    await this.#taint(turnId, [...snapshot === undefined ? [] : [snapshot], ...tail]);
     const turns = byTurn(tail);
     const before = snapshot === undefined ? [] : summaryOf(promptOf(snapshot.blocks));
     const history = [...before, ...[...turns].flatMap(([id, records]) => id === turnId ? [] : ended(toMessages(records)))];
-    const known = toMessages(turns.get(turnId) ?? []);
+    const records = turns.get(turnId) ?? [];
+    this.#parts.untold.tell(turnId, records.reduce((sum, { tokens }) => sum + tokens, 0));
+    const known = toMessages(records);
     const own = this.#parts.isRepaired(turnId) ? await this.#askAgain(turnId, known) : await this.#goOn(turnId, withoutRepairs(known));
     this.#runs.set(turnId, { before: history.length, stored: own.map(({ content }) => content.length) });
     return [...history, ...own] as unknown as readonly Message[];
@@ -90,6 +98,20 @@ class AgentSession {
       run.stored[at] = blocks.length;
     }
     await this.#write(turnId, records);
+  }
+
+  /** Who goes on with what others wrote is tainted by it as if it had read it now. */
+  async #taint(turnId: string, records: readonly SessionRecord[]): Promise<void> {
+    const { ledger, member, generation, turnOf } = this.#parts;
+    const taint = taintOf(records);
+    const turn = turnOf(turnId);
+    if (turn === undefined || isAsBad(turn.taint, taint)) return;
+    const { run_id, step_id } = turn;
+    const writer = this.#writer();
+    await ledger.append(writer, [{
+      kind: "peer_content_ingested", source: "member", member, generation, fence: writer.epoch, turn_id: turnId, ...run_id === undefined ? {} : { run_id },
+      ...step_id === undefined ? {} : { step_id }, data: { taint, grant: "session" },
+    }]);
   }
 
   /** What it said last is not the last word: it stands in the log before what is wrong with it. */
@@ -115,16 +137,24 @@ class AgentSession {
   }
 
   #record(turn_id: string, role: Said["role"], blocks: Blocks): NewRecord {
-    return { turn_id, role: role === "assistant" ? "assistant" : "tool", blocks, tokens: 0, ts_ms: this.#parts.clock.now() };
+    const { member, turnOf, untold, clock } = this.#parts;
+    const said = role === "assistant";
+    const own = signed(blocks, { origin: said ? member : "tool", taint: turnOf(turn_id)?.taint });
+    return { turn_id, role: said ? "assistant" : "tool", blocks: own, tokens: said ? untold.take(turn_id) : 0, ts_ms: clock.now() };
   }
 
   async #write(turnId: string, records: readonly NewRecord[]): Promise<void> {
     if (records.length === 0) return;
-    const { ledger, session, member } = this.#parts;
-    const writer = this.#parts.writer();
-    if (writer === undefined) throw mobError("mob.interrupted", `${member} is being stopped`);
+    const { ledger, session } = this.#parts;
+    const writer = this.#writer();
     const entries = records.flatMap(({ blocks }) => blocks.flatMap((block) => this.#entryOf(turnId, writer, block)));
     await ledger.append(writer, entries, records.map((record) => recordOp(session, record, this.#parts)));
+  }
+
+  #writer(): Writer {
+    const writer = this.#parts.writer();
+    if (writer === undefined) throw mobError("mob.interrupted", `${this.#parts.member} is being stopped`);
+    return writer;
   }
 
   #entryOf(turn_id: string, { epoch }: Writer, block: SessionBlock): NewEntry[] {
@@ -170,15 +200,16 @@ function toMessages(records: readonly SessionRecord[]): readonly Said[] {
     const last = messages.at(-1);
     if (role === "user") messages.push({ role: "user", content: [{ type: "text", text: promptOf(blocks) }] });
     else if (role === "assistant") messages.push({ role: "assistant", content: blocks.map(toModelBlock) });
-    else if (last?.role === "user") messages[messages.length - 1] = { role: "user", content: [...last.content, ...blocks] };
-    else messages.push({ role: "user", content: blocks });
+    else if (last?.role === "user") messages[messages.length - 1] = { role: "user", content: [...last.content, ...blocks.map(toModelBlock)] };
+    else messages.push({ role: "user", content: blocks.map(toModelBlock) });
   }
   return messages;
 }
 
 /** The last word stands in the log as the output of the turn, which may be any JSON. */
 function toModelBlock(block: SessionBlock): SessionBlock {
-  return block.type === "json" || block.type === "omitted" ? { type: "text", text: promptOf([block]) } : block;
+  const { origin: _, taint: __, ...plain } = block;
+  return plain.type === "json" || plain.type === "omitted" ? { type: "text", text: promptOf([plain]) } : plain;
 }
 
 /** After a crash an answer that was asked for again is not there: it is asked for, and judged, anew. */

@@ -9,7 +9,9 @@ import { toFailure } from "../errors.ts";
 import type { NewEntry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
-import { promptOf, recordOp, type SessionRecord } from "../sessions/record.ts";
+import { promptOf, recordOp, signed, type SessionRecord } from "../sessions/record.ts";
+import { taintOf } from "../sessions/taint.ts";
+import type { UntoldTokens } from "../sessions/tokens.ts";
 import { readHistory } from "./history.ts";
 
 export interface CompactionParts {
@@ -19,6 +21,7 @@ export interface CompactionParts {
   readonly session: string;
   readonly writer: () => Writer | undefined;
   readonly isOver: (turnId: string) => boolean;
+  readonly untold: UntoldTokens;
   readonly about: Pick<NewEntry, "member" | "generation">;
 }
 
@@ -31,17 +34,18 @@ const ASK = "Summarize this conversation of yours for yourself, so that you can 
 
 /** Before a turn: makes a snapshot when what came after the last one is too much. */
 export async function compact(parts: CompactionParts, turnId: string, summarize: Summarize): Promise<void> {
-  const { ledger, session, limits, writer, about, now } = parts;
+  const { ledger, session, limits, writer, about, now, untold } = parts;
   const { snapshot, tail, bytes } = await readHistory(ledger.store, session, limits.historyBytesMax);
   if (bytes <= limits.compactBytes) return;
   const old = oldTurns(tail, { keepBytes: limits.compactKeepBytes, isOver: parts.isOver });
   const covers = old.at(-1)?.seq;
   if (covers === undefined) return;
+  const by = { origin: about.member ?? "", taint: taintOf([...snapshot === undefined ? [] : [snapshot], ...old]) };
   const say = async (kind: NewEntry["kind"], data: NewEntry["data"], text?: string): Promise<void> => {
-    const by = writer();
-    if (by === undefined) return;
-    await ledger.append(by, [{ kind, source: "member", ...about, fence: by.epoch, turn_id: turnId, session: { id: session }, data }], text === undefined ? [] : [
-      recordOp(session, { turn_id: null, role: "snapshot", blocks: [{ type: "text", text }], tokens: 0, ts_ms: now(), covers }, parts),
+    const speaks = writer();
+    if (speaks === undefined) return;
+    await ledger.append(speaks, [{ kind, source: "member", ...about, fence: speaks.epoch, turn_id: turnId, session: { id: session }, data }], text === undefined ? [] : [
+      recordOp(session, { turn_id: null, role: "snapshot", blocks: signed([{ type: "text", text }], by), tokens: untold.take(turnId), ts_ms: now(), covers }, parts),
     ]);
   };
   const size = { records: old.length, covers };

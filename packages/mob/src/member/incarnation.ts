@@ -15,6 +15,7 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import { sessionOf } from "../sessions/record.ts";
 import { openSession } from "../sessions/sessions.ts";
+import { UntoldTokens } from "../sessions/tokens.ts";
 import type { Hold, Performer } from "./host.ts";
 import type { Inner } from "./inner.ts";
 import type { BrokenKind } from "./life.ts";
@@ -63,6 +64,7 @@ export class Incarnation {
   readonly #desk: TurnDesk;
   /** Id of the one it goes on with. */
   readonly session: string;
+  readonly untold: UntoldTokens;
   #handle: NodeHandle | undefined;
   #starting: Promise<NodeHandle> | undefined;
   #over: Promise<CloseReport | undefined> | undefined;
@@ -74,8 +76,9 @@ export class Incarnation {
     this.#parts = parts;
     const { member, generation, conversations, ledger, limits, turnOf, session, node: { log, clock } } = parts;
     this.session = sessionOf(member, session.generation);
+    this.untold = new UntoldTokens(turnOf);
     this.#desk = new TurnDesk({
-      ledger, member, generation, conversations, turnOf, log, clock, limits, session: this.session, writer: () => this.writer,
+      untold: this.untold, ledger, member, generation, conversations, turnOf, log, clock, limits, session: this.session, writer: () => this.writer,
       starved: (fault) => {
         if (this.current) parts.events.died(fault);
       },

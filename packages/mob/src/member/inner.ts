@@ -13,6 +13,7 @@ import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Writer } from "../ledger/ledger.ts";
 import type { Hold, Perform, PutOff, ToolCall, ToolGuard } from "./host.ts";
+import type { UntoldTokens } from "../sessions/tokens.ts";
 import type { MakeWatch } from "../usage/watch.ts";
 import { toLinkedMember, type LinkedFactory } from "./linked.ts";
 import { FINAL_TURNS, type Turn } from "./turn.ts";
@@ -45,6 +46,7 @@ export interface InnerAsk {
   readonly generation: number;
   readonly turnOf: (turnId: string) => Turn | undefined;
   readonly session: string;
+  readonly untold: UntoldTokens;
   /** Undefined: it is over. */
   readonly writer: () => Writer | undefined;
   /** The turn that runs, where there is only one. */
@@ -72,16 +74,16 @@ export async function makeInner(parts: InnerParts, ask: InnerAsk): Promise<Inner
 }
 
 async function agentInner(parts: InnerParts, ask: InnerAsk): Promise<Inner> {
-  const { spec, profile, generation, session, writer, turnOf } = ask;
+  const { spec, profile, generation, session, writer, turnOf, untold } = ask;
   const grants = spec.grants ?? profile.grants;
   const [parked, repairing] = [new Set<string>(), new Set<string>()];
   const globals = { _AGENT: await agentGlobals({ spec, profile, grants, variables: parts.variables ?? {}, fileAt: parts.scriptAt }) };
   // It goes on from its session, so that it need not stay while a decision is waited for.
   return toAgent(blockInner(parts, { ...ask, hold: () => undefined }, {
     script: { path: AGENT_SCRIPT }, globals, grants: [...blockGrants(grants), "model"],
-    agentSessions: parts.makeSession({ member: spec.id, generation, session, writer, wasParked: (turn) => parked.has(turn), isRepaired: (turn) => repairing.has(turn) }),
+    agentSessions: parts.makeSession({ member: spec.id, generation, session, writer, turnOf, untold, wasParked: (turn) => parked.has(turn), isRepaired: (turn) => repairing.has(turn) }),
   }), { turnOf, parked, repairing, schema: profile.output_schema,
-    compact: (turn, summarize) => parts.compact({ session, writer, about: { member: spec.id, generation }, isOver: (id) => FINAL_TURNS.has(turnOf(id)?.state ?? "done") }, turn, summarize) });
+    compact: (turn, summarize) => parts.compact({ session, writer, untold, about: { member: spec.id, generation }, isOver: (id) => FINAL_TURNS.has(turnOf(id)?.state ?? "done") }, turn, summarize) });
 }
 
 /** What its profile allows, where it was given less in other words: then both lists have to allow a call. */

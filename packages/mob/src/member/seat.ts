@@ -94,7 +94,7 @@ export class Seat {
       session: member?.session ?? { generation, begun: false },
       // Read when its code begins: a node may have been there before, for mail alone.
       inner: async () => makeInner(inner, {
-        spec: holder.spec, profile: holder.profile, generation, turnOf, session: made.session, writer: () => made.current ? made.writer : undefined,
+        spec: holder.spec, profile: holder.profile, generation, turnOf, untold: made.untold, session: made.session, writer: () => made.current ? made.writer : undefined,
         runningTurn: () => made.soleTurn, check: (turnId) => made.check(turnId, "tool"),
         hold: (turnId, until) => made.hold(turnId, until), leftOf: (turnId) => made.leftOf(turnId),
       }),

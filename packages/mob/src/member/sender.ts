@@ -10,7 +10,7 @@ import { mobError, type MobError } from "../errors.ts";
 import { memberScope, shortHash, type NewId } from "../ids.ts";
 import { storageDegraded } from "../ledger/storage.ts";
 import { inputOf, recordOp } from "../sessions/record.ts";
-import { taintIn, worse, type Taint } from "../sessions/taint.ts";
+import { stamped, taintIn, worse, type Taint } from "../sessions/taint.ts";
 import type { TurnAsk } from "./host.ts";
 import type { Member } from "./member.ts";
 import type { MemberParts } from "./parts.ts";
@@ -84,9 +84,10 @@ export class Sender {
     const { node: { clock }, newId, limits, view } = this.#parts;
     const turn_id = newId("t");
     const { to, from, principal, content, conversation = from, deadlineMs = limits.turnMs, run, traceparent, reply, inReplyTo } = ask;
-    const taint = this.#taintOf(ask);
+    const given = this.#taintOf(ask);
+    const taint = worse(given, taintIn(content));
     const body: TurnBody = {
-      ...taint === "clean" ? {} : { taint }, turn_id, from, principal, conversation, content, deadline_at_ms: clock.now() + deadlineMs, ...run === undefined ? {} : { run },
+      ...taint === "clean" ? {} : { taint }, turn_id, from, principal, conversation, content: stamped(content, { origin: from, taint: given }), deadline_at_ms: clock.now() + deadlineMs, ...run === undefined ? {} : { run },
       ...traceparent === undefined ? {} : { traceparent }, ...reply === undefined ? {} : { reply }, ...inReplyTo === undefined ? {} : { in_reply_to: inReplyTo },
     };
     const coming = this.#coming.get(to) ?? 0;
@@ -135,13 +136,12 @@ export class Sender {
   }
 
   /** What a member or a later step of a flow says is that of a peer, or of whatever they have read. */
-  #taintOf({ from, content, run, taint }: TurnAsk): Taint {
+  #taintOf({ from, run, taint = "clean" }: TurnAsk): Taint {
     const { view } = this.#parts;
-    const own = worse(taint, taintIn(content));
-    if (run === undefined) return view.members.has(from) ? worse(own, "peer") : own;
+    if (run === undefined) return view.members.has(from) ? worse(taint, "peer") : taint;
     const flow = view.runs.get(run.run_id);
     const goesOn = Object.values(flow?.steps ?? {}).some(({ state }) => state === "completed");
-    return worse(worse(own, flow?.taint), goesOn ? "peer" : "clean");
+    return worse(worse(taint, flow?.taint), goesOn ? "peer" : "clean");
   }
 
   /** Members speak with those they are wired to. */

@@ -9,7 +9,8 @@ import { mobError } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import { dropOld, toStored } from "../ledger/stored.ts";
 import type { MobLimits } from "../limits.ts";
-import { recordWrite, toBlocks } from "../sessions/record.ts";
+import { recordWrite, signed, toBlocks } from "../sessions/record.ts";
+import type { UntoldTokens } from "../sessions/tokens.ts";
 import { errorOf, turnMoved, type Speaking } from "./turn-entries.ts";
 import type { Turn, TurnBody } from "./turn.ts";
 
@@ -23,6 +24,7 @@ export interface BookParts {
   readonly generation: number;
   readonly turnOf: (turnId: string) => Turn | undefined;
   readonly writer: () => Writer | undefined;
+  readonly untold: UntoldTokens;
   /** The store has refused what it writes: another has begun. */
   readonly stale: () => void;
 }
@@ -79,6 +81,8 @@ export class TurnBook {
     const { ledger, session, turnOf } = this.#parts;
     const used = turnOf(o.turn.turn_id)?.usage;
     const data = used === undefined ? o.data : { ...o.data, usage: { ...used } };
+    const spoken = o.output === undefined ? [] : [this.#outputRecord(o.turn, o.output)];
+    this.#parts.untold.forget(o.turn.turn_id);
     let entry: Write;
     try {
       entry = ledger.toWrite({ ...turnMoved(o.kind, this.#speaking, { turn: o.turn, data }), ...o.output === undefined ? {} : { session: { id: session } } });
@@ -88,13 +92,14 @@ export class TurnBook {
       outer.record([entry]);
       return DONE;
     }
-    outer.record([...o.writes ?? [], ...o.output === undefined ? [] : [this.#outputRecord(o.turn, o.output)], entry]);
+    outer.record([...o.writes ?? [], ...spoken, entry]);
     return DONE;
   }
 
   #outputRecord({ turn_id }: TurnBody, output: Json): Write {
-    const { session, clock } = this.#parts;
-    return recordWrite(session, { turn_id, role: "assistant", blocks: toBlocks(output), tokens: 0, ts_ms: clock.now() }, this.#parts);
+    const { session, clock, untold, member, turnOf } = this.#parts;
+    const blocks = signed(toBlocks(output), { origin: member, taint: turnOf(turn_id)?.taint });
+    return recordWrite(session, { turn_id, role: "assistant", blocks, tokens: untold.take(turn_id), ts_ms: clock.now() }, this.#parts);
   }
 
   /**

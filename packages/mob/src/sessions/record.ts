@@ -8,6 +8,7 @@ import type { Json, JournalEntry, StateOp, Write } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { TurnBody } from "../member/turn.ts";
+import { stamped, taintIn, type Taint } from "./taint.ts";
 
 /**
  * `user`: what came in. `assistant`: what the member gave. `tool`: what a tool gave it. `note`: what it wanted to be known. `snapshot`: what an agent goes on with
@@ -26,7 +27,7 @@ export interface NewRecord {
   readonly turn_id: string | null;
   readonly role: SessionRole;
   readonly blocks: readonly SessionBlock[];
-  /** Of the model call that gave it; 0 where none did. */
+  /** Of the model calls that gave it, in and out; 0 where none did. */
   readonly tokens: number;
   readonly ts_ms: number;
   /** Of a snapshot: `seq` of the last record that it stands for. */
@@ -88,9 +89,16 @@ export function damaged(session: string, kind: "snapshot_missing" | "snapshot_co
   });
 }
 
-/** Its blocks say who gave them, and how far they can be trusted. */
+/** Its blocks say who gave them, and how far they can be trusted: those of content have said it when it was accepted. */
 export function inputOf({ turn_id, content, from: origin, taint = "clean" }: TurnBody, nowMs: number): NewRecord {
-  return { turn_id, role: "user", blocks: toBlocks(content).map((block) => ({ ...block, origin, taint })), tokens: 0, ts_ms: nowMs };
+  const given = stamped(content, { origin, taint: "clean" });
+  return { turn_id, role: "user", blocks: given === content ? signed(toBlocks(content), { origin, taint }) : toBlocks(given), tokens: 0, ts_ms: nowMs };
+}
+
+/** What a member or its tools have said in a turn of that taint. */
+export function signed(blocks: readonly SessionBlock[], by: { readonly origin: string; readonly taint: Taint | undefined }): readonly SessionBlock[] {
+  const { origin, taint = "clean" } = by;
+  return blocks.map((block) => ({ ...block, origin, taint }));
 }
 
 /** Content and outputs are text, blocks already, or any JSON. */
@@ -115,5 +123,5 @@ function toBody(given: NewRecord, { ledger, limits: { recordBytesMax: bytesMax }
   if (text.length * 3 <= bytesMax) return text;
   const bytes = Buffer.byteLength(text);
   if (bytes <= bytesMax) return text;
-  return JSON.stringify({ ...record, blocks: [{ type: "omitted", bytes, preview: JSON.stringify(record.blocks).slice(0, PREVIEW_CHARS) }] });
+  return JSON.stringify({ ...record, blocks: [{ type: "omitted", bytes, preview: JSON.stringify(record.blocks).slice(0, PREVIEW_CHARS), taint: taintIn(record.blocks as Json) }] });
 }

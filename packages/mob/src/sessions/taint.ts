@@ -22,6 +22,27 @@ export function taintIn(content: Json): Taint {
   }, "clean");
 }
 
+/** Of records that are read again: the worst. */
+export function taintOf(records: readonly { readonly blocks: readonly object[] }[]): Taint {
+  return records.reduce<Taint>((worst, { blocks }) => worse(worst, taintIn(blocks as unknown as Json)), "clean");
+}
+
+/** Blocks that people and members send. */
+const CONTENT: ReadonlySet<Json | undefined> = new Set(["text", "json", "image", "file", "ref"]);
+
+/** A list of content blocks: each with who gave it, and how far it can be trusted. Other content, which says nothing of itself, is as it was. */
+export function stamped(content: Json, { origin, taint }: { readonly origin: string; readonly taint: Taint }): Json {
+  if (!isContent(content)) return content;
+  return content.map((block) => ({ ...block, origin, taint: worse(taint, taintIn([block])) }));
+}
+
+type Block = { readonly [key: string]: Json };
+
+function isContent(content: Json): content is readonly Block[] {
+  return Array.isArray(content) && content.length > 0 && (content as readonly Json[]).every((block) =>
+    typeof block === "object" && block !== null && !Array.isArray(block) && CONTENT.has((block as Block)["type"]));
+}
+
 /** What comes in by a call of that grant. */
 export function taintOfCall({ grant, object }: { readonly grant: string; readonly object?: string }): Taint {
   if (BY_NET.has(grant)) return "external";
