@@ -128,8 +128,10 @@ test("a turn that runs can be cancelled, one that waits is given up, and a key t
   const waiting = await mob.send(ask("ts", "behind"));
   const kept = await mob.send(ask("ts", "kept", { key: "kept" }));
   await begun.promise;
-  assert.equal((await mob.members.cancel(waiting.turn_id, { principal: "local" })).state, "cancelled");
-  assert.equal((await mob.members.cancel(running.turn_id, { principal: "local" })).state, "cancelled");
+  for (const { turn_id } of [waiting, running]) {
+    const { state, error } = await mob.members.cancel(turn_id, { principal: "local", reason: "too late" });
+    assert.deepEqual([state, error], ["cancelled", { code: "mob.interrupted", text: "the turn was cancelled by local: too late" }]);
+  }
   assert.deepEqual(await story(mob, running.turn_id), ["turn_queued", "turn_started", "turn_cancelled"]);
   assert.deepEqual(await story(mob, waiting.turn_id), ["turn_queued", "turn_cancelled"]);
   assert.equal((await mob.members.wait(kept.turn_id, {})).output, "kept");

@@ -21,7 +21,7 @@ import { Metrics } from "./metrics.ts";
 import type { Oidc } from "./oidc.ts";
 import { toOpenApi } from "./openapi.ts";
 import { readinessOf } from "./ready.ts";
-import { readBody, readJson, readQuery } from "./request.ts";
+import { readBody, readJson, readQuery, withKeys } from "./request.ts";
 import { answerRpc } from "./rpc.ts";
 import { Streams } from "./streams.ts";
 import { hearing } from "./schemas.ts";
@@ -181,7 +181,7 @@ export class Front {
       const asked = new URLSearchParams(query);
       const own = verb === "GET" && hasOwnDeadline(found.method);
       if (!own) asked.delete(DEADLINE);
-      const params = { ...verb === "GET" ? readQuery(asked, found.method.params) : readJson(body), ...found.keys };
+      const params = withKeys(verb === "GET" ? readQuery(asked, found.method.params) : readJson(body), found.keys);
       reply(response, 200, await callMethod(this.#doors, found.method, { ...calling, params, deadlineMs: own ? undefined : readDeadline(query.get(DEADLINE)) }));
     };
     const signal = AbortSignal.any([gone, this.#ending.signal]);

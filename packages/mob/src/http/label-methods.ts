@@ -31,7 +31,6 @@ export const LABEL_METHODS: readonly Method[] = [
   }),
   method({
     name: "labels/delete", writes: true, action: "label.edit", summary: "Takes all of them away, and gives those that were there.", params: place, result, about: ofPlace,
-    rest: { verb: "DELETE", path: "/labels" },
     run: async (served, at, call) => {
       const old = read(served, at);
       await write(served, at, { labels: {}, call });

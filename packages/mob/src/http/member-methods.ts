@@ -61,7 +61,7 @@ export const MEMBER_METHODS: readonly Method[] = [
   method({
     name: "members/ensure", writes: true, changes: true, action: "member.spawn", summary: "Makes a member unless it is there.",
     result: z.object({ row: memberRow, created: z.boolean() }), params: z.strictObject({ spec: memberSpec }), about: ({ spec }) => [spec],
-    rest: { verb: "PUT", path: "/members" }, run: (served, { spec }, call) => ensure(served, spec as MemberSpec, call),
+    rest: { verb: "PUT", path: "/members/{spec.id}" }, run: (served, { spec }, call) => ensure(served, spec as MemberSpec, call),
   }),
   method({
     name: "members/spawn_many", writes: true, changes: true, action: "member.spawn", summary: "Makes several members, with one answer for each.",

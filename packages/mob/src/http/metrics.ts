@@ -12,6 +12,7 @@ import type { CommitFigures } from "../ledger/time-commits.ts";
 import type { MemberState } from "../member/row.ts";
 import { FINAL_TURNS, type TurnState } from "../member/turn.ts";
 import type { View } from "../roster/view.ts";
+import type { Usage } from "../usage/usage.ts";
 import { memberStates } from "./schemas.ts";
 
 export interface MetricsParts {
@@ -36,6 +37,8 @@ export class Metrics implements Disposable {
   /** By how they ended. */
   readonly #ended = Object.fromEntries([...FINAL_TURNS].map((state) => [state, 0])) as Record<TurnState, number>;
   readonly #tokens = { in: 0, out: 0 };
+  /** US dollars, and turns of which a price is not known. */
+  readonly #cost = { cost_usd_total: 0, turns_unpriced_total: 0 };
   /** From acceptance to the start, and to the end. */
   readonly #wait = new Histogram();
   readonly #turn = new Histogram();
@@ -60,7 +63,7 @@ export class Metrics implements Disposable {
     const sample = (name: string, histogram: Histogram) => ({ name: `mob_${name}_seconds`, labels: {}, histogram });
     const figures = {
       ...this.#members(clock.now()), ...this.#work(),
-      ...labelled("turns_total", "end", this.#ended), ...labelled("tokens_total", "direction", this.#tokens), ...labelled("entries_total", "class", this.#entries),
+      ...labelled("turns_total", "end", this.#ended), ...labelled("tokens_total", "direction", this.#tokens), ...this.#cost, ...labelled("entries_total", "class", this.#entries),
       commit_failures_total: commits.failed, requests, stream_clients: streams, stream_lag_entries: lag,
     };
     return toPrometheus(Object.fromEntries(Object.entries(figures).map(([name, value]) => [`mob_${name}`, value])), [
@@ -100,7 +103,9 @@ export class Metrics implements Disposable {
     if (!FINAL_TURNS.has(state)) return;
     this.#ended[state] += 1;
     if (tookS !== undefined) this.#turn.observe(tookS);
-    const { tokens_in = 0, tokens_out = 0 } = data["usage"] as { readonly tokens_in?: number; readonly tokens_out?: number } | undefined ?? {};
+    const { tokens_in = 0, tokens_out = 0, cost_usd = 0 } = data["usage"] as Partial<Usage> | undefined ?? {};
+    if (cost_usd === null) this.#cost.turns_unpriced_total += 1;
+    else this.#cost.cost_usd_total += cost_usd;
     this.#tokens.in += tokens_in;
     this.#tokens.out += tokens_out;
   }

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { DEADLINE, hasOwnDeadline } from "./in-time.ts";
 import type { Method } from "./method.ts";
-import { METHODS, routeOf } from "./table.ts";
+import { METHODS, routeOf, type Route } from "./table.ts";
 
 export type Schema = Readonly<Record<string, unknown>> & {
   readonly properties?: Readonly<Record<string, Schema>>; readonly required?: readonly string[];
@@ -16,7 +16,7 @@ export function toOpenApi(version: string): Readonly<Record<string, unknown>> {
   for (const one of METHODS) {
     const { verb, path } = routeOf(one);
     const full = `/v1${path}`;
-    paths[full] = { ...paths[full], [verb.toLowerCase()]: toOperation(one, verb, shapes) };
+    paths[full] = { ...paths[full], [verb.toLowerCase()]: toOperation(one, { verb, path }, shapes) };
   }
   return {
     openapi: "3.1.0", info: { title: "Atoll mob", version }, paths, security: [{ bearer: [] }],
@@ -34,10 +34,10 @@ export function resultSchema({ result }: Method, shapes: Record<string, Schema>)
   return toSchema(result, shapes);
 }
 
-function toOperation(one: Method, verb: string, shapes: Record<string, Schema>): Readonly<Record<string, unknown>> {
+function toOperation(one: Method, { verb, path }: Route, shapes: Record<string, Schema>): Readonly<Record<string, unknown>> {
   const { properties = {}, required = [] } = toSchema(one.params, shapes);
   const rest = Object.entries(properties).filter(([name]) => !one.keys.includes(name));
-  const inPath = one.keys.map((name) => ({ name, in: "path", required: true, schema: properties[name] ?? { type: "string" } }));
+  const inPath = [...path.matchAll(/\{([\w.]+)\}/g)].map(([, name = ""]) => ({ name, in: "path", required: true, schema: properties[name] ?? { type: "string" } }));
   const inQuery = verb === "GET" ? rest.map(([name, of]) => ({ name, in: "query", required: required.includes(name), schema: of })) : [];
   const body = verb === "GET" || rest.length === 0 ? {} : {
     requestBody: { required: required.some((name) => !one.keys.includes(name)), content: inJson({

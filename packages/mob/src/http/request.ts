@@ -48,3 +48,17 @@ export function readJson(body: string): object {
   }
   throw mobError("mob.parse", "the body is not a JSON object");
 }
+
+/** Params, and those that stand in the path. Throws `mob.invalid_params` where both name another. */
+export function withKeys(given: object, keys: Readonly<Record<string, string>>): object {
+  const params: Record<string, unknown> = { ...given };
+  for (const [path, text] of Object.entries(keys)) {
+    const [name = "", inner] = path.split(".");
+    const known = params[name];
+    const outer = typeof known === "object" && known !== null ? known : {};
+    const own = inner === undefined ? known : (outer as Readonly<Record<string, unknown>>)[inner];
+    if (own !== undefined && own !== text) throw mobError("mob.invalid_params", `${path}: the path says ${JSON.stringify(text)}`, { facts: { path } });
+    params[name] = inner === undefined ? text : { ...outer, [inner]: text };
+  }
+  return params;
+}

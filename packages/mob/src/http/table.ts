@@ -23,7 +23,7 @@ export const BY_NAME: ReadonlyMap<string, Method> = new Map(METHODS.map((one) =>
 
 export interface Route {
   readonly verb: "GET" | "POST" | "PUT" | "DELETE";
-  /** Under `/v1`; `{name}` stands for a param. */
+  /** Under `/v1`; `{name}` stands for a param, `{name.inner}` for what stands in one. */
   readonly path: string;
 }
 
@@ -33,6 +33,7 @@ export function routeOf({ name, writes, keys, rest }: Method): Route {
   const at = `/${group}${keys.map((key) => `/{${key}}`).join("")}`;
   if (word === undefined) return { verb: writes ? "POST" : "GET", path: at };
   if (word === "list" || word === "get") return { verb: "GET", path: at };
+  if (word === "delete") return { verb: "DELETE", path: at };
   if (writes && ["spawn", "add", "send", "put"].includes(word) && keys.length === 0) return { verb: "POST", path: at };
   return { verb: writes ? "POST" : "GET", path: `${at}/${word}` };
 }

@@ -59,7 +59,7 @@ export const TURN_METHODS: readonly Method[] = [
     name: "turns/cancel", writes: true, action: "member.manage", summary: "Cancels a turn; gives the state it had, when it was over.",
     result: turn,
     params: z.strictObject({ turn_id: id, reason: z.string().max(1_024).optional() }), keys: ["turn_id"], about: ofTurn,
-    run: ({ members }, { turn_id }, { principal }) => members.cancel(turn_id, { principal }),
+    run: ({ members }, { turn_id, reason }, { principal }) => members.cancel(turn_id, { principal, reason }),
   }),
 ];
 

@@ -75,7 +75,7 @@ export interface MemberHost {
   /** Resolves when that turn has ended; at once when it has. Throws `mob.not_found`, `mob.deadline`. */
   wait(turnId: string, o: { readonly signal?: AbortSignal; readonly waitMs?: number }): Promise<Turn>;
   /** Gives the state it had, when it had ended. */
-  cancel(turnId: string, by: By): Promise<Turn>;
+  cancel(turnId: string, by: By & { readonly reason?: string | undefined }): Promise<Turn>;
   /** Throws `mob.conflict` when somebody of that id lives. */
   spawn(spec: MemberSpec, o: SpawnOptions): Promise<MemberRow>;
   /** Resolves when it is retired, without `waits` when it takes nothing more. `hold`: reconcile leaves it alone until it is released. */

@@ -9,7 +9,7 @@
  */
 import { isFault, nodeError, withDeadline, type Fault, type StateOp } from "@atoll-run/core";
 import { createNode, type CloseReport, type NodeHandle, type NodeParts } from "@atoll-run/node";
-import { mobError } from "../errors.ts";
+import { mobError, type MobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
@@ -197,9 +197,9 @@ export class Incarnation {
   }
 
   /** Tells a running turn to stop; it ends as cancelled, at the latest after 5 s. False when it does not run. */
-  async cancel(turnId: string, by: string): Promise<boolean> {
+  async cancel(turnId: string, why: MobError): Promise<boolean> {
     const { clock, log } = this.#parts.node;
-    const stopped = this.#desk.stop(turnId, { kind: "turn_cancelled", error: mobError("mob.interrupted", `the turn was cancelled by ${by}`) });
+    const stopped = this.#desk.stop(turnId, { kind: "turn_cancelled", error: why });
     if (stopped === undefined) return false;
     const inTime = await withDeadline(() => stopped, { clock, ms: CANCEL_MS }).then(() => true, () => false);
     if (inTime) return true;

@@ -24,7 +24,7 @@ import type { MemberRow } from "./row.ts";
 import { Replies } from "./replies.ts";
 import { Sender, type SenderParts } from "./sender.ts";
 import { TurnWaits } from "./turn-waits.ts";
-import { turnMoved } from "./turn-entries.ts";
+import { errorOf, turnMoved } from "./turn-entries.ts";
 import { FINAL_TURNS, type Ticket, type Turn } from "./turn.ts";
 
 export interface MembersParts extends Omit<MemberParts, "quiet"> {
@@ -128,7 +128,8 @@ export class Members implements MemberHost {
     return this.#waits.wait(turnId, o);
   }
 
-  async cancel(turnId: string, { principal }: By): Promise<Turn> {
+  async cancel(turnId: string, { principal, reason }: Parameters<MemberHost["cancel"]>[1]): Promise<Turn> {
+    const why = mobError("mob.interrupted", `the turn was cancelled by ${principal}${reason === undefined ? "" : `: ${reason}`}`);
     this.#commands.checkOpen(true);
     const member = this.#live.of(this.#waits.known(turnId).member);
     try {
@@ -136,8 +137,8 @@ export class Members implements MemberHost {
         const turn = this.#waits.known(turnId);
         if (FINAL_TURNS.has(turn.state)) break;
         const incarnation = await member.awake();
-        const entry = turnMoved("turn_cancelled", { member: turn.member, generation: turn.generation }, { turn: { turn_id: turnId }, data: { by: principal } });
-        const over = await incarnation.cancel(turnId, principal) || await incarnation.drop(turnId, [this.#parts.ledger.toOp(entry)]);
+        const entry = turnMoved("turn_cancelled", { member: turn.member, generation: turn.generation }, { turn: { turn_id: turnId }, data: { by: principal, ...errorOf(why) } });
+        const over = await incarnation.cancel(turnId, why) || await incarnation.drop(turnId, [this.#parts.ledger.toOp(entry)]);
         if (over) return await this.wait(turnId, {});
       }
     } finally {

@@ -52,14 +52,15 @@ test("/metrics tells members by state, turns by end, queues, commits, streams an
   assert.deepEqual([before['members{state="dormant"}'], before['turns_total{end="done"}'], before["stream_clients"], before["edges"]], [2, 0, 0, 1]);
   const turn = (n: number) => ({ member: "open", turn_id: `t_${n}`, source: "test", principal: "p" });
   await append({ kind: "turn_queued", ...turn(1), data: { conversation: "c" } }, { kind: "turn_queued", ...turn(2), data: { conversation: "c" } },
-    { kind: "turn_started", ...turn(1), data: {} }, { kind: "turn_done", ...turn(1), data: { output: 1, usage: { tokens_in: 7, tokens_out: 3 } } },
+    { kind: "turn_started", ...turn(1), data: {} }, { kind: "turn_done", ...turn(1), data: { output: 1, usage: { tokens_in: 7, tokens_out: 3, cost_usd: 0.25 } } },
+    { kind: "turn_queued", ...turn(3), data: { conversation: "c" } }, { kind: "turn_failed", ...turn(3), data: { error: { code: "x", text: "" }, usage: { tokens_in: 1, tokens_out: 1, cost_usd: null } } },
     { kind: "member_broken", source: "test", member: "shut", data: { state: "broken", kind: "start_failed", detail: "x" } });
   const ending = new AbortController();
   const stream = await fetch(`${http.url}/v1/stream`, { headers: { authorization: "Bearer token-of-viewer" }, signal: ending.signal });
   assert.equal(stream.status, 200);
   const after = await read();
-  const told = ['members{state="broken"}', 'turns_total{end="done"}', 'tokens_total{direction="in"}', 'tokens_total{direction="out"}', "queue_depth", "turn_seconds_count", "turn_wait_seconds_count", "stream_clients", "stream_lag_entries", "head"];
-  assert.deepEqual(told.map((name) => after[name]), [1, 1, 7, 3, 1, 1, 1, 1, 0, ledger.head]);
+  const told = ['members{state="broken"}', 'turns_total{end="done"}', 'tokens_total{direction="in"}', 'tokens_total{direction="out"}', "cost_usd_total", "turns_unpriced_total", "queue_depth", "turn_seconds_count", "turn_wait_seconds_count", "stream_clients", "stream_lag_entries", "head"];
+  assert.deepEqual(told.map((name) => after[name]), [1, 1, 8, 4, 0.25, 1, 1, 2, 1, 1, 0, ledger.head]);
   assert.ok((after["commit_seconds_count"] ?? 0) > (before["commit_seconds_count"] ?? 0) && (after["commit_seconds_sum"] ?? 0) > 0);
   await until(async () => ((await read())["loop_delay_seconds_count"] ?? 0) > 0);
   await until(async () => ((await read())["queue_oldest_seconds"] ?? 0) > 0);

@@ -36,6 +36,7 @@ test("a method gives the same by RPC and by REST, for what is there and for what
     ["mob/ledger/query", { kinds: ["member_spawned"], after: "0" }, "GET", "/v1/ledger/query?kinds=member_spawned&after=0"],
     ["mob/approvals/evaluate", { member: "open", grant: "fs.write" }, "POST", "/v1/approvals/evaluate", { member: "open", grant: "fs.write" }],
     ["mob/flows/get", { flow: "f" }, "GET", "/v1/flows/f"], ["mob/runs/get", { run_id: "r_x" }, "GET", "/v1/runs/r_x"],
+    ["mob/labels/delete", { scope: "mob" }, "DELETE", "/v1/labels", { scope: "mob" }], ["mob/members/ensure", { spec: { id: "open", profile: "o" } }, "PUT", "/v1/members/open", { spec: { profile: "o" } }],
     ["mob/capabilities", {}, "GET", "/v1/capabilities"], ["mob/access/whoami", {}, "GET", "/v1/access/whoami"],
   ];
   for (const [method, params, verb, path, body] of pairs) {
@@ -51,7 +52,12 @@ test("a method gives the same by RPC and by REST, for what is there and for what
 test("members are spawned, ensured, wired and retired; a turn is sent, waited for and listed", async (t) => {
   const { ask, rpc } = await served(t);
   assert.equal((await ask("POST", "/v1/members", { body: { spec: { id: "new", profile: "s" } } })).body.id, "new");
-  assert.equal((await ask("PUT", "/v1/members", { body: { spec: { id: "new", profile: "s" } } })).body.created, false);
+  assert.equal((await ask("PUT", "/v1/members/new", { body: { spec: { profile: "s" } } })).body.created, false);
+  for (const [verb, path, body] of [["PUT", "/v1/members/new", { spec: { id: "other", profile: "s" } }], ["POST", "/v1/members/new/retire", { member: "open" }]] as const) {
+    const { status, body: { error } } = await ask(verb, path, { body });
+    assert.deepEqual([status, error.data.code, error.data.facts.path], [400, "mob.invalid_params", verb === "PUT" ? "spec.id" : "member"]);
+  }
+  assert.equal((await ask("DELETE", "/v1/members/new", { body: { confirm: "open" } })).body.error.data.facts.path, "confirm");
   assert.equal((await ask("POST", "/v1/edges/new/shut/wire")).body.owner, "manual");
   assert.deepEqual((await ask("GET", "/v1/members/new")).body.wired_to, ["shut"]);
   assert.equal((await ask("POST", "/v1/members/new/retire", { body: {} })).body.state, "retired");
@@ -199,7 +205,7 @@ test("what is too large, for another host or not there is refused; nothing of th
   const large = await ask("POST", "/v1/dispatch", { body: JSON.stringify({ to: "open", content: "x".repeat(1_100_000) }) }).catch(() => undefined);
   assert.ok(large === undefined || large.status === 413);
   assert.equal((await ask("GET", "/v1/nothing")).status, 404);
-  assert.equal((await ask("DELETE", "/v1/members/open")).status, 404);
+  assert.equal((await ask("DELETE", "/v1/turns/t_x")).body.error.data.code, "mob.method_unknown");
   assert.equal((await ask("POST", "/v1/dispatch", { body: "[1" })).body.error.data.code, "mob.parse");
   const raw = await new Promise<string>((resolve, reject) => {
     const socket = connect(http.port, "127.0.0.1", () => socket.write("GET /v1/status HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer token-of-admin\r\nConnection: close\r\n\r\n"));
@@ -224,7 +230,7 @@ test("OpenAPI 3.1 has every method once, with its params and what it gives; ever
   assert.deepEqual(operations.map(({ operationId }) => operationId).sort(), METHODS.map(({ name }) => `mob/${name}`).sort());
   for (const [path, verbs] of Object.entries(paths)) {
     for (const { parameters } of Object.values(verbs)) {
-      assert.deepEqual(parameters.filter((one) => one.in === "path").map(({ name }) => name).sort(), [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort());
+      assert.deepEqual(parameters.filter((one) => one.in === "path").map(({ name }) => name).sort(), [...path.matchAll(/\{([\w.]+)\}/g)].map(([, name]) => name).sort());
     }
   }
 });

@@ -22,7 +22,7 @@ export const definition = defineMob({
 
 /** All there are but the public ones, and some that are not. */
 export const ROUTES: readonly (readonly [verb: string, path: string])[] = [
-  ...METHODS.map(routeOf).map(({ verb, path }) => [verb, `/v1${path.replaceAll(/\{\w+\}/g, "x")}`] as const),
+  ...METHODS.map(routeOf).map(({ verb, path }) => [verb, `/v1${path.replaceAll(/\{[\w.]+\}/g, "x")}`] as const),
   ["GET", "/v1/stream"], ["POST", "/v1/rpc"], ["GET", "/openapi.json"], ["GET", "/readyz"], ["GET", "/metrics"], ["POST", "/v1/session"], ["DELETE", "/v1/session"],
   ["POST", "/v1/stream-tickets"], ["GET", "/console/nothing"], ["POST", "/console/"], ["GET", "/nothing"],
 ];
