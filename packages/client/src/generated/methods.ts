@@ -453,6 +453,115 @@ export interface Stored {
   readonly preview: string;
 }
 
+export interface StructuralEvent {
+  readonly event_id: string;
+  readonly cursor: string;
+  readonly mob_id: string;
+  readonly timestamp_ms: number;
+  readonly kind: 
+    | "mob_created"
+    | "mob_completed"
+    | "mob_destroying"
+    | "mob_reset"
+    | "mob_started"
+    | "mob_stopping"
+    | "mob_stopped"
+    | "member_spawned"
+    | "member_retired"
+    | "member_reset"
+    | "members_wired"
+    | "members_unwired"
+    | "flow_started"
+    | "flow_completed"
+    | "flow_failed"
+    | "flow_canceled"
+    | "step_dispatched"
+    | "step_target_completed"
+    | "step_target_failed"
+    | "step_completed"
+    | "step_failed"
+    | "step_skipped"
+    | "topology_violation"
+    | "supervisor_escalation"
+    | "definition_applied"
+    | "desired_set"
+    | "member_spawning"
+    | "member_spawn_failed"
+    | "member_started"
+    | "member_dormant"
+    | "member_suspended"
+    | "member_broken"
+    | "member_repaired"
+    | "member_respawned"
+    | "member_reloaded"
+    | "member_retiring"
+    | "member_completed"
+    | "member_updated"
+    | "member_held"
+    | "member_released"
+    | "member_deleted"
+    | "edge_suppressed"
+    | "edge_released"
+    | "edge_disowned"
+    | "labels_set"
+    | "lease_acquired"
+    | "lease_lost"
+    | "turn_queued"
+    | "turn_started"
+    | "turn_waiting"
+    | "turn_resumed"
+    | "turn_done"
+    | "turn_failed"
+    | "turn_cancelled"
+    | "turn_expired"
+    | "turn_dead"
+    | "dead_letter_redriven"
+    | "dead_letter_discarded"
+    | "run_started"
+    | "run_completed"
+    | "run_failed"
+    | "turn_completed"
+    | "text_complete"
+    | "tool_call_requested"
+    | "tool_result_received"
+    | "note"
+    | "tool_execution_started"
+    | "tool_execution_completed"
+    | "peer_content_ingested"
+    | "budget_warning"
+    | "compaction_started"
+    | "compaction_completed"
+    | "compaction_failed"
+    | "approval_requested"
+    | "approval_decided"
+    | "approval_timed_out"
+    | "approval_drafted"
+    | "action_allowed"
+    | "access_denied"
+    | "access_changed"
+    | "grant_denied"
+    | "consumer_state"
+    | "retention_pruned"
+    | "recovered"
+    | "storage_degraded"
+    | "storage_recovered"
+    | "spawn_failure"
+    | "reconcile_incomplete"
+    | "discovery_failure"
+    | "checkpoint_failure"
+    | "host_loop_crash"
+    | "hook_failure"
+    | "consumer_stalled"
+    | "policy_rejected"
+    | "stale_fence";
+  readonly run_id?: string;
+  readonly step_id?: string;
+  readonly agent_identity?: string;
+  readonly mob_labels: Readonly<Record<string, string>>;
+  readonly run_labels: Readonly<Record<string, string>>;
+  readonly data: Readonly<Record<string, Json>>;
+}
+
 export interface Target {
   readonly name: string;
   readonly member: string;
@@ -512,6 +621,116 @@ export interface TurnCursor {
   readonly generation: number;
   readonly fence: number;
   readonly turns: number;
+}
+
+export interface UnifiedEvent {
+  readonly event_id: string;
+  readonly cursor: string;
+  readonly source: string;
+  readonly timestamp_ms: number;
+  readonly event: {
+    readonly class: "structural" | "turn" | "agent" | "approval" | "audit" | "system" | "error";
+    readonly type: 
+      | "mob_created"
+      | "mob_completed"
+      | "mob_destroying"
+      | "mob_reset"
+      | "mob_started"
+      | "mob_stopping"
+      | "mob_stopped"
+      | "member_spawned"
+      | "member_retired"
+      | "member_reset"
+      | "members_wired"
+      | "members_unwired"
+      | "flow_started"
+      | "flow_completed"
+      | "flow_failed"
+      | "flow_canceled"
+      | "step_dispatched"
+      | "step_target_completed"
+      | "step_target_failed"
+      | "step_completed"
+      | "step_failed"
+      | "step_skipped"
+      | "topology_violation"
+      | "supervisor_escalation"
+      | "definition_applied"
+      | "desired_set"
+      | "member_spawning"
+      | "member_spawn_failed"
+      | "member_started"
+      | "member_dormant"
+      | "member_suspended"
+      | "member_broken"
+      | "member_repaired"
+      | "member_respawned"
+      | "member_reloaded"
+      | "member_retiring"
+      | "member_completed"
+      | "member_updated"
+      | "member_held"
+      | "member_released"
+      | "member_deleted"
+      | "edge_suppressed"
+      | "edge_released"
+      | "edge_disowned"
+      | "labels_set"
+      | "lease_acquired"
+      | "lease_lost"
+      | "turn_queued"
+      | "turn_started"
+      | "turn_waiting"
+      | "turn_resumed"
+      | "turn_done"
+      | "turn_failed"
+      | "turn_cancelled"
+      | "turn_expired"
+      | "turn_dead"
+      | "dead_letter_redriven"
+      | "dead_letter_discarded"
+      | "run_started"
+      | "run_completed"
+      | "run_failed"
+      | "turn_completed"
+      | "text_complete"
+      | "tool_call_requested"
+      | "tool_result_received"
+      | "note"
+      | "tool_execution_started"
+      | "tool_execution_completed"
+      | "peer_content_ingested"
+      | "budget_warning"
+      | "compaction_started"
+      | "compaction_completed"
+      | "compaction_failed"
+      | "approval_requested"
+      | "approval_decided"
+      | "approval_timed_out"
+      | "approval_drafted"
+      | "action_allowed"
+      | "access_denied"
+      | "access_changed"
+      | "grant_denied"
+      | "consumer_state"
+      | "retention_pruned"
+      | "recovered"
+      | "storage_degraded"
+      | "storage_recovered"
+      | "spawn_failure"
+      | "reconcile_incomplete"
+      | "discovery_failure"
+      | "checkpoint_failure"
+      | "host_loop_crash"
+      | "hook_failure"
+      | "consumer_stalled"
+      | "policy_rejected"
+      | "stale_fence";
+    readonly agent_id?: string;
+    readonly turn_id?: string;
+    readonly run_id?: string;
+    readonly payload: Readonly<Record<string, Json>>;
+  };
 }
 
 /** Tokens, US dollars (null: a price is not known), turns, counted calls of tools, and how long turns ran. */
@@ -1310,6 +1529,29 @@ export interface MobMethods {
       };
     };
   };
+  "ledger/view": {
+    readonly params: {
+      readonly view: string;
+      readonly after?: string;
+      readonly before?: string;
+      readonly since_at_ms?: number;
+      readonly until_at_ms?: number;
+      readonly limit?: number;
+    };
+    readonly result: {
+      readonly events: readonly (StructuralEvent | UnifiedEvent)[];
+      readonly next: string;
+      readonly head: string;
+      readonly oldest: string;
+      readonly exhausted: boolean;
+      readonly before?: string;
+      readonly gap?: {
+        readonly from: number;
+        readonly to: number;
+        readonly reason: string;
+      };
+    };
+  };
   "ledger/head": {
     readonly params: NoParams;
     readonly result: {
@@ -1775,6 +2017,8 @@ export interface MobApi {
   readonly ledger: {
     /** Entries, ascending; without after the newest. */
     query(params?: MobMethods["ledger/query"]["params"], o?: CallOptions): Promise<MobMethods["ledger/query"]["result"]>;
+    /** Entries as events of a view: structural, unified, agent, audit, errors, run:<id>, member:<id>. */
+    view(params: MobMethods["ledger/view"]["params"], o?: CallOptions): Promise<MobMethods["ledger/view"]["result"]>;
     /** The cursor of the newest entry. */
     head(params?: MobMethods["ledger/head"]["params"], o?: CallOptions): Promise<MobMethods["ledger/head"]["result"]>;
     /** Members, edges and runs as they were after that entry. */
@@ -1889,6 +2133,7 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "runs/cancel": { writes: true, leading: ["run_id"] },
   "runs/resume": { writes: true, leading: ["run_id"] },
   "ledger/query": { writes: false },
+  "ledger/view": { writes: false },
   "ledger/head": { writes: false },
   "ledger/state_at": { writes: false },
   "ledger/subscribe": { writes: false },

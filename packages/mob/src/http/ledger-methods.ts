@@ -1,6 +1,7 @@
 /** Methods of the ledger (spec: mob 5.6, 11.5). */
 import { z } from "zod";
 import { outputOfRun } from "../flows/run.ts";
+import { LEDGER_VIEWS, readView } from "../ledger/views.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import type { MemberRow } from "../member/row.ts";
 import { viewAt } from "../roster/view-at.ts";
@@ -9,7 +10,7 @@ import { KEEP_ALIVE_MS } from "./events.ts";
 import { shownRun } from "./flow-methods.ts";
 import { toHearing } from "./hearing.ts";
 import { method, type Method } from "./method.ts";
-import { edge, entry, memberRow, run } from "./results.ts";
+import { edge, entry, memberRow, run, viewEvent } from "./results.ts";
 import { cursor, entryFilter, hearing, none } from "./schemas.ts";
 import { seenBy, shownRow } from "./sight.ts";
 import { readTopics } from "./topics.ts";
@@ -26,6 +27,19 @@ export const LEDGER_METHODS: readonly Method[] = [
       ...entryFilter, limit: z.int().min(0).max(MOB_LIMITS.queryMax).optional(),
     }),
     filters: true, run: ({ ledger }, params, call) => ledger.query(given(params), call.sight().entry),
+  }),
+  method({
+    name: "ledger/view", writes: false, action: "ledger.view", summary: `Entries as events of a view: ${LEDGER_VIEWS.join(", ")}.`,
+    result: z.object({ events: z.array(viewEvent), next: cursor, head: cursor, oldest: cursor, exhausted: z.boolean(), before: cursor.exactOptional(), gap }),
+    params: z.strictObject({
+      view: z.string().max(1_024), after: cursor.optional(), before: cursor.optional(), since_at_ms: z.int().optional(), until_at_ms: z.int().optional(),
+      limit: z.int().min(0).max(MOB_LIMITS.queryMax).optional(),
+    }),
+    filters: true, run: async ({ ledger }, { view: name, ...page }, call) => {
+      const { filter, show } = readView(name);
+      const { entries, ...rest } = await ledger.query({ ...given(page), ...filter }, call.sight().entry);
+      return { events: entries.map((one) => show(one, ledger.cursor(one.seq))), ...rest };
+    },
   }),
   method({
     name: "ledger/head", writes: false, action: "ledger.view", summary: "The cursor of the newest entry.",

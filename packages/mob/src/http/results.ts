@@ -7,6 +7,7 @@ import type { EdgeNow } from "../edges/plan.ts";
 import type { Failure } from "../errors.ts";
 import type { StepRun, Target, Waits } from "../flows/run.ts";
 import { KINDS, type Entry, type EntryClass, type EntryKind } from "../ledger/entry.ts";
+import type { StructuralEvent, UnifiedEvent } from "../ledger/views.ts";
 import type { Stored } from "../ledger/stored.ts";
 import type { DeepRow } from "../member/deep.ts";
 import type { MemberRow } from "../member/row.ts";
@@ -120,6 +121,19 @@ export const entry = z.object({
   dedupe_key: z.string().exactOptional(), labels: z.object({ mob: labels.exactOptional(), run: labels.exactOptional(), member: labels.exactOptional() }).exactOptional(),
   data: z.record(z.string(), json),
 }).meta({ id: "Entry" }) satisfies z.ZodType<Entry>;
+
+const kind = entry.shape.kind;
+const structuralEvent = z.object({
+  event_id: z.string(), cursor: z.string(), mob_id: z.string(), timestamp_ms: ms, kind, run_id: z.string().exactOptional(), step_id: z.string().exactOptional(),
+  agent_identity: z.string().exactOptional(), mob_labels: labels, run_labels: labels, data: z.record(z.string(), json),
+}).meta({ id: "StructuralEvent" }) satisfies z.ZodType<StructuralEvent>;
+const unifiedEvent = z.object({
+  event_id: z.string(), cursor: z.string(), source: z.string(), timestamp_ms: ms, event: z.object({
+    class: entry.shape.class, type: kind, agent_id: z.string().exactOptional(), turn_id: z.string().exactOptional(), run_id: z.string().exactOptional(),
+    payload: z.record(z.string(), json),
+  }),
+}).meta({ id: "UnifiedEvent" }) satisfies z.ZodType<UnifiedEvent>;
+export const viewEvent = z.union([structuralEvent, unifiedEvent]);
 
 const stageFailure = z.object({ id: z.string(), stage: z.string(), error: failure }).meta({ id: "StageFailure" });
 const failures = { failures: z.array(stageFailure) };
