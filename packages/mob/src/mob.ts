@@ -168,7 +168,7 @@ function openMembers({ parts, limits, shutdown }: Site, { ledger, writer, view, 
     compact: (of, turn, summarize) => compact({ ...of, ledger, limits, now: () => clock.now() }, turn, summarize), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of),
   };
   const members = new Members({
-    checkBudget: (to, coming) => budgets.checkTurn(to, coming), ledger, writer, view, node: parts, inner, limits, newId, bootstrap: now().mob.bootstrap, profileOf, hashOf,
+    checkBudget: (to, coming) => budgets.checkTurn(to, coming), wallOf: (member, turn) => budgets.wallOf(member, turn), ledger, writer, view, node: parts, inner, limits, newId, bootstrap: now().mob.bootstrap, profileOf, hashOf,
     leaveEdges: (id) => leaveEdges(id, { view, edges }), spawned: (ids) => hooks.spawned(ids),
   });
   ledger.hear(members.hear);

@@ -24,6 +24,12 @@ const worker: LinkedFactory = () => async ({ content }, ctx) => {
   return done;
 };
 
+/** Stays until it is told to stop. */
+const waits: LinkedFactory = () => async ({ content }, ctx) => {
+  if (content === "long") await new Promise((_, reject) => ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason as Error)));
+  return content;
+};
+
 async function world(t: TestContext, turns: readonly MockTurn[], more: Partial<Parameters<typeof defineMob>[0]> = {}) {
   const model = await startMockModel({ script: { turns } });
   const store = memoryState();
@@ -43,7 +49,7 @@ async function world(t: TestContext, turns: readonly MockTurn[], more: Partial<P
     ...more,
   });
   const open = (): Promise<MobRooms> => startRooms({
-    definition, ephemeral: true, env: { store }, root: SCRIPTS, linked: { worker }, variables: { ANTHROPIC_API_KEY: "key", ANTHROPIC_BASE_URL: model.url },
+    definition, ephemeral: true, env: { store }, root: SCRIPTS, linked: { worker, waits }, variables: { ANTHROPIC_API_KEY: "key", ANTHROPIC_BASE_URL: model.url },
   });
   return { model, open };
 }
@@ -81,6 +87,31 @@ test("what models take is counted for turns, members and runs, in scripts and in
   }
   await using mob = await open();
   assert.deepEqual([spent(mob, "agent"), spent(mob, "script")], [two, one]);
+});
+
+test("a turn that computes past its running time ends with the fault of its budget, and its member goes on; the time of a day is used up by all", async (t) => {
+  const budget = { turn: { wall_ms: 300 } };
+  const { open } = await world(t, [], {
+    mob: { id: "spender", members: ["spins", "waits", "daily"].map((id) => ({ id, profile: id })) }, flows: {},
+    profiles: {
+      spins: { script: "spins.lua", budget }, waits: { linked: "waits", budget }, daily: { linked: "waits", conversations: 2, budget: { day: { wall_ms: 600 } } },
+    },
+  });
+  await using mob = await open();
+  for (const to of ["spins", "waits"]) {
+    const turn = await ask(mob, to, "long");
+    assert.deepEqual([to, turn.state, turn.error?.code, turn.attempt], [to, "failed", "mob.budget_exhausted", 1]);
+    assert.equal(turn.error?.text, `${to} has used up its 300 milliseconds of running of this turn`);
+    assert.equal((await ask(mob, to, "short")).output, "short");
+  }
+  const both = await Promise.all(["a", "b"].map(async (conversation) => {
+    const { turn_id } = await mob.send({ to: "daily", from: "console", principal: "ada", content: "long", conversation });
+    return await mob.members.wait(turn_id, {});
+  }));
+  assert.deepEqual(both.map(({ error }) => error?.code), ["mob.budget_exhausted", "mob.budget_exhausted"]);
+  const took = both.reduce((sum, { usage: used, active_ms }) => sum + (used?.wall_ms ?? active_ms ?? 0), 0);
+  assert.ok(took >= 600, `${took} ms of 600`);
+  await assert.rejects(ask(mob, "daily", "short"), { code: "mob.budget_exhausted" });
 });
 
 test("what has no price costs null, and a bound for its cost refuses it", async (t) => {

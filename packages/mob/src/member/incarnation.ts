@@ -21,7 +21,7 @@ import type { Inner } from "./inner.ts";
 import type { BrokenKind } from "./life.ts";
 import type { Turn, TurnBody } from "./turn.ts";
 import type { FencedWhat } from "./turn-context.ts";
-import { TURN_ROUTE, TurnDesk } from "./turn-desk.ts";
+import { TURN_ROUTE, TurnDesk, type DeskParts } from "./turn-desk.ts";
 
 export interface IncarnationParts {
   readonly ledger: Ledger;
@@ -34,6 +34,7 @@ export interface IncarnationParts {
   readonly session: { readonly generation: number; readonly begun: boolean };
   /** As the ledger tells of it. */
   readonly turnOf: (turnId: string) => Turn | undefined;
+  readonly wallOf?: DeskParts["wallOf"];
   /** Its code, not started. */
   readonly inner: () => Promise<Inner>;
   readonly events: IncarnationEvents;
@@ -74,12 +75,12 @@ export class Incarnation {
 
   constructor(parts: IncarnationParts) {
     this.#parts = parts;
-    const { member, generation, conversations, ledger, limits, turnOf, session, node: { log, clock } } = parts;
+    const { member, generation, conversations, ledger, limits, turnOf, session, wallOf, node: { log, clock } } = parts;
     this.session = sessionOf(member, session.generation);
     this.untold = new UntoldTokens(turnOf);
     this.#desk = new TurnDesk({
       untold: this.untold, ledger, member, generation, conversations, turnOf, log, clock, limits, session: this.session, writer: () => this.writer,
-      starved: (fault) => {
+      wallOf: wallOf ?? (() => undefined), stuck: () => parts.events.stuck(), starved: (fault) => {
         if (this.current) parts.events.died(fault);
       },
       stale: () => parts.events.lost(this.writer?.epoch), refused: (what, turn_id) => parts.events.refused(what, { fence: this.writer?.epoch, turn_id }),

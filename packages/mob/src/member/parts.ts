@@ -6,6 +6,7 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { View } from "../roster/view.ts";
 import type { InnerParts } from "./inner.ts";
+import type { WallLeft } from "./turn-time.ts";
 
 export interface MemberParts {
   readonly ledger: Ledger;
@@ -18,6 +19,8 @@ export interface MemberParts {
   readonly profileOf: (name: string) => Profile | undefined;
   /** What it would be made of now. */
   readonly hashOf: (spec: MemberSpec) => string;
+  /** Of the budget of a member. Absent: it has none. */
+  readonly wallOf?: (member: string, turnId: string) => WallLeft | undefined;
   /** Takes its edges away. */
   readonly leaveEdges: (id: string) => Promise<void>;
   /** It has neither node nor timer: its row says all there is of it. */

@@ -12,16 +12,11 @@ import { mobError, type MobError } from "../errors.ts";
 import type { Hold } from "./host.ts";
 import { TurnBook, type Begun, type BookParts } from "./turn-book.ts";
 import { TurnContext, type FencedWhat } from "./turn-context.ts";
+import { TurnTime, type TurnStop, type WallLeft } from "./turn-time.ts";
 import { errorOf } from "./turn-entries.ts";
 import type { TurnBody } from "./turn.ts";
 
 export const TURN_ROUTE = "turn";
-
-/** What ends a turn from outside. */
-export interface TurnStop {
-  readonly kind: "turn_cancelled" | "turn_failed" | "turn_expired";
-  readonly error: MobError;
-}
 
 export interface DeskParts extends BookParts {
   readonly conversations: number;
@@ -29,6 +24,9 @@ export interface DeskParts extends BookParts {
   readonly refused: (what: FencedWhat, turnId: string) => void;
   /** Its code has no memory left: it is of no use any more. */
   readonly starved: (fault: Fault) => void;
+  /** Its code goes on with a turn that has ended, and is let go of. */
+  readonly stuck: () => void;
+  readonly wallOf: (turnId: string) => WallLeft | undefined;
   closeInner(signal: AbortSignal): Promise<void>;
 }
 
@@ -39,8 +37,7 @@ interface Run {
   /** Resolves when it has its outcome. */
   readonly over: PromiseWithResolvers<void>;
   stop: TurnStop | undefined;
-  /** Ends its time, where its message has no end. */
-  timer: Disposable;
+  readonly time: TurnTime;
   /** Decisions that its code waits for where it is, and the name of the newest. */
   holds: number;
   until: string;
@@ -49,10 +46,7 @@ interface Run {
   attempt: number;
 }
 
-/** How long code that is told to stop at its deadline may take for it. */
-const STOP_MS = 5_000;
 const AGAIN: Outcome = { is: "again", after_ms: 0 };
-const NOTHING: Disposable = { [Symbol.dispose]: () => undefined };
 const TEXT = new TextDecoder();
 const ENCODER = new TextEncoder();
 /** Faults of what the code runs in: it has died or was stopped, and the turn runs again. All others are the code's word. */
@@ -144,14 +138,15 @@ export class TurnDesk {
   hold(turnId: string, until: string): Hold | undefined {
     const run = this.#runs.get(turnId);
     if (run === undefined || this.#parks || run.context.signal.aborted) return undefined;
-    run.timer[Symbol.dispose]();
+    run.time[Symbol.dispose]();
     const leftMs = run.context.hold();
     run.until = until;
     if (run.holds++ === 0) this.#book.waits(run.body, until, { leftMs, inPlace: true });
     const goOn = (): void => {
       if (--run.holds > 0 || run.context.signal.aborted || this.#runs.get(turnId) !== run) return;
       run.context.goOn(this.#book.goesOn(run.body, leftMs));
-      this.#arm(run);
+      run.time.arm();
+      run.time.bound();
     };
     let waits = true;
     return { signal: run.context.signal, [Symbol.dispose]: () => {
@@ -210,10 +205,7 @@ export class TurnDesk {
 
   async #dispatch(message: WorkloadMessage, outer: DispatchContext): Promise<Outcome> {
     const body = JSON.parse(TEXT.decode(message.payload)) as TurnBody;
-    const run: Run = {
-      body, context: new TurnContext(outer, { now: () => this.#parts.clock.now(), refused: (what) => this.#parts.refused(what, body.turn_id) }),
-      cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, works: false, attempt: 0, timer: NOTHING, holds: 0, until: "",
-    };
+    const run = this.#toRun(body, outer);
     this.#runs.set(body.turn_id, run);
     using _ = onAbort(outer.signal, () => run.cut.resolve(AGAIN));
     try {
@@ -226,16 +218,39 @@ export class TurnDesk {
       if (begun.has_waited) outer.expireAt?.(Infinity);
       if (outer.deadlineAtMs === Infinity) {
         run.context.deadlineAtMs = begun.deadline_at_ms;
-        this.#arm(run);
+        run.time.arm();
       }
+      run.time.bound();
       const given = inner.dispatch(this.#toInner(message, body, begun), run.context);
       return await this.#end(body, { run, outer, outcome: await Promise.race([given, run.cut.promise]) });
     } finally {
-      run.timer[Symbol.dispose]();
+      run.time[Symbol.dispose]();
       run.context.end();
       this.#runs.delete(body.turn_id);
       run.over.resolve();
     }
+  }
+
+  #toRun(body: TurnBody, outer: DispatchContext): Run {
+    const { clock, refused, wallOf, stuck } = this.#parts;
+    const { turn_id } = body;
+    const run: Run = {
+      body, context: new TurnContext(outer, { now: () => clock.now(), refused: (what) => refused(what, turn_id) }),
+      cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, works: false, attempt: 0, holds: 0, until: "",
+      time: new TurnTime(clock, {
+        remainingMs: () => run.context.remainingMs(), wallLeft: () => wallOf(turn_id),
+        stop: (why) => {
+          run.stop ??= why;
+          run.context.stop(run.stop.error);
+        },
+        letGo: () => {
+          run.context.cutOff();
+          run.cut.resolve(AGAIN);
+          stuck();
+        },
+      }),
+    };
+    return run;
   }
 
   /** What the code gets: the content for a payload, the rest beside it. */
@@ -245,16 +260,6 @@ export class TurnDesk {
       ...message, id: turn_id, attempt, redelivered: attempt > 1, payload: ENCODER.encode(JSON.stringify(content)),
       about: { turn_id, from, principal, conversation, attempt, deadline_at_ms, generation: this.#parts.generation, ...in_reply_to === undefined ? {} : { in_reply_to } },
     };
-  }
-
-  /** Ends its time in place of the node. */
-  #arm(run: Run): void {
-    const { clock } = this.#parts;
-    run.timer = clock.after(run.context.remainingMs(), () => {
-      run.stop ??= { kind: "turn_expired", error: mobError("mob.deadline", "the time of the turn is over") };
-      run.context.stop(run.stop.error);
-      run.timer = clock.after(STOP_MS, () => run.cut.resolve(AGAIN));
-    });
   }
 
   #end(turn: TurnBody, { run, outer, outcome }: { run: Run; outer: DispatchContext; outcome: Outcome }): Outcome | Promise<Outcome> {

@@ -12,6 +12,7 @@ import { mobError, type MobError } from "../errors.ts";
 import type { Entry, NewEntry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { ToolCall, ToolGuard } from "../member/host.ts";
+import type { WallLeft } from "../member/turn-time.ts";
 import { ranMs } from "../roster/fold-turn.ts";
 import type { View } from "../roster/view.ts";
 import { exhausted, isNearlyUsed, linesOf, running, tighter, type Counted, type Line } from "./budget.ts";
@@ -34,6 +35,8 @@ export interface Budgets extends AsyncDisposable {
   checkTurn(member: string, coming: number): void;
   /** Before a model is asked. Throws `mob.budget_exhausted`. */
   checkModel(member: string, turnId: string | undefined, model: string): void;
+  /** How long a turn may go on by itself, milliseconds, and what it ends with then. Undefined: its time is not bounded. */
+  wallOf(member: string, turnId: string): WallLeft | undefined;
   /** Before a call that grants and policy allow is made. Throws `mob.budget_exhausted`, `mob.storage_degraded`. */
   takeTool(call: ToolCall): Promise<void>;
 }
@@ -85,6 +88,12 @@ class LiveBudgets implements Budgets {
       });
     }
     this.#refuse(member, exhausted(lines, SPENT_BY_MODEL), "never");
+  }
+
+  wallOf(member: string, turnId: string): WallLeft | undefined {
+    const left = ({ limit, used }: Line): number => limit - (used ?? 0);
+    const [line] = this.#lines(member, turnId).filter(({ of }) => of === "wall_ms").sort((a, b) => left(a) - left(b));
+    return line === undefined ? undefined : { leftMs: Math.max(0, left(line)), error: this.#error(member, line, "never") };
   }
 
   async takeTool(call: ToolCall): Promise<void> {
