@@ -2,7 +2,7 @@
 import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "@atoll-run/testkit";
-import { defineMob, type LinkedFactory, type MobRooms } from "../../src/mob.ts";
+import { defineMob, type LinkedFactory, type MobConfig, type MobRooms } from "../../src/mob.ts";
 import { startRooms } from "./rooms.ts";
 
 const SCRIPTS = join(import.meta.dirname, "scripts");
@@ -11,15 +11,16 @@ export interface WorldOptions {
   readonly rule?: object;
   readonly limits?: Record<string, number>;
   readonly writer?: LinkedFactory;
+  readonly env?: MobConfig["env"];
 }
 
 const writes: LinkedFactory = () => async ({ content }, ctx) => ctx.guarded({ grant: "fs.write", tool: "write_file", args: content }, () => "done");
 
 /** In `base`: the state, and `out`, which is there. */
-export function openWorld(base: string, { rule = {}, limits = {}, writer = writes }: WorldOptions = {}): Promise<MobRooms> {
+export function openWorld(base: string, { rule = {}, limits = {}, writer = writes, env = {} }: WorldOptions = {}): Promise<MobRooms> {
   const grants = [`fs.write:${join(base, "out")}`];
   const more = { grants, conversations: 2, idle_after: 1 };
-  return startRooms({ stateDir: join(base, "state"), root: SCRIPTS, linked: { writer }, definition: defineMob({
+  return startRooms({ env, stateDir: join(base, "state"), root: SCRIPTS, linked: { writer }, definition: defineMob({
     mob: { id: "stay", members: [{ id: "lua", profile: "script" }, { id: "ts", profile: "linked" }, { id: "other", profile: "linked" }, { id: "keeper", profile: "keeper" }] },
     profiles: { script: { script: "twice.lua", ...more }, linked: { linked: "writer", ...more }, keeper: { script: "keeper.lua", ...more } },
     approvals: [{ id: "ask", match: { grant: "fs.write", object: "*/asked*" }, tier: "R3", ...rule }], limits,

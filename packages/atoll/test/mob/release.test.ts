@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { LinkedFactory, MobRooms } from "@atoll-run/atoll/mob";
-import type { Json } from "@atoll-run/core";
+import type { Json, Log } from "@atoll-run/core";
 import { until } from "@atoll-run/testkit";
-import { openWorld, sendTo as send, type WorldOptions } from "./in-place-world.ts";
+import { openWorld, sendTo as send, waiting, type WorldOptions } from "./in-place-world.ts";
 
 function world(t: TestContext): { readonly out: string; open(o?: WorldOptions): Promise<MobRooms> } {
   const base = mkdtempSync(join(tmpdir(), "atoll-release-"));
@@ -107,4 +107,42 @@ test("released and not yet made when the process ends, a call is made at the nex
   const { output } = await told(mob, waits);
   assert.deepEqual((output as { result: Json }).result, { at: `${path}-2` });
   assert.deepEqual([made, readFileSync(path, "utf8"), readFileSync(`${path}-2`, "utf8")], [[path, `${path}-2`], "x", "x"]);
+});
+
+test("what is decided while the mob is stopped waits for its resume, and nobody is asked in vain meanwhile", async (t) => {
+  const { open, out } = world(t);
+  const warned: string[] = [];
+  const log: Log = { write: ({ level, target, msg }) => void (level === "warn" && warned.push(`${target}: ${msg}`)) };
+  await using mob = await open({ limits: {}, env: { log } });
+  const [put, now] = [join(out, "asked-put"), join(out, "asked-now")];
+  const turns = [await send(mob, "keeper", { path: put, text: "put" }), await send(mob, "ts", { path: now })] as const;
+  const [late, asked] = [await waiting(mob, turns[0]), await waiting(mob, turns[1])];
+  const by = { principal: "boss" };
+  await mob.life.command("stop", by);
+  await until(() => mob.view.mob.state === "stopped");
+  await decide(mob, asked, "approve");
+  await decide(mob, late, "approve");
+  await mob.ledger.flush();
+  assert.deepEqual([mob.view.turns.get(turns[1])?.state, existsSync(put)], ["waiting_approval", false]);
+  await mob.life.command("resume", by);
+  for (const turn of turns) assert.equal((await mob.members.wait(turn, {})).state, "done");
+  assert.deepEqual([readFileSync(put, "utf8"), warned.filter((line) => line.startsWith("approvals"))], ["put", []]);
+});
+
+test("a draft that is released while the mob is stopped is done after its resume", async (t) => {
+  const { open, out } = world(t);
+  const warned: string[] = [];
+  const log: Log = { write: ({ level, target, msg }) => void (level === "warn" && warned.push(`${target}: ${msg}`)) };
+  await using mob = await open({ env: { log } });
+  const path = join(out, "asked-later");
+  const id = await draft(mob, await send(mob, "keeper", { path, text: "later" }));
+  const by = { principal: "boss" };
+  await mob.life.command("stop", by);
+  await until(() => mob.view.mob.state === "stopped");
+  await decide(mob, id, "release");
+  await mob.ledger.flush();
+  assert.equal(existsSync(path), false);
+  await mob.life.command("resume", by);
+  assert.equal((await told(mob, id)).state, "done");
+  assert.deepEqual([readFileSync(path, "utf8"), warned.filter((line) => line.startsWith("approvals"))], ["later", []]);
 });

@@ -85,6 +85,7 @@ class Book implements ApprovalBook {
     this.#releases = new Releases(parts);
     this.#hearing = ledger.hear((entry) => {
       this.#tending.hear(entry);
+      if (entry.kind === "mob_started") this.#releases.lookAll();
       const id = approvalOf(entry);
       if (id === undefined) return;
       this.#releases.look(id);

@@ -5,12 +5,13 @@
  * been made is not made again, whenever the process dies; refuses nothing; never asks anybody: the decision is stored.
  */
 import { isFault, sleep, withDeadline, type Clock, type Json, type Log } from "@atoll-run/core";
-import { toFailure, type Failure } from "../errors.ts";
+import { mobError, toFailure, type Failure } from "../errors.ts";
 import type { NewEntry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import { preview } from "../ledger/stored.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost, Performer } from "../member/host.ts";
+import { isOn } from "../roster/mob-fold.ts";
 import type { View } from "../roster/view.ts";
 import { RELEASES, type Approval } from "./approval.ts";
 import { dropArguments, dropResult, keepResult, keptResult, wholeArguments } from "./arguments.ts";
@@ -30,6 +31,8 @@ type Result = { readonly result: Json } | { readonly error: Failure };
 
 const AGAIN_MS = 250;
 const AGAIN_MS_MAX = 10_000;
+/** Gone on with when the mob goes on. */
+const OFF = mobError("mob.unavailable", "the mob takes no work now");
 const UNKNOWN: Result = { error: { code: "mob.interrupted", text: "outcome unknown: the process ended while this call ran; it was not made again" } };
 
 export class Releases {
@@ -39,14 +42,21 @@ export class Releases {
 
   constructor(parts: ReleaseParts) {
     this.#parts = parts;
-    for (const { id } of parts.view.approvals.values()) this.look(id);
+    this.lookAll();
+  }
+
+  /** The mob goes on. */
+  lookAll(): void {
+    for (const { id } of this.#parts.view.approvals.values()) this.look(id);
   }
 
   /** Goes on with it, if it is released and its member has not been told. */
   look(id: string): void {
     const { state, call } = this.#parts.view.approvals.get(id) ?? {};
     if (state !== "released" || call === "told" || this.#underWay.has(id) || this.#closing.signal.aborted) return;
-    this.#underWay.set(id, this.#go(id).catch((error: unknown) => this.#say(id, error)).finally(() => this.#underWay.delete(id)));
+    this.#underWay.set(id, this.#go(id).catch((error: unknown) => {
+      if (error !== OFF) this.#say(id, error);
+    }).finally(() => this.#underWay.delete(id)));
   }
 
   async close(): Promise<void> {
@@ -74,7 +84,7 @@ export class Releases {
     try {
       performer = await this.#again(id, () => host.performer(approval.member));
     } catch (error) {
-      if (signal.aborted) return false;
+      if (signal.aborted || error === OFF) return false;
       await this.#over(approval, { error: toFailure(error) });
       return true;
     }
@@ -112,7 +122,7 @@ export class Releases {
     return { source: "mob", member, turn_id, ...entry };
   }
 
-  /** What passes by itself is waited for. Throws the reason of the end of the mob. */
+  /** What passes by itself is waited for. Throws the reason of the end of the mob, `OFF` while it takes no work. */
   async #again<T>(id: string, act: () => Promise<T>): Promise<T> {
     const { signal } = this.#closing;
     for (let waitMs = AGAIN_MS; ; waitMs = Math.min(AGAIN_MS_MAX, waitMs * 2)) {
@@ -120,8 +130,9 @@ export class Releases {
       try {
         return await act();
       } catch (error) {
+        if (!signal.aborted && !isOn(this.#parts.view.mob)) throw OFF;
         if (signal.aborted || !isFault(error) || error.retry !== "later") throw error;
-        this.#say(id, error);
+        if (error.code !== "mob.unavailable") this.#say(id, error);
         await sleep(waitMs, { clock: this.#parts.clock, signal });
       }
     }

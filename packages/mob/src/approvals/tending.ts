@@ -8,6 +8,7 @@ import type { Clock, Log } from "@atoll-run/core";
 import { toFailure } from "../errors.ts";
 import type { Entry } from "../ledger/entry.ts";
 import { FINAL_TURNS } from "../member/turn.ts";
+import { isOn } from "../roster/mob-fold.ts";
 import type { View } from "../roster/view.ts";
 import type { Approval } from "./approval.ts";
 
@@ -55,7 +56,8 @@ export class Tending {
       const approval = this.#parts.view.approvals.get(String(entry.data["id"]));
       if (approval !== undefined) this.#sort(approval);
       this.#kick();
-    } else if (entry.class === "turn" && entry.kind !== "turn_queued" && this.#open.size + this.#decided.size > 0) this.#kick();
+    } else if (entry.kind === "mob_started") this.#kick();
+    else if (entry.class === "turn" && entry.kind !== "turn_queued" && this.#open.size + this.#decided.size > 0) this.#kick();
   };
 
   async close(): Promise<void> {
@@ -106,6 +108,8 @@ export class Tending {
       this.#decided.delete(id);
       return Infinity;
     }
+    // Nobody can be woken; it is looked at again when the mob goes on.
+    if (!isOn(view.mob)) return Infinity;
     const state = view.turns.get(approval.turn_id)?.state;
     const inherited = this.#inherited.delete(id);
     if (!inherited && state !== undefined && state !== "waiting_approval") return Infinity;
@@ -124,6 +128,8 @@ export class Tending {
       return Infinity;
     } catch (error) {
       const { code, text } = toFailure(error);
+      // It goes on, but does not take anything yet.
+      if (code === "mob.unavailable") return AGAIN_MS;
       this.#parts.log.write({ level: "warn", target: "approvals", msg: "it is tried again", fields: { what, id, code, text } });
       return AGAIN_MS_MAX;
     }

@@ -24,3 +24,8 @@ export function foldMob(old: MobFold, { kind, data, seq }: Entry): MobFold {
   if (kind === "mob_started" && old.resetting && state === "running") return { state, resetting: false, fresh_below: seq };
   return { ...old, state };
 }
+
+/** Its members take work. */
+export function isOn({ state }: MobFold): boolean {
+  return state === "running" || state === "creating";
+}
