@@ -303,6 +303,11 @@ test("a member whose session is damaged or gone is broken with that kind, is tri
   const kinds = () => ["torn", "gone", "well"].map((id) => [state(mob, id), mob.view.row(id)?.last_error?.code]);
   await until(() => state(mob, "well") === "active");
   assert.deepEqual(kinds(), [["broken", "snapshot_corrupted"], ["broken", "snapshot_missing"], ["active", undefined]]);
+  await mob.ledger.flush();
+  const failures = (await mob.ledger.query({ after: 0, kinds: ["checkpoint_failure", "spawn_failure"] })).entries;
+  assert.deepEqual(failures.map(({ kind, member, generation, data }) => [kind, member, generation, data["kind"]]).sort(), [
+    ["checkpoint_failure", "gone", 1, "snapshot_missing"], ["checkpoint_failure", "torn", 1, "snapshot_corrupted"],
+  ]);
   const boot = mob.members.boot();
   assert.deepEqual([boot.complete, boot.ready, boot.error?.member, boot.error?.code, boot.counts.broken], [true, false, "gone", "snapshot_missing", 2]);
   const refused = await mob.send(ask("torn", "y")).catch((error: { code: string; facts: object }) => error);

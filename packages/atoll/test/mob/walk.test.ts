@@ -240,6 +240,9 @@ test("a start that fails is tried again; mail waits meanwhile", async (t) => {
   });
   const turn = await done(mob, ask("ts", "x"));
   assert.deepEqual([turn.state, starts], ["done", 2]);
+  await mob.ledger.flush();
+  const { entries } = await mob.ledger.query({ after: 0, classes: ["error"] });
+  assert.deepEqual(entries.map(({ kind, member, data }) => [kind, member, data]), [["spawn_failure", "ts", { kind: "start_failed", detail: "not yet" }]]);
 });
 
 test("an initial message is sent once, at the first start of a member", async (t) => {

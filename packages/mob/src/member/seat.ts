@@ -7,11 +7,11 @@
 import type { MemberSpec, Profile } from "../definition/definition.ts";
 import { Incarnation } from "./incarnation.ts";
 import { makeInner } from "./inner.ts";
-import type { Life, LifeEvent } from "./life.ts";
+import type { BrokenKind, Life, LifeEvent } from "./life.ts";
 import type { MemberParts, MoveMore } from "./parts.ts";
 import type { Timers } from "./timers.ts";
 import type { FencedWhat } from "./turn-context.ts";
-import { staleFence } from "./turn-entries.ts";
+import { staleFence, startFailure } from "./turn-entries.ts";
 
 /** The member that it belongs to. */
 export interface SeatHolder {
@@ -50,7 +50,7 @@ export class Seat {
     now.open().catch((error: unknown) => {
       if (this.#now !== now) return;
       this.#now = undefined;
-      this.#holder.hear({ is: "start_failed", kind: "store_unavailable", detail: String(error) });
+      this.#startFailed(now.generation, { kind: "store_unavailable", detail: String(error) });
     });
     if (afterMs === 0) now.begin();
     else this.#timers.start("again", afterMs, () => now.begin());
@@ -101,7 +101,7 @@ export class Seat {
       }),
       events: {
         ready: (fence) => holder.hear({ is: "started" }, { data: { fence } }, made),
-        startFailed: (kind, { message: detail }) => holder.hear({ is: "start_failed", kind, detail }, {}, made),
+        startFailed: (kind, { message: detail }) => this.#startFailed(generation, { kind, detail }, made),
         died: ({ message: detail }) => holder.hear({ is: "crashed", detail }, {}, made),
         exited: () => holder.hear({ is: "exited" }, {}, made),
         stuck: () => holder.hear({ is: "renew" }, {}, made),
@@ -109,6 +109,13 @@ export class Seat {
       },
     });
     return made;
+  }
+
+  #startFailed(generation: number, why: { readonly kind: BrokenKind; readonly detail: string }, by?: Incarnation): void {
+    const { id, closed } = this.#holder;
+    const { ledger, writer } = this.#parts;
+    if (!closed && (by === undefined || by === this.#now)) void ledger.note(writer, startFailure(id, { ...why, generation }));
+    this.#holder.hear({ is: "start_failed", ...why }, {}, by);
   }
 
   /** What it wrote was refused: the ledger says so, and it stops until somebody resumes it. */

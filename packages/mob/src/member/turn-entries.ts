@@ -3,6 +3,7 @@ import type { Fault } from "@atoll-run/core";
 import type { NewEntry } from "../ledger/entry.ts";
 import { preview } from "../ledger/stored.ts";
 import { MOB_LIMITS } from "../limits.ts";
+import type { BrokenKind } from "./life.ts";
 import type { TurnBody } from "./turn.ts";
 
 /** Whose turn it is, and which incarnation speaks. */
@@ -46,6 +47,16 @@ export function staleFence(
 ): NewEntry {
   return {
     kind: "stale_fence", source: "mob", member, generation, ...fence === undefined ? {} : { fence }, ...turn_id === undefined ? {} : { turn_id }, data: { what },
+  };
+}
+
+/** Of its session; with others, its code or what it stands on did not come up. */
+const OF_SESSION: ReadonlySet<BrokenKind> = new Set<BrokenKind>(["snapshot_missing", "snapshot_corrupted", "generation_mismatch", "checkpoint_unrecoverable"]);
+
+/** It was to start, and did not: each time. */
+export function startFailure(member: string, { kind, detail, generation }: { readonly kind: BrokenKind; readonly detail: string; readonly generation: number }): NewEntry {
+  return {
+    kind: OF_SESSION.has(kind) ? "checkpoint_failure" : "spawn_failure", source: "mob", member, generation, data: { kind, detail: detail.slice(0, ERROR_CHARS) },
   };
 }
 

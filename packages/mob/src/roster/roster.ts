@@ -6,6 +6,7 @@
  * snapshots are written behind, by one loop.
  */
 import { isFault, type Clock, type Log } from "@atoll-run/core";
+import { toFailure } from "../errors.ts";
 import { KINDS, type Entry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
@@ -128,6 +129,8 @@ class LiveRoster implements Roster {
 
   /** The older one counts; the ledger has the rest. */
   #failed(error: unknown): void {
+    const { ledger, writer } = this.#parts;
+    void ledger.note(writer, { kind: "checkpoint_failure", source: "mob", data: { what: "roster", error: { ...toFailure(error) } } });
     this.#parts.log.write({
       level: "warn", target: "roster", msg: "the snapshot could not be written", fields: { reason: isFault(error) ? error.code : String(error) },
     });

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import type { StateStore } from "@atoll-run/core";
 import type { NewEntry } from "@atoll-run/mob";
 import { listApprovals, listEdges, listMembers, listTurns, openRoster, View } from "@atoll-run/mob/internal";
+import { until } from "@atoll-run/testkit";
 import fc from "fast-check";
 import { house, spawned, STORES, type House } from "../support.ts";
 
@@ -95,6 +96,22 @@ for (const store of STORES) {
     assert.deepEqual((await present.again()).roster.view.keep(), first.roster.view.keep());
   });
 }
+
+test("a snapshot that is not written is told in the ledger, and another one is taken", async (t) => {
+  let fails = 1;
+  const dead = new Error("dead");
+  const wrap = (given: StateStore): StateStore => ({
+    ...given, commit: (batch, call) => batch.ops.some((op) => op.op === "put" && op.space === "fold") && fails-- > 0 ? Promise.reject(dead) : given.commit(batch, call),
+  });
+  const first = await house(t, "memory", { wrap, limits: { snapshotEvery: 10 } });
+  for (let n = 0; n < 12; n++) await first.append(spawned(`m-${n}`));
+  const told = async () => (await first.ledger.query({ after: 0, classes: ["error"] })).entries.map(({ kind, data }) => [kind, data["what"], (data["error"] as { text: string }).text]);
+  await until(async () => (await told()).length > 0);
+  assert.deepEqual(await told(), [["checkpoint_failure", "roster", "dead"]]);
+  await first.roster[Symbol.asyncDispose]();
+  assert.ok(first.roster.snapshotSeq > 0);
+  assert.equal((await told()).length, 1);
+});
 
 test("nothing that is committed while older entries are read is missing or folded twice", async (t) => {
   const first = await house(t, "sqlite");
