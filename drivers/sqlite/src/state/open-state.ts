@@ -12,6 +12,11 @@ export interface StateOptions {
   readonly durability?: "full" | "normal";
   /** How long a commit waits for a program that writes to the file in spite of the lock, milliseconds. */
   readonly busyTimeoutMs?: number;
+  /**
+   * A file that has failed is opened anew by what is asked of it then, at most once in so many milliseconds; a commit that had failed may be
+   * there. Default: it stays `state.broken`.
+   */
+  readonly reopenMs?: number;
   readonly log?: Log;
 }
 
@@ -30,6 +35,7 @@ export async function openState(o: StateOptions): Promise<StateStore> {
   const durability: Durability = o.dir === null ? "memory" : o.durability ?? "full";
   const client = new StateClient({
     dir: o.dir === null ? null : resolve(o.dir), durability, busyTimeoutMs: o.busyTimeoutMs ?? BUSY_TIMEOUT_MS,
+    reopenMs: o.dir === null ? Infinity : o.reopenMs ?? Infinity,
   }, o.log);
   try {
     await client.ask(["open"], 0);

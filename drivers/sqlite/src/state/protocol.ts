@@ -9,6 +9,8 @@ export interface StateWorkerData {
   readonly dir: string | null;
   readonly durability: Durability;
   readonly busyTimeoutMs: number;
+  /** Between two tries to open a file anew that has failed; `Infinity`: it is not. */
+  readonly reopenMs: number;
   /** Its first number rises with each message to the thread, which sleeps on it. */
   readonly bell: Int32Array<SharedArrayBuffer>;
 }

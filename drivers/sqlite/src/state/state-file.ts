@@ -2,13 +2,13 @@
  * The file `state.sqlite`, as its one writer sees it. What waits is one transaction with one sync; a batch that is
  * refused is taken back alone; when the transaction fails, none of its batches was done.
  */
+import { accessSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import {
   isFault, stateBroken, stateBusy, stateFull, stateNewer, type Batch, type Commit, type Fault
 } from "@atoll-run/core";
 import { Compiled } from "./compiled.ts";
-import { lockDirectory } from "./directory-lock.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { createOps, Refused, type ApplyOp } from "./state-ops.ts";
 import { createReads, type ReadName, type StateReads } from "./state-reads.ts";
@@ -34,7 +34,6 @@ interface Scope {
 
 export class StateFile {
   readonly #path: string;
-  readonly #lock: Disposable | undefined;
   readonly #db: DatabaseSync;
   readonly #sql: Compiled;
   readonly #apply: ApplyOp;
@@ -47,14 +46,13 @@ export class StateFile {
   /** What a COMMIT takes, nearly, milliseconds. */
   #syncMs = 1;
 
-  /** Takes the lock of the folder, opens and migrates. Throws a `StateFault` and leaves nothing open. */
-  constructor({ dir, durability, busyTimeoutMs }: Omit<StateWorkerData, "bell">) {
-    this.#lock = dir === null ? undefined : lockDirectory(dir);
+  /** Opens and migrates, in a folder that is this process's; `isThere`: it is not made. Throws a `StateFault` and leaves nothing open. */
+  constructor({ dir, durability, busyTimeoutMs }: Pick<StateWorkerData, "dir" | "durability" | "busyTimeoutMs">, { isThere = false } = {}) {
     this.#path = dir === null ? ":memory:" : join(dir, "state.sqlite");
     try {
+      if (isThere) accessSync(this.#path);
       this.#db = new DatabaseSync(this.#path, { timeout: busyTimeoutMs });
     } catch (error) {
-      this.#lock?.[Symbol.dispose]();
       throw this.#toFault(error, false);
     }
     this.#sql = new Compiled(this.#db);
@@ -116,13 +114,25 @@ export class StateFile {
     }
   }
 
-  /** The lock goes last. */
-  close(): void {
+  /** It takes nothing any more. */
+  get isBroken(): boolean {
+    return this.#broken !== undefined;
+  }
+
+  /**
+   * All that was committed is in the file and on the disk: also a commit that had failed and is there in spite of it. Throws where that
+   * cannot be said.
+   */
+  settle(): void {
     try {
-      this.#db.close();
-    } finally {
-      this.#lock?.[Symbol.dispose]();
+      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      throw this.#toFault(error, false);
     }
+  }
+
+  close(): void {
+    if (this.#db.isOpen) this.#db.close();
   }
 
   /** A first one that is refused is the only one. */

@@ -1,9 +1,10 @@
 /**
  * The thread that owns the state file: takes what waits, commits it at once, answers all of it, and checkpoints when
- * nobody asks. There is no timer between a batch and its commit.
+ * nobody asks. There is no timer between a batch and its commit. A file that has failed is opened anew when it is to be.
  */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { isFault, stateBroken, toFaultData, type Batch, type Fault } from "@atoll-run/core";
+import { lockDirectory } from "./directory-lock.ts";
 import { StateFile } from "./state-file.ts";
 import { packAnswers, unpackCommits } from "./packing.ts";
 import type {
@@ -19,7 +20,10 @@ const GROUP_BYTES_MAX = 1_024 * 1_024;
 class StateWorker {
   readonly #port: MessagePort;
   readonly #data: StateWorkerData;
+  #lock: Disposable | undefined;
   #file: StateFile | undefined;
+  /** When it was last tried to open it, by the monotonic clock. */
+  #openedMs = 0;
   #queue: StateRequest[] = [];
   #closed = false;
 
@@ -85,7 +89,7 @@ class StateWorker {
     const [id, kind, name, args] = request;
     try {
       if (kind === "read") return [id, false, this.#open().read(name, args)];
-      if (kind === "open") this.#file ??= new StateFile(this.#data);
+      if (kind === "open") this.#begin();
       else this.#close();
       return [id, false, undefined];
     } catch (error) {
@@ -95,14 +99,46 @@ class StateWorker {
 
   #open(): StateFile {
     if (this.#file === undefined) throw new Error("the file is not open");
+    if (this.#file.isBroken && performance.now() - this.#openedMs >= this.#data.reopenMs) this.#reopen(this.#file);
     return this.#file;
+  }
+
+  /** Throws a `StateFault` and leaves nothing open. */
+  #begin(): void {
+    const { dir } = this.#data;
+    this.#lock = dir === null ? undefined : lockDirectory(dir);
+    try {
+      this.#file = new StateFile(this.#data);
+      this.#openedMs = performance.now();
+    } catch (error) {
+      this.#lock?.[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The folder stays this process's. While it cannot be opened, the one that has failed answers. */
+  #reopen(failed: StateFile): void {
+    this.#openedMs = performance.now();
+    let made: StateFile | undefined;
+    try {
+      failed.close();
+      made = new StateFile(this.#data, { isThere: true });
+      made.settle();
+      this.#file = made;
+    } catch {
+      made?.close();
+    }
   }
 
   #close(): void {
     this.#closed = true;
     const file = this.#file;
     this.#file = undefined;
-    file?.close();
+    try {
+      file?.close();
+    } finally {
+      this.#lock?.[Symbol.dispose]();
+    }
   }
 }
 

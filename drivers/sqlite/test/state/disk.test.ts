@@ -4,12 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { StateStore } from "@atoll-run/core";
 import { openState } from "@atoll-run/sqlite";
 
 const PROGRAM = fileURLToPath(new URL("../fixtures/fill-state.ts", import.meta.url));
@@ -51,7 +52,7 @@ test("a full disk refuses whole batches with state.full, and the store goes on w
   assert.deepEqual(held.documents, held.entries);
   rmSync(ballast);
   child.stdin?.end("go\n");
-  assert.deepEqual(JSON.parse((await output.next()).value ?? "{}"), { lifted: true });
+  assert.equal((JSON.parse((await output.next()).value ?? "{}") as { lifted: boolean }).lifted, true);
 });
 
 test("a disk that fails ends the store, and what was acknowledged is there when it is opened again", { skip: process.platform === "win32" && "no ulimit" }, async () => {
@@ -70,6 +71,40 @@ test("a disk that fails ends the store, and what was acknowledged is there when 
   assert.ok(report.acknowledged.length > 0);
   assert.deepEqual(report.acknowledged.filter((n) => !entries.includes(n)), []);
   assert.deepEqual(documents.toSorted((a, b) => a - b), entries);
+});
+
+test("a file that is to be opened anew takes what is written when the disk is well again; all that was acknowledged is there, and the folder stays its owner's", {
+  skip: spawnSync("prlimit", ["--version"]).status !== 0 && "no prlimit",
+}, async () => {
+  const at = join(root, "reopened");
+  const child = spawn("sh", ["-c", 'ulimit -S -f 1024; exec "$0" "$@"', process.execPath, PROGRAM, at, "lift", "50"], { stdio: ["pipe", "pipe", "inherit"] });
+  const output = lines(child);
+  const report = JSON.parse((await output.next()).value ?? "{}") as Report;
+  assert.deepEqual([report.code, report.again], ["state.broken", "state.broken"]);
+  await assert.rejects(openState({ dir: at }), { code: "state.locked" });
+  assert.equal(spawnSync("prlimit", ["--pid", String(child.pid), "--fsize=unlimited"]).status, 0);
+  child.stdin?.end("go\n");
+  const { lifted, entries } = JSON.parse((await output.next()).value ?? "{}") as { lifted: boolean; entries: number[] };
+  assert.ok(lifted);
+  assert.deepEqual(report.acknowledged.filter((n) => !entries.includes(n)), []);
+});
+
+test("a file whose content is wrong stays broken, however often it is opened anew", async () => {
+  const at = join(root, "damaged");
+  const put = (store: StateStore, n: number) => store.commit({ scope: "n", epoch: null, at_ms: 1, ops: [{ op: "put", space: "s", key: String(n), value: "x".repeat(2_000), if_version: null }] });
+  const first = await openState({ dir: at });
+  for (let n = 0; n < 100; n++) await put(first, n);
+  await first[Symbol.asyncDispose]();
+  const pages = readFileSync(join(at, "state.sqlite"));
+  // The first page tells what is where: it opens, and what it leads to is nonsense.
+  writeFileSync(join(at, "state.sqlite"), pages.fill(0xa5, 4_096 * 20));
+  await using store = await openState({ dir: at, reopenMs: 0 });
+  const found = await (async () => {
+    for (let n = 0; n < 100; n++) await store.get("n", "s", String(n));
+  })().catch((error: unknown) => error as { code: string });
+  assert.equal(found?.code, "state.broken");
+  // Where nothing is wrong: it could be written.
+  await assert.rejects(store.commit({ scope: "n", epoch: null, at_ms: 1, ops: [{ op: "append", journal: "j", body: "x" }] }), { code: "state.broken" });
 });
 
 test("a folder has one owner, and the fault names it", async () => {

@@ -22,6 +22,9 @@ import { createPool } from "./pool.ts";
 import { startBlock, type StartedBlock } from "./run-block.ts";
 import { homeOf } from "./settings.ts";
 
+/** Between two tries to open its file anew when the disk has failed. */
+const REOPEN_MS = 1_000;
+
 /** Of its own node, as of any other: without a realm it has none, and without rules nobody comes in. */
 type OwnNode = Pick<NodeConfig, "realm" | "listen" | "acl" | "plain" | "bearer" | "ca" | "onLost">;
 
@@ -132,7 +135,7 @@ async function openStateOf({ stateDir, ephemeral = false, definition, ...rest }:
     });
   }
   try {
-    return await openPlace({ ...rest, memory: ephemeral, ...stateDir === undefined ? {} : { dir: stateDir } });
+    return await openPlace({ ...rest, memory: ephemeral, ...stateDir === undefined ? {} : { dir: stateDir } }, { reopenMs: REOPEN_MS });
   } catch (error) {
     if (isFault(error) && error.code === "node.locked") {
       throw mobError("mob.already_running", `the mob ${definition.mob.id} runs already: ${error.message}`, { cause: error, facts: error.facts });

@@ -5,7 +5,7 @@ import { type Clock, type Ids, type Log, nodeError, type NodeErrorInit, type Sta
 import { isFault } from "@atoll-run/core";
 import { type Durability } from "@atoll-run/node";
 import { createProcessRoom, loadNodeKey, newNodeKey, type NodeKey, type ProcessRoom } from "@atoll-run/node/internal";
-import { openState } from "@atoll-run/sqlite";
+import { openState, type StateOptions } from "@atoll-run/sqlite";
 import { systemClock } from "./clock.ts";
 import { systemIds } from "./ids.ts";
 import { randomOf } from "./random.ts";
@@ -53,12 +53,12 @@ export interface Place {
 
 const SILENT: Log = { write: () => undefined };
 
-/** Throws `node.locked` when another process has the folder, `node.unavailable` for other faults of the store. */
-export async function openPlace(o: PlaceOptions): Promise<Place> {
+/** `reopenMs`: see `StateOptions`. Throws `node.locked` when another process has the folder, `node.unavailable` for other faults of the store. */
+export async function openPlace(o: PlaceOptions, { reopenMs }: Pick<StateOptions, "reopenMs"> = {}): Promise<Place> {
   const { clock = systemClock, random = Math.random, bytes = randomOf, log = SILENT, store: given } = o.env ?? {};
   const dir = o.memory === true ? null : resolve(o.dir ?? ".atoll");
   const { durability = "full" } = o;
-  const store = given ?? await openState({ dir, durability, log }).catch((error: unknown) => {
+  const store = given ?? await openState({ dir, durability, log, ...reopenMs === undefined ? {} : { reopenMs } }).catch((error: unknown) => {
     throw toNodeFault(error);
   });
   return {

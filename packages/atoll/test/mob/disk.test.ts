@@ -3,10 +3,11 @@
  * once, and it ends by itself. Method: a real file system of 8 MiB that is filled and emptied while a turn runs.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { defineMob } from "@atoll-run/atoll/mob";
 import { isFault } from "@atoll-run/core";
@@ -101,4 +102,29 @@ test("on a full disk a mob refuses what is new, leaves by itself when there is s
   assert.ok((recovered?.data["refused"] as number) > 0);
   const later = await send("n", "later");
   assert.equal((await mob.members.wait(later.turn_id, {})).state, "done");
+});
+
+test("a disk that fails makes a mob degraded; its file is opened anew when the disk is well, and all that was accepted ends once, without a restart", {
+  skip: spawnSync("prlimit", ["--version"]).status !== 0 && "no prlimit",
+}, async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "atoll-disk-"));
+  const child = spawn(process.execPath, [join(import.meta.dirname, "disk-child.ts"), dir], { stdio: ["ignore", "pipe", "inherit"] });
+  /** Nothing can be written behind so many bytes of any file: an I/O error. */
+  const limit = (bytes: string): void => assert.equal(spawnSync("prlimit", ["--pid", String(child.pid), `--fsize=${bytes}:unlimited`]).status, 0);
+  t.after(() => {
+    child.kill("SIGKILL");
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const next = async <T>(): Promise<T> => JSON.parse((await lines.next()).value as string) as T;
+  assert.equal(await next(), "runs");
+  limit("1");
+  const failing = await next<{ code: string; asleep: string; cause: string; degraded: { code: string; text: string }[] }>();
+  assert.deepEqual([failing.code, failing.asleep, failing.cause], ["mob.storage_degraded", "mob.storage_degraded", "state.broken"]);
+  assert.match(failing.degraded.find(({ code }) => code === "storage_degraded")?.text ?? "", /its file is opened anew every few seconds/);
+  limit("unlimited");
+  const { accepted, ...well } = await next<{ accepted: number; calls: number; queued: number; done: number }>();
+  assert.deepEqual(well, {
+    ends: ["done"], later: 5, calls: 2, states: ["active", "active", "active"], degraded: [], queued: accepted + 1, done: accepted + 1, recovered: 1, bad: [],
+  });
 });

@@ -78,7 +78,7 @@ test("code of an incarnation that is over reaches no wire", async () => {
   const made = new Incarnation({
     ledger, node, limits: MOB_LIMITS, member: "m", generation: 1, conversations: 1, session: { generation: 1, begun: false }, turnOf: () => undefined, inner: async () => inner,
     events: {
-      exited: () => undefined, stuck: () => undefined, ready: () => undefined, startFailed: () => undefined, died: () => undefined, lost: () => undefined, refused: (what) => refused.push(what),
+      exited: () => undefined, spent: () => undefined, ready: () => undefined, startFailed: () => undefined, died: () => undefined, lost: () => undefined, refused: (what) => refused.push(what),
     },
   });
   made.begin();

@@ -14,6 +14,8 @@ export interface Degraded {
   readonly since_at_ms: number;
   /** Code of the fault it began with: `state.full`, `state.broken`. */
   readonly cause: string;
+  /** A sentence for a person, without the path of the file. */
+  readonly text: string;
   /** Batches that were not written since. */
   readonly refused: number;
 }
@@ -53,7 +55,7 @@ export class Storage implements Disposable {
   }
 
   get degraded(): Degraded | undefined {
-    return this.#fault === undefined ? undefined : { since_at_ms: this.#sinceMs, cause: this.#fault.code, refused: this.#refused };
+    return this.#fault === undefined ? undefined : { since_at_ms: this.#sinceMs, cause: this.#fault.code, text: textOf(this.#fault), refused: this.#refused };
   }
 
   guard(store: StateStore): StateStore {
@@ -126,4 +128,10 @@ export class Storage implements Disposable {
       this.#trying = false;
     }
   }
+}
+
+function textOf({ code, facts }: Fault): string {
+  if (code === "state.full") return "its disk is full; it is tried again every few seconds";
+  const { reason = "its disk fails" } = facts as { readonly reason?: string };
+  return `${reason}; its file is opened anew every few seconds. If that does not help, stop the mob, look at the disk, and ask atoll mob verify what can be read`;
 }

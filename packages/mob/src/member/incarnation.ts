@@ -46,9 +46,9 @@ export interface IncarnationEvents {
   /** Its code has ended by itself: badly, or well. */
   died(fault: Fault): void;
   exited(): void;
-  /** Its code goes on with a turn that has ended, and is let go of. */
-  stuck(): void;
-  /** It has lost its scope to another, or the store is gone; may be told more than once. */
+  /** Another one is to be made: its code goes on with a turn that has ended, or its node has ended with a store that failed. */
+  spent(): void;
+  /** It has lost its scope to another; may be told more than once. */
   lost(fence: number | undefined): void;
   /** Code of it that it has let go of has tried something. */
   refused(what: FencedWhat, about: { readonly fence: number | undefined; readonly turn_id?: string }): void;
@@ -207,7 +207,7 @@ export class Incarnation {
     this.#desk.cut(turnId);
     // Its code goes on: what it still does must not count, so another one is made.
     log.write({ level: "warn", target: "member", msg: "code did not stop when its turn was cancelled, and is let go of", fields: { member: this.#parts.member, turn_id: turnId } });
-    this.#parts.events.stuck();
+    this.#parts.events.spent();
     return true;
   }
 
@@ -241,7 +241,9 @@ export class Incarnation {
     const handle = await assembled.start();
     this.#handle = handle;
     void handle.closed.then(() => {
-      if (this.current) events.lost(handle.epoch);
+      if (!this.current) return;
+      if (handle.lost?.code === "state.broken") events.spent();
+      else events.lost(handle.epoch);
     });
     return handle;
   }

@@ -34,7 +34,7 @@ export const LIFE_TABLE = {
   respawn: ["starting", "active", "dormant", "suspended", "broken"],
   reset: ["starting", "active", "dormant", "suspended", "broken"],
   reload: ["starting", "active", "dormant", "suspended", "broken"],
-  renew: ["active", "retiring"],
+  renew: ["starting", "active", "retiring"],
   repair: ["broken"],
   mend: ["broken"],
   retry: ["dormant"],

@@ -50,10 +50,21 @@ export class Seat {
     now.open().catch((error: unknown) => {
       if (this.#now !== now) return;
       this.#now = undefined;
+<<<<<<< HEAD
       this.#startFailed(now.generation, { kind: "store_unavailable", detail: String(error) });
+=======
+      this.#failed({ kind: "store_unavailable", detail: String(error) });
+>>>>>>> 32801d0 (A mob whose disk has failed goes on by itself: its file is opened anew, nodes of members and its own come back, and no start that could not succeed breaks a member)
     });
     if (afterMs === 0) now.begin();
     else this.#timers.start("again", afterMs, () => now.begin());
+  }
+
+  /** While the store of the mob takes nothing nobody can start: it says nothing of this member, who is started when it does. */
+  #failed(why: Pick<LifeEvent & { is: "start_failed" }, "kind" | "detail">, of?: Incarnation): void {
+    const { ledger, limits } = this.#parts;
+    if (ledger.degraded === undefined) return this.#holder.hear({ is: "start_failed", ...why }, {}, of);
+    if (!this.#holder.closed) this.#timers.start("again", limits.storageProbeMs, () => this.start(0));
   }
 
   async stop(turn: "requeue" | "interrupted"): Promise<void> {
@@ -101,10 +112,16 @@ export class Seat {
       }),
       events: {
         ready: (fence) => holder.hear({ is: "started" }, { data: { fence } }, made),
+<<<<<<< HEAD
         startFailed: (kind, { message: detail }) => this.#startFailed(generation, { kind, detail }, made),
+=======
+        startFailed: (kind, { message: detail }) => {
+          if (made === this.#now) this.#failed({ kind, detail }, made);
+        },
+>>>>>>> 32801d0 (A mob whose disk has failed goes on by itself: its file is opened anew, nodes of members and its own come back, and no start that could not succeed breaks a member)
         died: ({ message: detail }) => holder.hear({ is: "crashed", detail }, {}, made),
         exited: () => holder.hear({ is: "exited" }, {}, made),
-        stuck: () => holder.hear({ is: "renew" }, {}, made),
+        spent: () => holder.hear({ is: "renew" }, {}, made),
         lost: (fence) => this.#lost(made, fence), refused: (what, about) => this.#sayStale(what, { generation, ...about }),
       },
     });

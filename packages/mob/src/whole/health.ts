@@ -50,7 +50,7 @@ export class Health {
     return [
       ...broken, ...more === 0 ? [] : [{ code: "member_broken" as const, text: `${more} more members are broken` }],
       ...this.#incomplete === undefined ? [] : [{ code: "reconcile_incomplete" as const, text: this.#incomplete }],
-      ...degraded === undefined ? [] : [{ code: "storage_degraded" as const, text: `the store takes no writes: ${degraded.cause}` }],
+      ...degraded === undefined ? [] : [{ code: "storage_degraded" as const, text: `the store takes no writes (${degraded.cause}): ${degraded.text}` }],
     ];
   }
 }

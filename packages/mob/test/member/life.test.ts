@@ -56,6 +56,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   "reload starts one that is on its way again": { event: { is: "reload" }, from: at("starting"), to: "starting", entries: ["member_reloaded"], does: ["stop", "start"] },
   "who does not run reads all of it at its next start": { event: { is: "reload" }, from: at("broken"), to: "broken", entries: ["member_reloaded"], does: [] },
   "after the turns that run its code is made anew": { event: { is: "renew" }, from: at("active"), to: "starting", entries: [], does: ["stop", "start"] },
+  "who loses his node on his way begins anew": { event: { is: "renew" }, from: at("starting"), to: "starting", entries: [], does: ["stop", "start"] },
   "a broken member is repaired by itself": { event: { is: "mend" }, from: at("broken"), to: "starting", entries: ["member_repaired"], does: ["start"] },
   "repair starts a broken member": { event: { is: "repair" }, from: at("broken"), to: "starting", entries: ["member_repaired"], does: ["start"] },
 };
@@ -132,7 +133,7 @@ const NEXT: Readonly<Record<keyof typeof LIFE_TABLE, { readonly [from in LifeSta
   respawn: { starting: ["starting"], active: ["starting"], dormant: ["starting"], suspended: ["starting"], broken: ["starting"] },
   reset: { starting: ["starting"], active: ["starting"], dormant: ["starting"], suspended: ["starting"], broken: ["starting"] },
   reload: { starting: ["starting"], active: ["active"], dormant: ["dormant"], suspended: ["suspended"], broken: ["broken"] },
-  renew: { active: ["starting"], retiring: ["retiring"] },
+  renew: { starting: ["starting"], active: ["starting"], retiring: ["retiring"] },
   repair: { broken: ["starting"] },
   mend: { broken: ["starting"] },
 };

@@ -34,6 +34,8 @@ export interface NodeHandle extends Talk, AsyncDisposable {
   readonly state: "running" | "draining" | "closed";
   /** Ends when the node has ended, whoever ended it. */
   readonly closed: Promise<CloseReport>;
+  /** Why it could not go on; undefined: nothing has ended it but its host. */
+  readonly lost: Fault | undefined;
   /** Runs once; later calls share its promise, and may hurry it with `stepMs`. */
   close(o?: CloseOptions): Promise<CloseReport>;
   health(): Health;
@@ -79,6 +81,7 @@ export class Running {
   readonly #closing = new AbortController();
   #state: NodeHandle["state"] = "running";
   #report: Promise<CloseReport> | undefined;
+  #lost: Fault | undefined;
 
   constructor(o: RunningParts) {
     this.#o = o;
@@ -98,6 +101,7 @@ export class Running {
   /** The node cannot go on. */
   readonly lost = (fault: Fault): void => {
     const { parts: { log }, settings: { name } } = this.#o;
+    if (this.#report === undefined) this.#lost ??= fault;
     log.write({ level: "error", target: "node", msg: "the node ends", fields: { node: name, code: fault.code, reason: fault.message } });
     void this.close();
   };
@@ -113,6 +117,7 @@ export class Running {
     const { parts, settings: { name }, start: { rooms }, workload } = this.#o;
     if (workload.kind === "linked") this.#loop ??= new LoopWatch({ ...parts, of: { target: "node", name } });
     const stateNow = (): NodeHandle["state"] => this.#state;
+    const lostNow = (): Fault | undefined => this.#lost;
     return {
       ...createTalk(rooms.gate.outbound.root), name, epoch: rooms.inbox.epoch,
       get id() {
@@ -120,6 +125,9 @@ export class Running {
       },
       get state() {
         return stateNow();
+      },
+      get lost() {
+        return lostNow();
       },
       closed: this.#ended.promise, close: (o) => this.close(o), health: () => this.health(), healthUrl: this.#o.start.healthUrl, live: () => this.live(),
       events: (o) => rooms.hooks.events(o), streams: rooms.gate.plain, mailbox: rooms.inbox.mailbox,
