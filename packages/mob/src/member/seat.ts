@@ -50,21 +50,10 @@ export class Seat {
     now.open().catch((error: unknown) => {
       if (this.#now !== now) return;
       this.#now = undefined;
-<<<<<<< HEAD
       this.#startFailed(now.generation, { kind: "store_unavailable", detail: String(error) });
-=======
-      this.#failed({ kind: "store_unavailable", detail: String(error) });
->>>>>>> 32801d0 (A mob whose disk has failed goes on by itself: its file is opened anew, nodes of members and its own come back, and no start that could not succeed breaks a member)
     });
     if (afterMs === 0) now.begin();
     else this.#timers.start("again", afterMs, () => now.begin());
-  }
-
-  /** While the store of the mob takes nothing nobody can start: it says nothing of this member, who is started when it does. */
-  #failed(why: Pick<LifeEvent & { is: "start_failed" }, "kind" | "detail">, of?: Incarnation): void {
-    const { ledger, limits } = this.#parts;
-    if (ledger.degraded === undefined) return this.#holder.hear({ is: "start_failed", ...why }, {}, of);
-    if (!this.#holder.closed) this.#timers.start("again", limits.storageProbeMs, () => this.start(0));
   }
 
   async stop(turn: "requeue" | "interrupted"): Promise<void> {
@@ -112,13 +101,7 @@ export class Seat {
       }),
       events: {
         ready: (fence) => holder.hear({ is: "started" }, { data: { fence } }, made),
-<<<<<<< HEAD
         startFailed: (kind, { message: detail }) => this.#startFailed(generation, { kind, detail }, made),
-=======
-        startFailed: (kind, { message: detail }) => {
-          if (made === this.#now) this.#failed({ kind, detail }, made);
-        },
->>>>>>> 32801d0 (A mob whose disk has failed goes on by itself: its file is opened anew, nodes of members and its own come back, and no start that could not succeed breaks a member)
         died: ({ message: detail }) => holder.hear({ is: "crashed", detail }, {}, made),
         exited: () => holder.hear({ is: "exited" }, {}, made),
         spent: () => holder.hear({ is: "renew" }, {}, made),
@@ -128,10 +111,13 @@ export class Seat {
     return made;
   }
 
+  /** While the store of the mob takes nothing nobody can start: it says nothing of this member, who is started when it does. */
   #startFailed(generation: number, why: { readonly kind: BrokenKind; readonly detail: string }, by?: Incarnation): void {
     const { id, closed } = this.#holder;
-    const { ledger, writer } = this.#parts;
-    if (!closed && (by === undefined || by === this.#now)) void ledger.note(writer, startFailure(id, { ...why, generation }));
+    const { ledger, writer, limits: { storageProbeMs } } = this.#parts;
+    if (closed || by !== undefined && by !== this.#now) return;
+    if (ledger.degraded !== undefined) return this.#timers.start("again", storageProbeMs, () => this.start(0));
+    void ledger.note(writer, startFailure(id, { ...why, generation }));
     this.#holder.hear({ is: "start_failed", ...why }, {}, by);
   }
 
