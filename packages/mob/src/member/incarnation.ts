@@ -80,7 +80,7 @@ export class Incarnation {
     this.untold = new UntoldTokens(turnOf);
     this.#desk = new TurnDesk({
       untold: this.untold, ledger, member, generation, conversations, turnOf, log, clock, limits, session: this.session, writer: () => this.writer,
-      wallOf: wallOf ?? (() => undefined), stuck: () => parts.events.stuck(), starved: (fault) => {
+      wallOf: wallOf ?? (() => undefined), stuck: () => parts.events.spent(), starved: (fault) => {
         if (this.current) parts.events.died(fault);
       },
       stale: () => parts.events.lost(this.writer?.epoch), refused: (what, turn_id) => parts.events.refused(what, { fence: this.writer?.epoch, turn_id }),
