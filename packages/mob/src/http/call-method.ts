@@ -27,7 +27,7 @@ export interface Calling {
 export async function callMethod({ served, readOnly }: Pick<Doors, "served" | "readOnly">, method: Method, { params, who, signal, deadlineMs }: Calling & { readonly params: unknown }): Promise<unknown> {
   const { rights } = served;
   const right = rights.of(who, method.action);
-  if (!right.any) throw denied(served, { method, who });
+  if (!right.any) throw await denied(served, { method, who });
   if (method.writes && !mayWrite(who, readOnly)) throw readOnlyError(who, readOnly);
   const read = method.params.safeParse(params ?? {});
   if (!read.success) throw invalidParams(method.params, read.error.issues, method.name);
@@ -56,13 +56,13 @@ async function checkMembers(served: Served, { method, who, params }: { readonly 
   const right = rights.of(who, method.action);
   const about = await method.about?.(params as never, served);
   if (about === undefined && (method.filters === true || right.mob)) return;
-  if (about === undefined) throw denied(served, { method, who });
+  if (about === undefined) throw await denied(served, { method, who });
   const sees = rights.of(who, "member.view");
   for (const one of about) {
     const thing = typeof one === "object" && "what" in one ? one : undefined;
     const subject = typeof one === "object" && "what" in one ? one.member : one;
     if (subject === undefined ? right.mob : right.on(subject) && !sees.denies(subject)) continue;
-    const fault = denied(served, { method, who, member: typeof subject === "object" ? subject.id : subject });
+    const fault = await denied(served, { method, who, member: typeof subject === "object" ? subject.id : subject });
     if (subject === undefined || typeof subject === "string" && !sees.on(subject)) throw thing === undefined ? noMember(subject as string) : noThing(thing);
     throw fault;
   }
@@ -126,9 +126,9 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly strin
   return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }
 
-/** Whoever it was stands in the ledger. */
-function denied({ ledger, writer }: Served, { method: { action, name }, who, member }: { readonly method: Method; readonly who: Principal; readonly member?: string | undefined }): MobError {
-  void ledger.note(writer, { kind: "access_denied", source: "api", principal: who.id, ...member === undefined ? {} : { member }, data: { action, method: name } });
+/** Whoever it was stands in the ledger before he hears of it. Throws `mob.storage_degraded` when it cannot be written. */
+async function denied({ ledger, writer }: Served, { method: { action, name }, who, member }: { readonly method: Method; readonly who: Principal; readonly member?: string | undefined }): Promise<MobError> {
+  await ledger.append(writer, [{ kind: "access_denied", source: "api", principal: who.id, ...member === undefined ? {} : { member }, data: { action, method: name } }]);
   return deniedError(who, action ?? "", member);
 }
 

@@ -22,7 +22,7 @@ export interface DoorParts {
   readonly definition: () => MobDefinition;
   readonly view: View;
   readonly members: Pick<MemberHost, "send" | "wait">;
-  readonly ledger: Pick<Ledger, "note">;
+  readonly ledger: Pick<Ledger, "append">;
   readonly writer: Writer;
   readonly limits: Pick<MobLimits, "requestsMax" | "turnMs">;
   /** Aborted when no turn ends any more: whoever waits is told to ask again. */
@@ -65,7 +65,7 @@ async function give(parts: DoorParts, message: WorkloadMessage, context: Dispatc
   const to = memberOfRoute(message.route) ?? "";
   const principal = nameOf(message.caller);
   if (!isOpen(parts, to)) {
-    await parts.ledger.note(parts.writer, { kind: "access_denied", source: "node", principal, data: { action: "member.send", member: to } });
+    await parts.ledger.append(parts.writer, [{ kind: "access_denied", source: "node", principal, data: { action: "member.send", member: to } }]);
     throw mobError("mob.not_addressable", `${to} is not open to the outside`, { facts: { to }, hint: "Set external = true in its profile." });
   }
   const conversation = conversationOf(message);
