@@ -36,6 +36,8 @@ export interface StreamAsk {
 }
 
 const LAST_WORDS_MS = 500;
+/** What whoever catches up is given at once. */
+const BUFFER_BYTES = 65_536;
 
 /** Where one stream is, and what it is to hear. */
 class Reading implements Disposable {
@@ -162,9 +164,17 @@ export class Streams {
 
   /** To the head, unless the rules change on the way. */
   async #catchUp(response: ServerResponse, reading: Reading, signal: AbortSignal = reading.signal): Promise<void> {
+    while (!signal.aborted && reading.holds && reading.at < this.#parts.ledger.head) {
+      await this.#read(response, reading, signal);
+      // While he takes nothing, nothing of the ledger is held for him.
+      await this.#drained(response, signal);
+    }
+  }
+
+  /** From his place on, as much as he takes at once. */
+  async #read(response: ServerResponse, reading: Reading, signal: AbortSignal): Promise<void> {
     const { ledger } = this.#parts;
     const { seat, hearing } = reading;
-    if (seat.at >= ledger.head) return;
     for await (const one of ledger.subscribe({}, { after: seat.at, signal })) {
       if (!reading.holds) return;
       // Whoever is behind is told how many he has missed.
@@ -176,8 +186,7 @@ export class Streams {
         seat.at = one.seq;
         if (hearing.entry(one)) response.write(Buffer.from(entryEvent(one, ledger)));
       }
-      if (response.writableNeedDrain) await this.#drained(response, signal);
-      if (seat.at >= ledger.head) return;
+      if (response.writableLength > BUFFER_BYTES || seat.at >= ledger.head) return;
     }
   }
 

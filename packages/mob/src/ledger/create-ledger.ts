@@ -18,6 +18,8 @@ import { Tail } from "./tail.ts";
 import { watchStore } from "./watched-store.ts";
 
 const PAGE = 1_000;
+/** What one reader holds of the store. */
+const READER_CHARS_MAX = 524_288;
 const CATCH_UP_MS = 50;
 
 export interface LedgerOptions {
@@ -175,7 +177,7 @@ class StoreLedger implements Ledger {
   subscribe(filter: EntryFilter, { after, signal }: Parameters<Ledger["subscribe"]>[1]): ReturnType<Ledger["subscribe"]> {
     const at = after === undefined ? this.head : readCursor(after, this);
     return this.#read(new Reader(at, {
-      matches: toMatch(filter), prunedTo: () => this.#past.horizon(filter), next: (from) => this.#next(from),
+      matches: toMatch(filter), prunedTo: () => this.#past.horizon(filter), next: (from, most) => this.#next(from, most),
       matchesLive: ({ member, turn_id }) => (filter.member === undefined || filter.member === member)
         && (filter.turn_id === undefined || filter.turn_id === turn_id),
     }), signal);
@@ -216,10 +218,14 @@ class StoreLedger implements Ledger {
     }
   }
 
-  #next(after: number): readonly Entry[] | Promise<readonly Entry[]> {
-    const here = this.#tail.after(after, this.#limits.readerEntriesMax);
+  #next(after: number, most: number): readonly Entry[] | Promise<readonly Entry[]> {
+    const here = this.#tail.after(after, Math.min(most, this.#limits.readerEntriesMax));
     if (here !== undefined) return here;
-    return this.rows(after, PAGE).then((page) => page.map(readEntry));
+    return this.rows(after, most).then((page) => {
+      let chars = 0;
+      const over = page.findIndex(({ body }) => (chars += body.length) > READER_CHARS_MAX);
+      return page.slice(0, over < 0 ? page.length : Math.max(1, over)).map(readEntry);
+    });
   }
 
   /** With `dedupe_key` the batch is refused when there is an entry with it; the op of the entry is the last one. */

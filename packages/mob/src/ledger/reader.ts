@@ -2,14 +2,15 @@
  * One reader of the ledger: from its cursor to the head out of the store, then live, on one path (spec: mob 5.8).
  *
  * takes a filter and a place; gives entries, gaps and live signals; promises each entry once and in order; refuses
- * nothing; never holds entries of its own: it has a place in the tail or in the store, so that a slow one costs nothing.
+ * nothing; never holds entries of its own but a page, short at first: it has a place in the tail or in the store, so that a slow one costs
+ * little.
  */
 import { onAbort } from "@atoll-run/core";
 import type { Entry, Gap, Live } from "./entry.ts";
 
 export interface ReaderParts {
-  /** Entries above that, in order, all of them up to the last one given; empty: there is none yet. */
-  next(after: number): Promise<readonly Entry[]> | readonly Entry[];
+  /** Entries above that, in order, at most so many, all of them up to the last one given; empty: there is none yet. */
+  next(after: number, most: number): Promise<readonly Entry[]> | readonly Entry[];
   /** `seq` below which retention has taken everything. */
   prunedTo(): number;
   readonly matches: (entry: Entry) => boolean;
@@ -17,6 +18,9 @@ export interface ReaderParts {
 }
 
 const LIVE_MAX = 256;
+/** One page: they grow while they are full, so that whoever stops early has read little, and one that is far behind reads fast. */
+const PAGE_FIRST = 4;
+const PAGE_MAX = 1_024;
 
 export class Reader {
   readonly #parts: ReaderParts;
@@ -44,14 +48,15 @@ export class Reader {
 
   /** Until the signal aborts. */
   async *read(signal: AbortSignal): AsyncGenerator<Entry | Gap | Live, void> {
-    while (!signal.aborted) {
+    for (let most = PAGE_FIRST; !signal.aborted;) {
       const pruned = this.#parts.prunedTo();
       if (this.#at < pruned) {
         yield { gap: { from: this.#at + 1, to: pruned, reason: "retention" } };
         this.#at = pruned;
       }
-      const given = this.#parts.next(this.#at);
+      const given = this.#parts.next(this.#at, most);
       const entries = "then" in given ? await given : given;
+      most = entries.length < most ? Math.max(PAGE_FIRST, entries.length) : Math.min(PAGE_MAX, most * 4);
       // Some of them may have been taken away meanwhile.
       if (this.#at < this.#parts.prunedTo()) continue;
       for (const entry of entries) {
@@ -81,7 +86,7 @@ export class Reader {
     using _ = onAbort(signal, () => news.resolve());
     this.#wake = news.resolve;
     // It may have come while the reader looked.
-    const given = this.#parts.next(this.#at);
+    const given = this.#parts.next(this.#at, 1);
     if ("then" in given ? (await given).length > 0 : given.length > 0) return;
     await news.promise;
   }

@@ -3,22 +3,38 @@
  * refuses who is not known; a stream gives each entry once, from any cursor. Method: a real server, real sockets, real rooms.
  */
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { test } from "node:test";
 import type { SseEvent } from "@atoll-run/core";
-import { METHODS, serveHttp, toOpenApi, type Role } from "@atoll-run/mob/internal";
+import { hashToken, METHODS, routeOf, serveHttp, toOpenApi, type Role } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 import { spawned } from "../support.ts";
 import { hear, listen, ROUTES, served } from "./served.ts";
 
+const SOURCES = new URL("../../src/http/", import.meta.url);
+const PATHS: readonly string[] = [...new Set(readdirSync(SOURCES).filter((name) => name.endsWith(".ts"))
+  .flatMap((name) => [...readFileSync(new URL(name, SOURCES), "utf8").matchAll(/["'`](?:[A-Z]+ )?(\/[\w./-]*)["'`]/g)].map(([, path = ""]) => path)))];
+const PUBLIC = new Set(["GET /healthz", "GET /console", ...["", "page.css", "page.js", "page-rows.js", "page-client.js", "icon.svg"].map((name) => `GET /console/${name}`)]);
+
 test("every route but /healthz and the files of the console refuses a stranger, the stream too, and says why", async (t) => {
-  const { ask } = await served(t);
-  for (const [verb, path] of ROUTES) {
+  const { ask } = await served(t, { tokens: [{ sha256: hashToken("token-of-nobody"), principal: "nobody" }] });
+  // Also one that somebody adds and forgets to list: whatever looks like an address in the code of the doors.
+  const named = PATHS.flatMap((path) => ["GET", "POST", "PUT", "DELETE"].map((verb) => [verb, path] as const)).filter((one) => !PUBLIC.has(one.join(" ")));
+  assert.ok(["/metrics", "/readyz", "/openapi.json", "/v1/rpc", "/v1/session", "/v1/stream", "/v1/stream-tickets"].every((path) => PATHS.includes(path)), String(PATHS));
+  for (const [verb, path] of [...ROUTES, ...named]) {
     const cases = [[{}, "missing_credentials"], [{ authorization: "Basic x" }, "invalid_token_header"], [{ authorization: "Bearer wrong" }, "invalid_token"]] as const;
     for (const [headers, reason] of cases) {
       const { status, body } = await ask(verb, path, { role: null, headers });
       assert.deepEqual([status, body.error.data.code, body.error.data.facts.reason], [401, "mob.unauthenticated", reason], `${verb} ${path}`);
     }
+  }
+  // Nor is being known enough: whoever may nothing is told what there is and who he is, and no more.
+  const open = new Set(METHODS.filter(({ action }) => action === null).map((one) => `${routeOf(one).verb} /v1${routeOf(one).path}`));
+  for (const one of ["GET /openapi.json", "POST /v1/session", "DELETE /v1/session", "POST /v1/rpc", "POST /v1/stream-tickets", "GET /nothing", "GET /console/nothing", "POST /console/"]) open.add(one);
+  for (const [verb, path] of ROUTES) {
+    const { status } = await ask(verb, path, { role: null, headers: { authorization: "Bearer token-of-nobody" } });
+    if (!open.has(`${verb} ${path}`)) assert.equal(status, 403, `${verb} ${path}`);
   }
   const health = await ask("GET", "/healthz", { role: null });
   assert.deepEqual([health.status, health.body], [200, "ok"]);
