@@ -3,7 +3,7 @@
  * turn ends well (spec: mob 3.8).
  */
 import {
-  nodeError, onAbort, type Ask, type CallReply, type Candidate, type DiscoverAsk, type DispatchContext, type OutStream, type StreamAsk,
+  nodeError, onAbort, type Ask, type CallReply, type Candidate, type Clock, type DiscoverAsk, type DispatchContext, type OutStream, type StreamAsk,
   type TellAsk, type Told, type Write,
 } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
@@ -14,20 +14,22 @@ export type FencedWhat = "tool" | "wire" | "mailbox" | "ledger";
 export class TurnContext implements DispatchContext {
   readonly writes: Write[] = [];
   readonly #outer: DispatchContext;
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, "now" | "monotonic">;
   /** Not `AbortSignal.any`: minor collections take its weak references for strong ones. */
   readonly #cut = new AbortController();
   readonly #hearing: Disposable;
   #deadlineAtMs = Infinity;
+  /** The same by the monotonic clock: the wall clock may be set while it runs. */
+  #endsMs = Infinity;
   /** Its time stands still, with so much of it left. */
   #heldMs: number | undefined;
   readonly #refused: (what: FencedWhat) => void;
   #over = false;
   #stale = false;
 
-  constructor(outer: DispatchContext, { now, refused }: { readonly now: () => number; readonly refused: (what: FencedWhat) => void }) {
+  constructor(outer: DispatchContext, { clock, refused }: { readonly clock: Pick<Clock, "now" | "monotonic">; readonly refused: (what: FencedWhat) => void }) {
     this.#outer = outer;
-    this.#now = now;
+    this.#clock = clock;
     this.#refused = refused;
     this.#hearing = onAbort(outer.signal, (reason) => this.stop(reason));
   }
@@ -47,6 +49,7 @@ export class TurnContext implements DispatchContext {
 
   set deadlineAtMs(atMs: number) {
     this.#deadlineAtMs = atMs;
+    this.#endsMs = this.#clock.monotonic() + atMs - this.#clock.now();
   }
 
   /** It waits for a decision meanwhile. */
@@ -57,7 +60,7 @@ export class TurnContext implements DispatchContext {
   /** Its time does not run from now on. Gives what is left of it, milliseconds. */
   hold(): number {
     this.#heldMs ??= this.remainingMs();
-    this.#deadlineAtMs = Infinity;
+    this.deadlineAtMs = Infinity;
     this.#outer.expireAt?.(Infinity);
     return this.#heldMs;
   }
@@ -65,7 +68,7 @@ export class TurnContext implements DispatchContext {
   /** It runs again, until then. */
   goOn(deadlineAtMs: number): void {
     this.#heldMs = undefined;
-    this.#deadlineAtMs = deadlineAtMs;
+    this.deadlineAtMs = deadlineAtMs;
   }
 
   /** Tells the code to stop. */
@@ -95,7 +98,7 @@ export class TurnContext implements DispatchContext {
 
   remainingMs(): number {
     if (this.#heldMs !== undefined) return this.#heldMs;
-    return Math.min(this.#outer.remainingMs(), Math.max(0, this.#deadlineAtMs - this.#now()));
+    return Math.min(this.#outer.remainingMs(), Math.max(0, this.#endsMs - this.#clock.monotonic()));
   }
 
   record(writes: readonly Write[]): void {

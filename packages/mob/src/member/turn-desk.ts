@@ -235,7 +235,7 @@ export class TurnDesk {
     const { clock, refused, wallOf, stuck } = this.#parts;
     const { turn_id } = body;
     const run: Run = {
-      body, context: new TurnContext(outer, { now: () => clock.now(), refused: (what) => refused(what, turn_id) }),
+      body, context: new TurnContext(outer, { clock, refused: (what) => refused(what, turn_id) }),
       cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, works: false, attempt: 0, holds: 0, until: "",
       time: new TurnTime(clock, {
         remainingMs: () => run.context.remainingMs(), wallLeft: () => wallOf(turn_id),
