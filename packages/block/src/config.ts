@@ -40,13 +40,14 @@ export interface HostTool {
 
 /**
  * Asked after the grants and before the call: approvals. `about`: what the host says of the message whose handler calls; `fn`: what {@link BlockRun.call}
- * does the same with, later; `aside`: lets other events be handled until `back` is called, where the guard takes long.
+ * does the same with, later; `aside`: lets other events be handled until `back` is called, where the guard takes long; `done`: has what the call gives
+ * told to `keep`, before its script goes on; answered as `made`, that stands for the same call later.
  */
 export type Guard = (call: {
   grant: string; tool?: string; args: Json; signal: AbortSignal; about?: { readonly [key: string]: Json };
-  fn?: string; aside?: () => { back(): Promise<void> } | undefined;
+  fn?: string; aside?: () => { back(): Promise<void> } | undefined; done?: (keep: (made: Json) => Promise<void>) => void;
 }) =>
-  Promise<"allow" | { deny: string } | { answer: Json } | { park: string }>;
+  Promise<"allow" | { deny: string } | { answer: Json } | { park: string } | { made: Json }>;
 
 /** Arguments by the names of the script API; what is left out is not there. */
 export type GivenArguments = { readonly [name: string]: Json };

@@ -21,13 +21,13 @@ export function openWorld(base: string, { rule = {}, limits = {}, writer = write
   const grants = [`fs.write:${join(base, "out")}`];
   const more = { grants, conversations: 2, idle_after: 1 };
   return startRooms({ env, stateDir: join(base, "state"), root: SCRIPTS, linked: { writer }, definition: defineMob({
-    mob: { id: "stay", members: [{ id: "lua", profile: "script" }, { id: "ts", profile: "linked" }, { id: "other", profile: "linked" }, { id: "keeper", profile: "keeper" }] },
-    profiles: { script: { script: "twice.lua", ...more }, linked: { linked: "writer", ...more }, keeper: { script: "keeper.lua", ...more } },
+    mob: { id: "stay", members: [{ id: "lua", profile: "script" }, { id: "ts", profile: "linked" }, { id: "other", profile: "linked" }, { id: "keeper", profile: "keeper" }, { id: "appends", profile: "appends" }] },
+    profiles: { script: { script: "twice.lua", ...more }, linked: { linked: "writer", ...more }, keeper: { script: "keeper.lua", ...more }, appends: { script: "appends.lua", ...more } },
     approvals: [{ id: "ask", match: { grant: "fs.write", object: "*/asked*" }, tier: "R3", ...rule }], limits,
   }) });
 }
 
-export async function sendTo(mob: MobRooms, to: string, content: { path: string; text?: string }, more: object = {}): Promise<string> {
+export async function sendTo(mob: MobRooms, to: string, content: { path: string; text?: string } | { out: string }, more: object = {}): Promise<string> {
   return (await mob.send({ to, from: "console", principal: "asker", content, ...more })).turn_id;
 }
 

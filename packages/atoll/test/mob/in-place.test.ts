@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { MobRooms } from "@atoll-run/atoll/mob";
+import type { LinkedFactory, MobRooms } from "@atoll-run/atoll/mob";
 import { until } from "@atoll-run/testkit";
 import { openWorld, sendTo as send, waiting, type WorldOptions } from "./in-place-world.ts";
 
@@ -94,6 +94,40 @@ test("a turn that waits where it is can be cancelled, ends at its own deadline a
   assert.equal(next.view.turns.get(parked)?.in_place, undefined);
   await approve(next, parkedAsked);
   assert.equal((await next.members.wait(parked, {})).state, "done");
+});
+
+test("a turn that runs again finds what its approved calls have given, and does not make them again; the same call twice in one run is made twice", async (t) => {
+  const { open, out } = world(t);
+  let acted = 0;
+  let fails = true;
+  const writer: LinkedFactory = () => async (turn, ctx) => {
+    const given = [];
+    for (const path of ["asked-1", "asked-1", "free"]) given.push(await ctx.guarded({ grant: "fs.write", tool: "write_file", args: { path: join(out, path) } }, () => ++acted));
+    if (fails) throw new Error("not yet");
+    return { given, attempt: turn.attempt };
+  };
+  const approveAll = async (mob: MobRooms, turn: string): Promise<void> => {
+    const id = await until(() => [...mob.view.approvals.values()].find((one) => one.turn_id === turn && one.state === "open")?.id);
+    await approve(mob, id);
+  };
+  let [script, linked] = ["", ""];
+  {
+    await using mob = await open({ writer });
+    [script, linked] = [await send(mob, "appends", { out }), await send(mob, "ts", { path: "" })];
+    for (const turn of [script, linked]) await approveAll(mob, turn);
+    await until(() => [...mob.view.approvals.values()].filter((one) => one.turn_id === script).length === 2 && (mob.view.turns.get(linked)?.attempt ?? 0) > 1);
+    fails = false;
+    assert.deepEqual((await mob.members.wait(linked, {})).output, { given: [1, 2, acted], attempt: mob.view.turns.get(linked)?.attempt });
+    assert.equal(readFileSync(join(out, "asked-1"), "utf8"), "xx");
+    const { entries } = await mob.ledger.query({ turn_id: script, after: 0, kinds: ["tool_execution_completed"] });
+    assert.deepEqual(entries.map(({ data }) => data["ok"]), [true, true]);
+  }
+  await using mob = await open({ writer });
+  await approveAll(mob, script);
+  const { state, output } = await mob.members.wait(script, {});
+  const { first, again, other } = output as { first: string; again: string; other: string };
+  assert.deepEqual([state, again, other], ["done", first, first]);
+  assert.deepEqual(["asked-1", "asked-2", "free"].map((name) => readFileSync(join(out, name), "utf8")), ["xx", "x", "xx"]);
 });
 
 test("killed while it waits where it is, the turn runs again, finds its approval by what it asks, and waits on with the time it had", async (t) => {

@@ -7,7 +7,7 @@ import { type Op, type OpCall, type Ops, JsonText, type Value } from "../bridges
 import type { Guard } from "../config.ts";
 import { blockError } from "../errors.ts";
 import type { GrantGate } from "../grants/gate.ts";
-import { bytesAsJson, mayCall } from "./host-call.ts";
+import { bytesAsJson, mayCall, toJson, toValue } from "./host-call.ts";
 import { toText } from "./prepare.ts";
 
 type Gate = Pick<GrantGate, "run" | "path" | "url" | "mesh" | "given">;
@@ -96,7 +96,15 @@ export function guarded(ops: Ops, guard: Guard | undefined, gate: Gate): Ops {
   const wrap = (name: string, op: Op): Op => {
     const needs = NEEDS[name];
     if (needs === undefined) return op;
-    const asked: Op = async (args, call) => await ask({ guard, gate, name, needs: needs(args) }, args, call) ?? await op(args, call);
+    const asked: Op = async (args, call) => {
+      const keeps: Keep[] = [];
+      const answer = await ask({ guard, gate, name, needs: needs(args), keeps }, args, call);
+      if (answer !== undefined) return fromMade(answer);
+      const given = await op(args, call);
+      const made = keeps.length === 0 ? undefined : toMade(given);
+      if (made !== undefined) for (const keep of keeps) await keep(made);
+      return given;
+    };
     return name === "sh.exec" ? neverRaising(asked) : asked;
   };
   return Object.fromEntries(Object.entries(ops).map(([name, op]) => [name, wrap(name, op)]));
@@ -115,32 +123,40 @@ function neverRaising(op: Op): Op {
   };
 }
 
+type Keep = (made: Json) => Promise<void>;
+
 /** The guard's own answer, or undefined when the call may go on. Throws `grant.denied`. */
 async function ask(
-  { guard, gate, name, needs }: { guard: Guard; gate: Gate; name: string; needs: readonly Need[] },
+  { guard, gate, name, needs, keeps }: { guard: Guard; gate: Gate; name: string; needs: readonly Need[]; keeps: Keep[] },
   args: readonly Value[], call: OpCall,
-): Promise<JsonText | undefined> {
+): Promise<Made | undefined> {
   const called = GIVEN_CALLS.find((f) => f.name === name);
   const tool = name === "tool.host" ? { tool: String(args[0]) } : {};
   for (const need of needs) {
     const grant = await need(gate);
     const about = call.origin?.()?.about;
-    const answer = await askGuard(guard, {
+    const verdict = await judged(guard, {
       grant, ...tool, what: name, args: called === undefined ? plain(args) : byName(called, args), signal: call.signal, ...about === undefined ? {} : { about },
-      ...call.aside === undefined ? {} : { aside: () => call.aside?.() },
+      ...call.aside === undefined ? {} : { aside: () => call.aside?.() }, ...mayCall(name) ? { done: (keep) => void keeps.push(keep) } : {},
     });
-    if (answer !== undefined) return new JsonText(toText(answer, "guard answer"));
+    if (verdict !== undefined) return "made" in verdict ? verdict.made as Made : { text: toText(verdict.answer, "guard answer") };
   }
   return undefined;
 }
 
-/** What the guard answers in place of the call; undefined lets it go on. Throws `grant.denied`. */
-export async function askGuard(
-  guard: Guard, { what, ...asked }: Parameters<Guard>[0] & { readonly what: string },
-): Promise<Json | undefined> {
+type Asked = Omit<Parameters<Guard>[0], "fn"> & { readonly what: string };
+
+/** What the guard answers in place of a call that it is not told the result of; undefined lets it go on. Throws `grant.denied`. */
+export async function askGuard(guard: Guard, asked: Omit<Asked, "done">): Promise<Json | undefined> {
+  const verdict = await judged(guard, asked);
+  return verdict === undefined ? undefined : "made" in verdict ? verdict.made : verdict.answer;
+}
+
+/** What stands for the call; undefined lets it go on. Throws `grant.denied`. */
+async function judged(guard: Guard, { what, ...asked }: Asked): Promise<{ readonly answer: Json } | { readonly made: Json } | undefined> {
   const verdict = await guard({ ...asked, ...mayCall(what) ? { fn: what } : {} });
   if (verdict === "allow") return undefined;
-  if ("answer" in verdict) return verdict.answer;
+  if ("answer" in verdict || "made" in verdict) return verdict;
   const { grant } = asked;
   if ("park" in verdict) {
     throw blockError("grant.denied", `denied: ${what} waits for ${verdict.park}`, { facts: { grant, park: verdict.park } });
@@ -163,4 +179,26 @@ function shown(bytes: Uint8Array): Json {
 
 function toPlainText(value: Value): string | undefined {
   return value instanceof Uint8Array ? Buffer.from(value).toString() : typeof value === "string" ? value : undefined;
+}
+
+/** What a call gave, so that a script is given just the same again: JSON text as it was, else a value, its bytes as base64; neither: nothing. */
+interface Made {
+  readonly text?: string;
+  readonly value?: Json;
+}
+
+function fromMade({ text, value }: Made): Value | JsonText {
+  return text === undefined ? toValue(value) : new JsonText(text);
+}
+
+/** Undefined: JSON would not say it. */
+function toMade(given: Value | JsonText): Json | undefined {
+  if (given instanceof JsonText) return { text: given.text };
+  if (given === undefined) return {};
+  return isExact(given) ? { value: toJson(given) } : undefined;
+}
+
+function isExact(value: Value): boolean {
+  if (typeof value !== "object" || value === null) return typeof value !== "bigint" && (typeof value !== "number" || Number.isFinite(value));
+  return value instanceof Uint8Array || !Object.hasOwn(value, "base64") && Object.values(value).every((item) => isExact(item as Value));
 }

@@ -56,7 +56,8 @@ export function bytesAsJson(bytes: Uint8Array): Json {
   return { base64: Buffer.from(bytes).toString("base64") };
 }
 
-function toValue(value: Json | undefined): Value {
+/** As {@link toJson} wrote it. */
+export function toValue(value: Json | undefined): Value {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(toValue);
   const { base64, ...others } = value as { readonly [key: string]: Json };
@@ -64,7 +65,8 @@ function toValue(value: Json | undefined): Value {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toValue(item as Json)]));
 }
 
-function toJson(value: Value): Json {
+/** Bytes as {@link bytesAsJson}. */
+export function toJson(value: Value): Json {
   if (value instanceof Uint8Array) return bytesAsJson(value);
   if (typeof value === "bigint") return Number(value);
   if (Array.isArray(value)) return value.map((item) => toJson(item as Value));

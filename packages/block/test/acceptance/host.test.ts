@@ -1,9 +1,13 @@
 // The acceptance lines H of block.md section 12, against the library.
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { luaFloat } from "@atoll-run/core";
 import { until } from "@atoll-run/testkit";
 import { createBlock } from "../../src/block.ts";
+import type { Guard } from "../../src/config.ts";
 import { parts, runLua, startLua, valueOf } from "../support/run-script.ts";
 
 const sleepMs = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -130,6 +134,31 @@ test("a guard may refuse, answer and allow a call after the grants", async () =>
   const value = await valueOf(`local ok, e = pcall(std.fs.read, "x") return {ok, e.code, sh.exec("true")}`, { guard: guard as never });
   assert.deepEqual(value, [false, "grant.denied", "from the guard"]);
   assert.deepEqual(asked, ["fs.read", "run"]);
+});
+
+test("a guard is told what a call gave, and a script is given just the same for it later, bytes too", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "atoll-made-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const path = (name: string): string => JSON.stringify(join(dir, name));
+  const kept = new Map<string, unknown>();
+  const asked: string[] = [];
+  const guard = async ({ fn = "", args, done }: Parameters<Guard>[0]): Promise<"allow" | { made: never }> => {
+    const call = JSON.stringify([fn, args]);
+    asked.push(fn);
+    if (kept.has(call)) return { made: kept.get(call) as never };
+    done?.(async (made) => void kept.set(call, JSON.parse(JSON.stringify(made))));
+    return "allow";
+  };
+  const script = `
+    local function shown(...) return {select("#", ...), type((...)), ...} end
+    local run = sh.exec("printf", {args = {"%s", "out"}})
+    return {shown(std.fs.append(${path("a")}, "x")), shown(std.fs.read(${path("a")})), run.ok, run.stdout, math.type(run.exit_code),
+      {std.fs.read(${path("bytes")}):byte(1, -1)}, shown(pcall(std.fs.read, ${path("none")}))[3]}`;
+  writeFileSync(join(dir, "bytes"), Buffer.from([255, 0, 1]));
+  const first = await valueOf(script, { guard });
+  assert.deepEqual([...kept.keys()].map((call) => (JSON.parse(call) as [string])[0]), ["sh.exec", "std.fs.append", "std.fs.read", "std.fs.read"], "what failed is not told");
+  assert.deepEqual(await valueOf(script, { guard }), first);
+  assert.deepEqual([readFileSync(join(dir, "a"), "utf8"), asked.length], ["x", 10]);
 });
 
 test("output over its bound is cut with one notice and the event limit", async () => {

@@ -34,7 +34,7 @@ export interface Approval {
   readonly opened_at_ms: number;
   readonly expires_at_ms: number;
   readonly decisions: readonly { readonly principal: string; readonly decision: Decision; readonly reason?: string; readonly at_ms: number }[];
-  /** Of one that is released: its call has begun, is over, and the member has been told. */
+  /** Of one that is released: its call has begun, is over, and the member has been told. Of one that was approved: its call is over. */
   readonly call?: "begun" | "over" | "told";
   readonly seq: number;
 }

@@ -1,9 +1,13 @@
 /** Arguments of a call: what they name, and how they stand in an entry: whole while small, else a piece and a document (spec: mob 8.10). */
 import type { Json, StateOp, StateStore } from "@atoll-run/core";
+import { ulidTime } from "../ids.ts";
 import { MOB_SCOPE } from "../ledger/names.ts";
 
 const SPACE = "approvals";
 const RESULTS = "released";
+const MADE = "made";
+/** Results that are taken away with one that is put. */
+const OLD_PAGE = 16;
 /** Characters of JSON text: three bytes each at most, and an entry takes 64 KiB. */
 const WHOLE_CHARS = 16_000;
 
@@ -56,6 +60,19 @@ export function keepResult(id: string, made: Json): StateOp {
 export async function keptResult(store: StateStore, id: string): Promise<Json | undefined> {
   const found = await store.get(MOB_SCOPE, RESULTS, id);
   return found === undefined ? undefined : JSON.parse(found.value) as Json;
+}
+
+/** What an approved call has given, for a later run of its turn: the `nth` of that approval. With it some go that are too old. */
+export async function keepMade(store: Pick<StateStore, "keys">, { id, nth, beforeMs }: { readonly id: string; readonly nth: number; readonly beforeMs: number }, made: Json): Promise<readonly StateOp[]> {
+  const put = (key: string, value: string | null): StateOp => ({ op: "put", space: MADE, key, value, if_version: null });
+  const old = await store.keys(MOB_SCOPE, MADE, { prefix: "", after: null, limit: OLD_PAGE });
+  const first = `a_${ulidTime(Math.max(0, beforeMs))}`;
+  return [put(`${id}/${nth}`, JSON.stringify({ made })), ...old.filter((key) => key < first).map((key) => put(key, null))];
+}
+
+export async function keptMade(store: Pick<StateStore, "get">, id: string, nth: number): Promise<{ readonly made: Json } | undefined> {
+  const found = await store.get(MOB_SCOPE, MADE, `${id}/${nth}`);
+  return found === undefined ? undefined : JSON.parse(found.value) as { made: Json };
 }
 
 export function dropResult(id: string): StateOp {

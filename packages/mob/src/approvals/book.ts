@@ -20,6 +20,7 @@ import { Waiters } from "../waiters.ts";
 import { approvalHash, approvalOf, decideApproval, type Approval, type Decision } from "./approval.ts";
 import { dropArguments, objectOf, showArguments, wholeArguments } from "./arguments.ts";
 import { judgeCall, type GuardedCall, type Judgement } from "./policy.ts";
+import { Made } from "./made.ts";
 import { Releases } from "./releases.ts";
 import { Tending } from "./tending.ts";
 
@@ -33,7 +34,7 @@ export interface ApprovalParts {
   readonly clock: Clock;
   readonly newId: NewId;
   readonly log: Log;
-  readonly limits: Pick<MobLimits, "approvalsOpenMax" | "approvalInPlaceMs" | "turnMs" | "previewBytes">;
+  readonly limits: Pick<MobLimits, "approvalsOpenMax" | "approvalInPlaceMs" | "turnMs" | "previewBytes" | "retentionMs" | "contentBytesMax">;
 }
 
 export interface Decide {
@@ -75,6 +76,7 @@ class Book implements ApprovalBook {
   readonly #releases: Releases;
   readonly #hearing: Disposable;
   readonly #waiters = new Waiters();
+  readonly #made: Made;
 
   constructor(parts: ApprovalParts) {
     this.#parts = parts;
@@ -83,8 +85,10 @@ class Book implements ApprovalBook {
       view, clock, log, wake: (member, name) => host.wake(member, name), expire: (id, why) => this.#expire(id, why),
     });
     this.#releases = new Releases(parts);
+    this.#made = new Made(parts);
     this.#hearing = ledger.hear((entry) => {
       this.#tending.hear(entry);
+      this.#made.hear(entry);
       if (entry.kind === "mob_started") this.#releases.lookAll();
       const id = approvalOf(entry);
       if (id === undefined) return;
@@ -157,7 +161,8 @@ class Book implements ApprovalBook {
       this.#parts.view.asked(hash) ?? await this.#request({ ...call, turn_id }, { guarded, hash, rule }));
     const { id, state } = asked;
     using held = state === "open" ? call.hold?.(`approval:${id}`) : undefined;
-    return toAnswer(held === undefined ? asked : await this.wait(id, AbortSignal.any([call.signal, held.signal])));
+    const now = held === undefined ? asked : await this.wait(id, AbortSignal.any([call.signal, held.signal]));
+    return now.state === "approved" ? await this.#made.find(call, now) ?? "allow" : toAnswer(now);
   }
 
   async #request(

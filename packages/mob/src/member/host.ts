@@ -136,6 +136,10 @@ export interface ToolCall {
    * Keeps the turn where it is while a decision is waited for under that name: its time stands still. Undefined, or absent: it cannot stay, and is parked.
    */
   readonly hold?: (until: string) => Hold | undefined;
+  /** Which run of the turn it is: the next one makes the same calls again. */
+  readonly pass?: string;
+  /** Has `keep` told what the call gives, before its code goes on. Absent: nobody can tell. */
+  readonly done?: (keep: (made: Json) => Promise<void>) => void;
 }
 
 /** A turn that waits where it is; it goes on when this is disposed. */
@@ -144,7 +148,10 @@ export interface Hold extends Disposable {
   readonly signal: AbortSignal;
 }
 
-/** `park`: the turn waits for the wake-up of that name, then runs again; `answer` stands for the call. */
-export type ToolAnswer = "allow" | { readonly deny: string } | { readonly answer: Json } | { readonly park: string };
+/**
+ * `park`: the turn waits for the wake-up of that name, then runs again; `answer` stands for the call; so does `made`, which is what an earlier run of the
+ * turn had told to `keep`.
+ */
+export type ToolAnswer = "allow" | { readonly deny: string } | { readonly answer: Json } | { readonly park: string } | { readonly made: Json };
 
 export type ToolGuard = (call: ToolCall) => Promise<ToolAnswer>;

@@ -1,7 +1,7 @@
 /** The code of a member, as its profile says (spec: mob 3.1): a script in a block, or TypeScript of this process. */
 import { resolve } from "node:path";
 import { createGrantCheck, toWorkload, type BlockConfig, type BlockRun, type GrantCheck, type AgentSessions } from "@atoll-run/block";
-import { isFault, stringifyJson, type Mesh, type Workload } from "@atoll-run/core";
+import { isFault, stringifyJson, type Json, type Mesh, type Workload } from "@atoll-run/core";
 import { objectOf } from "../approvals/arguments.ts";
 import { toBridges, type MakeVerbs, type Verbs } from "../bridge/bridge.ts";
 import { AGENT_SCRIPT, agentGlobals, toAgent } from "../agent/agent.ts";
@@ -110,7 +110,7 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Inner {
   return toLinkedMember(factory, {
     mayDo, me: { id: spec.id, profile: spec.profile, generation, labels: { ...profile.labels, ...spec.labels }, context: spec.context ?? null },
     conversations: profile.conversations, verbs: verbsOf(parts, ask),
-    guard: async (turnId, call) => {
+    guard: async (turnId, { attempt, ...call }) => {
       const about = aboutTurn(ask, turnId);
       const object = call.object ?? objectOf(call.args);
       try {
@@ -119,7 +119,7 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Inner {
         if (isFault(error)) parts.denied?.(about, { text: error.message, grant: `${call.grant}:${object ?? ""}` });
         throw error;
       }
-      return await parts.guard?.({ ...about, ...call, ...object === undefined ? {} : { object }, hold: (until) => ask.hold(turnId, until) }) ?? "allow";
+      return await parts.guard?.({ ...about, ...call, ...object === undefined ? {} : { object }, hold: (until) => ask.hold(turnId, until), pass: passOf(ask, attempt) }) ?? "allow";
     },
   });
 }
@@ -139,14 +139,16 @@ function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "sc
     ...agentWatch === undefined ? {} : { agentWatch },
     ...context?.ok === true ? { context: context.text } : {},
     ...guard === undefined && outer === undefined ? {} : { guard: async (call) => {
-      const { about, aside, ...asked } = call;
+      const { about, aside, done, ...asked } = call;
+      // An agent goes on from its session, and finds there what it has made.
+      const once = done === undefined || own.agentSessions !== undefined ? {} : { done, pass: passOf(ask, about?.["attempt"]) };
       const turnId = typeof about?.["turn_id"] === "string" ? about["turn_id"] : ask.runningTurn();
       const what = verbAndObject(asked.grant);
       ask.check(turnId);
       await outer?.(what);
       // The policy has put it off, and somebody has released it.
       if (typeof about?.["released"] === "string") return "allow";
-      const answer = await staying({ ask, turnId, aside }, (hold) => guard?.({ ...aboutTurn(ask, turnId), ...asked, ...what, ...hold })) ?? "allow";
+      const answer = await staying({ ask, turnId, aside }, (hold) => guard?.({ ...aboutTurn(ask, turnId), ...asked, ...what, ...hold, ...once })) ?? "allow";
       // It may have taken long.
       ask.check(turnId);
       return answer;
@@ -201,6 +203,10 @@ function aboutTurn({ spec, generation, turnOf }: InnerAsk, turnId: string | unde
   return {
     member: spec.id, generation, ...turnId === undefined ? {} : { turn_id: turnId }, ...principal === undefined ? {} : { principal },
   };
+}
+
+function passOf({ writer }: InnerAsk, attempt: Json | undefined): string {
+  return `${writer()?.epoch ?? 0}/${Number(attempt ?? 0)}`;
 }
 
 /** `fs.write:/tmp/x`: a block names what it does with what it does it to. */

@@ -72,7 +72,7 @@ export interface LinkedParts {
   /** Grants alone. Throws `grant.denied`. */
   mayDo(call: PutOff): Promise<void>;
   /** Grants, then policy, for the turn of that id. */
-  guard(turnId: string, call: ToolUse & Pick<ToolCall, "signal">): Promise<ToolAnswer>;
+  guard(turnId: string, call: ToolUse & Pick<ToolCall, "signal" | "done"> & { readonly attempt: number }): Promise<ToolAnswer>;
 }
 
 const SPACE = "member";
@@ -112,15 +112,21 @@ export function toLinkedMember(factory: LinkedFactory, { me, conversations, guar
   };
 }
 
-function contextOf({ id }: WorkloadMessage, context: TurnContext, { guard, verbs }: Pick<LinkedParts, "guard" | "verbs">): LinkedContext {
+function contextOf({ id, attempt }: WorkloadMessage, context: TurnContext, { guard, verbs }: Pick<LinkedParts, "guard" | "verbs">): LinkedContext {
   const { signal } = context;
   const guarded = async <T extends Json>(call: ToolUse, act: () => T | Promise<T>): Promise<T> => {
     context.check("tool");
-    const answer = await guard(id, { ...call, signal });
+    let keep: ((made: Json) => Promise<void>) | undefined;
+    const answer = await guard(id, { ...call, signal, attempt, done: (tell) => { keep = tell; } });
     // It may have taken long.
     context.check("tool");
     signal.throwIfAborted();
-    if (answer === "allow") return await act();
+    if (answer === "allow") {
+      const made = await act();
+      await keep?.(made);
+      return made;
+    }
+    if ("made" in answer) return answer.made as T;
     if ("deny" in answer) throw mobError("mob.denied", answer.deny, { facts: { grant: call.grant } });
     if ("answer" in answer) return answer.answer as T;
     throw mobError("mob.denied", "a decision is waited for", { facts: { park: answer.park } });
