@@ -4,8 +4,11 @@
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: { word: string; far: number } | undefined;
   for (const one of known) {
+    const most = Math.max(1, Math.floor(one.length / 3));
+    // Whatever somebody sends as a word, it takes no time to see that it is none.
+    if (Math.abs(word.length - one.length) > most) continue;
     const far = distance(word.toLowerCase(), one.toLowerCase());
-    if (far <= Math.max(1, Math.floor(one.length / 3)) && (best === undefined || far < best.far)) best = { word: one, far };
+    if (far <= most && (best === undefined || far < best.far)) best = { word: one, far };
   }
   return best?.word;
 }

@@ -30,7 +30,7 @@ export async function callMethod({ served, readOnly }: Pick<Doors, "served" | "r
   if (!right.any) throw await denied(served, { method, who });
   if (method.writes && !mayWrite(who, readOnly)) throw readOnlyError(who, readOnly);
   const read = method.params.safeParse(params ?? {});
-  if (!read.success) throw invalidParams(method.params, read.error.issues, method.name);
+  if (!read.success) throw invalidParams({ schema: method.params, issues: read.error.issues, given: params, method: method.name });
   if (!right.all || !rights.of(who, "member.view").all) await checkMembers(served, { method, who, params: read.data });
   const { expected_revision: expected, ...data } = read.data as { readonly expected_revision?: number };
   const call: Omit<Call, "signal"> = {
@@ -104,15 +104,28 @@ interface Issue {
   readonly keys?: readonly string[];
 }
 
-/** `issues` as the schema library gives them: the first one is told, with the key that was perhaps meant. */
-export function invalidParams(schema: z.ZodObject, issues: readonly Issue[], method?: string): MobError {
-  const [issue] = issues;
+interface Wrong {
+  readonly schema: z.ZodObject;
+  /** As the schema library gives them. */
+  readonly issues: readonly Issue[];
+  readonly given: unknown;
+  readonly method?: string;
+}
+
+/** One thing that is wrong is told: a key that is not known, and which was perhaps meant, or else the first. */
+export function invalidParams({ schema, issues, given, method }: Wrong): MobError {
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
   const [unknown] = issue?.code === "unrecognized_keys" ? issue.keys ?? [] : [];
   const path = [...issue?.path ?? [], ...unknown === undefined ? [] : [unknown]].map(String).join(".");
   const near = unknown === undefined ? undefined : nearest(unknown, keysAt(schema, issue?.path ?? []));
-  return mobError("mob.invalid_params", `${path === "" ? "params" : path}: ${issue?.message ?? "wrong"}`, {
+  const text = unknown === undefined && !isThere(given, issue?.path ?? []) ? "must be given" : issue?.message ?? "wrong";
+  return mobError("mob.invalid_params", `${path === "" ? "params" : path}: ${text}`, {
     facts: { path, ...method === undefined ? {} : { method } }, ...near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` },
   });
+}
+
+function isThere(given: unknown, path: readonly PropertyKey[]): boolean {
+  return path.reduce((at: unknown, step) => (typeof at === "object" && at !== null ? (at as Record<PropertyKey, unknown>)[step] : undefined), given) !== undefined;
 }
 
 /** Keys that are known there. */

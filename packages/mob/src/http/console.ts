@@ -28,7 +28,7 @@ const HEADERS = {
 
 /** Undefined: it is none of the console's. */
 export function findFile(path: string): ConsoleFile | "redirect" | undefined {
-  if (path === "/console") return "redirect";
+  if (path === "/" || path === "/console") return "redirect";
   return Object.hasOwn(FILES, path) ? FILES[path] : undefined;
 }
 

@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isFault, type Log } from "@atoll-run/core";
 import { z } from "zod";
-import { mobError } from "../errors.ts";
+import { mobError, type MobError } from "../errors.ts";
 import type { EntryFilter } from "../ledger/entry.ts";
 import { deniedError, type Principal, type Token } from "./access.ts";
 import { callMethod, invalidParams, toError, type Doors } from "./call-method.ts";
@@ -26,7 +26,7 @@ import { answerRpc } from "./rpc.ts";
 import { Streams } from "./streams.ts";
 import { hearing } from "./schemas.ts";
 import { sightOf } from "./sight.ts";
-import { findRoute } from "./table.ts";
+import { findRoute, nearestRoute } from "./table.ts";
 import { readTopics } from "./topics.ts";
 
 export interface FrontParts {
@@ -169,7 +169,7 @@ export class Front {
     const { verb, path, query } = asking;
     const rpc = path === "/v1/rpc" && verb === "POST";
     const found = rpc || !path.startsWith("/v1/") ? undefined : findRoute(verb, path.slice("/v1".length));
-    if (!rpc && found === undefined) throw mobError("mob.method_unknown", `there is nothing at ${verb} ${path}`, { facts: { path } });
+    if (!rpc && found === undefined) throw nothingAt(verb, path);
     const body = verb === "GET" ? "" : await this.#body(request);
     const ms = rpc || found?.method.waits === true ? limits.pollMs + BESIDE_MS : limits.requestMs;
     const act = async (until: AbortSignal): Promise<void> => {
@@ -232,11 +232,17 @@ export class Front {
   }
 }
 
+function nothingAt(verb: string, path: string): MobError {
+  const near = nearestRoute(verb, path);
+  return mobError("mob.method_unknown", `there is nothing at ${verb} ${path}`, { facts: { path }, ...near === undefined ? {} : { hint: `Did you mean ${near}?` } });
+}
+
 /** Throws `mob.invalid_params`, `mob.parse`. */
-function readParams<S extends z.ZodObject>(schema: S, given: string | object): z.output<S> {
-  const read = schema.safeParse(typeof given === "string" ? readJson(given) : given);
+function readParams<S extends z.ZodObject>(schema: S, text: string | object): z.output<S> {
+  const given = typeof text === "string" ? readJson(text) : text;
+  const read = schema.safeParse(given);
   if (read.success) return read.data;
-  throw invalidParams(schema, read.error.issues);
+  throw invalidParams({ schema, issues: read.error.issues, given });
 }
 
 function reply(response: ServerResponse, status: number, body: unknown): void {

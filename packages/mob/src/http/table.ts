@@ -7,6 +7,7 @@ import { LABEL_METHODS } from "./label-methods.ts";
 import { LEDGER_METHODS } from "./ledger-methods.ts";
 import { LETTER_METHODS } from "./letter-methods.ts";
 import { MEMBER_METHODS } from "./member-methods.ts";
+import { nearest } from "../definition/nearest.ts";
 import type { Method } from "./method.ts";
 import { META_METHODS } from "./meta-methods.ts";
 import { MOB_METHODS } from "./mob-methods.ts";
@@ -64,6 +65,14 @@ export function findRoute(verb: string, path: string): Found | undefined {
     if (fits) return { method: one, keys };
   }
   return undefined;
+}
+
+/** What was perhaps meant: the same path with another verb, or nearly the same one. */
+export function nearestRoute(verb: string, path: string): string | undefined {
+  const other = (["GET", "POST", "PUT", "DELETE"] as const).find((one) => one !== verb && findRoute(one, path.replace(/^\/v1/, "")) !== undefined);
+  if (other !== undefined) return `${other} ${path}`;
+  const near = nearest(path, new Set(METHODS.map(routeOf).filter((one) => one.verb === verb).map((one) => `/v1${one.path}`)));
+  return near === undefined ? undefined : `${verb} ${near}`;
 }
 
 function isKey(step: string): boolean {

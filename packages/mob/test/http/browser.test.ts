@@ -73,6 +73,14 @@ for (const colorScheme of ["light", "dark"] as const) {
     await append(spawned("new"), { kind: "note", source: "x", data: { text: "<img src=x onerror=alert(1)>" } });
     await page.locator("#members tr", { hasText: "new" }).waitFor();
     await page.locator("#ledger li", { hasText: "<img src=x onerror=alert(1)>" }).waitFor();
+    const first = page.locator("#ledger summary", { hasText: "alert(1)" });
+    await first.focus();
+    await page.keyboard.press("Enter");
+    await page.locator("#ledger pre", { hasText: '"kind": "note"' }).waitFor();
+    // What comes meanwhile takes nothing away from whoever reads.
+    await append({ kind: "note", source: "x", data: { text: "one more" } });
+    await page.locator("#ledger li", { hasText: "one more" }).waitFor();
+    assert.equal(await first.evaluate("document.activeElement?.textContent.includes('alert(1)')"), true);
     const card = page.locator(".approval", { hasText: "report.md" });
     await card.waitFor();
     assert.match(await card.textContent() ?? "", /open wants fs\.write report\.md/);
@@ -87,10 +95,10 @@ for (const colorScheme of ["light", "dark"] as const) {
 
     // By hand it is the other way round, and stays so.
     const ground = (): Promise<string> => page.evaluate("getComputedStyle(document.body).backgroundColor");
-    const first = await ground();
-    for (let n = 0; n < 3 && await ground() === first; n++) await page.locator("#theme").click();
+    const before = await ground();
+    for (let n = 0; n < 3 && await ground() === before; n++) await page.locator("#theme").click();
     const second = await ground();
-    assert.notEqual(second, first);
+    assert.notEqual(second, before);
     await readable(page);
     await page.reload();
     await page.locator('#lamp[data-is="live"]').waitFor();

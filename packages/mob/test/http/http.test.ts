@@ -15,7 +15,7 @@ import { hear, listen, ROUTES, served } from "./served.ts";
 const SOURCES = new URL("../../src/http/", import.meta.url);
 const PATHS: readonly string[] = [...new Set(readdirSync(SOURCES).filter((name) => name.endsWith(".ts"))
   .flatMap((name) => [...readFileSync(new URL(name, SOURCES), "utf8").matchAll(/["'`](?:[A-Z]+ )?(\/[\w./-]*)["'`]/g)].map(([, path = ""]) => path)))];
-const PUBLIC = new Set(["GET /healthz", "GET /console", ...["", "page.css", "page.js", "page-rows.js", "page-client.js", "icon.svg"].map((name) => `GET /console/${name}`)]);
+const PUBLIC = new Set(["GET /healthz", "GET /", "GET /console", ...["", "page.css", "page.js", "page-rows.js", "page-client.js", "icon.svg"].map((name) => `GET /console/${name}`)]);
 
 test("every route but /healthz and the files of the console refuses a stranger, the stream too, and says why", async (t) => {
   const { ask } = await served(t, { tokens: [{ sha256: hashToken("token-of-nobody"), principal: "nobody" }] });
@@ -221,6 +221,15 @@ test("what is too large, for another host or not there is refused; nothing of th
   assert.ok(large === undefined || large.status === 413);
   assert.equal((await ask("GET", "/v1/nothing")).status, 404);
   assert.equal((await ask("DELETE", "/v1/turns/t_x")).body.error.data.code, "mob.method_unknown");
+  for (const [verb, path, hint] of [["POST", "/v1/status", "GET /v1/status"], ["GET", "/v1/member", "GET /v1/members"], ["DELETE", "/v1/turns/t_x", "GET /v1/turns/t_x"], ["GET", `/v1/${"x".repeat(8_000)}`, undefined]] as const) {
+    assert.equal((await ask(verb, path)).body.error.data.hint, hint === undefined ? undefined : `Did you mean ${hint}?`, verb + path.slice(0, 40));
+  }
+  for (const [body, message, hint] of [[{}, "content: must be given"], [{ contnt: 1 }, 'contnt: Unrecognized key: "contnt"', 'Did you mean "content"?'], [{ content: 1, conversation: 2 }, /^conversation: .*expected string/]] as const) {
+    const { error } = (await ask("POST", "/v1/members/open/turns", { body })).body;
+    if (typeof message === "string") assert.equal(error.message, message);
+    else assert.match(error.message, message);
+    assert.equal(error.data.hint, hint);
+  }
   assert.equal((await ask("POST", "/v1/dispatch", { body: "[1" })).body.error.data.code, "mob.parse");
   const raw = await new Promise<string>((resolve, reject) => {
     const socket = connect(http.port, "127.0.0.1", () => socket.write("GET /v1/status HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer token-of-admin\r\nConnection: close\r\n\r\n"));

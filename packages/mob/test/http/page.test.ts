@@ -28,8 +28,10 @@ test("the files of the page are public, whole and closed: nothing inline, nothin
     assert.deepEqual([answer.status, answer.headers.get("x-content-type-options")], [200, "nosniff"], name);
     assert.doesNotMatch(text, /innerHTML|insertAdjacent|\beval\b|document\.write|@import|url\(/, name);
   }
-  const moved = await fetch(`${http.url}/console`, { redirect: "manual" });
-  assert.deepEqual([moved.status, moved.headers.get("location")], [308, "/console/"]);
+  for (const path of ["", "/", "/console"]) {
+    const moved = await fetch(`${http.url}${path}`, { redirect: "manual" });
+    assert.deepEqual([moved.status, moved.headers.get("location")], [308, "/console/"]);
+  }
   // For people who do not see it: each field has a name, each column is one.
   for (const [, id] of html.matchAll(/<input id="([\w-]+)"/g)) assert.match(html, new RegExp(`for="${id}"`));
   assert.doesNotMatch(html, /<th(?![^>]*scope=)[\s>]/);
@@ -85,6 +87,15 @@ test("the page signs in by its link, shows members, approvals and the ledger as 
   await until(() => at("members").elements.length === 3);
   await until(() => at("ledger").elements[0]?.textContent.includes("<img src=x>") === true);
 
+  // All of an entry, for whoever opens it.
+  const details = at("ledger").elements[0]?.elements[0];
+  assert.ok(details !== undefined && !details.textContent.includes("{"));
+  for (const open of [true, false]) {
+    details.open = open;
+    details.fire("toggle");
+    assert.equal(details.textContent.includes('"text": "<img src=x>"'), open);
+  }
+
   const card = await ask("a.md", "<script>");
   assert.match(card.textContent, /^open wants fs\.write a\.mdrule write · turn of viewer · until \d\d:\d\d:\d\dpath: a\.md\ntext: <script>/);
   card.querySelector(".approve")?.click();
@@ -107,7 +118,8 @@ test("the page signs in by its link, shows members, approvals and the ledger as 
   await until(() => at("ledger").elements[0]?.textContent.includes("while paused") === true);
   at("ledger-filter").value = "nothing of that kind";
   at("ledger-filter").fire("input");
-  await until(() => at("ledger").elements.length === 0);
+  await until(() => at("ledger-count").textContent === "0");
+  assert.ok(at("ledger").elements.every(({ hidden }) => hidden));
   at("theme").click();
   assert.deepEqual([document.documentElement.dataset["theme"], store.get("theme")], ["light", "light"]);
 

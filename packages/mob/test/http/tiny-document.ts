@@ -11,6 +11,7 @@ export class TinyElement {
   value = "";
   hidden = false;
   disabled = false;
+  open = false;
   readonly #listeners = new Map<string, ((event: object) => void)[]>();
   readonly #document: TinyDocument;
 
@@ -34,6 +35,11 @@ export class TinyElement {
   append(...nodes: (TinyElement | string)[]): void {
     for (const node of nodes) if (typeof node !== "string") node.parent = this;
     this.nodes.push(...nodes);
+  }
+
+  prepend(node: TinyElement): void {
+    node.parent = this;
+    this.nodes.unshift(node);
   }
 
   replaceChildren(...nodes: (TinyElement | string)[]): void {

@@ -41,10 +41,13 @@ export function approvalCard({ id, member, grant, tool, object, args, rule_id, a
 }
 
 export function entryRow(entry) {
-  const row = make("li", { className: "entry", data: { class: entry.class }, title: JSON.stringify(entry, null, 2) },
+  const line = make("summary", {},
     make("span", { className: "seq" }, String(entry.seq)), make("time", { dateTime: new Date(entry.ts_ms).toISOString() }, timeOf(entry.ts_ms)),
     make("span", {}, sentenceOf(entry)));
-  return row;
+  const details = make("details", {}, line);
+  // All of it, for whoever asks.
+  details.addEventListener("toggle", () => details.replaceChildren(line, ...details.open ? [make("pre", {}, JSON.stringify(entry, null, 2))] : []));
+  return make("li", { className: "entry", data: { class: entry.class } }, details);
 }
 
 export function gapRow({ from, to, reason }) {

@@ -36,9 +36,7 @@ function paint() {
   at("counts").textContent = `${rows.length} members · ${busy} busy · ${queued} turns open · ${known.approvals.size} to decide`;
   at("approvals-count").textContent = known.approvals.size === 0 ? "" : String(known.approvals.size);
   at("approvals-empty").hidden = known.approvals.size > 0;
-  const found = known.entries.filter(({ text }) => matches(at("ledger-filter").value, [text]));
-  at("ledger").replaceChildren(...found.map(({ row }) => row));
-  at("ledger-count").textContent = paused && known.waiting.length > 0 ? `${known.waiting.length} waiting` : String(found.length);
+  at("ledger-count").textContent = paused && known.waiting.length > 0 ? `${known.waiting.length} waiting` : String(known.entries.filter(({ row }) => !row.hidden).length);
   if (known.fresh.size === 0) return;
   known.fresh.clear();
   setTimeout(paintSoon, 1_000);
@@ -47,8 +45,16 @@ function paint() {
 /** New ones on top. */
 function addRow(row) {
   if (paused) return void known.waiting.push(row);
-  known.entries.unshift({ row, text: row.textContent });
-  known.entries.length = Math.min(known.entries.length, ENTRIES_KEPT);
+  const entry = { row, text: row.textContent };
+  known.entries.unshift(entry);
+  sift(entry);
+  at("ledger").prepend(row);
+  for (const { row: old } of known.entries.splice(ENTRIES_KEPT)) old.remove();
+}
+
+/** Rows stay where they are: one that is open or has the focus keeps it. */
+function sift({ row, text }) {
+  row.hidden = !matches(at("ledger-filter").value, [text]);
 }
 
 function hearEntry(entry) {
@@ -138,6 +144,7 @@ async function load() {
   at("name").textContent = status.mob;
   document.title = `${status.mob} · Atoll`;
   known.entries = [];
+  at("ledger").replaceChildren();
   for (const entry of page.entries) addRow(entryRow(entry));
   await Promise.all([loadMembers(), loadApprovals()]);
   paint();
@@ -215,6 +222,7 @@ function press({ key, target, ctrlKey, metaKey, altKey }) {
 async function start() {
   setTheme(localStorage.getItem("theme") ?? "");
   at("theme").addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length]));
+  at("ledger-filter").addEventListener("input", () => known.entries.forEach(sift));
   for (const id of ["members-filter", "ledger-filter"]) at(id).addEventListener("input", paintSoon);
   at("pause").addEventListener("click", () => {
     paused = !paused;
