@@ -12,7 +12,7 @@ export { extentOf, type Extent } from "./ledger/extent.ts";
 export { LEDGER_JOURNAL, MOB_SCOPE } from "./ledger/names.ts";
 export { timeCommits, type CommitFigures } from "./ledger/time-commits.ts";
 export {
-  FINAL_STATES, LIFE_TABLE, NOBODY, stepLife, type BrokenKind, type Life, type LifeAction, type LifeEvent, type LifeRules,
+  FINAL_STATES, LIFE_TABLE, NO_MENDS, NOBODY, stepLife, type BrokenKind, type Life, type LifeAction, type LifeEvent, type LifeRules,
   type LifeState, type LifeStep,
 } from "./member/life.ts";
 export {

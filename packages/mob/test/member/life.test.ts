@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
-  type BrokenKind, FINAL_STATES, LIFE_TABLE, type Life, type LifeEvent, type LifeState, NOBODY, stepLife,
+  type BrokenKind, FINAL_STATES, LIFE_TABLE, type Life, type LifeEvent, type LifeState, NO_MENDS, NOBODY, stepLife,
 } from "@atoll-run/mob/internal";
 
 const RULES = { restart: "on_failure", now_ms: 1_000_000, chance: 0.5 } as const;
@@ -18,65 +18,119 @@ interface Row {
   readonly event: LifeEvent;
   readonly from: Life;
   readonly to: LifeState;
-  readonly entries: readonly string[];
+  /** Kind, and what it says besides state, from and generation. */
+  readonly entries: readonly (readonly [kind: string, data?: Readonly<Record<string, unknown>>])[];
+  /** In this order; a number is milliseconds. */
   readonly does: readonly string[];
+  /** What else of it is other than before. */
+  readonly life?: Partial<Life>;
   readonly rules?: Partial<Omit<typeof RULES, "restart">> & { readonly restart?: "on_failure" | "always" | "never" };
 }
 
+const NOW = RULES.now_ms;
+const OFTEN = [NOW - 1_000, NOW - 999, NOW - 998, NOW - 997];
+const RESTARTS = ["stop requeue", "start 0"];
+const RETIRES = ["stop requeue", "bury_queue member_retired", "leave_edges"];
+const MENDED = { tries: 0, crashes: [], mends: NO_MENDS };
+const BROKE = { count: 1, same: 1, at_ms: 0 };
+
 const ROWS: Readonly<Record<string, Row>> = {
-  "spawn makes a member start": { event: spawn, from: NOBODY, to: "starting", entries: ["member_spawning"], does: ["start"] },
-  "a lazy one is dormant until its first mail": { event: { ...spawn, lazy: true }, from: NOBODY, to: "dormant", entries: ["member_spawning", "member_spawned"], does: [] },
-  "a retired id is revived with the next generation": { event: spawn, from: at("retired"), to: "starting", entries: ["member_spawning"], does: ["start"] },
-  "a revived id gets a new session only when it is to be fresh": { event: { ...spawn, fresh: true }, from: at("completed"), to: "starting", entries: ["member_spawning"], does: ["start"] },
-  "wake starts a dormant member": { event: { is: "wake" }, from: at("dormant"), to: "starting", entries: [], does: ["start"] },
-  "a member that has started is active": { event: { is: "started" }, from: at("starting"), to: "active", entries: ["member_started"], does: [] },
-  "the first start says that it is spawned": { event: { is: "started" }, from: at("starting", { first: true }), to: "active", entries: ["member_spawned", "member_started"], does: [] },
-  "a start that fails is tried again": { event: failed, from: at("starting"), to: "dormant", entries: [], does: ["retry"] },
-  "after five tries it is broken, and repaired by itself": { event: failed, from: at("starting", { tries: 4 }), to: "broken", entries: ["member_broken"], does: ["mend"] },
-  "what somebody has to mend breaks it at once, and leaves the member there": {
-    event: { ...failed, kind: "model_missing" }, from: at("starting", { first: true, generation: 1 }), to: "broken", entries: ["member_broken"], does: ["mend"],
+  "spawn makes a member start": { event: spawn, from: NOBODY, to: "starting", entries: [["member_spawning", { lazy: false }]], does: ["start 0"] },
+  "a lazy one is dormant until its first mail": {
+    event: { ...spawn, lazy: true }, from: NOBODY, to: "dormant", entries: [["member_spawning", { lazy: true }], ["member_spawned"]], does: [], life: { first: false },
   },
-  "a first spawn that fails leaves no member": { event: failed, from: at("starting", { tries: 4, first: true, generation: 1 }), to: "none", entries: ["member_spawn_failed"], does: ["stop", "bury_queue", "leave_edges"] },
-  "an idle member is dormant": { event: { is: "idle", busy: false }, from: at("active"), to: "dormant", entries: ["member_dormant"], does: ["sleep"] },
-  "a crash starts it again and its turn is delivered again": { event: crashed, from: at("active"), to: "starting", entries: [], does: ["stop", "start"] },
-  "five crashes in five minutes break it": { event: crashed, from: at("active", { crashes: [999_000, 999_001, 999_002, 999_003] }), to: "broken", entries: ["member_broken"], does: ["stop", "mend"] },
-  "old crashes are forgotten": { event: crashed, from: at("active", { crashes: [1, 2, 3, 4] }), to: "starting", entries: [], does: ["stop", "start"] },
-  "restart = never: a crash completes it, and nobody works off what is left": { event: crashed, from: at("active"), to: "completed", entries: ["member_completed"], does: ["stop", "bury_queue"], rules: { restart: "never" } },
-  "an exit completes it": { event: { is: "exited" }, from: at("active"), to: "completed", entries: ["member_completed"], does: ["stop", "bury_queue"] },
-  "restart = always: an exit starts it again": { event: { is: "exited" }, from: at("active"), to: "starting", entries: [], does: ["stop", "start"], rules: { restart: "always" } },
-  "suspend aborts the turn and puts it back": { event: { is: "suspend", why: "lease_lost" }, from: at("active"), to: "suspended", entries: ["member_suspended"], does: ["stop"] },
-  "resume makes it dormant": { event: { is: "resume" }, from: at("suspended"), to: "dormant", entries: ["member_dormant"], does: ["sleep"] },
-  "retire drains": { event: retire, from: at("active"), to: "retiring", entries: ["member_retiring"], does: ["drain"] },
-  "retire wakes a dormant member that has mail": { event: { ...retire, queued: true }, from: at("dormant"), to: "retiring", entries: ["member_retiring"], does: ["start", "drain"] },
-  "what is drained is retired": { event: { is: "drained" }, from: at("retiring"), to: "retired", entries: ["member_retired"], does: ["stop", "bury_queue", "leave_edges"] },
-  "what is not drained in time is retired all the same": { event: { is: "drain_deadline" }, from: at("retiring"), to: "retired", entries: ["member_retired"], does: ["stop", "bury_queue", "leave_edges"] },
-  "respawn is the next generation, its queue stays": { event: { is: "respawn" }, from: at("active"), to: "starting", entries: ["member_respawned"], does: ["stop", "start"] },
-  "reset is the next generation with a new session, its queue is buried": { event: { is: "reset" }, from: at("active"), to: "starting", entries: ["member_reset"], does: ["stop", "bury_queue", "start"] },
-  "reload keeps state and generation": { event: { is: "reload" }, from: at("active"), to: "active", entries: ["member_reloaded"], does: ["reload"] },
-  "reload starts one that is on its way again": { event: { is: "reload" }, from: at("starting"), to: "starting", entries: ["member_reloaded"], does: ["stop", "start"] },
-  "who does not run reads all of it at its next start": { event: { is: "reload" }, from: at("broken"), to: "broken", entries: ["member_reloaded"], does: [] },
-  "after the turns that run its code is made anew": { event: { is: "renew" }, from: at("active"), to: "starting", entries: [], does: ["stop", "start"] },
-  "who loses his node on his way begins anew": { event: { is: "renew" }, from: at("starting"), to: "starting", entries: [], does: ["stop", "start"] },
-  "a broken member is repaired by itself": { event: { is: "mend" }, from: at("broken"), to: "starting", entries: ["member_repaired"], does: ["start"] },
-  "repair starts a broken member": { event: { is: "repair" }, from: at("broken"), to: "starting", entries: ["member_repaired"], does: ["start"] },
+  "a retired id is revived with the next generation": { event: spawn, from: at("retired"), to: "starting", entries: [["member_spawning", { lazy: false }]], does: ["start 0"] },
+  "a revived id is not held to what it failed before": {
+    event: spawn, from: at("completed", { tries: 4, crashes: OFTEN, mends: { ...NO_MENDS, count: 3 } }), to: "starting", entries: [["member_spawning", { lazy: false }]], does: ["start 0"], life: MENDED,
+  },
+  "a revived id gets a new session only when it is to be fresh": { event: { ...spawn, fresh: true }, from: at("completed"), to: "starting", entries: [["member_spawning", { lazy: false, fresh: true }]], does: ["start 0"] },
+  "who was never there has no session to begin anew": { event: { ...spawn, fresh: true }, from: NOBODY, to: "starting", entries: [["member_spawning", { lazy: false }]], does: ["start 0"] },
+  "wake starts a dormant member": { event: { is: "wake" }, from: at("dormant"), to: "starting", entries: [], does: ["start 0"] },
+  "a start is tried again": { event: { is: "retry" }, from: at("dormant", { tries: 2 }), to: "starting", entries: [], does: ["start 0"] },
+  "a member that has started is active, and its tries are forgotten": { event: { is: "started" }, from: at("starting", { tries: 3 }), to: "active", entries: [["member_started"]], does: [], life: { tries: 0 } },
+  "the first start says that it is spawned": { event: { is: "started" }, from: at("starting", { first: true }), to: "active", entries: [["member_spawned"], ["member_started"]], does: [], life: { first: false } },
+  "one that retires starts for what it has": { event: { is: "started" }, from: at("retiring"), to: "retiring", entries: [["member_started"]], does: [] },
+  "a start that fails is tried again": { event: failed, from: at("starting"), to: "dormant", entries: [], does: ["retry 1000"], life: { tries: 1 } },
+  "each later than the one before": { event: failed, from: at("starting", { tries: 3 }), to: "dormant", entries: [], does: ["retry 8000"], life: { tries: 4 } },
+  "after five tries it is broken, and repaired by itself": {
+    event: failed, from: at("starting", { tries: 4 }), to: "broken", entries: [["member_broken", { kind: "start_failed", detail: "no", tries: 5, parked: false }]], does: ["mend 30000"],
+    life: { tries: 5, mends: { ...BROKE, why: "start_failed: no" } },
+  },
+  "what somebody has to mend breaks it at once, and leaves the member there": {
+    event: { ...failed, kind: "model_missing" }, from: at("starting", { first: true, generation: 1 }), to: "broken",
+    entries: [["member_broken", { kind: "model_missing", detail: "no", tries: 5, parked: false }]], does: ["mend 30000"], life: { tries: 5, first: false, mends: { ...BROKE, why: "model_missing: no" } },
+  },
+  "a first spawn that fails leaves no member": {
+    event: failed, from: at("starting", { tries: 4, first: true, generation: 1 }), to: "none", entries: [["member_spawn_failed", { kind: "start_failed", detail: "no", tries: 5 }]],
+    does: ["stop requeue", "bury_queue member_spawn_failed", "leave_edges"],
+  },
+  "one that was started anew before it ever was active stays, broken": {
+    event: failed, from: at("starting", { tries: 4, first: true, generation: 2 }), to: "broken", entries: [["member_broken", { kind: "start_failed", detail: "no", tries: 5, parked: false }]],
+    does: ["mend 30000"], life: { tries: 5, first: false, mends: { ...BROKE, why: "start_failed: no" } },
+  },
+  "what cannot be worked off is left to the deadline": { event: failed, from: at("retiring", { tries: 4 }), to: "retiring", entries: [], does: [], life: { tries: 5 } },
+  "an idle member is dormant": { event: { is: "idle", busy: false }, from: at("active"), to: "dormant", entries: [["member_dormant"]], does: ["sleep"] },
+  "a crash starts it again and its turn is delivered again": { event: crashed, from: at("active"), to: "starting", entries: [], does: ["stop requeue", "start 1000"], life: { crashes: [NOW] } },
+  "the next crash later": { event: crashed, from: at("active", { crashes: OFTEN.slice(0, 3) }), to: "starting", entries: [], does: ["stop requeue", "start 8000"], life: { crashes: [...OFTEN.slice(0, 3), NOW] } },
+  "five crashes in five minutes break it": {
+    event: crashed, from: at("active", { crashes: OFTEN }), to: "broken", entries: [["member_broken", { kind: "crashed", detail: "out of memory", parked: false }]], does: ["stop requeue", "mend 30000"],
+    life: { crashes: [...OFTEN, NOW], mends: { ...BROKE, why: "crashed: out of memory" } },
+  },
+  "crashes of five minutes ago are forgotten": {
+    event: crashed, from: at("active", { crashes: [NOW - 300_000, NOW - 299_999, NOW - 2, NOW - 1] }), to: "starting", entries: [], does: ["stop requeue", "start 8000"], life: { crashes: [NOW - 299_999, NOW - 2, NOW - 1, NOW] },
+  },
+  "restart = never: a crash completes it, and nobody works off what is left": {
+    event: crashed, from: at("active"), to: "completed", entries: [["member_completed", { detail: "out of memory" }]], does: ["stop requeue", "bury_queue member_completed"], rules: { restart: "never" }, life: { crashes: [NOW] },
+  },
+  "a crash while it retires starts it again for what it has": { event: crashed, from: at("retiring"), to: "retiring", entries: [], does: ["stop requeue", "start 1000"], life: { crashes: [NOW] } },
+  "an exit completes it": { event: { is: "exited" }, from: at("active"), to: "completed", entries: [["member_completed"]], does: ["stop requeue", "bury_queue member_completed"] },
+  "restart = always: an exit starts it again": { event: { is: "exited" }, from: at("active"), to: "starting", entries: [], does: ["stop requeue", "start 1000"], rules: { restart: "always" } },
+  "an exit while it retires is its end, whatever restart says": { event: { is: "exited" }, from: at("retiring"), to: "retired", entries: [["member_retired", { why: "drained" }]], does: RETIRES, rules: { restart: "always" } },
+  "suspend aborts the turn and puts it back": { event: { is: "suspend", why: "lease_lost" }, from: at("active"), to: "suspended", entries: [["member_suspended", { why: "lease_lost" }]], does: ["stop requeue"] },
+  "resume makes it dormant": { event: { is: "resume" }, from: at("suspended"), to: "dormant", entries: [["member_dormant"]], does: ["sleep"] },
+  "retire drains": { event: retire, from: at("active"), to: "retiring", entries: [["member_retiring", { drain_ms: 30_000 }]], does: ["drain 30000"] },
+  "retire starts nobody who is there already": { event: { ...retire, queued: true }, from: at("active"), to: "retiring", entries: [["member_retiring", { drain_ms: 30_000 }]], does: ["drain 30000"] },
+  "retire lets a dormant member sleep that has no mail": { event: { ...retire, drain_ms: 0 }, from: at("dormant"), to: "retiring", entries: [["member_retiring", { drain_ms: 0 }]], does: ["drain 0"] },
+  "retire wakes a dormant member that has mail": { event: { ...retire, queued: true }, from: at("dormant"), to: "retiring", entries: [["member_retiring", { drain_ms: 30_000 }]], does: ["start 0", "drain 30000"] },
+  "what is drained is retired": { event: { is: "drained" }, from: at("retiring"), to: "retired", entries: [["member_retired", { why: "drained" }]], does: RETIRES },
+  "what is not drained in time is retired all the same": { event: { is: "drain_deadline" }, from: at("retiring"), to: "retired", entries: [["member_retired", { why: "drain_deadline" }]], does: RETIRES },
+  "respawn is the next generation: the running turn fails, the queue stays": {
+    event: { is: "respawn" }, from: at("active", { tries: 2, crashes: OFTEN }), to: "starting", entries: [["member_respawned"]], does: ["stop interrupted", "start 0"], life: MENDED,
+  },
+  "reset is the next generation with a new session, its queue is buried": {
+    event: { is: "reset" }, from: at("active", { crashes: OFTEN }), to: "starting", entries: [["member_reset"]], does: ["stop interrupted", "bury_queue member_reset", "start 0"], life: MENDED,
+  },
+  "reload keeps state and generation": { event: { is: "reload" }, from: at("active"), to: "active", entries: [["member_reloaded"]], does: ["reload"] },
+  "reload starts one that is on its way again": { event: { is: "reload" }, from: at("starting"), to: "starting", entries: [["member_reloaded"]], does: RESTARTS },
+  "who does not run reads all of it at its next start": { event: { is: "reload" }, from: at("broken"), to: "broken", entries: [["member_reloaded"]], does: [] },
+  "after the turns that run its code is made anew": { event: { is: "renew" }, from: at("active"), to: "starting", entries: [], does: RESTARTS },
+  "who loses his node on his way begins anew": { event: { is: "renew" }, from: at("starting"), to: "starting", entries: [], does: RESTARTS },
+  "who loses it while he retires goes on retiring": { event: { is: "renew" }, from: at("retiring"), to: "retiring", entries: [], does: RESTARTS },
+  "a broken member is repaired by itself": {
+    event: { is: "mend" }, from: at("broken", { tries: 5, crashes: OFTEN, mends: { ...BROKE, why: "w" } }), to: "starting", entries: [["member_repaired", { mends: 1 }]], does: ["start 0"],
+    life: { tries: 0, crashes: [], mends: { ...BROKE, why: "w", at_ms: NOW } },
+  },
+  "repair starts a broken member, and nothing is held against it": {
+    event: { is: "repair" }, from: at("broken", { tries: 5, crashes: OFTEN, mends: { ...BROKE, count: 9, why: "w" } }), to: "starting", entries: [["member_repaired"]], does: ["start 0"], life: MENDED,
+  },
 };
 
-for (const [title, { event, from, to, entries, does, rules }] of Object.entries(ROWS)) {
+/** Those events begin a generation. */
+const NEXT_GENERATION: ReadonlySet<string> = new Set(["spawn", "respawn", "reset"]);
+
+for (const [title, { event, from, to, entries, does, life = {}, rules }] of Object.entries(ROWS)) {
   test(title, () => {
     const step = stepLife(from, event, { ...RULES, ...rules });
-    assert.equal(step?.life.state, to);
-    assert.deepEqual(step?.entries.map(({ kind }) => kind), entries);
-    assert.deepEqual(step?.actions.map((action) => action.do), does);
-    const moved = ["spawn", "respawn", "reset"].includes(event.is) ? 1 : 0;
-    if (to !== "none") assert.equal(step?.life.generation, from.generation + moved, "generation moves by spawn, respawn and reset only");
+    const generation = from.generation + (NEXT_GENERATION.has(event.is) ? 1 : 0);
+    const isNew = from.state === "none";
+    assert.deepEqual(step?.life, to === "none" ? NOBODY : { ...from, ...isNew ? { first: true } : {}, state: to, generation, ...life });
+    const said = { state: to, from: from.state, generation: to === "none" ? 0 : generation };
+    // What is born dormant was spawned on the way.
+    assert.deepEqual(step?.entries.map(({ kind, data: { from: _, ...data } }) => [kind, data]), entries.map(([kind, data = {}]) => [kind, { ...data, state: said.state, generation: said.generation }]));
+    for (const { kind, data } of step?.entries ?? []) assert.equal(data["from"], to === "none" ? "none" : said.from, kind);
+    assert.deepEqual(step?.actions.map(({ do: what, ...how }) => [what, ...Object.values(how)].join(" ")), does);
   });
 }
-
-test("the running turn of a respawned member fails as interrupted, that of a crashed one is put back", () => {
-  const turn = (event: LifeEvent) => stepLife(at("active"), event, RULES)?.actions.find((action) => action.do === "stop");
-  assert.deepEqual(turn({ is: "respawn" }), { do: "stop", turn: "interrupted" });
-  assert.deepEqual(turn(crashed), { do: "stop", turn: "requeue" });
-});
 
 test("a member that has work does not become dormant", () => {
   assert.equal(stepLife(at("active"), { is: "idle", busy: true }, RULES), undefined);

@@ -174,12 +174,16 @@ test("an edge beyond those that a member may have is a failure of its own, and w
 });
 
 test("an operator wires, unwires and holds an edge; reconcile claims nothing of it until it is released", async (t) => {
-  const { definition, reconciler, edges, view } = await started(t);
+  const { definition, reconciler, edges, view, ledger } = await started(t);
   definition.members = [spec("a"), spec("b"), spec("c")];
   await reconciler.reconcile(p);
-  await edges.wire("b", "a", "local");
+  await Promise.all([edges.wire("b", "a", "local"), edges.wire("a", "b", "ann")]);
+  assert.deepEqual((await ledger.query({ kinds: ["members_wired"], after: 0 })).entries.map(({ principal }) => principal), ["local"], "those of one edge come one after the other");
   definition.edges = [["a", "b"], ["a", "c"]];
   assert.deepEqual(filled(await reconciler.reconcile(p)), { retained: ["a", "b", "c"], preexisting_edges: ["a/b"], wired_edges: ["a/c"] });
+  const { head } = ledger;
+  assert.equal((await edges.wire("c", "a", "local")).owner, "managed", "what is wired stays whose it was");
+  assert.equal(ledger.head, head, "not even an entry");
   await edges.unwire("c", "a", { principal: "local", hold: true });
   assert.deepEqual(filled(await reconciler.reconcile(p)), { retained: ["a", "b", "c"], preexisting_edges: ["a/b"], suppressed_edges: ["a/c"] });
   assert.deepEqual(wired(view), ["a/b"]);
