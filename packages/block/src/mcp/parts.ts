@@ -5,7 +5,7 @@ import type { HttpClient } from "../bridges/http/client.ts";
 import type { ChildRunner } from "../children/runner.ts";
 import type { Gate } from "../grants/create-gate.ts";
 
-/** What the guard is asked; an answer stands for the call, undefined lets it go on. Throws `grant.denied`. */
+/** What the guard is asked; an answer stands for the call, as does what its result was, if it was told; undefined lets it go on. Throws `grant.denied`. */
 export type McpGuard = (o: {
   readonly grant: string;
   readonly tool?: string;
@@ -15,7 +15,8 @@ export type McpGuard = (o: {
   readonly signal: AbortSignal;
   readonly about?: { readonly [key: string]: Json };
   readonly aside?: OpCall["aside"];
-}) => Promise<Json | undefined>;
+  readonly done?: (keep: (made: Json) => Promise<void>) => void;
+}) => Promise<{ readonly answer: Json } | { readonly made: Json } | undefined>;
 
 export interface McpParts {
   readonly clock: Clock;

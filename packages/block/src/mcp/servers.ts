@@ -12,7 +12,7 @@
  * that grants and guard are asked, and that `close` leaves no process; refuses calls of servers that are not
  * connected. A `scope()` has names, listeners and handlers of its own and ends with its parent.
  */
-import { emptyTrace, type Json, type TraceContext } from "@atoll-run/core";
+import { emptyTrace, stringifyJson, type Json, type TraceContext } from "@atoll-run/core";
 import { type CallTrace, outgoingTraceparent } from "../observe/spans.ts";
 import { JsonText } from "../bridges/op.ts";
 import { checkRef, toArguments, toToolArguments, toToolResult } from "./arguments.ts";
@@ -104,15 +104,16 @@ export class McpServers implements Mcp {
     gate.mcp(server, tool);
     const given = toToolArguments(`call_tool '${tool}' on '${server}'`, server, args);
     const { spec } = this.#connections.link(server, "call_tool");
+    let keep: ((made: Json) => Promise<void>) | undefined;
     if (guard !== undefined) {
       const plain = JSON.parse(given instanceof JsonText ? given.text : JSON.stringify(given)) as Json;
       const shown = [server, tool, plain];
       const grant = `mcp:${server}/${tool}`;
       const about = call.origin?.()?.about;
-      const answer = await guard({
-        grant, tool, what: "mcp.call", args: shown, signal: call.signal, ...about === undefined ? {} : { about }, aside: () => call.aside?.(),
+      const stands = await guard({
+        grant, tool, what: "mcp.call", args: shown, signal: call.signal, ...about === undefined ? {} : { about }, aside: () => call.aside?.(), done: (tell) => { keep = tell; },
       });
-      if (answer !== undefined) return toToolResult(answer as Message);
+      if (stands !== undefined) return toToolResult(("made" in stands ? parseExact((stands.made as { text: string }).text) : stands.answer) as Message);
     }
     const params = { name: tool, ...this.#traced(spec, given, call.trace ?? emptyTrace()) };
     this.#observe("mcp_call", server, { tool }, call.trace);
@@ -121,6 +122,8 @@ export class McpServers implements Mcp {
       const asked = { op: "call_tool", what: tool, grant: tool, method: "tools/call", params, call } as const;
       const result = await this.#ask(server, asked);
       ok = result["isError"] !== true;
+      const made = keep === undefined || !ok ? undefined : stringifyJson(result);
+      if (made?.ok === true) await keep?.({ text: made.text });
       return toToolResult(result);
     } finally {
       this.#observe("mcp_result", server, { tool, ok }, call.trace);

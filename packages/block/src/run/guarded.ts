@@ -135,7 +135,7 @@ async function ask(
   for (const need of needs) {
     const grant = await need(gate);
     const about = call.origin?.()?.about;
-    const verdict = await judged(guard, {
+    const verdict = await askGuard(guard, {
       grant, ...tool, what: name, args: called === undefined ? plain(args) : byName(called, args), signal: call.signal, ...about === undefined ? {} : { about },
       ...call.aside === undefined ? {} : { aside: () => call.aside?.() }, ...mayCall(name) ? { done: (keep) => void keeps.push(keep) } : {},
     });
@@ -146,14 +146,8 @@ async function ask(
 
 type Asked = Omit<Parameters<Guard>[0], "fn"> & { readonly what: string };
 
-/** What the guard answers in place of a call that it is not told the result of; undefined lets it go on. Throws `grant.denied`. */
-export async function askGuard(guard: Guard, asked: Omit<Asked, "done">): Promise<Json | undefined> {
-  const verdict = await judged(guard, asked);
-  return verdict === undefined ? undefined : "made" in verdict ? verdict.made : verdict.answer;
-}
-
 /** What stands for the call; undefined lets it go on. Throws `grant.denied`. */
-async function judged(guard: Guard, { what, ...asked }: Asked): Promise<{ readonly answer: Json } | { readonly made: Json } | undefined> {
+export async function askGuard(guard: Guard, { what, ...asked }: Asked): Promise<{ readonly answer: Json } | { readonly made: Json } | undefined> {
   const verdict = await guard({ ...asked, ...mayCall(what) ? { fn: what } : {} });
   if (verdict === "allow") return undefined;
   if ("answer" in verdict || "made" in verdict) return verdict;

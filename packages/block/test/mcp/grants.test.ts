@@ -1,6 +1,7 @@
 /** Grants, guard and secrets of MCP (block 8). */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Json } from "@atoll-run/core";
 import type { Guard } from "../../src/config.ts";
 import { everythingOver, run, value } from "./support.ts";
 
@@ -76,6 +77,24 @@ describe("the guard", () => {
   test("may answer in place of the server", async () => {
     const { guard } = asking(({ tool }) => (tool === undefined ? "allow" : { answer: { content: [{ type: "text", text: "mine" }] } }));
     assert.equal(await value(`raw("r") return texts(mcp.call("r", "echo", {}))`, { guard }), "mine");
+  });
+
+  test("is told what a tool gave, which stands for the call later", async () => {
+    const kept = new Map<string, Json>();
+    const { guard } = asking(({ tool = "", done }) => {
+      const made = kept.get(tool);
+      if (made !== undefined) return { made };
+      done?.(async (given) => void kept.set(tool, JSON.parse(JSON.stringify(given)) as Json));
+      return "allow";
+    });
+    const script = (calls: number): string => `raw("r")
+      for i = 1, ${calls} do mcp.call("r", "echo", {i = i}) end
+      local seen = mcp.call("r", "seen")
+      return {seen.ok, texts(seen)}`;
+    const first = await value(script(0), { guard });
+    assert.deepEqual([[...kept.keys()], (first as [boolean])[0]], [["seen"], true]);
+    assert.deepEqual(await value(script(3), { guard }), first);
+    assert.deepEqual([...kept.keys()], ["seen", "echo"]);
   });
 });
 

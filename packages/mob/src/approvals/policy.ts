@@ -43,7 +43,7 @@ export interface Judgement {
 }
 
 /** What leaves the mob or changes the machine is written down although no rule asks for it. */
-const AUDITED: ReadonlySet<string> = new Set(["run", "fs.write", "deliver"]);
+const AUDITED: ReadonlySet<string> = new Set(["run", "fs.write", "deliver", "mesh"]);
 
 export function judgeCall(rules: readonly ApprovalRule[], call: GuardedCall): Judgement {
   if (call.step !== undefined && !isOffered(call.step, call)) return { tier: "deny", step: call.step.name };

@@ -37,7 +37,8 @@ interface Run {
   /** Resolves when it has its outcome. */
   readonly over: PromiseWithResolvers<void>;
   stop: TurnStop | undefined;
-  readonly time: TurnTime;
+  /** Absent: its message ends it, and nothing else bounds its time. */
+  time?: TurnTime;
   /** Decisions that its code waits for where it is, and the name of the newest. */
   holds: number;
   until: string;
@@ -138,15 +139,15 @@ export class TurnDesk {
   hold(turnId: string, until: string): Hold | undefined {
     const run = this.#runs.get(turnId);
     if (run === undefined || this.#parks || run.context.signal.aborted) return undefined;
-    run.time[Symbol.dispose]();
+    run.time?.[Symbol.dispose]();
     const leftMs = run.context.hold();
     run.until = until;
     if (run.holds++ === 0) this.#book.waits(run.body, until, { leftMs, inPlace: true });
     const goOn = (): void => {
       if (--run.holds > 0 || run.context.signal.aborted || this.#runs.get(turnId) !== run) return;
       run.context.goOn(this.#book.goesOn(run.body, leftMs));
-      run.time.arm();
-      run.time.bound();
+      this.#timeOf(run).arm();
+      this.#timeOf(run).bound();
     };
     let waits = true;
     return { signal: run.context.signal, [Symbol.dispose]: () => {
@@ -205,7 +206,10 @@ export class TurnDesk {
 
   async #dispatch(message: WorkloadMessage, outer: DispatchContext): Promise<Outcome> {
     const body = JSON.parse(TEXT.decode(message.payload)) as TurnBody;
-    const run = this.#toRun(body, outer);
+    const run: Run = {
+      body, context: new TurnContext(outer, { clock: this.#parts.clock, refused: (what) => this.#parts.refused(what, body.turn_id) }),
+      cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, works: false, attempt: 0, holds: 0, until: "",
+    };
     this.#runs.set(body.turn_id, run);
     using _ = onAbort(outer.signal, () => run.cut.resolve(AGAIN));
     try {
@@ -218,39 +222,33 @@ export class TurnDesk {
       if (begun.has_waited) outer.expireAt?.(Infinity);
       if (outer.deadlineAtMs === Infinity) {
         run.context.deadlineAtMs = begun.deadline_at_ms;
-        run.time.arm();
+        this.#timeOf(run).arm();
       }
-      run.time.bound();
+      if (this.#parts.wallOf(body.turn_id) !== undefined) this.#timeOf(run).bound();
       const given = inner.dispatch(this.#toInner(message, body, begun), run.context);
       return await this.#end(body, { run, outer, outcome: await Promise.race([given, run.cut.promise]) });
     } finally {
-      run.time[Symbol.dispose]();
+      run.time?.[Symbol.dispose]();
       run.context.end();
       this.#runs.delete(body.turn_id);
       run.over.resolve();
     }
   }
 
-  #toRun(body: TurnBody, outer: DispatchContext): Run {
-    const { clock, refused, wallOf, stuck } = this.#parts;
-    const { turn_id } = body;
-    const run: Run = {
-      body, context: new TurnContext(outer, { clock, refused: (what) => refused(what, turn_id) }),
-      cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, works: false, attempt: 0, holds: 0, until: "",
-      time: new TurnTime(clock, {
-        remainingMs: () => run.context.remainingMs(), wallLeft: () => wallOf(turn_id),
-        stop: (why) => {
-          run.stop ??= why;
-          run.context.stop(run.stop.error);
-        },
-        letGo: () => {
-          run.context.cutOff();
-          run.cut.resolve(AGAIN);
-          stuck();
-        },
-      }),
-    };
-    return run;
+  #timeOf(run: Run): TurnTime {
+    const { clock, wallOf, stuck } = this.#parts;
+    return run.time ??= new TurnTime(clock, {
+      remainingMs: () => run.context.remainingMs(), wallLeft: () => wallOf(run.body.turn_id),
+      stop: (why) => {
+        run.stop ??= why;
+        run.context.stop(run.stop.error);
+      },
+      letGo: () => {
+        run.context.cutOff();
+        run.cut.resolve(AGAIN);
+        stuck();
+      },
+    });
   }
 
   /** What the code gets: the content for a payload, the rest beside it. */

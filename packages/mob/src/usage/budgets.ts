@@ -91,6 +91,7 @@ class LiveBudgets implements Budgets {
   }
 
   wallOf(member: string, turnId: string): WallLeft | undefined {
+    if (this.#budgetOf(member) === null) return undefined;
     const left = ({ limit, used }: Line): number => limit - (used ?? 0);
     const [line] = this.#lines(member, turnId).filter(({ of }) => of === "wall_ms").sort((a, b) => left(a) - left(b));
     return line === undefined ? undefined : { leftMs: Math.max(0, left(line)), error: this.#error(member, line, "never") };

@@ -8,7 +8,8 @@ const rulesOf = (approvals: NonNullable<TreeInput["approvals"]>): readonly Appro
 const CALL: GuardedCall = { member: "editor", profile: "editor", labels: { team: "docs" }, grant: "fs.write", tool: "write_file", object: "/out/report.md", args: { path: "/out/report.md", size: 40, deep: { x: "y" } } };
 
 const CASES: readonly [title: string, rules: NonNullable<TreeInput["approvals"]>, call: Partial<GuardedCall>, tier: string][] = [
-  ["without a rule fs.write is R2", [], {}, "R2"], ["without a rule run is R2", [], { grant: "run" }, "R2"],
+  ["without a rule fs.write is R2", [], {}, "R2"], ["without a rule run is R2", [], { grant: "run" }, "R2"], ["without a rule what is sent out of the mob is R2", [], { grant: "mesh" }, "R2"],
+  ["without a rule a send within it is R1", [], { grant: "mob" }, "R1"],
   ["without a rule the rest is R1", [], { grant: "fs.read" }, "R1"],
   ["a rule that names its grant and member", [{ match: { grant: "fs.write", member: "editor" }, tier: "R3" }], {}, "R3"],
   ["a rule of another member", [{ match: { grant: "fs.write", member: "scout" }, tier: "R3" }], {}, "R2"],
