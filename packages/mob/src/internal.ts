@@ -9,7 +9,7 @@ export { definitionHash, specHash } from "./definition/spec-hash.ts";
 export { FINAL_TURNS } from "./member/turn.ts";
 export { openLedger, type LedgerOptions } from "./ledger/create-ledger.ts";
 export { extentOf, type Extent } from "./ledger/extent.ts";
-export { LEDGER_JOURNAL, MOB_SCOPE } from "./ledger/names.ts";
+export { LEDGER_JOURNAL, MOB_SCOPE, SLICES_JOURNAL } from "./ledger/names.ts";
 export { timeCommits, type CommitFigures } from "./ledger/time-commits.ts";
 export {
   FINAL_STATES, LIFE_TABLE, NO_MENDS, NOBODY, stepLife, type BrokenKind, type Life, type LifeAction, type LifeEvent, type LifeRules,

@@ -41,6 +41,8 @@ export const MOB_LIMITS = {
   queryDefault: 256,
   queryBytesMax: 4_194_304,
   scanMax: 100_000,
+  /** For so many entries the ledger notes what stands in them, so that who asks for little reads little. */
+  sliceEntries: 1_024,
   /** Entries that are older, or the oldest when all take more bytes than that, are taken away; those of audit stay longer. */
   retentionMs: 2_592_000_000,
   retentionBytes: 4_294_967_296,

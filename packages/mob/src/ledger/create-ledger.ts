@@ -13,6 +13,7 @@ import { Notes } from "./notes.ts";
 import { openPast, rowBytes, type Past } from "./past.ts";
 import { queryEntries } from "./query.ts";
 import { Reader } from "./reader.ts";
+import { Slices } from "./slices.ts";
 import { Storage, type Degraded } from "./storage.ts";
 import { Tail } from "./tail.ts";
 import { watchStore } from "./watched-store.ts";
@@ -52,6 +53,7 @@ class StoreLedger implements Ledger {
   readonly #storage: Storage;
   readonly #tail: Tail;
   readonly #notes: Notes;
+  readonly #slices: Slices;
   /** What was made into an op is not read again when it is committed. */
   readonly #made = new WeakMap<StateOp, Unplaced>();
   readonly #folds = new Set<(entry: Entry) => void>();
@@ -77,6 +79,7 @@ class StoreLedger implements Ledger {
     this.store = watchStore(this.#storage.guard(parts.store), {
       journal: LEDGER_JOURNAL, committed: (entries, ops) => this.#committed(entries, ops), unsure: () => this.#unsure(),
     });
+    this.#slices = new Slices({ store: this.store, clock, head: () => this.head, sliceEntries: limits.sliceEntries });
     this.#notes = new Notes({
       clock, log, head: () => this.head, commit: (by, ops) => this.#commit(by, ops), isThere: (op, above) => this.#past.has(op.body, above),
     }, limits.uncommittedMax);
@@ -207,6 +210,7 @@ class StoreLedger implements Ledger {
     // The log was told what was not written.
     await this.#notes.flush().catch(() => undefined);
     this.#ended = true;
+    this.#slices[Symbol.dispose]();
   }
 
   async *#read(reader: Reader, signal: AbortSignal): ReturnType<Reader["read"]> {
@@ -259,6 +263,7 @@ class StoreLedger implements Ledger {
   #place(entry: Entry): void {
     if (entry.seq <= this.head) return;
     this.#tail.push(entry);
+    this.#slices.hear(entry);
     for (const fold of this.#folds) fold(entry);
   }
 

@@ -6,3 +6,5 @@ export const MOB_SCOPE = "mob";
 export const KEY_OF_ENTRY = "ledger";
 /** Of documents: its epoch, and up to where it was pruned. */
 export const LEDGER_SPACE = "ledger";
+/** What stands in each 1,024 entries. */
+export const SLICES_JOURNAL = "ledger_slices";

@@ -6,9 +6,10 @@
  */
 import type { JournalEntry, StateOp, StateStore } from "@atoll-run/core";
 import { readEntry } from "./body.ts";
-import { KINDS, type EntryFilter, type NewEntry } from "./entry.ts";
+import { KINDS, type EntryFilter, type EntryQuery, type NewEntry } from "./entry.ts";
 import type { AlsoSlice, Slice } from "./ledger.ts";
-import { LEDGER_JOURNAL, LEDGER_SPACE, MOB_SCOPE } from "./names.ts";
+import { LEDGER_JOURNAL, LEDGER_SPACE, MOB_SCOPE, SLICES_JOURNAL } from "./names.ts";
+import { SliceWalk } from "./slices.ts";
 
 /** Rows that one slice looks at, and places where it may be cut apart by what stays. */
 const SLICE_ROWS = 5_000;
@@ -97,6 +98,11 @@ export class Past {
     }
   }
 
+  /** For one question: what need not be read. */
+  slices(query: EntryQuery, isOver: () => boolean): SliceWalk {
+    return new SliceWalk(this.#store, query, isOver);
+  }
+
   async #settled<T>(page: T): Promise<T> {
     await this.#pruning?.catch(() => undefined);
     if (this.#doubt) {
@@ -129,6 +135,8 @@ export class Past {
     }
     end(to + 1);
     if (to === pruned) return undefined;
+    // Their rows stand behind them.
+    ops.push({ op: "trim", journal: SLICES_JOURNAL, below: to + 1, limit: SLICE_ROWS });
     return { slice: { from: pruned + 1, to, entries, bytes }, ops: [...ops, putMark("pruned", to)], left: { pruned: to, audit } };
   }
 

@@ -7,6 +7,7 @@ import { readCursor, toCursor, type History } from "./cursor.ts";
 import type { Entry, EntryPage, EntryQuery, Gap } from "./entry.ts";
 import { toMatch } from "./filter.ts";
 import type { Past } from "./past.ts";
+import type { SliceWalk } from "./slices.ts";
 
 export interface QueryParts {
   readonly history: History;
@@ -16,8 +17,10 @@ export interface QueryParts {
 }
 
 const PAGE = 1_000;
+/** Entries that could be read while a slice is passed over. */
+const ENTRIES_A_SLICE = 16;
 
-/** A page ends at its limit, at 4 MiB or at 100,000 entries looked at, and moves `next` all the same. */
+/** A page ends at its limit, at 4 MiB or at 100,000 entries looked at, and moves `next` all the same; slices without a match are not looked at. */
 export async function queryEntries(query: EntryQuery, parts: QueryParts): Promise<EntryPage> {
   const { history, limits } = parts;
   const limit = query.limit ?? limits.queryDefault;
@@ -45,6 +48,7 @@ class Walk {
   readonly #query: EntryQuery;
   readonly #parts: QueryParts;
   readonly #matches: (entry: Entry) => boolean;
+  readonly #slices: SliceWalk;
   #bytes = 0;
   #scanned = 0;
 
@@ -55,6 +59,7 @@ class Walk {
     const wanted = toMatch(query);
     const { only = () => true } = parts;
     this.#matches = (entry) => wanted(entry) && only(entry);
+    this.#slices = parts.past.slices(query, () => this.full);
   }
 
   get horizon(): number {
@@ -63,7 +68,17 @@ class Walk {
 
   get full(): boolean {
     const { queryBytesMax, scanMax } = this.#parts.limits;
-    return this.found.length >= this.limit || this.#bytes >= queryBytesMax || this.#scanned >= scanMax;
+    return this.found.length >= this.limit || this.#bytes >= queryBytesMax || this.#scanned + this.#slices.passed * ENTRIES_A_SLICE >= scanMax;
+  }
+
+  /** Where the next match may be, from there on. */
+  async forward(at: number): Promise<number> {
+    return at < this.horizon ? at : await this.#slices.forward(at, Math.min(this.before - 1, this.#parts.history.head));
+  }
+
+  /** Where the next match may be, below that. */
+  backward(below: number): Promise<number> {
+    return this.#slices.backward(below, this.horizon);
   }
 
   take(row: JournalEntry): void {
@@ -86,6 +101,7 @@ class Walk {
 
 async function goForward(walk: Walk): Promise<EntryPage> {
   for (let at = walk.from; ;) {
+    at = await walk.forward(at);
     const rows = await walk.past.forward(at, PAGE);
     if (at < walk.horizon) {
       // What was taken away while the page was made is told with the next one.
@@ -107,6 +123,7 @@ async function goForward(walk: Walk): Promise<EntryPage> {
 /** Gives them in rising order all the same; `next` is where live reading goes on. */
 async function goBackward(walk: Walk): Promise<EntryPage> {
   scan: for (let below = walk.before; ;) {
+    below = await walk.backward(below);
     const rows = (await walk.past.backward(below, Math.min(PAGE, Math.max(walk.limit * 2, 64)))).filter(({ seq }) => seq > walk.horizon);
     for (const row of rows) {
       if (walk.full) {
