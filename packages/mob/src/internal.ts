@@ -20,7 +20,7 @@ export {
   type EdgePlanRow,
 } from "./edges/plan.ts";
 export { decideRun, messageOf, type Candidate, type Decision, type Facts, type Move } from "./flows/decide.ts";
-export { beginRun, foldRun, outputOfRun, type Run, type RunState, type StepRun, type StepState, type Target } from "./flows/run.ts";
+export { beginRun, foldRun, foldWait, waitedMs, outputOfRun, type Run, type RunState, type StepRun, type StepState, type Target } from "./flows/run.ts";
 export { lookUp, render, type Rendered, type Scope } from "./flows/template.ts";
 export type { MemberView } from "./roster/row.ts";
 export type { Kept } from "./roster/kept.ts";

@@ -42,7 +42,7 @@ export function auditMob({ root, folder }: AuditPlan): MobDefinition {
         role: "auditor", depends_on: ["scan"], dispatch: "share", items: "steps.scan.output.batches", retries: 3, timeout: "30m",
       },
       report: {
-        role: "editor", depends_on: ["audit"], message: "{{ steps.audit.output }}", dispatch: "one_to_one", retries: 3, timeout: PATIENCE_MS,
+        role: "editor", depends_on: ["audit"], message: "{{ steps.audit.output }}", dispatch: "one_to_one", retries: 3,
       },
     } } },
   });

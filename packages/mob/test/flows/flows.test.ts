@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Json } from "@atoll-run/core";
 import { defineMob, type Entry, type EntryKind, type FlowDefinition, type TreeInput } from "@atoll-run/mob";
-import { beginRun, type Candidate, decideRun, foldRun, lookUp, type Move, outputOfRun, render, type Run } from "@atoll-run/mob/internal";
+import { beginRun, type Candidate, decideRun, foldRun, foldWait, lookUp, type Move, outputOfRun, render, type Run, waitedMs } from "@atoll-run/mob/internal";
 import fc from "fast-check";
 
 type Steps = NonNullable<TreeInput["flows"]>[string]["steps"];
@@ -333,4 +333,23 @@ test("whatever is answered and whenever it is folded anew, a run ends, and asks 
     }
     for (const { attempt } of simulation.asked) assert.ok(attempt <= 2);
   }), { numRuns: 150 });
+});
+
+test("the time that does not count is that in which at least one turn waits, however waits begin, end and overlap", () => {
+  const moves = fc.array(fc.record({ turn: fc.nat(2), waits: fc.boolean(), step: fc.constantFrom("a", "b", "gone"), after: fc.nat(50) }), { maxLength: 30 });
+  fc.assert(fc.property(moves, (given) => {
+    const simulation = new Simulation(flowOf({ a: { member: "w-1" }, b: { member: "w-2" } }));
+    simulation.settle();
+    let { run, nowMs } = simulation;
+    const waiting = { a: new Set<number>(), b: new Set<number>() };
+    const expected = { run: 0, a: 0, b: 0 };
+    for (const { turn, waits, step, after } of given) {
+      nowMs += after;
+      for (const name of ["a", "b"] as const) if (waiting[name].size > 0) expected[name] += after;
+      if (waiting.a.size + waiting.b.size > 0) expected.run += after;
+      if (step !== "gone") waiting[step][waits ? "add" : "delete"](turn);
+      run = foldWait(run, { turn_id: `${step}${turn}`, step_id: step, state: waits ? "waiting_approval" : "running" }, nowMs);
+    }
+    assert.deepEqual({ run: waitedMs(run.waits, nowMs), a: waitedMs(run.steps["a"]?.waits, nowMs), b: waitedMs(run.steps["b"]?.waits, nowMs) }, expected);
+  }));
 });
