@@ -1,7 +1,7 @@
 /**
  * SIGKILL at random moments while a program appends to a ledger from many sources and takes its oldest entries away, twice in one
  * folder. Then it is opened again: what was acknowledged and not pruned is there once and at its place, entries of audit all are,
- * batches are whole, nobody's entries have a hole, cursors go on or are told of the gap, and the view of snapshot and tail is that of
+ * batches are whole, nobody's entries have a hole, a filter finds all that it is for, cursors go on or are told of the gap, and the view of snapshot and tail is that of
  * the view where history begins with all entries since.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -69,7 +69,7 @@ async function runRound(root: string, { round, random }: Round): Promise<Found> 
   const { ledger, writer, roster, retention } = await openHouse(store, (text) => lines.push(`told ${text}`));
   try {
     const left: Left = { lines, ledger, entries: await entriesOf(ledger) };
-    const wrong = lines.find((line) => line.startsWith("told ")) ?? notPruned(left) ?? lost(left) ?? notWhole(left) ?? await goesOn(left);
+    const wrong = lines.find((line) => line.startsWith("told ")) ?? notPruned(left) ?? lost(left) ?? notWhole(left) ?? await notFound(left) ?? await goesOn(left);
     if (wrong !== undefined) return { wrong, prunedTo: ledger.pruned };
     const anew = await roster.viewAt(ledger.head, { anew: true });
     if (!isDeepStrictEqual(roster.view.keep(), anew.keep())) return { wrong: "snapshot and tail are not what all entries make", prunedTo: ledger.pruned };
@@ -145,6 +145,24 @@ function notWhole({ entries, ledger: { pruned } }: Left): string | undefined {
   }
   const [half] = [...due].find(([, next]) => !next.endsWith("/0")) ?? [];
   return half === undefined ? undefined : `the last batch of ${half} is half there`;
+}
+
+/** Of a member, of a turn, of a kind: what is there is found, page by page. */
+async function notFound({ entries, ledger }: Left): Promise<string | undefined> {
+  const present = entries.filter(({ seq }) => seq > ledger.pruned);
+  const turn_id = present.findLast((entry) => entry.turn_id !== undefined)?.turn_id ?? "";
+  for (const filter of [{ member: "m-3" }, { turn_id }, { kinds: ["members_wired"] }] as const) {
+    const found: number[] = [];
+    for (let after: string | number = ledger.pruned; ;) {
+      const page = await ledger.query({ ...filter, after, limit: 20 });
+      found.push(...page.entries.map(({ seq }) => seq));
+      if (page.exhausted) break;
+      after = page.next;
+    }
+    const wanted = present.filter((entry) => ("member" in filter ? entry.member === filter.member : "turn_id" in filter ? entry.turn_id === turn_id : entry.kind === "members_wired"));
+    if (!isDeepStrictEqual(found, wanted.map(({ seq }) => seq))) return `${JSON.stringify(filter)} finds ${found.length} of ${wanted.length} entries`;
+  }
+  return undefined;
 }
 
 /** From the last place that was told every later entry comes once, after the gap if some of them are gone. */

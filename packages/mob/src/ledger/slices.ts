@@ -148,6 +148,6 @@ export class SliceWalk {
   }
 }
 
-function readSlice({ body }: Pick<JournalEntry, "body">): Slice {
+export function readSlice({ body }: Pick<JournalEntry, "body">): Slice {
   return JSON.parse(body) as Slice;
 }

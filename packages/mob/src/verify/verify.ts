@@ -14,6 +14,7 @@ import type { View } from "../roster/view.ts";
 import { viewAt } from "../roster/view-at.ts";
 import { journalOf } from "../sessions/record.ts";
 import { listSessions, readSession } from "../sessions/sessions.ts";
+import { ofSlices } from "./of-slices.ts";
 
 export interface Finding {
   readonly severity: "error" | "warning";
@@ -43,7 +44,7 @@ export function keysSince(nowMs: number, { retentionMs }: { readonly retentionMs
 
 export async function verifyMob({ ledger, view, keysSinceMs }: VerifyParts, signal: AbortSignal): Promise<readonly Finding[]> {
   const now = frozen(view);
-  const findings = [...await ofFold(ledger, now, signal), ...await ofKeys({ ledger, upTo: now.seq, keysSinceMs }, signal)];
+  const findings = [...await ofFold(ledger, now, signal), ...await ofKeys({ ledger, upTo: now.seq, keysSinceMs }, signal), ...await ofSlices(ledger, { max: FINDINGS_MAX, signal })];
   for (const [member, open] of now.open) {
     if (findings.length >= FINDINGS_MAX) break;
     signal.throwIfAborted();

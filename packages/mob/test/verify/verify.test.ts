@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { StateOp } from "@atoll-run/core";
-import { journalOf, memberScope, openRetention, recordOp, sessionOf, verifyMob } from "@atoll-run/mob/internal";
+import { journalOf, memberScope, openRetention, recordOp, sessionOf, SLICES_JOURNAL, verifyMob } from "@atoll-run/mob/internal";
+import { until } from "@atoll-run/testkit";
 import { house, spawned, STORES, type House } from "../support.ts";
 
 const DAY = 86_400_000;
@@ -41,7 +42,7 @@ async function found({ ledger, roster: { view } }: House): Promise<readonly stri
 
 for (const store of STORES) {
   test(`on ${store}: a mob whose oldest entries are gone is well, and what is changed in its store is found`, async (t) => {
-    const one = await grown(await house(t, store));
+    const one = await grown(await house(t, store, { limits: { sliceEntries: 3 } }));
     assert.ok(one.ledger.pruned > 0);
     assert.deepEqual(await found(one), []);
     const change = async (scope: string, ...ops: readonly StateOp[]): Promise<void> => {
@@ -57,6 +58,23 @@ for (const store of STORES) {
     await change("mob", { op: "put", space: "fold", key, value, if_version: null });
     const well = await again.again();
     assert.deepEqual(await found(well), []);
+    // A row that knows nobody of those in its slice.
+    const append = (after: number) => well.ledger.append(well.writer, [spawned(`more-${after}`)]);
+    await until(async () => {
+      await append(well.ledger.head);
+      return (await well.store.journal(SLICES_JOURNAL, { after: 0, limit: 100 })).length > 2;
+    });
+    assert.deepEqual(await found(well), []);
+    const [row] = await well.store.journalBack(SLICES_JOURNAL, { before: Number.MAX_SAFE_INTEGER, limit: 1 });
+    const slice = JSON.parse(row?.body ?? "") as { readonly after: number; readonly to: number };
+    await change("mob", { op: "trim", journal: SLICES_JOURNAL, below: Number.MAX_SAFE_INTEGER, limit: 100 });
+    await change("mob", { op: "append", journal: SLICES_JOURNAL, body: JSON.stringify({ ...slice, names: Buffer.alloc(8).toString("base64") }) });
+    const denied = await found(well);
+    assert.ok(denied.length > 0 && denied.every((line) => {
+      const [code, seq] = line.split(" ledger/");
+      return code === "slice_denies" && Number(seq) > slice.after && Number(seq) <= slice.to;
+    }), String(denied));
+    await change("mob", { op: "trim", journal: SLICES_JOURNAL, below: Number.MAX_SAFE_INTEGER, limit: 100 });
     await change(memberScope("ann"), { op: "trim", journal: journalOf(session), below: Number.MAX_SAFE_INTEGER, limit: 10 }, { op: "forget", limit: 100 });
     assert.deepEqual((await found(well)).map((line) => line.replace(/\/\d+(?=\/|$)/, "/N")).toSorted(), [
       "key_unknown ledger/N/t_2/end", `record_missing sessions/${session}/N`,
