@@ -5,7 +5,7 @@
  * start whose parts fail, and leaves nothing behind then; never keeps truth anywhere but in the ledger.
  */
 import { Closing, isFault } from "@atoll-run/core";
-import { createAgentSession } from "./agent/agent-session.ts";
+import { openAgentSession } from "./agent/agent-session.ts";
 import { compact } from "./agent/compaction.ts";
 import { modelOf } from "./agent/model.ts";
 import { createVerbs } from "./bridge/verbs.ts";
@@ -164,7 +164,7 @@ function openMembers({ parts, limits, shutdown }: Site, { ledger, writer, view, 
       ledger, view, members, edges, flows: () => there(opened.flows), definition: now, profileOf, clock, limits,
       modelOf: (spec, profile) => modelOf(spec, profile, parts.variables ?? {}),
     }, caller),
-    makeSession: (o) => createAgentSession({ ...o, ledger, clock, limits }),
+    openSession: (o) => openAgentSession({ ...o, ledger, clock, limits }),
     compact: (of, turn, summarize) => compact({ ...of, ledger, limits, now: () => clock.now() }, turn, summarize), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of),
   };
   const members = new Members({

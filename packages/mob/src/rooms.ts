@@ -22,7 +22,7 @@ import type { ShutdownReport } from "./whole/report.ts";
 import type { Shutdown, CloseMobOptions, EndingPart } from "./whole/shutdown.ts";
 
 /** What it is made of. */
-export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "makeSession" | "makeWatch" | "compact"> {
+export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "openSession" | "makeWatch" | "compact"> {
   /** Masks registered secrets. */
   readonly redact?: (value: Json) => Json;
   /** Absent: nobody outside reaches it. */

@@ -10,7 +10,7 @@ import { test, type TestContext } from "node:test";
 import { defineMob, type MobRooms } from "@atoll-run/atoll/mob";
 import { readSession } from "@atoll-run/mob";
 import type { Json, StateStore } from "@atoll-run/core";
-import { memberScope, recordOp, sessionOf } from "@atoll-run/mob/internal";
+import { journalOf, memberScope, recordOp, sessionOf } from "@atoll-run/mob/internal";
 import { memoryState, startMockModel, until, type MockModel, type MockTurn } from "@atoll-run/testkit";
 import { startRooms } from "./rooms.ts";
 
@@ -221,6 +221,25 @@ test("a session that has grown long is summarized: a snapshot is added, no recor
   const again = asked().findLast(({ text }) => text.includes("Summarize this"))?.text ?? "";
   assert.match(again, /What was before:\\nann likes blue.*turn 4 /);
   assert.match(asked().at(-1)?.text ?? "", /in short:\\nann likes red now/);
+});
+
+test("an agent is broken when what it would go on with is damaged, not only its last record, and is itself again after a reset", async (t) => {
+  const { model, open, store } = await world(t, [{ reply: { text: "one" } }, { times: "any", reply: { text: "anew" } }]);
+  {
+    await using mob = await open();
+    assert.equal((await turnOf(mob, "hi")).output, "one");
+  }
+  const session = sessionOf("ann", 1);
+  await store.commit({ scope: memberScope("ann"), epoch: null, at_ms: 1, ops: [
+    { op: "append", journal: journalOf(session), body: "{\"role\":" },
+    recordOp(session, { turn_id: null, role: "note", blocks: [{ type: "text", text: "read first" }], tokens: 0, ts_ms: 1 }, RULES),
+  ] });
+  await using mob = await open();
+  await mob.send({ to: "ann", from: "console", principal: "ada", content: "two" });
+  await until(() => mob.view.row("ann")?.state === "broken");
+  assert.equal(mob.view.row("ann")?.last_error?.code, "snapshot_corrupted");
+  await mob.members.reset("ann", { principal: "boss" });
+  assert.deepEqual([(await turnOf(mob, "three")).output, model.requests.length], ["anew", 2]);
 });
 
 test("a model that is away is asked three times more, then the turn fails and its member stays", async (t) => {

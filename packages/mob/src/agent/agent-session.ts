@@ -54,7 +54,9 @@ const HARMLESS: ReadonlySet<string> = new Set(["read_file", "list_files", "mob_m
 const UNKNOWN = "outcome unknown: the process ended while this call ran; it was not made again";
 const UNFINISHED: Said = { role: "assistant", content: [{ type: "text", text: "(not finished)" }] };
 
-export function createAgentSession(parts: AgentSessionParts): AgentSessions {
+/** What a turn would be told of it can be read. Throws `mob.storage_degraded` for a session that is damaged. */
+export async function openAgentSession(parts: AgentSessionParts): Promise<AgentSessions> {
+  await readHistory(parts.ledger.store, parts.session, parts.limits.historyBytesMax);
   const session = new AgentSession(parts);
   return { load: (id) => session.load(id), save: (id, messages) => session.save(id, messages), hold: () => ({ [Symbol.dispose]: () => undefined }) };
 }

@@ -20,5 +20,6 @@ export function whyNot(path: string): string | undefined {
   if (DEPLOYMENT.has(path)) return `${path} says where and how the mob runs: it stands in atoll.toml`;
   const [, key = ""] = /^flows\.[^.]+\.steps\.[^.]+\.(\w+)$/.exec(path) ?? [];
   if (Object.hasOwn(LATER_STEP, key)) return `${key} is for a later version: ${LATER_STEP[key] ?? ""}`;
+  if (/^approvals\[\d+\]\.conflicts$/.test(path)) return "conflicts is for a later version: there is no memory yet to find them in";
   return Object.hasOwn(LATER, path) ? `${path} is for a later version: ${LATER[path] ?? ""}` : undefined;
 }

@@ -31,7 +31,7 @@ export interface InnerParts {
   readonly guard?: ToolGuard;
   readonly makeVerbs: MakeVerbs;
   readonly compact: (of: Omit<CompactionParts, "ledger" | "now" | "limits">, turnId: string, summarize: Summarize) => Promise<void>;
-  readonly makeSession: (o: Omit<AgentSessionParts, "ledger" | "clock" | "limits">) => AgentSessions;
+  readonly openSession: (o: Omit<AgentSessionParts, "ledger" | "clock" | "limits">) => Promise<AgentSessions>;
   /** Hears of what its agents do. */
   readonly makeWatch?: MakeWatch;
   /** The environment of its blocks, where agents look for keys; default: empty. */
@@ -81,7 +81,7 @@ async function agentInner(parts: InnerParts, ask: InnerAsk): Promise<Inner> {
   // It goes on from its session, so that it need not stay while a decision is waited for.
   return toAgent(blockInner(parts, { ...ask, hold: () => undefined }, {
     script: { path: AGENT_SCRIPT }, globals, grants: [...blockGrants(grants), "model"],
-    agentSessions: parts.makeSession({ member: spec.id, generation, session, writer, turnOf, untold, wasParked: (turn) => parked.has(turn), isRepaired: (turn) => repairing.has(turn) }),
+    agentSessions: await parts.openSession({ member: spec.id, generation, session, writer, turnOf, untold, wasParked: (turn) => parked.has(turn), isRepaired: (turn) => repairing.has(turn) }),
   }), { turnOf, parked, repairing, schema: profile.output_schema,
     compact: (turn, summarize) => parts.compact({ session, writer, untold, about: { member: spec.id, generation }, isOver: (id) => FINAL_TURNS.has(turnOf(id)?.state ?? "done") }, turn, summarize) });
 }

@@ -97,6 +97,16 @@ for (const [what, change, path, text] of WRONG) {
   });
 }
 
+test("keys of steps and rules that are for a later version are refused with a sentence that names them", () => {
+  const step = { role: "scout", when: 1, branch: "b", repeat: {}, tool: "x", wen: 1 };
+  const given = { ...AUDIT, flows: { f: { steps: { one: step } } }, approvals: [{ match: { grant: "run" }, tier: "R3", conflicts: {} }] };
+  assert.deepEqual(problemsOf(given).map(({ path, text }) => `${path}: ${text.split(":")[0]}`).toSorted(), [
+    "approvals[0].conflicts: conflicts is for a later version", "flows.f.steps.one.branch: branch is for a later version",
+    "flows.f.steps.one.repeat: repeat is for a later version", "flows.f.steps.one.tool: tool is for a later version",
+    "flows.f.steps.one.wen: there is no key \"wen\"", "flows.f.steps.one.when: when is for a later version",
+  ]);
+});
+
 test("any value is a definition, or is refused: the reader never falls over", () => {
   const key = fc.constantFrom("mob", "id", "members", "edges", "profiles", "p", "script", "agent", "approvals", "match", "tier", "flows", "steps", "role", "collect", "limits",
     "access", "prices", "budget", "labels", "context", "count", "profile", "constructor", "toString", "");
