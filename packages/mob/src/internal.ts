@@ -26,7 +26,8 @@ export type { MemberView } from "./roster/row.ts";
 export type { Kept } from "./roster/kept.ts";
 export { View } from "./roster/view.ts";
 export { viewAt } from "./roster/view-at.ts";
-export { keysSince, verifyMob, type Finding } from "./verify/verify.ts";
+export type { Finding } from "./verify/finding.ts";
+export { keysSince, verifyMob } from "./verify/verify.ts";
 export { openRetention, type Retention, type RetentionParts } from "./roster/retention.ts";
 export { openRoster, type Roster, type RosterParts } from "./roster/roster.ts";
 export {

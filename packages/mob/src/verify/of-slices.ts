@@ -5,7 +5,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { SLICES_JOURNAL } from "../ledger/names.ts";
 import { toMayHave } from "../ledger/slice.ts";
 import { readSlice } from "../ledger/slices.ts";
-import type { Finding } from "./verify.ts";
+import type { Finding } from "./finding.ts";
 
 const SLICES_PAGE = 64;
 const PAGE = 1_000;

@@ -14,15 +14,8 @@ import type { View } from "../roster/view.ts";
 import { viewAt } from "../roster/view-at.ts";
 import { journalOf } from "../sessions/record.ts";
 import { listSessions, readSession } from "../sessions/sessions.ts";
+import type { Finding } from "./finding.ts";
 import { ofSlices } from "./of-slices.ts";
-
-export interface Finding {
-  readonly severity: "error" | "warning";
-  readonly code: string;
-  /** What it is about: `members/editor`, `mailbox/editor/t_…`. */
-  readonly path: string;
-  readonly hint: string;
-}
 
 const PAGE = 500;
 /** More are not told: they have one cause. */
