@@ -20,8 +20,11 @@ export type StreamEvent =
   | { readonly event: "entry"; readonly cursor: string; readonly data: Entry }
   /** Retention has taken what lay between. */
   | { readonly event: "gap"; readonly cursor: string; readonly data: { readonly from: number; readonly to: number; readonly reason: string } }
-  /** What is not stored, and how much of it was left out. */
-  | { readonly event: "live" | "live_dropped"; readonly data: Json }
+  /**
+   * What is not stored, how much of it was left out, and a text that is being written as far as it has come: of a `live` text that
+   * comes after it, what is below its end is there already (`offset`).
+   */
+  | { readonly event: "live" | "live_dropped" | "partial"; readonly data: Json }
   /** The mob stops serving: the last event. */
   | { readonly event: "bye"; readonly data: { readonly reason: string } };
 
@@ -131,7 +134,8 @@ function toEvent({ event, id = "", data }: SseEvent): StreamEvent | undefined {
     case "entry": return { event, cursor: id, data: JSON.parse(data) as Entry };
     case "gap": return { event, cursor: id, data: JSON.parse(data) as { from: number; to: number; reason: string } };
     case "live":
-    case "live_dropped": return { event, data: JSON.parse(data) as Json };
+    case "live_dropped":
+    case "partial": return { event, data: JSON.parse(data) as Json };
     case "bye": return { event, data: JSON.parse(data) as { reason: string } };
     default: return undefined;
   }

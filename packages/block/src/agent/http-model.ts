@@ -105,13 +105,13 @@ class Calling {
     this.#o = o;
     this.#request = request;
     const written = stringifyJson(
-      s.provider.body(s.settings.model, request, o.onDelta !== undefined), { depthMax: BODY_DEPTH_MAX },
+      s.provider.body(s.settings.model, request, streams(o)), { depthMax: BODY_DEPTH_MAX },
     );
     if (!written.ok) throw blockError("json.encode", `model request: ${written.problem} at ${written.at}`);
     this.#body = written.text;
     this.#headers = Object.entries({
       "content-type": "application/json",
-      accept: o.onDelta === undefined ? "application/json" : "text/event-stream",
+      accept: streams(o) ? "text/event-stream" : "application/json",
       "accept-encoding": ACCEPT_ENCODING, "user-agent": "atoll", ...s.settings.headers,
       ...s.provider.headers(s.settings.key, request),
     });
@@ -141,6 +141,7 @@ class Calling {
         const ms = retryDelay(attempt, told, parts.random);
         // an answer now is worth more than "too late" then
         if (ms >= deadline.leftMs()) throw error;
+        this.#o.overhears?.(undefined);
         await sleep(ms, { clock: parts.clock, signal });
       }
     }
@@ -160,7 +161,7 @@ class Calling {
       const latency_ms = Math.round(parts.clock.monotonic() - begun);
       const failed = status < 200 || status > 299;
       stage = "body";
-      if (!failed && this.#o.onDelta !== undefined && isEventStream(reply)) {
+      if (!failed && streams(this.#o) && isEventStream(reply)) {
         const { headers } = reply;
         parts.observe?.({ what: "response", ...this.#about(attempt), status, latency_ms, headers, body: undefined });
         stage = "stream";
@@ -197,8 +198,10 @@ class Calling {
       for (const event of events) {
         if (event.data === "[DONE]") return true;
         for (const delta of stream.push(event)) {
+          this.#o.overhears?.(delta);
+          if (this.#o.onDelta === undefined) continue;
           this.#told = true;
-          await this.#o.onDelta?.(delta);
+          await this.#o.onDelta(delta);
         }
       }
       return false;
@@ -301,3 +304,6 @@ async function readText(reply: HttpReply, limit: number): Promise<string> {
   }
   return Buffer.concat(pieces, bytes).toString("utf8");
 }
+
+/** Somebody wants it as it comes. */
+const streams = ({ onDelta, overhears }: ModelCall): boolean => onDelta !== undefined || overhears !== undefined;

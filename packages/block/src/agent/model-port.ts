@@ -95,6 +95,8 @@ export interface ModelCall {
   readonly signal: AbortSignal;
   /** Asks for a stream; each piece is handed over before the next one is read. */
   readonly onDelta?: ((delta: Delta) => Promise<void>) | undefined;
+  /** Asks for a stream too: hears each piece, and undefined where the call is tried again and they begin anew. Must not throw. */
+  readonly overhears?: ((delta: Delta | undefined) => void) | undefined;
   /** Where in its run the call stands; for what is told about it. */
   readonly about?: { readonly turn: number; readonly iteration: number };
 }

@@ -95,14 +95,18 @@ export class Seat implements Disposable {
   }
 
   hear({ pieces, chunk, from, upTo }: Told): void {
-    if (this.#reader === undefined) {
-      for (const { live } of pieces) if (live) this.missed += 1;
-      return;
-    }
+    if (this.#reader === undefined) return this.#miss(pieces);
     // It may have read on by itself before it was seated.
     const own = this.at <= from ? chunk : join(pieces.filter(({ seq, live }) => (live ? seq >= this.at : seq > this.at)));
     if (own.length === 0 || this.#reader.hear(own)) this.at = Math.max(this.at, upTo);
-    else this.free();
+    else {
+      this.#miss(pieces);
+      this.free();
+    }
+  }
+
+  #miss(pieces: readonly Piece[]): void {
+    for (const { live } of pieces) if (live) this.missed += 1;
   }
 
   [Symbol.dispose](): void {

@@ -19,8 +19,11 @@ export function gapEvent({ gap }: Gap, ledger: Cursors): string {
   return `id: ${ledger.cursor(gap.to)}\nevent: gap\ndata: ${JSON.stringify(gap)}\n\n`;
 }
 
+/** Live signals that are events of their own. */
+const OWN: ReadonlySet<string> = new Set(["live_dropped", "partial"]);
+
 export function liveEvent(live: Live): string {
-  return `event: ${live.live === "live_dropped" ? "live_dropped" : "live"}\ndata: ${JSON.stringify(live)}\n\n`;
+  return `event: ${OWN.has(live.live) ? live.live : "live"}\ndata: ${JSON.stringify(live)}\n\n`;
 }
 
 export function byeEvent(reason: string): string {

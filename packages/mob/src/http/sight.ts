@@ -15,6 +15,8 @@ interface Looks {
   allows(action: string, member?: string | Subject): boolean;
 }
 
+const TEXTS: ReadonlySet<string> = new Set(["text", "reasoning", "partial"]);
+
 export interface Sight {
   /** Those who have equal ones see the same. */
   readonly key: string;
@@ -27,15 +29,18 @@ export function sightOf(rights: Rights, who: Principal): Sight {
   const [ledger, member, access] = [rights.of(who, "ledger.view"), rights.of(who, "member.view"), rights.of(who, "access.admin").mob];
   const all = ledger.all && member.all;
   const sees = (of: string): boolean => ledger.on(of) && !member.denies(of);
+  // What a session is made of, before it stands there.
+  const session = rights.of(who, "session.read");
   return {
-    key: `${access ? "" : "!"}${all ? "" : `${ledger.key}/${member.key}`}`,
+    key: `${access ? "" : "!"}${all ? "" : `${ledger.key}/${member.key}`}${session.all ? "" : `/${session.key}`}`,
     entry: (entry) => {
       if (entry.kind === "access_changed" && !access) return false;
       if (all) return true;
       const of = membersOf(entry);
       return of.length === 0 ? ledger.mob : of.every(sees);
     },
-    live: ({ member: of }) => all || (of === undefined ? ledger.mob : sees(of)),
+    live: ({ live, member: of }) => (all || (of === undefined ? ledger.mob : sees(of)))
+      && (!TEXTS.has(live) || session.all || of !== undefined && session.on(of)),
   };
 }
 

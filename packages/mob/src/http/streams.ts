@@ -48,6 +48,8 @@ class Reading implements Disposable {
   #version: number;
   hearing: Hearing;
   seat: Seat;
+  /** It has not been told of texts that have begun before. */
+  joins = true;
 
   /** Throws `mob.denied`. */
   constructor({ rights }: Pick<StreamsParts, "rights">, broadcast: Broadcast, { hearing, signal, at }: Pick<StreamAsk, "hearing" | "signal"> & { readonly at: number }) {
@@ -71,6 +73,7 @@ class Reading implements Disposable {
     if (this.holds) return;
     this.#version = this.#rights.version;
     const { seat: { at, missed } } = this;
+    this.joins = true;
     this.seat[Symbol.dispose]();
     this.hearing = this.#ask();
     this.seat = this.#broadcast.join(this.hearing, at);
@@ -138,6 +141,7 @@ export class Streams {
       reading.renew();
       await this.#catchUp(response, reading);
       if (signal.aborted) return;
+      if (await this.#tellMissed(response, reading)) continue;
       const { seat } = reading;
       const left = Promise.withResolvers<void>();
       using _ = onAbort(signal, () => left.resolve());
@@ -147,11 +151,24 @@ export class Streams {
         return true;
       } });
       if (!seated) continue;
-      if (seat.missed > 0) response.write(liveEvent({ live: "live_dropped", after_seq: seat.at, data: { n: seat.missed } }));
-      seat.missed = 0;
       await left.promise;
       if (!signal.aborted) await this.#drained(response, signal);
     }
+  }
+
+  /** What is not in the ledger: how much of it he has missed, and texts as far as they have come. False: there is nothing to tell. */
+  async #tellMissed(response: ServerResponse, reading: Reading): Promise<boolean> {
+    const { seat, hearing, signal } = reading;
+    const { missed } = seat;
+    if (missed === 0 && !reading.joins) return false;
+    [seat.missed, reading.joins] = [0, false];
+    if (missed > 0) response.write(liveEvent({ live: "live_dropped", after_seq: seat.at, data: { n: missed } }));
+    for (const one of this.#parts.ledger.partials()) {
+      if (!hearing.live(one)) continue;
+      response.write(liveEvent(one));
+      if (response.writableLength > BUFFER_BYTES) await this.#drained(response, signal);
+    }
+    return true;
   }
 
   /** How it ended is told too, to whoever still listens. */

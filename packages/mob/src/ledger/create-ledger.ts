@@ -8,6 +8,7 @@ import { prunedCursor, readCursor, toCursor } from "./cursor.ts";
 import type { Entry, EntryFilter, EntryLabels, Live, NewEntry } from "./entry.ts";
 import { toMatch } from "./filter.ts";
 import type { AlsoSlice, Ledger, LedgerParts, ReplayOptions, Writer } from "./ledger.ts";
+import { LiveTexts } from "./live-texts.ts";
 import { KEY_OF_ENTRY, LEDGER_JOURNAL, LEDGER_SPACE, MOB_SCOPE } from "./names.ts";
 import { Notes } from "./notes.ts";
 import { openPast, rowBytes, type Past } from "./past.ts";
@@ -63,6 +64,7 @@ class StoreLedger implements Ledger {
   /** Entries that came while what was before them is looked for. */
   #held: Entry[] | undefined;
   #ended = false;
+  readonly #texts = new LiveTexts();
 
   constructor(parts: LedgerParts, { mob, limits }: LedgerOptions, at: { epoch: string; past: Past; head: number }) {
     const { clock, newId, log } = parts;
@@ -187,10 +189,11 @@ class StoreLedger implements Ledger {
   }
 
   live(signal: Omit<Live, "after_seq">): void {
-    if (this.#readers.size === 0) return;
-    const live = { ...signal, after_seq: this.head };
+    const live = { ...this.#texts.hear(signal), after_seq: this.head };
     for (const reader of this.#readers) reader.hear(live);
   }
+
+  readonly partials = (): readonly Live[] => this.#texts.partials(this.head);
 
   stamp(labelsOf: (entry: NewEntry) => EntryLabels | undefined): void {
     this.#labelsOf = labelsOf;
@@ -264,6 +267,7 @@ class StoreLedger implements Ledger {
     if (entry.seq <= this.head) return;
     this.#tail.push(entry);
     this.#slices.hear(entry);
+    this.#texts.entry(entry);
     for (const fold of this.#folds) fold(entry);
   }
 

@@ -99,8 +99,10 @@ export interface Ledger extends AsyncDisposable {
    * another epoch. A reader that is slow is served from the store, at its own pace.
    */
   subscribe(filter: EntryFilter, o: { readonly after?: Cursor; readonly signal: AbortSignal }): AsyncIterable<Entry | Gap | Live>;
-  /** Tells present readers; not stored. */
+  /** Tells present readers; not stored. Pieces of a text, `text` and `reasoning`, get their offset. */
   live(signal: Omit<Live, "after_seq">): void;
+  /** Texts that are being written, as far as they have come: for a reader that has not heard all of them. */
+  partials(): readonly Live[];
   /** `<epoch>-<seq>`. */
   cursor(seq: number): string;
 }

@@ -4,7 +4,7 @@
  * takes what a block tells; gives leave; promises that what a call took is in the ledger before its answer is used; refuses calls by
  * budget, and those of an incarnation that is over; never keeps anything itself.
  */
-import type { AgentAsk, AgentWatch } from "@atoll-run/block";
+import type { AgentAsk, AgentWatch, ModelAsk } from "@atoll-run/block";
 import type { MobDefinition } from "../definition/definition.ts";
 import { mobError } from "../errors.ts";
 import type { NewEntry } from "../ledger/entry.ts";
@@ -49,11 +49,27 @@ export function createWatch({ ledger, budgets, prices, turnOf: known }: WatchPar
       kind, source: "member", member, generation, fence: by.epoch, ...turn_id === undefined ? {} : { turn_id, ...runOf(turn_id) }, data,
     }]);
   };
+  let calls = 0;
+  const numbers = new WeakMap<ModelAsk, number>();
+  const tell = (ask: ModelAsk, live: string, data: NewEntry["data"]): void => {
+    if (writer() === undefined) return;
+    const turn_id = turnOf(ask);
+    ledger.live({ live, member, ...turn_id === undefined ? {} : { turn_id }, data: { call: numbers.get(ask) ?? 0, ...data } });
+  };
   return {
     began: (ask) => say(ask, "run_started", {}),
-    asks: async (ask) => budgets.checkModel(member, turnOf(ask), ask.model),
+    asks: async (ask) => {
+      await budgets.checkModel(member, turnOf(ask), ask.model);
+      numbers.set(ask, calls += 1);
+      tell(ask, "phase", { phase: "generating" });
+    },
+    said: (ask, delta) => {
+      if (delta === undefined) tell(ask, "phase", { phase: "generating" });
+      else if (delta.type !== "tool_input") tell(ask, delta.type === "text" ? "text" : "reasoning", { index: delta.index, text: delta.text });
+    },
     answered: (ask, answer) => {
       const { provider, model } = ask;
+      tell(ask, "phase", { phase: answer.stop_reason === "tool_use" ? "tool" : "waiting" });
       return say(ask, "turn_completed", { provider, model, stop_reason: answer.stop_reason, usage: usageOfCall(answer, priceOf(prices(), model)) });
     },
     ended: (ask, { ok, stopped_by, num_turns, error = "", error_code = "runtime.failed" }) => ok
