@@ -90,6 +90,7 @@ async function build(start: Start, site: Site): Promise<MobRooms> {
   give(flows);
   const life = openLife(site, books, { members, flows, reconciler });
   const runs = await start.stage("continuity", async () => {
+    await members.settle();
     const begins = life.begin();
     if (begins) await members.recover();
     return begins;

@@ -3,9 +3,11 @@
  * restart finds it as it was; no answer waits for a member; an accepted turn ends, or waits for the mob.
  */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { defineMob, Mob, type LinkedFactory, type MobConfig, type MobHandle } from "@atoll-run/atoll/mob";
 import { isFault } from "@atoll-run/core";
@@ -148,3 +150,26 @@ test("every command in every state is done, or refused as a conflict, as the tab
   }
   await ledger.append(writer, [{ kind: "mob_started", source: "mob", data: { state: "running" } }]);
 });
+
+/** Behind the first entry of that kind each process kills itself, before anything that is to follow; one more is left to finish. */
+const KILLS = { reset: ["member_retiring", "member_retired"], complete: ["member_retired"] } as const;
+
+for (const [command, kills] of Object.entries(KILLS)) {
+  test(`a ${command} that is killed in the middle, again and again, is finished by the starts that follow, and every turn ends once`, async (t) => {
+    const dir = folder(t);
+    const run = async (...last: readonly string[]): Promise<Record<string, unknown>> => {
+      const child = spawn(process.execPath, [join(import.meta.dirname, "life-child.ts"), dir, command, ...last], { stdio: ["ignore", "pipe", "inherit"] });
+      t.after(() => child.kill("SIGKILL"));
+      const lines: string[] = [];
+      for await (const line of createInterface(child.stdout)) lines.push(line);
+      return JSON.parse(lines.at(-1) ?? "{}") as Record<string, unknown>;
+    };
+    for (const kind of kills) assert.deepEqual(await run(kind), { killed: kind });
+    const { ended, ...last } = await run();
+    assert.deepEqual([...new Set(ended as number[])], [1]);
+    const again = command === "reset" ? "dormant 2 0" : "retired 1 0";
+    assert.deepEqual(last, {
+      members: [`extra retired 1 0`, ...["w-1", "w-2", "w-3"].map((id) => `${id} ${again}`)], edges: command === "reset" ? 1 : 0, runs: ["canceled"], findings: [],
+    });
+  });
+}

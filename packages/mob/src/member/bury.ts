@@ -15,16 +15,17 @@ const TEXTS: Readonly<Record<BuryReason, string>> = {
 
 export async function buryQueue(
   { ledger, clock }: { readonly ledger: Ledger; readonly clock: Clock },
-  o: { readonly member: string; readonly generation: number; readonly reason: BuryReason },
+  o: { readonly member: string; readonly generation: number; readonly reason: BuryReason; readonly only?: (turnId: string) => boolean },
 ): Promise<void> {
-  const { member, generation, reason } = o;
+  const { member, generation, reason, only = () => true } = o;
   const mailbox = createMailboxAdmin({ store: ledger.store, scope: memberScope(member), now: () => clock.now() });
-  for (;;) {
-    // What was given up is gone, so the next page begins where this one did.
-    const rows = (await mailbox.ls({ limit: PAGE })).filter(({ route }) => route === TURN_ROUTE);
+  for (let after = 0; ;) {
+    const rows = await mailbox.ls({ after, limit: PAGE });
     if (rows.length === 0) return;
-    for (const { seq, request_id } of rows) {
+    for (const { seq, route, request_id } of rows) {
+      after = seq;
       const [turn_id = request_id] = request_id.split("#");
+      if (route !== TURN_ROUTE || !only(turn_id)) continue;
       const entry = turnMoved("turn_dead", { member, generation }, { turn: { turn_id }, data: { reason, error: { code: "mob.member_gone", text: TEXTS[reason] } } });
       await mailbox.drop(seq, { also: [ledger.toOp(entry)] });
     }

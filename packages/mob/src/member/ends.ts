@@ -2,22 +2,28 @@
  * The ends of members: retirement, and deletion of what one left (spec: mob 3.3, 11.5 `members/delete`).
  *
  * takes ids; gives nothing, or the last row; promises that whoever waits for a retirement resumes when it is whole, what goes
- * with it included; refuses to delete one that has come back meanwhile; never erases what the ledger has not let go.
+ * with it included, and that a start finishes what a process had not when it died; refuses to delete one that has come back meanwhile;
+ * never erases what the ledger has not let go.
  */
 import { mobError, type MobError } from "../errors.ts";
+import { memberScope } from "../ids.ts";
 import type { MobLimits } from "../limits.ts";
+import { buryQueue } from "./bury.ts";
 import type { Commands } from "./commands.ts";
 import { eraseMember } from "./erase.ts";
 import type { By, MemberHost } from "./host.ts";
+import { FINAL_STATES, type BuryReason, type LifeState } from "./life.ts";
 import type { LiveMembers } from "./live.ts";
 import type { MemberParts } from "./parts.ts";
 import type { MemberRow } from "./row.ts";
 
-export interface EndsParts extends Pick<MemberParts, "ledger" | "writer" | "view" | "inner" | "node"> {
+export interface EndsParts extends Pick<MemberParts, "ledger" | "writer" | "view" | "inner" | "node" | "leaveEdges"> {
   readonly limits: Pick<MobLimits, "drainMs">;
   readonly live: LiveMembers;
   readonly commands: Commands;
 }
+
+const ENDED: { readonly [state in LifeState]?: BuryReason } = { retired: "member_retired", completed: "member_completed" };
 
 export class Ends {
   readonly #parts: EndsParts;
@@ -34,8 +40,9 @@ export class Ends {
     if (hold) await commands.note(id, "member_held", { principal });
     const queued = drainMs > 0 && (view.members.get(id)?.open.length ?? 0) > 0;
     await commands.run(id, { is: "retire", drain_ms: drainMs, queued }, { principal }).catch((error: unknown) => {
-      // Whoever asks for it again waits for the same end.
+      // Whoever asks for it again waits for the same end, or for less.
       if (commands.known(id).state !== "retiring") throw error;
+      live.of(id).hurry(drainMs);
     });
     if (!waits) return;
     if (!commands.known(id).final) {
@@ -45,6 +52,24 @@ export class Ends {
     }
     // What goes with it: dead letters, edges.
     await live.of(id).during(() => Promise.resolve());
+  }
+
+  /** The entry of an end, or of a new beginning, stands; its process may have died before what goes with it was done. */
+  async settle(): Promise<void> {
+    const { view, live, leaveEdges } = this.#parts;
+    for (const [id, { life: { state, generation }, open, session }] of view.members) {
+      const isOver = FINAL_STATES.includes(state);
+      if (isOver && view.wiredTo(id).length > 0) await leaveEdges(id);
+      const left = new Set(open.filter((turn) => isOver || (view.turns.get(turn)?.generation ?? 0) < session.generation));
+      if (left.size > 0) await live.of(id).during(() => this.#bury(left, { member: id, generation, reason: ENDED[state] ?? "member_reset" }));
+    }
+  }
+
+  /** What that process was in the middle of is free first. */
+  async #bury(left: ReadonlySet<string>, o: { readonly member: string; readonly generation: number; readonly reason: BuryReason }): Promise<void> {
+    const { ledger, node: { clock } } = this.#parts;
+    await ledger.store.commit({ scope: memberScope(o.member), epoch: null, at_ms: clock.now(), ops: [{ op: "attach" }] });
+    await buryQueue({ ledger, clock }, { ...o, only: (turn) => left.has(turn) });
   }
 
   /** Retires it first when it is there. */

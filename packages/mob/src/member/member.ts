@@ -27,6 +27,8 @@ export class Member implements SeatHolder {
   #waiting = 0;
   readonly #timers: Timers;
   readonly #seat: Seat;
+  /** While it retires, by the monotonic clock. */
+  #drainEndsMs = Infinity;
   #closed = false;
   /** Of those who wait until it is not on its way any more. */
   #settling: PromiseWithResolvers<void> | undefined;
@@ -99,6 +101,11 @@ export class Member implements SeatHolder {
     else if (state === "starting") void this.#serial(async () => this.#seat.start(0));
     else if (state === "broken") this.#timers.start("mend", this.#parts.limits.repairMs, () => this.hear({ is: "mend" }));
     else if (state === "dormant" && this.#isWanted) this.hear({ is: "wake" });
+  }
+
+  /** One that retires has no more time than that for what it still has. */
+  hurry(withinMs: number): void {
+    if (this.#life.state === "retiring" && !this.#closed && this.#clock.monotonic() + withinMs < this.#drainEndsMs) this.#armDrain(withinMs);
   }
 
   /** It moves no more, and no turn of it begins. Resolves when those that run have ended. */
@@ -231,7 +238,12 @@ export class Member implements SeatHolder {
     if (start) this.#seat.start(0);
     this.#timers.stop("idle");
     if (this.#open === 0) this.hear({ is: "drained" });
-    else this.#timers.start("drain", withinMs, () => this.hear({ is: "drain_deadline" }));
+    else this.#armDrain(withinMs);
+  }
+
+  #armDrain(withinMs: number): void {
+    this.#drainEndsMs = this.#clock.monotonic() + withinMs;
+    this.#timers.start("drain", withinMs, () => this.hear({ is: "drain_deadline" }));
   }
 
   #armIdle(): void {

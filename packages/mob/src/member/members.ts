@@ -78,6 +78,11 @@ export class Members implements MemberHost {
     else if (kind === "member_retired") this.#ends.retired(id);
   };
 
+  /** At a start, before anybody moves: what an earlier process had still to do for those who had ended. */
+  settle(): Promise<void> {
+    return this.#ends.settle();
+  }
+
   /** Goes on where an earlier process was, or after {@link close}: whoever was awake sleeps, and is woken when it has turns. */
   async recover(): Promise<void> {
     this.#closed = false;
