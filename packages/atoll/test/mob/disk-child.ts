@@ -31,8 +31,13 @@ const send = async (to: string, content: string): Promise<string> => (await room
 const accepted = [await send("slow", "x")];
 await until(() => calls === 1, PATIENCE);
 say("runs");
+/** Nobody waits for these. */
+let noted = 0;
 const code = await (async () => {
-  for (let n = 0; n < SENDS_MAX; n++) accepted.push(await send("echo", String(n)));
+  for (let n = 0; n < SENDS_MAX; n++) {
+    await rooms.ledger.note(rooms.writer, { kind: "note", source: "test", data: { n: noted++ } });
+    accepted.push(await send("echo", String(n)));
+  }
   return "none";
 })().catch((error: unknown) => (error as { code: string }).code);
 await until(() => rooms.ledger.degraded !== undefined, PATIENCE);
@@ -46,8 +51,10 @@ await until(() => rooms.ledger.degraded === undefined, PATIENCE);
 const ends = await Promise.all(accepted.map(async (turn) => (await rooms.members.wait(turn, {})).state));
 const later = await rooms.members.wait(await send("sleeps", "later"), {});
 const { entries } = await rooms.ledger.query({ after: 0, classes: ["structural", "turn", "audit", "error", "system"], limit: 1_000 });
+await rooms.ledger.flush();
+const notes = (await rooms.ledger.query({ after: 0, kinds: ["note"], limit: 1_000 })).entries.map(({ data }) => data["n"]);
 const of = (kind: string): number => entries.filter((entry) => entry.kind === kind).length;
 say({
   accepted: accepted.length, ends: [...new Set(ends)], later: later.output, calls, states: rooms.status().members.map(({ state }) => state), degraded: rooms.status().degraded,
-  queued: of("turn_queued"), done: of("turn_done"), recovered: of("storage_recovered"), bad: entries.filter(({ kind }) => /broken|suspended|stale_fence|spawn_failed/.test(kind)).map(({ kind, data }) => [kind, data]),
+  lost: Array.from({ length: noted }, (_, n) => n).filter((n) => !notes.includes(n)).length, twice: notes.length - new Set(notes).size, queued: of("turn_queued"), done: of("turn_done"), recovered: of("storage_recovered"), bad: entries.filter(({ kind }) => /broken|suspended|stale_fence|spawn_failed/.test(kind)).map(({ kind, data }) => [kind, data]),
 });

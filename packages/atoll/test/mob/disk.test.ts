@@ -125,6 +125,6 @@ test("a disk that fails makes a mob degraded; its file is opened anew when the d
   limit("unlimited");
   const { accepted, ...well } = await next<{ accepted: number; calls: number; queued: number; done: number }>();
   assert.deepEqual(well, {
-    ends: ["done"], later: 5, calls: 2, states: ["active", "active", "active"], degraded: [], queued: accepted + 1, done: accepted + 1, recovered: 1, bad: [],
+    ends: ["done"], later: 5, calls: 2, states: ["active", "active", "active"], degraded: [], lost: 0, twice: 0, queued: accepted + 1, done: accepted + 1, recovered: 1, bad: [],
   });
 });
