@@ -1815,6 +1815,16 @@ export interface MobMethods {
     };
     readonly result: Meta;
   };
+  "capabilities": {
+    readonly params: NoParams;
+    readonly result: {
+      readonly contract_version: number;
+      readonly methods: readonly string[];
+      readonly modules: readonly string[];
+      readonly topics: readonly string[];
+      readonly limits: Readonly<Record<string, number>>;
+    };
+  };
   "access/whoami": {
     readonly params: NoParams;
     readonly result: {
@@ -1842,16 +1852,6 @@ export interface MobMethods {
     };
     readonly result: {
       readonly allowed: boolean;
-    };
-  };
-  "capabilities": {
-    readonly params: NoParams;
-    readonly result: {
-      readonly contract_version: number;
-      readonly methods: readonly string[];
-      readonly modules: readonly string[];
-      readonly topics: readonly string[];
-      readonly limits: Readonly<Record<string, number>>;
     };
   };
 }
@@ -2147,10 +2147,10 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "labels/delete": { writes: true },
   "meta/get": { writes: false, leading: ["key"] },
   "meta/set": { writes: true, leading: ["key"] },
+  "capabilities": { writes: false },
   "access/whoami": { writes: false },
   "access/get": { writes: false },
   "access/preview": { writes: false },
-  "capabilities": { writes: false },
 };
 
 export type Topic = "entries" | "structural" | "turns" | "approvals" | "errors" | `run:${string}` | `member:${string}` | `live:${string}`;

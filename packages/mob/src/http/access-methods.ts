@@ -1,7 +1,8 @@
-/** Methods of who may what (spec: mob 11.5, 11.10). */
+/** Methods of who asks, what he may call, and who may what (spec: mob 11.1, 11.5, 11.10). */
 import { z } from "zod";
 import type { AccessRules } from "../definition/definition.ts";
 import { ROLES, type Role } from "./access.ts";
+import { TOPICS } from "./hearing.ts";
 import { method, type Method } from "./method.ts";
 import { id, member, none } from "./schemas.ts";
 
@@ -14,7 +15,17 @@ const rules = z.object({
 }).meta({ id: "AccessRules" }) satisfies z.ZodType<AccessRules>;
 const roles = z.enum(Object.keys(ROLES) as [Role, ...Role[]]);
 
-export const ACCESS_METHODS: readonly Method[] = [
+/** `all`: the table, once it is whole. */
+export const accessMethods = (all: () => readonly Method[]): readonly Method[] => [
+  method({
+    name: "capabilities", writes: false, action: null, summary: "What you may call here.", result: z.object({
+      contract_version: z.int(), methods: z.array(z.string()), modules: z.array(z.string()), topics: z.array(z.string()),
+      limits: z.record(z.string(), z.number()),
+    }), params: none,
+    run: ({ limits }, _, call) => ({
+      contract_version: 1, methods: all().filter((one) => call.may(one)).map(({ name }) => `mob/${name}`).sort(), modules: [], topics: TOPICS, limits,
+    }),
+  }),
   method({
     name: "access/whoami", writes: false, action: null, summary: "Who you are here.", params: none,
     result: z.object({ principal: z.string(), role: roles, groups: texts, local: z.boolean(), read_only: z.boolean() }),

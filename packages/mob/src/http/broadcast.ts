@@ -12,7 +12,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { entryEvent, liveEvent } from "./events.ts";
 import type { Hearing } from "./hearing.ts";
 import type { Rights } from "./rights.ts";
-import { topicsOf, topicsOfLive } from "./topics.ts";
+import { topicsOf, topicsOfLive } from "./hearing.ts";
 
 export interface BroadcastParts {
   readonly ledger: Ledger;

@@ -6,7 +6,7 @@ import { MOB_CODES } from "../errors.ts";
 import type { Method } from "./method.ts";
 import { paramsSchema, resultSchema, type Schema } from "./openapi.ts";
 import { METHODS } from "./table.ts";
-import { TOPICS } from "./topics.ts";
+import { TOPICS } from "./hearing.ts";
 
 const REF = "#/components/schemas/";
 const WIDTH = 120;

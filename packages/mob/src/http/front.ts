@@ -14,20 +14,18 @@ import { deniedError, type Principal, type Token } from "./access.ts";
 import { callMethod, invalidParams, toError, type Doors } from "./call-method.ts";
 import { findFile, sendFile } from "./console.ts";
 import { Credentials, STREAM_PATH, type Asking } from "./credentials.ts";
-import { toHearing, type Hearing } from "./hearing.ts";
+import { type Hearing, readTopics, toHearing } from "./hearing.ts";
 import { DEADLINE, hasOwnDeadline, inTime, readDeadline } from "./in-time.ts";
 import type { Served } from "./method.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics, readinessOf } from "./metrics.ts";
 import type { Oidc } from "./oidc.ts";
 import { toOpenApi } from "./openapi.ts";
-import { readinessOf } from "./ready.ts";
 import { readBody, readJson, readQuery, withKeys } from "./request.ts";
 import { answerRpc } from "./rpc.ts";
 import { Streams } from "./streams.ts";
 import { hearing } from "./schemas.ts";
 import { sightOf } from "./sight.ts";
 import { findRoute, nearestRoute } from "./table.ts";
-import { readTopics } from "./topics.ts";
 
 export interface FrontParts {
   readonly served: Served;

@@ -1,8 +1,8 @@
-/** What is left of a request's time (spec: mob 11.2): whoever asks may give it less than the server would. */
-import { isFault, withDeadline, type Clock } from "@atoll-run/core";
+/** What is left of a request's time (spec: mob 11.2), where whoever asks may give it less than the server would; and waits for what the ledger will tell of (11.5). */
+import { isFault, onAbort, withDeadline, type Clock } from "@atoll-run/core";
 import { z } from "zod";
 import { mobError } from "../errors.ts";
-import type { Method } from "./method.ts";
+import type { Method, Served } from "./method.ts";
 
 /** Of a request; a method that has a param of that name keeps it for itself. */
 export const DEADLINE = "deadline_ms";
@@ -30,4 +30,18 @@ export async function inTime<T>(
     if (!isFault(error) || error.code !== "core.timed_out") throw error;
     throw mobError("mob.deadline", `the request has not ended within ${ms} ms`, { cause: error, facts: { limit_ms: ms }, ...writes ? { uncertain: true } : {} });
   }
+}
+
+/** Looks again after each entry. False: it was not so in time. Throws the reason of the signal. */
+export async function untilSo(
+  { ledger, clock }: Pick<Served, "ledger" | "clock">, so: () => boolean, { ms, signal }: { readonly ms: number; readonly signal: AbortSignal },
+): Promise<boolean> {
+  if (so()) return true;
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+  using _ = onAbort(signal, reject);
+  using __ = clock.after(ms, () => resolve(false));
+  using ___ = ledger.hear(() => {
+    if (so()) resolve(true);
+  });
+  return await promise;
 }

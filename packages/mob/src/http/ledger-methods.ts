@@ -8,12 +8,11 @@ import { viewAt } from "../roster/view-at.ts";
 import { STREAM_PATH } from "./credentials.ts";
 import { KEEP_ALIVE_MS } from "./events.ts";
 import { shownRun } from "./flow-methods.ts";
-import { toHearing } from "./hearing.ts";
+import { readTopics, toHearing } from "./hearing.ts";
 import { method, type Method } from "./method.ts";
 import { edge, entry, memberRow, run, viewEvent } from "./results.ts";
 import { cursor, entryFilter, hearing, none } from "./schemas.ts";
 import { seenBy, shownRow } from "./sight.ts";
-import { readTopics } from "./topics.ts";
 
 /** Retention has taken what was asked for. */
 const gap = z.object({ from: z.int(), to: z.int(), reason: z.string() }).exactOptional();

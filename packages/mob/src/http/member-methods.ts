@@ -15,7 +15,7 @@ import { method, type Call, type Method, type Served } from "./method.ts";
 import { deepRow as deepRowShape, failure, memberRow, pageOf } from "./results.ts";
 import { member, memberStates, paging, waitMs } from "./schemas.ts";
 import { seenBy, shownRow } from "./sight.ts";
-import { untilSo } from "./until-so.ts";
+import { untilSo } from "./in-time.ts";
 
 const one = z.strictObject({ member });
 const spawnResult = z.discriminatedUnion("ok", [

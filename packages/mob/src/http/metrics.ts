@@ -1,5 +1,5 @@
 /**
- * The numbers of a mob, as Prometheus reads them (spec: mob 11.6, 12.3).
+ * How a mob is, for who watches it: its numbers, as Prometheus reads them, and whether it takes work (spec: mob 2.3, 11.6, 12.3).
  *
  * takes entries as they are committed, and the view; gives text; promises that looking costs a pass over the members and counting
  * costs nothing that grows; refuses nothing; never counts what was before its process.
@@ -12,7 +12,10 @@ import type { CommitFigures } from "../ledger/time-commits.ts";
 import type { MemberState } from "../member/row.ts";
 import { FINAL_TURNS, type TurnState } from "../member/turn.ts";
 import type { View } from "../roster/view.ts";
+import type { MobState } from "../roster/mob-fold.ts";
 import type { Usage } from "../usage/usage.ts";
+import type { Reason } from "../whole/health.ts";
+import type { Served } from "./method.ts";
 import { memberStates } from "./schemas.ts";
 
 export interface MetricsParts {
@@ -109,4 +112,21 @@ export class Metrics implements Disposable {
     this.#tokens.in += tokens_in;
     this.#tokens.out += tokens_out;
   }
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why it takes no work: empty while it is ready. */
+  readonly reasons: readonly (MobState | "shutting_down" | Reason["code"])[];
+  /** What does not stop it. */
+  readonly degraded: readonly Reason["code"][];
+}
+
+/** Whether it takes work, and what is wrong when it does not, or not all of it. */
+export function readinessOf({ lifecycle, health, view }: Pick<Served, "lifecycle" | "health" | "view">): Readiness {
+  const all = [...new Set(health.reasons().map(({ code }) => code))];
+  const reasons = [
+    ...view.mob.state === "running" ? [] : [view.mob.state], ...lifecycle.stopping() ? ["shutting_down" as const] : [], ...all.filter((code) => code === "storage_degraded"),
+  ];
+  return { ready: reasons.length === 0, reasons, degraded: all.filter((code) => code !== "storage_degraded") };
 }

@@ -15,7 +15,7 @@ import { method, type Call, type Method, type Served } from "./method.ts";
 import { definition, report, status } from "./results.ts";
 import { none, revision, waitMs } from "./schemas.ts";
 import { seenBy, shownDefinition, shownReport } from "./sight.ts";
-import { untilSo } from "./until-so.ts";
+import { untilSo } from "./in-time.ts";
 
 const finding = z.object({
   severity: z.enum(["error", "warning"]), code: z.string(), path: z.string(), hint: z.string(),

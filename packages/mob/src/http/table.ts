@@ -1,23 +1,21 @@
 /** The one method table, and the routes that follow from it (spec: mob 11.1, 11.3). */
-import { ACCESS_METHODS } from "./access-methods.ts";
+import { accessMethods } from "./access-methods.ts";
 import { APPROVAL_METHODS } from "./approval-methods.ts";
 import { EDGE_METHODS } from "./edge-methods.ts";
 import { FLOW_METHODS } from "./flow-methods.ts";
-import { LABEL_METHODS } from "./label-methods.ts";
+import { KEPT_METHODS } from "./kept-methods.ts";
 import { LEDGER_METHODS } from "./ledger-methods.ts";
 import { LETTER_METHODS } from "./letter-methods.ts";
 import { MEMBER_METHODS } from "./member-methods.ts";
 import { nearest } from "../definition/nearest.ts";
 import type { Method } from "./method.ts";
-import { META_METHODS } from "./meta-methods.ts";
 import { MOB_METHODS } from "./mob-methods.ts";
-import { selfMethods } from "./self-methods.ts";
 import { SESSION_METHODS } from "./session-methods.ts";
 import { TURN_METHODS } from "./turn-methods.ts";
 
 export const METHODS: readonly Method[] = [
   ...MOB_METHODS, ...MEMBER_METHODS, ...TURN_METHODS, ...EDGE_METHODS, ...APPROVAL_METHODS, ...FLOW_METHODS, ...LEDGER_METHODS,
-  ...SESSION_METHODS, ...LETTER_METHODS, ...LABEL_METHODS, ...META_METHODS, ...ACCESS_METHODS, ...selfMethods(() => METHODS),
+  ...SESSION_METHODS, ...LETTER_METHODS, ...KEPT_METHODS, ...accessMethods(() => METHODS),
 ];
 
 export const BY_NAME: ReadonlyMap<string, Method> = new Map(METHODS.map((one) => [one.name, one]));

@@ -1,10 +1,12 @@
-/** Methods of labels (spec: mob 6.3, 11.5): of the mob, of runs, of members. */
+/** Methods of what programs keep with a mob (spec: mob 6.3, 6.5, 11.5): labels of the mob, of runs, of members, and values of their own. */
 import { z } from "zod";
 import { labels as labelsOf } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
 import type { Labels } from "../roster/kept.ts";
+import { getMeta, setMeta, type Meta } from "../sessions/meta.ts";
 import { rowOf } from "./member-methods.ts";
 import { method, type Call, type Method, type Served } from "./method.ts";
+import { json } from "./results.ts";
 import { id } from "./schemas.ts";
 
 const scope = z.enum(["mob", "run", "member"]);
@@ -16,7 +18,7 @@ interface Place {
   readonly id?: string | undefined;
 }
 
-export const LABEL_METHODS: readonly Method[] = [
+const LABEL_METHODS: readonly Method[] = [
   method({
     name: "labels/get", writes: false, action: "mob.view", summary: "Labels of the mob, a run or a member.", params: place, result,
     about: ofPlace, run: (served, at) => show(at, read(served, at)),
@@ -63,3 +65,21 @@ async function write(
 function show({ scope: of, id: at }: Place, labels: Labels): z.output<typeof result> {
   return { scope: of, ...at === undefined ? {} : { id: at }, labels: { ...labels } };
 }
+
+const key = z.string().min(1).max(256);
+const metaValue = z.object({ key: z.string(), value: json.nullable(), revision: z.int().min(0) }).meta({ id: "Meta" }) satisfies z.ZodType<Meta>;
+
+const META_METHODS: readonly Method[] = [
+  method({
+    name: "meta/get", writes: false, action: "mob.view", keys: ["key"], summary: "A value that a program keeps here, with its revision; 0 when there is none.",
+    params: z.strictObject({ key }), result: metaValue, run: (served, params) => getMeta(served, params.key),
+  }),
+  method({
+    name: "meta/set", writes: true, action: "mob.admin", keys: ["key"],
+    summary: "Sets it, with expected only if that is its revision; null takes it away.",
+    params: z.strictObject({ key, value: json.nullable(), expected: z.int().min(0).optional() }), result: metaValue, rest: { verb: "PUT", path: "/meta/{key}" },
+    run: ({ ledger, writer, clock, limits }, params) => setMeta({ ledger, writer, limits, now: () => clock.now() }, params),
+  }),
+];
+
+export const KEPT_METHODS: readonly Method[] = [...LABEL_METHODS, ...META_METHODS];
