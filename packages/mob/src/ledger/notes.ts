@@ -1,9 +1,9 @@
 /**
  * Entries that nobody waits for, one line for each writer (spec: mob 5.10).
  *
- * takes ops; gives room; promises their order, and that each is written once while its writer may write: what a commit left in doubt
- * is looked for before it is written again; refuses nothing: a source waits while 256 of its entries are not committed; never keeps a
- * writer that has nothing to write, nor forgets an entry without telling the log and whoever waits for all of them.
+ * takes ops; gives room; promises their order, and that each is written once while its writer may write: what a commit left in
+ * doubt is looked for before it is written again; refuses nothing: a source waits while 256 of its entries are not committed; never
+ * keeps a writer that has nothing to write, nor forgets an entry without telling the log and whoever waits for all of them.
  */
 import { isFault, type Clock, type Commit, type Log, type StateOp } from "@atoll-run/core";
 import { mobError, toFailure, type MobError } from "../errors.ts";
@@ -61,8 +61,8 @@ export class Notes {
   }
 
   /**
-   * Resolves when nothing waits. Throws `mob.storage_degraded` when something was noted since it was called before that could not be
-   * written, unless its writer may write no more.
+   * Resolves when nothing waits. Throws `mob.storage_degraded` when something was noted since it was called before that could not
+   * be written, unless its writer may write no more.
    */
   async flush(): Promise<void> {
     if (this.#lines.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));

@@ -1,6 +1,6 @@
 /**
- * What stands in one slice of the ledger (spec: mob 5.6), told so that it is never denied: names by a Bloom filter, kinds and times as
- * they are. Pure.
+ * What stands in one slice of the ledger (spec: mob 5.6), told so that it is never denied: names by a Bloom filter, kinds and
+ * times as they are. Pure.
  */
 import { KINDS, type Entry, type EntryFilter, type EntryKind, type EntryQuery } from "./entry.ts";
 
@@ -27,6 +27,7 @@ const ALL = Object.keys(NAMES) as readonly Name[];
 const BITS_AN_ENTRY = 32;
 const PROBES = 5;
 const BYTES_MIN = 8;
+const BYTES_MAX = 256 * 1_024;
 /** With less of its bits set, half of them will do. */
 const FULL_ENOUGH = 1 / 4;
 
@@ -44,7 +45,8 @@ export class OpenSlice {
   /** `size`: entries that it will have, nearly. */
   constructor(after: number, size: number) {
     this.#after = this.#to = after;
-    this.#bits = new Uint8Array(BYTES_MIN << Math.max(0, Math.ceil(Math.log2(size * BITS_AN_ENTRY / 8 / BYTES_MIN))));
+    const bytes = Math.min(size * BITS_AN_ENTRY / 8, BYTES_MAX);
+    this.#bits = new Uint8Array(BYTES_MIN << Math.max(0, Math.ceil(Math.log2(bytes / BYTES_MIN))));
   }
 
   add(entry: Entry): void {
@@ -74,8 +76,9 @@ export class OpenSlice {
 export function toMayHave(query: EntryQuery): ((slice: Slice) => boolean) | undefined {
   const { classes, kinds, since_at_ms = -Infinity, until_at_ms = Infinity } = query;
   const names = ALL.filter((name) => query[name] !== undefined);
-  if (names.length === 0 && classes === undefined && kinds === undefined && since_at_ms === -Infinity && until_at_ms === Infinity) return undefined;
-  const wanted = (kind: EntryKind): boolean => (kinds === undefined || kinds.includes(kind)) && (classes === undefined || classes.includes(KINDS[kind]));
+  const anyKind = classes === undefined && kinds === undefined;
+  if (names.length === 0 && anyKind && since_at_ms === -Infinity && until_at_ms === Infinity) return undefined;
+  const wanted = (kind: EntryKind): boolean => kinds?.includes(kind) !== false && classes?.includes(KINDS[kind]) !== false;
   return (slice) => {
     if (slice.until_ms < since_at_ms || slice.since_ms >= until_at_ms || !slice.kinds.some(wanted)) return false;
     if (names.length === 0) return true;

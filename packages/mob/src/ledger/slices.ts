@@ -1,9 +1,10 @@
 /**
- * Which parts of the ledger need not be read (spec: mob 5.6: asked for by member, turn, run, session, principal, class, kind, time).
+ * Which parts of the ledger need not be read by who asks for a member, turn, run, session, principal, class, kind or time
+ * (spec: mob 5.6).
  *
- * takes entries as they are committed, and those of before it began; gives whoever asks for little the next place where that may be;
- * promises that nothing is passed over; refuses nothing; never holds up a writer: it writes a row for each 1,024 entries, behind them,
- * into a journal of its own, and what has none is read.
+ * takes entries as they are committed, and those of before it began; gives whoever asks for little the next place where that may
+ * be; promises that nothing is passed over; refuses nothing; never holds up a writer: it writes a row for each 1,024 entries,
+ * behind them, into a journal of its own, and what has none is read.
  */
 import type { Clock, JournalEntry, StateStore } from "@atoll-run/core";
 import { readEntry } from "./body.ts";
@@ -127,8 +128,10 @@ export class SliceWalk {
       const first = this.#rows[0];
       if (first === undefined || first.slice.after >= below - 1) {
         // The first time, the rows that stand right behind it, too: one of them has what is right before it.
-        const behind = first === undefined ? await this.#store.journal(SLICES_JOURNAL, { after: below - 1, limit: SLICES_BEHIND }) : [];
-        const page = [...behind.toReversed(), ...await this.#store.journalBack(SLICES_JOURNAL, { before: first?.seq ?? below, limit: SLICES_PAGE })];
+        const behind = first !== undefined ? []
+          : await this.#store.journal(SLICES_JOURNAL, { after: below - 1, limit: SLICES_BEHIND });
+        const older = await this.#store.journalBack(SLICES_JOURNAL, { before: first?.seq ?? below, limit: SLICES_PAGE });
+        const page = [...behind.toReversed(), ...older];
         if (page.length === 0) return below;
         this.#rows = page.toReversed().map((row) => ({ seq: row.seq, slice: readSlice(row) }));
       }

@@ -1,6 +1,6 @@
 /**
- * Views of the ledger (spec: mob 5.5): which entries, and how each of them is shown. One table; an event has the same id in all of
- * them. Pure.
+ * Views of the ledger (spec: mob 5.5): which entries, and how each of them is shown. One table; an event has the same id in all
+ * of them. Pure.
  */
 import type { Json } from "@atoll-run/core";
 import { mobError } from "../errors.ts";

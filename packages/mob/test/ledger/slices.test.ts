@@ -129,3 +129,11 @@ test("who asks for little reads little, of what is written now and of what was t
     }
   }
 });
+
+test("slices of any size that can be set are well", async (t) => {
+  for (const sliceEntries of [0, 1, Number.MAX_SAFE_INTEGER]) {
+    const { ledger, append } = await house(t, "memory", { limits: { sliceEntries } });
+    for (let n = 0; n < 5; n++) await append({ kind: "note", source: "test", member: `m-${n % 2}`, data: {} });
+    assert.equal((await forward(ledger, { member: "m-0" })).length, 3, String(sliceEntries));
+  }
+});
