@@ -44,6 +44,7 @@ export interface FrontParts {
 export type Door = Pick<Asking, "inside" | "secure">;
 
 export const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
+const BASE = "http://mob";
 /** Besides the time that a method waits. */
 const BESIDE_MS = 2_000;
 
@@ -109,8 +110,9 @@ export class Front {
   }
 
   async #route(request: IncomingMessage, response: ServerResponse, { gone, door }: { readonly gone: AbortSignal; readonly door: Door }): Promise<void> {
-    const { headers, socket, method: verb = "GET" } = request;
-    const { pathname: path, searchParams: query } = new URL(request.url ?? "/", "http://mob");
+    const { headers, socket, method: verb = "GET", url = "" } = request;
+    if (!URL.canParse(url, BASE)) throw mobError("mob.invalid_request", "this is no address");
+    const { pathname: path, searchParams: query } = new URL(url, BASE);
     this.#checkHost(headers.host);
     if (path === "/healthz" && verb === "GET") return void response.writeHead(200, { "content-type": "text/plain" }).end("ok");
     const file = verb === "GET" ? findFile(path) : undefined;

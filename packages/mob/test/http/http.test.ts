@@ -231,12 +231,14 @@ test("what is too large, for another host or not there is refused; nothing of th
     assert.equal(error.data.hint, hint);
   }
   assert.equal((await ask("POST", "/v1/dispatch", { body: "[1" })).body.error.data.code, "mob.parse");
-  const raw = await new Promise<string>((resolve, reject) => {
-    const socket = connect(http.port, "127.0.0.1", () => socket.write("GET /v1/status HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer token-of-admin\r\nConnection: close\r\n\r\n"));
+  const raw = (path: string, host: string): Promise<string> => new Promise((resolve, reject) => {
+    const socket = connect(http.port, "127.0.0.1", () => socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer token-of-admin\r\nConnection: close\r\n\r\n`));
     let text = "";
     socket.on("data", (piece) => { text += String(piece); }).on("end", () => resolve(text)).on("error", reject);
   });
-  assert.match(raw, /^HTTP\/1.1 403 /);
+  assert.match(await raw("/v1/status", "evil.example"), /^HTTP\/1.1 403 /);
+  // Not an error of ours, whatever stands there.
+  for (const path of ["//", "http://[", "//:99999/v1/status"]) assert.match(await raw(path, "localhost"), /^HTTP\/1.1 400 [^]*mob\.invalid_request/, path);
   await assert.rejects(serveHttp({ ...({} as Parameters<typeof serveHttp>[0]), host: "0.0.0.0", port: 0 }), { code: "mob.invalid_params" });
 });
 
