@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { defineMob, Mob, type LinkedFactory, type MobHandle } from "@atoll-run/atoll/mob";
+import { until } from "@atoll-run/testkit";
 
 const PAGE = { text: "x".repeat(6_000) };
 
@@ -14,17 +15,22 @@ const worker: LinkedFactory = () => async ({ content }, ctx) => {
   if (word === "large" || word === "json") return word === "large" ? PAGE : JSON.stringify(PAGE);
   const calls = { read: { grant: "fs.read", tool: "read_file" }, write: { grant: "fs.write", tool: "write_file" } } as const;
   if (word === "note") await ctx.mob.note("noted");
+  if (word === "ask") return await ctx.guarded({ grant: "fs.write", tool: "write_file", args: { path: "asked" } }, () => "written");
   const call = calls[word as keyof typeof calls];
   return call === undefined ? word : await ctx.guarded({ ...call, args: { path: "x" } }, () => word);
 };
 
+const STEP_MS = 2_500;
 const step = (message: string, more: object = {}) => ({ member: "w", message, retries: 0, on_failure: "continue" as const, ...more });
 const definition = defineMob({
   mob: { id: "plan", members: [{ id: "w", profile: "w", labels: { own: "1" } }, { id: "lua", profile: "lua" }] },
   profiles: {
     w: { linked: "worker", labels: { team: "docs" }, grants: ["fs.read:.", "fs.write:.", "mob:note"] }, lua: { script: "reach.lua", grants: ["fs.write:."] },
   },
-  approvals: [{ id: "docs", match: { grant: "fs.write", labels: { team: "docs", own: "1" }, origin: "console" }, tier: "deny" }],
+  approvals: [
+    { id: "docs", match: { grant: "fs.write", labels: { team: "docs", own: "1" }, origin: "console" }, tier: "deny" },
+    { id: "ask", match: { grant: "fs.write", object: "asked" }, tier: "R3" },
+  ],
   flows: {
     tools: { steps: {
       blocked: step("write", { block_tools: ["write_file"] }), verb: step("write", { block_tools: ["fs.*"] }), other: step("write", { block_tools: ["read_file"] }),
@@ -32,6 +38,7 @@ const definition = defineMob({
       noted: step("note", { allow_tools: ["read_file"] }),
       script: { member: "lua", message: "{{ params.write }}", retries: 0, on_failure: "continue", block_tools: ["write_file"] },
     } },
+    asks: { steps: { ask: step("ask", { timeout: STEP_MS }) } },
     large: { steps: { text: step("large", { output: "text" }), json: step("json", { expect: { type: "object" } }), last: step("{{ steps.json.output.text }}", { depends_on: ["text", "json"] }) } },
   },
 });
@@ -79,4 +86,18 @@ test("labels of a run stand in its entries from its beginning on, and find it", 
   assert.deepEqual([own.length, entries.length - own.length], [own.filter(({ labels }) => labels?.run?.["ticket"] === "7").length, 0]);
   assert.ok(own.some(({ kind }) => kind === "flow_completed") && own.some(({ kind }) => kind === "step_target_completed"));
   await assert.rejects(mob.flows.run({ flow: "large", labels: { ["ä".repeat(65)]: "1" } }), { code: "mob.invalid_params" });
+});
+
+test("a step outlives the time that its turn waits for a decision", async (t) => {
+  await using mob = await open(t);
+  const { run_id } = await mob.flows.run("asks");
+  const { id } = await until(async () => (await mob.approvals.list({ state: "open" })).approvals[0]);
+  const { started_at_ms } = (await mob.runs.get({ run_id })).steps["ask"] ?? {};
+  await until(() => Date.now() > (started_at_ms ?? Infinity) + STEP_MS + 100);
+  const { state, steps, waits } = await mob.runs.get({ run_id });
+  assert.deepEqual([state, steps["ask"]?.state, waits?.turns.length], ["running", "running", 1]);
+  await mob.approvals.decide(id, "approve");
+  const run = await mob.runs.wait({ run_id });
+  assert.deepEqual([run.state, run.error, run.output, run.waits?.turns], ["completed", undefined, "written", []]);
+  assert.ok((run.waits?.waited_ms ?? 0) > 0);
 });
