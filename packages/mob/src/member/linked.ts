@@ -112,6 +112,37 @@ export function toLinkedMember(factory: LinkedFactory, { me, conversations, guar
   };
 }
 
+/**
+ * What the code of one turn gets. A class for the sake of `mob`: V8 makes the accessor of an object literal old, and with it all that the literal holds,
+ * so that each turn stayed until the next major collection.
+ */
+class TurnPowers implements LinkedContext {
+  readonly signal: AbortSignal;
+  readonly remainingMs: LinkedContext["remainingMs"];
+  readonly guarded: LinkedContext["guarded"];
+  readonly set: LinkedContext["set"];
+  readonly get: LinkedContext["get"];
+  readonly #turnId: string;
+  readonly #verbs: Verbs;
+  #mob: MemberMob | undefined;
+
+  constructor(turnId: string, verbs: Verbs, powers: Omit<LinkedContext, "mob">) {
+    this.#turnId = turnId;
+    this.#verbs = verbs;
+    this.signal = powers.signal;
+    this.remainingMs = powers.remainingMs;
+    this.guarded = powers.guarded;
+    this.set = powers.set;
+    this.get = powers.get;
+  }
+
+  /** Most turns ask nothing of it. */
+  get mob(): MemberMob {
+    const { signal, guarded, remainingMs } = this;
+    return this.#mob ??= toMemberMob(this.#verbs, { turnId: this.#turnId, signal, guarded, leftMs: remainingMs });
+  }
+}
+
 function contextOf({ id, attempt }: WorkloadMessage, context: TurnContext, { guard, verbs }: Pick<LinkedParts, "guard" | "verbs">): LinkedContext {
   const { signal } = context;
   const guarded = async <T extends Json>(call: ToolUse, act: () => T | Promise<T>): Promise<T> => {
@@ -131,19 +162,14 @@ function contextOf({ id, attempt }: WorkloadMessage, context: TurnContext, { gua
     if ("answer" in answer) return answer.answer as T;
     throw mobError("mob.denied", "a decision is waited for", { facts: { park: answer.park } });
   };
-  let mob: MemberMob | undefined;
-  return {
+  return new TurnPowers(id, verbs, {
     signal, remainingMs: () => context.remainingMs(), guarded,
-    // Most turns ask nothing of it.
-    get mob() {
-      return mob ??= toMemberMob(verbs, { turnId: id, signal, guarded, leftMs: () => context.remainingMs() });
-    },
     set: (key, value) => context.record([{ write: "set", space: SPACE, key, value: JSON.stringify(value) }]),
     get: async (key) => {
       const { value } = await context.read(SPACE, key);
       return value === null ? undefined : JSON.parse(value) as Json;
     },
-  };
+  });
 }
 
 function toOutcome(error: unknown): Outcome {
