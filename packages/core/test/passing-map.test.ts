@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { PassingMap } from "../src/passing-map.ts";
 
 test("a map through which entries pass knows the same as a plain map, in the same order", () => {
@@ -28,4 +29,25 @@ test("each entry of a map is met once by a walk that takes them all out", () => 
   }
   assert.equal(met, 5_000);
   assert.equal(passing.size, 0);
+});
+
+test("whatever is set and deleted, few entries or many, it knows the same as a plain map", () => {
+  const step = fc.record({ deletes: fc.boolean(), key: fc.integer({ min: 0, max: 24 }), value: fc.integer() });
+  fc.assert(fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+    const passing = new PassingMap<number, number>();
+    const plain = new Map<number, number>();
+    for (const { deletes, key, value } of steps) {
+      if (deletes) assert.equal(passing.delete(key), plain.delete(key));
+      else {
+        passing.set(key, value);
+        plain.set(key, value);
+      }
+      assert.equal(passing.size, plain.size);
+      assert.equal(passing.get(key), plain.get(key));
+      assert.equal(passing.has(key), plain.has(key));
+    }
+    assert.deepEqual([...passing], [...plain]);
+    assert.deepEqual([...passing.keys()], [...plain.keys()]);
+    assert.deepEqual([...passing.values()], [...plain.values()]);
+  }));
 });

@@ -1,10 +1,17 @@
 /** A line of things from which any may step out at once. */
 
-export interface Place<T> {
+/** A class: V8 makes objects of a literal old when those of a start have lived long, and what they refer to with them. */
+export class Place<T> {
   readonly value: T;
   before: Place<T> | undefined;
-  after: Place<T> | undefined;
+  after: Place<T> | undefined = undefined;
   line: Line<T> | undefined;
+
+  constructor(value: T, before: Place<T> | undefined, line: Line<T>) {
+    this.value = value;
+    this.before = before;
+    this.line = line;
+  }
 }
 
 export class Line<T> {
@@ -22,7 +29,7 @@ export class Line<T> {
 
   /** To the end. */
   join(value: T): Place<T> {
-    const place: Place<T> = { value, before: this.#last, after: undefined, line: this };
+    const place = new Place(value, this.#last, this);
     if (this.#last === undefined) this.#first = place;
     else this.#last.after = place;
     this.#last = place;
