@@ -15,8 +15,9 @@ const FACTS_MAX = 1_000;
 export class Problems {
   readonly all: Problem[];
   readonly #locate: Locate;
-  /** Places that have a problem of their own, with all that they are part of. */
+  /** Places that have a problem of their own, with all that they are part of; and those where nothing right is left. */
   #told: ReadonlySet<string> = new Set();
+  #wrong: ReadonlySet<string> = new Set();
 
   constructor(locate: Locate = () => undefined, known: readonly Problem[] = []) {
     this.all = [...known];
@@ -25,13 +26,14 @@ export class Problems {
 
   /** From here on nothing is said of these places again: what is found there follows from what is wrong with them. */
   beside(issues: readonly z.core.$ZodIssue[]): this {
-    const paths = issues.map(({ path }) => path.map((step) => typeof step === "symbol" ? String(step) : step));
-    this.#told = new Set(paths.flatMap((path) => path.map((_, at) => toPathText(path.slice(0, at + 1)))));
+    const toPath = ({ path }: z.core.$ZodIssue): Path => path.map((step) => typeof step === "symbol" ? String(step) : step);
+    this.#told = new Set(issues.map(toPath).flatMap((path) => path.map((_, at) => toPathText(path.slice(0, at + 1)))));
+    this.#wrong = new Set(issues.flatMap((issue) => issue.code === "unrecognized_keys" ? [] : [toPathText(toPath(issue))]));
     return this;
   }
 
   add(path: Path, text: string, hint?: string): void {
-    if (this.#told.has(toPathText(path))) return;
+    if (this.#told.has(toPathText(path)) || path.some((_, at) => this.#wrong.has(toPathText(path.slice(0, at + 1))))) return;
     this.all.push({ path: toPathText(path), text, ...hint === undefined ? {} : { hint }, ...this.#locate(path) });
   }
 

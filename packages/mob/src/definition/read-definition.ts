@@ -3,18 +3,19 @@
  * takes what a file or a program says; gives a frozen definition, or every error at once, each with its place; promises
  * that every name in it stands for something; refuses keys it does not know; never reads a file.
  */
+import { parseGrants } from "@atoll-run/block";
 import { freezeDeep, isFault } from "@atoll-run/core";
-import type { z } from "zod";
 import { unfoldEdges } from "../edges/plan.ts";
 import { isMemberId } from "../ids.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import type {
   ApprovalRule, FlowDefinition, FlowStep, MemberSpec, MobDefinition, Origin, Profile,
 } from "./definition.ts";
-import { widerGrants } from "./narrow.ts";
+import { OF_MOB, widerGrants } from "./narrow.ts";
 import { findOdd } from "./plain.ts";
 import { type Path, Problems } from "./problems.ts";
 import { tree, type Tree, type TreeInput } from "./schema.ts";
+import { withStandIns } from "./stand-ins.ts";
 
 export type { TreeInput };
 
@@ -34,27 +35,13 @@ export function readDefinition(given: unknown, { locate, source, files, problems
   const read = tree.safeParse(given);
   if (!read.success) {
     problems.shape(read.error.issues, keysAt);
-    const rest = tree.safeParse(without(given, read.error.issues));
+    const rest = tree.safeParse(withStandIns(given, read.error.issues));
     if (rest.success) toDefinition(rest.data, problems.beside(read.error.issues));
     throw problems.fault();
   }
   const definition = toDefinition(read.data, problems);
   if (problems.all.length > 0) throw problems.fault();
   return freezeDeep({ ...definition, ...source === undefined ? {} : { source }, ...files === undefined ? {} : { files } });
-}
-
-/** What is left without all that has the wrong shape, so that the rest is looked at too. */
-function without(given: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
-  const left: unknown = structuredClone(given);
-  for (const issue of issues) {
-    const names = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
-    for (const path of names) {
-      const holder = path.slice(0, -1).reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], left);
-      // An item of a list stays: those behind it keep their numbers.
-      if (typeof holder === "object" && holder !== null && !Array.isArray(holder)) delete (holder as Record<PropertyKey, unknown>)[path.at(-1) ?? ""];
-    }
-  }
-  return left;
 }
 
 function toDefinition(data: Tree, problems: Problems): MobDefinition {
@@ -79,10 +66,20 @@ function toProfiles({ profiles }: Tree, problems: Problems): MobDefinition["prof
   return Object.fromEntries(Object.entries(profiles).map(([name, { script, linked, agent, idle_after, ...rest }]) => {
     const ways = [script, linked, agent].filter((way) => way !== undefined).length;
     if (ways !== 1) problems.add(["profiles", name], "a profile has one of script, linked and agent = true", `it has ${ways === 0 ? "none" : ways}`);
+    checkGrants(rest.grants, ["profiles", name, "grants"], problems);
     const runs = script !== undefined ? { script } : linked !== undefined ? { linked } : { agent: true } as const;
     const profile: Profile = { ...rest, runs, idle_after_ms: idle_after };
     return [name, profile];
   }));
+}
+
+/** A grant that is none would just be missing, when it is needed. */
+function checkGrants(grants: readonly string[], path: Path, problems: Problems): void {
+  for (const [at, grant] of grants.entries()) {
+    if (OF_MOB.test(grant)) continue;
+    const parsed = parseGrants([grant]);
+    if (!parsed.ok) problems.add([...path, at], parsed.problems.join("; "));
+  }
 }
 
 /** `count = n` makes `id-1 … id-n`. */

@@ -107,7 +107,7 @@ export const tree = z.strictObject({
     members: z.array(z.strictObject({
       id: memberId, profile: name, count: z.int().min(1).max(MOB_LIMITS.members).optional(), resume: z.enum(["last", "fresh"]).optional(), ...person,
     })).default([]),
-    edges: z.array(z.tuple([z.string().trim().min(1), z.string().trim().min(1)])).default([]),
+    edges: z.array(z.tuple([z.string().trim().min(1), z.string().trim().min(1)], "an edge is a pair: [\"scout\", \"@auditor\"]")).default([]),
   }),
   profiles: z.record(name, profile).default({}),
   approvals: z.array(approval).default([]),

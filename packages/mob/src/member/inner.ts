@@ -9,6 +9,7 @@ import { withSchema } from "../agent/output.ts";
 import type { CompactionParts, Summarize } from "../agent/compaction.ts";
 import type { AgentSessionParts } from "../agent/agent-session.ts";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
+import { OF_MOB } from "../definition/narrow.ts";
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Writer } from "../ledger/ledger.ts";
@@ -188,11 +189,8 @@ function verbsOf({ makeVerbs }: InnerParts, { spec, generation, session, writer 
   return makeVerbs({ id: spec.id, generation, session, writer });
 }
 
-/** Grants of the mob itself: of tools that a block knows nothing of. */
-const MOB_VERBS = /^(module|memory|deliver):/;
-
 function blockGrants(grants: readonly string[]): readonly string[] {
-  return grants.filter((grant) => !MOB_VERBS.test(grant));
+  return grants.filter((grant) => !OF_MOB.test(grant));
 }
 
 /** On whose behalf a tool is called. */

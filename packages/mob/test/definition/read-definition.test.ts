@@ -120,3 +120,24 @@ test("any value is a definition, or is refused: the reader never falls over", ()
   round["profiles"] = round;
   assert.match(problemsOf(round)[0]?.text ?? "", /nested deeper/);
 });
+
+test("what is wrong with shapes, with names and with grants is told at once, and no stand-in is ever spoken of", () => {
+  const problems = problemsOf({
+    mob: {
+      id: "no id", memebers: [], members: [{ id: "a", profile: "p" }, { id: "b", profil: "p" }, { id: "a", profile: "gone" }, { id: "c", profile: "p", count: "two" }, 7],
+      edges: [["a", "b"], ["a"], ["a", "ghost"], ["a", "@nobody"]],
+    },
+    profiles: { p: { script: "p.lua", grants: "fs.read" }, q: { script: "q.lua", grants: ["fs.raed:x", "run:a b"], restart: "sometimes" } },
+    approvals: [{ match: {}, tier: "R9" }, 5],
+    flows: { f: { steps: { one: { role: "pp", depends_on: ["two"] }, two: { role: "p", depends_on: ["one"], dispatch: "shar" }, three: "x", four: { role: "p", depends_on: ["three", "five"] } } } },
+    access: { admins: [], rules: [{ effect: "perhaps" }] }, limits: { drainMs: "soon", drainMS: 3 }, unknown: 1,
+  });
+  assert.deepEqual(problems.map(({ path }) => path).toSorted(), [
+    "access.admins", "access.rules[0].actions", "access.rules[0].effect", "approvals[0].match", "approvals[0].tier", "approvals[1]",
+    "flows.f.steps.four.depends_on[1]", "flows.f.steps.one.depends_on", "flows.f.steps.one.role", "flows.f.steps.three", "flows.f.steps.two.dispatch",
+    "limits.drainMS", "limits.drainMs", "mob.edges[1]", "mob.edges[2][1]", "mob.edges[3][1]", "mob.id",
+    "mob.members[1].profil", "mob.members[1].profile", "mob.members[2].id", "mob.members[2].profile", "mob.members[3].count", "mob.members[4]", "mob.memebers",
+    "profiles.p.grants", "profiles.q.grants[0]", "profiles.q.grants[1]", "profiles.q.restart", "unknown",
+  ].toSorted());
+  assert.ok(!problems.some(({ text, hint = "" }) => /"_"|"m"/.test(`${text} ${hint}`)));
+});
