@@ -58,6 +58,9 @@ export function mobError(
   return new MobError({ ...more, code, text, retry: more.retry ?? MOB_CODES[code].retry });
 }
 
+/** An error of somebody's code may be of any length, an entry may not. */
+const FAILURE_CHARS = 4_096;
+
 /** What went wrong, as it stands in entries and reports. */
 export interface Failure {
   readonly code: string;
@@ -65,6 +68,6 @@ export interface Failure {
 }
 
 export function toFailure(error: unknown): Failure {
-  if (isFault(error)) return { code: error.code, text: error.message };
-  return { code: "mob.internal", text: error instanceof Error ? error.message : String(error) };
+  const text = error instanceof Error ? error.message : String(error);
+  return { code: isFault(error) ? error.code : "mob.internal", text: text.slice(0, FAILURE_CHARS) };
 }

@@ -144,7 +144,8 @@ test("hooks hear of members and passes, what they throw is an entry and hurts no
     preSpawn: () => void heard.push("pre"), postSpawn: (ids) => void heard.push(ids.toSorted()),
     postReconcile: ({ members: { spawned } }) => {
       heard.push(spawned.length);
-      throw new Error("cannot count");
+      // More than an entry may hold.
+      throw new Error("cannot count ".repeat(10_000));
     },
     // Nobody waits for it.
     onError: async (event) => {
