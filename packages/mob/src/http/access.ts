@@ -30,6 +30,8 @@ export interface Principal {
   readonly groups: readonly string[];
   readonly local: boolean;
   readonly read_only: boolean;
+  /** From then on he is a stranger again; absent: not before the server ends. */
+  readonly until_ms?: number;
 }
 
 export function hashToken(token: string): string {

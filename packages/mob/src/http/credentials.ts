@@ -86,7 +86,7 @@ export class Credentials {
     if (session === undefined) throw stranger("invalid_token");
     if (session.expires_at_ms <= this.#now) throw stranger("expired");
     if (verb !== "GET") checkOwnPage(asking);
-    return session.who;
+    return { ...session.who, until_ms: session.expires_at_ms };
   }
 
   /** For the link that is printed: once, and only for a session of whoever has the token of this machine. */

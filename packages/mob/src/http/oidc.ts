@@ -72,7 +72,8 @@ export class Oidc {
   #principal(payload: JWTPayload): Principal {
     const { emails, services = [] } = this.#config;
     const groups = Array.isArray(payload["groups"]) ? payload["groups"].filter((one) => typeof one === "string").slice(0, GROUPS_MAX) : [];
-    const who = (id: string): Principal => ({ id, role: "none", groups, local: false, read_only: false });
+    const until_ms = ((payload.exp ?? 0) + LEEWAY_S) * 1_000;
+    const who = (id: string): Principal => ({ id, role: "none", groups, local: false, read_only: false, until_ms });
     const email = textOf(payload, "email")?.toLowerCase();
     if (email !== undefined) {
       if (payload["email_verified"] === false) throw stranger("missing_token_identity");

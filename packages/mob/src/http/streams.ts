@@ -12,7 +12,7 @@ import { mobError } from "../errors.ts";
 import { readCursor } from "../ledger/cursor.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
-import type { Principal } from "./access.ts";
+import { stranger, type Principal } from "./access.ts";
 import { Broadcast, type Seat } from "./broadcast.ts";
 import { byeEvent, COMMENT, entryEvent, gapEvent, KEEP_ALIVE_MS, liveEvent, RETRY } from "./events.ts";
 import type { Hearing } from "./hearing.ts";
@@ -36,14 +36,17 @@ export interface StreamAsk {
 }
 
 const LAST_WORDS_MS = 500;
+/** Why he is told nothing more. */
+const REASONS: Readonly<Record<string, string>> = { "mob.denied": "denied", "mob.unauthenticated": "expired" };
 /** What whoever catches up is given at once. */
 const BUFFER_BYTES = 65_536;
 
 /** Where one stream is, and what it is to hear. */
 class Reading implements Disposable {
   readonly signal: AbortSignal;
-  readonly #rights: StreamsParts["rights"];
+  readonly #parts: Pick<StreamsParts, "rights" | "clock">;
   readonly #broadcast: Broadcast;
+  readonly #who: Principal;
   readonly #ask: () => Hearing;
   #version: number;
   hearing: Hearing;
@@ -52,9 +55,9 @@ class Reading implements Disposable {
   joins = true;
 
   /** Throws `mob.denied`. */
-  constructor({ rights }: Pick<StreamsParts, "rights">, broadcast: Broadcast, { hearing, signal, at }: Pick<StreamAsk, "hearing" | "signal"> & { readonly at: number }) {
-    [this.#rights, this.#broadcast, this.#ask, this.signal] = [rights, broadcast, hearing, signal];
-    this.#version = rights.version;
+  constructor(parts: Pick<StreamsParts, "rights" | "clock">, broadcast: Broadcast, { who, hearing, signal, at }: Omit<StreamAsk, "after"> & { readonly at: number }) {
+    [this.#parts, this.#broadcast, this.#who, this.#ask, this.signal] = [parts, broadcast, who, hearing, signal];
+    this.#version = parts.rights.version;
     this.hearing = hearing();
     this.seat = broadcast.join(this.hearing, at);
   }
@@ -63,15 +66,21 @@ class Reading implements Disposable {
     return this.seat.at;
   }
 
-  /** False: other rules count by now. */
+  /** False: other rules count by now, or he is a stranger again. */
   get holds(): boolean {
-    return this.#version === this.#rights.version;
+    return this.#version === this.#parts.rights.version && !this.over;
   }
 
-  /** From here on by the rules that count. Throws `mob.denied`. */
+  /** His time is over. */
+  get over(): boolean {
+    return this.#parts.clock.now() >= (this.#who.until_ms ?? Infinity);
+  }
+
+  /** From here on by the rules that count. Throws `mob.denied`, `mob.unauthenticated`. */
   renew(): void {
     if (this.holds) return;
-    this.#version = this.#rights.version;
+    if (this.over) throw stranger("expired");
+    this.#version = this.#parts.rights.version;
     const { seat: { at, missed } } = this;
     this.joins = true;
     this.seat[Symbol.dispose]();
@@ -89,7 +98,7 @@ export class Streams {
   readonly #parts: StreamsParts;
   readonly #broadcast: Broadcast;
   /** And its place. */
-  readonly #open = new Map<ServerResponse, { readonly at: number }>();
+  readonly #open = new Map<ServerResponse, Reading>();
   readonly #of = new Map<string, number>();
   #breath: Disposable | undefined;
 
@@ -115,7 +124,7 @@ export class Streams {
     const { ledger } = this.#parts;
     const at = after === undefined ? ledger.head : readCursor(after, ledger);
     this.#check(who);
-    using reading = new Reading(this.#parts, this.#broadcast, { ...ask, at });
+    using reading = new Reading(this.#parts, this.#broadcast, { ...ask, who, at });
     this.#enter(response, who, reading);
     try {
       response.writeHead(200, {
@@ -126,7 +135,8 @@ export class Streams {
       await this.#lastWords(response, reading);
       response.end(byeEvent(reasonOf(ask.signal)));
     } catch (error) {
-      if (isFault(error) && error.code === "mob.denied") response.end(byeEvent("denied"));
+      const reason = isFault(error) ? REASONS[error.code] : undefined;
+      if (reason !== undefined) response.end(byeEvent(reason));
       // A reader that stalls or has gone, or a store that is away.
       else response.destroy();
     } finally {
@@ -146,7 +156,7 @@ export class Streams {
       const left = Promise.withResolvers<void>();
       using _ = onAbort(signal, () => left.resolve());
       const seated = reading.holds && seat.take({ left: left.resolve, hear: (chunk) => {
-        if (response.writableNeedDrain) return false;
+        if (response.writableNeedDrain || reading.over) return false;
         response.write(chunk);
         return true;
       } });
@@ -256,6 +266,7 @@ export class Streams {
     this.#breath ??= this.#parts.clock.after(KEEP_ALIVE_MS, () => {
       this.#breath = undefined;
       this.#broadcast.look();
+      for (const { holds, seat } of this.#open.values()) if (!holds) seat.free();
       for (const response of this.#open.keys()) if (response.headersSent && !response.writableNeedDrain) response.write(COMMENT);
       this.#breathe();
     });

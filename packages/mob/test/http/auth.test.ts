@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import { until } from "@atoll-run/testkit";
 import { realClock } from "../support.ts";
 import { served } from "./served.ts";
 
@@ -28,7 +29,7 @@ async function door(t: TestContext) {
 }
 
 test("the printed link signs in once, within ten minutes; the page has a cookie for twelve hours, and may end it", async (t) => {
-  const { http, ask, pass, linkTicket, signIn, own } = await door(t);
+  const { http, ask, pass, linkTicket, signIn, own, append } = await door(t);
   assert.match(http.link(), /^http:\/\/127\.0\.0\.1:\d+\/console\/#ticket=[\w-]{43}$/);
   const ticket = linkTicket();
   const first = await signIn({ ticket });
@@ -58,7 +59,20 @@ test("the printed link signs in once, within ten minutes; the page has a cookie 
   assert.equal((await by("GET", "/v1/access/whoami", {})).body.error.data.facts.reason, "invalid_token");
 
   const second = await signIn({ ticket: linkTicket() });
+  const heard: string[] = [];
+  const listening = (async () => {
+    const answer = await fetch(`${http.url}/v1/stream`, { headers: { cookie: second.cookie } });
+    for await (const piece of answer.body as AsyncIterable<Uint8Array>) heard.push(String(Buffer.from(piece)));
+  })();
+  await until(() => http.streams === 1);
+  await append({ kind: "note", source: "in time", data: {} });
+  await until(() => heard.join("").includes("in time"));
   pass(43_200_001);
+  // What it has opened ends with it.
+  await append({ kind: "note", source: "too late", data: {} });
+  await listening;
+  assert.match(heard.join(""), /event: bye\ndata: {"reason":"expired"}/);
+  assert.doesNotMatch(heard.join(""), /too late/);
   assert.equal((await ask("GET", "/v1/status", { role: null, headers: { cookie: second.cookie } })).body.error.data.facts.reason, "expired");
 });
 
