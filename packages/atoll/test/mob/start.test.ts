@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { defineMob, Mob, type LinkedFactory, type MobConfig } from "@atoll-run/atoll/mob";
-import { isFault, type Fault, type LogEvent } from "@atoll-run/core";
+import { isFault, type Clock, type Fault, type LogEvent } from "@atoll-run/core";
 import type { Entry, StartFailed } from "@atoll-run/mob";
 import { until, watchHandles } from "@atoll-run/testkit";
 import { startRooms } from "./rooms.ts";
@@ -67,6 +67,15 @@ async function assertFree(port: number): Promise<void> {
   await once(server, "close");
 }
 
+/** Time goes by ten times slower for whoever has a deadline: none is missed because the machine is busy. */
+const PATIENT: Clock = {
+  now: () => Date.now(), monotonic: () => performance.now() / 10,
+  after: (ms, then) => {
+    const timer = setTimeout(then, ms * 10);
+    return { [Symbol.dispose]: () => clearTimeout(timer) };
+  },
+};
+
 const STAGES = ["ledger", "lease", "recover", "members", "pre_spawn", "continuity", "reconcile", "flows", "outside", "http", "started"] as const;
 
 test("a start that fails before or after any of its stages names it, and leaves no port, lock, file, node or thread", async (t) => {
@@ -77,7 +86,7 @@ test("a start that fails before or after any of its stages names it, and leaves 
     mob: { id: "stages", members: [{ id: "lua", profile: "lua" }, { id: "ts", profile: "ts" }] },
     profiles: { lua: { script: "w.lua", mode: "autonomous" }, ts: { linked: "echo", mode: "autonomous" } },
   });
-  const config = { definition, stateDir, root, linked, http: { port } };
+  const config = { definition, stateDir, root, linked, http: { port }, env: { clock: PATIENT } };
   const handles = watchHandles();
   let awake = 0;
   const rows: (readonly [stage: string, code: string, at: string, left: readonly string[]])[] = [];
