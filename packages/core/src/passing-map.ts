@@ -24,7 +24,9 @@ export class PassingMap<K, V> {
   #few = 0;
   /** Instead of the lists, when there were more. */
   #many: Map<K, V> | undefined;
+  /** Since the map was made: its deletions, and the most entries that it had. */
   #deleted = 0;
+  #most = 0;
 
   get size(): number {
     return this.#many?.size ?? this.#few;
@@ -41,9 +43,9 @@ export class PassingMap<K, V> {
   }
 
   set(key: K, value: V): void {
-    if (this.#many !== undefined) return void this.#many.set(key, value);
+    if (this.#many !== undefined) return this.#setOfMany(this.#many, key, value);
     const at = this.#find(key);
-    if (at < 0 && this.#few === FEW) return void this.#spread().set(key, value);
+    if (at < 0 && this.#few === FEW) return this.#setOfMany(this.#spread(), key, value);
     if (this.#keys === NONE) {
       this.#keys = new Array<K | undefined>(FEW).fill(undefined);
       this.#values = new Array<V | undefined>(FEW).fill(undefined);
@@ -91,15 +93,21 @@ export class PassingMap<K, V> {
     const many = this.#many = new Map(this);
     this.#keys.fill(undefined);
     this.#values.fill(undefined);
-    this.#few = this.#deleted = 0;
+    this.#few = this.#deleted = this.#most = 0;
     return many;
+  }
+
+  #setOfMany(many: Map<K, V>, key: K, value: V): void {
+    many.set(key, value);
+    if (many.size > this.#most) this.#most = many.size;
   }
 
   #deleteOfMany(many: Map<K, V>, key: K): boolean {
     if (!many.delete(key)) return false;
     if (++this.#deleted < RENEW_AFTER || this.#deleted < RENEW_TIMES * many.size) return true;
-    this.#deleted = 0;
-    if (many.size > FEW) this.#many = new Map(many);
+    const wereFew = this.#most <= FEW;
+    this.#deleted = this.#most = 0;
+    if (!wereFew) this.#many = new Map(many);
     else {
       this.#many = undefined;
       for (const [left, value] of many) this.set(left, value);
