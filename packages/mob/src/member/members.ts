@@ -35,7 +35,9 @@ export interface MembersParts extends Omit<MemberParts, "quiet"> {
   readonly bootstrap: Bootstrap;
 }
 
-const CANCEL_TRIES = 20;
+/** A turn that has just been handed over, or given back, neither runs nor waits for a moment. */
+const CANCEL_TRIES = 50;
+const CANCEL_PAUSE_MS = 20;
 /** Entries of one commit. */
 const PAGE = 500;
 
@@ -145,6 +147,7 @@ export class Members implements MemberHost {
         const entry = turnMoved("turn_cancelled", { member: turn.member, generation: turn.generation }, { turn: { turn_id: turnId }, data: { by: principal, ...errorOf(why) } });
         const over = await incarnation.cancel(turnId, why) || await incarnation.drop(turnId, [this.#parts.ledger.toOp(entry)]);
         if (over) return await this.wait(turnId, {});
+        await new Promise<void>((resolve) => void this.#parts.node.clock.after(CANCEL_PAUSE_MS, resolve));
       }
     } finally {
       await member.closeUnused();
