@@ -48,7 +48,8 @@ export function endChapter(start: Start, scripts: IsleScripts): void {
     test(`taking memory for ever by ${how} is isle.memory, and another isle goes on`, async () => {
       const other = start(scripts.serve);
       await other.handle("add", null);
-      const hungry = start(source, { caps: { bytesMax: 32 << 20 } });
+      // Little, so that it is full long before the time of a slice is over.
+      const hungry = start(source, { caps: { bytesMax: 16 << 20 } });
       await over(assert.rejects(hungry.ended, { code: "isle.memory" }));
       assert.equal(await other.handle("add", null), 2);
     });
