@@ -105,13 +105,10 @@ export class PassingMap<K, V> {
   #deleteOfMany(many: Map<K, V>, key: K): boolean {
     if (!many.delete(key)) return false;
     if (++this.#deleted < RENEW_AFTER || this.#deleted < RENEW_TIMES * many.size) return true;
-    const wereFew = this.#most <= FEW;
+    const stayMany = this.#most > FEW;
     this.#deleted = this.#most = 0;
-    if (!wereFew) this.#many = new Map(many);
-    else {
-      this.#many = undefined;
-      for (const [left, value] of many) this.set(left, value);
-    }
+    this.#many = stayMany ? new Map(many) : undefined;
+    if (!stayMany) for (const [left, value] of many) this.set(left, value);
     return true;
   }
 }

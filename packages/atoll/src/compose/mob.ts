@@ -19,9 +19,9 @@ import { ADDRESS_FILE, REPORT_FILE, TOKEN_FILE } from "./mob-address.ts";
 import { serveMob, type ServedMob, type ServeMobOptions } from "./mob-http.ts";
 import { openPlace, type Place, type PlaceOptions } from "./place.ts";
 import { createPool } from "./pool.ts";
+import { endPretenuring } from "./pretenuring.ts";
 import { startBlock, type StartedBlock } from "./run-block.ts";
 import { homeOf } from "./settings.ts";
-import { makeYoung } from "./young.ts";
 
 /** Between two tries to open its file anew when the disk has failed. */
 const REOPEN_MS = 1_000;
@@ -77,7 +77,7 @@ export const Mob = {
 export async function openRooms(config: MobConfig, serve?: MobParts["serve"]): Promise<MobRooms> {
   checkLinked(config);
   checkOutside(config);
-  makeYoung();
+  endPretenuring();
   const place = await openStateOf(config);
   const { key: _, close: closePlace, durability: __, ...parts } = place;
   const { definition, linked = {}, variables = {}, hooks, strict, drainTimeoutMs, signal, stages } = config;

@@ -7,6 +7,6 @@ import { setFlagsFromString } from "node:v8";
  * with all that it refers to: 5 to 10 KB of each turn stayed for the next major collection, and minor collections took twice
  * as long. It decides nothing of the kind after the first call. For the whole process, for good.
  */
-export function makeYoung(): void {
+export function endPretenuring(): void {
   setFlagsFromString("--no-allocation-site-pretenuring");
 }
