@@ -55,6 +55,12 @@ function bySection(items: readonly Item[]): Record<string, Json> {
   return sections;
 }
 
+/** Undefined: there is none, or it is too large to stand in an entry. */
+export function profileIn(applied: Applied | undefined, name: string): Profile | undefined {
+  const { profiles = {}, former = {} } = applied ?? {};
+  return Object.hasOwn(profiles, name) ? profiles[name] : Object.hasOwn(former, name) ? former[name] : undefined;
+}
+
 interface Somebody {
   readonly spec: MemberSpec;
   readonly life: Life;

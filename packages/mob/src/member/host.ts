@@ -31,6 +31,8 @@ export interface TurnAsk {
   readonly deadlineMs?: number;
   readonly run?: { readonly run_id: string; readonly step_id: string };
   readonly traceparent?: string;
+  /** `seq` of the entry that it tells of. */
+  readonly causeSeq?: number;
   /** What is known of its content; what its blocks say and who sends it may make it worse. Default: clean. */
   readonly taint?: Taint;
 }

@@ -98,6 +98,7 @@ export class Members implements MemberHost {
     this.#recovered.resolve();
     this.#boot.resume();
     this.#replies.resume();
+    this.#prompts.resume();
   }
 
   /** Whoever is to be there at first is: those who are started without work are from now on. */
@@ -263,7 +264,7 @@ export class Members implements MemberHost {
   /** Turns that run go back into their mailboxes; all nodes close. `aborted` is told of those turns. */
   async close(o: Parameters<LiveMembers["close"]>[0]): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#prompts.idle(), this.#boot.pause(), this.#replies.pause()]);
+    await Promise.all([this.#prompts.pause(), this.#boot.pause(), this.#replies.pause()]);
     await this.#live.close(o);
   }
 
@@ -289,6 +290,8 @@ export class Members implements MemberHost {
     this.#waits.ended(turn);
     this.#replies.ended(turn);
     this.#live.known(id)?.turnOver();
+    // It may have had no room for it.
+    if (this.#view.members.get(id)?.untold !== undefined && this.#commands.refusal === undefined) this.#prompts.tell(id);
   }
 
   async #warm(id: string): Promise<void> {

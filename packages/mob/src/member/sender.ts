@@ -83,7 +83,7 @@ export class Sender {
   async #accept(ask: TurnAsk, key: Key | undefined): Promise<Ticket> {
     const { node: { clock }, newId, limits, view } = this.#parts;
     const turn_id = newId("t");
-    const { to, from, principal, content, conversation = from, deadlineMs = limits.turnMs, run, traceparent, reply, inReplyTo } = ask;
+    const { to, from, principal, content, conversation = from, deadlineMs = limits.turnMs, run, traceparent, reply, inReplyTo, causeSeq } = ask;
     const given = this.#taintOf(ask);
     const taint = worse(given, taintIn(content));
     const body: TurnBody = {
@@ -95,7 +95,7 @@ export class Sender {
     this.#parts.checkBudget?.(to, coming);
     this.#coming.set(to, coming + 1);
     try {
-      await this.#hand(to, body, key);
+      await this.#hand(to, body, { key, ...causeSeq === undefined ? {} : { cause: { cause_seq: causeSeq } } });
     } finally {
       const left = (this.#coming.get(to) ?? 1) - 1;
       if (left === 0) this.#coming.delete(to);
@@ -107,7 +107,7 @@ export class Sender {
   }
 
   /** To the node of the member, or the next one when that is being stopped. */
-  async #hand(to: string, body: TurnBody, key: Key | undefined): Promise<void> {
+  async #hand(to: string, body: TurnBody, { key, cause }: { readonly key: Key | undefined; readonly cause?: { readonly cause_seq: number } }): Promise<void> {
     const { ledger, node: { clock }, limits } = this.#parts;
     for (let tries = 0; ; tries++) {
       this.#checkTakes(to);
@@ -120,7 +120,7 @@ export class Sender {
         const by = { member: to, generation, ...writer === undefined ? {} : { fence: writer.epoch } };
         const nowMs = clock.now();
         const input = recordOp(session, inputOf(body, nowMs), this.#parts);
-        const queued = ledger.toOp({ ...turnQueued(by, body), session: { id: session } });
+        const queued = ledger.toOp({ ...turnQueued(by, body), session: { id: session }, ...cause });
         const remember: StateOp[] = key === undefined ? [] : [{ op: "remember", answer: {
           sender: KEY_SENDER, route: TURN_ROUTE, request_id: key.name, hash: key.hash, outcome: JSON.stringify({ turn_id: body.turn_id }),
           reply: null, done_at_ms: nowMs, forget_at_ms: nowMs + limits.keyWindowMs,

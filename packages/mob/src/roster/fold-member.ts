@@ -1,7 +1,7 @@
 /** A member as its entries make it (spec: mob 3.3, 3.4). Pure. */
 import type { MemberSpec } from "../definition/definition.ts";
 import type { Entry } from "../ledger/entry.ts";
-import { NO_CRASHES, NO_MENDS, NOBODY, type Life, type LifeState } from "../member/life.ts";
+import { FINAL_STATES, NO_CRASHES, NO_MENDS, NOBODY, type Life, type LifeState } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import type { MemberView } from "./row.ts";
 
@@ -19,11 +19,12 @@ export function foldMember(old: MemberView | undefined, entry: Entry): MemberVie
     first: kind === "member_spawning" ? data["lazy"] !== true && before.state === "none" : kind === "member_spawned" ? false : before.first,
     tries: 0, crashes: NO_CRASHES, mends: NO_MENDS,
   };
-  const { last_error: known, ...rest } = old ?? EMPTY;
+  const { last_error: known, untold, ...rest }: typeof EMPTY & Pick<MemberView, "untold"> = old ?? EMPTY;
   const error = kind === "member_started" ? undefined : kind !== "member_broken" ? known : { code: String(data["kind"]), text: String(data["detail"] ?? "") };
   const session = toSession(entry, life.generation, old?.session);
+  const goesOn = session.generation === old?.session.generation;
   return {
-    ...rest, ...session.generation === old?.session.generation ? {} : { greeted: false }, spec, life, seq, since_at_ms: state === before.state && old !== undefined ? old.since_at_ms : ts_ms,
+    ...rest, ...goesOn ? {} : { greeted: false }, ...untold === undefined || !goesOn || FINAL_STATES.includes(state) ? {} : { untold }, spec, life, seq, since_at_ms: state === before.state && old !== undefined ? old.since_at_ms : ts_ms,
     origin: data["origin"] as MemberRow["origin"] | undefined ?? old?.origin ?? "api",
     ...data["spec_hash"] === undefined ? {} : { spec_hash: data["spec_hash"] as string },
     ...data["spawned_by"] === undefined ? {} : { spawned_by: data["spawned_by"] as string },

@@ -25,11 +25,20 @@ export interface MemberView {
   readonly last_error?: NonNullable<MemberRow["last_error"]>;
   /** Its initial message is sent. */
   readonly greeted?: boolean;
+  /** What it is to be told of its peers and has not been yet, the newest of each peer; absent: nothing. */
+  readonly untold?: readonly Untold[];
   /** Absent: nothing was used. */
   readonly used?: Used;
   readonly dead: number;
   /** Turns that have not ended, in the order of acceptance. */
   readonly open: readonly string[];
+}
+
+/** An edge of it that has come or gone, by the entry of that `seq`. */
+export interface Untold {
+  readonly event: "peer_added" | "peer_removed";
+  readonly peer: string;
+  readonly seq: number;
 }
 
 /** What a row has of the profile of its member. */

@@ -5,11 +5,13 @@
  * refuses nothing: an entry it does not know changes nothing; never reads a clock or a store.
  */
 import { approvalOf, foldApproval, type Approval } from "../approvals/approval.ts";
-import { appliedOf, foldApplied, foldDesired, keepApplied, type Applied } from "../definition/applied.ts";
+import { appliedOf, foldApplied, foldDesired, keepApplied, profileIn, type Applied } from "../definition/applied.ts";
+import { isAutonomous } from "../definition/mode.ts";
+import type { Edge } from "../edges/plan.ts";
 import type { MemberSpec } from "../definition/definition.ts";
 import { beginRun, foldRun, foldWait, spendOn, type Run } from "../flows/run.ts";
 import type { Entry } from "../ledger/entry.ts";
-import { NOBODY, type Life } from "../member/life.ts";
+import { FINAL_STATES, NOBODY, type Life } from "../member/life.ts";
 import type { MemberRow } from "../member/row.ts";
 import { INITIAL, type Turn } from "../member/turn.ts";
 import { worse, type Taint } from "../sessions/taint.ts";
@@ -18,7 +20,7 @@ import { foldMember } from "./fold-member.ts";
 import { foldTurn, isOver, ranMs } from "./fold-turn.ts";
 import type { Kept, Labels } from "./kept.ts";
 import { foldMob, NEW_MOB, type MobFold } from "./mob-fold.ts";
-import { toRow, type MemberView, type ProfileOf } from "./row.ts";
+import { toRow, type MemberView, type ProfileOf, type Untold } from "./row.ts";
 import { Wiring } from "./wiring.ts";
 
 /** What is over and still remembered; what is older is read from the ledger. */
@@ -163,8 +165,20 @@ export class View {
   }
 
   #edge(entry: Entry): void {
+    const { a, b } = entry.data as unknown as Edge;
+    const before = this.isWired(a, b);
     this.#wiring.fold(entry);
     this.revision = entry.seq;
+    const wired = this.isWired(a, b);
+    if (wired === before) return;
+    for (const [id, peer] of [[a, b], [b, a]] as const) this.#owe(id, { event: wired ? "peer_added" : "peer_removed", peer, seq: entry.seq });
+  }
+
+  /** Who works of its own accord hears of its peers, once it has begun. */
+  #owe(id: string, notice: Untold): void {
+    const member = this.members.get(id);
+    if (member?.greeted !== true || FINAL_STATES.includes(member.life.state) || !isAutonomous(member.spec, profileIn(this.applied, member.spec.profile))) return;
+    this.members.set(id, { ...member, untold: [...(member.untold ?? []).filter(({ peer }) => peer !== notice.peer), notice] });
   }
 
   #noted({ member: id, session, seq }: Entry): void {
@@ -283,14 +297,16 @@ export class View {
     if (run !== undefined) this.runs.set(run.run_id, spendOn(run, turn, more));
   }
 
-  #count(turn: Turn, { isNew, over, entry: { data, session, seq, principal, ts_ms } }: { isNew: boolean; over: boolean; entry: Entry }): void {
+  #count(turn: Turn, { isNew, over, entry: { data, session, seq, principal, ts_ms, cause_seq } }: { isNew: boolean; over: boolean; entry: Entry }): void {
     const { turn_id, member: id, state } = turn;
     const member = this.members.get(id);
     if (member === undefined || !isNew && !over) return;
     const open = over ? member.open.filter((one) => one !== turn_id) : isNew ? [...member.open, turn_id] : member.open;
     const more = { turns: isNew ? 1 : 0, wall_ms: over ? ranMs(turn, ts_ms) : 0 };
+    const { untold, ...rest } = member;
+    const left = cause_seq === undefined ? untold : untold?.filter((notice) => notice.seq !== cause_seq);
     this.members.set(id, {
-      ...member, open, ...principal === INITIAL.principal && data["conversation"] === INITIAL.conversation ? { greeted: true } : {},
+      ...rest, ...left === undefined || left.length === 0 ? {} : { untold: left }, open, ...principal === INITIAL.principal && data["conversation"] === INITIAL.conversation ? { greeted: true } : {},
       ...session === undefined ? {} : { session: { ...member.session, head: seq } }, dead: member.dead + (state === "dead" || state === "expired" ? 1 : 0),
       used: use(member.used, more, ts_ms),
     });

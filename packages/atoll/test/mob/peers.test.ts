@@ -1,0 +1,31 @@
+/**
+ * Goal: who works of its own accord is told of each edge that comes or goes (spec: mob 3.1, 4.4). Invariant: once for each, whenever the
+ * process dies: the ledger says what is owed. Method: real processes that kill themselves between the edge and the notice, and behind it.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+
+test("a notice of a peer that a kill comes before is told by the next start, one that was told is not told again, also of an edge that an operator holds back", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "atoll-peers-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const run = async (...args: readonly string[]): Promise<unknown> => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, "peers-child.ts"), dir, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    t.after(() => child.kill("SIGKILL"));
+    const lines: string[] = [];
+    for await (const line of createInterface(child.stdout)) lines.push(line);
+    return JSON.parse(lines.at(-1) ?? "{}");
+  };
+  const added = [{ event: "peer_added", peer: "peer" }, true];
+  const removed = [{ event: "peer_removed", peer: "peer" }, true];
+  assert.deepEqual(await run("wire", "members_wired"), { killed: "members_wired" });
+  assert.deepEqual(await run("look", "turn_queued"), { killed: "turn_queued" }, "it is told by the start that follows");
+  assert.deepEqual(await run("look"), { told: [added], heard: ["peer_added"], findings: [] }, "and not once more");
+  assert.deepEqual(await run("unwire", "edge_suppressed"), { killed: "edge_suppressed" });
+  assert.deepEqual(await run("look"), { told: [added, removed], heard: ["peer_removed"], findings: [] });
+  assert.deepEqual(await run("look"), { told: [added, removed], heard: [], findings: [] });
+});
