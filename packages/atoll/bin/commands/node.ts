@@ -15,6 +15,7 @@ import { Ending } from "../tier/ending.ts";
 import { loadEntry } from "../tier/load-entry.ts";
 import { toNodeConfig, toRealm } from "../tier/node-config.ts";
 import { answer, columns, misuse, noWords, oneWord, runVerb, type VerbCall } from "../tier/verb.ts";
+import { ChildWatcher } from "../watcher/watcher.ts";
 
 export function node(args: readonly string[]): Promise<number> {
   return runVerb("node", args, { up, call: ask, tell, ls, status, drain });
@@ -29,10 +30,12 @@ async function up(call: VerbCall): Promise<number> {
   const deployed = readDeployment(call, file);
   const { log, flush } = openOutput(decideLogPlan(call, deployed.deployment.log), new Redactor());
   for (const warning of [...call.warnings, ...deployed.warnings]) log.write({ level: "warn", target: "node", msg: problemText(warning) });
-  const hosted = await loadEntry(deployed, log);
+  await using cleanup = new AsyncDisposableStack();
+  const childWatch = new ChildWatcher((text) => log.write({ level: "warn", target: "sh", msg: text }));
+  cleanup.defer(() => childWatch.bye());
+  const hosted = await loadEntry(deployed, log, childWatch);
   const config = toNodeConfig(deployed, call, log);
   let asked = false;
-  await using cleanup = new AsyncDisposableStack();
   const ending = cleanup.use(new Ending());
   const starting = (await createNode({ ...config, type: config.type ?? hosted.type }).attach(hosted)).start({ signal: ending.starting });
   const handle = await starting.catch((error: unknown) => {

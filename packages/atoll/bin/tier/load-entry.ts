@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { ChildWatch } from "@atoll-run/block";
 import type { Log } from "@atoll-run/core";
 import { blockService, type BlockServiceConfig } from "../../src/compose/block-service.ts";
 import type { Hosted } from "../../src/compose/local.ts";
@@ -10,7 +11,8 @@ import type { Deployed } from "./deployment.ts";
 import { kindOf } from "./node-config.ts";
 import { misuse, Misuse } from "./verb.ts";
 
-export async function loadEntry({ deployment, folder }: Deployed, log: Log): Promise<Hosted> {
+/** `childWatch` ends the commands of a script when this process is killed. */
+export async function loadEntry({ deployment, folder }: Deployed, log: Log, childWatch?: ChildWatch): Promise<Hosted> {
   const { node } = deployment;
   if (node.entry === undefined) throw misuse("node.entry", "is missing", "name a TypeScript service or a script");
   const path = resolve(folder, node.entry);
@@ -19,6 +21,7 @@ export async function loadEntry({ deployment, folder }: Deployed, log: Log): Pro
     return blockService({
       type: node.type, script: { path }, projectRoot: folder, log, env: envOf(deployment), routes: codecs(deployment),
       ...node.concurrency === undefined ? {} : { concurrency: node.concurrency },
+      ...childWatch === undefined ? {} : { parts: { childWatch } },
     });
   }
   const [route] = Object.keys(codecs(deployment));
