@@ -1874,7 +1874,7 @@ export interface MobApi {
   /** Gives a turn to any member. */
   dispatch(params: MobMethods["dispatch"]["params"], o?: CallOptions): Promise<MobMethods["dispatch"]["result"]>;
   dispatch(to: MobMethods["dispatch"]["params"]["to"], content: MobMethods["dispatch"]["params"]["content"], more?: Omit<MobMethods["dispatch"]["params"], "to" | "content">, o?: CallOptions): Promise<MobMethods["dispatch"]["result"]>;
-  /** What you may call here. */
+  /** What you may call and hear here. */
   capabilities(params?: MobMethods["capabilities"]["params"], o?: CallOptions): Promise<MobMethods["capabilities"]["result"]>;
   readonly definition: {
     /** What the mob is to be. */
@@ -2153,7 +2153,7 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "access/preview": { writes: false },
 };
 
-export type Topic = "entries" | "structural" | "turns" | "approvals" | "errors" | `run:${string}` | `member:${string}` | `live:${string}`;
+export type Topic = "entries" | "structural" | "turns" | "approvals" | "errors" | "roster" | `run:${string}` | `member:${string}` | `live:${string}`;
 
 export type MobCode =
   | "mob.parse"

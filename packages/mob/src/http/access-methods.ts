@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { AccessRules } from "../definition/definition.ts";
 import { ROLES, type Role } from "./access.ts";
-import { TOPICS } from "./hearing.ts";
+import { mayHear, TOPICS } from "./hearing.ts";
 import { method, type Method } from "./method.ts";
 import { id, member, none } from "./schemas.ts";
 
@@ -18,12 +18,13 @@ const roles = z.enum(Object.keys(ROLES) as [Role, ...Role[]]);
 /** `all`: the table, once it is whole. */
 export const accessMethods = (all: () => readonly Method[]): readonly Method[] => [
   method({
-    name: "capabilities", writes: false, action: null, summary: "What you may call here.", result: z.object({
+    name: "capabilities", writes: false, action: null, summary: "What you may call and hear here.", result: z.object({
       contract_version: z.int(), methods: z.array(z.string()), modules: z.array(z.string()), topics: z.array(z.string()),
       limits: z.record(z.string(), z.number()),
     }), params: none,
     run: ({ limits }, _, call) => ({
-      contract_version: 1, methods: all().filter((one) => call.may(one)).map(({ name }) => `mob/${name}`).sort(), modules: [], topics: TOPICS, limits,
+      contract_version: 1, methods: all().filter((one) => call.may(one)).map(({ name }) => `mob/${name}`).sort(), modules: [],
+      topics: TOPICS.filter((topic) => mayHear(topic, (action) => call.may({ action, writes: false }))), limits,
     }),
   }),
   method({

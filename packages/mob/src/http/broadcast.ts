@@ -9,10 +9,10 @@
 import type { Clock } from "@atoll-run/core";
 import type { Entry, Gap, Live } from "../ledger/entry.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { entryEvent, liveEvent } from "./events.ts";
-import type { Hearing } from "./hearing.ts";
+import { entryEvent, liveEvent, rowEvent } from "./events.ts";
+import { ROSTER, topicsOf, topicsOfLive, type Hearing } from "./hearing.ts";
 import type { Rights } from "./rights.ts";
-import { topicsOf, topicsOfLive } from "./hearing.ts";
+import { Group, join, RowPiece, Seat, type Piece } from "./seat.ts";
 
 export interface BroadcastParts {
   readonly ledger: Ledger;
@@ -20,101 +20,9 @@ export interface BroadcastParts {
   readonly rights: Pick<Rights, "version">;
 }
 
-export interface Seated {
-  /** False: it cannot take that now; its seat is free, and its place is as before. Must not throw. */
-  hear(chunk: Uint8Array): boolean;
-  /** The seat is gone. */
-  left(): void;
-}
-
 const CHUNK_MS = 25;
 /** More than that is not waited for. */
 const CHUNK_BYTES = 32_768;
-
-interface Piece {
-  /** Of a live signal: the entry that it came after. */
-  readonly seq: number;
-  readonly text: string;
-  readonly bytes: number;
-  readonly live: boolean;
-}
-
-interface Told {
-  readonly pieces: readonly Piece[];
-  /** All of them. */
-  readonly chunk: Uint8Array;
-  /** Entries after that, up to this one. */
-  readonly from: number;
-  readonly upTo: number;
-}
-
-/** Seats that hear the same. */
-class Group {
-  readonly hearing: Hearing;
-  readonly seats = new Set<Seat>();
-  pieces: Piece[] = [];
-  bytes = 0;
-  /** Everything up to there was told. */
-  told: number;
-  toldAtMs = -Infinity;
-  timer: Disposable | undefined;
-
-  constructor(hearing: Hearing, at: number) {
-    this.hearing = hearing;
-    this.told = at;
-  }
-}
-
-export class Seat implements Disposable {
-  /** What its reader has: every entry up to there. */
-  at: number;
-  /** Live signals that were told while it was free. */
-  missed = 0;
-  readonly #group: Group;
-  readonly #gone: () => void;
-  #reader: Seated | undefined;
-
-  constructor(group: Group, at: number, gone: () => void) {
-    this.#group = group;
-    this.at = at;
-    this.#gone = gone;
-    group.seats.add(this);
-  }
-
-  /** False: entries after its place have been told already, read on. */
-  take(reader: Seated): boolean {
-    if (this.at < this.#group.told) return false;
-    this.#reader = reader;
-    return true;
-  }
-
-  free(): void {
-    const reader = this.#reader;
-    this.#reader = undefined;
-    reader?.left();
-  }
-
-  hear({ pieces, chunk, from, upTo }: Told): void {
-    if (this.#reader === undefined) return this.#miss(pieces);
-    // It may have read on by itself before it was seated.
-    const own = this.at <= from ? chunk : join(pieces.filter(({ seq, live }) => (live ? seq >= this.at : seq > this.at)));
-    if (own.length === 0 || this.#reader.hear(own)) this.at = Math.max(this.at, upTo);
-    else {
-      this.#miss(pieces);
-      this.free();
-    }
-  }
-
-  #miss(pieces: readonly Piece[]): void {
-    for (const { live } of pieces) if (live) this.missed += 1;
-  }
-
-  [Symbol.dispose](): void {
-    this.#reader = undefined;
-    this.#group.seats.delete(this);
-    this.#gone();
-  }
-}
 
 export class Broadcast {
   readonly #parts: BroadcastParts;
@@ -135,11 +43,13 @@ export class Broadcast {
     const { version } = this.#parts.rights;
     if (version === this.#version) return;
     this.#version = version;
-    for (const group of this.#groups.values()) {
-      // That was told while it was theirs.
-      this.#flush(group);
-      for (const seat of group.seats) seat.free();
-    }
+    // What is told with it was theirs.
+    for (const group of this.#groups.values()) this.#dismiss(group);
+  }
+
+  #dismiss(group: Group): void {
+    this.#flush(group);
+    for (const seat of group.seats) seat.free();
   }
 
   /** A free seat. */
@@ -189,8 +99,12 @@ export class Broadcast {
         if ("live" in one) this.#tell(topicsOfLive(one), { seq: this.#at, live: true, text: () => liveEvent(one), hears: ({ live }) => live(one) });
         else if ("gap" in one) return this.#over(reading);
         else {
+          this.#renew(one);
           this.#at = one.seq;
+          // The rows first: with the cursor one has all of it.
+          this.#touch(one);
           this.#tell(topicsOf(one), { seq: one.seq, live: false, text: () => entryEvent(one, this.#parts.ledger), hears: ({ entry }) => entry(one) });
+          for (const group of this.#byTopic.get(ROSTER) ?? []) this.#plan(group);
         }
       }
     } catch {
@@ -207,10 +121,36 @@ export class Broadcast {
     for (const group of this.#groups.values()) {
       group.timer?.[Symbol.dispose]();
       group.timer = undefined;
-      group.pieces = [];
-      group.bytes = 0;
+      group.clear();
       group.told = this.#at;
       for (const seat of group.seats) seat.free();
+    }
+  }
+
+  /** Whoever has rows that are to be told anew reads that entry alone, and what comes before it in his own time. */
+  #renew(entry: Entry): void {
+    for (const group of this.#byTopic.get(ROSTER) ?? []) {
+      if (group.hearing.rows?.renews(entry) !== true) continue;
+      this.#dismiss(group);
+      group.told = entry.seq;
+    }
+  }
+
+  #touch(entry: Entry): void {
+    const { seq } = entry;
+    for (const group of this.#byTopic.get(ROSTER) ?? []) {
+      const { hearing: { rows, entry: hears } } = group;
+      if (rows === undefined || seq <= group.told) continue;
+      const touched = rows.touched(entry);
+      const cursor = this.#parts.ledger.cursor(seq);
+      const last = touched.length > 0 && !hears(entry) ? touched.at(-1) : undefined;
+      for (const member of touched) {
+        const piece = new RowPiece(seq, () => {
+          const row = group.rows.get(member) === piece ? rows.of(member) : undefined;
+          return row === undefined ? "" : rowEvent(row, { cursor, moves: member === last });
+        });
+        group.addRow(member, piece);
+      }
     }
   }
 
@@ -224,16 +164,17 @@ export class Broadcast {
       for (const group of this.#byTopic.get(topic) ?? []) {
         if (told.has(group)) continue;
         told.add(group);
-        if (!hears(group.hearing)) continue;
+        if (!live && seq <= group.told || !hears(group.hearing)) continue;
         piece ??= toPiece({ seq, live, text: text() });
-        this.#add(group, piece);
+        group.add(piece);
+        this.#plan(group);
       }
     }
   }
 
-  #add(group: Group, piece: Piece): void {
-    group.pieces.push(piece);
-    group.bytes += piece.bytes;
+  /** Not between what belongs to one entry. */
+  #plan(group: Group): void {
+    if (group.pieces.length === 0) return;
     if (group.bytes >= CHUNK_BYTES) return this.#flush(group);
     const { clock } = this.#parts;
     group.timer ??= clock.after(Math.max(0, group.toldAtMs + CHUNK_MS - clock.monotonic()), () => this.#flush(group));
@@ -243,8 +184,8 @@ export class Broadcast {
     group.timer?.[Symbol.dispose]();
     group.timer = undefined;
     const { pieces, told: from } = group;
-    group.pieces = [];
-    group.bytes = 0;
+    for (const piece of pieces) if (piece instanceof RowPiece) piece.render();
+    group.clear();
     group.told = this.#at;
     group.toldAtMs = this.#parts.clock.monotonic();
     const chunk = join(pieces);
@@ -254,8 +195,4 @@ export class Broadcast {
 
 function toPiece(piece: Omit<Piece, "bytes">): Piece {
   return { ...piece, bytes: Buffer.byteLength(piece.text) };
-}
-
-function join(pieces: readonly Piece[]): Uint8Array {
-  return Buffer.from(pieces.map(({ text }) => text).join(""));
 }

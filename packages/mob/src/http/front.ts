@@ -24,7 +24,6 @@ import { readBody, readJson, readQuery, withKeys } from "./request.ts";
 import { answerRpc } from "./rpc.ts";
 import { Streams } from "./streams.ts";
 import { hearing } from "./schemas.ts";
-import { sightOf } from "./sight.ts";
 import { findRoute, nearestRoute } from "./table.ts";
 
 export interface FrontParts {
@@ -50,7 +49,7 @@ const BESIDE_MS = 2_000;
 
 const signIn = z.strictObject({ ticket: z.string().min(1).max(256).optional() });
 const streamTicket = z.strictObject({ path: z.string().max(1_024), query: z.string().max(8_192).default("") });
-const stream = z.strictObject({ ...hearing, after: z.string().optional(), ticket: z.string().optional() });
+const stream = z.strictObject({ ...hearing, snapshot: z.boolean().optional(), after: z.string().optional(), ticket: z.string().optional() });
 
 export class Front {
   readonly #parts: FrontParts;
@@ -201,16 +200,14 @@ export class Front {
   async #stream(request: IncomingMessage, response: ServerResponse, { who, query, gone }: {
     readonly who: Principal; readonly query: URLSearchParams; readonly gone: AbortSignal;
   }): Promise<void> {
-    const { rights } = this.#parts.served;
-    const { topics: asked, after, ticket: _, ...filter } = readParams(stream, readQuery(query, stream));
+    const { topics: asked, after, snapshot, ticket: _, ...filter } = readParams(stream, readQuery(query, stream));
     const topics = readTopics(asked);
-    const hearing = (): Hearing => {
-      if (!rights.of(who, "ledger.view").any) throw deniedError(who, "ledger.view");
-      return toHearing({ topics, filter: filter as EntryFilter }, sightOf(rights, who));
-    };
-    const header = request.headers["last-event-id"];
+    const hearing = (): Hearing => toHearing({ topics, filter: filter as EntryFilter }, who, this.#parts.served);
+    const last = request.headers["last-event-id"];
+    const goesOn = typeof last === "string" && last !== "";
     await this.#streams.tell(response, {
-      who, hearing, after: typeof header === "string" && header !== "" ? header : after, signal: AbortSignal.any([gone, this.#ending.signal]),
+      // Whoever goes on has had what it began with.
+      who, hearing, ...goesOn ? { after: last } : { after, snapshot }, signal: AbortSignal.any([gone, this.#ending.signal]),
     });
   }
 

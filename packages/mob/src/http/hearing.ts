@@ -2,13 +2,21 @@
 import { mobError } from "../errors.ts";
 import type { Entry, EntryClass, EntryFilter, Live } from "../ledger/entry.ts";
 import { toMatch } from "../ledger/filter.ts";
-import type { Sight } from "./sight.ts";
+import type { View } from "../roster/view.ts";
+import { deniedError, type Principal } from "./access.ts";
+import type { Rights } from "./rights.ts";
+import { Rows } from "./rows.ts";
+import { sightOf, type Sight } from "./sight.ts";
 
-export const TOPICS = ["entries", "structural", "turns", "approvals", "errors", "run:<id>", "member:<id>", "live:<id>"] as const;
+/** Rows of members, which are not entries. */
+export const ROSTER = "roster";
+export const TOPICS = ["entries", "structural", "turns", "approvals", "errors", ROSTER, "run:<id>", "member:<id>", "live:<id>"] as const;
 const TOPICS_MAX = 32;
 
 const OF_CLASS: Readonly<Partial<Record<EntryClass, string>>> = { structural: "structural", turn: "turns", approval: "approvals", error: "errors" };
-const PLAIN: ReadonlySet<string> = new Set(["entries", ...Object.values(OF_CLASS)]);
+const PLAIN: ReadonlySet<string> = new Set(["entries", ROSTER, ...Object.values(OF_CLASS)]);
+/** What else is heard wants `ledger.view`. */
+const OF_TOPIC: Readonly<Record<string, string>> = { [ROSTER]: "member.view" };
 const WITH_ID: ReadonlySet<string> = new Set(["run", "member", "live"]);
 
 /** Sorted, each once. Throws `mob.invalid_params` for one that is not there. */
@@ -42,27 +50,60 @@ function wrong(text: string): ReturnType<typeof mobError> {
   return mobError("mob.invalid_params", text, { facts: { path: "topics" }, hint: `Topics are ${TOPICS.join(", ")}.` });
 }
 
+/** Whether somebody may hear it, of some members at least. */
+export function mayHear(topic: string, may: (action: string) => boolean): boolean {
+  return may(actionOf(topic));
+}
+
+function actionOf(topic: string): string {
+  return OF_TOPIC[topic] ?? "ledger.view";
+}
+
+export interface HearingAsk {
+  /** As `readTopics` gives them. */
+  readonly topics: readonly string[];
+  /** Of entries; its `member` is the one of rows, too. */
+  readonly filter: EntryFilter;
+}
+
 export interface Hearing {
   readonly topics: readonly string[];
   /** Those of equal keys hear the same. */
   readonly key: string;
+  /** Undefined: it hears no rows of members. */
+  readonly rows: Rows | undefined;
+  /** It hears no entries: what it has missed of the ledger need not be read, when it is told the rows anew. */
+  readonly noEntries: boolean;
   entry(entry: Entry): boolean;
   live(live: Live): boolean;
+}
+
+/** By the rules as they are now. Throws `mob.denied` where one of the topics is not for him. */
+export function toHearing(ask: HearingAsk, who: Principal, { rights, view }: { readonly rights: Rights; readonly view: View }): Hearing {
+  const { topics, filter } = ask;
+  for (const topic of topics) if (!mayHear(topic, (action) => rights.of(who, action).any)) throw deniedError(who, actionOf(topic));
+  const sight = sightOf(rights, who);
+  return {
+    topics, key: JSON.stringify([topics, askedOf(filter), sight.key]), noEntries: topics.every((topic) => topic === ROSTER || topic.startsWith("live:")),
+    rows: topics.includes(ROSTER) ? new Rows({ view, right: rights.of(who, "member.view"), only: filter.member }) : undefined, ...toMatcher(ask, sight),
+  };
 }
 
 /** A live signal has no more than these: whoever asks for more asks for entries. */
 const OF_LIVE = new Set(["member", "turn_id"]);
 
-/** `topics` as `readTopics` gives them. */
-export function toHearing({ topics, filter }: { readonly topics: readonly string[]; readonly filter: EntryFilter }, sight: Sight): Hearing {
+export function toMatcher({ topics, filter }: HearingAsk, sight: Sight): Pick<Hearing, "entry" | "live"> {
   const wanted = new Set(topics);
-  const asked = Object.entries(filter).filter(([, value]) => value !== undefined).sort(([x], [y]) => (x < y ? -1 : 1));
+  const asked = askedOf(filter);
   const matches = toMatch(filter);
   const hearsLive = asked.every(([name]) => OF_LIVE.has(name));
   return {
-    topics, key: JSON.stringify([topics, asked, sight.key]),
     entry: (entry) => topicsOf(entry).some((topic) => wanted.has(topic)) && matches(entry) && sight.entry(entry),
     live: (live) => hearsLive && topicsOfLive(live).some((topic) => wanted.has(topic))
       && asked.every(([name, value]) => live[name as "member" | "turn_id"] === value) && sight.live(live),
   };
+}
+
+function askedOf(filter: EntryFilter): readonly (readonly [string, unknown])[] {
+  return Object.entries(filter).filter(([, value]) => value !== undefined).sort(([x], [y]) => (x < y ? -1 : 1));
 }

@@ -8,7 +8,7 @@ import { viewAt } from "../roster/view-at.ts";
 import { STREAM_PATH } from "./credentials.ts";
 import { KEEP_ALIVE_MS } from "./events.ts";
 import { shownRun } from "./flow-methods.ts";
-import { readTopics, toHearing } from "./hearing.ts";
+import { readTopics, ROSTER, toMatcher } from "./hearing.ts";
 import { method, type Method } from "./method.ts";
 import { edge, entry, memberRow, run, viewEvent } from "./results.ts";
 import { cursor, entryFilter, hearing, none } from "./schemas.ts";
@@ -66,9 +66,10 @@ export const LEDGER_METHODS: readonly Method[] = [
     result: z.object({ entries: z.array(entry), next: cursor, stream_url: z.string(), keep_alive_ms: z.int(), gap }),
     run: async ({ ledger }, { topics, after, limit = MOB_LIMITS.queryDefault, ...rest }, call) => {
       const filter = given(rest);
-      const { entry: hears } = toHearing({ topics: readTopics(topics), filter }, call.sight());
+      const asked = readTopics(topics);
+      const { entry: hears } = toMatcher({ topics: asked, filter }, call.sight());
       const { entries, next, gap: missing } = await ledger.query({ limit, ...after === undefined ? {} : { after } }, hears);
-      const query = new URLSearchParams({ topics, ...Object.fromEntries(Object.entries(filter).map(([name, value]) => [name, String(value)])), after: next });
+      const query = new URLSearchParams({ topics, ...asked.includes(ROSTER) ? { snapshot: "true" } : {}, ...Object.fromEntries(Object.entries(filter).map(([name, value]) => [name, String(value)])), after: next });
       return { entries, next, keep_alive_ms: KEEP_ALIVE_MS, stream_url: `${STREAM_PATH}?${query.toString()}`, ...missing === undefined ? {} : { gap: missing } };
     },
   }),

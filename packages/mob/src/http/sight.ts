@@ -6,6 +6,7 @@ import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
 import type { Entry, Live } from "../ledger/entry.ts";
 import type { MemberRow } from "../member/row.ts";
 import type { ReconcileReport } from "../reconcile/report.ts";
+import { isEdge } from "../roster/touched.ts";
 import type { View } from "../roster/view.ts";
 import type { Principal } from "./access.ts";
 import type { Rights, Subject } from "./rights.ts";
@@ -46,7 +47,7 @@ export function sightOf(rights: Rights, who: Principal): Sight {
 
 /** An edge is of both its ends. */
 function membersOf({ member, kind, data: { a, b } }: Entry): readonly string[] {
-  const ends = kind.startsWith("members_") || kind.startsWith("edge_") ? [a, b].filter((end) => typeof end === "string") : [];
+  const ends = isEdge(kind) ? [a, b].filter((end) => typeof end === "string") : [];
   return member === undefined ? ends : [member, ...ends];
 }
 

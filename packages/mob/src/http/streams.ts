@@ -7,92 +7,36 @@
  * pace, and one that takes nothing for a minute is let go.
  */
 import type { ServerResponse } from "node:http";
-import { isFault, onAbort, sleep, type Clock } from "@atoll-run/core";
+import { isFault, onAbort, type Clock } from "@atoll-run/core";
 import { mobError } from "../errors.ts";
 import { readCursor } from "../ledger/cursor.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
-import { stranger, type Principal } from "./access.ts";
-import { Broadcast, type Seat } from "./broadcast.ts";
-import { byeEvent, COMMENT, entryEvent, gapEvent, KEEP_ALIVE_MS, liveEvent, RETRY } from "./events.ts";
-import type { Hearing } from "./hearing.ts";
+import type { Principal } from "./access.ts";
+import { Broadcast } from "./broadcast.ts";
+import { catchUp } from "./catch-up.ts";
+import { byeEvent, COMMENT, KEEP_ALIVE_MS, liveEvent, RETRY } from "./events.ts";
+import { Pipe } from "./pipe.ts";
+import { Reading, type ReadingAsk } from "./reading.ts";
 import type { Rights } from "./rights.ts";
 
 export interface StreamsParts {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly rights: Pick<Rights, "version">;
-  readonly limits: Pick<MobLimits, "stalledMs" | "streamsMax" | "streamsPerPrincipalMax">;
+  readonly limits: Pick<MobLimits, "stalledMs" | "streamsMax" | "streamsPerPrincipalMax" | "tailEntries">;
 }
 
-export interface StreamAsk {
-  readonly who: Principal;
-  /** As the rules are when it is asked. Throws `mob.denied` for who may hear nothing. */
-  readonly hearing: () => Hearing;
+export interface StreamAsk extends Pick<ReadingAsk, "who" | "hearing" | "signal"> {
   /** Default: what comes from now on. */
   readonly after?: string | undefined;
-  /** The reader has gone, or the server ends. */
-  readonly signal: AbortSignal;
+  /** All rows first, for whoever hears the roster. Default: when there is no `after`, since with it he has them. */
+  readonly snapshot?: boolean | undefined;
 }
 
 const LAST_WORDS_MS = 500;
 /** Why he is told nothing more. */
 const REASONS: Readonly<Record<string, string>> = { "mob.denied": "denied", "mob.unauthenticated": "expired" };
-/** What whoever catches up is given at once. */
-const BUFFER_BYTES = 65_536;
-
-/** Where one stream is, and what it is to hear. */
-class Reading implements Disposable {
-  readonly signal: AbortSignal;
-  readonly #parts: Pick<StreamsParts, "rights" | "clock">;
-  readonly #broadcast: Broadcast;
-  readonly #who: Principal;
-  readonly #ask: () => Hearing;
-  #version: number;
-  hearing: Hearing;
-  seat: Seat;
-  /** It has not been told of texts that have begun before. */
-  joins = true;
-
-  /** Throws `mob.denied`. */
-  constructor(parts: Pick<StreamsParts, "rights" | "clock">, broadcast: Broadcast, { who, hearing, signal, at }: Omit<StreamAsk, "after"> & { readonly at: number }) {
-    [this.#parts, this.#broadcast, this.#who, this.#ask, this.signal] = [parts, broadcast, who, hearing, signal];
-    this.#version = parts.rights.version;
-    this.hearing = hearing();
-    this.seat = broadcast.join(this.hearing, at);
-  }
-
-  get at(): number {
-    return this.seat.at;
-  }
-
-  /** False: other rules count by now, or he is a stranger again. */
-  get holds(): boolean {
-    return this.#version === this.#parts.rights.version && !this.over;
-  }
-
-  /** His time is over. */
-  get over(): boolean {
-    return this.#parts.clock.now() >= (this.#who.until_ms ?? Infinity);
-  }
-
-  /** From here on by the rules that count. Throws `mob.denied`, `mob.unauthenticated`. */
-  renew(): void {
-    if (this.holds) return;
-    if (this.over) throw stranger("expired");
-    this.#version = this.#parts.rights.version;
-    const { seat: { at, missed } } = this;
-    this.joins = true;
-    this.seat[Symbol.dispose]();
-    this.hearing = this.#ask();
-    this.seat = this.#broadcast.join(this.hearing, at);
-    this.seat.missed = missed;
-  }
-
-  [Symbol.dispose](): void {
-    this.seat[Symbol.dispose]();
-  }
-}
 
 export class Streams {
   readonly #parts: StreamsParts;
@@ -120,19 +64,20 @@ export class Streams {
   }
 
   /** Resolves when it is over. Throws `mob.stale_cursor`, `mob.invalid_params`, `mob.denied`, `mob.overloaded`, before anything was sent. */
-  async tell(response: ServerResponse, { who, after, ...ask }: StreamAsk): Promise<void> {
+  async tell(response: ServerResponse, { who, after, snapshot = after === undefined, ...ask }: StreamAsk): Promise<void> {
     const { ledger } = this.#parts;
     const at = after === undefined ? ledger.head : readCursor(after, ledger);
     this.#check(who);
-    using reading = new Reading(this.#parts, this.#broadcast, { ...ask, who, at });
+    using reading = new Reading(this.#parts, this.#broadcast, { ...ask, who, at, anew: snapshot });
+    const pipe = new Pipe(response, this.#parts);
     this.#enter(response, who, reading);
     try {
       response.writeHead(200, {
         "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-accel-buffering": "no", connection: "close",
       });
       response.write(RETRY);
-      await this.#serve(response, reading);
-      await this.#lastWords(response, reading);
+      await this.#serve(pipe, reading);
+      await this.#lastWords(pipe, reading);
       response.end(byeEvent(reasonOf(ask.signal)));
     } catch (error) {
       const reason = isFault(error) ? REASONS[error.code] : undefined;
@@ -145,95 +90,48 @@ export class Streams {
   }
 
   /** Behind: from the ledger, as he takes it. At the head: from his seat, until a chunk is too much for him. */
-  async #serve(response: ServerResponse, reading: Reading): Promise<void> {
+  async #serve(pipe: Pipe, reading: Reading): Promise<void> {
     const { signal } = reading;
     while (!signal.aborted) {
       reading.renew();
-      await this.#catchUp(response, reading);
+      await catchUp(this.#parts, pipe, reading);
       if (signal.aborted) return;
-      if (await this.#tellMissed(response, reading)) continue;
+      if (await this.#tellMissed(pipe, reading)) continue;
       const { seat } = reading;
       const left = Promise.withResolvers<void>();
       using _ = onAbort(signal, () => left.resolve());
       const seated = reading.holds && seat.take({ left: left.resolve, hear: (chunk) => {
-        if (response.writableNeedDrain || reading.over) return false;
-        response.write(chunk);
+        if (pipe.waits || reading.over) return false;
+        pipe.write(chunk);
         return true;
       } });
       if (!seated) continue;
       await left.promise;
-      if (!signal.aborted) await this.#drained(response, signal);
+      if (!signal.aborted) await pipe.drained(signal);
     }
   }
 
   /** What is not in the ledger: how much of it he has missed, and texts as far as they have come. False: there is nothing to tell. */
-  async #tellMissed(response: ServerResponse, reading: Reading): Promise<boolean> {
+  async #tellMissed(pipe: Pipe, reading: Reading): Promise<boolean> {
     const { seat, hearing, signal } = reading;
     const { missed } = seat;
     if (missed === 0 && !reading.joins) return false;
     [seat.missed, reading.joins] = [0, false];
-    if (missed > 0) response.write(liveEvent({ live: "live_dropped", after_seq: seat.at, data: { n: missed } }));
+    if (missed > 0) pipe.write(liveEvent({ live: "live_dropped", after_seq: seat.at, data: { n: missed } }));
     for (const one of this.#parts.ledger.partials()) {
       if (!hearing.live(one)) continue;
-      response.write(liveEvent(one));
-      if (response.writableLength > BUFFER_BYTES) await this.#drained(response, signal);
+      pipe.write(liveEvent(one));
+      if (pipe.full) await pipe.drained(signal);
     }
     return true;
   }
 
   /** How it ended is told too, to whoever still listens. */
-  async #lastWords(response: ServerResponse, reading: Reading): Promise<void> {
+  async #lastWords(pipe: Pipe, reading: Reading): Promise<void> {
     if (reasonOf(reading.signal) === "closed") return;
     const late = new AbortController();
     using _ = this.#parts.clock.after(LAST_WORDS_MS, () => late.abort());
-    await this.#catchUp(response, reading, late.signal);
-  }
-
-  /** To the head, unless the rules change on the way. */
-  async #catchUp(response: ServerResponse, reading: Reading, signal: AbortSignal = reading.signal): Promise<void> {
-    while (!signal.aborted && reading.holds && reading.at < this.#parts.ledger.head) {
-      await this.#read(response, reading, signal);
-      // While he takes nothing, nothing of the ledger is held for him.
-      await this.#drained(response, signal);
-    }
-  }
-
-  /** From his place on, as much as he takes at once. */
-  async #read(response: ServerResponse, reading: Reading, signal: AbortSignal): Promise<void> {
-    const { ledger } = this.#parts;
-    const { seat, hearing } = reading;
-    for await (const one of ledger.subscribe({}, { after: seat.at, signal })) {
-      if (!reading.holds) return;
-      // Whoever is behind is told how many he has missed.
-      if ("live" in one) continue;
-      if ("gap" in one) {
-        seat.at = one.gap.to;
-        response.write(Buffer.from(gapEvent(one, ledger)));
-      } else {
-        seat.at = one.seq;
-        if (hearing.entry(one)) response.write(Buffer.from(entryEvent(one, ledger)));
-      }
-      if (response.writableLength > BUFFER_BYTES || seat.at >= ledger.head) return;
-    }
-  }
-
-  /** Throws when the socket takes nothing for too long, or the stream is over. */
-  async #drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
-    if (!response.writableNeedDrain) return;
-    const free = new AbortController();
-    const end = (): void => free.abort();
-    response.once("drain", end);
-    try {
-      await sleep(this.#parts.limits.stalledMs, { clock: this.#parts.clock, signal: AbortSignal.any([signal, free.signal]) });
-    } catch {
-      if (free.signal.aborted) return;
-      throw signal.reason;
-    } finally {
-      response.off("drain", end);
-    }
-    // Where this process was held up itself, the socket has its turn first.
-    await new Promise((resolve) => void setImmediate(resolve));
-    if (response.writableNeedDrain) throw new Error("slow_consumer");
+    await catchUp(this.#parts, pipe, reading, late.signal);
   }
 
   #check({ id, local }: Principal): void {
