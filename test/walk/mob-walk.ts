@@ -15,7 +15,7 @@ import { startBlock } from "@atoll-run/atoll";
 import { createRealm, type RunningRealm } from "@atoll-run/atoll/node";
 import { defineMob, serveMob, type MobRooms } from "@atoll-run/atoll/mob";
 import { loadLuaModule, ownThreads } from "@atoll-run/block";
-import { Closing, parseNodeId, SseDecoder, type Batch, type Clock, type StateOp } from "@atoll-run/core";
+import { Closing, memoryBlobs, parseNodeId, SseDecoder, type Batch, type Clock, type StateOp } from "@atoll-run/core";
 import { judge, readEnvelope, readFrame, WIRE_LIMITS, type Envelope, type Rule } from "@atoll-run/core/internal";
 import { startMob } from "@atoll-run/mob";
 import { memberScope } from "@atoll-run/mob/internal";
@@ -97,7 +97,7 @@ async function openTheMob({ dir, clock, heard, realm, port, tap, closing }: Hous
   };
   const placing = overheard(ownThreads(loadLuaModule().module), (way, message) => void heard.thread.push({ way, message }));
   return await startMob({
-    ...parts, dir, root: dir, scriptAt: (script) => join(dir, script), linked: {},
+    ...parts, blobStore: memoryBlobs(), dir, root: dir, scriptAt: (script) => join(dir, script), linked: {},
     startBlock: (config) => {
       const run = startBlock({ ...config, parts: { placing }, stdout: (bytes) => void (heard.printed += Buffer.from(bytes).toString()) });
       run.on("bus:received", (fact) => void heard.received.push(fact));

@@ -15,10 +15,10 @@ interface Inside {
 const INSIDE: Readonly<Record<string, Inside>> = {
   "packages/mob/src": {
     order: [
-      ["ledger"], ["definition", "edges", "roster", "sessions"], ["approvals", "flows", "usage"], ["bridge", "agent"], ["member"], ["reconcile", "verify"],
+      ["blobs", "ledger"], ["definition", "edges", "roster", "sessions"], ["approvals", "flows", "usage"], ["bridge", "agent"], ["member"], ["reconcile", "verify"],
     ],
     seams: [
-      "approvals/approval.ts", "approvals/arguments.ts", "definition/applied.ts", "definition/mode.ts", "edges/plan.ts", "flows/run.ts", "member/life.ts", "member/turn.ts", "sessions/record.ts", "sessions/taint.ts",
+      "approvals/approval.ts", "approvals/arguments.ts", "blobs/ref.ts", "definition/applied.ts", "definition/mode.ts", "edges/plan.ts", "flows/run.ts", "member/life.ts", "member/turn.ts", "sessions/record.ts", "sessions/taint.ts",
       "usage/usage.ts",
     ],
     top: ["mob.ts", "rooms.ts", "index.ts", "internal.ts"],

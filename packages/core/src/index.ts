@@ -36,6 +36,8 @@ export * from "./ports/state.ts";
 export * from "./ports/state-rows.ts";
 export * from "./state-fault.ts";
 export * from "./state-batch.ts";
+export * from "./ports/blob.ts";
+export * from "./memory-blobs.ts";
 export * from "./ports/mesh.ts";
 export * from "./ports/workload.ts";
 export * from "./ports/speaker.ts";

@@ -5,6 +5,7 @@ export type {
 } from "./ledger/entry.ts";
 export { listSessions, readSession, type SessionPage, type SessionQuery, type SessionRow } from "./sessions/sessions.ts";
 export type { SessionBlock, SessionRecord, SessionRole } from "./sessions/record.ts";
+export type { BlobPieces, BlobRow, Blobs, NewBlob } from "./blobs/blobs.ts";
 export type { Ledger, LedgerParts, Writer } from "./ledger/ledger.ts";
 export type {
   AccessRule, AccessRules, ApprovalRule, Bootstrap, Budget, BudgetLimits, FlowDefinition, FlowStep, Locate, MemberMode, MemberSpec, MobDefinition, ModelParams, Origin, Price, Problem, Profile, Text, Tier,

@@ -1,5 +1,7 @@
 export { MOB_CODES, toFailure, type Failure } from "./errors.ts";
 export { createIds, isMemberId, memberScope, shortHash, type IdKind, type IdParts, type NewId } from "./ids.ts";
+export { createBlobs, type BlobParts } from "./blobs/blobs.ts";
+export { fromBlob, isRef, toBlob, toRef, type Ref } from "./blobs/ref.ts";
 export { KINDS } from "./ledger/entry.ts";
 export { Incarnation, type IncarnationEvents, type IncarnationParts } from "./member/incarnation.ts";
 export { widerGrants } from "./definition/narrow.ts";
@@ -53,7 +55,7 @@ export { paramsSchema, resultSchema, toOpenApi, type Schema } from "./http/opena
 export type { OidcConfig } from "./http/oidc.ts";
 export { serveHttp, type HttpParts, type HttpServer } from "./http/server.ts";
 export { findRoute, METHODS, routeOf } from "./http/table.ts";
-export { journalOf, readRecord, recordOp, scopeOfSession, sessionOf, toBlocks } from "./sessions/record.ts";
+export { journalOf, readRecord, recordOp, scopeOfSession, sessionOf, toBlocks, wholeRecord } from "./sessions/record.ts";
 export { memberOfRoute, readAddress, routeTo, typeTextOfMob } from "./outside/address.ts";
 export { OUTSIDE_NODE } from "./outside/outside.ts";
 export { Health } from "./whole/health.ts";

@@ -6,10 +6,13 @@ export const MOB_LIMITS = {
   memberIdCharsMax: 128,
   /** Unfinished turns of one member, then `mob.overloaded`; an accepted one is never dropped. */
   turnsMax: 256,
-  /** Content and output of a turn, bytes; more travels as a blob. */
+  /** Content and output of a turn, bytes; an output that has more is a blob. */
   contentBytesMax: 1_048_576,
-  /** Of one record of a session, as JSON; what is more is left out of it. */
+  /** Of one record of a session, as JSON; the blocks of one that has more are a blob. */
   recordBytesMax: 1_048_576,
+  /** Of one blob; how many are taken in at the same time, each in memory. */
+  blobBytesMax: 26_214_400,
+  uploadsMax: 8,
   /** Values that programs keep with a mob: of one, as JSON, and how many. */
   metaBytesMax: 65_536,
   metaKeysMax: 1_024,

@@ -11,6 +11,7 @@ import { modelOf } from "./agent/model.ts";
 import { createVerbs } from "./bridge/verbs.ts";
 import { tainting } from "./approvals/tainting.ts";
 import { openApprovals } from "./approvals/book.ts";
+import { createBlobs } from "./blobs/blobs.ts";
 import type { MobDefinition } from "./definition/definition.ts";
 import { Definitions } from "./definition/definitions.ts";
 import { mobError, toFailure } from "./errors.ts";
@@ -73,7 +74,7 @@ async function build(start: Start, site: Site): Promise<MobRooms> {
   const { parts, limits, shutdown } = site;
   const { clock, log } = parts;
   const books = await openBooks(start, site);
-  const { ledger, writer, view, commits, definitions, health, hooks, newId } = books;
+  const { ledger, blobs, writer, view, commits, definitions, health, hooks, newId } = books;
   const { now } = definitions;
   const { members, approvals, edges, give } = await start.stage("members", () => openMembers(site, books));
   await start.stage("pre_spawn", () => hooks.preSpawn());
@@ -85,7 +86,7 @@ async function build(start: Start, site: Site): Promise<MobRooms> {
   });
   shutdown.add("refuse", { name: "reconcile", end: async () => await reconciler[Symbol.asyncDispose]() });
   const starting = mobError("mob.unavailable", "the mob is still starting", { facts: { what: "flows" } });
-  const flows = openRunner({ ledger, writer, view, host: members, clock, log, newId, limits, flows: () => now().flows }, starting);
+  const flows = openRunner({ ledger, blobs, writer, view, host: members, clock, log, newId, limits, flows: () => now().flows }, starting);
   shutdown.add("refuse", { name: "flows", end: async () => await flows[Symbol.asyncDispose]() });
   give(flows);
   const life = openLife(site, books, { members, flows, reconciler });
@@ -99,7 +100,7 @@ async function build(start: Start, site: Site): Promise<MobRooms> {
   if (runs) members.begin();
   await start.stage("flows", () => runs ? flows.goOn() : undefined);
   const outside = await start.stage("outside", () => openWay(site, { ...books, members }));
-  const handle = toRooms({ definition: now, ledger, view, writer, commits, members, reconciler, edges, approvals, flows, outside, health, life, shutdown }, books);
+  const handle = toRooms({ definition: now, ledger, blobs, view, writer, commits, members, reconciler, edges, approvals, flows, outside, health, life, shutdown }, books);
   await start.stage("http", () => parts.serve?.(handle));
   await start.stage("started", async () => {
     const { state } = view.mob;
@@ -146,11 +147,11 @@ async function openBooks(start: Start, { parts, limits, shutdown, definition }: 
   closing.defer(async () => {
     if (is.started) await say("mob_stopped");
   });
-  return { ledger, writer, view, commits, definitions, say, is, newId, hooks, health, count, closing };
+  return { ledger, blobs: createBlobs({ store: parts.blobStore, limits }), writer, view, commits, definitions, say, is, newId, hooks, health, count, closing };
 }
 
 /** All whose turns need each other; nothing of it runs yet. */
-function openMembers({ parts, limits, shutdown }: Site, { ledger, writer, view, definitions, newId, hooks, count, say, is, closing }: Books) {
+function openMembers({ parts, limits, shutdown }: Site, { ledger, blobs, writer, view, definitions, newId, hooks, count, say, is, closing }: Books) {
   const { clock, log } = parts;
   const { now, profileOf, hashOf } = definitions;
   const opened: { flows?: FlowRunner } = {};
@@ -162,14 +163,14 @@ function openMembers({ parts, limits, shutdown }: Site, { ledger, writer, view, 
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
     },
     makeVerbs: (caller) => createVerbs({
-      ledger, view, members, edges, flows: () => there(opened.flows), definition: now, profileOf, clock, limits,
+      ledger, blobs, view, members, edges, flows: () => there(opened.flows), definition: now, profileOf, clock, limits,
       modelOf: (spec, profile) => modelOf(spec, profile, parts.variables ?? {}),
     }, caller),
-    openSession: (o) => openAgentSession({ ...o, ledger, clock, limits }),
-    compact: (of, turn, summarize) => compact({ ...of, ledger, limits, now: () => clock.now() }, turn, summarize), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of),
+    openSession: (o) => openAgentSession({ ...o, ledger, blobs, clock, limits }),
+    compact: (of, turn, summarize) => compact({ ...of, ledger, blobs, limits, now: () => clock.now() }, turn, summarize), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of),
   };
   const members = new Members({
-    checkBudget: (to, coming) => budgets.checkTurn(to, coming), wallOf: (member, turn) => budgets.wallOf(member, turn), ledger, writer, view, node: parts, inner, limits, newId, bootstrap: now().mob.bootstrap, profileOf, hashOf,
+    checkBudget: (to, coming) => budgets.checkTurn(to, coming), wallOf: (member, turn) => budgets.wallOf(member, turn), ledger, blobs, writer, view, node: parts, inner, limits, newId, bootstrap: now().mob.bootstrap, profileOf, hashOf,
     leaveEdges: (id) => leaveEdges(id, { view, edges }), spawned: (ids) => hooks.spawned(ids),
   });
   ledger.hear(members.hear);

@@ -1,7 +1,8 @@
 /** What a mob is made of, and what it is while it runs (spec: mob 2.1, 2.5). Types only. */
-import type { Json } from "@atoll-run/core";
+import type { BlobStore, Json } from "@atoll-run/core";
 import type { NodeParts, StepWatch } from "@atoll-run/node";
 import type { ApprovalBook } from "./approvals/book.ts";
+import type { Blobs } from "./blobs/blobs.ts";
 import type { MobDefinition } from "./definition/definition.ts";
 import type { FlowRunner } from "./flows/runner.ts";
 import type { Ledger, Writer } from "./ledger/ledger.ts";
@@ -23,6 +24,8 @@ import type { Shutdown, CloseMobOptions, EndingPart } from "./whole/shutdown.ts"
 
 /** What it is made of. */
 export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "openSession" | "makeWatch" | "compact"> {
+  /** Where it keeps what is too large for rows. */
+  readonly blobStore: BlobStore;
   /** Masks registered secrets. */
   readonly redact?: (value: Json) => Json;
   /** Absent: nobody outside reaches it. */
@@ -63,6 +66,7 @@ export interface MobRooms extends AsyncDisposable {
   /** What it is to be, as of now. */
   readonly definition: () => MobDefinition;
   readonly ledger: Ledger;
+  readonly blobs: Blobs;
   /** As the ledger tells it; to be read only. */
   readonly view: View;
   /** Who writes what is the mob's own. */

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import type { Clock, Log, StateStore } from "@atoll-run/core";
-import { MOB_LIMITS, type Ledger, type MobLimits, type NewEntry, type Writer } from "@atoll-run/mob";
-import { createIds, MOB_SCOPE, openLedger, openRoster, timeCommits, type CommitFigures, type NewId, type Roster } from "@atoll-run/mob/internal";
+import { memoryBlobs, type Clock, type Log, type StateStore } from "@atoll-run/core";
+import { MOB_LIMITS, type Blobs, type Ledger, type MobLimits, type NewEntry, type Writer } from "@atoll-run/mob";
+import { createBlobs, createIds, MOB_SCOPE, openLedger, openRoster, timeCommits, type CommitFigures, type NewId, type Roster } from "@atoll-run/mob/internal";
 import { openState } from "@atoll-run/sqlite";
 import { memoryState } from "@atoll-run/testkit";
 
@@ -33,6 +33,7 @@ export interface HouseOptions {
 export interface House {
   readonly store: StateStore;
   readonly ledger: Ledger;
+  readonly blobs: Blobs;
   readonly commits: CommitFigures;
   readonly roster: Roster;
   readonly writer: Writer;
@@ -65,7 +66,7 @@ export async function furnish(store: StateStore, o: HouseOptions): Promise<House
   const writer = await attach(ledger, MOB_SCOPE, clock);
   const roster = await openRoster({ ledger, writer, clock, log: silent, limits, ...o.profileOf === undefined ? {} : { profileOf: o.profileOf } });
   return {
-    store, ledger, commits: timed.commits, roster, writer, clock, newId, limits, log: silent,
+    store, ledger, blobs: createBlobs({ store: memoryBlobs(), limits }), commits: timed.commits, roster, writer, clock, newId, limits, log: silent,
     append: (...entries) => ledger.append(writer, entries), again: () => furnish(store, o),
   };
 }

@@ -3,6 +3,7 @@ export * from "./seeded-ids.ts";
 export * from "./until.ts";
 export * from "./open-handles.ts";
 export * from "./chapters/sql.ts";
+export * from "./chapters/blobs.ts";
 export * from "./chapters/kv.ts";
 export * from "./chapters/series.ts";
 export { stateChapters } from "./chapters/state.ts";

@@ -7,10 +7,11 @@ import { mkdirSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { BlockConfig, ChildWatch, IslePool } from "@atoll-run/block";
-import { isFault, must } from "@atoll-run/core";
+import { isFault, memoryBlobs, must, type BlobStore } from "@atoll-run/core";
 import { mobError, startFailed, startMob, type LinkedFactory, type MobDefinition, type MobHooks, type MobParts, type MobRooms } from "@atoll-run/mob";
 import { OUTSIDE_NODE } from "@atoll-run/mob/internal";
 import type { StepWatch } from "@atoll-run/node";
+import { openBlobFolder } from "./blob-folder.ts";
 import { builtinScript } from "./builtin.ts";
 import { toParts, type NodeConfig } from "./create-node.ts";
 import { toHandle, type MobHandle } from "./mob-handle.ts";
@@ -25,6 +26,8 @@ import { homeOf } from "./settings.ts";
 
 /** Between two tries to open its file anew when the disk has failed. */
 const REOPEN_MS = 1_000;
+
+const BLOBS_DIR = "blobs";
 
 /** Of its own node, as of any other: without a realm it has none, and without rules nobody comes in. */
 type OwnNode = Pick<NodeConfig, "realm" | "listen" | "acl" | "plain" | "bearer" | "ca" | "onLost">;
@@ -80,17 +83,19 @@ export async function openRooms(config: MobConfig, serve?: MobParts["serve"]): P
   endPretenuring();
   const place = await openStateOf(config);
   const { key: _, close: closePlace, durability: __, ...parts } = place;
+  const blobStore = await openBlobs(place, config);
   const { definition, linked = {}, variables = {}, hooks, strict, drainTimeoutMs, signal, stages } = config;
   const root = config.root ?? (definition.source === undefined ? "." : dirname(definition.source));
   // The isles of all scripts share a few threads; a mob without scripts has none.
   let pool: IslePool | undefined;
   const given = { hooks, strict, drainTimeoutMs, signal, stages, serve };
   return await startMob({
-    ...parts, variables, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config), ...readerOf(config),
+    ...parts, blobStore, variables, root: resolve(root), scriptAt: (script) => builtinScript(script) ?? resolve(root, script), linked, ...outsideOf(place, config), ...readerOf(config),
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
     startBlock: (block) => start(block, { config, pool: pool ??= createPool({ home: homeOf(variables) }) }),
     release: async (destroyed) => {
       await pool?.close();
+      if (config.env?.blobs === undefined) await blobStore[Symbol.asyncDispose]();
       await closePlace();
       if (destroyed && place.dir !== null) await removeState(place.dir);
     },
@@ -149,9 +154,23 @@ async function openStateOf({ stateDir, ephemeral = false, definition, ...rest }:
   }
 }
 
+/** The place is held: what an earlier process had begun to write is nobody's. */
+async function openBlobs({ dir, close }: Place, { env, definition, stateDir }: MobConfig): Promise<BlobStore> {
+  if (env?.blobs !== undefined) return env.blobs;
+  if (dir === null) return memoryBlobs();
+  try {
+    return await openBlobFolder(join(dir, BLOBS_DIR));
+  } catch (error) {
+    await close();
+    throw startFailed(definition.mob.id, mobError("mob.storage_degraded", (error as Error).message, {
+      cause: error, hint: `Look at the disk: ${join(stateDir ?? "", BLOBS_DIR)}.`,
+    }), { stage: "stores", rollback: [] });
+  }
+}
+
 /** What a mob keeps, and the folder when nothing else is in it: a person may have put something there. */
 async function removeState(dir: string): Promise<void> {
-  const own = ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm", "lock", "lock-journal", "members", "keys", TOKEN_FILE, ADDRESS_FILE, REPORT_FILE];
+  const own = ["state.sqlite", "state.sqlite-wal", "state.sqlite-shm", "lock", "lock-journal", "members", "keys", BLOBS_DIR, TOKEN_FILE, ADDRESS_FILE, REPORT_FILE];
   await Promise.all(own.map((name) => rm(join(dir, name), { recursive: true, force: true })));
   await rmdir(dir).catch(() => undefined);
 }

@@ -1,7 +1,7 @@
 /** Where nodes and realms of a process keep things: one folder, one database, or nothing at all. */
 import { statfs } from "node:fs/promises";
 import { resolve } from "node:path";
-import { type Clock, type Ids, type Log, nodeError, type NodeErrorInit, type StateStore } from "@atoll-run/core";
+import { type BlobStore, type Clock, type Ids, type Log, nodeError, type NodeErrorInit, type StateStore } from "@atoll-run/core";
 import { isFault } from "@atoll-run/core";
 import { type Durability } from "@atoll-run/node";
 import { createProcessRoom, loadNodeKey, newNodeKey, type NodeKey, type ProcessRoom } from "@atoll-run/node/internal";
@@ -21,6 +21,8 @@ export interface Env {
   readonly log?: Log;
   /** Instead of the one of the folder; stays open. */
   readonly store?: StateStore;
+  /** Of a mob, instead of the folder; stays open. */
+  readonly blobs?: BlobStore;
 }
 
 export interface PlaceOptions {

@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { defineMob, type MobRooms } from "@atoll-run/atoll/mob";
-import { readSession } from "@atoll-run/mob";
-import type { Json, StateStore } from "@atoll-run/core";
-import { journalOf, memberScope, recordOp, sessionOf } from "@atoll-run/mob/internal";
+import { MOB_LIMITS, readSession } from "@atoll-run/mob";
+import { memoryBlobs, type Json, type StateStore } from "@atoll-run/core";
+import { createBlobs, journalOf, memberScope, recordOp, sessionOf } from "@atoll-run/mob/internal";
 import { memoryState, startMockModel, until, type MockModel, type MockTurn } from "@atoll-run/testkit";
 import { startRooms } from "./rooms.ts";
 
@@ -135,7 +135,7 @@ test("a call that waits for a decision parks the turn, which goes on from its se
   assert.equal(model.requests.length, 3, "the model is not asked again for what it said");
 });
 
-const RULES = { ledger: { redact: (value: Json) => value }, limits: { recordBytesMax: 10_000 } };
+const RULES = { ledger: { redact: (value: Json) => value }, limits: { recordBytesMax: 10_000 }, blobs: createBlobs({ store: memoryBlobs(), limits: MOB_LIMITS }) };
 
 test("after a kill stored results are used, and a call that was begun is not made again", async (t) => {
   const { model, open, out, store } = await world(t, [{ when: { tool_result: "outcome unknown" }, reply: { text: "I looked" } }]);
@@ -150,14 +150,36 @@ test("after a kill stored results are used, and a call that was begun is not mad
   const blocks = ["one", "two"].map((name) => ({ type: "tool_use", id: `call_${name}`, name: "write_file", input: { path: `${name}.txt`, text: "x" } }));
   const at = { turn_id, tokens: 0, ts_ms: 1 };
   await store.commit({ scope: memberScope("ann"), epoch: null, at_ms: 1, ops: [
-    recordOp(session, { ...at, role: "assistant", blocks }, RULES),
-    recordOp(session, { ...at, role: "tool", blocks: [{ type: "tool_result", tool_use_id: "call_one", content: "written" }] }, RULES),
+    await recordOp(session, { ...at, role: "assistant", blocks }, RULES),
+    await recordOp(session, { ...at, role: "tool", blocks: [{ type: "tool_result", tool_use_id: "call_one", content: "written" }] }, RULES),
   ] });
   await using mob = await open();
   await mob.members.resume("ann", { principal: "boss" });
   const turn = await mob.members.wait(turn_id, {});
   assert.deepEqual([turn.output, existsSync(join(out, "one.txt")), existsSync(join(out, "two.txt"))], ["I looked", false, false]);
   assert.deepEqual(bodies(model).map(({ messages }) => messages.length), [3]);
+});
+
+test("a turn whose records are more than a model is told of others goes on from all of them after a kill", async (t) => {
+  const { model, open, store } = await world(t, [{ when: { tool_result: "second" }, reply: { text: "both read" } }]);
+  const session = sessionOf("ann", 1);
+  let turn_id = "";
+  {
+    await using mob = await open();
+    await mob.members.suspend("ann", { principal: "boss", why: "operator" });
+    ({ turn_id } = await mob.send({ to: "ann", from: "console", principal: "ada", content: "read both" }));
+  }
+  const at = { turn_id, tokens: 0, ts_ms: 1 };
+  const limits = { ...MOB_LIMITS, recordBytesMax: 1_048_576 };
+  const ops = await Promise.all(["first", "second"].flatMap((name) => [
+    recordOp(session, { ...at, role: "assistant", blocks: [{ type: "tool_use", id: `call_${name}`, name: "mob_members", input: {} }] }, { ...RULES, limits }),
+    recordOp(session, { ...at, role: "tool", blocks: [{ type: "tool_result", tool_use_id: `call_${name}`, content: `${name} ${"x".repeat(400_000)}` }] }, { ...RULES, limits }),
+  ]));
+  await store.commit({ scope: memberScope("ann"), epoch: null, at_ms: 1, ops });
+  await using mob = await open();
+  await mob.members.resume("ann", { principal: "boss" });
+  assert.equal((await mob.members.wait(turn_id, {})).output, "both read");
+  assert.deepEqual(bodies(model).map(({ messages }) => messages.length), [5]);
 });
 
 test("an answer that is not what the profile asks for is repaired twice at most, and the log has what was said", async (t) => {
@@ -232,7 +254,7 @@ test("an agent is broken when what it would go on with is damaged, not only its 
   const session = sessionOf("ann", 1);
   await store.commit({ scope: memberScope("ann"), epoch: null, at_ms: 1, ops: [
     { op: "append", journal: journalOf(session), body: "{\"role\":" },
-    recordOp(session, { turn_id: null, role: "note", blocks: [{ type: "text", text: "read first" }], tokens: 0, ts_ms: 1 }, RULES),
+    await recordOp(session, { turn_id: null, role: "note", blocks: [{ type: "text", text: "read first" }], tokens: 0, ts_ms: 1 }, RULES),
   ] });
   await using mob = await open();
   await mob.send({ to: "ann", from: "console", principal: "ada", content: "two" });

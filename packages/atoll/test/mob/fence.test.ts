@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defineMob, type LinkedContext, type LinkedFactory } from "@atoll-run/atoll/mob";
-import { type DispatchContext, type Workload, type WorkloadMessage } from "@atoll-run/core";
+import { memoryBlobs, type DispatchContext, type Workload, type WorkloadMessage } from "@atoll-run/core";
 import { MOB_LIMITS, type NewEntry } from "@atoll-run/mob";
-import { createIds, Incarnation, memberScope, openLedger } from "@atoll-run/mob/internal";
+import { createBlobs, createIds, Incarnation, memberScope, openLedger } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 import { openPlace } from "../../src/compose/place.ts";
 import { startRooms } from "./rooms.ts";
@@ -76,7 +76,7 @@ test("code of an incarnation that is over reaches no wire", async () => {
   };
   const { key: _key, close: _close, durability: _durability, ...node } = await place.opened;
   const made = new Incarnation({
-    ledger, node, limits: MOB_LIMITS, member: "m", generation: 1, conversations: 1, session: { generation: 1, begun: false }, turnOf: () => undefined, inner: async () => inner,
+    ledger, blobs: createBlobs({ store: memoryBlobs(), limits: MOB_LIMITS }), node, limits: MOB_LIMITS, member: "m", generation: 1, conversations: 1, session: { generation: 1, begun: false }, turnOf: () => undefined, inner: async () => inner,
     events: {
       exited: () => undefined, spent: () => undefined, ready: () => undefined, startFailed: () => undefined, died: () => undefined, lost: () => undefined, refused: (what) => refused.push(what),
     },

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defineMob, type LinkedFactory, type MobRooms } from "@atoll-run/atoll/mob";
-import type { StateStore } from "@atoll-run/core";
+import { memoryBlobs, type Json, type StateStore } from "@atoll-run/core";
 import { listSessions, readSession, type SessionRecord } from "@atoll-run/mob";
-import { journalOf, memberScope, recordOp, sessionOf } from "@atoll-run/mob/internal";
+import { createBlobs, journalOf, memberScope, readRecord, recordOp, sessionOf, wholeRecord } from "@atoll-run/mob/internal";
 import { memoryState, until } from "@atoll-run/testkit";
 import { startRooms } from "./rooms.ts";
 
@@ -104,13 +104,23 @@ test("a credential reaches the member it is for, and no log: not in its session,
   assert.ok(!stored.includes(key) && !stored.includes('"two"'));
 });
 
-test("a record over its limit keeps its size and its beginning", () => {
-  const { body } = recordOp("s", { turn_id: "t", role: "user", blocks: [{ type: "text", text: "ä".repeat(2_000) }], tokens: 0, ts_ms: 1 }, {
-    ledger: { redact: (value) => value }, limits: { recordBytesMax: 4_000 },
-  });
-  const { blocks: [block] } = JSON.parse(body) as SessionRecord;
-  assert.equal(block?.type, "omitted");
-  assert.ok((block?.["bytes"] as number) > 4_000 && Buffer.byteLength(body) < 4_000);
+test("the blocks of a record over its limit are a blob, and come whole again; over that of a blob their size and beginning stay", async () => {
+  const limits = { recordBytesMax: 4_000, blobBytesMax: 8_000 };
+  const blobs = createBlobs({ store: memoryBlobs(), limits });
+  const rules = { ledger: { redact: (value: Json) => value }, limits, blobs };
+  const of = (size: number) => ({ turn_id: "t", role: "user", blocks: [{ type: "text", text: "ä".repeat(size), taint: "peer" }], tokens: 0, ts_ms: 1 }) as const;
+  const kept = async (size: number): Promise<SessionRecord> => {
+    const { body } = await recordOp("s", of(size), rules);
+    assert.ok(Buffer.byteLength(body) <= 4_000);
+    return readRecord("s", { seq: 7, scope: "x", at_ms: 1, body });
+  };
+  assert.deepEqual(await kept(1_000), { seq: 7, ...of(1_000) });
+  const apart = await kept(2_000);
+  assert.deepEqual([apart.apart, apart.blocks.map(({ type, media_type, taint }) => [type, media_type, taint])], [true, [["ref", "application/json", "peer"]]]);
+  assert.deepEqual(await wholeRecord(apart, blobs), { seq: 7, ...of(2_000) });
+  const { blocks: [block], apart: none } = await kept(5_000);
+  assert.deepEqual([block?.type, none], ["omitted", undefined]);
+  assert.ok((block?.["bytes"] as number) > 8_000);
 });
 
 test("a member whose session is damaged is broken, until it is reset", async (t) => {

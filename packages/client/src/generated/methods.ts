@@ -401,6 +401,7 @@ export interface SessionRecord {
   readonly tokens: number;
   readonly ts_ms: number;
   readonly covers?: number;
+  readonly apart?: true;
 }
 
 export interface StageFailure {

@@ -7,6 +7,7 @@
  */
 import type { AgentSessions, Message } from "@atoll-run/block";
 import type { Clock, Json } from "@atoll-run/core";
+import type { Blobs } from "../blobs/blobs.ts";
 import { mobError } from "../errors.ts";
 import type { NewEntry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
@@ -20,6 +21,7 @@ import { readHistory } from "./history.ts";
 
 export interface AgentSessionParts {
   readonly ledger: Ledger;
+  readonly blobs: Blobs;
   readonly clock: Clock;
   readonly limits: Pick<MobLimits, "recordBytesMax" | "previewBytes" | "historyBytesMax">;
   readonly member: string;
@@ -56,7 +58,8 @@ const UNFINISHED: Said = { role: "assistant", content: [{ type: "text", text: "(
 
 /** What a turn would be told of it can be read. Throws `mob.storage_degraded` for a session that is damaged. */
 export async function openAgentSession(parts: AgentSessionParts): Promise<AgentSessions> {
-  await readHistory(parts.ledger.store, parts.session, parts.limits.historyBytesMax);
+  const { ledger: { store }, blobs, session: id, limits } = parts;
+  await readHistory({ store, blobs }, { session: id, bytesMax: limits.historyBytesMax });
   const session = new AgentSession(parts);
   return { load: (id) => session.load(id), save: (id, messages) => session.save(id, messages), hold: () => ({ [Symbol.dispose]: () => undefined }) };
 }
@@ -70,8 +73,8 @@ class AgentSession {
   }
 
   async load(turnId: string): Promise<readonly Message[]> {
-    const { ledger, session, limits } = this.#parts;
-    const { snapshot, tail } = await readHistory(ledger.store, session, limits.historyBytesMax);
+    const { ledger: { store }, blobs, session, limits } = this.#parts;
+    const { snapshot, tail } = await readHistory({ store, blobs }, { session, bytesMax: limits.historyBytesMax, turnId });
     await this.#taint(turnId, [...snapshot === undefined ? [] : [snapshot], ...tail]);
     const turns = byTurn(tail);
     const before = snapshot === undefined ? [] : summaryOf(promptOf(snapshot.blocks));
@@ -150,7 +153,7 @@ class AgentSession {
     const { ledger, session } = this.#parts;
     const writer = this.#writer();
     const entries = records.flatMap(({ blocks }) => blocks.flatMap((block) => this.#entryOf(turnId, writer, block)));
-    await ledger.append(writer, entries, records.map((record) => recordOp(session, record, this.#parts)));
+    await ledger.append(writer, entries, await Promise.all(records.map((record) => recordOp(session, record, this.#parts))));
   }
 
   #writer(): Writer {
@@ -211,7 +214,7 @@ function toMessages(records: readonly SessionRecord[]): readonly Said[] {
 /** The last word stands in the log as the output of the turn, which may be any JSON. */
 function toModelBlock(block: SessionBlock): SessionBlock {
   const { origin: _, taint: __, ...plain } = block;
-  return plain.type === "json" || plain.type === "omitted" ? { type: "text", text: promptOf([plain]) } : plain;
+  return plain.type === "json" || plain.type === "ref" || plain.type === "omitted" ? { type: "text", text: promptOf([plain]) } : plain;
 }
 
 /** After a crash an answer that was asked for again is not there: it is asked for, and judged, anew. */

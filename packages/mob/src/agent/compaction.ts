@@ -5,6 +5,7 @@
  * one that fails changes nothing but says so; refuses turns that are not over; never throws for a summary that was not made.
  */
 import type { Json } from "@atoll-run/core";
+import type { Blobs } from "../blobs/blobs.ts";
 import { toFailure } from "../errors.ts";
 import type { NewEntry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
@@ -16,6 +17,7 @@ import { readHistory } from "./history.ts";
 
 export interface CompactionParts {
   readonly ledger: Ledger;
+  readonly blobs: Blobs;
   readonly now: () => number;
   readonly limits: Pick<MobLimits, "recordBytesMax" | "historyBytesMax" | "compactBytes" | "compactKeepBytes">;
   readonly session: string;
@@ -34,8 +36,8 @@ const ASK = "Summarize this conversation of yours for yourself, so that you can 
 
 /** Before a turn: makes a snapshot when what came after the last one is too much. */
 export async function compact(parts: CompactionParts, turnId: string, summarize: Summarize): Promise<void> {
-  const { ledger, session, limits, writer, about, now, untold } = parts;
-  const { snapshot, tail, bytes } = await readHistory(ledger.store, session, limits.historyBytesMax);
+  const { ledger, blobs, session, limits, writer, about, now, untold } = parts;
+  const { snapshot, tail, bytes } = await readHistory({ store: ledger.store, blobs }, { session, bytesMax: limits.historyBytesMax });
   if (bytes <= limits.compactBytes) return;
   const old = oldTurns(tail, { keepBytes: limits.compactKeepBytes, isOver: parts.isOver });
   const covers = old.at(-1)?.seq;
@@ -45,7 +47,7 @@ export async function compact(parts: CompactionParts, turnId: string, summarize:
     const speaks = writer();
     if (speaks === undefined) return;
     await ledger.append(speaks, [{ kind, source: "member", ...about, fence: speaks.epoch, turn_id: turnId, session: { id: session }, data }], text === undefined ? [] : [
-      recordOp(session, { turn_id: null, role: "snapshot", blocks: signed([{ type: "text", text }], by), tokens: untold.take(turnId), ts_ms: now(), covers }, parts),
+      await recordOp(session, { turn_id: null, role: "snapshot", blocks: signed([{ type: "text", text }], by), tokens: untold.take(turnId), ts_ms: now(), covers }, parts),
     ]);
   };
   const size = { records: old.length, covers };

@@ -10,6 +10,7 @@ import { z } from "zod";
 import { memberId, memberSpec } from "../definition/schema.ts";
 import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec, MobDefinition, Profile } from "../definition/definition.ts";
+import type { Blobs } from "../blobs/blobs.ts";
 import { mobError } from "../errors.ts";
 import type { FlowRunner } from "../flows/runner.ts";
 import { shortHash } from "../ids.ts";
@@ -25,6 +26,7 @@ import { recordOp, toBlocks } from "../sessions/record.ts";
 
 export interface VerbParts {
   readonly ledger: Ledger;
+  readonly blobs: Blobs;
   readonly view: View;
   readonly members: Pick<MemberHost, "send" | "wait" | "spawn" | "retire">;
   readonly edges: Pick<EdgeWorks, "wire">;
@@ -157,16 +159,17 @@ class MemberVerbs {
   }
 
   async note({ turn_id }: VerbCall, content: Json): Promise<undefined> {
-    const { ledger, clock, limits } = this.#parts;
+    const { ledger, blobs, clock, limits } = this.#parts;
     const { id, generation, session } = this.#by;
     const writer = this.#by.writer();
     if (writer === undefined) throw mobError("mob.interrupted", `${id} is being stopped`);
     const record = { turn_id: turn_id ?? null, role: "note", blocks: toBlocks(content), tokens: 0, ts_ms: clock.now() } as const;
     const text = typeof content === "string" ? content : JSON.stringify(content);
+    const op = await recordOp(session, record, { ledger, blobs, limits });
     await ledger.append(writer, [{
       kind: "note", source: "member", member: id, generation, fence: writer.epoch, session: { id: session }, ...turn_id === undefined ? {} : { turn_id },
       data: { text: preview(text, limits.previewBytes) },
-    }], [recordOp(session, record, { ledger, limits })]);
+    }], [op]);
   }
 
   async runFlow(call: VerbCall, { flow, params, opts }: z.output<typeof ARGS.flow>): Promise<Json> {

@@ -5,8 +5,11 @@
  * often it is asked for, after a start too; refuses nothing; never gives up on a trouble that passes: the step has a time.
  */
 import { isFault, onAbort, sleep, withDeadline, type Clock } from "@atoll-run/core";
+import type { Blobs } from "../blobs/blobs.ts";
+import { fromBlob, isRef, toBlob, toRef } from "../blobs/ref.ts";
 import type { FlowStep } from "../definition/definition.ts";
 import { toFailure, type Failure } from "../errors.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost, TurnAsk } from "../member/host.ts";
 import type { Ticket, Turn } from "../member/turn.ts";
@@ -14,6 +17,8 @@ import { asOutput, checkOutput } from "./expect.ts";
 
 export interface AskingParts {
   readonly host: Pick<MemberHost, "send" | "wait" | "cancel">;
+  readonly ledger: Pick<Ledger, "redact">;
+  readonly blobs: Pick<Blobs, "get" | "put">;
   readonly clock: Clock;
   readonly limits: Pick<MobLimits, "cancelMs">;
   readonly step: Pick<FlowStep, "output" | "expect">;
@@ -30,16 +35,24 @@ export async function askTarget(ask: TurnAsk, parts: AskingParts, { signal, canc
   let turnId: string | undefined;
   let sending: Promise<Ticket> | undefined;
   try {
-    sending = again(() => host.send(ask), parts, signal);
+    sending = again(() => send(ask, parts), parts, signal);
     turnId = (await orAbort(sending, signal)).turn_id;
     const turn_id = turnId;
     const turn = await orAbort(again(() => host.wait(turn_id, { signal }), parts, signal), signal);
-    return { turn_id, ...judge(turn, step) };
+    return { turn_id, ...judge(await whole(turn, parts), step) };
   } catch (error) {
     if (!signal.aborted) return { ...turnId === undefined ? {} : { turn_id: turnId }, ok: false, error: toFailure(error) };
     if (signal.reason === cancels && sending !== undefined) await cancel(sending, ask.principal, parts);
     return undefined;
   }
+}
+
+/** A message that is too large to be sent goes as a blob; the same one has the same, so that its key stands for it. */
+async function send(ask: TurnAsk, { host, ledger, blobs }: AskingParts): Promise<Ticket> {
+  return await host.send(ask).catch(async (error: unknown) => {
+    if (!isFault(error) || error.code !== "mob.too_large") throw error;
+    return await host.send({ ...ask, content: toRef(await blobs.put(toBlob(ledger.redact(ask.content)))) });
+  });
 }
 
 /** What passes by itself is waited for. Throws the reason of the signal. */
@@ -65,6 +78,14 @@ async function orAbort<T>(waiting: Promise<T>, signal: AbortSignal): Promise<T> 
 async function cancel(sending: Promise<Ticket>, principal: string, { host, clock, limits }: AskingParts): Promise<void> {
   const act = async (): Promise<unknown> => host.cancel((await sending).turn_id, { principal });
   await withDeadline(act, { clock, ms: limits.cancelMs, what: "the cancel of a turn" }).catch(() => undefined);
+}
+
+/** What is a blob is judged by what is in it; it stays one. */
+async function whole(turn: Turn, { step: { expect }, blobs }: AskingParts): Promise<Turn> {
+  const { output } = turn;
+  if (expect === null || !isRef(output)) return turn;
+  const { bytes, media_type } = await blobs.get(output.blob_id);
+  return { ...turn, output: fromBlob({ media_type, bytes }) };
 }
 
 function judge({ state, output, error }: Turn, step: AskingParts["step"]): { readonly ok: true } | { readonly ok: false; readonly error: Failure } {

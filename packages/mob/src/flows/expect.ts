@@ -1,6 +1,7 @@
 /** Outputs as their steps and profiles expect them: a JSON schema, text (spec: mob 3.1, 9.2). Pure. */
 import type { Json } from "@atoll-run/core";
 import { z } from "zod";
+import { isRef } from "../blobs/ref.ts";
 import type { FlowStep } from "../definition/definition.ts";
 import { toFailure } from "../errors.ts";
 
@@ -30,8 +31,9 @@ function toSchema(expect: Json): z.ZodType {
   return schema;
 }
 
-/** What a member gave, as its step wants it: text, or, where it wrote text although something else is expected, the JSON in that. */
+/** What a member gave, as its step wants it: text, or, where it wrote text although something else is expected, the JSON in that. What is a blob stays one. */
 export function asOutput({ output, expect }: Pick<FlowStep, "output" | "expect">, given: Json): Json {
+  if (isRef(given)) return given;
   if (output === "text") return typeof given === "string" ? given : JSON.stringify(given);
   if (expect === null || typeof given !== "string" || checkOutput(expect, given) === undefined) return given;
   return readJson(given) ?? given;

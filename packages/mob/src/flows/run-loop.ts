@@ -11,6 +11,7 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost } from "../member/host.ts";
 import type { View } from "../roster/view.ts";
+import type { Blobs } from "../blobs/blobs.ts";
 import { again, askTarget, type Answer } from "./asking.ts";
 import { decideRun, messageOf, type Candidate, type Move } from "./decide.ts";
 import { waitedMs, type Run, type Target } from "./run.ts";
@@ -18,6 +19,7 @@ import { WholeOutputs } from "./whole.ts";
 
 export interface RunParts {
   readonly ledger: Ledger;
+  readonly blobs: Blobs;
   readonly writer: Writer;
   readonly view: View;
   readonly host: Pick<MemberHost, "send" | "wait" | "cancel">;

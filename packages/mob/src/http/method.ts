@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Clock, Json } from "@atoll-run/core";
 import type { ApprovalBook } from "../approvals/book.ts";
+import type { Blobs } from "../blobs/blobs.ts";
 import type { MobDefinition } from "../definition/definition.ts";
 import type { FlowRunner } from "../flows/runner.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
@@ -32,6 +33,7 @@ export interface Served {
   /** As it is now: a reload changes it. */
   readonly definition: () => MobDefinition;
   readonly ledger: Ledger;
+  readonly blobs: Blobs;
   /** Of the mob: for what the doors themselves tell. */
   readonly writer: Writer;
   readonly commits: CommitFigures;

@@ -14,7 +14,7 @@ const session = z.object({
 
 const record = z.object({
   seq: count, turn_id: z.string().nullable(), role: z.enum(["user", "assistant", "tool", "note", "snapshot"]), blocks: z.array(z.object({ type: z.string() }).catchall(json)),
-  tokens: z.number(), ts_ms: z.number(), covers: count.exactOptional(),
+  tokens: z.number(), ts_ms: z.number(), covers: count.exactOptional(), apart: z.literal(true).exactOptional(),
 }).meta({ id: "SessionRecord" }) satisfies z.ZodType<SessionRecord>;
 
 async function ofSession({ session_id }: { readonly session_id: string }, { ledger }: Served): Promise<readonly Thing[]> {

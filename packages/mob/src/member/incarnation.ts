@@ -9,6 +9,7 @@
  */
 import { isFault, nodeError, withDeadline, type Fault, type StateOp } from "@atoll-run/core";
 import { createNode, type CloseReport, type NodeHandle, type NodeParts } from "@atoll-run/node";
+import type { Blobs } from "../blobs/blobs.ts";
 import { mobError, type MobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
@@ -25,6 +26,7 @@ import { TURN_ROUTE, TurnDesk, type DeskParts } from "./turn-desk.ts";
 
 export interface IncarnationParts {
   readonly ledger: Ledger;
+  readonly blobs: Blobs;
   readonly node: NodeParts;
   readonly limits: MobLimits;
   readonly member: string;
@@ -75,11 +77,11 @@ export class Incarnation {
 
   constructor(parts: IncarnationParts) {
     this.#parts = parts;
-    const { member, generation, conversations, ledger, limits, turnOf, session, wallOf, node: { log, clock } } = parts;
+    const { member, generation, conversations, ledger, blobs, limits, turnOf, session, wallOf, node: { log, clock } } = parts;
     this.session = sessionOf(member, session.generation);
     this.untold = new UntoldTokens(turnOf);
     this.#desk = new TurnDesk({
-      untold: this.untold, ledger, member, generation, conversations, turnOf, log, clock, limits, session: this.session, writer: () => this.writer,
+      untold: this.untold, ledger, blobs, member, generation, conversations, turnOf, log, clock, limits, session: this.session, writer: () => this.writer,
       wallOf: wallOf ?? (() => undefined), stuck: () => parts.events.spent(), starved: (fault) => {
         if (this.current) parts.events.died(fault);
       },

@@ -31,8 +31,8 @@ export interface InnerParts {
   /** Grants were asked before; absent: all that is granted is allowed. */
   readonly guard?: ToolGuard;
   readonly makeVerbs: MakeVerbs;
-  readonly compact: (of: Omit<CompactionParts, "ledger" | "now" | "limits">, turnId: string, summarize: Summarize) => Promise<void>;
-  readonly openSession: (o: Omit<AgentSessionParts, "ledger" | "clock" | "limits">) => Promise<AgentSessions>;
+  readonly compact: (of: Omit<CompactionParts, "ledger" | "blobs" | "now" | "limits">, turnId: string, summarize: Summarize) => Promise<void>;
+  readonly openSession: (o: Omit<AgentSessionParts, "ledger" | "blobs" | "clock" | "limits">) => Promise<AgentSessions>;
   /** Hears of what its agents do. */
   readonly makeWatch?: MakeWatch;
   /** The environment of its blocks, where agents look for keys; default: empty. */

@@ -1,6 +1,7 @@
 /** What a member is made of. Types only. */
 import type { Json } from "@atoll-run/core";
 import type { NodeParts } from "@atoll-run/node";
+import type { Blobs } from "../blobs/blobs.ts";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
@@ -10,6 +11,7 @@ import type { WallLeft } from "./turn-time.ts";
 
 export interface MemberParts {
   readonly ledger: Ledger;
+  readonly blobs: Blobs;
   /** The mob's own. */
   readonly writer: Writer;
   readonly view: View;

@@ -84,13 +84,13 @@ export class Seat {
   }
 
   #make(): Incarnation {
-    const { ledger, node, view, inner, limits, wallOf } = this.#parts;
+    const { ledger, blobs, node, view, inner, limits, wallOf } = this.#parts;
     const holder = this.#holder;
     const { generation } = holder.life;
     const member = view.members.get(holder.id);
     const turnOf = (turnId: string) => view.turns.get(turnId);
     const made: Incarnation = new Incarnation({
-      ledger, node, limits, member: holder.id, generation, conversations: holder.profile.conversations, turnOf,
+      ledger, blobs, node, limits, member: holder.id, generation, conversations: holder.profile.conversations, turnOf,
       wallOf: (turnId) => wallOf?.(holder.id, turnId),
       session: member?.session ?? { generation, begun: false },
       // Read when its code begins: a node may have been there before, for mail alone.

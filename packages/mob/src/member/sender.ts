@@ -119,7 +119,7 @@ export class Sender {
         const { session } = incarnation;
         const by = { member: to, generation, ...writer === undefined ? {} : { fence: writer.epoch } };
         const nowMs = clock.now();
-        const input = recordOp(session, inputOf(body, nowMs), this.#parts);
+        const input = await recordOp(session, inputOf(body, nowMs), this.#parts);
         const queued = ledger.toOp({ ...turnQueued(by, body), session: { id: session }, ...cause });
         const remember: StateOp[] = key === undefined ? [] : [{ op: "remember", answer: {
           sender: KEY_SENDER, route: TURN_ROUTE, request_id: key.name, hash: key.hash, outcome: JSON.stringify({ turn_id: body.turn_id }),

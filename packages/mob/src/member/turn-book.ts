@@ -5,6 +5,8 @@
  * recorded are one commit; refuses an output that is too large, as the failure of its turn; never runs anything.
  */
 import { isFault, type Clock, type DispatchContext, type Fault, type Json, type Log, type Outcome, type WorkloadMessage, type Write } from "@atoll-run/core";
+import type { Blobs } from "../blobs/blobs.ts";
+import { toBlob, toRef } from "../blobs/ref.ts";
 import { mobError } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import { dropOld, toStored } from "../ledger/stored.ts";
@@ -16,9 +18,10 @@ import type { Turn, TurnBody } from "./turn.ts";
 
 export interface BookParts {
   readonly ledger: Ledger;
+  readonly blobs: Pick<Blobs, "put">;
   readonly log: Log;
   readonly clock: Clock;
-  readonly limits: Pick<MobLimits, "contentBytesMax" | "outputInEntryBytesMax" | "previewBytes" | "retentionMs" | "recordBytesMax">;
+  readonly limits: Pick<MobLimits, "contentBytesMax" | "blobBytesMax" | "outputInEntryBytesMax" | "previewBytes" | "retentionMs" | "recordBytesMax">;
   readonly session: string;
   readonly member: string;
   readonly generation: number;
@@ -42,7 +45,15 @@ export interface TurnEnd {
   readonly data: Record<string, Json>;
   /** What its code has recorded. */
   readonly writes?: readonly Write[];
-  readonly output?: Json;
+  /** Of its output, for its session. */
+  readonly spoken?: Write;
+}
+
+/** What its code has given. */
+interface Given {
+  readonly turn: TurnBody;
+  readonly output: Json;
+  readonly writes: readonly Write[];
 }
 
 const DONE: Outcome = { is: "done", reply: new Uint8Array(0) };
@@ -57,23 +68,41 @@ export class TurnBook {
 
   /** Its code has given an answer. */
   done(outer: DispatchContext, { turn, reply, writes }: { turn: TurnBody; reply: Uint8Array; writes: readonly Write[] }): Outcome | Promise<Outcome> {
-    const { contentBytesMax, outputInEntryBytesMax } = this.#parts.limits;
-    if (reply.length <= outputInEntryBytesMax) {
-      const output = outputOf(reply);
-      return this.end(outer, { turn, kind: "turn_done", data: { output }, writes, output });
-    }
-    if (reply.length <= contentBytesMax) return this.#doneApart(outer, { turn, output: outputOf(reply), writes });
-    const size = reply.length;
-    const fault = mobError("mob.too_large", `the output has ${size} bytes, more than ${contentBytesMax}`, { facts: { size, limit: contentBytesMax } });
-    return this.end(outer, { turn, kind: "turn_failed", data: errorOf(fault) });
+    const { contentBytesMax, outputInEntryBytesMax, blobBytesMax } = this.#parts.limits;
+    const { length: size } = reply;
+    if (size > Math.max(contentBytesMax, blobBytesMax)) return this.#tooLarge(outer, turn, size);
+    const given = { turn, output: outputOf(reply), writes };
+    if (size <= outputInEntryBytesMax) return this.#sayDone(outer, given, { output: given.output });
+    return size <= contentBytesMax ? this.#doneApart(outer, given) : this.#doneAsBlob(outer, given);
+  }
+
+  /** It is a blob before anything refers to it: a crash between the two leaves bytes that nobody asks for, and the turn runs again. */
+  async #doneAsBlob(outer: DispatchContext, { turn, output: whole, writes }: Given): Promise<Outcome> {
+    const { ledger, blobs, limits } = this.#parts;
+    const blob = toBlob(ledger.redact(whole));
+    // What it is masked with may be longer.
+    if (blob.bytes.length > limits.blobBytesMax) return this.#tooLarge(outer, turn, blob.bytes.length);
+    const output = toRef(await blobs.put(blob));
+    return this.#sayDone(outer, { turn, output, writes }, { output });
+  }
+
+  #tooLarge(outer: DispatchContext, turn: TurnBody, size: number): Outcome {
+    const { blobBytesMax: limit } = this.#parts.limits;
+    return this.end(outer, { turn, kind: "turn_failed", data: errorOf(mobError("mob.too_large", `the output has ${size} bytes, more than ${limit}`, { facts: { size, limit } })) });
+  }
+
+  #sayDone(outer: DispatchContext, { turn, output, writes }: Given, data: TurnEnd["data"]): Outcome | Promise<Outcome> {
+    const spoken = this.#outputRecord(turn, output);
+    const done = (record: Write): Outcome => this.end(outer, { turn, kind: "turn_done", data, writes, spoken: record });
+    return spoken instanceof Promise ? spoken.then(done) : done(spoken);
   }
 
   /** The output is a document of the same commit. */
-  async #doneApart(outer: DispatchContext, { turn, output, writes }: { turn: TurnBody; output: Json; writes: readonly Write[] }): Promise<Outcome> {
+  async #doneApart(outer: DispatchContext, { turn, output, writes }: Given): Promise<Outcome> {
     const { ledger, limits, clock } = this.#parts;
     const { stored, write } = toStored(turn, JSON.stringify(ledger.redact(output)), limits.previewBytes);
     const old = await dropOld(ledger.store, outer.self, clock.now() - limits.retentionMs);
-    return this.end(outer, { turn, kind: "turn_done", data: { stored: { ...stored } }, writes: [...writes, write, ...old], output });
+    return this.#sayDone(outer, { turn, output, writes: [...writes, write, ...old] }, { stored: { ...stored } });
   }
 
   /** One commit: the row goes, the entry comes, and what was recorded is done. */
@@ -81,22 +110,21 @@ export class TurnBook {
     const { ledger, session, turnOf } = this.#parts;
     const used = turnOf(o.turn.turn_id)?.usage;
     const data = used === undefined ? o.data : { ...o.data, usage: { ...used } };
-    const spoken = o.output === undefined ? [] : [this.#outputRecord(o.turn, o.output)];
     this.#parts.untold.forget(o.turn.turn_id);
     let entry: Write;
     try {
-      entry = ledger.toWrite({ ...turnMoved(o.kind, this.#speaking, { turn: o.turn, data }), ...o.output === undefined ? {} : { session: { id: session } } });
+      entry = ledger.toWrite({ ...turnMoved(o.kind, this.#speaking, { turn: o.turn, data }), ...o.spoken === undefined ? {} : { session: { id: session } } });
     } catch (error) {
       if (!isFault(error)) throw error;
       entry = ledger.toWrite(turnMoved("turn_failed", this.#speaking, { turn: o.turn, data: errorOf(error) }));
       outer.record([entry]);
       return DONE;
     }
-    outer.record([...o.writes ?? [], ...spoken, entry]);
+    outer.record([...o.writes ?? [], ...o.spoken === undefined ? [] : [o.spoken], entry]);
     return DONE;
   }
 
-  #outputRecord({ turn_id }: TurnBody, output: Json): Write {
+  #outputRecord({ turn_id }: TurnBody, output: Json): Write | Promise<Write> {
     const { session, clock, untold, member, turnOf } = this.#parts;
     const blocks = signed(toBlocks(output), { origin: member, taint: turnOf(turn_id)?.taint });
     return recordWrite(session, { turn_id, role: "assistant", blocks, tokens: untold.take(turn_id), ts_ms: clock.now() }, this.#parts);

@@ -4,7 +4,9 @@
  * A session belongs to a member from the generation in which it began until the next one begins, so its id follows from both:
  * nothing has to be stored to find it, and nothing to archive it.
  */
-import type { Json, JournalEntry, StateOp, Write } from "@atoll-run/core";
+import { isFault, type Json, type JournalEntry, type StateOp, type Write } from "@atoll-run/core";
+import type { Blobs } from "../blobs/blobs.ts";
+import { isRef, toRef } from "../blobs/ref.ts";
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { TurnBody } from "../member/turn.ts";
@@ -32,6 +34,8 @@ export interface NewRecord {
   readonly ts_ms: number;
   /** Of a snapshot: `seq` of the last record that it stands for. */
   readonly covers?: number;
+  /** Its blocks are more than stands in a log: they are the blob that its one block names, as JSON. */
+  readonly apart?: true;
 }
 
 /** `seq` rises through the session; it is that of the whole store, so there are holes. */
@@ -57,18 +61,36 @@ export function journalOf(session: string): string {
   return `${JOURNAL}${session}`;
 }
 
-/** How it is stored: as the ledger would, and what has more than that as JSON keeps its size and its beginning. */
+/** How it is stored: as the ledger would, and the blocks of what has more than that as JSON are a blob. */
 export interface RecordRules {
   readonly ledger: { redact(value: Json): Json };
   readonly limits: { readonly recordBytesMax: number };
+  readonly blobs: Pick<Blobs, "put">;
 }
 
-export function recordOp(session: string, record: NewRecord, rules: RecordRules): StateOp & { op: "append" } {
-  return { op: "append", journal: journalOf(session), body: toBody(record, rules) };
+export type RecordOp = StateOp & { op: "append" };
+
+/** At once, unless its blocks are kept apart first: nothing refers to them before they are there. Throws what `Blobs.put` does. */
+export function recordOp(session: string, record: NewRecord, rules: RecordRules): RecordOp | Promise<RecordOp> {
+  const body = toBody(record, rules);
+  const op = (text: string): RecordOp => ({ op: "append", journal: journalOf(session), body: text });
+  return typeof body === "string" ? op(body) : body.then(op);
 }
 
-export function recordWrite(session: string, record: NewRecord, rules: RecordRules): Write {
-  return { write: "append", journal: journalOf(session), body: toBody(record, rules) };
+/** The same for a handler that records it with its answer. */
+export function recordWrite(session: string, record: NewRecord, rules: RecordRules): Write | Promise<Write> {
+  const body = toBody(record, rules);
+  const write = (text: string): Write => ({ write: "append", journal: journalOf(session), body: text });
+  return typeof body === "string" ? write(body) : body.then(write);
+}
+
+/** With its blocks, wherever they are kept. Throws `mob.storage_degraded` for those that are not there any more. */
+export async function wholeRecord(record: SessionRecord, blobs: Pick<Blobs, "get">): Promise<SessionRecord> {
+  const [ref] = record.blocks;
+  if (record.apart !== true || !isRef(ref)) return record;
+  const { apart: _, ...rest } = record;
+  const { bytes } = await blobs.get(ref.blob_id);
+  return { ...rest, blocks: JSON.parse(Buffer.from(bytes).toString()) as readonly SessionBlock[] };
 }
 
 /** Throws `mob.storage_degraded` for what is no record. */
@@ -104,6 +126,7 @@ export function signed(blocks: readonly SessionBlock[], by: { readonly origin: s
 /** Content and outputs are text, blocks already, or any JSON. */
 export function toBlocks(content: Json): readonly SessionBlock[] {
   if (typeof content === "string") return [{ type: "text", text: content }];
+  if (isRef(content)) return [content];
   return Array.isArray(content) && content.length > 0 && content.every(isBlock) ? content as unknown as readonly SessionBlock[] : [{ type: "json", json: content }];
 }
 
@@ -116,12 +139,23 @@ function isBlock(value: Json): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value) && typeof (value as { type?: Json }).type === "string";
 }
 
-function toBody(given: NewRecord, { ledger, limits: { recordBytesMax: bytesMax } }: RecordRules): string {
+function toBody(given: NewRecord, { ledger, limits: { recordBytesMax: bytesMax }, blobs }: RecordRules): string | Promise<string> {
   const record = { ...given, blocks: ledger.redact(given.blocks as Json) as unknown as readonly SessionBlock[] };
   const text = JSON.stringify(record);
   // Cheap where it is plain that it fits: a UTF-16 unit is at most three bytes.
   if (text.length * 3 <= bytesMax) return text;
-  const bytes = Buffer.byteLength(text);
-  if (bytes <= bytesMax) return text;
-  return JSON.stringify({ ...record, blocks: [{ type: "omitted", bytes, preview: JSON.stringify(record.blocks).slice(0, PREVIEW_CHARS), taint: taintIn(record.blocks as Json) }] });
+  if (Buffer.byteLength(text) <= bytesMax) return text;
+  return apart(record, blobs);
+}
+
+/** Content and outputs are smaller than a blob may be; what tools gave may be more. */
+async function apart(record: NewRecord, blobs: RecordRules["blobs"]): Promise<string> {
+  const taint = taintIn(record.blocks as Json);
+  const text = JSON.stringify(record.blocks);
+  const kept = await blobs.put({ media_type: "application/json", bytes: Buffer.from(text) }).catch((error: unknown) => {
+    if (isFault(error) && error.code === "mob.too_large") return undefined;
+    throw error;
+  });
+  if (kept === undefined) return JSON.stringify({ ...record, blocks: [{ type: "omitted", bytes: Buffer.byteLength(text), preview: text.slice(0, PREVIEW_CHARS), taint }] });
+  return JSON.stringify({ ...record, blocks: [{ ...toRef(kept), taint }], apart: true });
 }

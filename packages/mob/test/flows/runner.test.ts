@@ -32,9 +32,9 @@ const running = new AbortController().signal;
 const PEOPLE = [spawned("s", { profile: "s" }), spawned("e", { profile: "e" }), ...[1, 2, 3].map((n) => spawned(`w-${n}`, { profile: "w" }))];
 
 function runnerOf(base: House, steps: Steps, members: TestMembers): { runner: FlowRunner; kill: () => void } {
-  const { ledger, writer, roster: { view }, clock, newId, log, limits } = base;
+  const { ledger, blobs, writer, roster: { view }, clock, newId, log, limits } = base;
   const host = members.host(base);
-  return { runner: openRunner({ ledger, writer, view, host, clock, newId, log, limits, flows: () => flowsOf(steps) }), kill: () => host.kill() };
+  return { runner: openRunner({ ledger, blobs, writer, view, host, clock, newId, log, limits, flows: () => flowsOf(steps) }), kill: () => host.kill() };
 }
 
 async function started(t: TestContext, steps: Steps, handler: Handler, o: HouseOptions & { store?: StoreName } = {}) {

@@ -30,7 +30,7 @@ export const ROUTES: readonly (readonly [verb: string, path: string])[] = [
 export async function served(t: TestContext, o: HouseOptions & { readonly store?: StoreName; readonly readOnly?: boolean; readonly access?: AccessRules; readonly tokens?: readonly Token[]; readonly http?: Partial<HttpParts>; readonly on?: StateStore } = {}) {
   const made = { ...o, profileOf: (name: string) => definition.profiles[name] };
   const base = await (o.on === undefined ? house(t, o.store ?? "memory", made) : furnish(o.on, made));
-  const { ledger, writer, commits, clock, log, limits, newId, roster: { view } } = base;
+  const { ledger, blobs, writer, commits, clock, log, limits, newId, roster: { view } } = base;
   let stopping = false;
   const rules: { access: AccessRules | null } = { access: o.access ?? null };
   const answering = new TestMembers(({ content }) => content).host(base);
@@ -43,10 +43,10 @@ export async function served(t: TestContext, o: HouseOptions & { readonly store?
   const definitions = new Definitions({ ledger, writer }, definition);
   const reconciler = createReconciler({ definitions, ledger, writer, view, host: members, edges, clock, log, limits, lazy: true });
   const approvals = openApprovals({ ledger, writer, view, rules: () => definition.approvals, host: members, clock, newId, log, limits });
-  const flows = openRunner({ ledger, writer, view, host: members, clock, log, limits, newId, flows: () => definition.flows });
+  const flows = openRunner({ ledger, blobs, writer, view, host: members, clock, log, limits, newId, flows: () => definition.flows });
   await reconciler.reconcile({ principal: "mob" });
   const http = await serveHttp({
-    served: { definition: () => ({ ...definition, access: rules.access }), ledger, writer, commits, view, members, reconciler, edges, approvals, flows, limits, rights: new Rights({ rules: () => rules.access, view }), lifecycle: { stopping: () => stopping }, clock, life: new MobLife({ ledger, writer, view, clock, log, reconciler, flows, members: members as never, drainMs: 0, end: () => undefined }), health: new Health(view, ledger), shutdown: new Shutdown({ clock, log }, { drainMs: 0 }) }, port: 0, log, newErrorId: () => newId("e"),
+    served: { definition: () => ({ ...definition, access: rules.access }), ledger, blobs, writer, commits, view, members, reconciler, edges, approvals, flows, limits, rights: new Rights({ rules: () => rules.access, view }), lifecycle: { stopping: () => stopping }, clock, life: new MobLife({ ledger, writer, view, clock, log, reconciler, flows, members: members as never, drainMs: 0, end: () => undefined }), health: new Health(view, ledger), shutdown: new Shutdown({ clock, log }, { drainMs: 0 }) }, port: 0, log, newErrorId: () => newId("e"),
     bytes: (count) => randomBytes(count), version: "0", tokens: [token("admin", { local: true }), token("viewer"), token("approver"), token("operator"), ...o.tokens ?? []], readOnly: o.readOnly ?? false, ...o.http,
   });
   t.after(async () => {

@@ -19,12 +19,12 @@ async function grown(of: House): Promise<House> {
   const head: StateOp = { op: "put", space: "session", key: session, value: JSON.stringify({ member: "ann", generation: 1 }), if_version: null };
   const member = { scope: memberScope("ann"), epoch: (await attach(of, memberScope("ann"))) };
   await ledger.append(member, [{ ...turn, kind: "turn_queued", data: {} }, { ...turn, kind: "turn_done", data: {}, dedupe_key: "t_1/end" }], [
-    head, recordOp(session, said, of),
+    head, await recordOp(session, said, of),
   ]);
   await using retention = openRetention({ ...of, clock: { ...of.clock, now: () => Date.now() + DAY }, limits: { retentionMs: 1, retentionBytes: 1e12, auditMs: 1 } });
   await retention.pass();
   await ledger.append(member, [{ ...turn, turn_id: "t_2", kind: "turn_queued", data: {} }, { ...turn, turn_id: "t_2", kind: "turn_failed", data: {}, dedupe_key: "t_2/end" }], [
-    recordOp(session, { ...said, turn_id: "t_2" }, of),
+    await recordOp(session, { ...said, turn_id: "t_2" }, of),
   ]);
   await ledger.append(writer, [spawned("new")]);
   return of;
