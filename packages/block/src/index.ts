@@ -2,7 +2,7 @@ export * from "./block.ts";
 export * from "./config.ts";
 export * from "./errors.ts";
 export type { ChildWatch, StoreOpeners } from "./run/kit.ts";
-export { type Grants, type GrantsResult, parseGrants } from "./grants/parse.ts";
+export { type Grants, type GrantsResult, GRANT_VERBS, parseGrants } from "./grants/parse.ts";
 export { createGrantCheck, type GrantAsk, type GrantCheck } from "./grants/grant-check.ts";
 export { type IsleCarrier, type IslePlacing, ownThreads } from "./isle/host/threads.ts";
 export { loadLuaModule, type LuaModule } from "./isle/lua-module.ts";

@@ -1,6 +1,7 @@
 export * from "./fault.ts";
 export * from "./core-fault.ts";
 export * from "./must.ts";
+export { nearest } from "./nearest.ts";
 export { PassingMap } from "./passing-map.ts";
 export * from "./abort.ts";
 export * from "./late-abort.ts";

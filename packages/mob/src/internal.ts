@@ -5,6 +5,7 @@ export { fromBlob, isRef, toBlob, toRef, type Ref } from "./blobs/ref.ts";
 export { KINDS } from "./ledger/entry.ts";
 export { Incarnation, type IncarnationEvents, type IncarnationParts } from "./member/incarnation.ts";
 export { widerGrants } from "./definition/narrow.ts";
+export { ACTIONS } from "./definition/words.ts";
 export { Definitions } from "./definition/definitions.ts";
 export { toPathText } from "./definition/problems.ts";
 export { definitionHash, specHash } from "./definition/spec-hash.ts";

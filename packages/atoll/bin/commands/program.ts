@@ -1,8 +1,8 @@
 /** `atoll` without a command of its own: help, version, and words it does not know. */
 import { readFileSync } from "node:fs";
+import { nearest } from "@atoll-run/core";
 import { EXIT } from "../exit.ts";
 import { complain, say } from "../output/terminal.ts";
-import { nearest } from "../program/arguments.ts";
 import { commandHelp, programHelp } from "../program/help.ts";
 import { COMMANDS, commandOf } from "../program/table.ts";
 

@@ -3,10 +3,9 @@
  * once with the line of each. Pure: takes texts.
  */
 import {
-  decide, type Decided, type Decision, type Reading, readChoice, readFlag, readNumber, readPath, type Setting, type Where,
+  decide, type Decided, type Decision, nearest, type Reading, readChoice, readFlag, readNumber, readPath, type Setting, type Where,
 } from "@atoll-run/core";
 import { type Rule, ruleProblems } from "@atoll-run/core/internal";
-import { nearest } from "../program/arguments.ts";
 import { type ActrReading, readActrToml } from "./actr-toml.ts";
 import {
   IDLE_KEYS, IDLE_SECTIONS, type Key, OTHER_SECTIONS, ROUTE_KEYS, RULE_KEYS, SECTIONS, type Values,

@@ -1,7 +1,6 @@
 /** What the environment says: settings by name, and the variables that mean nothing. Pure. */
-import type { Problem, Setting } from "@atoll-run/core";
+import { nearest, type Problem, type Setting } from "@atoll-run/core";
 import { type Env, envSetting } from "../../src/compose/settings.ts";
-import { nearest } from "../program/arguments.ts";
 import { SECTIONS, variableOf } from "./deployment-keys.ts";
 import { COMMANDS } from "../program/table.ts";
 

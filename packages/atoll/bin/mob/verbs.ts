@@ -1,10 +1,9 @@
 /** Verbs that ask a running mob one thing: each is a method of its table, and prints its result. */
 import { setTimeout as pause } from "node:timers/promises";
-import { isFault, type Json } from "@atoll-run/core";
+import { isFault, nearest, type Json } from "@atoll-run/core";
 import { METHODS, type Approval, type MobClient, type MobMethods, type ReconcileReport, type Run, type Turn } from "@atoll-run/client";
 import { EXIT } from "../exit.ts";
 import { say } from "../output/terminal.ts";
-import { nearest } from "../program/arguments.ts";
 import { age, answer, columns, misuse, noWords, oneWord, type VerbCall } from "../tier/verb.ts";
 import { findReport } from "../../src/compose/mob-address.ts";
 import { farewell } from "./farewell.ts";

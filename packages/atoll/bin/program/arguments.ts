@@ -1,6 +1,6 @@
 /** Arguments of a command, read by its declaration. All problems at once; nothing is looked up or opened. */
 import { parseArgs } from "node:util";
-import type { Problem, Setting } from "@atoll-run/core";
+import { nearest, type Problem, type Setting } from "@atoll-run/core";
 import type { Command, Flag } from "./table.ts";
 
 export interface Arguments {
@@ -62,30 +62,4 @@ function unknown(command: Command, name: string): Wrong {
   const near = nearest(name, command.flags.map((flag) => flag.name));
   return { problem: "there is no such flag",
     hint: near === undefined ? `see atoll ${command.name} --help` : `did you mean --${near}?` };
-}
-
-/** The word that differs from `name` by the fewest edits, when those are few. */
-export function nearest(name: string, words: readonly string[]): string | undefined {
-  const ranked = words.map((word) => [word, distance(name, word)] as const).sort(([, a], [, b]) => a - b);
-  const [word, edits] = ranked[0] ?? ["", Infinity];
-  return edits <= Math.max(1, Math.floor(name.length / 3)) ? word : undefined;
-}
-
-/** Letters to add, leave out, change, or to swap with the next. */
-function distance(a: string, b: string): number {
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? Infinity) + 1
-        : Infinity;
-      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + same,
-        swapped));
-    }
-    before = row;
-    row = next;
-  }
-  return row[b.length] as number;
 }

@@ -2,11 +2,11 @@
  * What the commands of nodes and realms have in common: a verb with its arguments, answers as text or JSON, one way to
  * say what went wrong and with which exit code.
  */
-import { isFault, type Json, type Problem, problemText, type Setting, toFaultData } from "@atoll-run/core";
+import { isFault, type Json, nearest, type Problem, problemText, type Setting, toFaultData } from "@atoll-run/core";
 import { readEnv } from "../config/env.ts";
 import { EXIT, toExitCode } from "../exit.ts";
 import { complain, complainOf, faultText, say } from "../output/terminal.ts";
-import { type Arguments, nearest, readArguments } from "../program/arguments.ts";
+import { type Arguments, readArguments } from "../program/arguments.ts";
 import { type Command, verbWords } from "../program/declaration.ts";
 import { commandHelp, usageLine } from "../program/help.ts";
 import { commandOf } from "../program/table.ts";

@@ -2,6 +2,7 @@
 import { existsSync, globSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { nearest } from "@atoll-run/core";
 import { mobError } from "@atoll-run/mob";
 
 const PREFIX = "builtin:";
@@ -14,5 +15,7 @@ export function builtinScript(script: string): string | undefined {
   const path = join(FOLDER, name);
   if (path.startsWith(FOLDER) && existsSync(path)) return path;
   const known = globSync("*/*.lua", { cwd: FOLDER }).map((file) => `${PREFIX}${file.replaceAll(sep, "/")}`);
-  throw mobError("mob.definition_invalid", `there is no ${script}`, { facts: { script, known }, hint: "Scripts of your own are named by their path." });
+  const near = nearest(script, known);
+  const hint = near === undefined ? "Scripts of your own are named by their path." : `Did you mean ${JSON.stringify(near)}?`;
+  throw mobError("mob.definition_invalid", `there is no script ${JSON.stringify(script)}`, { facts: { script, known }, hint });
 }

@@ -6,8 +6,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
+import { isFault } from "@atoll-run/core";
 import { readDefinition, type Locate, type MobDefinition, type Problem } from "@atoll-run/mob";
 import { toPathText } from "@atoll-run/mob/internal";
+import { builtinScript } from "./builtin.ts";
 import { readTomlText, type TomlText } from "../toml/read-toml.ts";
 
 /** What may stand in a file of its own, `approvals.toml`, as it would stand in `mob.toml`. */
@@ -45,8 +47,12 @@ export async function loadMob(path: string): Promise<MobDefinition> {
     return piece === undefined ? undefined : placeOf(piece, at);
   };
   const folder = dirname(path);
-  const files = main === undefined ? {} : hashesOf(filesOf(tree), { folder, problem: ({ path: of, file }) => {
-    problems.push({ path: toPathText(of), text: `there is no file ${file} in ${folder}`, ...locate(of) });
+  for (const { path: of, file } of scriptsOf(tree)) {
+    const wrong = builtinProblem(file);
+    if (wrong !== undefined) problems.push({ path: toPathText(of), ...wrong, ...locate(of) });
+  }
+  const files = main === undefined ? {} : hashesOf(filesOf(tree), { folder, problem: ({ path: of, file }, { code, message }) => {
+    problems.push({ path: toPathText(of), text: code === "ENOENT" ? `there is no file ${resolve(folder, file)}` : message, ...locate(of) });
   } });
   // Of a file that cannot be read only that is said.
   return readDefinition(main === undefined ? { mob: { id: "unread" } } : tree, { locate, problems, files, source: resolve(path) });
@@ -86,13 +92,27 @@ interface Named {
   readonly file: string;
 }
 
-/** Scripts and texts that are files. A script that comes along has a name with a colon, and is looked up when it is started. */
+function scriptsOf({ profiles }: Readonly<Record<string, unknown>>): readonly Named[] {
+  return Object.entries(at({ profiles }, "profiles") ?? {}).flatMap(([name, of]) => toNamed(["profiles", name, "script"], at(of, "script")));
+}
+
+function builtinProblem(script: string): Pick<Problem, "text" | "hint"> | undefined {
+  try {
+    builtinScript(script);
+    return undefined;
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return { text: error.message, ...error.hint === undefined ? {} : { hint: `${error.hint[0]?.toLowerCase()}${error.hint.slice(1).replace(/\.$/, "")}` } };
+  }
+}
+
+/** Scripts and texts that are files, but for scripts that come along. */
 function filesOf({ profiles, mob }: Readonly<Record<string, unknown>>): readonly Named[] {
   const members = listOf(at(mob, "members")).map((member, index) => ({ path: ["mob", "members", index], of: member }));
   const all = [...Object.entries(at({ profiles }, "profiles") ?? {}).map(([name, of]) => ({ path: ["profiles", name], of })), ...members];
   return all.flatMap(({ path, of }): readonly Named[] => [
     ...toNamed([...path, "script"], at(of, "script")).filter(({ file }) => !file.includes(":")), ...toNamed([...path, "system"], at(at(of, "system"), "file")),
-    ...listOf(at(of, "instructions")).flatMap((text, index) => toNamed([...path, "instructions", index], at(text, "file"))),
+    ...["instructions", "skills"].flatMap((key) => listOf(at(of, key)).flatMap((text, index) => toNamed([...path, key, index], at(text, "file")))),
   ]);
 }
 
@@ -109,13 +129,13 @@ function listOf(value: unknown): readonly unknown[] {
 }
 
 /** What stands in each now; one that cannot be read is a problem. */
-function hashesOf(named: readonly Named[], { folder, problem }: { readonly folder: string; readonly problem: (of: Named) => void }): Readonly<Record<string, string>> {
+function hashesOf(named: readonly Named[], { folder, problem }: { readonly folder: string; readonly problem: (of: Named, error: NodeJS.ErrnoException) => void }): Readonly<Record<string, string>> {
   const hashes: Record<string, string> = {};
   for (const one of named) {
     try {
       hashes[one.file] ??= createHash("sha256").update(readFileSync(resolve(folder, one.file))).digest("hex").slice(0, HASH_CHARS);
-    } catch {
-      problem(one);
+    } catch (error) {
+      problem(one, error as NodeJS.ErrnoException);
     }
   }
   return hashes;

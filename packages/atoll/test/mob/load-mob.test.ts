@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { loadMob } from "@atoll-run/atoll/mob";
 import { isFault } from "@atoll-run/core";
@@ -59,6 +59,31 @@ test("every error of every file is told at once, each with its file and line", a
   assert.deepEqual(await problemsOf(path), [
     "approvals.toml:1 approvals", "mob.toml:10 profiles.scout.idle_afer", "mob.toml:14 flows.audit.steps.scan.timeout", "mob.toml:7 mob.edges[0][1]",
     "mob.toml:9 profiles.scout.script", "schedules.toml:1 x", "schedules.toml:2 schedules",
+  ]);
+});
+
+test("a file that a profile or a member names is there, and a script that comes along is one that there is", async (t) => {
+  const path = files(t, { "lead.md": "", "mob.toml": `[mob]
+id = "audit"
+members = [
+  { id = "a", profile = "p", instructions = ["x", { file = "gone-a.md" }] },
+]
+[profiles.p]
+script = "builtin:audit/scuot.lua"
+[profiles.q]
+agent = true
+system = { file = "lead.md" }
+instructions = [{ file = "gone-b.md" }]
+skills = [
+  "x",
+  { file = "gone-c.md" },
+]
+` });
+  const error: unknown = await loadMob(path).catch((fault: unknown) => fault);
+  assert.ok(isFault(error));
+  assert.deepEqual((error.facts["problems"] as readonly Problem[]).map(({ line, text, hint }) => `${line} ${text.replaceAll(`${dirname(path)}/`, "")} ${hint ?? ""}`), [
+    "4 there is no file gone-a.md ", "7 there is no script \"builtin:audit/scuot.lua\" did you mean \"builtin:audit/scout.lua\"?", "11 there is no file gone-b.md ",
+    "14 there is no file gone-c.md ",
   ]);
 });
 

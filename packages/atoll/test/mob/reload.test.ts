@@ -221,7 +221,7 @@ test("other rules of access count for streams that are open, too; who may what i
   await mob.reconciler.reload(BY);
   await write2(2);
   await until(() => heard["eve"]?.filter((one) => one === "note ann").length === 2);
-  write("access.toml", access("profiles = [\"none\"]\n").replace("*.view", "mob.view"));
+  write("access.toml", access("members = [\"nobody\"]\n").replace("*.view", "mob.view"));
   await mob.reconciler.reload(BY);
   await write2(3);
   await until(() => heard["eve"]?.at(-1) === "bye");

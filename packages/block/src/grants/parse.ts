@@ -74,6 +74,9 @@ const READERS: Readonly<Record<string, Reader>> = {
   },
 };
 
+/** What a grant may begin with. */
+export const GRANT_VERBS: readonly string[] = Object.keys(READERS);
+
 function keep(
   list: (string | undefined)[], pattern: string | undefined, problem: (text: string) => string | undefined,
 ): string | undefined {
@@ -112,8 +115,7 @@ function readGrant(into: Mutable, text: unknown): string | undefined {
   const verb = at < 0 ? text : text.slice(0, at);
   const pattern = at < 0 ? undefined : text.slice(at + 1);
   const reader = Object.hasOwn(READERS, verb) ? READERS[verb] : undefined;
-  const known = Object.keys(READERS).join(", ");
-  if (reader === undefined) return `has the unknown verb "${verb}"; known are ${known}`;
+  if (reader === undefined) return `has the unknown verb "${verb}"; known are ${GRANT_VERBS.join(", ")}`;
   if (pattern === "") return `has nothing after the colon; write ${verb} for everything`;
   return reader(into, pattern);
 }

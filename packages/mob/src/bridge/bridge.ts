@@ -1,7 +1,8 @@
 /** The verbs as a block calls them, and as linked code does (spec: mob 3.10). */
 import type { GivenBridges, GivenCall, GivenFunction } from "@atoll-run/block";
 import type { Json } from "@atoll-run/core";
-import { VERBS, type Caller, type Verb, type VerbCall, type VerbName } from "./verbs.ts";
+import { VERBS, type VerbName } from "../definition/words.ts";
+import type { Caller, Verb, VerbCall } from "./verbs.ts";
 
 export type Verbs = Readonly<Record<VerbName, Verb>>;
 export type MakeVerbs = (caller: Caller) => Verbs;

@@ -10,6 +10,7 @@ import { z } from "zod";
 import { memberId, memberSpec } from "../definition/schema.ts";
 import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec, MobDefinition, Profile } from "../definition/definition.ts";
+import type { VerbName } from "../definition/words.ts";
 import type { Blobs } from "../blobs/blobs.ts";
 import { mobError } from "../errors.ts";
 import type { FlowRunner } from "../flows/runner.ts";
@@ -61,9 +62,6 @@ export interface VerbCall {
 type Named = { readonly [name: string]: Json };
 export type Verb = (call: VerbCall, args: Named) => Promise<Json | undefined>;
 
-/** By the names of the script API. */
-export const VERBS = ["me", "members", "send", "request", "spawn", "retire", "wake", "note", "flow.run"] as const;
-export type VerbName = typeof VERBS[number];
 
 const name = z.string().min(1).max(256);
 /** An empty table of Lua may be a list. */

@@ -5,8 +5,6 @@
 import { posix } from "node:path";
 
 const GLOB = /[*?[]/;
-/** Grants of the mob itself: of tools that a block knows nothing of. */
-export const OF_MOB = /^(module|memory|deliver):/;
 
 /** Those of `grants` that allow what none of `profile` allows. */
 export function widerGrants(grants: readonly string[], profile: readonly string[]): readonly string[] {

@@ -1,9 +1,9 @@
 /** What is wrong with a tree, each with its place. */
 import type { z } from "zod";
+import { nearest } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 import type { Locate, Problem } from "./definition.ts";
 import { whyNot } from "./later.ts";
-import { nearest } from "./nearest.ts";
 
 export type Path = readonly (string | number)[];
 
@@ -27,7 +27,7 @@ export class Problems {
   /** From here on nothing is said of these places again: what is found there follows from what is wrong with them. */
   beside(issues: readonly z.core.$ZodIssue[]): this {
     const toPath = ({ path }: z.core.$ZodIssue): Path => path.map((step) => typeof step === "symbol" ? String(step) : step);
-    this.#told = new Set(issues.map(toPath).flatMap((path) => path.map((_, at) => toPathText(path.slice(0, at + 1)))));
+    this.#told = new Set(issues.filter(({ code }) => code !== "unrecognized_keys").map(toPath).flatMap((path) => path.map((_, at) => toPathText(path.slice(0, at + 1)))));
     this.#wrong = new Set(issues.flatMap((issue) => issue.code === "unrecognized_keys" ? [] : [toPathText(toPath(issue))]));
     return this;
   }
@@ -37,11 +37,11 @@ export class Problems {
     this.all.push({ path: toPathText(path), text, ...hint === undefined ? {} : { hint }, ...this.#locate(path) });
   }
 
-  /** For a name that stands for nothing. */
-  unknown(path: Path, word: string, { what, known }: { readonly what: string; readonly known: Iterable<string> }): void {
+  /** For a name that stands for nothing; `hint`: what is surely meant. */
+  unknown(path: Path, word: string, { what, known, hint }: { readonly what: string; readonly known: Iterable<string>; readonly hint?: string | undefined }): void {
     // To look for what was meant costs as much as there are names.
-    const near = this.all.length < GUESSED_MAX ? nearest(word, known) : undefined;
-    this.add(path, `there is no ${what} ${JSON.stringify(word)}`, near === undefined ? undefined : `did you mean ${JSON.stringify(near)}?`);
+    const near = hint === undefined && this.all.length < GUESSED_MAX ? nearest(word, known) : undefined;
+    this.add(path, `there is no ${what} ${JSON.stringify(word)}`, hint ?? (near === undefined ? undefined : `did you mean ${JSON.stringify(near)}?`));
   }
 
   /** What the shape says. */
@@ -60,12 +60,19 @@ export class Problems {
 
   /** All at once. */
   fault(): MobError {
-    const lines = this.all.slice(0, TOLD_MAX).map(({ path, text, hint, file, line }) =>
+    const all = inOrder(this.all);
+    const lines = all.slice(0, TOLD_MAX).map(({ path, text, hint, file, line }) =>
       `${file === undefined ? "" : `${file}${line === undefined ? "" : `:${line}`}: `}${path}: ${text}${hint === undefined ? "" : ` (${hint})`}`);
     return mobError("mob.definition_invalid", `the definition has ${this.all.length} error${this.all.length === 1 ? "" : "s"}:\n${lines.join("\n")}${this.all.length > TOLD_MAX ? "\n…" : ""}`, {
-      facts: { problems: this.all.slice(0, FACTS_MAX) }, hint: "Mend them all, then try again: nothing was started.",
+      facts: { problems: all.slice(0, FACTS_MAX) }, hint: "Mend them all, then try again: nothing was started.",
     });
   }
+}
+
+/** As they stand in their files; the files in the order in which something was found in them. */
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  const files = [...new Set(problems.map(({ file }) => file))];
+  return problems.toSorted((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || (a.line ?? 0) - (b.line ?? 0));
 }
 
 /** `profiles.scout.grants[1]`. */

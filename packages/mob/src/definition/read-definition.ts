@@ -3,17 +3,18 @@
  * takes what a file or a program says; gives a frozen definition, or every error at once, each with its place; promises
  * that every name in it stands for something; refuses keys it does not know; never reads a file.
  */
-import { parseGrants } from "@atoll-run/block";
-import { freezeDeep, isFault } from "@atoll-run/core";
+import { freezeDeep, isFault, nearest } from "@atoll-run/core";
 import { unfoldEdges } from "../edges/plan.ts";
 import { isMemberId } from "../ids.ts";
 import { MOB_LIMITS } from "../limits.ts";
 import type {
   ApprovalRule, FlowDefinition, FlowStep, MemberSpec, MobDefinition, Origin, Profile,
 } from "./definition.ts";
-import { OF_MOB, widerGrants } from "./narrow.ts";
+import { Names } from "./names.ts";
+import { widerGrants } from "./narrow.ts";
 import { findOdd } from "./plain.ts";
 import { type Path, Problems } from "./problems.ts";
+import { checkGrants, checkRules } from "./rules.ts";
 import { tree, type Tree, type TreeInput } from "./schema.ts";
 import { withStandIns } from "./stand-ins.ts";
 
@@ -35,8 +36,10 @@ export function readDefinition(given: unknown, { locate, source, files, problems
   const read = tree.safeParse(given);
   if (!read.success) {
     problems.shape(read.error.issues, keysAt);
-    const rest = tree.safeParse(withStandIns(given, read.error.issues));
-    if (rest.success) toDefinition(rest.data, problems.beside(read.error.issues));
+    const { issues } = read.error;
+    const meant = tree.safeParse(withStandIns(given, issues, (path, key) => nearest(key, keysAt(path.map((step) => typeof step === "symbol" ? String(step) : step)))));
+    const rest = meant.success ? meant : tree.safeParse(withStandIns(given, issues));
+    if (rest.success) toDefinition(rest.data, problems.beside(issues));
     throw problems.fault();
   }
   const definition = toDefinition(read.data, problems);
@@ -46,14 +49,16 @@ export function readDefinition(given: unknown, { locate, source, files, problems
 
 function toDefinition(data: Tree, problems: Problems): MobDefinition {
   const members = toMembers(data, problems);
-  checkRoles(data, problems);
+  const names = new Names(data, members, problems);
+  checkRoles(data, names);
+  checkRules(data, names, problems);
   return {
-    mob: { id: data.mob.id, bootstrap: toBootstrap(data.mob.bootstrap) }, members, profiles: toProfiles(data, problems), edges: checkedEdges(data, members, problems),
+    mob: { id: data.mob.id, bootstrap: toBootstrap(data.mob.bootstrap) }, members, profiles: toProfiles(data, problems), edges: checkedEdges(data, { members, names, problems }),
     approvals: data.approvals.map(({ timeout, id, match, ...rule }, at): ApprovalRule => ({
       id: id ?? `rule-${at + 1}`, match: withoutAbsent(match), timeout_ms: timeout, ...rule,
     })),
     flows: Object.fromEntries(Object.entries(data.flows).map(([name, flow]) =>
-      [name, toFlow(flow, { data, members, problems, path: ["flows", name, "steps"] })])),
+      [name, toFlow(flow, { data, members, names, problems, path: ["flows", name, "steps"] })])),
     access: toAccess(data), limits: checkedLimits(data, problems), prices: data.prices,
   };
 }
@@ -73,15 +78,6 @@ function toProfiles({ profiles }: Tree, problems: Problems): MobDefinition["prof
   }));
 }
 
-/** A grant that is none would just be missing, when it is needed. */
-function checkGrants(grants: readonly string[], path: Path, problems: Problems): void {
-  for (const [at, grant] of grants.entries()) {
-    if (OF_MOB.test(grant)) continue;
-    const parsed = parseGrants([grant]);
-    if (!parsed.ok) problems.add([...path, at], parsed.problems.join("; "));
-  }
-}
-
 /** `count = n` makes `id-1 … id-n`. */
 function toMembers({ mob, profiles, limits }: Tree, problems: Problems): readonly MemberSpec[] {
   const known = new Map<string, number>();
@@ -92,7 +88,7 @@ function toMembers({ mob, profiles, limits }: Tree, problems: Problems): readonl
     const path = ["mob", "members", at];
     const profile = Object.hasOwn(profiles, given.profile) ? profiles[given.profile] : undefined;
     if (profile === undefined) problems.unknown([...path, "profile"], given.profile, { what: "profile", known: Object.keys(profiles) });
-    for (const grant of widerGrants(given.grants ?? [], profile?.grants ?? given.grants ?? [])) {
+    for (const grant of widerGrants(checkGrants(given.grants ?? [], [...path, "grants"], problems), profile?.grants ?? given.grants ?? [])) {
       problems.add([...path, "grants"], `${JSON.stringify(grant)} is not a grant of profile ${given.profile}`, "a member may narrow them, never widen");
     }
     if (count !== undefined && !isMemberId(`${given.id}-${count}`)) problems.add([...path, "id"], "is too long for a number behind it");
@@ -105,14 +101,12 @@ function toMembers({ mob, profiles, limits }: Tree, problems: Problems): readonl
   });
 }
 
-function checkedEdges({ mob, profiles, limits }: Tree, members: readonly MemberSpec[], problems: Problems): MobDefinition["edges"] {
-  const ids = new Set(members.map(({ id }) => id));
+function checkedEdges({ mob, limits }: Tree, { members, names, problems }: Pick<FlowPlace, "members" | "names" | "problems">): MobDefinition["edges"] {
   for (const [at, edge] of mob.edges.entries()) {
     for (const [side, end] of edge.entries()) {
       const path = ["mob", "edges", at, side];
-      if (end.startsWith("@")) {
-        if (!Object.hasOwn(profiles, end.slice(1))) problems.unknown(path, end.slice(1), { what: "profile", known: Object.keys(profiles) });
-      } else if (!ids.has(end)) problems.unknown(path, end, { what: "member", known: ids });
+      if (end.startsWith("@")) names.profile(path, end.slice(1), JSON.stringify);
+      else names.member(path, end, (profile) => JSON.stringify(`@${profile}`));
     }
     if (edge[0] === edge[1] && !edge[0].startsWith("@")) problems.add(["mob", "edges", at], "a member has no edge to itself");
   }
@@ -136,6 +130,7 @@ function toAccess({ access }: Tree): MobDefinition["access"] {
 interface FlowPlace {
   readonly data: Tree;
   readonly members: readonly MemberSpec[];
+  readonly names: Names;
   readonly problems: Problems;
   readonly path: Path;
 }
@@ -161,10 +156,9 @@ function above({ data: { topology, supervisor } }: FlowPlace): Pick<FlowDefiniti
   return { ...topology === null ? {} : { topology }, ...supervisor === null ? {} : { supervisor } };
 }
 
-function checkRoles({ topology, supervisor, profiles }: Tree, problems: Problems): void {
-  const known = Object.keys(profiles);
+function checkRoles({ topology, supervisor }: Tree, names: Names): void {
   const check = (path: Path, role: string): void => {
-    if (role !== "*" && !known.includes(role)) problems.unknown(path, role, { what: "profile", known });
+    if (role !== "*") names.profile(path, role);
   };
   if (supervisor !== null) check(["supervisor", "role"], supervisor.role);
   for (const [at, { from, to }] of (topology?.rules ?? []).entries()) {
@@ -174,14 +168,10 @@ function checkRoles({ topology, supervisor, profiles }: Tree, problems: Problems
 }
 
 function toStep({ role, member, timeout, ...rest }: Tree["flows"][string]["steps"][string], place: FlowPlace): FlowStep {
-  const { data, members, problems, path } = place;
+  const { members, names, problems, path } = place;
   if ((role === undefined) === (member === undefined)) problems.add(path, "a step has one of role and member");
-  if (role !== undefined && !Object.hasOwn(data.profiles, role)) {
-    problems.unknown([...path, "role"], role, { what: "profile", known: Object.keys(data.profiles) });
-  }
-  if (member !== undefined && !members.some(({ id }) => id === member)) {
-    problems.unknown([...path, "member"], member, { what: "member", known: members.map(({ id }) => id) });
-  }
+  if (role !== undefined) names.profile([...path, "role"], role, (id) => `member = ${JSON.stringify(id)}`);
+  if (member !== undefined) names.member([...path, "member"], member, (profile) => `role = ${JSON.stringify(profile)}`);
   // Whoever asks one alone wants what it says, not a map with one entry.
   const alone = member !== undefined || members.filter(({ profile }) => profile === role).length === 1;
   const { dispatch = alone ? "one_to_one" : "fan_out" } = rest;

@@ -22,24 +22,39 @@ const MUST_BE: Readonly<Record<string, unknown>> = {
 /** What is inside of these is of no use without the rest of it. */
 const WHOLE = ["mob.edges.*", "access.rules.*", "topology.rules.*", "supervisor", "prices.*"];
 
-export function withStandIns(given: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+/** `meant`: the key that was perhaps meant by one that there is not; what stands there is looked at as that. */
+export function withStandIns(given: unknown, issues: readonly z.core.$ZodIssue[], meant: (path: readonly PropertyKey[], key: string) => string | undefined = () => undefined): unknown {
   const left: unknown = structuredClone(typeof given === "object" && given !== null ? given : {});
   for (const issue of issues) {
-    if (issue.code === "unrecognized_keys") for (const key of issue.keys) put(left, [...issue.path, key]);
-    else put(left, wholeOf(issue.path));
+    if (issue.code !== "unrecognized_keys") put(left, wholeOf(issue.path));
+    else for (const key of issue.keys) rename(left, [...issue.path, key], meant(issue.path, key));
   }
   return left;
 }
 
+/** Takes a key away; what stands there comes under the name `to`, where nothing does. */
+function rename(tree: unknown, path: readonly PropertyKey[], to: string | undefined): void {
+  const holder = holderOf(tree, path);
+  const key = path.at(-1) as PropertyKey;
+  if (holder === undefined || !Object.hasOwn(holder, key)) return;
+  if (to !== undefined && !Object.hasOwn(holder, to)) holder[to] = holder[key];
+  delete holder[key];
+}
+
 /** Takes away what is there, or puts what must be there in its place. */
 function put(tree: unknown, path: readonly PropertyKey[]): void {
-  const holder = path.slice(0, -1).reduce<unknown>((at, step) => typeof at === "object" && at !== null && Object.hasOwn(at, step) ? (at as Holder)[step] : undefined, tree);
-  if (typeof holder !== "object" || holder === null || path.length === 0) return;
+  const holder = holderOf(tree, path);
+  if (holder === undefined) return;
   const last = path.at(-1) as PropertyKey;
   const place = placeOf(path);
-  if (Object.hasOwn(MUST_BE, place)) (holder as Holder)[last] = structuredClone(MUST_BE[place]);
+  if (Object.hasOwn(MUST_BE, place)) holder[last] = structuredClone(MUST_BE[place]);
   // An item of a list stays: those behind it keep their numbers.
-  else if (!Array.isArray(holder)) delete (holder as Holder)[last];
+  else if (!Array.isArray(holder)) delete holder[last];
+}
+
+function holderOf(tree: unknown, path: readonly PropertyKey[]): Holder | undefined {
+  const holder = path.slice(0, -1).reduce<unknown>((at, step) => typeof at === "object" && at !== null && Object.hasOwn(at, step) ? (at as Holder)[step] : undefined, tree);
+  return typeof holder !== "object" || holder === null || path.length === 0 ? undefined : holder as Holder;
 }
 
 function wholeOf(path: readonly PropertyKey[]): readonly PropertyKey[] {

@@ -1,7 +1,6 @@
 /** One call of a method, from whichever door: rights, params, the work, and what became of it (spec: mob 11.1, 11.12). */
-import { isFault, type Fault } from "@atoll-run/core";
+import { isFault, nearest, type Fault } from "@atoll-run/core";
 import { z } from "zod";
-import { nearest } from "../definition/nearest.ts";
 import { MOB_CODES, mobError, type MobCode, type MobError } from "../errors.ts";
 import { deniedError, mayWrite, noMember, noThing, readOnlyError, type Principal } from "./access.ts";
 import { inTime } from "./in-time.ts";

@@ -4,6 +4,7 @@ import type { Clock, Json } from "@atoll-run/core";
 import type { ApprovalBook } from "../approvals/book.ts";
 import type { Blobs } from "../blobs/blobs.ts";
 import type { MobDefinition } from "../definition/definition.ts";
+import type { Action } from "../definition/words.ts";
 import type { FlowRunner } from "../flows/runner.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { CommitFigures } from "../ledger/time-commits.ts";
@@ -84,7 +85,7 @@ export interface Method {
   readonly name: string;
   readonly writes: boolean;
   /** Null: whoever is signed in. */
-  readonly action: string | null;
+  readonly action: Action | null;
   /** One sentence. */
   readonly summary: string;
   readonly params: z.ZodObject;

@@ -1,4 +1,5 @@
 /** The one method table, and the routes that follow from it (spec: mob 11.1, 11.3). */
+import { nearest } from "@atoll-run/core";
 import { accessMethods } from "./access-methods.ts";
 import { APPROVAL_METHODS } from "./approval-methods.ts";
 import { EDGE_METHODS } from "./edge-methods.ts";
@@ -7,7 +8,6 @@ import { KEPT_METHODS } from "./kept-methods.ts";
 import { LEDGER_METHODS } from "./ledger-methods.ts";
 import { LETTER_METHODS } from "./letter-methods.ts";
 import { MEMBER_METHODS } from "./member-methods.ts";
-import { nearest } from "../definition/nearest.ts";
 import type { Method } from "./method.ts";
 import { MOB_METHODS } from "./mob-methods.ts";
 import { SESSION_METHODS } from "./session-methods.ts";

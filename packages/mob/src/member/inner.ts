@@ -9,7 +9,7 @@ import { withSchema } from "../agent/output.ts";
 import type { CompactionParts, Summarize } from "../agent/compaction.ts";
 import type { AgentSessionParts } from "../agent/agent-session.ts";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
-import { OF_MOB } from "../definition/narrow.ts";
+import { OF_MOB } from "../definition/words.ts";
 import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Writer } from "../ledger/ledger.ts";

@@ -52,7 +52,7 @@ test("all errors are reported with path and line, and nothing was created", () =
   }, { locate: (path) => path[0] === "profiles" ? { file: "mob.toml", line: 7 } : undefined });
   assert.deepEqual(problems.map(({ path, hint, line }) => [path, hint, line]), [
     ["mob.members[0].id", undefined, undefined], ["mob.members[1].profil", 'did you mean "profile"?', undefined],
-    ["profiles.scout.grant", 'did you mean "grants"?', 7], ["flows.f.steps.one.timeout", undefined, undefined],
+    ["flows.f.steps.one.timeout", undefined, undefined], ["profiles.scout.grant", 'did you mean "grants"?', 7],
   ]);
 });
 
@@ -86,6 +86,20 @@ const WRONG: readonly [what: string, change: (tree: typeof AUDIT & Record<string
     a: { role: "scout", depends_on: ["b"] }, b: { role: "scout", depends_on: ["a"] },
   } } } }), "flows.f.steps.a.depends_on", /a → b → a/],
   ["a share of nothing", () => ({ ...AUDIT, flows: { f: { steps: { s: { role: "scout", dispatch: "share" } } } } }), "flows.f.steps.s.items", /missing/],
+  ["a function that the mob has not, in a grant", () => ({ ...AUDIT, profiles: { ...AUDIT.profiles, scout: { script: "x", grants: ["mob:sned"] } } }), "profiles.scout.grants[0]", /"mob:sned" is for no function.*me, members, send.*\(did you mean "mob:send"\?\)/],
+  ["a verb that is none, in a grant of a member", () => ({ ...AUDIT, mob: { id: "m", members: [{ id: "a", profile: "scout", grants: ["fs.raed:x"] }] } }), "mob.members[0].grants[0]", /unknown verb "fs.raed".*\(did you mean "fs.read:x"\?\)/],
+  ["a pattern that its verb cannot have", () => ({ ...AUDIT, profiles: { ...AUDIT.profiles, scout: { script: "x", grants: ["run:a b"] } } }), "profiles.scout.grants[0]", /holds a space; [^(]*$/],
+  ["a rule about a grant that is none", () => ({ ...AUDIT, approvals: [{ match: { grant: "fs.wriet" }, tier: "R3" }] }), "approvals[0].match.grant", /no grant "fs.wriet".*\(did you mean "fs.write"\?\)/],
+  ["a rule about more than a verb", () => ({ ...AUDIT, approvals: [{ match: { grant: "fs.write:out/*" }, tier: "deny" }] }), "approvals[0].match.grant", /more than the verb.*\(write grant = "fs.write", object = "out\/\*"\)/],
+  ["a rule about a profile that is not there", () => ({ ...AUDIT, approvals: [{ match: { profile: "auditor-1" }, tier: "R3" }] }), "approvals[0].match.profile", /no profile "auditor-1" \(it is a member: write member = "auditor-1"\)/],
+  ["a rule about an action that is none", () => ({ ...AUDIT, access: { admins: ["a"], rules: [{ effect: "deny", principals: ["*"], actions: ["*.view", "sesion.read"] }] } }), "access.rules[0].actions[1]", /no action "sesion.read".*\(did you mean "session.read"\?\)/],
+  ["a rule of access about a profile that is not there", () => ({ ...AUDIT, access: { admins: ["a"], rules: [{ effect: "deny", principals: ["*"], actions: ["*"], profiles: ["audit*", "editr"] }] } }), "access.rules[0].profiles[1]", /no profile "editr" \(did you mean "editor"\?\)/],
+  ["a step whose role is a member", () => ({ ...AUDIT, flows: { f: { steps: { s: { role: "auditor-2" } } } } }), "flows.f.steps.s.role", /no profile "auditor-2" \(it is a member: write member = "auditor-2"\)/],
+  ["a step whose member is a profile", () => ({ ...AUDIT, flows: { f: { steps: { s: { member: "auditor" } } } } }), "flows.f.steps.s.member", /no member "auditor" \(it is a profile: write role = "auditor"\)/],
+  ["a step whose member is several", () => ({ ...AUDIT, mob: { id: "m", members: [{ id: "w", profile: "scout", count: 4 }] }, flows: { f: { steps: { s: { member: "w" } } } } }), "flows.f.steps.s.member", /no member "w" \(its count makes "w-1" to "w-4"\)/],
+  ["an edge to a profile without its @", () => ({ ...AUDIT, mob: { ...AUDIT.mob, edges: [["scout", "auditor"]] } }), "mob.edges[0][1]", /it is a profile: write "@auditor"/],
+  ["an edge to a member with an @", () => ({ ...AUDIT, mob: { ...AUDIT.mob, edges: [["scout", "@auditor-1"]] } }), "mob.edges[0][1]", /it is a member: write "auditor-1"/],
+  ["a supervisor that is a member", () => ({ ...AUDIT, supervisor: { role: "auditor-1" } }), "supervisor.role", /it is a member of profile "auditor"/],
   ["a limit that is none", () => ({ ...AUDIT, limits: { turnMax: 3 } }), "limits.turnMax", /no limit/],
 ];
 
@@ -93,9 +107,38 @@ for (const [what, change, path, text] of WRONG) {
   test(`${what} is an error that names its place`, () => {
     const [first] = problemsOf(change(AUDIT as never));
     assert.equal(first?.path, path);
-    assert.match(first?.text ?? "", text);
+    assert.match(`${first?.text ?? ""}${first?.hint === undefined ? "" : ` (${first.hint})`}`, text);
   });
 }
+
+test("what stands under a key that is none hides nothing: it is looked at as what was perhaps meant", () => {
+  const told = problemsOf({
+    mob: { id: "m", members: [{ id: "a", profile: "p" }], egdes: [["a", "b"]] },
+    profiles: { p: { scirpt: "p.lua", grants: ["mob:sned"] }, q: { colour: "red" }, r: { script: "r.lua", lniked: "r" }, s: { script: "s.lua", idle_aftre: "30s", rsetart: 7 } },
+    flows: { f: { steps: { one: { rloe: "q", retires: 1 }, two: { colour: "red", retreis: -1 } } } },
+  });
+  assert.deepEqual(told.map(({ path, hint }) => [path, hint]), [
+    ["mob.egdes", 'did you mean "edges"?'], ["profiles.p.scirpt", 'did you mean "script"?'], ["profiles.q.colour", undefined], ["profiles.r.lniked", 'did you mean "linked"?'],
+    ["profiles.s.idle_aftre", 'did you mean "idle_after"?'], ["profiles.s.rsetart", 'did you mean "restart"?'], ["flows.f.steps.one.rloe", 'did you mean "role"?'],
+    ["flows.f.steps.one.retires", 'did you mean "retries"?'], ["flows.f.steps.two.colour", undefined], ["flows.f.steps.two.retreis", 'did you mean "retries"?'],
+    ["profiles.p", "it has none"], ["profiles.p.grants[0]", 'did you mean "mob:send"?'], ["profiles.q", "it has none"], ["flows.f.steps.one", undefined], ["flows.f.steps.two", undefined],
+  ], "a value that cannot be what was meant: all is looked at without those keys");
+  const [, ...rest] = problemsOf({
+    mob: { id: "m", members: [{ id: "a", profile: "p" }], egdes: [["a", "b"]] },
+    profiles: { p: { scirpt: "p.lua" }, q: { colour: "red" }, r: { script: "r.lua", lniked: "r" } }, flows: { f: { steps: { one: { rloe: "x" } } } },
+  }).slice(4);
+  assert.deepEqual(rest.map(({ path, text, hint }) => `${path}: ${text} ${hint ?? ""}`), [
+    "profiles.q: a profile has one of script, linked and agent = true it has none", "profiles.r: a profile has one of script, linked and agent = true it has 2",
+    "mob.edges[0][1]: there is no member \"b\" ", "flows.f.steps.one.role: there is no profile \"x\" ",
+  ]);
+});
+
+test("errors come in the order of their files' lines", () => {
+  const lines: Readonly<Record<string, readonly [file: string, line: number]>> = { mob: ["mob.toml", 9], profiles: ["mob.toml", 3], access: ["access.toml", 2] };
+  const locate: Origin["locate"] = ([top = ""]) => ({ file: lines[top]?.[0] ?? "", line: lines[top]?.[1] ?? 0 });
+  const told = problemsOf({ mob: { id: "m", memebers: [] }, access: { admins: [] }, profiles: { p: { linked: "x", colour: 1 } } }, { locate });
+  assert.deepEqual(told.map(({ file, line }) => `${file}:${line}`), ["mob.toml:3", "mob.toml:9", "access.toml:2"]);
+});
 
 test("keys of steps and rules that are for a later version are refused with a sentence that names them", () => {
   const step = { role: "scout", when: 1, branch: "b", repeat: {}, tool: "x", wen: 1 };

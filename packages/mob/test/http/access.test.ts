@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defineMob, type AccessRule, type AccessRules } from "@atoll-run/mob";
-import { hashToken, METHODS, Rights, ROLES, type MemberView, type Role, type Token } from "@atoll-run/mob/internal";
+import { ACTIONS, hashToken, METHODS, Rights, ROLES, type MemberView, type Role, type Token } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 import { spawned } from "../support.ts";
 import { hear, listen, served } from "./served.ts";
@@ -44,6 +44,10 @@ const MATRIX: readonly [what: string, rules: readonly AccessRule[], mob: boolean
   ["deny of another action", [rule("allow", "member.send"), rule("deny", "member.view")], true, [...people.keys()]],
   ["deny of a group", [rule("allow", "*"), rule("deny", "*", { principals: [], groups: ["o*"] })], false, []],
 ];
+
+test("rules can speak of what methods need, and of nothing else", () => {
+  assert.deepEqual([...ACTIONS].toSorted(), [...new Set(METHODS.flatMap(({ action }) => action ?? []))].toSorted());
+});
 
 test("rules: deny by default, deny wins, globs, groups, labels, profiles, helpers; roles are allowed what they may, admins are bound by none", () => {
   const rightOf = (rules: AccessRules | null, role: Role = "none", id = "ann") =>
