@@ -1,4 +1,5 @@
 /** What one stream is to hear: its topics, what is asked of them, and what its reader may see (spec: mob 5.6, 11.6, 11.7, 11.10). Pure. */
+import type { Action } from "../definition/words.ts";
 import { mobError } from "../errors.ts";
 import type { Entry, EntryClass, EntryFilter, Live } from "../ledger/entry.ts";
 import { toMatch } from "../ledger/filter.ts";
@@ -16,7 +17,7 @@ const TOPICS_MAX = 32;
 const OF_CLASS: Readonly<Partial<Record<EntryClass, string>>> = { structural: "structural", turn: "turns", approval: "approvals", error: "errors" };
 const PLAIN: ReadonlySet<string> = new Set(["entries", ROSTER, ...Object.values(OF_CLASS)]);
 /** What else is heard wants `ledger.view`. */
-const OF_TOPIC: Readonly<Record<string, string>> = { [ROSTER]: "member.view" };
+const OF_TOPIC: Readonly<Record<string, Action>> = { [ROSTER]: "member.view" };
 const WITH_ID: ReadonlySet<string> = new Set(["run", "member", "live"]);
 
 /** Sorted, each once. Throws `mob.invalid_params` for one that is not there. */
@@ -51,11 +52,11 @@ function wrong(text: string): ReturnType<typeof mobError> {
 }
 
 /** Whether somebody may hear it, of some members at least. */
-export function mayHear(topic: string, may: (action: string) => boolean): boolean {
+export function mayHear(topic: string, may: (action: Action) => boolean): boolean {
   return may(actionOf(topic));
 }
 
-function actionOf(topic: string): string {
+function actionOf(topic: string): Action {
   return OF_TOPIC[topic] ?? "ledger.view";
 }
 
