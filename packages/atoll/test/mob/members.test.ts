@@ -218,7 +218,7 @@ test("a reload lets the running turn end; those that come meanwhile wait, and ru
   assert.deepEqual(await output(late), ["long", 3, 2]);
   assert.equal(mob.view.row("m")?.generation, 1);
   const { entries } = await mob.ledger.query({ member: "m", after: 0, classes: ["structural"] });
-  assert.deepEqual(entries.slice(2).map(({ kind }) => kind), ["member_started", "member_reloaded", "member_started", "member_reloaded", "member_started"]);
+  assert.deepEqual(entries.slice(2).map(({ kind, data }) => data["why"] ?? kind), ["wake", "member_started", "member_reloaded", "renew", "member_started", "member_reloaded", "renew", "member_started"]);
 });
 
 test("a cancelled turn whose code does not hear is let go of after 5 s; its code is made anew, and nothing counts as a crash (3.9)", async () => {

@@ -61,7 +61,7 @@ test("a definition becomes members that sleep; a turn wakes one, its code answer
     assert.deepEqual(await story(mob, turn.turn_id), ["turn_queued", "turn_started", "turn_done"]);
     const linked = await done(mob, ask("ts", "hi"));
     assert.deepEqual(linked.output, { said: "hi", by: "ts", attempt: 1 });
-    assert.deepEqual(await life(mob, "ts"), ["member_spawning", "member_spawned", "member_started"]);
+    assert.deepEqual(await life(mob, "ts"), ["member_spawning", "member_spawned", "member_starting", "member_started"]);
     assert.deepEqual(mob.status().members.map(({ state }) => state), ["dormant", "active", "active"], "only who has mail is awake");
   }
   await using again = await open(dir, echo);

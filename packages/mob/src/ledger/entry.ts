@@ -8,7 +8,7 @@ export const KINDS = {
     "member_spawned", "member_retired", "member_reset", "members_wired", "members_unwired",
     "flow_started", "flow_completed", "flow_failed", "flow_canceled",
     "step_dispatched", "step_target_completed", "step_target_failed", "step_completed", "step_failed", "step_skipped", "topology_violation", "supervisor_escalation",
-    "definition_applied", "desired_set", "member_spawning", "member_spawn_failed", "member_started", "member_dormant",
+    "definition_applied", "desired_set", "member_spawning", "member_spawn_failed", "member_starting", "member_started", "member_dormant",
     "member_suspended", "member_broken", "member_repaired", "member_respawned", "member_reloaded", "member_retiring",
     "member_completed", "member_updated", "member_held", "member_released", "member_deleted",
     "edge_suppressed", "edge_released", "edge_disowned", "labels_set", "lease_acquired", "lease_lost",

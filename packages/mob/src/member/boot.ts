@@ -8,6 +8,7 @@ import { onAbort, type Clock } from "@atoll-run/core";
 import type { Bootstrap, Profile } from "../definition/definition.ts";
 import { isAutonomous } from "../definition/mode.ts";
 import { countMembers } from "../roster/query.ts";
+import type { MemberView } from "../roster/row.ts";
 import type { View } from "../roster/view.ts";
 import type { BootNow } from "./host.ts";
 import { Warming } from "./warming.ts";
@@ -20,6 +21,11 @@ export interface BootParts {
   readonly profileOf: (name: string) => Profile | undefined;
   /** Resolves when it is up, or has given up. */
   readonly start: (id: string) => Promise<void>;
+}
+
+/** It was never up. */
+function isComing(member: Pick<MemberView, "life"> | undefined): boolean {
+  return member?.life.first === true && member.life.state === "starting";
 }
 
 export class Boot {
@@ -53,7 +59,8 @@ export class Boot {
     const { starting = 0, dormant = 0, active = 0, broken = 0 } = only === undefined ? all : countMembers(view, only);
     const { left } = this.#warming;
     const warming = Math.max(starting, only === undefined ? left.length : left.filter(only).length);
-    const complete = this.#begun && Math.max(all["starting"] ?? 0, left.length) === 0;
+    // Who is woken by mail is no part of the start.
+    const complete = this.#begun && left.length === 0 && !view.ids().some((id) => isComing(view.members.get(id)));
     const bad = mode === "eager" && (all["broken"] ?? 0) > 0 ? view.ids().find((id) => view.members.get(id)?.life.state === "broken") : undefined;
     const error = bad === undefined ? undefined : { member: bad, ...view.row(bad)?.last_error ?? { code: "broken", text: "" } };
     return {

@@ -125,7 +125,7 @@ export function stepLife(life: Life, event: LifeEvent, rules: LifeRules): LifeSt
   if (!(LIFE_TABLE[event.is] as readonly LifeState[]).includes(life.state)) return undefined;
   switch (event.is) {
     case "spawn": return spawn(life, event);
-    case "wake": case "retry": return to(life, "starting", { actions: [{ do: "start", after_ms: 0 }] });
+    case "wake": case "retry": return starting(life, event.is, { actions: [{ do: "start", after_ms: 0 }] });
     case "started": return started(life);
     case "start_failed": return startFailed(life, event, rules);
     case "idle": return event.busy ? undefined : to(life, "dormant", { kind: "member_dormant", actions: [{ do: "sleep" }] });
@@ -140,7 +140,7 @@ export function stepLife(life: Life, event: LifeEvent, rules: LifeRules): LifeSt
     case "reset":
       return again(life, "member_reset", [{ do: "bury_queue", reason: "member_reset" }]);
     case "reload": return reload(life);
-    case "renew": return to(life, life.state === "retiring" ? "retiring" : "starting", { actions: RESTART });
+    case "renew": return life.state === "retiring" ? to(life, "retiring", { actions: RESTART }) : starting(life, "renew", { actions: RESTART });
     case "repair": return repaired(life, NO_MENDS);
     case "mend": return repaired(life, { ...life.mends, at_ms: rules.now_ms });
   }
@@ -158,6 +158,11 @@ function to(life: Life, state: LifeState, { kind, data = {}, actions }: Move): L
     life: next, actions,
     entries: kind === undefined ? [] : [{ kind, data: { ...data, state, from: life.state, generation: next.generation } }],
   };
+}
+
+/** On its way again in the same generation; `why`: what has happened. */
+function starting(life: Life, why: "wake" | "retry" | "renew" | "crashed" | "exited", { data = {}, actions }: Omit<Move, "kind">): LifeStep {
+  return to(life, "starting", { kind: "member_starting", data: { why, ...data }, actions });
 }
 
 const RESTART: readonly LifeAction[] = [{ do: "stop", turn: "requeue" }, { do: "start", after_ms: 0 }];
@@ -215,7 +220,8 @@ function startFailed(life: Life, { kind, detail }: LifeEvent & { is: "start_fail
   // What cannot be worked off is left to the deadline.
   if (life.state === "retiring") return { life: failed, entries: [], actions: [] };
   if (tries < MOB_LIMITS.startTries) {
-    return { ...to(failed, "dormant", { actions: [{ do: "retry", after_ms: backoff(tries, rules.chance) }] }), entries: [] };
+    const after_ms = backoff(tries, rules.chance);
+    return to(failed, "dormant", { kind: "member_dormant", data: { why: "start_failed", tries, after_ms }, actions: [{ do: "retry", after_ms }] });
   }
   // What somebody has to mend is shown.
   if (life.first && life.generation === 1 && !HOPELESS.has(kind)) {
@@ -239,13 +245,14 @@ function crashed(life: Life, detail: string, rules: LifeRules): LifeStep {
     return broken(hurt, { kind: "crashed", detail }, { rules, actions: [{ do: "stop", turn: "requeue" }] });
   }
   const after_ms = backoff(crashes.length, rules.chance);
-  return to(hurt, "starting", { actions: [{ do: "stop", turn: "requeue" }, { do: "start", after_ms }] });
+  return starting(hurt, "crashed", { data: { detail, after_ms }, actions: [{ do: "stop", turn: "requeue" }, { do: "start", after_ms }] });
 }
 
 function exited(life: Life, { restart, chance }: LifeRules): LifeStep {
   if (life.state === "retiring") return retired(life, "drained");
-  if (restart === "always") return to(life, "starting", { actions: [{ do: "stop", turn: "requeue" }, { do: "start", after_ms: backoff(1, chance) }] });
-  return completed(life, {});
+  if (restart !== "always") return completed(life, {});
+  const after_ms = backoff(1, chance);
+  return starting(life, "exited", { data: { after_ms }, actions: [{ do: "stop", turn: "requeue" }, { do: "start", after_ms }] });
 }
 
 /** Nobody works off what is left. */

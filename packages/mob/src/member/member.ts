@@ -16,6 +16,8 @@ import { Timers } from "./timers.ts";
 import { stepLife, type Life, type LifeAction, type LifeEvent } from "./life.ts";
 
 const HEAR_AGAIN_MS = 1_000;
+/** Its entry is before the attach of its scope in the one line of the store, so that it need not be waited for first: all of a wake is after it. */
+const PIPELINED: ReadonlySet<LifeEvent["is"]> = new Set(["wake", "retry"]);
 /** What it is made of is read anew then. */
 const MAKES: ReadonlySet<LifeEvent["is"]> = new Set(["spawn", "respawn", "reset", "reload", "repair"]);
 
@@ -100,7 +102,7 @@ export class Member implements SeatHolder {
     if (state === "retiring") void this.#serial(() => this.#drain(this.#parts.limits.drainMs, this.#open > 0)).catch(() => undefined);
     else if (state === "starting") void this.#serial(async () => this.#seat.start(0));
     else if (state === "broken") this.#timers.start("mend", this.#parts.limits.repairMs, () => this.hear({ is: "mend" }));
-    else if (state === "dormant" && this.#isWanted) this.hear({ is: "wake" });
+    else if (state === "dormant" && (this.#isWanted || this.#life.first)) this.hear({ is: "wake" });
   }
 
   /** One that retires has no more time than that for what it still has. */
@@ -188,18 +190,23 @@ export class Member implements SeatHolder {
       source: "mob", member: this.id, generation: step.life.generation, ...principal === undefined ? {} : { principal }, ...fence === undefined ? {} : { fence },
     };
     const [first, ...others] = step.entries;
+    let written: Promise<unknown> | undefined;
     if (first !== undefined) {
       const hash = made === undefined || !MAKES.has(event.is) ? {} : { spec_hash: this.#parts.hashOf(made) };
       const more = { ...data, ...spec === undefined ? {} : { spec: spec as unknown as Json }, ...hash };
-      await ledger.append(writer, [
+      written = ledger.append(writer, [
         { ...about, kind: first.kind, data: { ...first.data, ...more } }, ...others.map((entry) => ({ ...about, ...entry })),
       ]);
+      if (!PIPELINED.has(event.is)) await written;
+      // Told below.
+      else written.catch(() => undefined);
     }
     this.#life = step.life;
     if (step.life.state !== "retiring") this.#timers.stop("drain");
     if (step.life.state !== "broken") this.#timers.stop("mend");
     if (event.is === "started" && this.#open === 0) this.#armIdle();
     for (const action of step.actions) await this.#act(action);
+    await written;
     if (!this.#isTrying) this.#settle();
     return true;
   }

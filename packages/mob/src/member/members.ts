@@ -92,7 +92,7 @@ export class Members implements MemberHost {
     await this.sleepAll("restart");
     for (const [id] of [...this.#view.members]) {
       const { life, open } = this.#view.members.get(id) ?? {};
-      const goesOn = life?.state === "starting" || life?.state === "broken" || life?.state === "retiring" || life?.state === "dormant" && open !== undefined && open.length > 0;
+      const goesOn = life?.state === "starting" || life?.state === "broken" || life?.state === "retiring" || life?.state === "dormant" && (life.first || open !== undefined && open.length > 0);
       if (goesOn) this.#live.of(id).recover();
     }
     this.#recovered.resolve();

@@ -11,7 +11,8 @@ import type { BrokenKind, Life, LifeEvent } from "./life.ts";
 import type { MemberParts, MoveMore } from "./parts.ts";
 import type { Timers } from "./timers.ts";
 import type { FencedWhat } from "./turn-context.ts";
-import { staleFence, startFailure } from "./turn-entries.ts";
+import { isOfTheDisk } from "../ledger/storage.ts";
+import { ERROR_CHARS, staleFence, startFailure } from "./turn-entries.ts";
 
 /** The member that it belongs to. */
 export interface SeatHolder {
@@ -50,7 +51,7 @@ export class Seat {
     now.open().catch((error: unknown) => {
       if (this.#now !== now) return;
       this.#now = undefined;
-      this.#startFailed(now.generation, { kind: "store_unavailable", detail: String(error) });
+      this.#startFailed(now.generation, { kind: "store_unavailable", detail: String(error).slice(0, ERROR_CHARS), fault: error });
     });
     if (afterMs === 0) now.begin();
     else this.#timers.start("again", afterMs, () => now.begin());
@@ -101,8 +102,8 @@ export class Seat {
       }),
       events: {
         ready: (fence) => holder.hear({ is: "started" }, { data: { fence } }, made),
-        startFailed: (kind, { message: detail }) => this.#startFailed(generation, { kind, detail }, made),
-        died: ({ message: detail }) => holder.hear({ is: "crashed", detail }, {}, made),
+        startFailed: (kind, fault) => this.#startFailed(generation, { kind, detail: fault.message.slice(0, ERROR_CHARS), fault }, made),
+        died: ({ message }) => holder.hear({ is: "crashed", detail: message.slice(0, ERROR_CHARS) }, {}, made),
         exited: () => holder.hear({ is: "exited" }, {}, made),
         spent: () => holder.hear({ is: "renew" }, {}, made),
         lost: (fence) => this.#lost(made, fence), refused: (what, about) => this.#sayStale(what, { generation, ...about }),
@@ -112,11 +113,12 @@ export class Seat {
   }
 
   /** While the store of the mob takes nothing nobody can start: it says nothing of this member, who is started when it does. */
-  #startFailed(generation: number, why: { readonly kind: BrokenKind; readonly detail: string }, by?: Incarnation): void {
+  #startFailed(generation: number, { fault, ...why }: { readonly kind: BrokenKind; readonly detail: string; readonly fault: unknown }, by?: Incarnation): void {
     const { id, closed } = this.#holder;
     const { ledger, writer, limits: { storageProbeMs } } = this.#parts;
     if (closed || by !== undefined && by !== this.#now) return;
-    if (ledger.degraded !== undefined) return this.#timers.start("again", storageProbeMs, () => this.start(0));
+    // It may take all again by now.
+    if (ledger.degraded !== undefined || isOfTheDisk(fault)) return this.#timers.start("again", storageProbeMs, () => this.start(0));
     void ledger.note(writer, startFailure(id, { ...why, generation }));
     this.#holder.hear({ is: "start_failed", ...why }, {}, by);
   }

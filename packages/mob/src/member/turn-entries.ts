@@ -20,7 +20,7 @@ export interface TurnError {
 }
 
 /** Of the text of an error. */
-const ERROR_CHARS = 1_024;
+export const ERROR_CHARS = 1_024;
 const { previewBytes } = MOB_LIMITS;
 
 export function turnQueued(by: Speaking, body: TurnBody): NewEntry {
@@ -56,7 +56,7 @@ const OF_SESSION: ReadonlySet<BrokenKind> = new Set<BrokenKind>(["snapshot_missi
 /** It was to start, and did not: each time. */
 export function startFailure(member: string, { kind, detail, generation }: { readonly kind: BrokenKind; readonly detail: string; readonly generation: number }): NewEntry {
   return {
-    kind: OF_SESSION.has(kind) ? "checkpoint_failure" : "spawn_failure", source: "mob", member, generation, data: { kind, detail: detail.slice(0, ERROR_CHARS) },
+    kind: OF_SESSION.has(kind) ? "checkpoint_failure" : "spawn_failure", source: "mob", member, generation, data: { kind, detail },
   };
 }
 

@@ -20,7 +20,7 @@ export function foldMember(old: MemberView | undefined, entry: Entry): MemberVie
     tries: 0, crashes: NO_CRASHES, mends: NO_MENDS,
   };
   const { last_error: known, untold, ...rest }: typeof EMPTY & Pick<MemberView, "untold"> = old ?? EMPTY;
-  const error = kind === "member_started" ? undefined : kind !== "member_broken" ? known : { code: String(data["kind"]), text: String(data["detail"] ?? "") };
+  const error = errorOf(entry, known);
   const session = toSession(entry, life.generation, old?.session);
   const goesOn = session.generation === old?.session.generation;
   return {
@@ -40,4 +40,11 @@ function toSession({ kind, data }: Entry, generation: number, old: MemberView["s
   if (resumed !== undefined) return { generation: resumed, begun: true, head: 0 };
   if (old === undefined || kind === "member_reset" || data["fresh"] === true) return { generation, begun: false, head: 0 };
   return kind === "member_started" && !old.begun ? { ...old, begun: true } : old;
+}
+
+/** Why it does not run, until it does. */
+function errorOf({ kind, data }: Entry, known: MemberView["last_error"]): MemberView["last_error"] {
+  if (kind === "member_started") return undefined;
+  if (kind === "member_broken") return { code: String(data["kind"]), text: String(data["detail"] ?? "") };
+  return kind === "member_starting" && data["why"] === "crashed" ? { code: "crashed", text: String(data["detail"] ?? "") } : known;
 }

@@ -28,6 +28,9 @@ const TURNS_KEPT = 10_000;
 const APPROVALS_KEPT = 1_000;
 const RUNS_KEPT = 256;
 
+/** They change nothing of who is in and how it is wired. */
+const COMINGS: ReadonlySet<string> = new Set<Entry["kind"]>(["member_starting", "member_started", "member_dormant"]);
+
 export class View {
   seq = 0;
   readonly members = new Map<string, MemberView>();
@@ -161,7 +164,7 @@ export class View {
     if (member === undefined) return;
     if (old === undefined) this.#sorted = undefined;
     this.members.set(id, member);
-    if (kind !== "member_started" && kind !== "member_dormant") this.revision = seq;
+    if (!COMINGS.has(kind)) this.revision = seq;
   }
 
   #edge(entry: Entry): void {

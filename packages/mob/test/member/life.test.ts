@@ -45,13 +45,13 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   "a revived id gets a new session only when it is to be fresh": { event: { ...spawn, fresh: true }, from: at("completed"), to: "starting", entries: [["member_spawning", { lazy: false, fresh: true }]], does: ["start 0"] },
   "who was never there has no session to begin anew": { event: { ...spawn, fresh: true }, from: NOBODY, to: "starting", entries: [["member_spawning", { lazy: false }]], does: ["start 0"] },
-  "wake starts a dormant member": { event: { is: "wake" }, from: at("dormant"), to: "starting", entries: [], does: ["start 0"] },
-  "a start is tried again": { event: { is: "retry" }, from: at("dormant", { tries: 2 }), to: "starting", entries: [], does: ["start 0"] },
+  "wake starts a dormant member": { event: { is: "wake" }, from: at("dormant"), to: "starting", entries: [["member_starting", { why: "wake" }]], does: ["start 0"] },
+  "a start is tried again": { event: { is: "retry" }, from: at("dormant", { tries: 2 }), to: "starting", entries: [["member_starting", { why: "retry" }]], does: ["start 0"] },
   "a member that has started is active, and its tries are forgotten": { event: { is: "started" }, from: at("starting", { tries: 3 }), to: "active", entries: [["member_started"]], does: [], life: { tries: 0 } },
   "the first start says that it is spawned": { event: { is: "started" }, from: at("starting", { first: true }), to: "active", entries: [["member_spawned"], ["member_started"]], does: [], life: { first: false } },
   "one that retires starts for what it has": { event: { is: "started" }, from: at("retiring"), to: "retiring", entries: [["member_started"]], does: [] },
-  "a start that fails is tried again": { event: failed, from: at("starting"), to: "dormant", entries: [], does: ["retry 1000"], life: { tries: 1 } },
-  "each later than the one before": { event: failed, from: at("starting", { tries: 3 }), to: "dormant", entries: [], does: ["retry 8000"], life: { tries: 4 } },
+  "a start that fails is tried again": { event: failed, from: at("starting"), to: "dormant", entries: [["member_dormant", { why: "start_failed", tries: 1, after_ms: 1_000 }]], does: ["retry 1000"], life: { tries: 1 } },
+  "each later than the one before": { event: failed, from: at("starting", { tries: 3 }), to: "dormant", entries: [["member_dormant", { why: "start_failed", tries: 4, after_ms: 8_000 }]], does: ["retry 8000"], life: { tries: 4 } },
   "after five tries it is broken, and repaired by itself": {
     event: failed, from: at("starting", { tries: 4 }), to: "broken", entries: [["member_broken", { kind: "start_failed", detail: "no", tries: 5, parked: false }]], does: ["mend 30000"],
     life: { tries: 5, mends: { ...BROKE, why: "start_failed: no" } },
@@ -70,21 +70,21 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   "what cannot be worked off is left to the deadline": { event: failed, from: at("retiring", { tries: 4 }), to: "retiring", entries: [], does: [], life: { tries: 5 } },
   "an idle member is dormant": { event: { is: "idle", busy: false }, from: at("active"), to: "dormant", entries: [["member_dormant"]], does: ["sleep"] },
-  "a crash starts it again and its turn is delivered again": { event: crashed, from: at("active"), to: "starting", entries: [], does: ["stop requeue", "start 1000"], life: { crashes: [NOW] } },
-  "the next crash later": { event: crashed, from: at("active", { crashes: OFTEN.slice(0, 3) }), to: "starting", entries: [], does: ["stop requeue", "start 8000"], life: { crashes: [...OFTEN.slice(0, 3), NOW] } },
+  "a crash starts it again and its turn is delivered again": { event: crashed, from: at("active"), to: "starting", entries: [["member_starting", { why: "crashed", detail: "out of memory", after_ms: 1_000 }]], does: ["stop requeue", "start 1000"], life: { crashes: [NOW] } },
+  "the next crash later": { event: crashed, from: at("active", { crashes: OFTEN.slice(0, 3) }), to: "starting", entries: [["member_starting", { why: "crashed", detail: "out of memory", after_ms: 8_000 }]], does: ["stop requeue", "start 8000"], life: { crashes: [...OFTEN.slice(0, 3), NOW] } },
   "five crashes in five minutes break it": {
     event: crashed, from: at("active", { crashes: OFTEN }), to: "broken", entries: [["member_broken", { kind: "crashed", detail: "out of memory", parked: false }]], does: ["stop requeue", "mend 30000"],
     life: { crashes: [...OFTEN, NOW], mends: { ...BROKE, why: "crashed: out of memory" } },
   },
   "crashes of five minutes ago are forgotten": {
-    event: crashed, from: at("active", { crashes: [NOW - 300_000, NOW - 299_999, NOW - 2, NOW - 1] }), to: "starting", entries: [], does: ["stop requeue", "start 8000"], life: { crashes: [NOW - 299_999, NOW - 2, NOW - 1, NOW] },
+    event: crashed, from: at("active", { crashes: [NOW - 300_000, NOW - 299_999, NOW - 2, NOW - 1] }), to: "starting", entries: [["member_starting", { why: "crashed", detail: "out of memory", after_ms: 8_000 }]], does: ["stop requeue", "start 8000"], life: { crashes: [NOW - 299_999, NOW - 2, NOW - 1, NOW] },
   },
   "restart = never: a crash completes it, and nobody works off what is left": {
     event: crashed, from: at("active"), to: "completed", entries: [["member_completed", { detail: "out of memory" }]], does: ["stop requeue", "bury_queue member_completed"], rules: { restart: "never" }, life: { crashes: [NOW] },
   },
   "a crash while it retires starts it again for what it has": { event: crashed, from: at("retiring"), to: "retiring", entries: [], does: ["stop requeue", "start 1000"], life: { crashes: [NOW] } },
   "an exit completes it": { event: { is: "exited" }, from: at("active"), to: "completed", entries: [["member_completed"]], does: ["stop requeue", "bury_queue member_completed"] },
-  "restart = always: an exit starts it again": { event: { is: "exited" }, from: at("active"), to: "starting", entries: [], does: ["stop requeue", "start 1000"], rules: { restart: "always" } },
+  "restart = always: an exit starts it again": { event: { is: "exited" }, from: at("active"), to: "starting", entries: [["member_starting", { why: "exited", after_ms: 1_000 }]], does: ["stop requeue", "start 1000"], rules: { restart: "always" } },
   "an exit while it retires is its end, whatever restart says": { event: { is: "exited" }, from: at("retiring"), to: "retired", entries: [["member_retired", { why: "drained" }]], does: RETIRES, rules: { restart: "always" } },
   "suspend aborts the turn and puts it back": { event: { is: "suspend", why: "lease_lost" }, from: at("active"), to: "suspended", entries: [["member_suspended", { why: "lease_lost" }]], does: ["stop requeue"] },
   "resume makes it dormant": { event: { is: "resume" }, from: at("suspended"), to: "dormant", entries: [["member_dormant"]], does: ["sleep"] },
@@ -103,8 +103,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   "reload keeps state and generation": { event: { is: "reload" }, from: at("active"), to: "active", entries: [["member_reloaded"]], does: ["reload"] },
   "reload starts one that is on its way again": { event: { is: "reload" }, from: at("starting"), to: "starting", entries: [["member_reloaded"]], does: RESTARTS },
   "who does not run reads all of it at its next start": { event: { is: "reload" }, from: at("broken"), to: "broken", entries: [["member_reloaded"]], does: [] },
-  "after the turns that run its code is made anew": { event: { is: "renew" }, from: at("active"), to: "starting", entries: [], does: RESTARTS },
-  "who loses his node on his way begins anew": { event: { is: "renew" }, from: at("starting"), to: "starting", entries: [], does: RESTARTS },
+  "after the turns that run its code is made anew": { event: { is: "renew" }, from: at("active"), to: "starting", entries: [["member_starting", { why: "renew" }]], does: RESTARTS },
+  "who loses his node on his way begins anew": { event: { is: "renew" }, from: at("starting"), to: "starting", entries: [["member_starting", { why: "renew" }]], does: RESTARTS },
   "who loses it while he retires goes on retiring": { event: { is: "renew" }, from: at("retiring"), to: "retiring", entries: [], does: RESTARTS },
   "a broken member is repaired by itself": {
     event: { is: "mend" }, from: at("broken", { tries: 5, crashes: OFTEN, mends: { ...BROKE, why: "w" } }), to: "starting", entries: [["member_repaired", { mends: 1 }]], does: ["start 0"],
@@ -239,6 +239,7 @@ test("any sequence of events stays in the table, and the generation never falls"
         highest = step.life.state === "none" ? 0 : step.life.generation;
         for (const action of step.actions) if ("after_ms" in action) assert.ok(action.after_ms >= 0 && action.after_ms <= (action.do === "mend" ? 720_000 : 72_000));
         for (const entry of step.entries) assert.equal(entry.data["generation"], step.life.state === "none" ? 0 : step.life.generation);
+        if (step.life.state !== life.state) assert.equal(step.entries.at(-1)?.data["state"], step.life.state, `${one.is} in ${life.state}: every move is a ledger entry`);
         life = step.life;
       }
     },
