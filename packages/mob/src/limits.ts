@@ -10,9 +10,9 @@ export const MOB_LIMITS = {
   contentBytesMax: 1_048_576,
   /** Of one record of a session, as JSON; the blocks of one that has more are a blob. */
   recordBytesMax: 1_048_576,
-  /** Of one blob; how many are taken in at the same time, each in memory. */
+  /** Of one blob; how many callers bring or get one at the same time that is in memory as a whole. */
   blobBytesMax: 26_214_400,
-  uploadsMax: 8,
+  blobsAtOnceMax: 8,
   /** Values that programs keep with a mob: of one, as JSON, and how many. */
   metaBytesMax: 65_536,
   metaKeysMax: 1_024,

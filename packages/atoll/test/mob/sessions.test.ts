@@ -105,7 +105,7 @@ test("a credential reaches the member it is for, and no log: not in its session,
 });
 
 test("the blocks of a record over its limit are a blob, and come whole again; over that of a blob their size and beginning stay", async () => {
-  const limits = { recordBytesMax: 4_000, blobBytesMax: 8_000 };
+  const limits = { recordBytesMax: 4_000, blobBytesMax: 8_000, blobsAtOnceMax: 1 };
   const blobs = createBlobs({ store: memoryBlobs(), limits });
   const rules = { ledger: { redact: (value: Json) => value }, limits, blobs };
   const of = (size: number) => ({ turn_id: "t", role: "user", blocks: [{ type: "text", text: "ä".repeat(size), taint: "peer" }], tokens: 0, ts_ms: 1 }) as const;

@@ -67,6 +67,13 @@ export interface ApprovalRule {
   readonly self_approval: boolean | null;
 }
 
+/** Bytes that are kept apart, by the hash of their media type and themselves. */
+export interface Blob {
+  readonly blob_id: string;
+  readonly media_type: string;
+  readonly size: number;
+}
+
 export interface DeadLetter {
   readonly turn_id: string;
   readonly member: string;
@@ -1821,6 +1828,32 @@ export interface MobMethods {
     };
     readonly result: Meta;
   };
+  "blobs/put": {
+    readonly params: {
+      readonly media_type: string;
+      /** Its bytes, in base64. */
+      readonly data: string;
+    };
+    readonly result: Blob;
+  };
+  "blobs/get": {
+    readonly params: {
+      readonly blob_id: string;
+    };
+    readonly result: {
+      readonly blob_id: string;
+      readonly media_type: string;
+      readonly size: number;
+      /** Its bytes, in base64. */
+      readonly data: string;
+    };
+  };
+  "blobs/stat": {
+    readonly params: {
+      readonly blob_id: string;
+    };
+    readonly result: Blob;
+  };
   "capabilities": {
     readonly params: NoParams;
     readonly result: {
@@ -2063,6 +2096,16 @@ export interface MobApi {
     set(params: MobMethods["meta/set"]["params"], o?: CallOptions): Promise<MobMethods["meta/set"]["result"]>;
     set(key: MobMethods["meta/set"]["params"]["key"], more: Omit<MobMethods["meta/set"]["params"], "key">, o?: CallOptions): Promise<MobMethods["meta/set"]["result"]>;
   };
+  readonly blobs: {
+    /** Keeps bytes, at most 25 MiB; equal ones of one media type are one blob. A body of multipart/form-data with one file brings them as they are. */
+    put(params: MobMethods["blobs/put"]["params"], o?: CallOptions): Promise<MobMethods["blobs/put"]["result"]>;
+    /** A blob with its bytes. Over REST it is the bytes alone. */
+    get(params: MobMethods["blobs/get"]["params"], o?: CallOptions): Promise<MobMethods["blobs/get"]["result"]>;
+    get(blob_id: MobMethods["blobs/get"]["params"]["blob_id"], more?: NoParams, o?: CallOptions): Promise<MobMethods["blobs/get"]["result"]>;
+    /** Media type and size of a blob. */
+    stat(params: MobMethods["blobs/stat"]["params"], o?: CallOptions): Promise<MobMethods["blobs/stat"]["result"]>;
+    stat(blob_id: MobMethods["blobs/stat"]["params"]["blob_id"], more?: NoParams, o?: CallOptions): Promise<MobMethods["blobs/stat"]["result"]>;
+  };
   readonly access: {
     /** Who you are here. */
     whoami(params?: MobMethods["access/whoami"]["params"], o?: CallOptions): Promise<MobMethods["access/whoami"]["result"]>;
@@ -2153,6 +2196,9 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "labels/delete": { writes: true },
   "meta/get": { writes: false, leading: ["key"] },
   "meta/set": { writes: true, leading: ["key"] },
+  "blobs/put": { writes: true },
+  "blobs/get": { writes: false, leading: ["blob_id"] },
+  "blobs/stat": { writes: false, leading: ["blob_id"] },
   "capabilities": { writes: false },
   "access/whoami": { writes: false },
   "access/get": { writes: false },

@@ -37,11 +37,13 @@ export interface Blobs {
   get(id: string): Promise<BlobRow & { readonly bytes: Uint8Array }>;
   /** For sending it on, without having all of it at once. Throws `mob.not_found`, `mob.storage_degraded`. */
   pieces(id: string): Promise<BlobPieces>;
+  /** For what has all of a blob in memory because somebody outside asks for it. Throws `mob.overloaded` when there are as many as there may be. */
+  guest<T>(act: () => Promise<T>): Promise<T>;
 }
 
 export interface BlobParts {
   readonly store: BlobStore;
-  readonly limits: Pick<MobLimits, "blobBytesMax">;
+  readonly limits: Pick<MobLimits, "blobBytesMax" | "blobsAtOnceMax">;
 }
 
 /** A type, and parameters as `charset=utf-8`. */
@@ -49,9 +51,11 @@ const MEDIA_TYPE = /^[a-z0-9][\w!#$&^.+-]{0,62}\/[a-z0-9][\w!#$&^.+-]{0,62}(?:; 
 /** What stands before the bytes is shorter: a media type and a zero. */
 const HEAD_BYTES = 256;
 const PIECE_BYTES = 262_144;
+const RETRY_AFTER_MS = 1_000;
 const ID = /^sha256:([0-9a-f]{64})$/;
 
-export function createBlobs({ store, limits: { blobBytesMax } }: BlobParts): Blobs {
+export function createBlobs({ store, limits: { blobBytesMax, blobsAtOnceMax } }: BlobParts): Blobs {
+  let guests = 0;
   const headOf = async (id: string): Promise<BlobRow & { readonly key: string; readonly from: number }> => {
     const [, key] = ID.exec(id) ?? [];
     if (key === undefined) throw noBlob(id);
@@ -96,6 +100,17 @@ export function createBlobs({ store, limits: { blobBytesMax } }: BlobParts): Blo
         }
       }
       return { blob_id, media_type, size, pieces: pieces() };
+    },
+    guest: async (act) => {
+      if (guests >= blobsAtOnceMax) {
+        throw mobError("mob.overloaded", `${guests} blobs are taken in or given as JSON`, { retry_after_ms: RETRY_AFTER_MS, facts: { limit: blobsAtOnceMax }, hint: "GET /v1/blobs/{id} gives bytes without that." });
+      }
+      guests += 1;
+      try {
+        return await act();
+      } finally {
+        guests -= 1;
+      }
     },
   };
 }

@@ -12,6 +12,7 @@ import { mobError, type MobError } from "../errors.ts";
 import type { EntryFilter } from "../ledger/entry.ts";
 import { deniedError, type Principal, type Token } from "./access.ts";
 import { callMethod, invalidParams, toError, type Doors } from "./call-method.ts";
+import { download, hasBytes, upload } from "./blob-bytes.ts";
 import { findFile, sendFile } from "./console.ts";
 import { Credentials, STREAM_PATH, type Asking } from "./credentials.ts";
 import { type Hearing, readTopics, toHearing } from "./hearing.ts";
@@ -169,6 +170,12 @@ export class Front {
     const rpc = path === "/v1/rpc" && verb === "POST";
     const found = rpc || !path.startsWith("/v1/") ? undefined : findRoute(verb, path.slice("/v1".length));
     if (!rpc && found === undefined) throw nothingAt(verb, path);
+    const signal = AbortSignal.any([gone, this.#ending.signal]);
+    if (found !== undefined && hasBytes(found.method, request)) {
+      const calling = { ...found, who, signal, deadlineMs: readDeadline(query.get(DEADLINE)) };
+      if (verb === "GET") return await download({ request, response }, this.#doors, calling);
+      return reply(response, 200, await upload(request, this.#doors, calling));
+    }
     const body = verb === "GET" ? "" : await this.#body(request);
     const ms = rpc || found?.method.waits === true ? limits.pollMs + BESIDE_MS : limits.requestMs;
     const act = async (until: AbortSignal): Promise<void> => {
@@ -183,7 +190,6 @@ export class Front {
       const params = withKeys(verb === "GET" ? readQuery(asked, found.method.params) : readJson(body), found.keys);
       reply(response, 200, await callMethod(this.#doors, found.method, { ...calling, params, deadlineMs: own ? undefined : readDeadline(query.get(DEADLINE)) }));
     };
-    const signal = AbortSignal.any([gone, this.#ending.signal]);
     await inTime(act, { clock, ms, signal, writes: verb !== "GET" }).catch((error: unknown) => {
       if (this.#ending.signal.aborted && !isFault(error)) throw mobError("mob.shutting_down", "the mob is stopping");
       throw error;

@@ -99,6 +99,8 @@ export interface Method {
   readonly over?: { readonly by: string; readonly key: string };
   /** Instead of what follows from the name (11.3). */
   readonly rest?: { readonly verb: "GET" | "POST" | "PUT" | "DELETE"; readonly path: string };
+  /** Over REST its bytes come as a file of a form, or go as they are, instead of JSON: see `blob-bytes.ts`. */
+  readonly bytes?: "in" | "out";
   /** It waits for something: up to `pollMs`. */
   readonly waits?: boolean;
   /** It changes members or edges: `expected_revision` may be given, and then nothing happens when they have changed since. */

@@ -40,14 +40,14 @@ function toOperation(one: Method, { verb, path }: Route, shapes: Record<string, 
   const inPath = [...path.matchAll(/\{([\w.]+)\}/g)].map(([, name = ""]) => ({ name, in: "path", required: true, schema: properties[name] ?? { type: "string" } }));
   const inQuery = verb === "GET" ? rest.map(([name, of]) => ({ name, in: "query", required: required.includes(name), schema: of })) : [];
   const body = verb === "GET" || rest.length === 0 ? {} : {
-    requestBody: { required: required.some((name) => !one.keys.includes(name)), content: inJson({
+    requestBody: { required: required.some((name) => !one.keys.includes(name)), content: { ...inJson({
       type: "object", properties: Object.fromEntries(rest), required: required.filter((name) => !one.keys.includes(name)), additionalProperties: false,
-    }) },
+    }), ...one.bytes === "in" ? FORM : {} } },
   };
   return {
     operationId: `mob/${one.name}`, summary: one.summary, parameters: [...inPath, ...inQuery, ...verb === "GET" && hasOwnDeadline(one) ? [] : [DEADLINE_PARAMETER]], ...body,
     responses: {
-      200: { description: "Done", content: inJson(resultSchema(one, shapes)) },
+      200: { description: "Done", content: one.bytes === "out" ? BYTES : inJson(resultSchema(one, shapes)) },
       default: { description: "An error", content: inJson({ $ref: `${COMPONENTS}Error` }) },
     },
     ...one.action === null ? {} : { "x-atoll-action": one.action },
@@ -55,6 +55,9 @@ function toOperation(one: Method, { verb, path }: Route, shapes: Record<string, 
 }
 
 const DEADLINE_PARAMETER = { name: DEADLINE, in: "query", required: false, description: "Milliseconds that the request may take.", schema: { type: "integer", minimum: 1 } } as const;
+
+const BYTES = { "*/*": { schema: { type: "string", format: "binary" } } } as const;
+const FORM = { "multipart/form-data": { schema: { type: "object", required: ["file"], properties: { file: BYTES["*/*"].schema } } } } as const;
 
 function inJson(schema: Schema): Readonly<Record<string, unknown>> {
   return { "application/json": { schema } };

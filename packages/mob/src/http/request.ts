@@ -6,6 +6,11 @@ import { paramsSchema } from "./openapi.ts";
 
 /** Throws `mob.too_large`. */
 export async function readBody(request: IncomingMessage, bytesMax: number): Promise<string> {
+  return (await readBytes(request, bytesMax)).toString("utf8");
+}
+
+/** Throws `mob.too_large`. */
+export async function readBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of request as AsyncIterable<Buffer>) {
@@ -13,7 +18,7 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
     if (bytes > bytesMax) throw mobError("mob.too_large", `the body has more than ${bytesMax} bytes`, { facts: { limit: bytesMax } });
     pieces.push(piece);
   }
-  return Buffer.concat(pieces).toString("utf8");
+  return Buffer.concat(pieces);
 }
 
 const TYPES = new WeakMap<z.ZodObject, Readonly<Record<string, string | undefined>>>();

@@ -2,6 +2,7 @@
 import { nearest } from "@atoll-run/core";
 import { accessMethods } from "./access-methods.ts";
 import { APPROVAL_METHODS } from "./approval-methods.ts";
+import { BLOB_METHODS } from "./blob-methods.ts";
 import { EDGE_METHODS } from "./edge-methods.ts";
 import { FLOW_METHODS } from "./flow-methods.ts";
 import { KEPT_METHODS } from "./kept-methods.ts";
@@ -15,7 +16,7 @@ import { TURN_METHODS } from "./turn-methods.ts";
 
 export const METHODS: readonly Method[] = [
   ...MOB_METHODS, ...MEMBER_METHODS, ...TURN_METHODS, ...EDGE_METHODS, ...APPROVAL_METHODS, ...FLOW_METHODS, ...LEDGER_METHODS,
-  ...SESSION_METHODS, ...LETTER_METHODS, ...KEPT_METHODS, ...accessMethods(() => METHODS),
+  ...SESSION_METHODS, ...LETTER_METHODS, ...KEPT_METHODS, ...BLOB_METHODS, ...accessMethods(() => METHODS),
 ];
 
 export const BY_NAME: ReadonlyMap<string, Method> = new Map(METHODS.map((one) => [one.name, one]));

@@ -6,7 +6,7 @@ import { memoryBlobs, stateBroken, type BlobStore } from "@atoll-run/core";
 import { MOB_LIMITS } from "@atoll-run/mob";
 import { createBlobs, fromBlob, isRef, toBlob, toRef } from "@atoll-run/mob/internal";
 
-const limits = { blobBytesMax: MOB_LIMITS.blobBytesMax };
+const limits = MOB_LIMITS;
 const PNG = "image/png";
 
 async function whole(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
