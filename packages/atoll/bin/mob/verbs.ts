@@ -44,14 +44,22 @@ export async function send(call: VerbCall): Promise<number> {
       `${turn_id} ${state} at ${member}${duplicate ? ", sent before" : ""}`).join("\n"));
   }
   const turns = await Promise.all(sent.tickets.map(({ turn_id }) => untilOver(call, (signal) => mob.turns.wait({ turn_id, timeout_ms: POLL_MS }, { signal }))));
-  for (const turn of turns) await say(call.json ? JSON.stringify(turn) : turnText(turn));
+  for (const turn of turns) await say(call.json ? JSON.stringify(turn) : await turnText(turn, mob, call.signal));
   return turns.every(({ state }) => state === "done") ? EXIT.ok : EXIT.failed;
 }
 
-function turnText({ state, output, error, member, stored }: Turn): string {
+async function turnText({ state, output, error, member, stored }: Turn, mob: MobClient, signal: AbortSignal): Promise<string> {
   if (state !== "done") return `${member}: ${state}${error === null ? "" : `: ${error.text}`}`;
   if (stored !== undefined && output === null) return stored.preview;
+  const blob = blobOf(output);
+  if (blob !== undefined) return Buffer.from((await mob.blobs.get(blob, {}, { signal })).data, "base64").toString();
   return typeof output === "string" ? output : JSON.stringify(output, null, 2);
+}
+
+/** What was too large to come with its turn is printed as if it had come. */
+function blobOf(output: Json): string | undefined {
+  const { type, blob_id, media_type } = typeof output === "object" && output !== null ? output as { readonly [key: string]: Json } : {};
+  return type === "ref" && typeof blob_id === "string" && /^text\/|^application\/json$/.test(String(media_type)) ? blob_id : undefined;
 }
 
 export async function diff(call: VerbCall): Promise<number> {

@@ -31,6 +31,7 @@ match = { grant = "fs.write" }
 tier = "R3"
 `;
 const WRITER = `bus.on("turn", function(e)
+  if e.payload.size then return string.rep("y", e.payload.size) end
   if e.payload.path then std.fs.write(e.payload.path, e.payload.text) end
   return { did = e.payload }
 end)
@@ -81,6 +82,19 @@ async function verifies(at: Place): Promise<void> {
   const refused = await atoll(at, ["mob", "up", "--port", "0"]);
   assert.match(refused.stderr, /state\.sqlite[^]*atoll mob verify --state/);
 }
+
+test("an output that is a blob is printed whole; as JSON it is what refers to it", async (t) => {
+  const at = desk(t);
+  const started = await up(t, at);
+  const words = ["send", "writer", "{\"size\":2000000}", "--as-json", "--wait", "--deadline", "120"];
+  const { code, stdout } = await atoll(at, ["mob", ...words]);
+  assert.deepEqual([code, stdout.length, /^y+\n$/.test(stdout)], [0, 2_000_001, true]);
+  const { output: { type, blob_id, size } } = await ask<{ output: { type: string; blob_id: string; size: number } }>(at, ...words);
+  assert.deepEqual([type, size], ["ref", 2_000_000]);
+  assert.ok(existsSync(at.path(`.atoll/desk/blobs/${blob_id.slice("sha256:".length)}`)));
+  started.child.kill("SIGTERM");
+  await started.end;
+});
 
 test("up, send, approve, tail, diff, reconcile, reload and down in processes of their own; a kill in between loses nothing", async (t) => {
   const at = desk(t);

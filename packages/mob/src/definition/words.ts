@@ -10,7 +10,7 @@ const MOB_WORDS = VERBS.map((name) => name.split(".")[0] as string);
 
 /** What rules of `[access]` speak of: each method needs one. */
 export const ACTIONS = [
-  "mob.view", "mob.reconcile", "mob.admin", "member.view", "member.send", "member.dispatch", "member.spawn", "member.manage", "member.reset", "session.read",
+  "mob.view", "mob.reconcile", "mob.admin", "member.view", "member.send", "member.dispatch", "member.spawn", "member.manage", "member.reset", "session.read", "blob.write",
   "edge.edit", "label.edit", "approval.view", "approval.decide", "flow.view", "flow.run", "ledger.view", "access.admin",
 ] as const;
 export type Action = typeof ACTIONS[number];
