@@ -39,9 +39,9 @@ export type Attempt = (entries: readonly NewEntry[]) => Promise<unknown>;
 /** Of the disk, and not of whoever asks. */
 const OF_THE_DISK: ReadonlySet<string> = new Set(["state.full", "state.broken"]);
 
-/** Whether it failed for that in the end. */
+/** Whether it failed for that in the end. What is damaged is no such thing. */
 export function isOfTheDisk(error: unknown): boolean {
-  return isFault(error) && (OF_THE_DISK.has(error.code) || error.code === "mob.storage_degraded" || isOfTheDisk(error.cause));
+  return isFault(error) && (OF_THE_DISK.has(error.code) || isOfTheDisk(error.cause));
 }
 
 export class Storage implements Disposable {
