@@ -15,7 +15,7 @@ interface Inside {
 const INSIDE: Readonly<Record<string, Inside>> = {
   "packages/mob/src": {
     order: [
-      ["blobs", "ledger"], ["definition", "edges", "roster", "sessions"], ["approvals", "flows", "usage"], ["bridge", "agent"], ["member"], ["reconcile", "verify"],
+      ["observe"], ["blobs", "ledger"], ["definition", "edges", "roster", "sessions"], ["approvals", "flows", "usage"], ["bridge", "agent"], ["member"], ["reconcile", "verify"],
     ],
     seams: [
       "approvals/approval.ts", "approvals/arguments.ts", "blobs/ref.ts", "definition/applied.ts", "definition/mode.ts", "edges/plan.ts", "flows/run.ts", "member/life.ts", "member/turn.ts", "sessions/record.ts", "sessions/taint.ts",

@@ -26,6 +26,8 @@ import type { By } from "./member/host.ts";
 import type { InnerParts } from "./member/inner.ts";
 import { Members } from "./member/members.ts";
 import type { MemberRow } from "./member/row.ts";
+import { tellApprovals } from "./observe/approval-spans.ts";
+import { findMobTracer, type MobTracer } from "./observe/tracer.ts";
 import { openOutside, type Outside } from "./outside/outside.ts";
 import { createEdgeWorks, type EdgeWorks } from "./reconcile/edge-works.ts";
 import { createReconciler, type Reconciler } from "./reconcile/engine.ts";
@@ -56,7 +58,7 @@ export async function startMob(parts: MobParts, definition: MobDefinition): Prom
   const fate = { destroyed: false };
   if (release !== undefined) shutdown.add("stores", { name: "stores", end: () => release(fate.destroyed) });
   try {
-    return await build(start, { parts, definition, limits, shutdown, fate });
+    return await build(start, { parts, definition, limits, shutdown, fate, tracer: await findMobTracer(definition.mob.id) });
   } catch (error) {
     throw await start.failed(error);
   }
@@ -68,10 +70,11 @@ interface Site {
   readonly limits: MobLimits;
   readonly shutdown: Shutdown;
   readonly fate: { destroyed: boolean };
+  readonly tracer: MobTracer | undefined;
 }
 
 async function build(start: Start, site: Site): Promise<MobRooms> {
-  const { parts, limits, shutdown } = site;
+  const { parts, limits, shutdown, tracer } = site;
   const { clock, log } = parts;
   const books = await openBooks(start, site);
   const { ledger, blobs, writer, view, commits, definitions, health, hooks, newId } = books;
@@ -86,7 +89,7 @@ async function build(start: Start, site: Site): Promise<MobRooms> {
   });
   shutdown.add("refuse", { name: "reconcile", end: async () => await reconciler[Symbol.asyncDispose]() });
   const starting = mobError("mob.unavailable", "the mob is still starting", { facts: { what: "flows" } });
-  const flows = openRunner({ ledger, blobs, writer, view, host: members, clock, log, newId, limits, flows: () => now().flows }, starting);
+  const flows = openRunner({ ledger, blobs, writer, view, host: members, clock, log, newId, limits, tracer, flows: () => now().flows }, starting);
   shutdown.add("refuse", { name: "flows", end: async () => await flows[Symbol.asyncDispose]() });
   give(flows);
   const life = openLife(site, books, { members, flows, reconciler });
@@ -100,7 +103,7 @@ async function build(start: Start, site: Site): Promise<MobRooms> {
   if (runs) members.begin();
   await start.stage("flows", () => runs ? flows.goOn() : undefined);
   const outside = await start.stage("outside", () => openWay(site, { ...books, members }));
-  const handle = toRooms({ definition: now, ledger, blobs, view, writer, commits, members, reconciler, edges, approvals, flows, outside, health, life, shutdown }, books);
+  const handle = toRooms({ definition: now, ledger, blobs, view, writer, commits, members, reconciler, edges, approvals, flows, outside, health, life, shutdown, tracer }, books);
   await start.stage("http", () => parts.serve?.(handle));
   await start.stage("started", async () => {
     const { state } = view.mob;
@@ -151,7 +154,7 @@ async function openBooks(start: Start, { parts, limits, shutdown, definition }: 
 }
 
 /** All whose turns need each other; nothing of it runs yet. */
-function openMembers({ parts, limits, shutdown }: Site, { ledger, blobs, writer, view, definitions, newId, hooks, count, say, is, closing }: Books) {
+function openMembers({ parts, limits, shutdown, tracer }: Site, { ledger, blobs, writer, view, definitions, newId, hooks, count, say, is, closing }: Books) {
   const { clock, log } = parts;
   const { now, profileOf, hashOf } = definitions;
   const opened: { flows?: FlowRunner } = {};
@@ -159,7 +162,7 @@ function openMembers({ parts, limits, shutdown }: Site, { ledger, blobs, writer,
   const budgets = closing.use(openBudgets({ ledger, writer, view, clock, profileOf, prices }));
   const edges = createEdgeWorks({ ledger, writer, view, limits });
   const inner: InnerParts = {
-    ...parts, guard: tainting(budgeted((call) => approvals.guard(call), budgets), { ledger, writer, view }), denied: (about, denial) => {
+    ...parts, tracer, guard: tainting(budgeted((call) => approvals.guard(call), budgets), { ledger, writer, view }), denied: (about, denial) => {
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
     },
     makeVerbs: (caller) => createVerbs({
@@ -170,7 +173,7 @@ function openMembers({ parts, limits, shutdown }: Site, { ledger, blobs, writer,
     compact: (of, turn, summarize) => compact({ ...of, ledger, blobs, limits, now: () => clock.now() }, turn, summarize), makeWatch: (of) => createWatch({ ledger, budgets, prices, turnOf: (id) => view.turns.get(id) }, of),
   };
   const members = new Members({
-    checkBudget: (to, coming) => budgets.checkTurn(to, coming), wallOf: (member, turn) => budgets.wallOf(member, turn), ledger, blobs, writer, view, node: parts, inner, limits, newId, bootstrap: now().mob.bootstrap, profileOf, hashOf,
+    checkBudget: (to, coming) => budgets.checkTurn(to, coming), wallOf: (member, turn) => budgets.wallOf(member, turn), ledger, blobs, writer, view, node: parts, inner, limits, tracer, newId, bootstrap: now().mob.bootstrap, profileOf, hashOf,
     leaveEdges: (id) => leaveEdges(id, { view, edges }), spawned: (ids) => hooks.spawned(ids),
   });
   ledger.hear(members.hear);
@@ -187,6 +190,7 @@ function openMembers({ parts, limits, shutdown }: Site, { ledger, blobs, writer,
     },
   });
   const approvals = closing.use(openApprovals({ ledger, writer, view, rules: () => now().approvals, host: members, clock, newId, log, limits }));
+  if (tracer !== undefined) closing.use(tellApprovals({ ledger, view }, tracer));
   return { members, approvals, edges, give: (flows: FlowRunner) => void (opened.flows = flows) };
 }
 

@@ -10,6 +10,7 @@ import type { CommitFigures } from "./ledger/time-commits.ts";
 import type { MemberHost, TurnAsk } from "./member/host.ts";
 import type { InnerParts } from "./member/inner.ts";
 import type { MemberRow } from "./member/row.ts";
+import type { MobTracer } from "./observe/tracer.ts";
 import type { Ticket } from "./member/turn.ts";
 import type { Outside, Surroundings } from "./outside/outside.ts";
 import type { EdgeWorks } from "./reconcile/edge-works.ts";
@@ -23,7 +24,7 @@ import type { ShutdownReport } from "./whole/report.ts";
 import type { Shutdown, CloseMobOptions, EndingPart } from "./whole/shutdown.ts";
 
 /** What it is made of. */
-export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "openSession" | "makeWatch" | "compact"> {
+export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "openSession" | "makeWatch" | "compact" | "tracer"> {
   /** Where it keeps what is too large for rows. */
   readonly blobStore: BlobStore;
   /** Masks registered secrets. */
@@ -83,6 +84,8 @@ export interface MobRooms extends AsyncDisposable {
   readonly health: Health;
   readonly life: MobLife;
   readonly shutdown: Shutdown;
+  /** Undefined: nobody takes spans. */
+  readonly tracer: MobTracer | undefined;
   /** Resolves when it has ended, whoever has ended it. */
   readonly ended: Promise<ShutdownReport>;
   send(ask: TurnAsk): Promise<Ticket>;

@@ -22,6 +22,8 @@ export type { CloseOptions, CloseReport } from "./life/close.ts";
 export type { Health } from "./life/health.ts";
 export { LoopWatch, type LoopWatchParts } from "./life/loop-watch.ts";
 export type { Sample } from "./observe/figures.ts";
+export { findTracer } from "./observe/find-tracer.ts";
+export type { OpenSpan, SpanPlan, Tracer } from "./observe/tracer.ts";
 export { Histogram } from "./observe/histogram.ts";
 export { labelled, toPrometheus, type MetricsAt } from "./observe/prometheus.ts";
 export type {

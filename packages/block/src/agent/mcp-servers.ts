@@ -125,7 +125,7 @@ function toTool(s: Setting, server: string, tool: McpObject): AgentTool {
   return {
     name: `${server}__${name}`, description: textField(plain(tool["description"])) ?? "",
     input_schema: plain(tool["inputSchema"]),
-    group: group ?? server,
+    group: group ?? server, spanned: true,
     handler: async (input, { signal }) => {
       const { spans = NO_SPANS, trace = emptyTrace() } = s;
       const plan = { ...mcpSpan(server, name), told: ({ isError }: McpToolResult) => ({ failed: isError }) };

@@ -130,8 +130,10 @@ function toOptions(given: Fields, refs: Refs, call: OpCall): AgentOptions {
 }
 
 function scriptTools(list: string, given: Json | undefined, refs: Refs, call: OpCall): AgentTool[] {
+  // Those of the script are called as the script itself calls them, which is told.
+  const own = list === "tools" ? { spanned: true } as const : {};
   return readTools(given).map((tool, i) => ({
-    ...tool,
+    ...tool, ...own,
     handler: async (input, { signal }) => {
       if (refs["tool"] === undefined) throw new Error(`tool not found: ${tool.name}`);
       const answer = await call.callback(refs["tool"], [list, i + 1, toJson(input)], { signal });

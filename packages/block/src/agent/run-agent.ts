@@ -223,9 +223,9 @@ class AgentRun {
   /** Runs the calls of one turn and appends one message of their results, in the order of the calls. */
   async #round(calls: readonly ToolUse[]): Promise<"cancelled" | undefined> {
     this.#iterations++;
-    const { clock } = this.#env;
+    const { clock, spans, trace } = this.#env;
     const { toolTimeoutMs: timeoutMs = Infinity, maxToolResultChars: charsMax = RESULT_CHARS } = this.#o;
-    const parts = { clock, timeoutMs, charsMax };
+    const parts = { clock, timeoutMs, charsMax, spans, trace };
     const waiting = [...calls];
     const results: ToolResult[] = [];
     const worker = async (): Promise<void> => {

@@ -1,9 +1,12 @@
 /** The tools of one run: which the model is told of, in one order, and what a call of one gives. */
-import { type Clock, isFault, type Json, stringifyJson, withDeadline } from "@atoll-run/core";
+import { type Clock, emptyTrace, isFault, type Json, stringifyJson, withDeadline } from "@atoll-run/core";
+import type { CallTrace, Spans } from "../observe/spans.ts";
 import type { ToolDefinition, ToolResult, ToolUse } from "./model-port.ts";
 
 export interface AgentTool extends ToolDefinition {
   readonly group?: string | undefined;
+  /** Its calls tell a span of their own. */
+  readonly spanned?: true;
   /** What it throws becomes `tool error: …`. A `ToolAnswer` is taken as it is, other values become text. */
   handler(input: Json, c: { readonly signal: AbortSignal }): Promise<ToolValue> | ToolValue;
 }
@@ -38,6 +41,8 @@ export interface ToolRunParts {
   /** `Infinity` = none. */
   readonly timeoutMs: number;
   readonly charsMax: number;
+  readonly spans?: Spans | undefined;
+  readonly trace?: CallTrace | undefined;
 }
 
 /** What a call waits for that is parked: it was not made, and has no result until its turn runs again. */
@@ -50,7 +55,12 @@ export function parkOf(error: unknown): string | undefined {
 export async function callTool(
   tools: ReadonlyMap<string, AgentTool>, call: ToolUse, signal: AbortSignal, parts: ToolRunParts,
 ): Promise<ToolResult> {
-  const { text, isError } = await answerOf(tools.get(call.name), call, signal, parts);
+  const tool = tools.get(call.name);
+  const { spans, trace = emptyTrace() } = parts;
+  const plain = spans === undefined || tool === undefined || tool.spanned === true;
+  const { text, isError } = plain ? await answerOf(tool, call, signal, parts) : await spans.around(trace, {
+    name: "tool.call", side: "internal", attributes: { "gen_ai.tool.name": tool.name }, told: (answer) => ({ failed: answer.isError }),
+  }, () => answerOf(tool, call, signal, parts));
   return {
     type: "tool_result", tool_use_id: call.id, content: cut(text, parts.charsMax),
     ...(isError ? { is_error: true } : {}),

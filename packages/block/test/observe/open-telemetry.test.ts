@@ -152,6 +152,22 @@ test("an agent run has a span around each call of an MCP tool, and runs side by 
   assert.deepEqual([called?.attributes, called?.failed], [{ "mcp.server": "e", "mcp.tool": "echo" }, true]);
 });
 
+test("an agent run has a span around each call of a tool that is there; the model's words for others are in none", async (t) => {
+  const p = await provider(t);
+  p.script((response, { body }) => json(response, 200, body.messages.length === 1 ? calls([["good", {}], ["bad", {}], ["mine", {}], ["made up", {}]]) : says("done")));
+  await runLua(`
+    local function made(name, handler) return {name = name, description = "", input_schema = {type = "object"}, handler = handler} end
+    tool.register("mine", {description = "", input_schema = {type = "object"}}, function() return "fine" end)
+    require("agent").run{prompt = "go", model = "m-1", base_url = "${p.url}", api_key = "k-123456",
+      extra_tools = {made("good", function() return "fine" end), made("bad", function() error("secret words") end)}}`);
+  const all = seen().filter(({ name }) => name === "tool.call");
+  assert.deepEqual(all.map(({ parent, attributes, failed }) => [parent, attributes, failed]), [
+    ["agent.run", { "gen_ai.tool.name": "good" }, false], ["agent.run", { "gen_ai.tool.name": "bad" }, true],
+    ["block.run", { "gen_ai.tool.name": "mine" }, false],
+  ]);
+  assert.doesNotMatch(JSON.stringify(seen()), /secret words|made up/);
+});
+
 test("queue depth, time of handlers, memory of isles, cancels and denials are figures", async () => {
   const script = startLua(`
     bus.on("x", function() end)

@@ -53,6 +53,7 @@ export interface Approval {
     readonly at_ms: number;
   }[];
   readonly call?: "begun" | "over" | "told";
+  readonly trace?: string;
   readonly seq: number;
 }
 
@@ -387,6 +388,7 @@ export interface Run {
   readonly output: Json;
   readonly labels: Readonly<Record<string, string>>;
   readonly taint?: "clean" | "peer" | "external";
+  readonly trace?: string;
   readonly waits?: Waits;
   readonly usage?: Usage;
 }
@@ -623,6 +625,7 @@ export interface Turn {
   readonly reason?: string;
   readonly reply?: "turn";
   readonly in_reply_to?: string;
+  readonly trace?: string;
   readonly seq: number;
 }
 

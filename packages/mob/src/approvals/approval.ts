@@ -36,6 +36,8 @@ export interface Approval {
   readonly decisions: readonly { readonly principal: string; readonly decision: Decision; readonly reason?: string; readonly at_ms: number }[];
   /** Of one that is released: its call has begun, is over, and the member has been told. Of one that was approved: its call is over. */
   readonly call?: "begun" | "over" | "told";
+  /** W3C `traceparent` of the call; absent: there was none. */
+  readonly trace?: string;
   readonly seq: number;
 }
 
@@ -54,7 +56,8 @@ export const RELEASES = "approvals";
 
 export function foldApproval(approval: Approval | undefined, entry: Entry): Approval | undefined {
   if (entry.kind === "approval_requested") {
-    return { ...entry.data as unknown as Approval, state: "open", decisions: [], opened_at_ms: entry.ts_ms, seq: entry.seq };
+    const { trace } = entry;
+    return { ...entry.data as unknown as Approval, state: "open", decisions: [], opened_at_ms: entry.ts_ms, ...trace === undefined ? {} : { trace }, seq: entry.seq };
   }
   if (approval === undefined) return undefined;
   const next = { ...approval, seq: entry.seq };

@@ -177,7 +177,8 @@ class Book implements ApprovalBook {
     const id = newId("a");
     const { args, ops } = showArguments(id, call.args, (value) => ledger.redact(value));
     const { approvers, quorum, on_timeout, self_approval, timeout_ms } = rule;
-    await ledger.append(writer, [this.#about(call, { kind: "approval_requested", data: {
+    const { trace } = call;
+    await ledger.append(writer, [this.#about(call, { kind: "approval_requested", ...trace === undefined ? {} : { trace }, data: {
       id, member: call.member, turn_id: call.turn_id, rule_id: rule.id, grant: call.grant, tool: call.tool ?? null, object: guarded.object ?? null, fn: call.fn ?? null,
       args, hash, asked_by: call.principal ?? "", approvers: [...approvers], quorum, on_timeout, self_approval,
       // Code that stays where it is does so for a while only.
@@ -224,7 +225,7 @@ class Book implements ApprovalBook {
     return allow_tools === null && block_tools.length === 0 ? undefined : { name, allow_tools, block_tools };
   }
 
-  #about({ member, generation, turn_id, principal, grant, tool, args, object = objectOf(args) }: ToolCall, entry: Pick<NewEntry, "kind" | "data">): NewEntry {
+  #about({ member, generation, turn_id, principal, grant, tool, args, object = objectOf(args) }: ToolCall, entry: Pick<NewEntry, "kind" | "trace" | "data">): NewEntry {
     const { run_id, step_id } = this.#parts.view.turns.get(turn_id ?? "") ?? {};
     return {
       source: "mob", member, generation, ...turn_id === undefined ? {} : { turn_id }, ...principal === undefined ? {} : { principal },

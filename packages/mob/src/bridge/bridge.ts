@@ -44,17 +44,19 @@ function counter(): VerbCall["nth"] {
 export interface TurnsNow {
   readonly runningTurn: () => string | undefined;
   readonly leftOf: (turnId: string) => number | undefined;
+  readonly traceOf: (turnId: string) => string | undefined;
 }
 
 /** For a block. */
-export function toBridges(verbs: Verbs, { runningTurn, leftOf }: TurnsNow): GivenBridges {
+export function toBridges(verbs: Verbs, { runningTurn, leftOf, traceOf }: TurnsNow): GivenBridges {
   const counters = new WeakMap<object, VerbCall["nth"]>();
   const toCall = ({ signal, origin }: GivenCall): VerbCall => {
     const about = origin?.about?.["turn_id"];
     const turn_id = typeof about === "string" ? about : origin === undefined ? undefined : runningTurn();
     const nth = origin === undefined ? () => 0 : counters.get(origin) ?? counter();
     if (origin !== undefined) counters.set(origin, nth);
-    return { signal, turn_id, leftMs: turn_id === undefined ? undefined : leftOf(turn_id), nth };
+    if (turn_id === undefined) return { signal, turn_id, nth };
+    return { signal, turn_id, leftMs: leftOf(turn_id), traceparent: traceOf(turn_id), nth };
   };
   const mob = Object.fromEntries(VERBS.map((name): [string, GivenFunction] => [name, (args, call) => verbs[name](toCall(call), args) as Promise<Json>]));
   return { mob };
@@ -68,9 +70,9 @@ export function toMemberMob(
   const does = async (verb: VerbName, args: Record<string, Json | undefined>): Promise<Json> => {
     const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined)) as Record<string, Json>;
     const object = verb.split(".")[0] as string;
-    return await o.guarded({ grant: "mob", tool: `mob.${verb}`, object, args: given }, async () => {
+    return await o.guarded({ grant: "mob", tool: `mob.${verb}`, object, args: given }, async (traceparent) => {
       const leftMs = o.leftMs();
-      return await verbs[verb]({ signal: o.signal, turn_id: o.turnId, nth, leftMs: Number.isFinite(leftMs) ? leftMs : undefined }, given) ?? null;
+      return await verbs[verb]({ signal: o.signal, turn_id: o.turnId, nth, traceparent, leftMs: Number.isFinite(leftMs) ? leftMs : undefined }, given) ?? null;
     });
   };
   return {
@@ -83,7 +85,7 @@ export function toMemberMob(
 }
 
 type Guarded = (
-  call: { readonly grant: string; readonly tool: string; readonly object: string; readonly args: Json }, act: () => Promise<Json>,
+  call: { readonly grant: string; readonly tool: string; readonly object: string; readonly args: Json }, act: (traceparent?: string) => Promise<Json>,
 ) => Promise<Json>;
 
 function snake(o: SendOptions = {}): Json {

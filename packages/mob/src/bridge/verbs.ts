@@ -55,6 +55,8 @@ export interface VerbCall {
   readonly turn_id?: string | undefined;
   /** Milliseconds left of that turn. */
   readonly leftMs?: number | undefined;
+  /** What is asked of others is a part of that; absent: of what has asked for the turn. */
+  readonly traceparent?: string | undefined;
   /** How often the same was done in this run of the turn before; the same in the next run. */
   readonly nth: (what: string) => number;
 }
@@ -172,17 +174,19 @@ class MemberVerbs {
 
   async runFlow(call: VerbCall, { flow, params, opts }: z.output<typeof ARGS.flow>): Promise<Json> {
     const key = opts.key ?? this.#key(call, "flow.run", [flow, params ?? null]);
-    const { run_id, state } = await this.#parts.flows().run({ flow, params, principal: this.#principal(call.turn_id), key });
+    const traceparent = call.traceparent ?? this.#parts.view.turns.get(call.turn_id ?? "")?.trace;
+    const { run_id, state } = await this.#parts.flows().run({ flow, params, principal: this.#principal(call.turn_id), key, traceparent });
     return { run_id, state };
   }
 
   async #send(call: VerbCall, { to, content, opts }: Asking, o: { readonly what: string; readonly deadlineMs: number | undefined }): Promise<Ticket> {
     const key = opts.key ?? this.#key(call, o.what, [to, content]);
-    const { taint } = this.#parts.view.turns.get(call.turn_id ?? "") ?? {};
+    const { taint, trace } = this.#parts.view.turns.get(call.turn_id ?? "") ?? {};
+    const traceparent = call.traceparent ?? trace;
     const ask: TurnAsk = {
       ...taint === undefined ? {} : { taint }, to, content, from: this.#by.id, principal: this.#principal(call.turn_id), ...key === undefined ? {} : { key },
       ...opts.conversation === undefined ? {} : { conversation: opts.conversation }, ...o.deadlineMs === undefined ? {} : { deadlineMs: o.deadlineMs },
-      ...opts.reply === undefined || o.what !== "send" ? {} : { reply: opts.reply },
+      ...traceparent === undefined ? {} : { traceparent }, ...opts.reply === undefined || o.what !== "send" ? {} : { reply: opts.reply },
     };
     return await this.#parts.members.send(ask);
   }

@@ -10,11 +10,13 @@ import type { NewEntry } from "../ledger/entry.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost } from "../member/host.ts";
+import type { MobTracer } from "../observe/tracer.ts";
 import type { View } from "../roster/view.ts";
 import type { Blobs } from "../blobs/blobs.ts";
 import { again, askTarget, type Answer } from "./asking.ts";
 import { decideRun, messageOf, type Candidate, type Move } from "./decide.ts";
 import { waitedMs, type Run, type Target } from "./run.ts";
+import { StepSpans } from "./step-spans.ts";
 import { WholeOutputs } from "./whole.ts";
 
 export interface RunParts {
@@ -25,6 +27,7 @@ export interface RunParts {
   readonly host: Pick<MemberHost, "send" | "wait" | "cancel">;
   readonly clock: Clock;
   readonly log: Log;
+  readonly tracer?: MobTracer | undefined;
   readonly limits: Pick<MobLimits, "runMs" | "cancelMs">;
 }
 
@@ -53,6 +56,8 @@ export class RunLoop {
   /** Of asks that ended, not yet written. */
   #answers: NewEntry[] = [];
   readonly #whole: WholeOutputs;
+  /** Undefined: nobody takes them. */
+  readonly #spans: StepSpans | undefined;
   #cancelled: string | undefined;
   #news = Promise.withResolvers<void>();
   #stopped = false;
@@ -61,6 +66,7 @@ export class RunLoop {
     this.#id = id;
     this.#parts = parts;
     this.#whole = new WholeOutputs(parts.ledger.store);
+    this.#spans = parts.tracer === undefined ? undefined : new StepSpans(parts.tracer);
     this.over = this.#go();
   }
 
@@ -111,6 +117,7 @@ export class RunLoop {
     const mayFinish = ({ step }: Asked): boolean => run?.definition.steps[step]?.let_finish === true && run.steps[step]?.state === "completed";
     const asked = [...this.#asked.values()];
     await Promise.all([this.#drop(asked.filter(mayFinish), LEFT), this.#drop(asked.filter((one) => !mayFinish(one)), reason)]);
+    this.#spans?.close();
   }
 
   /** Milliseconds until it is to be looked at again; 0: at once. */
@@ -183,6 +190,7 @@ export class RunLoop {
 
   async #answerOf(name: string, { run, step, target }: { readonly run: Run; readonly step: string; readonly target: Target }, signal: AbortSignal): Promise<Answer | undefined> {
     const { run_id, round, principal, definition } = run;
+    const traceparent = this.#spans?.of(run, step) ?? run.trace;
     const planned = definition.steps[step] as Run["definition"]["steps"][string];
     const whole = await again(() => this.#whole.fill(run), this.#parts, signal).catch((error: unknown) => toFailure(error));
     if ("code" in whole) return signal.aborted ? undefined : { ok: false, error: whole };
@@ -194,7 +202,7 @@ export class RunLoop {
     return askTarget({
       to: target.member, from: "flow", principal, content: message.value, conversation: run_id,
       key: `${run_id}${round === 0 ? "" : `~${round}`}/${name}`, deadlineMs: Math.max(1, leftMs),
-      run: { run_id, step_id: step },
+      run: { run_id, step_id: step }, ...traceparent === undefined ? {} : { traceparent },
     }, { ...this.#parts, step: planned }, { signal, cancels: UNNEEDED });
   }
 
@@ -206,6 +214,7 @@ export class RunLoop {
 
   async #append(entries: readonly NewEntry[]): Promise<void> {
     await this.#parts.ledger.append(this.#parts.writer, entries.map((entry) => ({ ...entry, run_id: this.#id })));
+    this.#spans?.look(this.#run());
   }
 
   #run(): Run | undefined {

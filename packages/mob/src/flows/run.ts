@@ -80,6 +80,8 @@ export interface Run {
   readonly escalated?: string;
   readonly started_at_ms: number;
   readonly ended_at_ms: number | null;
+  /** W3C `traceparent` of whoever has begun it, or goes on with it; absent: none was given. */
+  readonly trace?: string;
   /** Of what its turns have read; absent: clean. */
   readonly taint?: Taint;
   /** Of all its steps. */
@@ -99,7 +101,7 @@ export function beginRun(entry: Entry): Run {
     flow: string; definition: FlowDefinition; params: Json; principal: string;
   };
   return {
-    run_id: entry.run_id as string, flow, definition, params, principal, state: "running", round: 0, started_at_ms: entry.ts_ms, ended_at_ms: null,
+    ...traceOf(entry), run_id: entry.run_id as string, flow, definition, params, principal, state: "running", round: 0, started_at_ms: entry.ts_ms, ended_at_ms: null,
     steps: Object.fromEntries(Object.keys(definition.steps).map((name) => [name, WAITING])), revision: entry.seq,
   };
 }
@@ -192,9 +194,14 @@ export function endOf({ started_at_ms, waits }: Pick<StepRun, "started_at_ms" | 
   return started_at_ms + ms + (waits?.waited_ms ?? 0);
 }
 
-function resumed(run: Run, { ts_ms }: Entry): Run {
+function traceOf({ trace }: Entry): Pick<Run, "trace"> {
+  return trace === undefined ? {} : { trace };
+}
+
+function resumed(run: Run, entry: Entry): Run {
+  const { ts_ms } = entry;
   const { error: _, escalated: __, waits: ___, ...rest } = run;
-  return { ...rest, state: "running", round: run.round + 1, started_at_ms: ts_ms, ended_at_ms: null, steps: reopened(run) };
+  return { ...rest, ...traceOf(entry), state: "running", round: run.round + 1, started_at_ms: ts_ms, ended_at_ms: null, steps: reopened(run) };
 }
 
 function reopened({ steps }: Run): Run["steps"] {

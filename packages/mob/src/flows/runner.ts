@@ -10,6 +10,7 @@ import { ByKey } from "../bounded.ts";
 import type { FlowDefinition } from "../definition/definition.ts";
 import { mobError, type MobError } from "../errors.ts";
 import { shortHash, type NewId } from "../ids.ts";
+import type { NewEntry } from "../ledger/entry.ts";
 import type { MobLimits } from "../limits.ts";
 import type { Labels } from "../roster/kept.ts";
 import { Waiters } from "../waiters.ts";
@@ -31,6 +32,8 @@ export interface RunAsk {
   readonly key?: string | undefined;
   /** Of the run, from its beginning on: they stand in its entries. */
   readonly labels?: Labels | undefined;
+  /** W3C, of whoever asks: its steps are in that trace. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface FlowRunner extends AsyncDisposable {
@@ -48,7 +51,7 @@ export interface FlowRunner extends AsyncDisposable {
   pause(why: MobError): void;
   goOn(): Promise<void>;
   /** One that failed or was cancelled goes on at what has failed. Throws `mob.conflict`, `mob.overloaded`. */
-  resume(runId: string, by: { readonly principal: string }): Promise<Run>;
+  resume(runId: string, by: { readonly principal: string; readonly traceparent?: string | undefined }): Promise<Run>;
 }
 
 /** Goes on with all runs of the view that are not over; with `paused` when it is told to. */
@@ -94,7 +97,7 @@ class Runner implements FlowRunner {
     for (const { run_id, state } of this.#parts.view.runs.values()) if (state === "running" && !this.#loops.has(run_id)) this.#begin(run_id);
   }
 
-  async run({ flow, params = {}, principal, key, labels = {} }: RunAsk): Promise<Run> {
+  async run({ flow, params = {}, principal, key, labels = {}, traceparent }: RunAsk): Promise<Run> {
     const definition = this.#parts.flows()[flow];
     if (definition === undefined) throw mobError("mob.not_found", `there is no flow ${flow}`, { facts: { what: "flow", id: flow } });
     const id = key === undefined ? this.#parts.newId("r") : `r_${shortHash(principal, flow, key)}`;
@@ -104,7 +107,7 @@ class Runner implements FlowRunner {
       this.#room();
       const about = { source: "flow", run_id: id, principal };
       await this.#parts.ledger.append(this.#parts.writer, [
-        { ...about, kind: "flow_started", ...key === undefined ? {} : { dedupe_key: id }, data: { flow, definition: definition as never, params, principal } },
+        { ...about, ...traced(traceparent), kind: "flow_started", ...key === undefined ? {} : { dedupe_key: id }, data: { flow, definition: definition as never, params, principal } },
         ...Object.keys(labels).length === 0 ? [] : [{ ...about, kind: "labels_set", data: { labels } } as const],
       ]);
       this.#begin(id);
@@ -133,13 +136,13 @@ class Runner implements FlowRunner {
     return this.wait(runId, signal);
   }
 
-  resume(runId: string, { principal }: { readonly principal: string }): Promise<Run> {
+  resume(runId: string, { principal, traceparent }: Parameters<FlowRunner["resume"]>[1]): Promise<Run> {
     return this.#byKey.run(runId, async () => {
       const { state, flow } = this.get(runId);
       if (state !== "failed" && state !== "canceled") throw this.#notNow(runId);
       await this.#loops.get(runId)?.over;
       this.#room();
-      await this.#parts.ledger.append(this.#parts.writer, [{ kind: "flow_started", source: "flow", run_id: runId, principal, data: { flow, resumed: true } }]);
+      await this.#parts.ledger.append(this.#parts.writer, [{ kind: "flow_started", source: "flow", run_id: runId, principal, ...traced(traceparent), data: { flow, resumed: true } }]);
       this.#begin(runId);
       return this.get(runId);
     });
@@ -176,4 +179,8 @@ class Runner implements FlowRunner {
 function same(run: Run, params: Json): Run {
   if (isDeepStrictEqual(run.params, params)) return run;
   throw mobError("mob.conflict", "that key was used for a run with other params", { facts: { what: "idempotency", id: run.run_id } });
+}
+
+function traced(traceparent: string | undefined): Pick<NewEntry, "trace"> {
+  return traceparent === undefined ? {} : { trace: traceparent };
 }

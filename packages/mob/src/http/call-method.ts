@@ -2,6 +2,7 @@
 import { isFault, nearest, type Fault } from "@atoll-run/core";
 import { z } from "zod";
 import { MOB_CODES, mobError, type MobCode, type MobError } from "../errors.ts";
+import { codeOf } from "../observe/tracer.ts";
 import { deniedError, mayWrite, noMember, noThing, readOnlyError, type Principal } from "./access.ts";
 import { inTime } from "./in-time.ts";
 import type { Call, Method, Served } from "./method.ts";
@@ -20,10 +21,29 @@ export interface Calling {
   readonly signal: AbortSignal;
   /** Of this call, milliseconds. */
   readonly deadlineMs?: number | undefined;
+  /** W3C, of whoever asks. */
+  readonly traceparent?: string | undefined;
 }
 
+type CallDoors = Pick<Doors, "served" | "readOnly">;
+type MethodCall = Calling & { readonly params: unknown };
+
 /** Throws a `Fault`. */
-export async function callMethod({ served, readOnly }: Pick<Doors, "served" | "readOnly">, method: Method, { params, who, signal, deadlineMs }: Calling & { readonly params: unknown }): Promise<unknown> {
+export async function callMethod(doors: CallDoors, method: Method, calling: MethodCall): Promise<unknown> {
+  const { tracer } = doors.served;
+  if (tracer === undefined) return await make(doors, method, calling);
+  const span = tracer.begin("request", { facts: { method: method.name }, around: calling.traceparent ?? "", serves: true });
+  try {
+    const result = await span.run(() => make(doors, method, { ...calling, traceparent: span.traceparent ?? calling.traceparent }));
+    span.end("done");
+    return result;
+  } catch (error) {
+    span.end("failed", codeOf(error));
+    throw error;
+  }
+}
+
+async function make({ served, readOnly }: CallDoors, method: Method, { params, who, signal, deadlineMs, traceparent }: MethodCall): Promise<unknown> {
   const { rights } = served;
   const right = rights.of(who, method.action);
   if (!right.any) throw await denied(served, { method, who });
@@ -39,7 +59,7 @@ export async function callMethod({ served, readOnly }: Pick<Doors, "served" | "r
       const own = rights.of(who, action);
       return member === undefined ? own.mob : own.all || own.on(member);
     },
-    sight: () => sightOf(rights, who),
+    sight: () => sightOf(rights, who), traceparent,
   };
   const run = async (until: AbortSignal): Promise<unknown> => {
     const act = async (given: object): Promise<unknown> => await method.run(served, given as never, { ...call, signal: until });

@@ -4,6 +4,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { BlockList, isIPv6, type AddressInfo, type Socket } from "node:net";
 import { withDeadline, type Clock } from "@atoll-run/core";
+import { apart } from "../apart.ts";
 import { mobError } from "../errors.ts";
 import type { MobLimits } from "../limits.ts";
 
@@ -43,7 +44,7 @@ export async function openDoor(parts: DoorParts, answer: RequestListener): Promi
     socket.once("close", () => sockets.delete(socket));
   });
   server.on("clientError", (_, socket) => socket.destroy());
-  const bound = await listen(server, { host, port });
+  const bound = await apart(() => listen(server, { host, port }));
   return {
     port: bound,
     close: async () => {

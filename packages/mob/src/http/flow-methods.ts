@@ -29,8 +29,8 @@ export const FLOW_METHODS: readonly Method[] = [
     name: "flows/run", writes: true, action: "flow.run", summary: "Begins a run.",
     result: z.object({ run_id: z.string() }), keys: ["flow"], leading: ["flow", "params"], over: { by: "runs/wait", key: "run_id" },
     params: z.strictObject({ flow: id, params: json.default({}), idempotency_key: id.optional(), labels: labels.optional() }),
-    run: async ({ flows }, { flow, params, idempotency_key, labels: given }, { principal }) => {
-      const { run_id } = await flows.run({ flow, params: params as never, principal, key: idempotency_key, labels: given });
+    run: async ({ flows }, { flow, params, idempotency_key, labels: given }, { principal, traceparent }) => {
+      const { run_id } = await flows.run({ flow, params: params as never, principal, key: idempotency_key, labels: given, traceparent });
       return { run_id };
     },
   }),
@@ -62,7 +62,7 @@ export const FLOW_METHODS: readonly Method[] = [
   method({
     name: "runs/resume", writes: true, action: "flow.run", summary: "Goes on at what has failed.",
     result: run, params: runId, keys: ["run_id"],
-    run: async (served, { run_id }, { principal }) => whole(served, await served.flows.resume(run_id, { principal })),
+    run: async (served, { run_id }, { principal, traceparent }) => whole(served, await served.flows.resume(run_id, { principal, traceparent })),
   }),
 ];
 

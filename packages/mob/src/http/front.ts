@@ -21,7 +21,7 @@ import type { Served } from "./method.ts";
 import { Metrics, readinessOf } from "./metrics.ts";
 import type { Oidc } from "./oidc.ts";
 import { toOpenApi } from "./openapi.ts";
-import { readBody, readJson, readQuery, withKeys } from "./request.ts";
+import { readBody, readJson, readQuery, traceOf, withKeys } from "./request.ts";
 import { answerRpc } from "./rpc.ts";
 import { Streams } from "./streams.ts";
 import { hearing } from "./schemas.ts";
@@ -179,7 +179,7 @@ export class Front {
     const body = verb === "GET" ? "" : await this.#body(request);
     const ms = rpc || found?.method.waits === true ? limits.pollMs + BESIDE_MS : limits.requestMs;
     const act = async (until: AbortSignal): Promise<void> => {
-      const calling = { who, signal: until };
+      const calling = { who, signal: until, traceparent: traceOf(request) };
       if (found === undefined) {
         const answer = await answerRpc(body, this.#doors, calling);
         return answer === undefined ? void response.writeHead(204).end() : reply(response, 200, answer);

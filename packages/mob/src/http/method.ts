@@ -10,6 +10,7 @@ import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { CommitFigures } from "../ledger/time-commits.ts";
 import type { MobLimits } from "../limits.ts";
 import type { MemberHost } from "../member/host.ts";
+import type { MobTracer } from "../observe/tracer.ts";
 import type { EdgeWorks } from "../reconcile/edge-works.ts";
 import type { Reconciler } from "../reconcile/engine.ts";
 import type { View } from "../roster/view.ts";
@@ -51,6 +52,8 @@ export interface Served {
   readonly rights: Rights;
   readonly clock: Clock;
   readonly limits: MobLimits;
+  /** Undefined: nobody takes spans. */
+  readonly tracer?: MobTracer | undefined;
 }
 
 /** Who asks, and how long it is waited for. */
@@ -67,6 +70,8 @@ export interface Call {
   allows(action: string, member?: string | Subject): boolean;
   /** What he sees of the ledger. */
   sight(): Sight;
+  /** What it begins is a part of that. */
+  readonly traceparent?: string | undefined;
   readonly signal: AbortSignal;
 }
 

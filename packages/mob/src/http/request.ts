@@ -1,8 +1,15 @@
 /** Bodies and queries of requests. */
 import type { IncomingMessage } from "node:http";
+import { formatTraceparent, parseTraceparent } from "@atoll-run/core";
 import type { z } from "zod";
 import { mobError } from "../errors.ts";
 import { paramsSchema } from "./openapi.ts";
+
+/** Of whoever asks; what is no `traceparent` is as if it were not there. */
+export function traceOf({ headers: { traceparent: given } }: IncomingMessage): string | undefined {
+  const read = typeof given === "string" ? parseTraceparent(given) : undefined;
+  return read === undefined ? undefined : formatTraceparent(read, read.sampled);
+}
 
 /** Throws `mob.too_large`. */
 export async function readBody(request: IncomingMessage, bytesMax: number): Promise<string> {

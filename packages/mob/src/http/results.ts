@@ -65,7 +65,7 @@ export const turn = z.object({
   run_id: z.string().exactOptional(), step_id: z.string().exactOptional(), state: turnStates, attempt: count, deadline_at_ms: ms, left_ms: ms.exactOptional(), in_place: z.boolean().exactOptional(), output: json.nullable(), stored: stored.exactOptional(), error: failure.nullable(),
   ...used, taint: z.enum(TAINTS).exactOptional(), active_ms: ms.exactOptional(), resumed_at_ms: ms.exactOptional(),
   queued_at_ms: ms, started_at_ms: ms.nullable(), ended_at_ms: ms.nullable(), cursor: cursorShape.nullable(), reason: z.string().exactOptional(),
-  reply: z.literal("turn").exactOptional(), in_reply_to: z.string().exactOptional(), seq: count,
+  reply: z.literal("turn").exactOptional(), in_reply_to: z.string().exactOptional(), trace: z.string().exactOptional(), seq: count,
 }).meta({ id: "Turn" }) satisfies z.ZodType<Turn>;
 
 export const edge = z.object({
@@ -78,7 +78,7 @@ export const approval = z.object({
   on_timeout: z.enum(["draft", "deny"]), self_approval: z.boolean().nullable(), opened_at_ms: ms, expires_at_ms: ms,
   decisions: z.array(z.object({
     principal: z.string(), decision: z.enum(["approve", "reject", "release"]), reason: z.string().exactOptional(), at_ms: ms,
-  })), call: z.enum(["begun", "over", "told"]).exactOptional(), seq: count,
+  })), call: z.enum(["begun", "over", "told"]).exactOptional(), trace: z.string().exactOptional(), seq: count,
 }).meta({ id: "Approval" }) satisfies z.ZodType<Approval>;
 
 export const rule = z.object({
@@ -104,7 +104,7 @@ const stepRun = z.object({
 
 export const run = z.object({
   run_id: z.string(), flow: z.string(), params: json, principal: z.string(), state: runStates, round: count, steps: z.record(z.string(), stepRun),
-  error: failure.exactOptional(), escalated: z.string().exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json, labels, taint: z.enum(TAINTS).exactOptional(), ...held, ...used,
+  error: failure.exactOptional(), escalated: z.string().exactOptional(), started_at_ms: ms, ended_at_ms: ms.nullable(), revision: count, output: json, labels, taint: z.enum(TAINTS).exactOptional(), trace: z.string().exactOptional(), ...held, ...used,
 }).meta({ id: "Run" });
 
 export const flowStep = z.custom<FlowStep>((given) => typeof given === "object").meta({ id: "FlowStep", type: "object" });

@@ -83,6 +83,7 @@ async function send(served: Served, { to, content: given, conversation, idempote
   return Promise.all(chosen.map((row) => served.members.send({
     to: row.id, from: "console", principal: call.principal, content: given, ...conversation === undefined ? {} : { conversation },
     ...idempotency_key === undefined ? {} : { key: idempotency_key }, ...deadline_ms === undefined ? {} : { deadlineMs: deadline_ms },
+    ...call.traceparent === undefined ? {} : { traceparent: call.traceparent },
   })));
 }
 

@@ -30,6 +30,7 @@ export interface TurnAsk {
   /** From acceptance to the end, milliseconds; default `turnMs`. */
   readonly deadlineMs?: number;
   readonly run?: { readonly run_id: string; readonly step_id: string };
+  /** W3C, of whoever asks: the turn is in that trace. */
   readonly traceparent?: string;
   /** `seq` of the entry that it tells of. */
   readonly causeSeq?: number;
@@ -133,6 +134,8 @@ export interface ToolCall {
   /** What it is done to: a path, a host, a program; absent: as the arguments say. */
   readonly object?: string;
   readonly args: Json;
+  /** `traceparent` of what asks for it; absent: nobody takes spans. */
+  readonly trace?: string;
   readonly signal: AbortSignal;
   /**
    * Keeps the turn where it is while a decision is waited for under that name: its time stands still. Undefined, or absent: it cannot stay, and is parked.

@@ -9,11 +9,13 @@
  */
 import { isFault, nodeError, withDeadline, type Fault, type StateOp } from "@atoll-run/core";
 import { createNode, type CloseReport, type NodeHandle, type NodeParts } from "@atoll-run/node";
+import { apart } from "../apart.ts";
 import type { Blobs } from "../blobs/blobs.ts";
 import { mobError, type MobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
+import type { MobTracer } from "../observe/tracer.ts";
 import { sessionOf } from "../sessions/record.ts";
 import { openSession } from "../sessions/sessions.ts";
 import { UntoldTokens } from "../sessions/tokens.ts";
@@ -29,6 +31,7 @@ export interface IncarnationParts {
   readonly blobs: Blobs;
   readonly node: NodeParts;
   readonly limits: MobLimits;
+  readonly tracer?: MobTracer | undefined;
   readonly member: string;
   readonly generation: number;
   readonly conversations: number;
@@ -77,11 +80,11 @@ export class Incarnation {
 
   constructor(parts: IncarnationParts) {
     this.#parts = parts;
-    const { member, generation, conversations, ledger, blobs, limits, turnOf, session, wallOf, node: { log, clock } } = parts;
+    const { member, generation, conversations, ledger, blobs, limits, tracer, turnOf, session, wallOf, node: { log, clock } } = parts;
     this.session = sessionOf(member, session.generation);
     this.untold = new UntoldTokens(turnOf);
     this.#desk = new TurnDesk({
-      untold: this.untold, ledger, blobs, member, generation, conversations, turnOf, log, clock, limits, session: this.session, writer: () => this.writer,
+      untold: this.untold, ledger, blobs, member, generation, conversations, turnOf, log, clock, limits, tracer, session: this.session, writer: () => this.writer,
       wallOf: wallOf ?? (() => undefined), stuck: () => parts.events.spent(), starved: (fault) => {
         if (this.current) parts.events.died(fault);
       },
@@ -151,6 +154,11 @@ export class Incarnation {
     return this.#desk.contextOf(turnId)?.remainingMs();
   }
 
+  /** See {@link TurnDesk.traceOf}. */
+  traceOf(turnId: string): string | undefined {
+    return this.#desk.traceOf(turnId);
+  }
+
   /** The turn that runs, when there is just one. */
   get soleTurn(): string | undefined {
     return this.#desk.soleTurn;
@@ -163,23 +171,22 @@ export class Incarnation {
 
   /** Turns are accepted from now on. Throws the fault of the start. */
   open(): Promise<NodeHandle> {
-    this.#starting ??= this.#open();
+    this.#starting ??= apart(() => this.#open());
     return this.#starting;
   }
 
   /** Starts its code; what comes of it is told by the events. */
   begin(): void {
-    this.#inner ??= this.#begin();
+    this.#inner ??= apart(() => this.#begin());
   }
 
-  /** Resolves when the turn is stored with `also`. */
-  async accept(body: TurnBody, also: readonly StateOp[]): Promise<{ readonly duplicate: boolean }> {
+  /** Resolves when the turn is stored with `also`; `traceparent`: of whoever has asked for it. */
+  async accept(body: TurnBody, also: readonly StateOp[], traceparent?: string): Promise<{ readonly duplicate: boolean }> {
     const handle = await this.open();
     const { turn_id, conversation, deadline_at_ms } = body;
     const ttlMs = Math.max(1, Math.ceil(deadline_at_ms - this.#parts.node.clock.now()));
-    return await handle.tellRaw(TURN_ROUTE, new TextEncoder().encode(JSON.stringify(body)), {
-      to: "self", requestId: turn_id, orderKey: conversation, ttlMs, also,
-    });
+    const told = { to: "self", requestId: turn_id, orderKey: conversation, ttlMs, also };
+    return await handle.tellRaw(TURN_ROUTE, new TextEncoder().encode(JSON.stringify(body)), traceparent === undefined ? told : { ...told, traceparent });
   }
 
   /** Runs turns again that were parked under that name; gives how many. */

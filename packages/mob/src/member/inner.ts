@@ -14,9 +14,10 @@ import { mobError } from "../errors.ts";
 import { memberScope } from "../ids.ts";
 import type { Writer } from "../ledger/ledger.ts";
 import type { Hold, Perform, PutOff, ToolCall, ToolGuard } from "./host.ts";
+import { codeOf, type MobTracer } from "../observe/tracer.ts";
 import type { UntoldTokens } from "../sessions/tokens.ts";
 import type { MakeWatch } from "../usage/watch.ts";
-import { toLinkedMember, type LinkedFactory } from "./linked.ts";
+import { toLinkedMember, type LinkedFactory, type LinkedParts } from "./linked.ts";
 import { FINAL_TURNS, type Turn } from "./turn.ts";
 
 export interface InnerParts {
@@ -37,6 +38,7 @@ export interface InnerParts {
   readonly makeWatch?: MakeWatch;
   /** The environment of its blocks, where agents look for keys; default: empty. */
   readonly variables?: Readonly<Record<string, string>>;
+  readonly tracer?: MobTracer | undefined;
   /** A grant was refused. */
   readonly denied?: (about: AboutTurn, denial: { readonly text: string; readonly grant: string }) => void;
 }
@@ -58,6 +60,8 @@ export interface InnerAsk {
   readonly hold: (turnId: string, until: string) => Hold | undefined;
   /** Milliseconds; undefined: the turn does not run. */
   readonly leftOf: (turnId: string) => number | undefined;
+  /** `traceparent` for what the turn asks of others. */
+  readonly traceOf: (turnId: string) => string | undefined;
 }
 
 /** Also makes calls that were put off, where its code can. */
@@ -110,7 +114,7 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Inner {
   };
   return toLinkedMember(factory, {
     mayDo, me: { id: spec.id, profile: spec.profile, generation, labels: { ...profile.labels, ...spec.labels }, context: spec.context ?? null },
-    conversations: profile.conversations, verbs: verbsOf(parts, ask),
+    conversations: profile.conversations, verbs: verbsOf(parts, ask), ...parts.tracer === undefined ? {} : { tool: toolSpans(parts.tracer, ask) },
     guard: async (turnId, { attempt, ...call }) => {
       const about = aboutTurn(ask, turnId);
       const object = call.object ?? objectOf(call.args);
@@ -120,7 +124,7 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Inner {
         if (isFault(error)) parts.denied?.(about, { text: error.message, grant: `${call.grant}:${object ?? ""}` });
         throw error;
       }
-      return await parts.guard?.({ ...about, ...call, ...object === undefined ? {} : { object }, hold: (until) => ask.hold(turnId, until), pass: passOf(ask, attempt) }) ?? "allow";
+      return await parts.guard?.({ ...about, ...traceOfTurn(ask, turnId), ...call, ...object === undefined ? {} : { object }, hold: (until) => ask.hold(turnId, until), pass: passOf(ask, attempt) }) ?? "allow";
     },
   });
 }
@@ -149,7 +153,7 @@ function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "sc
       await outer?.(what);
       // The policy has put it off, and somebody has released it.
       if (typeof about?.["released"] === "string") return "allow";
-      const answer = await staying({ ask, turnId, aside }, (hold) => guard?.({ ...aboutTurn(ask, turnId), ...asked, ...what, ...hold, ...once })) ?? "allow";
+      const answer = await staying({ ask, turnId, aside }, (hold) => guard?.({ ...aboutTurn(ask, turnId), ...traceOfTurn(ask, turnId), ...asked, ...what, ...hold, ...once })) ?? "allow";
       // It may have taken long.
       ask.check(turnId);
       return answer;
@@ -201,6 +205,27 @@ function aboutTurn({ spec, generation, turnOf }: InnerAsk, turnId: string | unde
   return {
     member: spec.id, generation, ...turnId === undefined ? {} : { turn_id: turnId }, ...principal === undefined ? {} : { principal },
   };
+}
+
+/** Code of this process may have a span of its own open around its call. */
+function toolSpans(tracer: MobTracer, { spec: { id: member }, traceOf }: InnerAsk): NonNullable<LinkedParts["tool"]> {
+  return async (turn_id, { grant, tool }, work) => {
+    const around = traceOf(turn_id) ?? "";
+    const span = tracer.begin("tool", { around, facts: { member, turn_id, grant, ...tool === undefined ? {} : { tool } } });
+    try {
+      const result = await span.run(() => work(span.traceparent));
+      span.end("done");
+      return result;
+    } catch (error) {
+      span.end("failed", codeOf(error));
+      throw error;
+    }
+  };
+}
+
+function traceOfTurn({ traceOf }: InnerAsk, turnId: string | undefined): Pick<ToolCall, "trace"> {
+  const trace = turnId === undefined ? undefined : traceOf(turnId);
+  return trace === undefined ? {} : { trace };
 }
 
 function passOf({ writer }: InnerAsk, attempt: Json | undefined): string {

@@ -72,14 +72,19 @@ export interface LinkedParts {
   /** Grants alone. Throws `grant.denied`. */
   mayDo(call: PutOff): Promise<void>;
   /** Grants, then policy, for the turn of that id. */
-  guard(turnId: string, call: ToolUse & Pick<ToolCall, "signal" | "done"> & { readonly attempt: number }): Promise<ToolAnswer>;
+  guard(turnId: string, call: ToolUse & Pick<ToolCall, "signal" | "done" | "trace"> & { readonly attempt: number }): Promise<ToolAnswer>;
+  /** Does it within a span, and gives the work its `traceparent`. Absent: nobody takes it. */
+  readonly tool?: <T>(turnId: string, call: ToolUse, work: (trace: string | undefined) => Promise<T>) => Promise<T>;
 }
+
+/** Gets the `traceparent` of the span that it is in. */
+type Act<T> = (trace?: string) => T | Promise<T>;
 
 const SPACE = "member";
 const DECODER = new TextDecoder();
 const ENCODER = new TextEncoder();
 
-export function toLinkedMember(factory: LinkedFactory, { me, conversations, guard, verbs, mayDo }: LinkedParts): Workload & { readonly perform: Perform } {
+export function toLinkedMember(factory: LinkedFactory, { me, conversations, guard, verbs, mayDo, tool: around }: LinkedParts): Workload & { readonly perform: Perform } {
   let handle: LinkedHandler | undefined;
   let tools: LinkedCode["tools"] = {};
   return {
@@ -103,7 +108,7 @@ export function toLinkedMember(factory: LinkedFactory, { me, conversations, guar
       if (handle === undefined) throw nodeError("node.wrong_state", `${me.id} has not started`);
       try {
         const turn = { ...message.about, content: JSON.parse(DECODER.decode(message.payload)) } as unknown as LinkedTurn;
-        const output = await handle(turn, contextOf(message, context as TurnContext, { guard, verbs }));
+        const output = await handle(turn, contextOf(message, context as TurnContext, { guard, verbs, tool: around }));
         return { is: "done", reply: ENCODER.encode(JSON.stringify(output ?? null)), content_type: "application/json" };
       } catch (error) {
         return toOutcome(error);
@@ -119,7 +124,7 @@ export function toLinkedMember(factory: LinkedFactory, { me, conversations, guar
 class TurnPowers implements LinkedContext {
   readonly signal: AbortSignal;
   readonly remainingMs: LinkedContext["remainingMs"];
-  readonly guarded: LinkedContext["guarded"];
+  readonly guarded: <T extends Json>(call: ToolUse, act: Act<T>) => Promise<T>;
   readonly set: LinkedContext["set"];
   readonly get: LinkedContext["get"];
   readonly #turnId: string;
@@ -143,17 +148,17 @@ class TurnPowers implements LinkedContext {
   }
 }
 
-function contextOf({ id, attempt }: WorkloadMessage, context: TurnContext, { guard, verbs }: Pick<LinkedParts, "guard" | "verbs">): LinkedContext {
+function contextOf({ id, attempt }: WorkloadMessage, context: TurnContext, { guard, verbs, tool }: Pick<LinkedParts, "guard" | "verbs"> & { readonly tool: LinkedParts["tool"] | undefined }): LinkedContext {
   const { signal } = context;
-  const guarded = async <T extends Json>(call: ToolUse, act: () => T | Promise<T>): Promise<T> => {
+  const guarded = async <T extends Json>(call: ToolUse, act: Act<T>, trace?: string): Promise<T> => {
     context.check("tool");
     let keep: ((made: Json) => Promise<void>) | undefined;
-    const answer = await guard(id, { ...call, signal, attempt, done: (tell) => { keep = tell; } });
+    const answer = await guard(id, { ...call, signal, attempt, ...trace === undefined ? {} : { trace }, done: (tell) => { keep = tell; } });
     // It may have taken long.
     context.check("tool");
     signal.throwIfAborted();
     if (answer === "allow") {
-      const made = await act();
+      const made = await act(trace);
       await keep?.(made);
       return made;
     }
@@ -163,7 +168,8 @@ function contextOf({ id, attempt }: WorkloadMessage, context: TurnContext, { gua
     throw mobError("mob.denied", "a decision is waited for", { facts: { park: answer.park } });
   };
   return new TurnPowers(id, verbs, {
-    signal, remainingMs: () => context.remainingMs(), guarded,
+    signal, remainingMs: () => context.remainingMs(),
+    guarded: tool === undefined ? guarded : (call, act) => tool(id, call, (trace) => guarded(call, act, trace)),
     set: (key, value) => context.record([{ write: "set", space: SPACE, key, value: JSON.stringify(value) }]),
     get: async (key) => {
       const { value } = await context.read(SPACE, key);

@@ -5,6 +5,7 @@ import type { Blobs } from "../blobs/blobs.ts";
 import type { MemberSpec, Profile } from "../definition/definition.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
+import type { MobTracer } from "../observe/tracer.ts";
 import type { View } from "../roster/view.ts";
 import type { InnerParts } from "./inner.ts";
 import type { WallLeft } from "./turn-time.ts";
@@ -18,6 +19,8 @@ export interface MemberParts {
   readonly node: NodeParts;
   readonly inner: InnerParts;
   readonly limits: MobLimits;
+  /** Undefined: nobody takes spans. */
+  readonly tracer?: MobTracer | undefined;
   readonly profileOf: (name: string) => Profile | undefined;
   /** What it would be made of now. */
   readonly hashOf: (spec: MemberSpec) => string;

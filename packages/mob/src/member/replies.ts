@@ -74,9 +74,9 @@ export class Replies {
     const { ledger, view, send } = this.#parts;
     const known = view.turns.get(turnId);
     if (known?.reply === undefined || !view.members.has(known.from)) return;
-    const { member: from, from: to, principal, state, output, error, taint } = await wholeTurn(ledger.store, known);
+    const { member: from, from: to, principal, state, output, error, taint, trace } = await wholeTurn(ledger.store, known);
     const about = { in_reply_to: turnId, state, ...error === null ? {} : { error } };
-    const ask = (content: Json): TurnAsk => ({ to, from, principal, content, inReplyTo: turnId, key: `reply ${turnId}`, ...taint === undefined ? {} : { taint } });
+    const ask = (content: Json): TurnAsk => ({ to, from, principal, content, inReplyTo: turnId, key: `reply ${turnId}`, ...taint === undefined ? {} : { taint }, ...trace === undefined ? {} : { traceparent: trace } });
     try {
       await send(ask(state === "done" ? { ...about, output } : about));
     } catch (refused) {

@@ -85,20 +85,20 @@ export class Seat {
   }
 
   #make(): Incarnation {
-    const { ledger, blobs, node, view, inner, limits, wallOf } = this.#parts;
+    const { ledger, blobs, node, view, inner, limits, wallOf, tracer } = this.#parts;
     const holder = this.#holder;
     const { generation } = holder.life;
     const member = view.members.get(holder.id);
     const turnOf = (turnId: string) => view.turns.get(turnId);
     const made: Incarnation = new Incarnation({
-      ledger, blobs, node, limits, member: holder.id, generation, conversations: holder.profile.conversations, turnOf,
+      ledger, blobs, node, limits, tracer, member: holder.id, generation, conversations: holder.profile.conversations, turnOf,
       wallOf: (turnId) => wallOf?.(holder.id, turnId),
       session: member?.session ?? { generation, begun: false },
       // Read when its code begins: a node may have been there before, for mail alone.
       inner: async () => makeInner(inner, {
         spec: holder.spec, profile: holder.profile, generation, turnOf, untold: made.untold, session: made.session, writer: () => made.current ? made.writer : undefined,
         runningTurn: () => made.soleTurn, check: (turnId) => made.check(turnId, "tool"),
-        hold: (turnId, until) => made.hold(turnId, until), leftOf: (turnId) => made.leftOf(turnId),
+        hold: (turnId, until) => made.hold(turnId, until), leftOf: (turnId) => made.leftOf(turnId), traceOf: (turnId) => made.traceOf(turnId),
       }),
       events: {
         ready: (fence) => holder.hear({ is: "started" }, { data: { fence } }, made),

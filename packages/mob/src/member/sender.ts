@@ -88,14 +88,14 @@ export class Sender {
     const taint = worse(given, taintIn(content));
     const body: TurnBody = {
       ...taint === "clean" ? {} : { taint }, turn_id, from, principal, conversation, content: stamped(content, { origin: from, taint: given }), deadline_at_ms: clock.now() + deadlineMs, ...run === undefined ? {} : { run },
-      ...traceparent === undefined ? {} : { traceparent }, ...reply === undefined ? {} : { reply }, ...inReplyTo === undefined ? {} : { in_reply_to: inReplyTo },
+      ...reply === undefined ? {} : { reply }, ...inReplyTo === undefined ? {} : { in_reply_to: inReplyTo },
     };
     const coming = this.#coming.get(to) ?? 0;
     if ((view.members.get(to)?.open.length ?? 0) + coming >= limits.turnsMax) throw overloaded(to, limits.turnsMax);
     this.#parts.checkBudget?.(to, coming);
     this.#coming.set(to, coming + 1);
     try {
-      await this.#hand(to, body, { key, ...causeSeq === undefined ? {} : { cause: { cause_seq: causeSeq } } });
+      await this.#hand(to, body, { key, trace: traceparent, ...causeSeq === undefined ? {} : { cause: { cause_seq: causeSeq } } });
     } finally {
       const left = (this.#coming.get(to) ?? 1) - 1;
       if (left === 0) this.#coming.delete(to);
@@ -107,7 +107,7 @@ export class Sender {
   }
 
   /** To the node of the member, or the next one when that is being stopped. */
-  async #hand(to: string, body: TurnBody, { key, cause }: { readonly key: Key | undefined; readonly cause?: { readonly cause_seq: number } }): Promise<void> {
+  async #hand(to: string, body: TurnBody, { key, trace, cause }: { readonly key: Key | undefined; readonly trace: string | undefined; readonly cause?: { readonly cause_seq: number } }): Promise<void> {
     const { ledger, node: { clock }, limits } = this.#parts;
     for (let tries = 0; ; tries++) {
       this.#checkTakes(to);
@@ -120,12 +120,12 @@ export class Sender {
         const by = { member: to, generation, ...writer === undefined ? {} : { fence: writer.epoch } };
         const nowMs = clock.now();
         const input = await recordOp(session, inputOf(body, nowMs), this.#parts);
-        const queued = ledger.toOp({ ...turnQueued(by, body), session: { id: session }, ...cause });
+        const queued = ledger.toOp({ ...turnQueued(by, body, trace), session: { id: session }, ...cause });
         const remember: StateOp[] = key === undefined ? [] : [{ op: "remember", answer: {
           sender: KEY_SENDER, route: TURN_ROUTE, request_id: key.name, hash: key.hash, outcome: JSON.stringify({ turn_id: body.turn_id }),
           reply: null, done_at_ms: nowMs, forget_at_ms: nowMs + limits.keyWindowMs,
         } }];
-        await incarnation.accept(body, [...remember, input, queued]);
+        await incarnation.accept(body, [...remember, input, queued], trace);
         return;
       } catch (error) {
         if (ledger.degraded !== undefined) throw storageDegraded(ledger.degraded, error);

@@ -8,7 +8,9 @@
 import {
   onAbort, PassingMap, type DispatchContext, type Fault, type Outcome, type Workload, type WorkloadHost, type WorkloadMessage,
 } from "@atoll-run/core";
+import type { OpenSpan } from "@atoll-run/node";
 import { mobError, type MobError } from "../errors.ts";
+import type { MobTracer } from "../observe/tracer.ts";
 import type { Hold } from "./host.ts";
 import { TurnBook, type Begun, type BookParts } from "./turn-book.ts";
 import { TurnContext, type FencedWhat } from "./turn-context.ts";
@@ -19,6 +21,7 @@ import type { TurnBody } from "./turn.ts";
 export const TURN_ROUTE = "turn";
 
 export interface DeskParts extends BookParts {
+  readonly tracer?: MobTracer | undefined;
   readonly conversations: number;
   /** The code of a turn that was taken from it has tried that. */
   readonly refused: (what: FencedWhat, turnId: string) => void;
@@ -45,6 +48,8 @@ interface Run {
   /** Its code has it. */
   works: boolean;
   attempt: number;
+  /** Absent: nobody takes it, or no code has it yet. */
+  span?: OpenSpan;
 }
 
 const AGAIN: Outcome = { is: "again", after_ms: 0 };
@@ -172,6 +177,11 @@ export class TurnDesk {
     return this.#runs.get(turnId)?.context;
   }
 
+  /** What the turn asks of others is a part of that; undefined: nobody takes spans. */
+  traceOf(turnId: string): string | undefined {
+    return this.#runs.get(turnId)?.span?.traceparent;
+  }
+
   /** Ends all that run as failed. Resolves when they are handed to the node. */
   async cutAll(why: MobError): Promise<void> {
     const all = [...this.#runs];
@@ -225,14 +235,25 @@ export class TurnDesk {
         this.#timeOf(run).arm();
       }
       if (this.#parts.wallOf(body.turn_id) !== undefined) this.#timeOf(run).bound();
-      const given = inner.dispatch(this.#toInner(message, body, begun), run.context);
+      const given = this.#give(inner, this.#toInner(message, body, begun), run);
       return await this.#end(body, { run, outer, outcome: await Promise.race([given, run.cut.promise]) });
     } finally {
       run.time?.[Symbol.dispose]();
+      run.span?.end("again");
       run.context.end();
       this.#runs.delete(body.turn_id);
       run.over.resolve();
     }
+  }
+
+  #give(inner: Workload, message: WorkloadMessage, run: Run): Promise<Outcome> {
+    const { tracer, member } = this.#parts;
+    if (tracer === undefined) return inner.dispatch(message, run.context);
+    const { turn_id, run: flow } = run.body;
+    const span = tracer.begin("turn", { parent: message.traceparent, facts: { member, turn_id, attempt: run.attempt, ...flow } });
+    run.span = span;
+    const { traceparent } = span;
+    return span.run(() => inner.dispatch(traceparent === undefined ? message : { ...message, traceparent }, run.context));
   }
 
   #timeOf(run: Run): TurnTime {
@@ -261,6 +282,7 @@ export class TurnDesk {
   }
 
   #end(turn: TurnBody, { run, outer, outcome }: { run: Run; outer: DispatchContext; outcome: Outcome }): Outcome | Promise<Outcome> {
+    run.span?.end(...endOf(run.stop, this.#closing.signal.aborted ? AGAIN : outcome));
     if (run.stop !== undefined) return this.#book.end(outer, { turn, kind: run.stop.kind, data: errorOf(run.stop.error) });
     if (this.#closing.signal.aborted) return AGAIN;
     switch (outcome.is) {
@@ -284,5 +306,16 @@ export class TurnDesk {
         ? this.#book.end(outer, { turn, kind: "turn_failed", data: errorOf(outcome.fault) }) : outcome;
       default: return outcome;
     }
+  }
+}
+
+/** As its span tells it. */
+function endOf(stop: TurnStop | undefined, outcome: Outcome): [outcome: string, code?: string] {
+  if (stop !== undefined) return [stop.kind.slice("turn_".length), stop.error.code];
+  switch (outcome.is) {
+    case "rejected": return ["failed", outcome.code];
+    case "failed": return ["failed", outcome.fault.code];
+    case "park": return ["waiting"];
+    default: return [outcome.is];
   }
 }

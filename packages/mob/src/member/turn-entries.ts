@@ -23,15 +23,16 @@ export interface TurnError {
 export const ERROR_CHARS = 1_024;
 const { previewBytes } = MOB_LIMITS;
 
-export function turnQueued(by: Speaking, body: TurnBody): NewEntry {
+export function turnQueued(by: Speaking, body: TurnBody, trace?: string): NewEntry {
   const { turn_id, conversation, from, principal, content, deadline_at_ms, run, reply, in_reply_to, taint } = body;
-  return {
+  const entry: NewEntry = {
     kind: "turn_queued", source: "mob", ...by, turn_id, principal, ...run,
     data: {
       ...reply === undefined ? {} : { reply }, ...in_reply_to === undefined ? {} : { in_reply_to }, ...taint === undefined ? {} : { taint },
       conversation, from, deadline_at_ms, preview: preview(typeof content === "string" ? content : JSON.stringify(content), previewBytes),
     },
   };
+  return trace === undefined ? entry : { ...entry, trace };
 }
 
 /** `turn_started`, `turn_waiting`, `turn_resumed`, `turn_done`, `turn_failed`, `turn_cancelled`, `turn_expired`, `turn_dead`. */

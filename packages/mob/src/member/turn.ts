@@ -37,7 +37,6 @@ export interface TurnBody {
   /** Wall clock; waits for approvals move it. */
   readonly deadline_at_ms: number;
   readonly run?: { readonly run_id: string; readonly step_id: string };
-  readonly traceparent?: string;
 }
 
 /** A place in the work of a member: {@link compareCursors}, not texts, tells whether there is another answer. */
@@ -90,6 +89,8 @@ export interface Turn {
   readonly reply?: "turn";
   /** It tells what has become of that turn. */
   readonly in_reply_to?: string;
+  /** W3C `traceparent` of whoever asked for it; absent: none was given. */
+  readonly trace?: string;
   /** Why it was given up. */
   readonly reason?: string;
   readonly queued_at_ms: number;

@@ -23,11 +23,12 @@ export function foldTurn(
   const usage = over ? endUsage(old, entry) : old?.usage;
   const active = state === "running" ? old?.active_ms : activeMs(old, ts_ms);
   const resumed = kind === "turn_resumed" ? ts_ms : kind === "turn_started" ? undefined : old?.resumed_at_ms;
+  const trace = old?.trace ?? (kind === "turn_queued" ? entry.trace : undefined);
   const taint = old?.taint ?? data["taint"] as Taint | undefined;
   const leftMs = kind === "turn_waiting" ? data["left_ms"] as number | undefined : undefined;
   const inPlace = kind === "turn_waiting" && data["in_place"] === true;
   const generation = entry.generation ?? old?.generation ?? 0;
-  return {
+  const turn: Turn = {
     ...runId === undefined ? {} : { run_id: runId }, ...stepId === undefined ? {} : { step_id: stepId }, turn_id, member: id, ...taint === undefined ? {} : { taint }, generation, state, seq,
     conversation: data["conversation"] as string | undefined ?? old?.conversation ?? "",
     from: data["from"] as string | undefined ?? old?.from ?? "", principal: entry.principal ?? old?.principal ?? "",
@@ -40,6 +41,7 @@ export function foldTurn(
     cursor: over && member !== undefined ? { generation, fence: entry.fence ?? member.fence, turns: endedTurns(member) + 1 } : null,
     ...state === "dead" && typeof data["reason"] === "string" ? { reason: data["reason"] } : {},
   };
+  return trace === undefined ? turn : { ...turn, trace };
 }
 
 /** How long it has run, as far as it is known at that time. */

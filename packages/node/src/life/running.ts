@@ -21,6 +21,8 @@ import type { Start } from "./start.ts";
 /** To its own node a host may tell what else is done with the acceptance. */
 export interface HostTellOptions extends TellOptions {
   readonly also?: TellAsk["also"];
+  /** Of whoever has asked for it. */
+  readonly traceparent?: string;
 }
 
 export interface NodeHandle extends Talk, AsyncDisposable {

@@ -1,12 +1,12 @@
 /** Who takes the spans of this process, if anybody does. */
-import type { Tracer } from "./tracer.ts";
+import type { SpanFacts, SpanName, Tracer } from "./tracer.ts";
 
 /** Where the API keeps what is registered: the same in every copy of it in a process. */
 const REGISTERED = Symbol.for("opentelemetry.js.api.1");
 
-/** Loads the API only when somebody registered an SDK. */
-export async function findTracer(): Promise<Tracer | undefined> {
+/** Loads the API only when somebody registered an SDK. `scope`: who tells the spans. */
+export async function findTracer<Name extends string = SpanName, Facts extends object = SpanFacts>(scope = "@atoll-run/node"): Promise<Tracer<Name, Facts> | undefined> {
   if (!(REGISTERED in globalThis)) return undefined;
   const { openTelemetry } = await import("./open-telemetry.ts");
-  return openTelemetry();
+  return openTelemetry(scope);
 }

@@ -8,23 +8,23 @@ import {
   trace as tracing, TraceFlags,
 } from "@opentelemetry/api";
 import { formatTraceparent, parseTraceparent } from "@atoll-run/core";
-import type { OpenSpan, SpanFacts, SpanName, SpanPlan, Tracer } from "./tracer.ts";
+import type { OpenSpan, SpanName, SpanPlan, Tracer } from "./tracer.ts";
 
 const { CLIENT, SERVER, PRODUCER, CONSUMER, INTERNAL } = SpanKind;
 
 /** What goes to others, or comes from them. */
-const KINDS: Readonly<Partial<Record<SpanName, SpanKind>>> = {
+const KINDS: Readonly<Record<string, SpanKind>> = {
   call: CLIENT, tell: PRODUCER, discover: CLIENT, connect: CLIENT, renew: CLIENT,
-};
+} satisfies Partial<Record<SpanName, SpanKind>>;
 
-export function openTelemetry(): Tracer {
-  const tracer = tracing.getTracer("@atoll-run/node");
+export function openTelemetry(scope: string): Tracer<string, object> {
+  const tracer = tracing.getTracer(scope);
   return {
     begin: (name, plan) => {
       const { facts, links = [], beganAtMs } = plan;
       const within = contextOf(plan);
       return new ASpan(tracer.startSpan(`atoll.${name}`, {
-        kind: kindOf(name, facts), attributes: toAttributes(facts), links: links.flatMap(toLink),
+        kind: kindOf(name, plan), attributes: toAttributes(facts), links: links.flatMap(toLink),
         ...beganAtMs === undefined ? {} : { startTime: beganAtMs },
       }, within), within);
     },
@@ -62,7 +62,7 @@ class ASpan implements OpenSpan {
 }
 
 /** What it is a part of. What runs here by chance when a message comes is none of its trace. */
-function contextOf({ parent, around }: SpanPlan): Context {
+function contextOf({ parent, around }: SpanPlan<object>): Context {
   if (parent !== undefined) return inside(parent, ROOT_CONTEXT);
   if (around === undefined) return ROOT_CONTEXT;
   const active = context.active();
@@ -82,12 +82,14 @@ function toLink(traceparent: string): readonly Link[] {
   return [{ context: { traceId: read.trace_id, spanId: read.span_id, isRemote: true, traceFlags } }];
 }
 
-function kindOf(name: SpanName, { kind }: SpanFacts): SpanKind {
+function kindOf(name: string, { facts, serves }: SpanPlan<object>): SpanKind {
+  const { kind } = facts as { readonly kind?: unknown };
+  if (serves === true) return SERVER;
   if (name === "dispatch") return kind === "tell" ? CONSUMER : SERVER;
   if (name === "stream") return kind === "write" ? PRODUCER : CONSUMER;
   return KINDS[name] ?? INTERNAL;
 }
 
-function toAttributes(facts: SpanFacts): Attributes {
+function toAttributes(facts: object): Attributes {
   return Object.fromEntries(Object.entries(facts).map(([key, value]) => [`atoll.${key}`, value as string | number]));
 }

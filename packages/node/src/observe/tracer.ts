@@ -21,8 +21,8 @@ export interface SpanFacts {
   readonly event?: string;
 }
 
-export interface SpanPlan {
-  readonly facts: SpanFacts;
+export interface SpanPlan<Facts extends object = SpanFacts> {
+  readonly facts: Facts;
   /** `traceparent` of whoever asked. */
   readonly parent?: string | undefined;
   /** The same, where the program has no span open at the moment: a handler may have made one around its call. */
@@ -31,6 +31,8 @@ export interface SpanPlan {
   readonly links?: readonly string[];
   /** Wall clock, milliseconds: when it really began. */
   readonly beganAtMs?: number;
+  /** It answers somebody. */
+  readonly serves?: true;
 }
 
 /** Contract: no method throws or waits, `run` but for what its work throws. */
@@ -43,7 +45,7 @@ export interface OpenSpan {
   end(outcome: string, code?: string): void;
 }
 
-/** Neither `parent` nor `around`: a trace begins. Contract: never throws. */
-export interface Tracer {
-  begin(name: SpanName, plan: SpanPlan): OpenSpan;
+/** Neither `parent` nor `around`: a trace begins. Contract: never throws. Hosts of nodes have names and facts of their own. */
+export interface Tracer<Name extends string = SpanName, Facts extends object = SpanFacts> {
+  begin(name: Name, plan: SpanPlan<Facts>): OpenSpan;
 }
