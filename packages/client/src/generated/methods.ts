@@ -2208,7 +2208,7 @@ export const METHODS: Readonly<Record<keyof MobMethods, MethodRow>> = {
   "access/preview": { writes: false },
 };
 
-export type Topic = "entries" | "structural" | "turns" | "approvals" | "errors" | "roster" | `run:${string}` | `member:${string}` | `live:${string}`;
+export type Topic = "entries" | "structural" | "turns" | "approvals" | "errors" | "roster" | "metrics" | `run:${string}` | `member:${string}` | `live:${string}`;
 
 export type MobCode =
   | "mob.parse"

@@ -24,7 +24,7 @@ export const accessMethods = (all: () => readonly Method[]): readonly Method[] =
     }), params: none,
     run: ({ limits }, _, call) => ({
       contract_version: 1, methods: all().filter((one) => call.may(one)).map(({ name }) => `mob/${name}`).sort(), modules: [],
-      topics: TOPICS.filter((topic) => mayHear(topic, (action) => call.may({ action, writes: false }))), limits,
+      topics: TOPICS.filter((topic) => mayHear(topic, (action) => ({ any: call.may({ action, writes: false }), mob: call.allows(action) }))), limits,
     }),
   }),
   method({

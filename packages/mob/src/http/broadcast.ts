@@ -9,8 +9,9 @@
 import type { Clock } from "@atoll-run/core";
 import type { Entry, Gap, Live } from "../ledger/entry.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { entryEvent, liveEvent, rowEvent } from "./events.ts";
-import { ROSTER, topicsOf, topicsOfLive, type Hearing } from "./hearing.ts";
+import { entryEvent, figuresEvent, liveEvent, rowEvent } from "./events.ts";
+import { METRICS, ROSTER, topicsOf, topicsOfLive, type Hearing } from "./hearing.ts";
+import type { Figures } from "./metrics.ts";
 import type { Rights } from "./rights.ts";
 import { Group, join, RowPiece, Seat, type Piece } from "./seat.ts";
 
@@ -18,11 +19,15 @@ export interface BroadcastParts {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly rights: Pick<Rights, "version">;
+  /** How the mob is. */
+  readonly figures: () => Figures;
 }
 
 const CHUNK_MS = 25;
 /** More than that is not waited for. */
 const CHUNK_BYTES = 32_768;
+/** Between figures: each costs a look at all members. */
+const FIGURES_MS = 1_000;
 
 export class Broadcast {
   readonly #parts: BroadcastParts;
@@ -32,6 +37,9 @@ export class Broadcast {
   /** Every entry up to there was handed to its groups. */
   #at = 0;
   #version: number;
+  /** Figures that are due. */
+  #due: Disposable | undefined;
+  #figuredAtMs = -Infinity;
 
   constructor(parts: BroadcastParts) {
     this.#parts = parts;
@@ -80,6 +88,8 @@ export class Broadcast {
     if (this.#groups.size > 0) return;
     this.#reading?.abort();
     this.#reading = undefined;
+    this.#due?.[Symbol.dispose]();
+    this.#due = undefined;
   }
 
   /** One reader for all, while there is anybody. */
@@ -96,15 +106,16 @@ export class Broadcast {
       for await (const one of entries) {
         if (reading.signal.aborted) return;
         this.look();
-        if ("live" in one) this.#tell(topicsOfLive(one), { seq: this.#at, live: true, text: () => liveEvent(one), hears: ({ live }) => live(one) });
+        if ("live" in one) this.#tell(topicsOfLive(one), { seq: this.#at, of: "signal", text: () => liveEvent(one), hears: ({ live }) => live(one) });
         else if ("gap" in one) return this.#over(reading);
         else {
           this.#renew(one);
           this.#at = one.seq;
           // The rows first: with the cursor one has all of it.
           this.#touch(one);
-          this.#tell(topicsOf(one), { seq: one.seq, live: false, text: () => entryEvent(one, this.#parts.ledger), hears: ({ entry }) => entry(one) });
+          this.#tell(topicsOf(one), { seq: one.seq, of: "entry", text: () => entryEvent(one, this.#parts.ledger), hears: ({ entry }) => entry(one) });
           for (const group of this.#byTopic.get(ROSTER) ?? []) this.#plan(group);
+          this.#measure();
         }
       }
     } catch {
@@ -136,6 +147,17 @@ export class Broadcast {
     }
   }
 
+  /** Something has happened. */
+  #measure(): void {
+    if (!this.#byTopic.has(METRICS)) return;
+    const { clock } = this.#parts;
+    this.#due ??= clock.after(Math.max(0, this.#figuredAtMs + FIGURES_MS - clock.monotonic()), () => {
+      this.#due = undefined;
+      this.#figuredAtMs = clock.monotonic();
+      this.#tell([METRICS], { seq: this.#at, of: "figures", text: () => figuresEvent(this.#parts.figures(), this.#at), hears: () => true });
+    });
+  }
+
   #touch(entry: Entry): void {
     const { seq } = entry;
     for (const group of this.#byTopic.get(ROSTER) ?? []) {
@@ -155,8 +177,8 @@ export class Broadcast {
   }
 
   /** Written once, however many hear it. */
-  #tell(topics: readonly string[], { seq, live, text, hears }: {
-    readonly seq: number; readonly live: boolean; readonly text: () => string; readonly hears: (hearing: Hearing) => boolean;
+  #tell(topics: readonly string[], { seq, of, text, hears }: {
+    readonly seq: number; readonly of: Piece["of"]; readonly text: () => string; readonly hears: (hearing: Hearing) => boolean;
   }): void {
     let piece: Piece | undefined;
     const told = new Set<Group>();
@@ -164,8 +186,8 @@ export class Broadcast {
       for (const group of this.#byTopic.get(topic) ?? []) {
         if (told.has(group)) continue;
         told.add(group);
-        if (!live && seq <= group.told || !hears(group.hearing)) continue;
-        piece ??= toPiece({ seq, live, text: text() });
+        if (of === "entry" && seq <= group.told || !hears(group.hearing)) continue;
+        piece ??= toPiece({ seq, of, text: text() });
         group.add(piece);
         this.#plan(group);
       }

@@ -15,7 +15,7 @@ import type { Rows } from "./rows.ts";
 
 export interface CatchUpParts {
   readonly ledger: Ledger;
-  readonly limits: Pick<MobLimits, "tailEntries">;
+  readonly limits: Pick<MobLimits, "sliceEntries" | "tailEntries">;
 }
 
 /** To the head, unless the rules change on the way, or all rows are to be told anew. Throws what {@link Pipe.drained} throws. */
@@ -26,6 +26,8 @@ export async function catchUp(parts: CatchUpParts, pipe: Pipe, reading: Reading,
       await tellAnew(parts, pipe, reading, signal);
       continue;
     }
+    // Nothing of it is for him.
+    if (reading.hearing.noEntries && reading.hearing.rows === undefined) reading.seat.at = ledger.head;
     if (reading.at >= ledger.head) return;
     await read(parts, pipe, reading, signal);
     // While he takes nothing, nothing of the ledger is held for him.
@@ -66,22 +68,35 @@ async function tellAnew({ ledger, limits }: CatchUpParts, pipe: Pipe, reading: R
   await pipe.drained(signal);
 }
 
-/** From his place on, as much as he takes at once. */
-async function read({ ledger }: CatchUpParts, pipe: Pipe, reading: Reading, signal: AbortSignal): Promise<void> {
-  const { seat, hearing: { rows } } = reading;
-  for await (const one of ledger.subscribe({}, { after: seat.at, signal })) {
-    if (!reading.holds) return;
-    // Whoever is behind is told how many he has missed.
-    if ("live" in one) continue;
-    if (rows !== undefined && renews(one, reading, rows)) {
-      reading.anew = true;
-      return;
+/** From his place on, as much as he takes at once, over what has nothing for him. */
+async function read({ ledger, limits }: CatchUpParts, pipe: Pipe, reading: Reading, signal: AbortSignal): Promise<void> {
+  const { seat, hearing } = reading;
+  const passOver = ledger.passOver(hearing.narrow, signal);
+  seat.at = await passOver(seat.at);
+  while (seat.at < ledger.head) {
+    let looked = 0;
+    for await (const one of ledger.subscribe({}, { after: seat.at, signal })) {
+      if (!reading.holds) return;
+      // Whoever is behind is told how many he has missed.
+      if ("live" in one) continue;
+      if (hearing.rows !== undefined && renews(one, reading, hearing.rows)) {
+        reading.anew = true;
+        return;
+      }
+      if ("gap" in one) {
+        seat.at = one.gap.to;
+        pipe.write(gapEvent(one, ledger));
+      } else tell(one, { ledger, pipe, reading });
+      looked += 1;
+      if (pipe.full || seat.at >= ledger.head) return;
+      if (looked % limits.sliceEntries > 0) continue;
+      // What follows may be passed over, too.
+      const next = await passOver(seat.at);
+      if (next === seat.at) continue;
+      seat.at = next;
+      break;
     }
-    if ("gap" in one) {
-      seat.at = one.gap.to;
-      pipe.write(gapEvent(one, ledger));
-    } else tell(one, { ledger, pipe, reading });
-    if (pipe.full || seat.at >= ledger.head) return;
+    if (signal.aborted) return;
   }
 }
 

@@ -1,5 +1,6 @@
 /** The ledger in the words of server-sent events (spec: mob 11.7). Pure. */
 import type { Entry, Gap, Live } from "../ledger/entry.ts";
+import type { Figures } from "./metrics.ts";
 import type { ToldRow } from "./rows.ts";
 
 export const RETRY = "retry: 1000\n\n";
@@ -40,6 +41,10 @@ const OWN: ReadonlySet<string> = new Set(["live_dropped", "partial"]);
 
 export function liveEvent(live: Live): string {
   return `event: ${OWN.has(live.live) ? live.live : "live"}\ndata: ${JSON.stringify(live)}\n\n`;
+}
+
+export function figuresEvent(data: Figures, after_seq: number): string {
+  return liveEvent({ live: "metrics", after_seq, data });
 }
 
 export function byeEvent(reason: string): string {

@@ -73,8 +73,8 @@ export class Front {
     this.#doors = { served: parts.served, readOnly: parts.readOnly ?? false, report };
     const { limits, ledger, clock, rights } = parts.served;
     this.#credentials = new Credentials({ ...parts, clock, limits });
-    this.#streams = new Streams({ ledger, clock, rights, limits });
     this.#metrics = new Metrics({ ...parts.served, mob: parts.served.definition().mob.id, log: parts.log });
+    this.#streams = new Streams({ ledger, clock, rights, limits, figures: () => this.#metrics.now() });
   }
 
   get streams(): number {

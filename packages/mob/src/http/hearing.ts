@@ -5,19 +5,21 @@ import type { Entry, EntryClass, EntryFilter, Live } from "../ledger/entry.ts";
 import { toMatch } from "../ledger/filter.ts";
 import type { View } from "../roster/view.ts";
 import { deniedError, type Principal } from "./access.ts";
-import type { Rights } from "./rights.ts";
+import type { Right, Rights } from "./rights.ts";
 import { Rows } from "./rows.ts";
 import { sightOf, type Sight } from "./sight.ts";
 
 /** Rows of members, which are not entries. */
 export const ROSTER = "roster";
-export const TOPICS = ["entries", "structural", "turns", "approvals", "errors", ROSTER, "run:<id>", "member:<id>", "live:<id>"] as const;
+/** How the mob is, in figures: not stored. */
+export const METRICS = "metrics";
+export const TOPICS = ["entries", "structural", "turns", "approvals", "errors", ROSTER, METRICS, "run:<id>", "member:<id>", "live:<id>"] as const;
 const TOPICS_MAX = 32;
 
 const OF_CLASS: Readonly<Partial<Record<EntryClass, string>>> = { structural: "structural", turn: "turns", approval: "approvals", error: "errors" };
-const PLAIN: ReadonlySet<string> = new Set(["entries", ROSTER, ...Object.values(OF_CLASS)]);
+const PLAIN: ReadonlySet<string> = new Set(["entries", ROSTER, METRICS, ...Object.values(OF_CLASS)]);
 /** What else is heard wants `ledger.view`. */
-const OF_TOPIC: Readonly<Record<string, Action>> = { [ROSTER]: "member.view" };
+const OF_TOPIC: Readonly<Record<string, Action>> = { [ROSTER]: "member.view", [METRICS]: "mob.view" };
 const WITH_ID: ReadonlySet<string> = new Set(["run", "member", "live"]);
 
 /** Sorted, each once. Throws `mob.invalid_params` for one that is not there. */
@@ -51,9 +53,10 @@ function wrong(text: string): ReturnType<typeof mobError> {
   return mobError("mob.invalid_params", text, { facts: { path: "topics" }, hint: `Topics are ${TOPICS.join(", ")}.` });
 }
 
-/** Whether somebody may hear it, of some members at least. */
-export function mayHear(topic: string, may: (action: Action) => boolean): boolean {
-  return may(actionOf(topic));
+/** Whether somebody may hear it: of some members at least, and figures of the mob as a whole. */
+export function mayHear(topic: string, of: (action: Action) => Pick<Right, "any" | "mob">): boolean {
+  const { any, mob } = of(actionOf(topic));
+  return topic === METRICS ? mob : any;
 }
 
 function actionOf(topic: string): Action {
@@ -73,6 +76,10 @@ export interface Hearing {
   readonly key: string;
   /** Undefined: it hears no rows of members. */
   readonly rows: Rows | undefined;
+  /** It hears how the mob is. */
+  readonly figures: boolean;
+  /** Every entry that it hears matches that, and with rows every one that touches them. */
+  readonly narrow: EntryFilter;
   /** It hears no entries: what it has missed of the ledger need not be read, when it is told the rows anew. */
   readonly noEntries: boolean;
   entry(entry: Entry): boolean;
@@ -82,12 +89,31 @@ export interface Hearing {
 /** By the rules as they are now. Throws `mob.denied` where one of the topics is not for him. */
 export function toHearing(ask: HearingAsk, who: Principal, { rights, view }: { readonly rights: Rights; readonly view: View }): Hearing {
   const { topics, filter } = ask;
-  for (const topic of topics) if (!mayHear(topic, (action) => rights.of(who, action).any)) throw deniedError(who, actionOf(topic));
+  for (const topic of topics) if (!mayHear(topic, (action) => rights.of(who, action))) throw deniedError(who, actionOf(topic));
   const sight = sightOf(rights, who);
+  const hearsRows = topics.includes(ROSTER);
   return {
-    topics, key: JSON.stringify([topics, askedOf(filter), sight.key]), noEntries: topics.every((topic) => topic === ROSTER || topic.startsWith("live:")),
-    rows: topics.includes(ROSTER) ? new Rows({ view, right: rights.of(who, "member.view"), only: filter.member }) : undefined, ...toMatcher(ask, sight),
+    narrow: hearsRows ? {} : { ...narrowOf(topics.filter((topic) => !isLive(topic))), ...Object.fromEntries(askedOf(filter)) },
+    topics, key: JSON.stringify([topics, askedOf(filter), sight.key]), noEntries: topics.every((topic) => topic === ROSTER || isLive(topic)),
+    figures: topics.includes(METRICS), rows: hearsRows ? new Rows({ view, right: rights.of(who, "member.view"), only: filter.member }) : undefined, ...toMatcher(ask, sight),
   };
+}
+
+/** It has no entries. */
+function isLive(topic: string): boolean {
+  return topic === METRICS || topic.startsWith("live:");
+}
+
+const CLASSES: Readonly<Record<string, EntryClass>> = Object.fromEntries(Object.entries(OF_CLASS).map(([of, topic]) => [topic, of as EntryClass]));
+
+/** Topics of one sort are asked for as they are; of several sorts, everything. */
+function narrowOf(topics: readonly string[]): EntryFilter {
+  const classes = topics.map((topic) => CLASSES[topic]).filter((of) => of !== undefined);
+  if (classes.length === topics.length) return { classes };
+  const [only = "", ...others] = topics;
+  const id = only.slice(only.indexOf(":") + 1);
+  if (others.length > 0) return {};
+  return only.startsWith("member:") ? { member: id } : only.startsWith("run:") ? { run_id: id } : {};
 }
 
 /** A live signal has no more than these: whoever asks for more asks for entries. */

@@ -4,7 +4,7 @@
  * takes entries as they are committed, and the view; gives text; promises that looking costs a pass over the members and counting
  * costs nothing that grows; refuses nothing; never counts what was before its process.
  */
-import type { Clock, Log } from "@atoll-run/core";
+import type { Clock, Json, Log } from "@atoll-run/core";
 import { Histogram, labelled, LoopWatch, toPrometheus } from "@atoll-run/node";
 import type { Entry } from "../ledger/entry.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -26,6 +26,9 @@ export interface MetricsParts {
   readonly clock: Clock;
   readonly log: Log;
 }
+
+/** What a stream tells of a mob: what changes with entries alone, so that nothing is told while nothing happens. */
+export type Figures = Readonly<Record<string, Json>>;
 
 /** What the server has in hand. */
 export interface ServerFigures {
@@ -74,17 +77,32 @@ export class Metrics implements Disposable {
     ], { labels: { mob }, nowMs: clock.now() });
   }
 
+  /** Money in US dollars; `turns`, `tokens` and what they cost since this process began. */
+  now(): Figures {
+    const { states, oldestMs, ...members } = this.#tally();
+    return {
+      members: states, ...members, queue_oldest_at_ms: oldestMs ?? null, ...this.#work(),
+      turns: { ...this.#ended }, tokens: { ...this.#tokens }, ...this.#cost,
+    };
+  }
+
   #members(nowMs: number): Readonly<Record<string, number>> {
+    const { states, oldestMs = nowMs, ...figures } = this.#tally();
+    return { ...labelled("members", "state", states), ...figures, queue_oldest_ms: nowMs - oldestMs };
+  }
+
+  #tally() {
     const { view } = this.#parts;
     const states = Object.fromEntries(memberStates.options.map((state) => [state, 0])) as Record<MemberState, number>;
-    let [depth, dead, oldestMs] = [0, 0, nowMs];
+    let [depth, dead, running, oldestMs] = [0, 0, 0, Infinity];
     for (const { life: { state }, open, dead: buried } of view.members.values()) {
       states[state === "none" ? "retired" : state] += 1;
       depth += open.length;
       dead += buried;
-      oldestMs = Math.min(oldestMs, view.turns.get(open[0] ?? "")?.queued_at_ms ?? nowMs);
+      running += open.filter((turn) => view.turns.get(turn)?.state === "running").length;
+      oldestMs = Math.min(oldestMs, view.turns.get(open[0] ?? "")?.queued_at_ms ?? Infinity);
     }
-    return { ...labelled("members", "state", states), queue_depth: depth, queue_oldest_ms: nowMs - oldestMs, dead_letters: dead };
+    return { states, queue_depth: depth, turns_running: running, dead_letters: dead, ...oldestMs === Infinity ? {} : { oldestMs } };
   }
 
   #work(): Readonly<Record<string, number>> {

@@ -14,7 +14,8 @@ export interface Piece {
   /** Of a row: as it is when it is told, once, however many entries have touched it meanwhile. */
   readonly text: string;
   readonly bytes: number;
-  readonly live: boolean;
+  /** What is live is not stored: who has not heard signals has lost them, figures come again. */
+  readonly of: "entry" | "row" | "signal" | "figures";
 }
 
 /** Nearly what a row takes, and what one that is not told any more does. */
@@ -22,7 +23,7 @@ const ROW_BYTES = 512;
 const REPLACED_BYTES = 64;
 
 export class RowPiece implements Piece {
-  readonly live = false;
+  readonly of = "row";
   readonly bytes = ROW_BYTES;
   readonly seq: number;
   text = "";
@@ -89,6 +90,8 @@ export class Seat implements Disposable {
   at: number;
   /** Live signals that were told while it was free. */
   missed = 0;
+  /** Its reader has not the last figures. */
+  stale = true;
   readonly #group: Group;
   readonly #gone: () => void;
   #reader: Seated | undefined;
@@ -116,7 +119,7 @@ export class Seat implements Disposable {
   hear({ pieces, chunk, from, upTo }: Told): void {
     if (this.#reader === undefined) return this.#miss(pieces);
     // It may have read on by itself before it was seated.
-    const own = this.at <= from ? chunk : join(pieces.filter(({ seq, live }) => (live ? seq >= this.at : seq > this.at)));
+    const own = this.at <= from ? chunk : join(pieces.filter(({ seq, of }) => (of === "signal" || of === "figures" ? seq >= this.at : seq > this.at)));
     if (own.length === 0 || this.#reader.hear(own)) this.at = Math.max(this.at, upTo);
     else {
       this.#miss(pieces);
@@ -125,7 +128,10 @@ export class Seat implements Disposable {
   }
 
   #miss(pieces: readonly Piece[]): void {
-    for (const { live } of pieces) if (live) this.missed += 1;
+    for (const { of } of pieces) {
+      if (of === "signal") this.missed += 1;
+      if (of === "figures") this.stale = true;
+    }
   }
 
   [Symbol.dispose](): void {

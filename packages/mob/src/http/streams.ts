@@ -15,7 +15,8 @@ import type { MobLimits } from "../limits.ts";
 import type { Principal } from "./access.ts";
 import { Broadcast } from "./broadcast.ts";
 import { catchUp } from "./catch-up.ts";
-import { byeEvent, COMMENT, KEEP_ALIVE_MS, liveEvent, RETRY } from "./events.ts";
+import { byeEvent, COMMENT, figuresEvent, KEEP_ALIVE_MS, liveEvent, RETRY } from "./events.ts";
+import type { Figures } from "./metrics.ts";
 import { Pipe } from "./pipe.ts";
 import { Reading, type ReadingAsk } from "./reading.ts";
 import type { Rights } from "./rights.ts";
@@ -24,7 +25,9 @@ export interface StreamsParts {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly rights: Pick<Rights, "version">;
-  readonly limits: Pick<MobLimits, "stalledMs" | "streamsMax" | "streamsPerPrincipalMax" | "tailEntries">;
+  /** How the mob is. */
+  readonly figures: () => Figures;
+  readonly limits: Pick<MobLimits, "sliceEntries" | "stalledMs" | "streamsMax" | "streamsPerPrincipalMax" | "tailEntries">;
 }
 
 export interface StreamAsk extends Pick<ReadingAsk, "who" | "hearing" | "signal"> {
@@ -115,8 +118,10 @@ export class Streams {
   async #tellMissed(pipe: Pipe, reading: Reading): Promise<boolean> {
     const { seat, hearing, signal } = reading;
     const { missed } = seat;
-    if (missed === 0 && !reading.joins) return false;
-    [seat.missed, reading.joins] = [0, false];
+    const stale = hearing.figures && seat.stale;
+    if (missed === 0 && !reading.joins && !stale) return false;
+    [seat.missed, seat.stale, reading.joins] = [0, false, false];
+    if (stale) pipe.write(figuresEvent(this.#parts.figures(), seat.at));
     if (missed > 0) pipe.write(liveEvent({ live: "live_dropped", after_seq: seat.at, data: { n: missed } }));
     for (const one of this.#parts.ledger.partials()) {
       if (!hearing.live(one)) continue;

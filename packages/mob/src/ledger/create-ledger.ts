@@ -188,6 +188,11 @@ class StoreLedger implements Ledger {
     }), signal);
   }
 
+  passOver(filter: EntryFilter, signal: AbortSignal): (at: number) => Promise<number> {
+    const walk = this.#past.slices(filter, () => signal.aborted);
+    return async (at) => (at < this.#past.horizon({}) || at >= this.#tail.floor ? at : await walk.forward(at, this.#tail.floor));
+  }
+
   live(signal: Omit<Live, "after_seq">): void {
     const live = { ...this.#texts.hear(signal), after_seq: this.head };
     for (const reader of this.#readers) reader.hear(live);

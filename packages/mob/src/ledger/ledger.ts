@@ -99,6 +99,11 @@ export interface Ledger extends AsyncDisposable {
    * another epoch. A reader that is slow is served from the store, at its own pace.
    */
   subscribe(filter: EntryFilter, o: { readonly after?: Cursor; readonly signal: AbortSignal }): AsyncIterable<Entry | Gap | Live>;
+  /**
+   * For one reader on its way up: the place up to where, above `at`, nothing matches that filter; `at` when that is not known. What
+   * retention has taken, and what is in memory, is not passed over.
+   */
+  passOver(filter: EntryFilter, signal: AbortSignal): (at: number) => Promise<number>;
   /** Tells present readers; not stored. Pieces of a text, `text` and `reasoning`, get their offset. */
   live(signal: Omit<Live, "after_seq">): void;
   /** Texts that are being written, as far as they have come: for a reader that has not heard all of them. */

@@ -3,6 +3,7 @@
  * others write is text; it can be read by day and by night; the browser has nothing to complain of. Method: a real browser, a real server.
  */
 import assert from "node:assert/strict";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import chromium from "@sparticuz/chromium";
 import { until } from "@atoll-run/testkit";
@@ -16,9 +17,9 @@ const MISSING = NAMED === undefined && (process.platform !== "linux" || process.
 const WAIT_MS = 30_000;
 
 /** A page, and all that its browser complains of. */
-async function open(t: TestContext, o: { readonly colorScheme: "light" | "dark" }): Promise<{ readonly page: Page; readonly complaints: readonly string[] }> {
+async function open(t: TestContext, { args = [], ...o }: { readonly colorScheme: "light" | "dark"; readonly args?: readonly string[] }): Promise<{ readonly page: Page; readonly complaints: readonly string[] }> {
   const browser = await browsers.launch({
-    executablePath: NAMED ?? await chromium.executablePath(), args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+    executablePath: NAMED ?? await chromium.executablePath(), args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", ...args],
   });
   t.after(() => browser.close());
   const context = await browser.newContext({ ...o, locale: "en-US", viewport: { width: 1_280, height: 800 } });
@@ -115,3 +116,56 @@ for (const colorScheme of ["light", "dark"] as const) {
     if (process.env["SHOTS"] !== undefined) await page.screenshot({ path: `${process.env["SHOTS"]}/${colorScheme}-door.png` });
   });
 }
+
+/** What is sent to a port goes through it, until it is cut; then nobody answers until it is mended. */
+async function cuttable(t: TestContext, port: number): Promise<{ readonly port: number; cut(): void; mend(): void }> {
+  const sockets = new Set<Socket>();
+  let broken = false;
+  const server = createServer((near) => {
+    if (broken) return void near.destroy();
+    const far = connect(port, "127.0.0.1");
+    for (const [one, other] of [[near, far], [far, near]] as const) {
+      sockets.add(one);
+      one.on("error", () => undefined).on("close", () => {
+        sockets.delete(one);
+        other.destroy();
+      });
+      one.pipe(other);
+    }
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const cut = (): void => {
+    broken = true;
+    for (const one of sockets) one.destroy();
+  };
+  t.after(() => {
+    cut();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, cut, mend: () => { broken = false; } };
+}
+
+test("in a browser: rows of members change by themselves, nothing is asked for again, and after a time without a network they are as they are", { skip: MISSING }, async (t) => {
+  const { http, append } = await served(t);
+  const wire = await cuttable(t, http.port);
+  const { page } = await open(t, { colorScheme: "light", args: [`--host-resolver-rules=MAP localhost:${http.port} 127.0.0.1:${wire.port}`] });
+  await page.goto(http.link().replace("127.0.0.1", "localhost"));
+  await page.locator('#lamp[data-is="live"]').waitFor();
+  const asked: string[] = [];
+  page.on("request", (request) => void asked.push(`${request.url()} ${request.postData() ?? ""}`));
+  const queue = (count: number, from = 0) => append(...Array.from({ length: count }, (_, n) => ({ kind: "turn_queued", source: "x", member: "open", turn_id: `t_${from + n}`, data: {} }) as const));
+  const row = (id: string, depth: number) => page.locator("#members tr", { hasText: id }).filter({ has: page.locator("td:nth-child(4)", { hasText: new RegExp(`^${depth}$`) }) });
+  for (let n = 0; n < 50; n += 10) await queue(10, n);
+  await row("open", 50).waitFor();
+  assert.equal(asked.length, 0, asked.join("\n"));
+  await page.locator("#counts", { hasText: "50 turns open" }).waitFor();
+  wire.cut();
+  await until(() => http.streams === 0);
+  await append(spawned("late"), { kind: "member_deleted", source: "x", member: "shut", data: {} });
+  await queue(3, 50);
+  wire.mend();
+  await row("open", 53).waitFor();
+  await row("late", 0).waitFor();
+  await page.locator("#members tr", { hasText: "shut" }).waitFor({ state: "detached" });
+  assert.ok(asked.every((one) => one.includes("/v1/stream")), asked.join("\n"));
+});

@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import { SseDecoder, type SseEvent } from "@atoll-run/core";
 import { until } from "@atoll-run/testkit";
+import { spawned } from "../support.ts";
 import { listen, served } from "./served.ts";
 
 const of = ({ event, data }: SseEvent) => [event, JSON.parse(data)] as const;
@@ -71,4 +72,58 @@ test("who could not take them is told how many he has missed, and has the text w
   const lives = seen.filter(([event]) => event === "live").length;
   assert.deepEqual([n + lives, n > 0, seen.find(([event, { data }]) => event === "partial" && data.text === text) !== undefined], [100, true, true]);
   assert.equal(seen.filter(([event]) => event === "entry").length, 301);
+});
+
+test("figures of the mob come at once and when something happens, at most once a second, whatever else is asked; a quiet mob says nothing", async (t) => {
+  const { http, append } = await served(t);
+  const heard: { readonly at: number; readonly data: Record<string, unknown> }[] = [];
+  const ending = new AbortController();
+  const reading = (async () => {
+    for await (const { event, id, data } of listen(`${http.url}/v1/stream?topics=metrics&member=nobody`, {}, ending.signal)) {
+      assert.deepEqual([event, id, (JSON.parse(data) as { live: string }).live], ["live", undefined, "metrics"]);
+      heard.push({ at: performance.now(), data: (JSON.parse(data) as { data: Record<string, unknown> }).data });
+    }
+  })().catch(() => undefined);
+  await until(() => heard.length === 1);
+  const members = (dormant: number, active: number) => ({ starting: 0, active, dormant, suspended: 0, broken: 0, retiring: 0, retired: 0, completed: 0 });
+  assert.deepEqual([heard[0]?.data["members"], heard[0]?.data["edges"], heard[0]?.data["queue_oldest_at_ms"]], [members(2, 0), 1, null]);
+  // Told once, however much it is.
+  for (let n = 0; n < 40; n++) await append(spawned(`m-${n}`));
+  const turn = { source: "x", member: "open", turn_id: "t_1", data: {} } as const;
+  await append({ ...turn, kind: "turn_queued" }, { ...turn, kind: "turn_started" }, { kind: "member_started", source: "x", member: "open", data: { state: "active" } });
+  await until(() => heard.at(-1)?.data["turns_running"] === 1);
+  assert.deepEqual([heard.at(-1)?.data["members"], heard.at(-1)?.data["queue_depth"]], [members(41, 1), 1]);
+  await append({ ...turn, kind: "turn_done", data: { usage: { tokens_in: 3, tokens_out: 4, cost_usd: 0.5 } } });
+  await until(() => heard.at(-1)?.data["turns_running"] === 0);
+  const { turns, tokens, cost_usd_total } = heard.at(-1)?.data ?? {};
+  assert.deepEqual([(turns as { done: number }).done, tokens, cost_usd_total], [1, { in: 3, out: 4 }, 0.5]);
+  // The first was for this one alone.
+  const told = heard.slice(1).map(({ at }) => at);
+  const gaps = told.slice(1).map((at, n) => at - (told[n] as number));
+  assert.ok(gaps.every((ms) => ms > 900), gaps.join());
+  const { length } = heard;
+  const quiet = performance.now();
+  await until(() => performance.now() - quiet > 2_100);
+  assert.equal(heard.length, length);
+  ending.abort();
+  await reading;
+});
+
+test("who could not take figures has the newest when he can, and has lost nothing", async (t) => {
+  const { http, append } = await served(t);
+  const socket = connect(http.port, "127.0.0.1");
+  t.after(() => socket.destroy());
+  const decoder = new SseDecoder(1_000_000);
+  const seen: (readonly [string | undefined, { live?: string; data: { members?: { dormant: number } } }])[] = [];
+  socket.on("data", (piece) => seen.push(...decoder.push(piece).filter(({ event }) => event !== "").map(of)));
+  socket.pause();
+  socket.write("GET /v1/stream?topics=entries,metrics HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer token-of-admin\r\nConnection: close\r\n\r\n");
+  await until(() => http.streams === 1);
+  for (let n = 0; n < 300; n++) await append({ ...spawned(`m-${n}`), data: { ...spawned(`m-${n}`).data, text: "ä".repeat(20_000) } });
+  const quiet = performance.now();
+  // The last figures were told while he took nothing.
+  await until(() => performance.now() - quiet > 1_100);
+  socket.resume();
+  await until(() => seen.some(([, { live, data }]) => live === "metrics" && data.members?.dormant === 302));
+  assert.deepEqual([seen.filter(([event]) => event === "entry").length, seen.some(([event]) => event === "live_dropped")], [300, false]);
 });

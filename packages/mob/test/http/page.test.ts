@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import type { NewEntry } from "@atoll-run/mob";
 import type { HttpServer } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 import { spawned } from "../support.ts";
@@ -47,7 +48,9 @@ async function openPage(t: TestContext, http: Pick<HttpServer, "url" | "link">) 
   let cookie = "";
   const send = globalThis.fetch;
   // What a browser adds to a request of a page.
+  const asked: string[] = [];
   const browse = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    if (path === "/v1/rpc") asked.push(String(init.body));
     const answer = await send(new URL(path, http.url), { ...init, headers: { ...init.headers as Record<string, string>, cookie, ...init.method === undefined ? {} : { origin: http.url } } });
     cookie = answer.headers.get("set-cookie")?.split(";")[0] ?? cookie;
     return answer;
@@ -55,7 +58,7 @@ async function openPage(t: TestContext, http: Pick<HttpServer, "url" | "link">) 
   const wait = globalThis.setTimeout;
   const browser = {
     // A page that nobody looks at any more is no reason to go on.
-    setTimeout: (then: () => void, ms: number) => (ms < 1_000 ? wait(then, ms) : wait(then, ms).unref()),
+    setTimeout: (then: (...o: unknown[]) => void, ms: number, ...o: unknown[]) => (ms < 1_000 ? wait(then, ms, ...o) : wait(then, ms, ...o).unref()),
     document, location, fetch: browse, history: { replaceState: () => { location.hash = ""; } },
     localStorage: { getItem: (key: string) => store.get(key) ?? null, setItem: (key: string, value: string) => void store.set(key, value) },
   };
@@ -66,12 +69,24 @@ async function openPage(t: TestContext, http: Pick<HttpServer, "url" | "link">) 
   });
   const at = (id: string) => document.getElementById(id);
   await import(new URL("../../src/http/page/page.js", import.meta.url).href);
-  return { document, at, location, store };
+  return { document, at, location, store, asked };
+}
+
+/** Rows come by themselves, also of who waits, works and goes. */
+async function seesRows(append: (...entries: readonly NewEntry[]) => Promise<unknown>, { at, asked }: Pick<Awaited<ReturnType<typeof openPage>>, "at" | "asked">): Promise<void> {
+  const cells = () => at("members").elements.map((row) => row.elements.map((cell) => cell.textContent));
+  const turn = (kind: "turn_queued" | "turn_started") => ({ kind, source: "x", member: "open", turn_id: "t_row", data: {} }) as const;
+  const start = { kind: "member_started", source: "x", member: "open", fence: 1, data: { state: "active" } } as const;
+  await append(start, turn("turn_queued"), turn("turn_started"), { kind: "member_deleted", source: "x", member: "_b_new__b_", data: {} });
+  await until(() => at("members").elements.length === 2);
+  await until(() => cells()[0]?.join() === "open,o,busy,1,0,1,1");
+  assert.ok(asked.length > 0);
+  assert.deepEqual(asked.filter((body) => body.includes("members/get")), []);
 }
 
 test("the page signs in by its link, shows members, approvals and the ledger as it grows, and decides by click and by key", async (t) => {
   const { http, append, approvals, view } = await served(t);
-  const { document, at, location, store } = await openPage(t, http);
+  const { document, at, location, store, asked } = await openPage(t, http);
   const ask = (path: string, text: string) => {
     void approvals.guard({ member: "open", generation: 1, turn_id: `t_${path}`, principal: "viewer", grant: "fs.write", args: { path, text }, signal: new AbortController().signal });
     return until(() => at("approvals").elements.find((card) => card.textContent.includes(path)));
@@ -96,6 +111,7 @@ test("the page signs in by its link, shows members, approvals and the ledger as 
     assert.equal(details.textContent.includes('"text": "<img src=x>"'), open);
   }
 
+  await seesRows(append, { at, asked });
   const card = await ask("a.md", "<script>");
   assert.match(card.textContent, /^open wants fs\.write a\.mdrule write · turn of viewer · until \d\d:\d\d:\d\dpath: a\.md\ntext: <script>/);
   card.querySelector(".approve")?.click();

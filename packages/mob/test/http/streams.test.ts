@@ -10,6 +10,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { SseEvent } from "@atoll-run/core";
 import { MOB_LIMITS, type Entry, type NewEntry } from "@atoll-run/mob";
+import { LEDGER_JOURNAL, withCommit } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 import fc from "fast-check";
 import { house } from "../support.ts";
@@ -164,6 +165,36 @@ test("16 readers that stall cost at most 256 KiB each and hold up neither writer
   t.diagnostic(`${Math.round(each / 1_024)} KiB for each of ${STALLED} readers that stall`);
   ending.abort();
   await reading;
+});
+
+test("who hears little catches up without reading what has nothing for him, and misses none of it", async (t) => {
+  const [ENTRIES, EVERY] = [6_000, 1_500];
+  let read = 0;
+  const { http, ledger, append } = await served(t, { limits: { tailEntries: 64, sliceEntries: 64 }, wrap: (store) => ({
+    ...withCommit(store, (...o) => store.commit(...o)), journal: async (...o) => {
+      const rows = await store.journal(...o);
+      if (o[0] === LEDGER_JOURNAL) read += rows.length;
+      return rows;
+    },
+  }) });
+  const first = ledger.head;
+  for (let at = 0; at < ENTRIES; at += 500) {
+    await append(...Array.from({ length: 500 }, (_, n): NewEntry => {
+      const rare = (at + n) % EVERY === 0;
+      return { kind: rare ? "action_allowed" : "note", source: "x", member: rare ? "rare" : "often", ...rare ? { run_id: "r_rare" } : {}, data: {} };
+    }));
+  }
+  const wanted = (await ledger.query({ after: first, member: "rare" })).entries.map(({ seq }) => seq);
+  assert.equal(wanted.length, ENTRIES / EVERY);
+  for (const [query, most] of [
+    ["topics=member:rare", 0.2], ["topics=run:r_rare", 0.2], ["topics=approvals", 0.2], ["topics=entries&member=rare", 0.2], ["topics=approvals,errors&member=rare", 0.2], ["topics=entries&kinds=action_allowed&member=rare", 0.2],
+    ["topics=approvals,member:rare", 1], ["topics=member:rare,run:r_rare", 1],
+  ] as const) {
+    read = 0;
+    const heard = await hear(`${http.url}/v1/stream?${query}&after=${ledger.cursor(first)}`, wanted.length);
+    assert.deepEqual(heard.map(({ data }) => (JSON.parse(data) as Entry).seq), wanted, query);
+    assert.ok(read <= ENTRIES * most + 128, `${query}: ${read} of ${ENTRIES}`);
+  }
 });
 
 /** With topics of its own, so that it shares no bytes with others; some have all to catch up on. */

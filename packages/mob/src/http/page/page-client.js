@@ -44,8 +44,9 @@ const LAST_WAIT_MS = 10_000;
 const SILENCE_MS = 40_000;
 
 /**
- * Everything from that cursor on, for ever: a stream that breaks is opened again where it was. `tell`: {event}, {state: "live" |
- * "wait"}; ends with {state: "stale"} when the cursor is not of this history, and {state: "out"} when nobody is signed in.
+ * Everything from that cursor on, or from now on without one, for ever: a stream that breaks is opened again where it was. `tell`: {event}, {state: "live" |
+ * "wait"}; ends with {state: "stale"} when the cursor is not of this history, {state: "out"} when nobody is signed in, and {state: "denied"} when
+ * some of it may be heard no more.
  */
 export async function listen({ topics, after, tell, signal }) {
   let cursor = after;
@@ -54,9 +55,10 @@ export async function listen({ topics, after, tell, signal }) {
     const quiet = new AbortController();
     let watch = setTimeout(() => quiet.abort(), SILENCE_MS);
     try {
-      const answer = await fetch(`/v1/stream?topics=${encodeURIComponent(topics)}`, { headers: { "last-event-id": cursor }, signal: AbortSignal.any([signal, quiet.signal]) });
+      const answer = await fetch(`/v1/stream?topics=${encodeURIComponent(topics)}`, { headers: cursor === undefined ? {} : { "last-event-id": cursor }, signal: AbortSignal.any([signal, quiet.signal]) });
       if (answer.status === 410) return tell({ state: "stale" });
       if (answer.status === 401) return tell({ state: "out" });
+      if (answer.status === 403) return tell({ state: "denied" });
       if (!answer.ok) throw new Error(String(answer.status));
       tell({ state: "live" });
       for await (const event of eventsOf(answer.body)) {

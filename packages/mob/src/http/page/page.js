@@ -12,7 +12,9 @@ const BATCH = 50;
 const MEMBERS_SHOWN = 1_000;
 const THEMES = ["", "light", "dark"];
 
-const known = { members: new Map(), approvals: new Map(), cards: new Map(), entries: [], waiting: [], dirty: new Set(), fresh: new Set(), more: false, may: new Set() };
+const known = { members: new Map(), approvals: new Map(), cards: new Map(), entries: [], waiting: [], fresh: new Set(), figures: undefined, more: false, may: new Set() };
+/** Rows of a snapshot that is not complete: they count for nothing yet. */
+let staged;
 let approvalsDirty = false;
 let paused = false;
 let painting;
@@ -31,9 +33,8 @@ function paint() {
   at("members").replaceChildren(...shown.map((row) => memberRow(row, known.fresh.has(row.id))));
   at("members-empty").hidden = rows.length > 0;
   at("members-count").textContent = shown.length === rows.length && !known.more ? String(rows.length) : `${shown.length} of ${rows.length}${known.more ? "+" : ""}`;
-  const busy = rows.filter(({ phase }) => phase === "busy").length;
-  const queued = rows.reduce((sum, { queue }) => sum + queue.depth, 0);
-  at("counts").textContent = `${rows.length} members · ${busy} busy · ${queued} turns open · ${known.approvals.size} to decide`;
+  const { members, running, open } = counted(rows);
+  at("counts").textContent = `${members} members · ${running} turns running · ${open} turns open · ${known.approvals.size} to decide`;
   at("approvals-count").textContent = known.approvals.size === 0 ? "" : String(known.approvals.size);
   at("approvals-empty").hidden = known.approvals.size > 0;
   at("ledger-count").textContent = paused && known.waiting.length > 0 ? `${known.waiting.length} waiting` : String(known.entries.filter(({ row }) => !row.hidden).length);
@@ -41,6 +42,15 @@ function paint() {
   known.fresh.clear();
   setTimeout(paintSoon, 1_000);
 }
+
+/** Of the whole mob, for whoever may look at it; otherwise of what is shown. */
+function counted(rows) {
+  const { figures } = known;
+  if (figures !== undefined) return { members: sum(Object.values(figures.members)), running: figures.turns_running, open: figures.queue_depth };
+  return { members: rows.length, running: rows.filter(({ phase }) => phase === "busy").length, open: sum(rows.map(({ queue }) => queue.depth)) };
+}
+
+const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
 
 /** New ones on top. */
 function addRow(row) {
@@ -59,42 +69,47 @@ function sift({ row, text }) {
 
 function hearEntry(entry) {
   addRow(entryRow(entry));
-  if (entry.member !== undefined && ["structural", "turn", "approval"].includes(entry.class)) known.dirty.add(entry.member);
-  for (const end of ["a", "b"]) if (entry.kind.startsWith("member") && typeof entry.data[end] === "string") known.dirty.add(entry.data[end]);
   if (entry.class === "approval") approvalsDirty = true;
   refreshSoon();
   paintSoon();
 }
 
+/** As it is now; null: it is not there any more. Of more members than are shown, those that are known are kept. */
+function hearRow({ member, row }) {
+  const rows = staged ?? known.members;
+  if (row === null) rows.delete(member);
+  else if (rows.has(member) || rows.size < MEMBERS_SHOWN) rows.set(member, row);
+  else known.more = true;
+  if (staged !== undefined) return;
+  known.fresh.add(member);
+  paintSoon();
+}
+
+function hearSnapshot(name) {
+  if (name === "snapshot_started") {
+    staged = new Map();
+    known.more = false;
+  } else if (staged !== undefined) {
+    known.members = staged;
+    staged = undefined;
+    paintSoon();
+  }
+}
+
 let refreshing;
 function refreshSoon() {
-  if (known.dirty.size === 0 && !approvalsDirty) return;
+  if (!approvalsDirty) return;
   refreshing ??= setTimeout(async () => {
+    approvalsDirty = false;
     try {
-      await refresh();
+      await loadApprovals();
+      paintSoon();
     } catch (error) {
       say(error);
     }
     refreshing = undefined;
     refreshSoon();
   }, PAINT_MS);
-}
-
-/** Rows that something was said of, and the approvals when one of them was. */
-async function refresh() {
-  const ids = [...known.dirty].slice(0, BATCH);
-  for (const id of ids) known.dirty.delete(id);
-  const rows = await askAll(ids.map((member) => ["members/get", { member }]));
-  rows.forEach((row, n) => {
-    if (row === undefined) known.members.delete(ids[n]);
-    else known.members.set(row.id, row);
-    known.fresh.add(ids[n]);
-  });
-  if (approvalsDirty) {
-    approvalsDirty = false;
-    await loadApprovals();
-  }
-  paintSoon();
 }
 
 async function loadApprovals() {
@@ -131,24 +146,27 @@ async function decide(id, decision, reason, buttons) {
   refreshSoon();
 }
 
-/** Members, page by page: as many as are shown. */
+const may = (method) => known.may.has(`mob/${method}`);
+
+/** As many as are shown; what changes from there on comes as rows. */
 async function loadMembers() {
-  known.members.clear();
   const { members, next } = await ask("members/list", { limit: MEMBERS_SHOWN });
-  for (const row of members) known.members.set(row.id, row);
+  known.members = new Map(members.map((row) => [row.id, row]));
   known.more = next !== undefined;
 }
 
+/** Gives the cursor from which everything is to be heard: what is asked for after it is as of later. */
 async function load() {
-  const [status, page] = await Promise.all([ask("status"), ask("ledger/query", { limit: 200 })]);
-  at("name").textContent = status.mob;
-  document.title = `${status.mob} · Atoll`;
+  const [status, page] = await Promise.all([may("status") ? ask("status") : undefined, may("ledger/query") ? ask("ledger/query", { limit: 200 }) : undefined]);
+  at("name").textContent = status?.mob ?? "Atoll";
+  document.title = status === undefined ? "Atoll" : `${status.mob} · Atoll`;
   known.entries = [];
+  staged = known.figures = undefined;
   at("ledger").replaceChildren();
-  for (const entry of page.entries) addRow(entryRow(entry));
-  await Promise.all([loadMembers(), loadApprovals()]);
+  for (const entry of page?.entries ?? []) addRow(entryRow(entry));
+  await Promise.all([page !== undefined && may("members/list") ? loadMembers() : undefined, may("approvals/list") ? loadApprovals() : undefined]);
   paint();
-  return page.next;
+  return page?.next;
 }
 
 async function show() {
@@ -161,23 +179,34 @@ async function show() {
   listening = new AbortController();
   const { signal } = listening;
   const after = await load();
-  void listen({ topics: "entries", after, signal, tell: hear });
+  const topics = ["entries", "roster", "metrics"].filter((topic) => can.topics.includes(topic));
+  // Where there is nothing to begin with, all rows come first.
+  if (topics.length > 0) void listen({ topics: topics.join(","), after, signal, tell: hear });
 }
 
 function hear({ event, state, waitMs = 0 }) {
   if (event?.name === "entry") return hearEntry(event.data);
+  if (event?.name === "row") return hearRow(event.data);
+  if (event?.name === "snapshot_started" || event?.name === "snapshot_complete") return hearSnapshot(event.name);
+  if (event?.name === "live" && event.data.live === "metrics") {
+    known.figures = event.data.data;
+    return paintSoon();
+  }
   if (event?.name === "gap") {
     addRow(gapRow(event.data));
     return paintSoon();
   }
   if (event?.name === "bye") return lamp("wait", `the mob says bye: ${event.data.reason}`);
-  if (state === "live") return lamp("live", "live");
+  if (state === "live") {
+    // What was cut off begins anew.
+    staged = undefined;
+    return lamp("live", "live");
+  }
   if (state === "wait") return lamp("wait", `reconnecting in ${Math.ceil(waitMs / 1_000)} s`);
   if (state === "out") return leave("You are signed out.");
-  if (state === "stale") {
-    say("What was before is not in this history any more; the newest is shown.");
-    show().catch(say);
-  }
+  if (state !== "stale" && state !== "denied") return;
+  say(state === "stale" ? "What was before is not in this history any more; the newest is shown." : "What you may see has changed.");
+  show().catch(say);
 }
 
 function lamp(is, text) {
