@@ -41,6 +41,8 @@ const BY_WIRE: Readonly<Record<number, number>> = {
 /** `signal`: number of the signal that cancelled the run. What is no fault is a bug of ours. */
 export function toExitCode(fault: unknown, o: { readonly signal?: number | undefined } = {}): number {
   if (!isFault(fault)) return EXIT.internal;
+  // As what it failed of.
+  if (fault.code === "mob.start_failed" && isFault(fault.cause)) return toExitCode(fault.cause, o);
   if (fault.code === "run.cancelled" && o.signal !== undefined) return EXIT.signal + o.signal;
   if (Object.hasOwn(BY_CODE, fault.code)) return BY_CODE[fault.code] as number;
   return isNodeCode(fault.code) ? BY_WIRE[nodeFaultKind(fault.code as NodeCode).wire] ?? EXIT.failed : EXIT.failed;

@@ -32,6 +32,22 @@ test("--help is everywhere, with examples and exit codes", async (t) => {
   }
 });
 
+test("help of one verb tells of it alone: its arguments, its flags, its examples", async (t) => {
+  const at = place(t);
+  const { code, stdout } = await atoll(at, ["mob", "send", "--help"]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^Usage: atoll mob send MEMBER TEXT \[FLAGS\]\n\nGive a turn/);
+  for (const own of ["--wait", "--as-json", "--state", "--json", "atoll mob send scout", "Exit codes:"]) assert.ok(stdout.includes(own), own);
+  for (const other of ["--follow", "--dry-run", "--port", "Verbs", "atoll mob up"]) assert.ok(!stdout.includes(other), other);
+  assert.equal((await atoll(at, ["mob", "nothing", "--help"])).stdout, (await atoll(at, ["mob", "--help"])).stdout);
+});
+
+test("a flag that is for other verbs is refused, and says for which it is", async (t) => {
+  const { code, stderr } = await atoll(place(t), ["mob", "status", "--follow", "--wait"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /--wait: is not for atoll mob status \(it is for send, flow\)\n.*--follow: is not for atoll mob status \(it is for tail\)\nUsage: atoll mob status \[FLAGS\]\nTry 'atoll mob status --help'/);
+});
+
 test("help that nobody reads to its end is no error", async (t) => {
   const at = place(t);
   const piped = spawnSync(

@@ -18,7 +18,8 @@ export async function tail(call: VerbCall): Promise<number> {
   const follow = call.flag("follow") !== undefined;
   const topics = topicsOf(call, follow);
   const print = printer(call);
-  const from = follow && after !== undefined ? after : await tellPast(mob, { call, after, print });
+  // Whoever asks for topics is not told of others before.
+  const from = follow && after !== undefined ? after : call.flag("topics") === undefined ? await tellPast(mob, { call, after, print }) : (await mob.ledger.head()).head;
   if (!follow) return EXIT.ok;
   for await (const event of mob.stream({ topics, after: from })) await tellEvent(event, { call, print });
   return EXIT.ok;

@@ -17,7 +17,7 @@ import { type Deployed, readDeployment } from "../tier/deployment.ts";
 import { Ending } from "../tier/ending.ts";
 import { envOf } from "../tier/load-entry.ts";
 import { toNodeConfig } from "../tier/node-config.ts";
-import { misuse, type VerbCall } from "../tier/verb.ts";
+import { countOf, misuse, type VerbCall } from "../tier/verb.ts";
 import { ChildWatcher } from "../watcher/watcher.ts";
 import { farewell } from "./farewell.ts";
 import { toServeOptions } from "./http-config.ts";
@@ -77,9 +77,9 @@ function welcome(mob: MobRooms, http: ServedMob, dir: string): string {
   const { members, edges, state } = mob.status();
   const width = Math.max(0, ...members.map(({ id }) => id.length));
   const rows = members.slice(0, SHOWN_MAX).map(({ id, profile, state, queue }) =>
-    `  ${id.padEnd(width)}  ${profile}, ${state}${queue.depth === 0 ? "" : `, ${queue.depth} turns wait`}`);
+    `  ${id.padEnd(width)}  ${profile}, ${state}${queue.depth === 0 ? "" : `, ${countOf(queue.depth, "turn waits", "turns wait")}`}`);
   return [
-    `${mob.definition().mob.id} is up with ${members.length} members and ${edges.length} edges`,
+    `${mob.definition().mob.id} is up with ${countOf(members.length, "member")} and ${countOf(edges.length, "edge")}`,
     `  url    ${http.url}`, ...http.beyond === undefined ? [] : [`  beyond ${http.beyond}`],
     // Whoever opens the link is signed in, once: it is for the eyes of a person alone.
     `  page   ${process.stdout.isTTY ? http.link() : `${http.url}/console/`}`, `  data   ${shown(dir)} (token: ${shown(dir)}/http.token)`,

@@ -1,10 +1,10 @@
 /** Verbs that ask a running mob one thing: each is a method of its table, and prints its result. */
 import { setTimeout as pause } from "node:timers/promises";
 import { isFault, nearest, type Json } from "@atoll-run/core";
-import { METHODS, type Approval, type MobClient, type MobMethods, type ReconcileReport, type Run, type Turn } from "@atoll-run/client";
+import { ClientError, METHODS, type Approval, type MobClient, type MobMethods, type ReconcileReport, type Run, type Turn } from "@atoll-run/client";
 import { EXIT } from "../exit.ts";
 import { say } from "../output/terminal.ts";
-import { age, answer, columns, misuse, noWords, oneWord, type VerbCall } from "../tier/verb.ts";
+import { age, answer, columns, countOf, misuse, noWords, oneWord, type VerbCall } from "../tier/verb.ts";
 import { findReport } from "../../src/compose/mob-address.ts";
 import { farewell } from "./farewell.ts";
 import { findRunning, isAlive } from "./running.ts";
@@ -12,6 +12,8 @@ import { findRunning, isAlive } from "./running.ts";
 /** One request that waits; then it is asked again, until `--deadline`. */
 const POLL_MS = 50_000;
 const GONE_POLL_MS = 50;
+/** To look how far it is, once the time is over. */
+const LATE_MS = 2_000;
 
 export async function status(call: VerbCall): Promise<number> {
   noWords(call);
@@ -23,7 +25,8 @@ export async function status(call: VerbCall): Promise<number> {
   const rows = members.map(({ id, profile, state, phase, queue, generation, last_error: error }) =>
     [id, profile, phase === "idle" ? state : `${state}, ${phase}`, String(queue.depth), String(queue.dead), String(generation), error?.text ?? ""]);
   await say([
-    `${found.mob} ${found.state} at ${url}: ${found.edges} edges, ${found.runs_open} runs, ${found.approvals_open} approvals wait, head ${found.head}`,
+    `${found.mob} ${found.state} at ${url}: ${countOf(found.edges, "edge")}, ${countOf(found.runs_open, "run")}, ${countOf(found.approvals_open, "approval waits", "approvals wait")}, head ${found.head}`,
+    ...found.degraded.map(({ text }) => `degraded: ${text}`),
     ...rows.length === 0 ? ["it has no members"] : [columns(["member", "profile", "state", "queue", "dead", "gen", "last error"], rows)],
   ].join("\n"));
   return EXIT.ok;
@@ -43,7 +46,10 @@ export async function send(call: VerbCall): Promise<number> {
     return await answer(call, sent, sent.tickets.map(({ turn_id, member, state, duplicate }) =>
       `${turn_id} ${state} at ${member}${duplicate ? ", sent before" : ""}`).join("\n"));
   }
-  const turns = await Promise.all(sent.tickets.map(({ turn_id }) => untilOver(call, (signal) => mob.turns.wait({ turn_id, timeout_ms: POLL_MS }, { signal }))));
+  const turns = await Promise.all(sent.tickets.map(({ turn_id, member }) => untilOver(call, {
+    wait: (signal) => mob.turns.wait({ turn_id, timeout_ms: POLL_MS }, { signal }),
+    late: async (signal) => goesOn({ what: `the turn ${turn_id} of ${member}`, method: "turns/wait", params: { turn_id }, waits: (await mob.turns.get({ turn_id }, { signal })).state === "waiting_approval" }),
+  })));
   for (const turn of turns) await say(call.json ? JSON.stringify(turn) : await turnText(turn, mob, call.signal));
   return turns.every(({ state }) => state === "done") ? EXIT.ok : EXIT.failed;
 }
@@ -139,7 +145,10 @@ export async function flow(call: VerbCall): Promise<number> {
   }, { signal: call.signal });
   if (call.flag("wait") === undefined) return await answer(call, begun, begun.run_id);
   const { run_id } = begun;
-  const run = await untilOver(call, (signal) => mob.runs.wait({ run_id, timeout_ms: POLL_MS }, { signal }));
+  const run = await untilOver(call, {
+    wait: (signal) => mob.runs.wait({ run_id, timeout_ms: POLL_MS }, { signal }),
+    late: async (signal) => goesOn({ what: `the run ${run_id}`, method: "runs/wait", params: { run_id }, waits: (await mob.status({}, { signal })).approvals_open > 0 }),
+  });
   await answer(call, run, runText(run));
   return run.state === "completed" ? EXIT.ok : EXIT.failed;
 }
@@ -178,15 +187,38 @@ async function answers(mob: MobClient): Promise<boolean> {
   return await mob.status().then(() => true, (error: unknown) => !isFault(error) || error.code !== "client.unreachable");
 }
 
+interface Waiting<T> {
+  readonly wait: (signal: AbortSignal) => Promise<T>;
+  /** What to say when the time is over. */
+  readonly late: (signal: AbortSignal) => Promise<ClientError>;
+}
+
 /** Asks again when the wait of one request is over. */
-async function untilOver<T>({ signal }: VerbCall, wait: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function untilOver<T>({ signal }: VerbCall, { wait, late }: Waiting<T>): Promise<T> {
   for (;;) {
     try {
       return await wait(signal);
     } catch (error) {
-      if (signal.aborted || !isFault(error) || error.code !== "mob.deadline") throw error;
+      if (signal.aborted) throw await late(AbortSignal.timeout(LATE_MS)).catch(() => error);
+      if (!isFault(error) || error.code !== "mob.deadline") throw error;
     }
   }
+}
+
+interface GoesOn {
+  readonly what: string;
+  readonly method: string;
+  readonly params: Readonly<Record<string, string>>;
+  /** For a decision, or perhaps for one. */
+  readonly waits: boolean;
+}
+
+/** That the time of the verb is over ends nothing of what it has begun. */
+function goesOn({ what, method: name, params, waits }: GoesOn): ClientError {
+  const again = `Wait on: atoll mob call ${name} '${JSON.stringify(params)}' --deadline 600.`;
+  return new ClientError({
+    code: "mob.deadline", text: `out of time: ${what} goes on`, facts: params, retry: "later", hint: waits ? `An approval waits for a decision: atoll mob approve. ${again}` : again,
+  });
 }
 
 function jsonOf(text: string, what: string): Json {

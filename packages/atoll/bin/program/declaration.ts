@@ -14,6 +14,8 @@ export interface Flag {
   readonly default?: string;
   /** What completion offers. */
   readonly complete?: "file" | "folder" | readonly string[];
+  /** Verbs that it is for, of a command that has some; absent: all. */
+  readonly verbs?: readonly string[];
   readonly what: string;
 }
 

@@ -5,8 +5,10 @@ import { COMMANDS, type Command, type Flag } from "./table.ts";
 const COLUMNS = 100;
 const INDENT = 30;
 
-export function usageLine(command: Command): string {
-  return `Usage: atoll ${command.name} ${command.usage}`;
+export function usageLine(command: Command, verb?: string): string {
+  const usages = (command.verbs ?? []).filter(([usage]) => verb !== undefined && firstWord(usage) === verb);
+  if (usages.length === 0) return `Usage: atoll ${command.name} ${command.usage}`;
+  return usages.map(([usage], at) => `${at === 0 ? "Usage:" : "      "} atoll ${command.name} ${usage} [FLAGS]`).join("\n");
 }
 
 export function programHelp(): string {
@@ -19,22 +21,29 @@ export function programHelp(): string {
   ].join("\n");
 }
 
-export function commandHelp(command: Command): string {
+/** Of one of its verbs, or of all. */
+export function commandHelp(command: Command, verb?: string): string {
+  const own = (command.verbs ?? []).filter(([usage]) => firstWord(usage) === verb);
+  const isOne = own.length > 0;
   const sections = [
-    usageLine(command), "", command.what, "",
-    ...command.verbs === undefined ? [] : ["Verbs:", ...command.verbs.map(([usage, what]) => entry(usage, what)), ""],
+    usageLine(command, verb), "", ...isOne ? own.flatMap(([, what]) => wrap(what, COLUMNS)) : [command.what], "",
+    ...isOne || command.verbs === undefined ? [] : [`Verbs (atoll ${command.name} VERB --help tells of one alone):`, ...command.verbs.map(([usage, what]) => entry(usage, what)), ""],
     "Flags:",
-    ...command.flags.map((flag) => entry(flagHead(flag), flagText(flag))),
+    ...command.flags.filter(({ verbs }) => !isOne || verbs === undefined || verbs.includes(verb ?? "")).map((flag) => entry(flagHead(flag), flagText(flag))),
   ];
   if (command.variables !== undefined) {
     sections.push("", "Variables (ATOLL_NAME, else AGENT_BLOCK_NAME; a flag wins over its variable):",
       ...command.variables.map(
         (v) => entry(v.bare === true ? v.name : `ATOLL_${v.name}`, `${v.what} [${v.default}]`)));
   }
-  sections.push("", "Examples:",
-    ...command.examples.flatMap(([line, what]) => [`  ${line}`, `      ${what}`]));
+  const examples = command.examples.filter(([line]) => !isOne || line.split(" ")[2] === verb);
+  if (examples.length > 0) sections.push("", "Examples:", ...examples.flatMap(([line, what]) => [`  ${line}`, `      ${what}`]));
   sections.push("", "Exit codes:", ...command.exits.map(([code, what]) => entry(code, what)));
   return sections.join("\n");
+}
+
+function firstWord(usage: string): string {
+  return usage.split(" ")[0] ?? "";
 }
 
 /** `-s, --script PATH`. */

@@ -2,38 +2,38 @@
 import { type Command, type Flag, HELP } from "./declaration.ts";
 
 const UP: readonly Flag[] = [
-  { name: "port", value: "N", default: "7411", what: "Where up serves HTTP, on this machine only; 0 = any free one." },
-  { name: "config", short: "c", value: "FILE", default: "atoll.toml, when it is there", complete: "file",
+  { name: "port", verbs: ["up"], value: "N", default: "7411", what: "Where up serves HTTP, on this machine only; 0 = any free one." },
+  { name: "config", verbs: ["up"], short: "c", value: "FILE", default: "atoll.toml, when it is there", complete: "file",
     what: "The deployment of up: sections state, http, log, and for its own node realm, listen, acl." },
   { name: "log", value: "LEVEL", setting: "LOG", default: "info", complete: ["off", "error", "warn", "info", "debug", "trace"],
     what: "What is logged, as in atoll run." },
 ];
 
 const DEMO: readonly Flag[] = [
-  { name: "yes", what: "With demo: approve what it asks, as principal local; without a terminal it does so too." },
-  { name: "out", value: "DIR", default: "atoll-audit", complete: "folder", what: "With demo: where it writes its report." },
+  { name: "yes", verbs: ["demo"], what: "With demo: approve what it asks, as principal local; without a terminal it does so too." },
+  { name: "out", verbs: ["demo"], value: "DIR", default: "atoll-audit", complete: "folder", what: "With demo: where it writes its report." },
 ];
 
 const ASKING: readonly Flag[] = [
   { name: "url", value: "URL", default: "that of the folder of the state", what: "The mob that is asked, elsewhere than here; needs --token-file." },
   { name: "token-file", value: "FILE", default: "http.token in the folder of the state", complete: "file", what: "File that holds the token." },
   { name: "deadline", value: "SECS", default: "30", what: "How long it may take, fractions allowed; demo, up and tail have none." },
-  { name: "wait", what: "With send and flow run: wait for the end, and print the output." },
-  { name: "key", value: "TEXT", what: "With send and flow run: what is sent again under the same key is done once." },
-  { name: "conversation", value: "ID", what: "With send: turns of one conversation run one at a time." },
-  { name: "as-json", what: "With send: TEXT is JSON." },
-  { name: "params", value: "JSON", default: "{}", what: "With flow run: what the flow is given." },
-  { name: "after", value: "CURSOR", what: "With tail: what comes after it; 0 = from the oldest on. Without it the newest 20 entries." },
-  { name: "follow", short: "f", what: "With tail: go on with what happens, over restarts of the connection." },
-  { name: "member", value: "ID", what: "With tail: only of this member." },
-  { name: "topics", value: "LIST", default: "entries",
-    what: "With tail --follow: only these: structural, turns, approvals, errors, run:ID, member:ID (comma between)." },
-  { name: "reject", what: "With approve: reject it." },
-  { name: "release", what: "With approve: make the call of a draft after all." },
-  { name: "reason", value: "TEXT", what: "With approve: why." },
-  { name: "dry-run", what: "With reconcile and reload: only say what would change." },
-  { name: "force", what: "With reconcile and reload: retire also more than a fifth of the members." },
-  { name: "revision", value: "N", what: "With reconcile and reload: only if nothing has changed since the plan that told this revision." },
+  { name: "wait", verbs: ["send", "flow"], what: "With send and flow run: wait for the end, and print the output." },
+  { name: "key", verbs: ["send", "flow"], value: "TEXT", what: "With send and flow run: what is sent again under the same key is done once." },
+  { name: "conversation", verbs: ["send"], value: "ID", what: "With send: turns of one conversation run one at a time." },
+  { name: "as-json", verbs: ["send"], what: "With send: TEXT is JSON." },
+  { name: "params", verbs: ["flow"], value: "JSON", default: "{}", what: "With flow run: what the flow is given." },
+  { name: "after", verbs: ["tail"], value: "CURSOR", what: "With tail: what comes after it; 0 = from the oldest on. Without it the newest 20 entries." },
+  { name: "follow", verbs: ["tail"], short: "f", what: "With tail: go on with what happens, over restarts of the connection." },
+  { name: "member", verbs: ["tail"], value: "ID", what: "With tail: only of this member." },
+  { name: "topics", verbs: ["tail"], value: "LIST", default: "entries",
+    what: "With tail --follow: only these, from now on unless --after says otherwise: structural, turns, approvals, errors, run:ID, member:ID (comma between)." },
+  { name: "reject", verbs: ["approve"], what: "With approve: reject it." },
+  { name: "release", verbs: ["approve"], what: "With approve: make the call of a draft after all." },
+  { name: "reason", verbs: ["approve"], value: "TEXT", what: "With approve: why." },
+  { name: "dry-run", verbs: ["reconcile", "reload"], what: "With reconcile and reload: only say what would change." },
+  { name: "force", verbs: ["reconcile", "reload"], what: "With reconcile and reload: retire also more than a fifth of the members." },
+  { name: "revision", verbs: ["reconcile", "reload"], value: "N", what: "With reconcile and reload: only if nothing has changed since the plan that told this revision." },
 ];
 
 export const MOB_COMMANDS: readonly Command[] = [

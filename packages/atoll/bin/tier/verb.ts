@@ -2,7 +2,7 @@
  * What the commands of nodes and realms have in common: a verb with its arguments, answers as text or JSON, one way to
  * say what went wrong and with which exit code.
  */
-import { isFault, type Json, nearest, type Problem, problemText, type Setting, toFaultData } from "@atoll-run/core";
+import { Fault, isFault, type Json, nearest, type Problem, problemText, type Setting, toFaultData } from "@atoll-run/core";
 import { readEnv } from "../config/env.ts";
 import { EXIT, toExitCode } from "../exit.ts";
 import { complain, complainOf, faultText, say } from "../output/terminal.ts";
@@ -54,7 +54,7 @@ export async function runVerb(name: string, args: readonly string[], verbs: Verb
   const given = readArguments(command, args);
   const [verb, ...words] = given.positionals;
   if (given.flags.has("help")) {
-    await say(commandHelp(command));
+    await say(commandHelp(command, verb));
     return EXIT.ok;
   }
   const json = given.flags.has("json");
@@ -62,12 +62,13 @@ export async function runVerb(name: string, args: readonly string[], verbs: Verb
   try {
     const run = verb !== undefined && Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
     if (run === undefined || verb === undefined) throw unknownVerb(command, verb);
-    if (given.problems.length > 0) throw new Misuse(...given.problems);
+    const problems = [...given.problems, ...strangers(command, verb, given)];
+    if (problems.length > 0) throw new Misuse(...problems);
     call = toCall({ verb, words, given, json });
     return await run(call);
   } catch (error) {
     const isLate = call?.signal.aborted === true && !LASTING.has(`${name} ${verb ?? ""}`);
-    return await tellError(isLate ? call?.signal.reason : error, { command, json });
+    return await tellError(isLate && !(isFault(error) && toExitCode(error) === EXIT.timeout) ? call?.signal.reason : error, { command, verb, json });
   }
 }
 
@@ -84,6 +85,12 @@ function toCall(o: Pick<VerbCall, "verb" | "words" | "given" | "json">): VerbCal
   };
 }
 
+/** Flags that say nothing to this verb: who gives one expects something of it. */
+function strangers({ name, flags }: Command, verb: string, given: Arguments): readonly Problem[] {
+  return flags.flatMap(({ name: flag, verbs }) => verbs === undefined || verbs.includes(verb) || !given.flags.has(flag) ? []
+    : [{ where: { name: `--${flag}` }, problem: `is not for atoll ${name} ${verb}`, hint: `it is for ${verbs.join(", ")}` }]);
+}
+
 function unknownVerb(command: Command, verb: string | undefined): Misuse {
   const words = verbWords(command);
   if (verb === undefined) return misuse("VERB", `is missing: one of ${words.join(", ")}`);
@@ -91,14 +98,20 @@ function unknownVerb(command: Command, verb: string | undefined): Misuse {
   return misuse(verb, "there is no such verb", near === undefined ? `one of ${words.join(", ")}` : `did you mean ${near}?`);
 }
 
-async function tellError(error: unknown, { command, json }: { readonly command: Command; readonly json: boolean }): Promise<number> {
+interface Told {
+  readonly command: Command;
+  readonly verb: string | undefined;
+  readonly json: boolean;
+}
+
+async function tellError(error: unknown, { command, verb, json }: Told): Promise<number> {
   if (error instanceof Misuse) {
-    await complainOf(error.problems, `${usageLine(command)}\nTry 'atoll ${command.name} --help'.`);
+    await complainOf(error.problems, `${usageLine(command, verb)}\nTry 'atoll ${[command.name, ...verbWords(command).filter((word) => word === verb)].join(" ")} --help'.`);
     return EXIT.usage;
   }
   if (error instanceof DOMException && error.name === "TimeoutError") {
-    await complain("out of time\n  Give it more with --deadline.");
-    return EXIT.timeout;
+    const late = new Fault({ code: command.name === "mob" ? "mob.deadline" : "node.timed_out", text: "out of time", retry: "later", hint: "Give it more with --deadline." });
+    return await tellError(late, { command, verb, json });
   }
   if (json && isFault(error)) await say(JSON.stringify({ error: toFaultData(error) }));
   else await complain(faultText(error));
@@ -122,6 +135,11 @@ export function oneWord(call: VerbCall, what: string): string {
 export function noWords(call: VerbCall): void {
   const [extra] = call.words;
   if (extra !== undefined) throw misuse(extra, `${call.verb} takes flags only`);
+}
+
+/** `1 turn`, `2 turns`. */
+export function countOf(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 /** Rows as columns of even width; the last is not padded. */

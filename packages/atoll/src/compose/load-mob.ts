@@ -64,7 +64,8 @@ function readPiece(file: string, problems: Problem[]): Piece | undefined {
     text = readFileSync(file, "utf8");
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    problems.push({ path: "the file", text: code === "ENOENT" ? "is not there" : message, file });
+    const missing = { text: "is not there", hint: "write it: [mob] with an id and members, [profiles.<name>] with a script; or name the one that is meant; atoll mob demo needs none" };
+    problems.push({ path: "the file", ...code === "ENOENT" ? missing : { text: message }, file });
     return undefined;
   }
   const toml = readTomlText(text);

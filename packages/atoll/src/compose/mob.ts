@@ -145,7 +145,9 @@ async function openStateOf({ stateDir, ephemeral = false, definition, ...rest }:
     return await openPlace({ ...rest, memory: ephemeral, ...stateDir === undefined ? {} : { dir: stateDir } }, { reopenMs: REOPEN_MS });
   } catch (error) {
     if (isFault(error) && error.code === "node.locked") {
-      throw mobError("mob.already_running", `the mob ${definition.mob.id} runs already: ${error.message}`, { cause: error, facts: error.facts });
+      throw mobError("mob.already_running", `the mob ${definition.mob.id} runs already: ${error.message}`, {
+        cause: error, facts: error.facts, hint: "Ask that one (atoll mob status), end it (atoll mob down), or give this one a folder of its own for its state.",
+      });
     }
     const refused = isFault(error) && error.code === "node.unavailable"
       ? mobError("mob.storage_degraded", error.message, { cause: error, facts: error.facts, retry: error.retry, hint: `Look at the disk. What can still be read of it: atoll mob verify --state ${stateDir ?? ""}` })

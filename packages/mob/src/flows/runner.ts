@@ -14,6 +14,7 @@ import type { NewEntry } from "../ledger/entry.ts";
 import type { MobLimits } from "../limits.ts";
 import type { Labels } from "../roster/kept.ts";
 import { Waiters } from "../waiters.ts";
+import { flowOf } from "./flow-of.ts";
 import { RunLoop, type RunParts } from "./run-loop.ts";
 import type { Run } from "./run.ts";
 import { WholeOutputs } from "./whole.ts";
@@ -98,8 +99,7 @@ class Runner implements FlowRunner {
   }
 
   async run({ flow, params = {}, principal, key, labels = {}, traceparent }: RunAsk): Promise<Run> {
-    const definition = this.#parts.flows()[flow];
-    if (definition === undefined) throw mobError("mob.not_found", `there is no flow ${flow}`, { facts: { what: "flow", id: flow } });
+    const definition = flowOf(this.#parts.flows(), flow);
     const id = key === undefined ? this.#parts.newId("r") : `r_${shortHash(principal, flow, key)}`;
     return this.#byKey.run(id, async () => {
       const known = this.#parts.view.runs.get(id);

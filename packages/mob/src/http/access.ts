@@ -1,5 +1,6 @@
 /** Who asks, and what roles may (spec: mob 11.8, 11.10). */
 import { createHash } from "node:crypto";
+import { nearest } from "@atoll-run/core";
 import { mobError, type MobError } from "../errors.ts";
 
 /** What each may do on the whole mob; rules of the definition add to it and take away. */
@@ -38,9 +39,12 @@ export function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
 
+const TOKENS = "The token of this machine lies in http.token in the folder of the state.";
+
 /** `reason` as spec mob 11.8 names it. */
 export function stranger(reason: string): MobError {
-  return mobError("mob.unauthenticated", `who asks is not known: ${reason.replaceAll("_", " ")}`, { facts: { reason } });
+  const hint = reason === "missing_credentials" ? `Send Authorization: Bearer …. ${TOKENS}` : reason === "invalid_token" ? TOKENS : undefined;
+  return mobError("mob.unauthenticated", `who asks is not known: ${reason.replaceAll("_", " ")}`, { facts: { reason }, ...hint === undefined ? {} : { hint } });
 }
 
 /** Whether what writes is refused, whatever the rights are. */
@@ -59,8 +63,10 @@ export function deniedError({ id, role }: Principal, action: string, member?: st
   });
 }
 
-export function noThing({ what, id }: { readonly what: string; readonly id: string }): MobError {
-  return mobError("mob.not_found", `there is no ${what.replaceAll("_", " ")} ${id}`, { facts: { what, id } });
+/** `known`: which one was perhaps meant is among these. */
+export function noThing({ what, id }: { readonly what: string; readonly id: string }, known: Iterable<string> = []): MobError {
+  const near = nearest(id, known);
+  return mobError("mob.not_found", `there is no ${what.replaceAll("_", " ")} ${id}`, { facts: { what, id }, ...near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` } });
 }
 
 /** The same for one that is not there and one that whoever asks does not see. */

@@ -28,6 +28,9 @@ export interface Calling {
 type CallDoors = Pick<Doors, "served" | "readOnly">;
 type MethodCall = Calling & { readonly params: unknown };
 
+/** To look for who was meant costs as much as there are members. */
+const GUESSED_MAX = 1_000;
+
 /** Throws a `Fault`. */
 export async function callMethod(doors: CallDoors, method: Method, calling: MethodCall): Promise<unknown> {
   const { tracer } = doors.served;
@@ -66,7 +69,20 @@ async function make({ served, readOnly }: CallDoors, method: Method, { params, w
     if (method.changes !== true) return await act(read.data);
     return await (expected === undefined ? act(data) : served.reconciler.alone(expected, () => act(data)));
   };
-  return deadlineMs === undefined ? await run(signal) : await inTime(run, { clock: served.clock, ms: deadlineMs, signal, writes: method.writes });
+  try {
+    return deadlineMs === undefined ? await run(signal) : await inTime(run, { clock: served.clock, ms: deadlineMs, signal, writes: method.writes });
+  } catch (error) {
+    throw isFault(error) && error.code === "mob.not_found" ? perhapsMeant(served, { error, who }) : error;
+  }
+}
+
+/** With the member that was perhaps meant, of those whoever asks may see. */
+function perhapsMeant({ view, rights }: Served, { error, who }: { readonly error: Fault; readonly who: Principal }): Fault {
+  const { what = "member", id, member = id } = error.facts as { readonly what?: string; readonly id?: unknown; readonly member?: unknown };
+  if (what !== "member" || typeof member !== "string" || error.hint !== undefined || view.members.size > GUESSED_MAX) return error;
+  const sees = rights.of(who, "member.view");
+  const near = nearest(member, view.ids().filter((one) => sees.on(one)));
+  return near === undefined ? error : mobError("mob.not_found", error.message, { facts: { ...error.facts }, hint: `Did you mean ${JSON.stringify(near)}?`, cause: error });
 }
 
 /** Throws `mob.denied`, and `mob.not_found` for what whoever asks does not see. */
@@ -82,7 +98,9 @@ async function checkMembers(served: Served, { method, who, params }: { readonly 
     const subject = typeof one === "object" && "what" in one ? one.member : one;
     if (subject === undefined ? right.mob : right.on(subject) && !sees.denies(subject)) continue;
     const fault = await denied(served, { method, who, member: typeof subject === "object" ? subject.id : subject });
-    if (subject === undefined || typeof subject === "string" && !sees.on(subject)) throw thing === undefined ? noMember(subject as string) : noThing(thing);
+    if (subject === undefined || typeof subject === "string" && !sees.on(subject)) {
+      throw thing === undefined ? perhapsMeant(served, { error: noMember(subject as string), who }) : noThing(thing);
+    }
     throw fault;
   }
 }
@@ -137,7 +155,7 @@ export function invalidParams({ schema, issues, given, method }: Wrong): MobErro
   const [unknown] = issue?.code === "unrecognized_keys" ? issue.keys ?? [] : [];
   const path = [...issue?.path ?? [], ...unknown === undefined ? [] : [unknown]].map(String).join(".");
   const near = unknown === undefined ? undefined : nearest(unknown, keysAt(schema, issue?.path ?? []));
-  const text = unknown === undefined && !isThere(given, issue?.path ?? []) ? "must be given" : issue?.message ?? "wrong";
+  const text = unknown !== undefined ? "there is no such key" : !isThere(given, issue?.path ?? []) ? "must be given" : issue?.message ?? "wrong";
   return mobError("mob.invalid_params", `${path === "" ? "params" : path}: ${text}`, {
     facts: { path, ...method === undefined ? {} : { method } }, ...near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` },
   });

@@ -84,7 +84,9 @@ async function listen(server: Server, at: { readonly host: string; readonly port
   try {
     await once(server, "listening");
   } catch (error) {
-    throw mobError("mob.unavailable", `port ${at.port} cannot be had: ${error instanceof Error ? error.message : String(error)}`, { cause: error, facts: { what: "port", port: at.port } });
+    throw mobError("mob.unavailable", `port ${at.port} cannot be had: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error, facts: { what: "port", port: at.port }, hint: "Another mob or program has it, or may have it alone: take another one; 0 is any that is free (--port, or port of [http] in atoll.toml).",
+    });
   }
   return (server.address() as AddressInfo).port;
 }

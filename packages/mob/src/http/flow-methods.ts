@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { labels } from "../definition/schema.ts";
 import { mobError } from "../errors.ts";
+import { flowOf } from "../flows/flow-of.ts";
 import { outputOfRun, type Run } from "../flows/run.ts";
 import { listRuns } from "../roster/query.ts";
 import { method, type Method, type Served } from "./method.ts";
@@ -19,11 +20,7 @@ export const FLOW_METHODS: readonly Method[] = [
   method({
     name: "flows/get", writes: false, action: "flow.view", summary: "One flow.",
     result: z.object({ name: z.string(), steps: z.record(z.string(), flowStep) }), params: z.strictObject({ flow: id }), keys: ["flow"],
-    run: ({ definition }, { flow }) => {
-      const found = definition().flows[flow];
-      if (found === undefined) throw mobError("mob.not_found", `there is no flow ${flow}`, { facts: { what: "flow", id: flow } });
-      return { name: flow, ...found };
-    },
+    run: ({ definition }, { flow }) => ({ name: flow, ...flowOf(definition().flows, flow) }),
   }),
   method({
     name: "flows/run", writes: true, action: "flow.run", summary: "Begins a run.",

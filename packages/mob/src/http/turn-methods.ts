@@ -74,9 +74,12 @@ interface Sending {
 
 async function send(served: Served, { to, content: given, conversation, idempotency_key, deadline_ms, pick }: Sending, call: Call & { readonly action: "member.send" | "member.dispatch" }) {
   const rows = to.startsWith("@") ? listOf(served, to.slice(1)).filter((row) => call.allows(call.action, row.id) && call.allows("member.view", row.id)) : [rowOf(served, to)];
+  // Which profiles there are is for who may see the definition.
+  const { profiles } = served.definition();
+  if (rows.length === 0 && call.allows("mob.view") && !Object.hasOwn(profiles, to.slice(1))) throw noThing({ what: "profile", id: to.slice(1) }, Object.keys(profiles));
   const open = call.action === "member.dispatch" ? rows : rows.filter(({ external }) => external);
   if (open.length === 0) {
-    throw mobError("mob.not_addressable", `${to} is not open to the outside`, { facts: { to }, hint: "Set external = true in its profile, or use dispatch." });
+    throw mobError("mob.not_addressable", `${to} is not open to the outside`, { facts: { to }, hint: "Set external = true in its profile, or use dispatch, which asks any member (atoll mob call dispatch)." });
   }
   const [least] = open.toSorted((x, y) => x.queue.depth - y.queue.depth || (x.id < y.id ? -1 : 1));
   const chosen = pick === "one" ? [least as MemberRow] : open;

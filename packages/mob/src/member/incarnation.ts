@@ -22,6 +22,7 @@ import { UntoldTokens } from "../sessions/tokens.ts";
 import type { Hold, Performer } from "./host.ts";
 import type { Inner } from "./inner.ts";
 import type { BrokenKind } from "./life.ts";
+import { memberLog } from "./member-log.ts";
 import type { Turn, TurnBody } from "./turn.ts";
 import type { FencedWhat } from "./turn-context.ts";
 import { TURN_ROUTE, TurnDesk, type DeskParts } from "./turn-desk.ts";
@@ -243,7 +244,7 @@ export class Incarnation {
 
   async #open(): Promise<NodeHandle> {
     const { node, member, events, ledger } = this.#parts;
-    const assembled = await createNode({ ...node, store: ledger.store }, {
+    const assembled = await createNode({ ...node, store: ledger.store, log: memberLog(node.log, member) }, {
       name: memberScope(member), type: TYPE, durability: ledger.store.supports.durable ? "full" : "memory", restart: "host",
     }).attach(this.#desk.workload);
     if (!this.current) throw closing(member);

@@ -151,6 +151,9 @@ test("what one may not see is not there: not in pages, not in counts, not by its
     assert.deepEqual([answer.status, answer.code], [404, "mob.not_found"], path);
     assert.ok(!JSON.stringify(answer).includes("shut") || path.includes("shut"), path);
   }
+  assert.ok(!("hint" in (await get("/v1/members/shtu")).error.data), "nobody is meant whom he may not see");
+  assert.match((await get("/v1/members/opne")).error.data.hint, /"open"/);
+  assert.deepEqual((await get("/v1/members/@ss/turns", "ann", { content: 1 })).code, (await get("/v1/members/@s/turns", "ann", { content: 1 })).code);
   for (const path of [`/v1/turns/${shown}`, "/v1/sessions?member=open", "/v1/labels?scope=member&id=open"]) assert.equal((await get(path)).status, 200, path);
   // What is about the mob as a whole is not his.
   for (const path of ["/v1/definition", "/v1/boot", "/v1/flows", "/v1/ledger/state_at?seq=1", "/v1/labels?scope=mob", "/metrics", "/readyz"]) assert.equal((await get(path)).code, "mob.denied", path);

@@ -224,11 +224,19 @@ test("what is too large, for another host or not there is refused; nothing of th
   for (const [verb, path, hint] of [["POST", "/v1/status", "GET /v1/status"], ["GET", "/v1/member", "GET /v1/members"], ["DELETE", "/v1/turns/t_x", "GET /v1/turns/t_x"], ["GET", `/v1/${"x".repeat(8_000)}`, undefined]] as const) {
     assert.equal((await ask(verb, path)).body.error.data.hint, hint === undefined ? undefined : `Did you mean ${hint}?`, verb + path.slice(0, 40));
   }
-  for (const [body, message, hint] of [[{}, "content: must be given"], [{ contnt: 1 }, 'contnt: Unrecognized key: "contnt"', 'Did you mean "content"?'], [{ content: 1, conversation: 2 }, /^conversation: .*expected string/]] as const) {
+  for (const [body, message, hint] of [[{}, "content: must be given"], [{ contnt: 1 }, 'contnt: there is no such key', 'Did you mean "content"?'], [{ content: 1, conversation: 2 }, /^conversation: .*expected string/]] as const) {
     const { error } = (await ask("POST", "/v1/members/open/turns", { body })).body;
     if (typeof message === "string") assert.equal(error.message, message);
     else assert.match(error.message, message);
     assert.equal(error.data.hint, hint);
+  }
+  for (const [verb, path, body, hint] of [
+    ["GET", "/v1/members/opne", undefined, '"open"'], ["POST", "/v1/members/opne/turns", { content: 1 }, '"open"'], ["POST", "/v1/dispatch", { to: "shtu", content: 1 }, '"shut"'],
+    ["POST", "/v1/members/@oo/turns", { content: 1 }, '"o"'], ["GET", "/v1/flows/ff", undefined, '"f"'], ["POST", "/v1/flows/ff/run", {}, '"f"'],
+    ["GET", "/v1/flows/constructor", undefined, undefined], ["POST", "/v1/flows/constructor/run", {}, undefined], ["GET", "/v1/members/somebody", undefined, undefined],
+  ] as const) {
+    const { code, hint: given } = (await ask(verb, path, body === undefined ? {} : { body })).body.error.data;
+    assert.deepEqual([code, given], ["mob.not_found", hint === undefined ? undefined : `Did you mean ${hint}?`], `${verb} ${path}`);
   }
   assert.equal((await ask("POST", "/v1/dispatch", { body: "[1" })).body.error.data.code, "mob.parse");
   const raw = (path: string, host: string): Promise<string> => new Promise((resolve, reject) => {
