@@ -202,6 +202,8 @@ export interface BlockRun extends AsyncDisposable {
   readonly result: Promise<BlockResult>;
   cancel(reason?: unknown): void;
   stats(): BlockStats;
+  /** Its end has begun: it takes nothing more, and what it has fails. */
+  readonly over: boolean;
   /** Queues an event; settles when it is in the queue. */
   emit(kind: string, payload: Json, o?: { id?: string; meta?: Json; signal?: AbortSignal }): Promise<void>;
   /** Queues an event and waits for its answer. */

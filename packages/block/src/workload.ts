@@ -150,7 +150,8 @@ async function dispatch(
   } catch (error) {
     if (isLate(error, context)) return { is: "failed", fault: nodeError("node.timed_out", "the time of the message is over") };
     if (message.route === MESH_ROUTE && isAnswer(error)) return { is: "done", reply: encode(failureReply(error)) };
-    return toOutcome(error);
+    const outcome = toOutcome(error);
+    return outcome.is === "failed" && run.over ? { ...outcome, died: true } : outcome;
   }
 }
 

@@ -53,6 +53,7 @@ export class Run implements BlockRun {
   readonly #warnings: string[] = [];
   readonly #begun: number;
   #phase: BlockStats["phase"] = "starting";
+  over = false;
   #bus: Bus | undefined;
   #isles: RunIsles | undefined;
   #moved: MovedHandlers | undefined;
@@ -76,7 +77,10 @@ export class Run implements BlockRun {
     this.#begun = parts.clock.monotonic();
     this.#events = new Events<BlockEvents>({ onError: (error, name) => this.#warn(`a listener of ${name} failed: ${String(error)}`) });
     this.#ended = new Promise((resolve) => {
-      this.#end = resolve;
+      this.#end = (ending) => {
+        this.over = true;
+        resolve(ending);
+      };
     });
     const ready = Promise.withResolvers<void>();
     this.ready = ready.promise;

@@ -20,10 +20,13 @@ export type Outcome =
     /** True when what was recorded is to be done all the same: the error was returned, not thrown. */
     readonly keeps_writes: boolean;
   }
-  /** Deliver once more after that time; no attempt is counted. */
-  | { readonly is: "again"; readonly after_ms: number }
-  /** Retried or buried by the fault's class and the policy of the route. */
-  | { readonly is: "failed"; readonly fault: Fault }
+  /**
+   * Deliver once more after that time; no attempt is counted. `crashed`: what it ran in has died with it, and its host opens the node anew:
+   * its row stays leased, so that it is found running then and counts as a suspect.
+   */
+  | { readonly is: "again"; readonly after_ms: number; readonly crashed?: boolean }
+  /** Retried or buried by the fault's class and the policy of the route. `died`: what it ran in has died with it; `WorkloadHost.died` is told. */
+  | { readonly is: "failed"; readonly fault: Fault; readonly died?: boolean }
   /** Lease and isle are freed until the wake-up of that name, or the time. */
   | { readonly is: "park"; readonly until: string; readonly until_at_ms?: number };
 

@@ -266,7 +266,10 @@ export class Incarnation {
       const [workload] = await Promise.all([inner(), openSession({ ledger, writer }, this.session, { member, ...session })]);
       await workload.start(this.#desk.hostFor((fault) => {
         if (!this.current) return;
-        if ((fault.facts as { readonly exit_code?: number }).exit_code === 0) events.exited();
+        const { exit_code, cotenant } = fault.facts as { readonly exit_code?: number; readonly cotenant?: boolean };
+        if (exit_code === 0) events.exited();
+        // It has not crashed: another one of its thread has.
+        else if (cotenant === true) events.spent();
         else events.died(fault);
       }), { signal: this.#desk.signal });
       if (this.current) {

@@ -47,12 +47,13 @@ interface Run {
   until: string;
   /** Its code has it. */
   works: boolean;
-  attempt: number;
   /** Absent: nobody takes it, or no code has it yet. */
   span?: OpenSpan;
+  /** What it ran in has died with it, or has no memory left: it waits for its member to go. */
+  crashed: boolean;
 }
 
-const AGAIN: Outcome = { is: "again", after_ms: 0 };
+const AGAIN = { is: "again", after_ms: 0 } as const satisfies Outcome;
 const TEXT = new TextDecoder();
 const ENCODER = new TextEncoder();
 /** Faults of what the code runs in: it has died or was stopped, and the turn runs again. All others are the code's word. */
@@ -128,8 +129,8 @@ export class TurnDesk {
     if (run === undefined) return undefined;
     run.stop ??= stop;
     run.context.stop(stop.error);
-    // No code has it yet.
-    if (!this.begun) run.cut.resolve(AGAIN);
+    // No code has it yet, or any more.
+    if (!this.begun || run.crashed) run.cut.resolve(AGAIN);
     return run.over.promise;
   }
 
@@ -165,6 +166,7 @@ export class TurnDesk {
   park(): void {
     this.#parks = true;
     for (const run of this.#runs.values()) {
+      if (run.crashed) run.cut.resolve(AGAIN);
       if (run.holds === 0) continue;
       run.context.cutOff();
       run.cut.resolve({ is: "park", until: run.until });
@@ -218,7 +220,7 @@ export class TurnDesk {
     const body = JSON.parse(TEXT.decode(message.payload)) as TurnBody;
     const run: Run = {
       body, context: new TurnContext(outer, { clock: this.#parts.clock, refused: (what) => this.#parts.refused(what, body.turn_id) }),
-      cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, works: false, attempt: 0, holds: 0, until: "",
+      cut: Promise.withResolvers(), over: Promise.withResolvers(), stop: undefined, works: false, crashed: false, holds: 0, until: "",
     };
     this.#runs.set(body.turn_id, run);
     using _ = onAbort(outer.signal, () => run.cut.resolve(AGAIN));
@@ -227,7 +229,6 @@ export class TurnDesk {
       if ("is" in inner) return await this.#end(body, { run, outer, outcome: inner });
       run.works = true;
       const begun = this.#book.began(body);
-      run.attempt = begun.attempt;
       // Its message has no end any more, since the time it has waited for a decision does not count.
       if (begun.has_waited) outer.expireAt?.(Infinity);
       if (outer.deadlineAtMs === Infinity) {
@@ -281,6 +282,16 @@ export class TurnDesk {
     };
   }
 
+  /** It is judged by how often it was running when its member crashed, not by its attempts (spec: node 4.14): others may have died with it. */
+  async #crashed(turn: TurnBody, { run, outer, outcome: { fault, died } }: { run: Run; outer: DispatchContext; outcome: Outcome & { is: "failed" } }): Promise<Outcome> {
+    run.crashed = true;
+    if (died !== true) this.#parts.starved(fault);
+    if (!this.#parks) await run.cut.promise;
+    if (run.stop !== undefined) return this.#book.end(outer, { turn, kind: run.stop.kind, data: errorOf(run.stop.error) });
+    // Another isle has taken its thread along.
+    return fault.facts["cotenant"] === true ? AGAIN : { ...AGAIN, crashed: true };
+  }
+
   #end(turn: TurnBody, { run, outer, outcome }: { run: Run; outer: DispatchContext; outcome: Outcome }): Outcome | Promise<Outcome> {
     run.span?.end(...endOf(run.stop, this.#closing.signal.aborted ? AGAIN : outcome));
     if (run.stop !== undefined) return this.#book.end(outer, { turn, kind: run.stop.kind, data: errorOf(run.stop.error) });
@@ -297,11 +308,7 @@ export class TurnDesk {
         outer.expireAt?.(Infinity);
         return outcome;
       case "failed":
-        if (outcome.fault.code === "isle.memory") {
-          this.#parts.starved(outcome.fault);
-          // Earlier turns may have eaten it; in an isle of its own it was this one.
-          if (run.attempt > 1) return this.#book.end(outer, { turn, kind: "turn_failed", data: errorOf(outcome.fault) });
-        }
+        if (outcome.died === true || outcome.fault.code === "isle.memory") return this.#crashed(turn, { run, outer, outcome });
         return outcome.fault.retry === "never" && !NOT_ITS_OWN.test(outcome.fault.code)
         ? this.#book.end(outer, { turn, kind: "turn_failed", data: errorOf(outcome.fault) }) : outcome;
       default: return outcome;

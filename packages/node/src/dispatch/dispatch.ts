@@ -228,6 +228,7 @@ export class Dispatch {
   #start(message: Message): void {
     message.phase = "running";
     message.runs += 1;
+    message.crashed = false;
     message.readyAtMs = 0;
     message.limitAtMs = Infinity;
     message.row?.lease();
@@ -283,6 +284,7 @@ export class Dispatch {
     this.#contexts.delete(message);
     this.#awaitingSince.delete(message);
     message.leavingUntilMs = 0;
+    message.crashed = outcome.is === "again" && outcome.crashed === true;
     this.#measure(message, outcome.is);
     if (this.#stopping && message.phase === "running" && outcome.is !== "done" && outcome.is !== "rejected") {
       // It was told to stop and did: that is no failure.
@@ -339,7 +341,7 @@ export class Dispatch {
       this.stats.retries_total += 1;
     }
     this.#schedule.away(message);
-    message.row?.free({
+    if (!message.crashed) message.row?.free({
       readyAtMs: Math.min(atMs, Number.MAX_SAFE_INTEGER), counted, ...parked === undefined ? {} : { parked },
     });
     if (parked !== undefined) this.#park(message, parked);

@@ -192,7 +192,7 @@ export class NodeInbox implements Inbox, RowEvents {
 
   /** Takes it back into the mailbox uncounted; whoever waits hears that it is not over. */
   giveBack(message: Message): void {
-    message.row?.free({ readyAtMs: 0, counted: false });
+    if (!message.crashed) message.row?.free({ readyAtMs: 0, counted: false });
     message.settle(CLOSED);
   }
 

@@ -103,6 +103,8 @@ export class Message {
   attempts = 0;
   /** Processes that died while it ran. */
   crashes = 0;
+  /** What it ran in died with it: its row stays leased, to be counted when it is opened again. */
+  crashed = false;
   /** Completions in a row that found something changed. */
   conflicts = 0;
   /** Runs begun in this process. */

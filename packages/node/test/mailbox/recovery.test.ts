@@ -172,3 +172,24 @@ test("bodies beyond those that are kept come from the disk when their turn comes
   assert.deepEqual(bodies, Array.from({ length: 8 }, (_, i) => `${i}=body ${i}`));
   await end(made);
 });
+
+test("a run that says it has crashed with what it ran in counts when it is opened again, and no attempt does; one that only goes back does not count", async () => {
+  const [store, clock] = [memoryState(), new ManualClock()];
+  const crash: Outcome = { is: "again", after_ms: 0, crashed: true };
+  for (let crashes = 0; crashes < 10; crashes++) {
+    const over = Promise.withResolvers<Outcome>();
+    const made = await openInbox({ note: { run: () => over.promise, policy: { handlerLimitMs: 1e9 } } }, { store, clock });
+    if (crashes === 0) await made.tell("a");
+    else assert.deepEqual(await rowOf(store), { crashes, attempts: 0, leased: false });
+    for (let turn = 0; turn < 20; turn++) await clock.pass(turn === 0 ? 310_000 : 0);
+    // Before the node is told to end, or while it does.
+    if (crashes % 2 === 0) over.resolve(crash);
+    else setImmediate(() => over.resolve(crash));
+    await shut(made);
+    assert.deepEqual(await rowOf(store), { crashes, attempts: 0, leased: true });
+  }
+  const last = inboxOf({ note: () => done() }, { store, clock });
+  assert.equal((await last.inbox.recover()).buried, 1);
+  await shut(last);
+  assert.equal((await store.letters(SCOPE, { after: 0, limit: 1 }))[0]?.reason, "crashed");
+});
