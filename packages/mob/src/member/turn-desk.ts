@@ -251,7 +251,7 @@ export class TurnDesk {
     const { tracer, member } = this.#parts;
     if (tracer === undefined) return inner.dispatch(message, run.context);
     const { turn_id, run: flow } = run.body;
-    const span = tracer.begin("turn", { parent: message.traceparent, facts: { member, turn_id, attempt: run.attempt, ...flow } });
+    const span = tracer.begin("turn", { parent: message.traceparent, facts: { member, turn_id, attempt: message.attempt, ...flow } });
     run.span = span;
     const { traceparent } = span;
     return span.run(() => inner.dispatch(traceparent === undefined ? message : { ...message, traceparent }, run.context));

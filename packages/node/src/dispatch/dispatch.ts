@@ -480,7 +480,6 @@ export class Dispatch {
 }
 
 const NOT_RUN: Outcome = { is: "again", after_ms: 0 };
-
 const CANCELLED: Ending = {
   is: "end", settled: toError(nodeError("node.cancelled", "the caller has given it up")), writes: false, remember: false,
 };
