@@ -5,13 +5,14 @@
  */
 import {
   type DispatchContext, type HookEvent, type InStream, type Json, type Mesh, nodeError, type Outcome, parseJson, type RouteInfo,
-  type RoutePolicy, type Workload, type WorkloadHost, type WorkloadMessage, emptyTrace, isFault, parseTraceparent, type TraceContext,
+  type RoutePolicy, type Workload, type WorkloadHost, type WorkloadMessage, emptyTrace, isFault, parseTraceparent,
 } from "@atoll-run/core";
 import { failureReply, incomingTrace } from "./bridges/mesh.ts";
 import { ANY_KIND } from "./bus/dispatcher.ts";
 import { eventOrigin, toStreamMeta, toMeta } from "./bus/sender.ts";
 import type { EventOrigin } from "./bus/origin.ts";
 import type { BlockRun } from "./config.ts";
+import type { CallTrace } from "./observe/spans.ts";
 import { blockError } from "./errors.ts";
 import { MESH_ROUTE, nodeMesh } from "./mesh/node-mesh.ts";
 import { encode, toOutcome } from "./outcome.ts";
@@ -194,11 +195,13 @@ function bound(context: DispatchContext): { deadlineMs?: number } {
 }
 
 /** What the payload of another block says about its asker, within the trace of the message. */
-function traceOf({ traceparent }: { readonly traceparent?: string }, payload: Json): { trace?: TraceContext } {
+function traceOf({ traceparent }: { readonly traceparent?: string }, payload: Json): { trace?: CallTrace } {
   const w3c = traceparent === undefined ? undefined : parseTraceparent(traceparent);
   const asker = incomingTrace(payload);
   if (w3c === undefined) return asker === undefined ? {} : { trace: asker };
-  return { trace: { ...asker ?? emptyTrace(), trace_id: w3c.trace_id, span_id: w3c.span_id } };
+  const trace = { ...asker ?? emptyTrace(), trace_id: w3c.trace_id, span_id: w3c.span_id };
+  // One that nobody takes stays so for all who are asked.
+  return { trace: w3c.sampled ? trace : { ...trace, span: w3c } };
 }
 
 function streamOf({ run, originOf }: Live, stream: InStream, context: DispatchContext): Promise<void> | undefined {

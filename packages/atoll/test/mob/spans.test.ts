@@ -13,7 +13,7 @@ import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { defineMob, Mob, type LinkedFactory, type MobHandle } from "@atoll-run/atoll/mob";
-import { memoryState, startMockModel, until } from "@atoll-run/testkit";
+import { startMockModel, until } from "@atoll-run/testkit";
 
 const exporter = new InMemorySpanExporter();
 const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
@@ -45,6 +45,8 @@ function pathOf(span: ReadableSpan | undefined): string {
 
 const worker: LinkedFactory = ({ id }) => async ({ content }, ctx) => {
   if (id === "helper" && content === "help") return "helped";
+  if (content === "later") return await ctx.mob.send("helper", "help", { reply: "turn" });
+  if (typeof content !== "string") return "heard";
   if (content === "ask") return await ctx.mob.request("helper", "help");
   return await ctx.guarded({ grant: "fs.write", tool: "write_file", args: { path: content } }, () => "written");
 };
@@ -56,24 +58,22 @@ async function world(t: TestContext) {
     { when: { text: "now" }, reply: write("now.txt") }, { when: { text: "later" }, reply: write("asked.txt") },
     { when: { tool_result: "written" }, reply: { text: "a secret answer" } },
   ] } });
-  const store = memoryState();
   t.after(async () => {
     await model.close();
-    await store[Symbol.asyncDispose]();
     rmSync(root, { recursive: true });
   });
   const definition = defineMob({
     mob: { id: "traced", members: [{ id: "lead", profile: "worker" }, { id: "helper", profile: "worker" }, { id: "ann", profile: "agent" }], edges: [["lead", "helper"]] },
     profiles: {
-      worker: { linked: "worker", external: true, grants: [`fs.write:${root}`, "mob:request"] }, agent: { agent: true, model: "auto", external: true, grants: [`fs.write:${root}`] },
+      worker: { linked: "worker", external: true, grants: [`fs.write:${root}`, "mob:request", "mob:send"] }, agent: { agent: true, model: "auto", external: true, grants: [`fs.write:${root}`] },
     },
     approvals: [{ match: { grant: "fs.write", object: `${root}/asked*` }, tier: "R3" }],
     flows: { plan: { steps: { first: { member: "lead", message: "ask" }, second: { member: "helper", depends_on: ["first"], message: `${root}/asked` } } } },
   });
   const open = (): Promise<MobHandle> => Mob.start({
-    definition, ephemeral: true, env: { store }, root, linked: { worker }, http: { port: 0 }, variables: { ANTHROPIC_API_KEY: "key", ANTHROPIC_BASE_URL: model.url },
+    definition, stateDir: join(root, "state"), root, linked: { worker }, http: { port: 0 }, variables: { ANTHROPIC_API_KEY: "key", ANTHROPIC_BASE_URL: model.url },
   });
-  return { open };
+  return { open, model };
 }
 
 type Answer = { readonly tickets: readonly { readonly turn_id: string }[]; readonly run_id: string };
@@ -130,6 +130,28 @@ test("an agent's calls of its model and of its tools are parts of its turn; noth
   assert.deepEqual([pathOf(first), pathOf(second), others], [`${run} ${first?.name ?? ""}`, `${run} ${first?.name ?? ""}`, []]);
   assert.deepEqual(spansOf("tool.call").map((span) => [pathOf(span), span.attributes]), [[`${run} tool.call`, { "gen_ai.tool.name": "write_file" }]]);
   assert.doesNotMatch(JSON.stringify(exporter.getFinishedSpans().map(({ name, attributes, status, events }) => [name, attributes, status, events])), /secret|now\.txt/);
+});
+
+test("what becomes of a turn, told to who has sent it, is in its trace", async (t) => {
+  const { open } = await world(t);
+  await using mob = await open();
+  await ask(mob, "/members/lead/turns", { content: "later" });
+  await until(() => spansOf("atoll.turn").length === 3);
+  const [lead, helper, reply] = spansOf("atoll.turn");
+  assert.deepEqual([lead, helper, reply].map((span) => span?.attributes["atoll.member"]), ["lead", "helper", "lead"]);
+  // Of what has asked for the turn, not of what is open by chance when it ends.
+  const asked = `${TURN} atoll.tool atoll.tell atoll.dispatch atoll.turn`;
+  assert.deepEqual([pathOf(helper), pathOf(reply)], [asked, asked]);
+});
+
+test("a trace that its caller does not take is taken by nobody, and those who are asked further on hear so", async (t) => {
+  const { open, model } = await world(t);
+  await using mob = await open();
+  const { tickets: [ticket] } = await ask(mob, "/members/ann/turns", { content: "now" }, { traceparent: `00-${TRACE}-${CALLER}-00` });
+  assert.equal((await mob.rooms.members.wait(ticket?.turn_id ?? "", {})).output, "a secret answer");
+  await mob.close();
+  assert.deepEqual(exporter.getFinishedSpans().filter((span) => span.spanContext().traceId === TRACE).map(({ name }) => name), []);
+  assert.deepEqual(model.requests.map(({ headers: { traceparent = "" } }) => /^00-(.*)-.*-(.*)$/.exec(traceparent)?.slice(1)), [[TRACE, "00"], [TRACE, "00"]]);
 });
 
 test("a turn that waits for a decision goes on in its trace in another process, and the wait is a part of what has asked", async (t) => {

@@ -109,10 +109,10 @@ export class Releases {
 
   async #tell(approval: Approval): Promise<void> {
     const { ledger, writer, host, clock } = this.#parts;
-    const { id, member, turn_id, asked_by, tool, grant } = approval;
+    const { id, member, turn_id, asked_by, tool, grant, trace } = approval;
     const made = await keptResult(ledger.store, id) ?? UNKNOWN as unknown as Json;
     await this.#again(id, () => host.send({
-      to: member, from: RELEASES, principal: asked_by, conversation: id, key: "released",
+      to: member, from: RELEASES, principal: asked_by, conversation: id, key: "released", ...trace === undefined ? {} : { traceparent: trace },
       content: { approval: id, turn_id, tool: tool ?? grant, ...made as { readonly [key: string]: Json } },
     }));
     await ledger.store.commit({ scope: writer.scope, epoch: writer.epoch, at_ms: clock.now(), ops: [dropResult(id)] });

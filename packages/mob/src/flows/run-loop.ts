@@ -147,13 +147,14 @@ export class RunLoop {
   }
 
   /** The least loaded of the role; whether or not it can be told, the run fails. */
-  async #tellSupervisor({ run_id, round, flow, principal, definition: { supervisor }, steps }: Run, step: string): Promise<void> {
+  async #tellSupervisor({ run_id, round, flow, principal, definition: { supervisor }, steps, trace }: Run, step: string): Promise<void> {
     const { host, clock, limits, log } = this.#parts;
     const [to] = this.#candidates().filter(({ profile, usable }) => usable && profile === supervisor?.role).toSorted((a, b) => a.load - b.load || (a.id < b.id ? -1 : 1));
     if (to === undefined) return;
     const { code = "mob.tool_failed", text = "" } = steps[step]?.error ?? {};
     const content = { run_id, flow, step, error: { code, text } };
-    const telling = (signal: AbortSignal) => again(() => host.send({ to: to.id, from: "flow", principal, content, conversation: run_id, key: `${run_id}~${round}/supervisor` }), this.#parts, signal);
+    const ask = { to: to.id, from: "flow", principal, content, conversation: run_id, key: `${run_id}~${round}/supervisor`, ...trace === undefined ? {} : { traceparent: trace } };
+    const telling = (signal: AbortSignal) => again(() => host.send(ask), this.#parts, signal);
     await withDeadline(telling, { clock, ms: limits.cancelMs, what: "the supervisor" }).catch((error: unknown) => {
       log.write({ level: "warn", target: "flows", msg: "the supervisor was not told", fields: { run: run_id, ...toFailure(error) } });
     });

@@ -2,7 +2,7 @@
 import { isFault, nearest, type Fault } from "@atoll-run/core";
 import { z } from "zod";
 import { MOB_CODES, mobError, type MobCode, type MobError } from "../errors.ts";
-import { codeOf } from "../observe/tracer.ts";
+import { codeOf, type MobTracer } from "../observe/tracer.ts";
 import { deniedError, mayWrite, noMember, noThing, readOnlyError, type Principal } from "./access.ts";
 import { inTime } from "./in-time.ts";
 import type { Call, Method, Served } from "./method.ts";
@@ -32,9 +32,12 @@ type MethodCall = Calling & { readonly params: unknown };
 const GUESSED_MAX = 1_000;
 
 /** Throws a `Fault`. */
-export async function callMethod(doors: CallDoors, method: Method, calling: MethodCall): Promise<unknown> {
+export function callMethod(doors: CallDoors, method: Method, calling: MethodCall): Promise<unknown> {
   const { tracer } = doors.served;
-  if (tracer === undefined) return await make(doors, method, calling);
+  return tracer === undefined ? make(doors, method, calling) : makeWithin(tracer, { doors, method, calling });
+}
+
+async function makeWithin(tracer: MobTracer, { doors, method, calling }: { readonly doors: CallDoors; readonly method: Method; readonly calling: MethodCall }): Promise<unknown> {
   const span = tracer.begin("request", { facts: { method: method.name }, around: calling.traceparent ?? "", serves: true });
   try {
     const result = await span.run(() => make(doors, method, { ...calling, traceparent: span.traceparent ?? calling.traceparent }));

@@ -25,7 +25,7 @@ export const LETTER_METHODS: readonly Method[] = [
   method({
     name: "dead_letters/redrive", writes: true, action: "member.manage", summary: "Hands their content in again, as new turns of those who sent them.", result: results,
     params: z.strictObject({ ids }), filters: true,
-    run: async (served, params, call) => ({ results: await redriveLetters(partsOf(served, call, "member.manage"), params.ids, call.principal) }),
+    run: async (served, params, call) => ({ results: await redriveLetters(partsOf(served, call, "member.manage"), params.ids, call) }),
   }),
   method({
     name: "dead_letters/discard", writes: true, action: "member.manage", summary: "Throws them away; the ledger keeps who and why.", result: results,

@@ -82,12 +82,13 @@ export type LetterResult =
   | { readonly turn_id: string; readonly ok: false; readonly error: Failure };
 
 /** As new turns, by whoever asks. */
-export function redriveLetters(parts: LetterParts, ids: readonly string[], principal: string): Promise<readonly LetterResult[]> {
+export function redriveLetters(parts: LetterParts, ids: readonly string[], { principal, traceparent }: { readonly principal: string; readonly traceparent?: string | undefined }): Promise<readonly LetterResult[]> {
+  const traced = traceparent === undefined ? {} : { traceparent };
   return each(ids, async (turn_id) => {
     const { member, letter, body } = await find(parts, turn_id);
     const { from, conversation, content } = body;
     // Under a key: if the letter could not be taken away afterwards, it is the same turn again.
-    const ticket = await parts.members.send({ to: member, from, principal: body.principal, conversation, content, key: `redrive ${turn_id}` });
+    const ticket = await parts.members.send({ to: member, from, principal: body.principal, conversation, content, key: `redrive ${turn_id}`, ...traced });
     await remove(parts, { member, letter }, { kind: "dead_letter_redriven", turn_id, principal, data: { sent_as: ticket.turn_id } });
     return { turn_id, ok: true, sent_as: ticket.turn_id };
   });

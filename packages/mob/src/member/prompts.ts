@@ -6,6 +6,7 @@
  * never wakes anybody for a notice whose first turn has not been sent.
  */
 import type { Json, Log } from "@atoll-run/core";
+import { apart } from "../apart.ts";
 import type { Profile } from "../definition/definition.ts";
 import { isAutonomous } from "../definition/mode.ts";
 import type { Entry } from "../ledger/entry.ts";
@@ -81,7 +82,7 @@ export class Prompts {
   #send(ask: TurnAsk): void {
     const name = `${ask.to}/${ask.key}`;
     if (this.#sending.has(name)) return;
-    const sending = this.#parts.send(ask).then(() => undefined, (error: unknown) => {
+    const sending = apart(() => this.#parts.send(ask)).then(() => undefined, (error: unknown) => {
       this.#parts.log.write({ level: "warn", target: "member", msg: "a turn of the mob was not sent", fields: { member: ask.to, turn: ask.key ?? "", reason: String(error) } });
     }).finally(() => this.#sending.delete(name));
     this.#sending.set(name, sending);
