@@ -38,7 +38,7 @@ export {
 } from "./roster/query.ts";
 export { approvalHash, decideApproval, foldApproval, type Approval, type ApprovalState } from "./approvals/approval.ts";
 export { toCanonical } from "./approvals/canonical.ts";
-export { judgeCall, type GuardedCall, type Judgement } from "./approvals/policy.ts";
+export { judgeCall, withheldTools, type GuardedCall, type Judgement } from "./approvals/policy.ts";
 export { MEMBER_BUCKETS, planMembers, retireGuard, type MemberBucket, type MemberNow, type MemberPlanRow } from "./reconcile/plan.ts";
 export { mergeDesired, type Desired } from "./reconcile/desired.ts";
 export type { EdgeReport, MemberReport, ReconcileReport } from "./reconcile/report.ts";

@@ -11,6 +11,7 @@ import { modelOf } from "./agent/model.ts";
 import { createVerbs } from "./bridge/verbs.ts";
 import { tainting } from "./approvals/tainting.ts";
 import { openApprovals } from "./approvals/book.ts";
+import { stepToolsOf, withheldTools } from "./approvals/policy.ts";
 import { createBlobs } from "./blobs/blobs.ts";
 import type { MobDefinition } from "./definition/definition.ts";
 import { Definitions } from "./definition/definitions.ts";
@@ -165,7 +166,7 @@ function openMembers({ parts, limits, shutdown, tracer }: Site, { ledger, blobs,
     ...parts, tracer, guard: tainting(budgeted((call) => approvals.guard(call), budgets), { ledger, writer, view }), denied: (about, denial) => {
       void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
     },
-    makeVerbs: (caller) => createVerbs({
+    withheld: (turn) => withheldTools(stepToolsOf(view, turn)), makeVerbs: (caller) => createVerbs({
       ledger, blobs, view, members, edges, flows: () => there(opened.flows), definition: now, profileOf, clock, limits,
       modelOf: (spec, profile) => modelOf(spec, profile, parts.variables ?? {}),
     }, caller),

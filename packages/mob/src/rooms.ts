@@ -24,7 +24,7 @@ import type { ShutdownReport } from "./whole/report.ts";
 import type { Shutdown, CloseMobOptions, EndingPart } from "./whole/shutdown.ts";
 
 /** What it is made of. */
-export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "makeVerbs" | "openSession" | "makeWatch" | "compact" | "tracer"> {
+export interface MobParts extends Omit<NodeParts, "network" | "named">, Omit<InnerParts, "guard" | "denied" | "withheld" | "makeVerbs" | "openSession" | "makeWatch" | "compact" | "tracer"> {
   /** Where it keeps what is too large for rows. */
   readonly blobStore: BlobStore;
   /** Masks registered secrets. */

@@ -53,13 +53,15 @@ export interface TurnsOfAgent {
   readonly parked: Set<string>;
   /** Turns whose answer is asked for again. */
   readonly repairing: Set<string>;
+  /** Tools that its model is not told of. */
+  readonly withheld: (turnId: string) => readonly string[];
   readonly schema: Json | null;
   /** Makes room in its session before a turn. */
   readonly compact: (turnId: string, summarize: Summarize) => Promise<void>;
 }
 
 /** The turns of the agent's block: the content becomes a prompt. */
-export function toAgent<W extends Workload>(workload: W, { turnOf, parked, repairing, schema, compact }: TurnsOfAgent): W {
+export function toAgent<W extends Workload>(workload: W, { turnOf, parked, repairing, withheld, schema, compact }: TurnsOfAgent): W {
   return {
     ...workload,
     dispatch: async (message, context): Promise<Outcome> => {
@@ -67,8 +69,9 @@ export function toAgent<W extends Workload>(workload: W, { turnOf, parked, repai
       // Asked before it is told that the turn goes on.
       if (turnOf(id)?.state === "waiting_approval") parked.add(id);
       const prompt = promptOf(toBlocks(JSON.parse(new TextDecoder().decode(message.payload)) as Json));
+      const without = withheld(id);
       const say = (text: string, how: { readonly aside?: boolean } = {}): Promise<Outcome> =>
-        workload.dispatch({ ...message, payload: new TextEncoder().encode(JSON.stringify({ prompt: text, ...how })) }, context);
+        workload.dispatch({ ...message, payload: new TextEncoder().encode(JSON.stringify({ prompt: text, ...how, ...without.length === 0 ? {} : { without } })) }, context);
       try {
         if (!parked.has(id)) await compact(id, async (text) => textIn(await say(text, { aside: true })));
         const outcome = await say(prompt);

@@ -51,6 +51,17 @@ for _, tool in ipairs(TOOLS) do
   end
 end
 
+-- What the step of a flow takes away would be refused: the model is not told of it.
+local function without(names)
+  if not names then return tools end
+  local taken, rest = {}, {}
+  for _, name in ipairs(names) do taken[name] = true end
+  for _, tool in ipairs(tools) do
+    if not taken[tool.name] then rest[#rest + 1] = tool end
+  end
+  return rest
+end
+
 -- no answer, whatever was asked
 local AWAY = {["model.api"] = true, ["http.connect"] = true, ["http.timeout"] = true, ["http.request"] = true}
 local CALL_SECONDS, TRIES_AGAIN = 120, 3
@@ -61,7 +72,7 @@ bus.on("turn", function(event)
   local aside = event.payload.aside
   local result = agent.run{
     prompt = event.payload.prompt, session = not aside and event.id or nil, system = profile.system, provider = profile.provider, model = profile.model,
-    extra_tools = not aside and tools or nil,
+    extra_tools = not aside and without(event.payload.without) or nil,
     retries = TRIES_AGAIN, timeout = left and math.max(0.001, math.min(CALL_SECONDS, left / 1000)) or CALL_SECONDS,
     max_tokens = profile.params.max_tokens, temperature = profile.params.temperature, top_p = profile.params.top_p,
     max_iterations = profile.params.max_iterations,

@@ -19,7 +19,7 @@ import type { View } from "../roster/view.ts";
 import { Waiters } from "../waiters.ts";
 import { approvalHash, approvalOf, decideApproval, type Approval, type Decision } from "./approval.ts";
 import { dropArguments, objectOf, showArguments, wholeArguments } from "./arguments.ts";
-import { judgeCall, type GuardedCall, type Judgement } from "./policy.ts";
+import { judgeCall, stepToolsOf, type GuardedCall, type Judgement } from "./policy.ts";
 import { Made } from "./made.ts";
 import { Releases } from "./releases.ts";
 import { Tending } from "./tending.ts";
@@ -208,21 +208,12 @@ class Book implements ApprovalBook {
     const { view } = this.#parts;
     const { taint, from: origin } = view.turns.get(turn_id) ?? {};
     const spec = view.members.get(member)?.spec;
-    const step = this.#stepOf(turn_id);
+    const step = stepToolsOf(view, turn_id);
     return {
       member, grant, args, profile: spec?.profile ?? "", labels: spec === undefined ? {} : labelsOf(view, spec),
       ...tool === undefined ? {} : { tool }, ...fn === undefined ? {} : { fn }, ...object === undefined ? {} : { object },
       ...taint === undefined ? {} : { taint }, ...origin === undefined ? {} : { origin }, ...step === undefined ? {} : { step },
     };
-  }
-
-  /** Of a step that names tools. */
-  #stepOf(turnId: string): GuardedCall["step"] {
-    const { turns, runs } = this.#parts.view;
-    const { run_id = "", step_id: name = "" } = turns.get(turnId) ?? {};
-    // One that began with an earlier version names none.
-    const { allow_tools = null, block_tools = [] } = runs.get(run_id)?.definition.steps[name] ?? {};
-    return allow_tools === null && block_tools.length === 0 ? undefined : { name, allow_tools, block_tools };
   }
 
   #about({ member, generation, turn_id, principal, grant, tool, args, object = objectOf(args) }: ToolCall, entry: Pick<NewEntry, "kind" | "trace" | "data">): NewEntry {

@@ -54,19 +54,40 @@ export function judgeCall(rules: readonly ApprovalRule[], call: GuardedCall): Ju
 }
 
 /** Models are not tools. A tool goes by its name, that of its function or the verb of its grant. */
-function isOffered({ allow_tools, block_tools }: StepTools, { grant, tool, fn }: GuardedCall): boolean {
+function isOffered({ allow_tools, block_tools }: StepTools, { grant, tool, fn }: Pick<GuardedCall, "grant" | "tool" | "fn">): boolean {
   if (grant === "model") return true;
-  const names = [grant, tool, fn, fn === undefined ? undefined : AGENT_TOOLS[fn]];
+  const names = [grant, tool, fn, fn === undefined ? undefined : AGENT_TOOLS[fn]?.tool];
   const isNamed = (globs: readonly string[]): boolean => globs.some((glob) => names.some((name) => name !== undefined && is(glob, name)));
   return !isNamed(block_tools) && (allow_tools === null || isNamed(allow_tools));
 }
 
-/** What the tools of the standard agent do, by function. */
-const AGENT_TOOLS: Readonly<Record<string, string>> = {
-  "std.fs.read": "read_file", "std.fs.list": "list_files", "std.fs.write": "write_file", "sh.exec": "run_command", "http.request": "http_get",
-  "mob.members": "mob_members", "mob.send": "mob_send", "mob.request": "mob_request", "mob.spawn": "mob_spawn", "mob.retire": "mob_retire",
-  "mob.wake": "mob_wake", "mob.note": "mob_note", "mob.flow.run": "mob_run_flow",
+/** What the tools of the standard agent do, by function: each is refused by that name too. */
+const AGENT_TOOLS: Readonly<Record<string, { readonly tool: string; readonly grant: string }>> = {
+  "std.fs.read": { tool: "read_file", grant: "fs.read" }, "std.fs.list": { tool: "list_files", grant: "fs.read" }, "std.fs.write": { tool: "write_file", grant: "fs.write" },
+  "sh.exec": { tool: "run_command", grant: "run" }, "http.request": { tool: "http_get", grant: "net" },
+  ...Object.fromEntries(["members", "send", "request", "spawn", "retire", "wake", "note"].map((verb) => [`mob.${verb}`, { tool: `mob_${verb}`, grant: "mob" }])),
+  "mob.flow.run": { tool: "mob_run_flow", grant: "mob" },
 };
+
+/** As the ledger tells of them. */
+interface TurnsAndRuns {
+  readonly turns: ReadonlyMap<string, { readonly run_id?: string; readonly step_id?: string }>;
+  readonly runs: ReadonlyMap<string, { readonly definition: { readonly steps: Readonly<Record<string, Omit<StepTools, "name">>> } }>;
+}
+
+/** Of a step that names tools; undefined: its turn is of none, or of one that names none. */
+export function stepToolsOf({ turns, runs }: TurnsAndRuns, turnId: string): StepTools | undefined {
+  const { run_id = "", step_id: name = "" } = turns.get(turnId) ?? {};
+  // One that began with an earlier version names none.
+  const { allow_tools = null, block_tools = [] } = runs.get(run_id)?.definition.steps[name] ?? {};
+  return allow_tools === null && block_tools.length === 0 ? undefined : { name, allow_tools, block_tools };
+}
+
+/** Tools of the standard agent that would be refused in a turn of that step: its model is not told of them. */
+export function withheldTools(step: StepTools | undefined): readonly string[] {
+  if (step === undefined) return [];
+  return Object.entries(AGENT_TOOLS).flatMap(([fn, { tool, grant }]) => isOffered(step, { grant, fn }) ? [] : [tool]);
+}
 
 function rank({ tier, match }: ApprovalRule): number {
   const named = Object.keys(match).length + Object.keys(match.args ?? {}).length + Object.keys(match.labels ?? {}).length;

@@ -31,6 +31,8 @@ export interface InnerParts {
   readonly linked: Readonly<Record<string, LinkedFactory>>;
   /** Grants were asked before; absent: all that is granted is allowed. */
   readonly guard?: ToolGuard;
+  /** Tools of the standard agent that its step takes from a turn. */
+  readonly withheld: (turnId: string) => readonly string[];
   readonly makeVerbs: MakeVerbs;
   readonly compact: (of: Omit<CompactionParts, "ledger" | "blobs" | "now" | "limits">, turnId: string, summarize: Summarize) => Promise<void>;
   readonly openSession: (o: Omit<AgentSessionParts, "ledger" | "blobs" | "clock" | "limits">) => Promise<AgentSessions>;
@@ -87,7 +89,7 @@ async function agentInner(parts: InnerParts, ask: InnerAsk): Promise<Inner> {
   return toAgent(blockInner(parts, { ...ask, hold: () => undefined }, {
     script: { path: AGENT_SCRIPT }, globals, grants: [...blockGrants(grants), "model"],
     agentSessions: await parts.openSession({ member: spec.id, generation, session, writer, turnOf, untold, wasParked: (turn) => parked.has(turn), isRepaired: (turn) => repairing.has(turn) }),
-  }), { turnOf, parked, repairing, schema: profile.output_schema,
+  }), { turnOf, parked, repairing, withheld: parts.withheld, schema: profile.output_schema,
     compact: (turn, summarize) => parts.compact({ session, writer, untold, about: { member: spec.id, generation }, isOver: (id) => FINAL_TURNS.has(turnOf(id)?.state ?? "done") }, turn, summarize) });
 }
 
