@@ -1,5 +1,6 @@
 /** Goal: a folder of blobs is what its port promises, also after `kill -9`. Invariant: a file under a key is whole. Method: chapters, and processes that are killed while they write. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +43,19 @@ test("a folder is made when something is put, and a file in its place is told by
   assert.deepEqual(readdirSync(at), ["k"]);
   const blocked = join(at, "k");
   await assert.rejects(openBlobFolder(blocked), { code: "state.broken" });
+});
+
+test("on a disk that is full nothing is left of a blob, and what fits is taken", async (t) => {
+  const at = mkdtempSync(join(tmpdir(), "atoll-blobs-small-"));
+  t.after(() => {
+    spawnSync("umount", ["-l", at]);
+    rmSync(at, { recursive: true, force: true });
+  });
+  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", at]).status !== 0) return t.skip("no small disk can be mounted here");
+  await using blobs = await openBlobFolder(join(at, "blobs"));
+  await assert.rejects(blobs.put("k", Buffer.alloc(2_000_000)), { code: "state.full", retry: "later" });
+  assert.deepEqual([readdirSync(join(at, "blobs")), await blobs.size("k")], [[], undefined]);
+  assert.equal(await blobs.put("k", Buffer.alloc(500_000)), true);
 });
 
 test("what fails leaves nothing, and the next try writes it", async (t) => {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -81,6 +81,16 @@ test("an output over 1 MiB is a blob: whoever waits, the ledger, the session and
   const again = await opened(t, { dir });
   assert.deepEqual((await again.members.wait(done.turn_id, {})).output, done.output);
   assert.equal((await again.blobs.get(blob_id)).size, 3 * MIB);
+});
+
+test("a mob that is destroyed leaves no blob", async (t) => {
+  const dir = folder(t);
+  const mob = await opened(t, { dir });
+  await turn(mob, { size: 2 * MIB });
+  assert.equal(existsSync(join(dir, "blobs")), true);
+  await mob.life.command("destroy", { principal: "local" });
+  await mob.ended;
+  assert.equal(existsSync(dir), false);
 });
 
 test("a script gives as much as a function; JSON stays JSON, and secrets in it are masked", async (t) => {
