@@ -11,10 +11,12 @@ import type { MobLimits } from "../limits.ts";
 import { entryEvent, gapEvent, rowEvent, snapshotComplete, snapshotStarted } from "./events.ts";
 import type { Pipe } from "./pipe.ts";
 import type { Reading } from "./reading.ts";
+import type { RowPages } from "./row-pages.ts";
 import type { Rows } from "./rows.ts";
 
 export interface CatchUpParts {
   readonly ledger: Ledger;
+  readonly pages: RowPages;
   readonly limits: Pick<MobLimits, "sliceEntries" | "tailEntries">;
 }
 
@@ -41,31 +43,38 @@ function isFar({ ledger, limits }: CatchUpParts, { hearing, at }: Reading): bool
 }
 
 /** All rows. Cut off before they are complete, he comes again with a cursor that is before what made this needed. */
-async function tellAnew({ ledger, limits }: CatchUpParts, pipe: Pipe, reading: Reading, signal: AbortSignal): Promise<void> {
+async function tellAnew(parts: CatchUpParts, pipe: Pipe, reading: Reading, signal: AbortSignal): Promise<void> {
   // An entry that changes rules or profiles is there just before they count.
-  await new Promise((resolve) => void setImmediate(resolve));
-  if (!reading.holds) return;
+  await others();
   const { seat, hearing: { rows } } = reading;
-  if (rows === undefined) return;
-  if (isFar({ ledger, limits }, reading)) seat.at = ledger.head;
-  reading.begin(rows.seq);
+  if (!reading.holds || rows === undefined) return;
+  const { ledger, pages } = parts;
+  if (isFar(parts, reading)) seat.at = ledger.head;
+  const asOf = rows.seq;
+  reading.begin(asOf);
   const cursor = ledger.cursor(seat.at);
   pipe.write(snapshotStarted(cursor));
-  let count = 0;
+  let told = 0;
   for (let after: string | undefined; ;) {
-    const page = rows.page(after);
-    for (const row of page.rows) pipe.write(rowEvent(row, { cursor, moves: false }));
-    count += page.rows.length;
-    after = page.next;
+    const { bytes, count, next } = pages.page(rows, { after, asOf });
+    if (count > 0) pipe.write(bytes);
+    told += count;
+    after = next;
     if (after === undefined) break;
     if (pipe.full) await pipe.drained(signal);
+    else await others();
     if (signal.aborted || !reading.holds) {
       reading.anew = true;
       return;
     }
   }
-  pipe.write(snapshotComplete(cursor, count));
+  pipe.write(snapshotComplete(cursor, told));
   await pipe.drained(signal);
+}
+
+/** A socket may take a lot at once: whoever else is there has his turn between. */
+function others(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** From his place on, as much as he takes at once, over what has nothing for him. */

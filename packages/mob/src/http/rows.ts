@@ -39,6 +39,12 @@ export class Rows {
     this.#sees = (member) => right.all || right.on(member);
   }
 
+  /** Those that have equal ones give the same. */
+  get key(): string {
+    const { right, only } = this.#parts;
+    return JSON.stringify([right.all ? null : right.key, only]);
+  }
+
   /** `seq` of the entry that they are as of. */
   get seq(): number {
     return this.#parts.view.seq;

@@ -14,12 +14,13 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
 import type { Principal } from "./access.ts";
 import { Broadcast } from "./broadcast.ts";
-import { catchUp } from "./catch-up.ts";
+import { catchUp, type CatchUpParts } from "./catch-up.ts";
 import { byeEvent, COMMENT, figuresEvent, KEEP_ALIVE_MS, liveEvent, RETRY } from "./events.ts";
 import type { Figures } from "./metrics.ts";
 import { Pipe } from "./pipe.ts";
 import { Reading, type ReadingAsk } from "./reading.ts";
 import type { Rights } from "./rights.ts";
+import { RowPages } from "./row-pages.ts";
 
 export interface StreamsParts {
   readonly ledger: Ledger;
@@ -47,10 +48,12 @@ export class Streams {
   /** And its place. */
   readonly #open = new Map<ServerResponse, Reading>();
   readonly #of = new Map<string, number>();
+  readonly #behind: CatchUpParts;
   #breath: Disposable | undefined;
 
   constructor(parts: StreamsParts) {
     this.#parts = parts;
+    this.#behind = { ...parts, pages: new RowPages((seq) => parts.ledger.cursor(seq)) };
     this.#broadcast = new Broadcast(parts);
   }
 
@@ -97,7 +100,7 @@ export class Streams {
     const { signal } = reading;
     while (!signal.aborted) {
       reading.renew();
-      await catchUp(this.#parts, pipe, reading);
+      await catchUp(this.#behind, pipe, reading);
       if (signal.aborted) return;
       if (await this.#tellMissed(pipe, reading)) continue;
       const { seat } = reading;
@@ -136,7 +139,7 @@ export class Streams {
     if (reasonOf(reading.signal) === "closed") return;
     const late = new AbortController();
     using _ = this.#parts.clock.after(LAST_WORDS_MS, () => late.abort());
-    await catchUp(this.#parts, pipe, reading, late.signal);
+    await catchUp(this.#behind, pipe, reading, late.signal);
   }
 
   #check({ id, local }: Principal): void {
@@ -161,6 +164,7 @@ export class Streams {
     if (left === 0) this.#of.delete(id);
     else this.#of.set(id, left);
     if (this.size > 0) return;
+    this.#behind.pages.clear();
     this.#breath?.[Symbol.dispose]();
     this.#breath = undefined;
   }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { until } from "@atoll-run/testkit";
+import { spawned } from "../support.ts";
 import { served } from "./served.ts";
 
 const head = (verb: string, path: string, more: readonly string[] = []) =>
@@ -27,6 +28,43 @@ test("with 1,024 streams open, /healthz and RPC answer as before", async (t) => 
   assert.equal((await rpc("mob/status")).result.mob, "m");
   assert.equal((await rpc("mob/dispatch", { to: "open", content: "x" })).result.tickets.length, 1);
   await until(() => sockets.every((one) => one.heard().includes('"kind":"turn_queued"')));
+});
+
+test("1,024 streams that are told all members at once share what they are told, and /healthz and RPC answer meanwhile", async (t) => {
+  const [STREAMS, MEMBERS] = [1_024, 300];
+  const { http, ask, rpc, append, view } = await served(t);
+  for (let n = 0; n < MEMBERS; n += 100) await append(...Array.from({ length: 100 }, (_, of) => spawned(`m-${n + of}`)));
+  let made = 0;
+  const row = view.row.bind(view);
+  view.row = (id) => {
+    made += 1;
+    return row(id);
+  };
+  let [asked, slowestMs, over] = [0, 0, false];
+  const asking = (async () => {
+    while (!over) {
+      const began = performance.now();
+      assert.equal((await ask("GET", "/healthz", { role: null })).body, "ok");
+      assert.equal((await rpc("mob/members/get", { member: "m-1" })).result.id, "m-1");
+      slowestMs = Math.max(slowestMs, performance.now() - began);
+      asked += 1;
+    }
+  })();
+  const sockets = await Promise.all(Array.from({ length: STREAMS }, () => speak(http.port, head("GET", "/v1/stream?topics=roster,metrics"))));
+  t.after(() => sockets.forEach(({ socket }) => socket.destroy()));
+  const told = (text: string) => sockets.filter((one) => one.heard().includes(text)).length;
+  await until(() => told("event: snapshot_complete") === STREAMS);
+  over = true;
+  await asking;
+  t.diagnostic(`${asked} questions meanwhile, the slowest two took ${Math.round(slowestMs)} ms`);
+  assert.ok(sockets.every((one) => one.heard().split("event: row").length - 1 === MEMBERS + 2));
+  assert.ok(made - asked <= (MEMBERS + 2) * 8, `${made} rows made`);
+  assert.ok(asked > 1);
+  // And so is what comes then.
+  const before = made;
+  await append(spawned("late"));
+  await until(() => told('"member":"late"') === STREAMS);
+  assert.equal(made - before, 1);
 });
 
 test("a head above 16 KiB, a body above 1 MiB and a batch above 50 are refused", async (t) => {
