@@ -93,15 +93,23 @@ export function toHearing(ask: HearingAsk, who: Principal, { rights, view }: { r
   const sight = sightOf(rights, who);
   const hearsRows = topics.includes(ROSTER);
   return {
-    narrow: hearsRows ? {} : { ...narrowOf(topics.filter((topic) => !isLive(topic))), ...Object.fromEntries(askedOf(filter)) },
-    topics, key: JSON.stringify([topics, askedOf(filter), sight.key]), noEntries: topics.every((topic) => topic === ROSTER || isLive(topic)),
+    narrow: hearsRows ? {} : toNarrow(ask),
+    topics, key: JSON.stringify([topics, askedOf(filter), sight.key]), noEntries: !hearsEntries(topics),
     figures: topics.includes(METRICS), rows: hearsRows ? new Rows({ view, right: rights.of(who, "member.view"), only: filter.member }) : undefined, ...toMatcher(ask, sight),
   };
 }
 
-/** It has no entries. */
-function isLive(topic: string): boolean {
-  return topic === METRICS || topic.startsWith("live:");
+export function hearsEntries(topics: readonly string[]): boolean {
+  return topics.some(hasEntries);
+}
+
+function hasEntries(topic: string): boolean {
+  return topic !== ROSTER && topic !== METRICS && !topic.startsWith("live:");
+}
+
+/** Every entry that it hears matches that. */
+export function toNarrow({ topics, filter }: HearingAsk): EntryFilter {
+  return { ...narrowOf(topics.filter(hasEntries)), ...Object.fromEntries(askedOf(filter)) };
 }
 
 const CLASSES: Readonly<Record<string, EntryClass>> = Object.fromEntries(Object.entries(OF_CLASS).map(([of, topic]) => [topic, of as EntryClass]));

@@ -8,7 +8,7 @@ import { viewAt } from "../roster/view-at.ts";
 import { STREAM_PATH } from "./credentials.ts";
 import { KEEP_ALIVE_MS } from "./events.ts";
 import { shownRun } from "./flow-methods.ts";
-import { readTopics, ROSTER, toMatcher } from "./hearing.ts";
+import { hearsEntries, readTopics, ROSTER, toMatcher, toNarrow } from "./hearing.ts";
 import { method, type Method } from "./method.ts";
 import { edge, entry, memberRow, run, viewEvent } from "./results.ts";
 import { cursor, entryFilter, hearing, none } from "./schemas.ts";
@@ -68,7 +68,9 @@ export const LEDGER_METHODS: readonly Method[] = [
       const filter = given(rest);
       const asked = readTopics(topics);
       const { entry: hears } = toMatcher({ topics: asked, filter }, call.sight());
-      const { entries, next, gap: missing } = await ledger.query({ limit, ...after === undefined ? {} : { after } }, hears);
+      const { entries, next, gap: missing } = await ledger.query({
+        ...toNarrow({ topics: asked, filter }), limit: hearsEntries(asked) ? limit : 0, ...after === undefined ? {} : { after },
+      }, hears);
       const query = new URLSearchParams({ topics, ...asked.includes(ROSTER) ? { snapshot: "true" } : {}, ...Object.fromEntries(Object.entries(filter).map(([name, value]) => [name, String(value)])), after: next });
       return { entries, next, keep_alive_ms: KEEP_ALIVE_MS, stream_url: `${STREAM_PATH}?${query.toString()}`, ...missing === undefined ? {} : { gap: missing } };
     },
