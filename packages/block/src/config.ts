@@ -117,6 +117,8 @@ export interface BlockConfig {
   /** Secrets that children may have although grants are "all". */
   readonly secrets?: readonly string[];
   readonly guard?: Guard;
+  /** Hears of each refusal by the grants; the script hears of it when this resolves, or what it rejects with instead. */
+  readonly denied?: (denial: BlockEvents["denied"]) => Promise<void>;
   readonly limits?: Partial<BlockLimits>;
   /** Abort is a cancel of the run. */
   readonly signal?: AbortSignal;

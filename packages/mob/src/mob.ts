@@ -163,8 +163,8 @@ function openMembers({ parts, limits, shutdown, tracer }: Site, { ledger, blobs,
   const budgets = closing.use(openBudgets({ ledger, writer, view, clock, profileOf, prices }));
   const edges = createEdgeWorks({ ledger, writer, view, limits });
   const inner: InnerParts = {
-    ...parts, tracer, guard: tainting(budgeted((call) => approvals.guard(call), budgets), { ledger, writer, view }), denied: (about, denial) => {
-      void ledger.note(writer, { kind: "grant_denied", source: "member", ...about, data: { ...denial } });
+    ...parts, tracer, guard: tainting(budgeted((call) => approvals.guard(call), budgets), { ledger, writer, view }), denied: async (about, denial) => {
+      await ledger.append(writer, [{ kind: "grant_denied", source: "member", ...about, data: { ...denial } }]);
     },
     withheld: (turn) => withheldTools(stepToolsOf(view, turn)), makeVerbs: (caller) => createVerbs({
       ledger, blobs, view, members, edges, flows: () => there(opened.flows), definition: now, profileOf, clock, limits,

@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { defineMob, type LinkedFactory } from "@atoll-run/atoll/mob";
-import { startMockModel } from "@atoll-run/testkit";
+import type { Json, StateStore } from "@atoll-run/core";
+import { memoryState, startMockModel } from "@atoll-run/testkit";
 import { startRooms } from "./rooms.ts";
 
 const WAYS = { lua: "lua", ts: "ts", linked: "linked", agent: "lua" } as const;
@@ -55,4 +56,40 @@ test("what a member is not granted is refused in Lua, TypeScript, linked code an
   }
   const told = model.requests.filter((one) => JSON.stringify(one).includes("tool_result")).length;
   assert.deepEqual([existsSync(path), acted, told], [false, 0, REFUSED.length], "the model has read why, and nothing was done");
+});
+
+test("code hears of a refusal when the ledger has it, not before: a script and linked code alike", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "atoll-denied-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const inner = memoryState();
+  /** A commit with a refusal waits. */
+  let held = Promise.withResolvers<void>();
+  let go = Promise.withResolvers<void>();
+  const store: StateStore = { ...inner, commit: async (batch, call) => {
+    if (batch.ops.some((op) => op.op === "append" && JSON.stringify(op.body).includes("grant_denied"))) {
+      held.resolve();
+      await go.promise;
+    }
+    return await inner.commit(batch, call);
+  } };
+  const definition = defineMob({
+    mob: { id: "grants", members: [{ id: "lua", profile: "lua" }, { id: "linked", profile: "linked" }, { id: "other", profile: "other" }] },
+    profiles: { lua: { script: "reach.lua", grants: ["net:example.com"] }, linked: { linked: "reach", grants: ["net:example.com"] }, other: { linked: "other" } },
+  });
+  await using mob = await startRooms({
+    definition, ephemeral: true, env: { store }, root: join(import.meta.dirname, "scripts"), linked: { reach, other: () => () => "done" },
+  });
+  const send = async (to: string, content: Json): Promise<string> => (await mob.send({ to, from: "console", principal: "local", content })).turn_id;
+  for (const to of ["lua", "linked"]) {
+    [held, go] = [Promise.withResolvers(), Promise.withResolvers()];
+    const turn = await send(to, { grant: "fs.write", at: join(dir, "x"), by_agent: false });
+    await held.promise;
+    // All that could have been written meanwhile is.
+    for (let n = 0; n < 5; n++) await mob.members.wait(await send("other", n), {});
+    assert.equal(mob.view.turns.get(turn)?.state, "running", to);
+    go.resolve();
+    assert.equal((await mob.members.wait(turn, {})).error?.code, "grant.denied");
+    const { entries } = await mob.ledger.query({ turn_id: turn, after: 0 });
+    assert.deepEqual(entries.map(({ kind }) => kind).filter((kind) => kind === "grant_denied" || kind === "turn_failed"), ["grant_denied", "turn_failed"]);
+  }
 });

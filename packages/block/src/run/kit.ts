@@ -41,6 +41,7 @@ import type { SearchDirs } from "../modules/search.ts";
 import { stdlibOps } from "../stdlib/ops.ts";
 import { type Prepared, toText } from "./prepare.ts";
 import { Sinks } from "./sinks.ts";
+import { Telling } from "./telling.ts";
 
 /** How stores are opened; the composing program names the drivers. */
 export interface StoreOpeners {
@@ -113,11 +114,14 @@ export interface Kit {
 }
 
 export function createKit(parts: KitParts, config: JoinedConfig, p: Prepared, links: KitLinks): Kit {
+  const telling = new Telling(config.denied);
   const gate = createGate({
     grants: p.grants, projectRoot: p.projectRoot, cwd: p.projectRoot, secrets: config.secrets ?? [],
     onDenied: (denial) => {
       const text = deniedError(denial).message;
-      links.emit("denied", { text, grant: denial.grant ?? "" });
+      const about = { text, grant: denial.grant ?? "" };
+      links.emit("denied", about);
+      telling.tell(about);
       links.telemetry?.denied(denial.grant ?? denial.verb);
       // all others raise; a variable just reads as nil
       if (denial.verb === "env") links.log("warn", "block", text);
@@ -151,7 +155,7 @@ export function createKit(parts: KitParts, config: JoinedConfig, p: Prepared, li
     ask: (e, o) => links.ask(e, "mesh", o), log: (msg) => links.log("warn", "mesh", msg), ackMsMax: p.limits.ackMsMax,
   });
   return {
-    ops: links.telemetry?.ops(guarded(ops, config.guard, gate)) ?? guarded(ops, config.guard, gate), agentId: config.mesh?.id ?? "", usage: () => models.usage(), stdout: sinks.stdout,
+    ops: links.telemetry?.ops(telling.before(guarded(ops, config.guard, gate))) ?? telling.before(guarded(ops, config.guard, gate)), agentId: config.mesh?.id ?? "", usage: () => models.usage(), stdout: sinks.stdout,
     note: (role, note, trace) => {
       const task = note.task === undefined ? {} : { task: note.task };
       links.log(note.level, note.target, note.msg, { ...task, ...note.fields, isle: role }, trace);

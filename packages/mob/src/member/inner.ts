@@ -41,8 +41,8 @@ export interface InnerParts {
   /** The environment of its blocks, where agents look for keys; default: empty. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly tracer?: MobTracer | undefined;
-  /** A grant was refused. */
-  readonly denied?: (about: AboutTurn, denial: { readonly text: string; readonly grant: string }) => void;
+  /** A grant was refused; its code hears of it when this resolves. */
+  readonly denied?: (about: AboutTurn, denial: { readonly text: string; readonly grant: string }) => Promise<void>;
 }
 
 export interface InnerAsk {
@@ -123,7 +123,7 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Inner {
       try {
         for (const check of [may, outer]) await check?.({ grant: call.grant, ...object === undefined ? {} : { object } });
       } catch (error) {
-        if (isFault(error)) parts.denied?.(about, { text: error.message, grant: `${call.grant}:${object ?? ""}` });
+        if (isFault(error)) await parts.denied?.(about, { text: error.message, grant: `${call.grant}:${object ?? ""}` });
         throw error;
       }
       return await parts.guard?.({ ...about, ...traceOfTurn(ask, turnId), ...call, ...object === undefined ? {} : { object }, hold: (until) => ask.hold(turnId, until), pass: passOf(ask, attempt) }) ?? "allow";
@@ -133,7 +133,7 @@ function linkedInner(parts: InnerParts, ask: InnerAsk, name: string): Inner {
 
 function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "script"> & Partial<BlockConfig>): Inner {
   const { spec, profile, generation, writer, runningTurn } = ask;
-  const { guard, root, dir } = parts;
+  const { guard, root, dir, denied } = parts;
   const agentWatch = parts.makeWatch?.({ member: spec.id, generation, writer, runningTurn });
   const outer = outerCheck(parts, ask);
   const at = (file: string): string => (dir === null ? ":memory:" : resolve(dir, "members", memberScope(spec.id), file));
@@ -144,6 +144,7 @@ function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "sc
     grants: [...blockGrants(spec.grants ?? profile.grants), ...profile.model === null ? [] : ["model"]], ...own,
     bridges: toBridges(verbsOf(parts, ask), ask), kvPath: at("kv.sqlite"), sqlPath: at("db.sqlite"), tsPath: at("ts.sqlite"),
     ...agentWatch === undefined ? {} : { agentWatch },
+    ...denied === undefined ? {} : { denied: async (denial) => await denied(aboutTurn(ask, ask.runningTurn()), denial) },
     ...context?.ok === true ? { context: context.text } : {},
     ...guard === undefined && outer === undefined ? {} : { guard: async (call) => {
       const { about, aside, done, ...asked } = call;
@@ -164,7 +165,6 @@ function blockInner(parts: InnerParts, ask: InnerAsk, own: Pick<BlockConfig, "sc
   let run: BlockRun | undefined;
   const workload = toWorkload((mesh) => {
     run = startRun(mesh);
-    run.on("denied", (denial) => parts.denied?.(aboutTurn(ask, ask.runningTurn()), denial));
     return run;
   }, { concurrency: profile.conversations });
   return { ...workload, perform: async ({ approval, fn, args, grant }, signal) => {
