@@ -3,7 +3,8 @@
  * SDK of OpenTelemetry, a mob behind HTTP, a model that plays a part.
  */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-ho
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { defineMob, Mob, type LinkedFactory, type MobHandle } from "@atoll-run/atoll/mob";
 import { startMockModel, until } from "@atoll-run/testkit";
+import { definition as killed } from "./spans-child.ts";
 
 const exporter = new InMemorySpanExporter();
 const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
@@ -191,6 +193,29 @@ test("steps of a flow are parts of who has begun it, and their turns of them, al
   const turn = `${step} atoll.tell atoll.dispatch atoll.turn`;
   assert.deepEqual([of("first").map(pathOf), of("second").map(pathOf)], [[turn], [turn, turn]]);
   assert.equal(of("second")[0]?.attributes["atoll.run_id"], run_id);
+});
+
+test("what was accepted within a trace goes on in it when the process was killed", async (t) => {
+  const stateDir = mkdtempSync(join(tmpdir(), "atoll-mob-spans-"));
+  const child = spawn(process.execPath, [join(import.meta.dirname, "spans-child.ts"), stateDir, TRACEPARENT], { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => {
+    child.kill("SIGKILL");
+    rmSync(stateDir, { recursive: true, force: true });
+  });
+  const [line] = await once(child.stdout, "data", { signal: AbortSignal.timeout(30_000) }) as [Buffer];
+  const { turn_id, run_id } = JSON.parse(line.toString()) as { turn_id: string; run_id: string };
+  const gone = once(child, "exit");
+  child.kill("SIGKILL");
+  await gone;
+  const mob = await Mob.start({ definition: killed, stateDir, linked: { worker: () => () => "done" } });
+  assert.equal((await mob.rooms.members.wait(turn_id, {})).state, "done");
+  assert.equal((await mob.rooms.flows.wait(run_id, AbortSignal.timeout(20_000))).state, "completed");
+  await mob.close();
+  const turns = spansOf("atoll.turn").toSorted((a, b) => String(a.attributes["atoll.member"]) < String(b.attributes["atoll.member"]) ? -1 : 1);
+  assert.deepEqual(turns.map(({ attributes }) => [attributes["atoll.member"], attributes["atoll.attempt"]]), [["one", 2], ["two", 2]]);
+  assert.deepEqual(turns.map((span) => pathOf(span).replace(/^[0-9a-f]{16} /, "")), ["atoll.dispatch atoll.turn", "atoll.dispatch atoll.turn"], "their mail names who has told them, in the process that has died");
+  const [step, ...more] = spansOf("atoll.step");
+  assert.deepEqual([step?.attributes["atoll.outcome"], step?.parentSpanContext?.spanId, more], ["completed", CALLER, []], "nobody took spans there: it is the caller's");
 });
 
 test("who asks without a trace, or with one that is none, begins one; a span that was open when the mob started is nobody's parent", async (t) => {
