@@ -12,6 +12,7 @@ import { findRunning, isAlive } from "./running.ts";
 /** One request that waits; then it is asked again, until `--deadline`. */
 const POLL_MS = 50_000;
 const GONE_POLL_MS = 50;
+const DECIDE = "An approval waits for a decision: atoll mob approve. ";
 /** To look how far it is, once the time is over. */
 const LATE_MS = 2_000;
 
@@ -48,7 +49,11 @@ export async function send(call: VerbCall): Promise<number> {
   }
   const turns = await Promise.all(sent.tickets.map(({ turn_id, member }) => untilOver(call, {
     wait: (signal) => mob.turns.wait({ turn_id, timeout_ms: POLL_MS }, { signal }),
-    late: async (signal) => goesOn({ what: `the turn ${turn_id} of ${member}`, method: "turns/wait", params: { turn_id }, waits: (await mob.turns.get({ turn_id }, { signal })).state === "waiting_approval" }),
+    late: async (signal) => {
+      const [{ state }, { last_error: error }] = await Promise.all([mob.turns.get({ turn_id }, { signal }), mob.members.get({ member }, { signal })]);
+      const why = state === "waiting_approval" ? DECIDE : state === "queued" && error !== undefined ? `${member} has not started: ${error.text}. ` : "";
+      return goesOn({ what: `the turn ${turn_id} of ${member}`, method: "turns/wait", params: { turn_id }, why });
+    },
   })));
   for (const turn of turns) await say(call.json ? JSON.stringify(turn) : await turnText(turn, mob, call.signal));
   return turns.every(({ state }) => state === "done") ? EXIT.ok : EXIT.failed;
@@ -147,7 +152,7 @@ export async function flow(call: VerbCall): Promise<number> {
   const { run_id } = begun;
   const run = await untilOver(call, {
     wait: (signal) => mob.runs.wait({ run_id, timeout_ms: POLL_MS }, { signal }),
-    late: async (signal) => goesOn({ what: `the run ${run_id}`, method: "runs/wait", params: { run_id }, waits: (await mob.status({}, { signal })).approvals_open > 0 }),
+    late: async (signal) => goesOn({ what: `the run ${run_id}`, method: "runs/wait", params: { run_id }, why: (await mob.status({}, { signal })).approvals_open > 0 ? DECIDE : "" }),
   });
   await answer(call, run, runText(run));
   return run.state === "completed" ? EXIT.ok : EXIT.failed;
@@ -209,15 +214,15 @@ interface GoesOn {
   readonly what: string;
   readonly method: string;
   readonly params: Readonly<Record<string, string>>;
-  /** For a decision, or perhaps for one. */
-  readonly waits: boolean;
+  /** What it waits for, as far as that is known: sentences. */
+  readonly why: string;
 }
 
 /** That the time of the verb is over ends nothing of what it has begun. */
-function goesOn({ what, method: name, params, waits }: GoesOn): ClientError {
+function goesOn({ what, method: name, params, why }: GoesOn): ClientError {
   const again = `Wait on: atoll mob call ${name} '${JSON.stringify(params)}' --deadline 600.`;
   return new ClientError({
-    code: "mob.deadline", text: `out of time: ${what} goes on`, facts: params, retry: "later", hint: waits ? `An approval waits for a decision: atoll mob approve. ${again}` : again,
+    code: "mob.deadline", text: `out of time: ${what} goes on`, facts: params, retry: "later", hint: `${why}${again}`,
   });
 }
 

@@ -41,12 +41,17 @@ test("a member that is woken is starting from its first entry on, which is befor
 
 test("a start that fails and one that follows it are told, with the time in between; what was failing is gone from its row when it is up", async () => {
   let starts = 0;
-  await using mob = await open(() => {
+  // The start that a turn begins does not wait for it.
+  const queued = Promise.withResolvers<void>();
+  await using mob = await open(async () => {
+    await queued.promise;
     if (++starts === 1) throw new Error("not yet");
     return ({ content }) => content;
   });
   const turn = await send(mob, "hi");
+  queued.resolve();
   await until(() => state(mob) === "dormant");
+  assert.deepEqual(mob.view.row("m")?.last_error, { code: "start_failed", text: "not yet" });
   assert.equal((await mob.members.wait(turn, {})).output, "hi");
   assert.deepEqual((await moves(mob)).slice(2), ["member_starting wake", "turn_queued", "member_dormant start_failed", "member_starting retry", "member_started"]);
   assert.equal(mob.view.row("m")?.last_error, undefined);

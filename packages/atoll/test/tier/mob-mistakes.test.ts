@@ -24,9 +24,9 @@ bus.serve()
 `;
 const PATIENCE = { withinMs: 30_000 };
 
-async function up(t: TestContext, at: Place): Promise<{ readonly port: string; readonly started: Started }> {
+async function up(t: TestContext, at: Place, script = SCOUT): Promise<{ readonly port: string; readonly started: Started }> {
   at.file("mob.toml", MOB);
-  at.file("scout.lua", SCOUT);
+  at.file("scout.lua", script);
   const started = startAtoll(at, ["mob", "up", "--port", "0", "--json"], { msMax: 300_000 });
   t.after(() => started.child.kill("SIGKILL"));
   await until(() => started.stdout().includes("\n") || started.child.exitCode !== null, PATIENCE);
@@ -59,6 +59,24 @@ test("mistakes with a mob that runs are told with what was meant, and nothing th
   assert.doesNotMatch(started.stderr(), /the mailbox is open/, "what nodes of members do is detail");
   const status = await atoll(at, ["mob", "status"]);
   assert.match(status.stdout, /: 0 edges, 1 run, \d approvals? waits?, /);
+});
+
+test("a script that cannot be read is told to whoever waits for its turn, and once it is mended a reload goes on with that turn", async (t) => {
+  const at = place(t);
+  await up(t, at, "bus.on(\"turn\" function(e) end)\n");
+  const late = await atoll(at, ["mob", "send", "scout", "x", "--wait", "--deadline", "2"]);
+  assert.equal(late.code, 5);
+  assert.match(late.stderr, /out of time: the turn (t_\w+) of scout goes on\n  scout has not started: .*scout\.lua:1: '\)' expected near 'function'\. Wait on:/);
+  const [, id] = /the turn (t_\w+)/.exec(late.stderr) ?? [];
+  await until(async () => (await atoll(at, ["mob", "status"])).stdout.includes("degraded: scout is broken"), { withinMs: 60_000 });
+  const broken = await atoll(at, ["mob", "send", "scout", "y"]);
+  assert.equal(broken.code, 6);
+  assert.match(broken.stderr, /scout is broken: .*expected near.*\n  Mend what it has failed of; then a reload starts it again \(atoll mob reload\)/);
+  at.file("scout.lua", "bus.on(\"turn\", function(e) return \"did \" .. e.payload end)\nbus.serve()\n");
+  const reloaded = await atoll(at, ["mob", "reload"]);
+  assert.equal(reloaded.code, 0, reloaded.stderr + reloaded.stdout);
+  const { stdout } = await atoll(at, ["mob", "call", "turns/wait", JSON.stringify({ turn_id: id })]);
+  assert.match(stdout, /"output": "did x"/);
 });
 
 test("where there is no mob.toml it is said how one begins", async (t) => {

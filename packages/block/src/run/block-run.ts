@@ -93,7 +93,7 @@ export class Run implements BlockRun {
     this.result.catch(() => undefined);
     this.serves = this.#reads.promise;
     this.serves.catch(() => undefined);
-    const over = (cause?: unknown): void => this.#reads.reject(blockError("bus.closed", "the run ended and took no event", { cause }));
+    const over = (cause?: unknown): void => this.#reads.reject(blockError("bus.closed", "the run ended and took no event: a script that is to hear events ends with bus.serve()", { cause }));
     this.result.then(() => over(), (cause: unknown) => over(cause));
   }
 

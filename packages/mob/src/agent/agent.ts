@@ -42,7 +42,7 @@ export async function agentGlobals(ask: AgentAsk): Promise<{ readonly [key: stri
 function withoutModel({ spec, profile }: AgentAsk): Error {
   const named = (spec.model ?? profile.model) !== null;
   const keys = profile.provider === null ? "ANTHROPIC_API_KEY or OPENAI_API_KEY" : `the key of ${profile.provider}`;
-  return mobError("mob.model_unavailable", named ? `there is no key of a provider for ${spec.id}` : `${spec.id} is an agent without a model`, {
+  return mobError("mob.model_unavailable", named ? `there is no key of a provider for ${spec.id}: its mob needs ${keys} in the environment of its blocks` : `${spec.id} is an agent without a model`, {
     facts: { kind: "model_missing" }, retry: "never", hint: named ? `Set ${keys}.` : "Give its profile a model, or \"auto\".",
   });
 }

@@ -221,7 +221,7 @@ function startFailed(life: Life, { kind, detail }: LifeEvent & { is: "start_fail
   if (life.state === "retiring") return { life: failed, entries: [], actions: [] };
   if (tries < MOB_LIMITS.startTries) {
     const after_ms = backoff(tries, rules.chance);
-    return to(failed, "dormant", { kind: "member_dormant", data: { why: "start_failed", tries, after_ms }, actions: [{ do: "retry", after_ms }] });
+    return to(failed, "dormant", { kind: "member_dormant", data: { why: "start_failed", ...data, after_ms }, actions: [{ do: "retry", after_ms }] });
   }
   // What somebody has to mend is shown.
   if (life.first && life.generation === 1 && !HOPELESS.has(kind)) {

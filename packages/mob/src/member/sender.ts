@@ -160,7 +160,7 @@ export class Sender {
     const state = life?.state;
     if (state === "broken") {
       const kind = last_error?.code ?? "start_failed";
-      throw mobError("mob.member_broken", `${to} is broken: ${last_error?.text ?? kind}`, { facts: { member: to, kind }, hint: "Repair it." });
+      throw mobError("mob.member_broken", `${to} is broken: ${last_error?.text ?? kind}`, { facts: { member: to, kind }, hint: "Mend what it has failed of; then a reload starts it again (atoll mob reload), or a repair (members/repair)." });
     }
     if (state === undefined || state === "none" || state === "retiring" || state === "retired" || state === "completed") {
       throw mobError("mob.member_gone", `${to} is ${state ?? "gone"}`, { facts: { member: to } });

@@ -45,6 +45,7 @@ function toSession({ kind, data }: Entry, generation: number, old: MemberView["s
 /** Why it does not run, until it does. */
 function errorOf({ kind, data }: Entry, known: MemberView["last_error"]): MemberView["last_error"] {
   if (kind === "member_started") return undefined;
-  if (kind === "member_broken") return { code: String(data["kind"]), text: String(data["detail"] ?? "") };
+  const isFailed = kind === "member_broken" || kind === "member_dormant" && data["why"] === "start_failed" && data["kind"] !== undefined;
+  if (isFailed) return { code: String(data["kind"]), text: String(data["detail"] ?? "") };
   return kind === "member_starting" && data["why"] === "crashed" ? { code: "crashed", text: String(data["detail"] ?? "") } : known;
 }

@@ -50,8 +50,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   "a member that has started is active, and its tries are forgotten": { event: { is: "started" }, from: at("starting", { tries: 3 }), to: "active", entries: [["member_started"]], does: [], life: { tries: 0 } },
   "the first start says that it is spawned": { event: { is: "started" }, from: at("starting", { first: true }), to: "active", entries: [["member_spawned"], ["member_started"]], does: [], life: { first: false } },
   "one that retires starts for what it has": { event: { is: "started" }, from: at("retiring"), to: "retiring", entries: [["member_started"]], does: [] },
-  "a start that fails is tried again": { event: failed, from: at("starting"), to: "dormant", entries: [["member_dormant", { why: "start_failed", tries: 1, after_ms: 1_000 }]], does: ["retry 1000"], life: { tries: 1 } },
-  "each later than the one before": { event: failed, from: at("starting", { tries: 3 }), to: "dormant", entries: [["member_dormant", { why: "start_failed", tries: 4, after_ms: 8_000 }]], does: ["retry 8000"], life: { tries: 4 } },
+  "a start that fails is tried again": { event: failed, from: at("starting"), to: "dormant", entries: [["member_dormant", { why: "start_failed", kind: "start_failed", detail: "no", tries: 1, after_ms: 1_000 }]], does: ["retry 1000"], life: { tries: 1 } },
+  "each later than the one before": { event: failed, from: at("starting", { tries: 3 }), to: "dormant", entries: [["member_dormant", { why: "start_failed", kind: "start_failed", detail: "no", tries: 4, after_ms: 8_000 }]], does: ["retry 8000"], life: { tries: 4 } },
   "after five tries it is broken, and repaired by itself": {
     event: failed, from: at("starting", { tries: 4 }), to: "broken", entries: [["member_broken", { kind: "start_failed", detail: "no", tries: 5, parked: false }]], does: ["mend 30000"],
     life: { tries: 5, mends: { ...BROKE, why: "start_failed: no" } },
