@@ -9,12 +9,15 @@ import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { assert, isBlobKey, stateBroken, stateClosed, stateFull, type BlobStore } from "@atoll-run/core";
 
+/** In the folder of a state. */
+export const BLOBS_DIR = "blobs";
+
 const PART = ".part";
 const NO_SPACE: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT"]);
 
-/** It is this process's alone: whoever opens it holds the lock of the state. Made when something is put. Throws `state.broken`. */
-export async function openBlobFolder(folder: string): Promise<BlobStore> {
-  await guard(folder, () => dropParts(folder));
+/** It is this process's alone: whoever opens it holds the lock of the state. Made when something is put. `drops`: takes away what was begun, true. Throws `state.broken`. */
+export async function openBlobFolder(folder: string, { drops = true }: { readonly drops?: boolean } = {}): Promise<BlobStore> {
+  if (drops) await guard(folder, () => dropParts(folder));
   const putting = new Map<string, Promise<boolean>>();
   const closing = new AbortController();
   const pathOf = (key: string): string => {

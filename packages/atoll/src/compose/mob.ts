@@ -11,7 +11,7 @@ import { isFault, memoryBlobs, must, type BlobStore } from "@atoll-run/core";
 import { mobError, startFailed, startMob, type LinkedFactory, type MobDefinition, type MobHooks, type MobParts, type MobRooms } from "@atoll-run/mob";
 import { OUTSIDE_NODE } from "@atoll-run/mob/internal";
 import type { StepWatch } from "@atoll-run/node";
-import { openBlobFolder } from "./blob-folder.ts";
+import { BLOBS_DIR, openBlobFolder } from "./blob-folder.ts";
 import { builtinScript } from "./builtin.ts";
 import { toParts, type NodeConfig } from "./create-node.ts";
 import { toHandle, type MobHandle } from "./mob-handle.ts";
@@ -26,8 +26,6 @@ import { homeOf } from "./settings.ts";
 
 /** Between two tries to open its file anew when the disk has failed. */
 const REOPEN_MS = 1_000;
-
-const BLOBS_DIR = "blobs";
 
 /** Of its own node, as of any other: without a realm it has none, and without rules nobody comes in. */
 type OwnNode = Pick<NodeConfig, "realm" | "listen" | "acl" | "plain" | "bearer" | "ca" | "onLost">;

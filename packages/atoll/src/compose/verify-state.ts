@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isFault } from "@atoll-run/core";
 import { MOB_LIMITS, mobError } from "@atoll-run/mob";
-import { createIds, keysSince, openLedger, verifyMob, viewAt, type Finding } from "@atoll-run/mob/internal";
+import { createBlobs, createIds, keysSince, openLedger, verifyMob, viewAt, type Finding } from "@atoll-run/mob/internal";
 import { openState } from "@atoll-run/sqlite";
+import { BLOBS_DIR, openBlobFolder } from "./blob-folder.ts";
 import { systemClock } from "./clock.ts";
 import { randomOf } from "./random.ts";
 
@@ -16,10 +17,12 @@ export async function verifyState(dir: string, signal: AbortSignal): Promise<rea
   if (!existsSync(path)) throw mobError("mob.not_found", `there is no state in ${dir}`, { facts: { what: "state", id: dir }, hint: "Name the folder with --state." });
   try {
     await using store = await openState({ dir });
+    await using blobStore = await openBlobFolder(join(dir, BLOBS_DIR), { drops: false });
+    const blobs = createBlobs({ store: blobStore, limits: MOB_LIMITS });
     const ids = createIds({ clock: systemClock, bytes: randomOf });
     await using ledger = await openLedger({ store, clock: systemClock, newId: ids, log: { write: () => undefined } }, { mob: "", limits: MOB_LIMITS });
     const view = await viewAt(ledger, ledger.head, { signal });
-    return await verifyMob({ ledger, view, keysSinceMs: keysSince(systemClock.now(), MOB_LIMITS) }, signal);
+    return await verifyMob({ ledger, view, blobs, keysSinceMs: keysSince(systemClock.now(), MOB_LIMITS) }, signal);
   } catch (error) {
     if (!isFault(error)) throw error;
     if (error.code === "state.locked") throw mobError("mob.already_running", `a mob runs with ${dir}: ${error.message}`, { cause: error, facts: error.facts });

@@ -13,6 +13,7 @@ import { defineMob, type LinkedFactory, type MobRooms } from "@atoll-run/atoll/m
 import { memoryBlobs, stateFull, type BlobStore } from "@atoll-run/core";
 import { readSession } from "@atoll-run/mob";
 import { fromBlob, isRef, sessionOf, wholeRecord } from "@atoll-run/mob/internal";
+import { verifyState } from "../../src/compose/verify-state.ts";
 import { startRooms } from "./rooms.ts";
 
 const CHILD = join(import.meta.dirname, "blob-child.ts");
@@ -78,9 +79,13 @@ test("an output over 1 MiB is a blob: whoever waits, the ledger, the session and
   assert.deepEqual(await turn(mob, { size: 3 * MIB }).then(({ output }) => output), done.output);
   assert.deepEqual(readdirSync(join(dir, "blobs")), [blob_id.slice("sha256:".length)], "equal outputs are written once");
   await mob.close();
+  assert.deepEqual(await verifyState(dir, t.signal), []);
   const again = await opened(t, { dir });
   assert.deepEqual((await again.members.wait(done.turn_id, {})).output, done.output);
   assert.equal((await again.blobs.get(blob_id)).size, 3 * MIB);
+  await again.close();
+  rmSync(join(dir, "blobs"), { recursive: true });
+  assert.deepEqual((await verifyState(dir, t.signal)).map(({ severity, code, path }) => [severity, code, path]), [["warning", "blob_missing", `turns/${done.turn_id}/${blob_id}`]]);
 });
 
 test("a mob that is destroyed leaves no blob", async (t) => {

@@ -99,8 +99,8 @@ export const MOB_METHODS: readonly Method[] = [
   method({
     name: "verify", writes: false, action: "mob.admin", summary: "Folds the ledger anew and compares; says what is not as it should be.", params: none, waits: true,
     result: z.object({ findings: z.array(finding) }),
-    run: async ({ ledger, view, clock, limits }, _, { signal }) => ({
-      findings: await verifyMob({ ledger, view, keysSinceMs: keysSince(clock.now(), limits) }, signal),
+    run: async ({ ledger, view, blobs, clock, limits }, _, { signal }) => ({
+      findings: await verifyMob({ ledger, view, blobs, keysSinceMs: keysSince(clock.now(), limits) }, signal),
     }),
   }),
   method({

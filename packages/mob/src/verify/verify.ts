@@ -5,6 +5,7 @@
  * the mob: it reads page by page, and compares with what was there when it began.
  */
 import { isFault } from "@atoll-run/core";
+import type { Blobs } from "../blobs/blobs.ts";
 import { memberScope } from "../ids.ts";
 import { readEntry } from "../ledger/body.ts";
 import { KEY_OF_ENTRY } from "../ledger/names.ts";
@@ -15,6 +16,7 @@ import { viewAt } from "../roster/view-at.ts";
 import { journalOf } from "../sessions/record.ts";
 import { listSessions, readSession } from "../sessions/sessions.ts";
 import type { Finding } from "./finding.ts";
+import { ofOutput } from "./of-blobs.ts";
 import { ofSlices } from "./of-slices.ts";
 
 const PAGE = 500;
@@ -24,6 +26,7 @@ const FINDINGS_MAX = 100;
 export interface VerifyParts {
   readonly ledger: Ledger;
   readonly view: View;
+  readonly blobs: Pick<Blobs, "stat">;
   /** Keys of entries that were written before that may be forgotten already: they go when their entries may go. */
   readonly keysSinceMs: number;
 }
@@ -35,9 +38,9 @@ export function keysSince(nowMs: number, { retentionMs }: { readonly retentionMs
   return nowMs - retentionMs + RETENTION_SLACK_MS;
 }
 
-export async function verifyMob({ ledger, view, keysSinceMs }: VerifyParts, signal: AbortSignal): Promise<readonly Finding[]> {
+export async function verifyMob({ ledger, view, blobs, keysSinceMs }: VerifyParts, signal: AbortSignal): Promise<readonly Finding[]> {
   const now = frozen(view);
-  const findings = [...await ofFold(ledger, now, signal), ...await ofKeys({ ledger, upTo: now.seq, keysSinceMs }, signal), ...await ofSlices(ledger, { max: FINDINGS_MAX, signal })];
+  const findings = [...await ofFold(ledger, now, signal), ...await ofEntries({ ledger, blobs, upTo: now.seq, keysSinceMs }, signal), ...await ofSlices(ledger, { max: FINDINGS_MAX, signal })];
   for (const [member, open] of now.open) {
     if (findings.length >= FINDINGS_MAX) break;
     signal.throwIfAborted();
@@ -66,16 +69,17 @@ async function ofFold(ledger: Ledger, now: ReturnType<typeof frozen>, signal: Ab
   });
 }
 
-/** Each entry that may be there once is there once, and its key is known, so that it stays the only one. */
-async function ofKeys({ ledger, upTo, keysSinceMs }: Omit<VerifyParts, "view"> & { readonly upTo: number }, signal: AbortSignal): Promise<readonly Finding[]> {
+/** What they refer to is there; each that may be there once is there once, and its key is known, so that it stays the only one. */
+async function ofEntries({ ledger, blobs, upTo, keysSinceMs }: Omit<VerifyParts, "view"> & { readonly upTo: number }, signal: AbortSignal): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
-  const known = new Set<string>();
+  const [known, asked] = [new Set<string>(), new Set<string>()];
   for (let at = ledger.pruned; at < upTo && findings.length < FINDINGS_MAX;) {
     signal.throwIfAborted();
     const page = await ledger.rows(at, PAGE);
     if (page.length === 0) break;
     for (const row of page) {
       at = row.seq;
+      findings.push(...await ofOutput(row, blobs, asked));
       // Few have a key, and most need not be read to see that.
       if (row.at_ms < keysSinceMs || !row.body.includes('"dedupe_key":')) continue;
       const { kind, dedupe_key, seq } = readEntry(row);

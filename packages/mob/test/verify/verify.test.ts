@@ -36,8 +36,8 @@ async function attach({ ledger }: House, scope: string): Promise<number> {
   return commit.values[0] as number;
 }
 
-async function found({ ledger, roster: { view } }: House): Promise<readonly string[]> {
-  return (await verifyMob({ ledger, view, keysSinceMs: 0 }, new AbortController().signal)).map(({ code, path }) => `${code} ${path}`);
+async function found({ ledger, blobs, roster: { view } }: House): Promise<readonly string[]> {
+  return (await verifyMob({ ledger, view, blobs, keysSinceMs: 0 }, new AbortController().signal)).map(({ code, path }) => `${code} ${path}`);
 }
 
 for (const store of STORES) {
