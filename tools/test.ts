@@ -1,5 +1,5 @@
 /**
- * `npm test`: type check, lint, tidy, build, then every test file, each in its own process. The last line is
+ * `npm test`: type check, lint and tidy beside the build, then every test file, each in its own process. The last line is
  * `N passed, N failed`, where each of the four steps counts as one. `npm test -- PATTERN…` runs only the
  * files whose path has a PATTERN in it (and the build first, when it is older than the sources).
  */
@@ -33,6 +33,7 @@ const PRELOAD = BUILT === "1" ? [fileURLToPath(new URL("./testing/built-code.ts"
 interface Step { readonly name: string; readonly args: readonly string[] }
 
 const bin = (path: string): string => join(ROOT, "node_modules", path);
+/** The build takes one core and as long as the others, which come one after the other meanwhile. */
 const CHECKS: readonly Step[] = [
   { name: "type check", args: [bin("typescript/bin/tsc"), "-p", "tsconfig.json", "--noEmit"] },
   { name: "lint", args: [bin("oxlint/bin/oxlint"), "--deny-warnings"] },
@@ -52,12 +53,12 @@ export async function main(args: readonly string[]): Promise<number> {
     console.error(`no test file has ${patterns.join(" or ")} in its path`);
     return 1;
   }
-  const steps = patterns.length === 0 ? [...CHECKS, BUILD] : isBuilt(ROOT) ? [] : [BUILD];
-  const outcomes = await runAll(steps, files);
+  const lanes = patterns.length === 0 ? [CHECKS, [BUILD]] : isBuilt(ROOT) ? [] : [[BUILD]];
+  const outcomes = await runAll(lanes, files);
   return conclude(outcomes);
 }
 
-async function runAll(steps: readonly Step[], files: readonly string[]): Promise<readonly Outcome[]> {
+async function runAll(steps: readonly (readonly Step[])[], files: readonly string[]): Promise<readonly Outcome[]> {
   const progress = new Progress();
   const signal = onInterrupt();
   const scratch = mkdtempSync(join(tmpdir(), "atoll-test-"));
@@ -67,10 +68,12 @@ async function runAll(steps: readonly Step[], files: readonly string[]): Promise
     progress.line(describe(outcome));
   };
   try {
-    for (const step of steps) {
-      progress.status(step.name);
-      keep(await runStep(step, signal));
-    }
+    await Promise.all(steps.map(async (lane) => {
+      for (const step of lane) {
+        progress.status(step.name);
+        keep(await runStep(step, signal));
+      }
+    }));
     const waiting = [...files];
     const lane = async (): Promise<void> => {
       for (let file = waiting.shift(); file !== undefined && !signal.aborted; file = waiting.shift()) {
