@@ -120,7 +120,7 @@ export class StoreClient {
   #start(): Worker {
     const ext = import.meta.url.slice(import.meta.url.lastIndexOf("."));
     const worker = new Worker(new URL(`./store-worker${ext}`, import.meta.url), {
-      name: "atoll-stores", workerData: this.#data, env: {},
+      name: "atoll-stores", workerData: this.#data, env: {}, execArgv: [],
     });
     let reason = "it exited";
     worker.on("message", (answers: readonly StoreAnswer[]) => {

@@ -55,7 +55,7 @@ export class StateClient {
     this.#log = log;
     const ext = import.meta.url.slice(import.meta.url.lastIndexOf("."));
     this.#worker = new Worker(new URL(`./state-worker${ext}`, import.meta.url), {
-      name: "atoll-state", workerData: { ...data, bell: this.#bell } satisfies StateWorkerData, env: {},
+      name: "atoll-state", workerData: { ...data, bell: this.#bell } satisfies StateWorkerData, env: {}, execArgv: [],
     });
     let reason = "its thread exited";
     this.#worker.on("message", ({ commits, others }: AnswerMessage) => {
