@@ -53,7 +53,12 @@ async function tellEvent(event: StreamEvent, { call, print }: { readonly call: V
   if (event.event === "entry") return await print(event.data);
   if (call.json) return await say(JSON.stringify(event));
   if (event.event === "gap") await say(`-- entries ${event.data.from} to ${event.data.to} are gone: ${event.data.reason}`);
+  else if (event.event === "row") await say(rowLine(event.data));
   else if (event.event === "bye") await say(`-- the mob stops serving: ${event.data.reason}`);
+}
+
+function rowLine({ member, row }: Extract<StreamEvent, { readonly event: "row" }>["data"]): string {
+  return row === null ? `-- ${member} is gone` : `-- ${member} is ${row.state}, ${row.phase}, ${row.queue.depth} turns open`;
 }
 
 function printer(call: VerbCall): Print {

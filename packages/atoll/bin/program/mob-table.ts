@@ -27,7 +27,7 @@ const ASKING: readonly Flag[] = [
   { name: "follow", verbs: ["tail"], short: "f", what: "With tail: go on with what happens, over restarts of the connection." },
   { name: "member", verbs: ["tail"], value: "ID", what: "With tail: only of this member." },
   { name: "topics", verbs: ["tail"], value: "LIST", default: "entries",
-    what: "With tail --follow: only these, from now on unless --after says otherwise: structural, turns, approvals, errors, run:ID, member:ID (comma between)." },
+    what: "With tail --follow: only these, from now on unless --after says otherwise: structural, turns, approvals, errors, roster, run:ID, member:ID (comma between)." },
   { name: "reject", verbs: ["approve"], what: "With approve: reject it." },
   { name: "release", verbs: ["approve"], what: "With approve: make the call of a draft after all." },
   { name: "reason", verbs: ["approve"], value: "TEXT", what: "With approve: why." },

@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { once } from "node:events";
 import { test, type TestContext } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { createClient, type StreamEvent } from "@atoll-run/atoll/client";
 import { defineMob, Mob, serveMob } from "@atoll-run/atoll/mob";
 import { isFault } from "@atoll-run/core";
+import { until } from "@atoll-run/testkit";
 
 const definition = defineMob({
   mob: { id: "asked", members: [{ id: "open", profile: "open" }, { id: "inner", profile: "inner" }], edges: [["open", "inner"]] },
@@ -89,6 +91,49 @@ test("a stream goes on after its last event when its connection is cut, without 
   const seqs = seen.flatMap((one) => one.event === "entry" ? [one.data.seq] : []);
   const { entries } = await house.mob.rooms.ledger.query({ after: 0, classes: ["turn"], limit: 1_000 });
   assert.deepEqual(seqs, entries.map(({ seq }) => seq));
+});
+
+test("rows that a stream has told, over connections that are cut, are those of the mob after real work", async (t) => {
+  await using house = await served();
+  const between = await wire(t, house.http.port);
+  const mob = createClient({ url: between.url, token: house.http.token });
+  const direct = createClient({ url: house.http.url, token: house.http.token });
+  type Row = Extract<StreamEvent, { readonly event: "row" }>["data"]["row"];
+  let rows = new Map<string, Row>();
+  let staged: Map<string, Row> | undefined;
+  let snapshots = 0;
+  const ending = new AbortController();
+  const reading = (async () => {
+    for await (const event of mob.stream({ topics: ["roster", "metrics"], signal: ending.signal })) {
+      if (event.event === "snapshot_started") staged = new Map();
+      else if (event.event === "snapshot_complete") [rows, staged, snapshots] = [staged ?? rows, undefined, snapshots + 1];
+      else if (event.event === "row") {
+        const { member, row } = event.data;
+        if (row === null) rows.delete(member);
+        else (staged ?? rows).set(member, row);
+      } else assert.equal(event.event, "live");
+    }
+  })();
+  await until(() => snapshots === 1);
+  for (let n = 0; n < 6; n++) {
+    await direct.members.spawn({ spec: { id: `m-${n}`, profile: "open" } });
+    const { tickets: [ticket] } = await direct.send({ to: `m-${n}`, content: n });
+    if (n % 2 === 0) between.cut();
+    await direct.edges.wire({ a: `m-${n}`, b: "inner" });
+    await direct.labels.set({ scope: "member", id: "inner", labels: { n: String(n) } });
+    await direct.turns.wait({ turn_id: ticket?.turn_id ?? "" });
+    await direct.members.respawn({ member: `m-${n}` });
+    if (n > 2) await direct.members.delete({ member: `m-${n}`, confirm: `m-${n}` });
+    else if (n > 0) await direct.members.suspend({ member: `m-${n}` });
+  }
+  // The last of it may still be on its way.
+  await until(async () => {
+    const { members } = await direct.members.list({});
+    return isDeepStrictEqual([...rows.values()].sort((x, y) => ((x?.id ?? "") < (y?.id ?? "") ? -1 : 1)), members);
+  });
+  assert.deepEqual([rows.size, snapshots], [5, 1]);
+  ending.abort();
+  await reading;
 });
 
 test("a stream whose cursor is not of this history is refused", async () => {

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
+import { MOB_LIMITS } from "@atoll-run/mob";
+import { METHODS } from "@atoll-run/mob/internal";
 import { until } from "@atoll-run/testkit";
 import { spawned } from "../support.ts";
 import { served } from "./served.ts";
@@ -66,6 +68,31 @@ test("1,024 streams that are told all members at once share what they are told, 
   await append(spawned("late"));
   await until(() => told('"member":"late"') === STREAMS);
   assert.equal(made - before, 1);
+});
+
+test("of nothing, limit = 0, each method gives none, and where to go on; a limit that is none is refused", async (t) => {
+  const { ask, rpc, append, ledger } = await served(t);
+  await append({ kind: "note", source: "x", data: {} });
+  const more: Readonly<Record<string, object>> = { "ledger/view": { view: "unified" }, "sessions/list": { member: "open" }, "sessions/read": { session_id: "none" } };
+  const limited = METHODS.filter(({ params }) => "limit" in params.shape);
+  assert.ok(limited.length >= 7);
+  for (const one of limited) {
+    const { result, error } = await rpc(`mob/${one.name}`, { ...more[one.name], limit: 0 });
+    // There is no such session; it is looked for before the limit counts.
+    if (error !== undefined) {
+      assert.deepEqual([one.name, error.data.code], ["sessions/read", "mob.session_not_found"]);
+      continue;
+    }
+    assert.deepEqual(Object.values(result as object).filter((given) => Array.isArray(given)).flat(), [], one.name);
+    for (const limit of [-1, 1.5, MOB_LIMITS.queryMax + 1]) assert.equal((await rpc(`mob/${one.name}`, { ...more[one.name], limit })).error.data.facts.path, "limit", one.name);
+  }
+  const head = ledger.cursor(ledger.head);
+  for (const [query, next] of [["", head], ["&after=0", ledger.cursor(0)], [`&after=0&before=${head}`, ledger.cursor(0)], [`&before=${head}`, ledger.cursor(ledger.head - 1)]] as const) {
+    const { body } = await ask("GET", `/v1/ledger/query?limit=0${query}`);
+    assert.deepEqual([body.entries, body.next, body.exhausted], [[], next, false], query);
+  }
+  const { stream_url } = (await ask("GET", "/v1/ledger/subscribe?limit=0&after=0&topics=entries")).body;
+  assert.match(stream_url, /after=\w+-0$/);
 });
 
 test("a head above 16 KiB, a body above 1 MiB and a batch above 50 are refused", async (t) => {
