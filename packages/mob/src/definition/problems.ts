@@ -64,7 +64,7 @@ export class Problems {
     const lines = all.slice(0, TOLD_MAX).map(({ path, text, hint, file, line }) =>
       `${file === undefined ? "" : `${file}${line === undefined ? "" : `:${line}`}: `}${path}: ${text}${hint === undefined ? "" : ` (${hint})`}`);
     return mobError("mob.definition_invalid", `the definition has ${this.all.length} error${this.all.length === 1 ? "" : "s"}:\n${lines.join("\n")}${this.all.length > TOLD_MAX ? "\n…" : ""}`, {
-      facts: { problems: all.slice(0, FACTS_MAX) }, hint: "Mend them all, then try again: nothing was started.",
+      facts: { problems: all.slice(0, FACTS_MAX) }, hint: "Mend them all, then try again: nothing has been done.",
     });
   }
 }

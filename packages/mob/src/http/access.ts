@@ -43,7 +43,8 @@ const TOKENS = "The token of this machine lies in http.token in the folder of th
 
 /** `reason` as spec mob 11.8 names it. */
 export function stranger(reason: string): MobError {
-  const hint = reason === "missing_credentials" ? `Send Authorization: Bearer …. ${TOKENS}` : reason === "invalid_token" ? TOKENS : undefined;
+  const hint = reason === "missing_credentials" ? `Send Authorization: Bearer …. ${TOKENS}` : reason === "invalid_token" ? TOKENS
+    : reason === "ticket_used" ? `A link signs in once, within ten minutes; a token does at any time. ${TOKENS}` : undefined;
   return mobError("mob.unauthenticated", `who asks is not known: ${reason.replaceAll("_", " ")}`, { facts: { reason }, ...hint === undefined ? {} : { hint } });
 }
 

@@ -194,7 +194,9 @@ function checkOwnPage(asking: Asking): void {
 function checkOrigin({ headers: { origin = "", host = "" } }: Asking): void {
   const given = URL.canParse(origin) ? new URL(origin) : undefined;
   if (given !== undefined && /^https?:$/.test(given.protocol) && given.host === host.toLowerCase()) return;
-  throw mobError("mob.denied", `this page is of ${JSON.stringify(origin)}, not of ${JSON.stringify(host)}`, { facts: { origin, host } });
+  throw mobError("mob.denied", `this page is of ${JSON.stringify(origin)}, not of ${JSON.stringify(host)}`, {
+    facts: { origin, host }, hint: "A cookie is for pages of this server, which send Origin and `x-atoll: 1`; a program sends Authorization: Bearer ….",
+  });
 }
 
 function cookieName({ port }: Asking): string {

@@ -81,6 +81,8 @@ for (const colorScheme of ["light", "dark"] as const) {
     // What comes meanwhile takes nothing away from whoever reads.
     await append({ kind: "note", source: "x", data: { text: "one more" } });
     await page.locator("#ledger li", { hasText: "one more" }).waitFor();
+    await append({ kind: "member_broken", source: "mob", member: "new", data: { state: "broken", kind: "start_failed", detail: "no" } });
+    await page.locator('#ledger li[data-class="error"]', { hasText: "member broken" }).waitFor();
     assert.equal(await first.evaluate("document.activeElement?.textContent.includes('alert(1)')"), true);
     const card = page.locator(".approval", { hasText: "report.md" });
     await card.waitFor();

@@ -47,7 +47,7 @@ export function entryRow(entry) {
   const details = make("details", {}, line);
   // All of it, for whoever asks.
   details.addEventListener("toggle", () => details.replaceChildren(line, ...details.open ? [make("pre", {}, JSON.stringify(entry, null, 2))] : []));
-  return make("li", { className: "entry", data: { class: entry.class } }, details);
+  return make("li", { className: "entry", data: { class: /_(failed|dead|broken)$/.test(entry.kind) ? "error" : entry.class } }, details);
 }
 
 export function gapRow({ from, to, reason }) {

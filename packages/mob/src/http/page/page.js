@@ -224,9 +224,14 @@ function leave(text) {
   at("token").focus();
 }
 
+/** What went wrong, and what to do about it. */
+function textOf({ message, hint }) {
+  return hint ? `${message}. ${hint}` : message;
+}
+
 let unsay;
 function say(what) {
-  const text = typeof what === "string" ? what : `${what.message}${what.hint ? ` ${what.hint}` : ""}`;
+  const text = typeof what === "string" ? what : textOf(what);
   if (what instanceof MobFault && what.status === 401) return leave(text);
   at("says").textContent = text;
   clearTimeout(unsay);
@@ -265,7 +270,7 @@ async function start() {
     event.preventDefault();
     const token = at("token").value.trim();
     at("token").value = "";
-    signInByToken(token).then(show).catch((error) => leave(error.message));
+    signInByToken(token).then(show).catch((error) => leave(textOf(error)));
   });
   document.addEventListener("keydown", press);
   const [, ticket] = /^#ticket=([\w-]+)$/.exec(location.hash) ?? [];
@@ -277,7 +282,7 @@ async function start() {
     }
     await show();
   } catch (error) {
-    leave(ticket === undefined ? "" : error.message);
+    leave(ticket === undefined ? "" : textOf(error));
   }
 }
 
