@@ -56,6 +56,8 @@ export const MOB_LIMITS = {
   /** Of a member without turn, queue and open approval, until it is dormant. */
   idleMs: 600_000,
   startTries: 5,
+  /** Until code that is started must take turns: one that never does is ended, and the start has failed. */
+  startMs: 60_000,
   startBackoffMs: 1_000,
   startBackoffMsMax: 60_000,
   crashesMax: 5,

@@ -3,7 +3,7 @@
  * that a process died in is no start. Method: real members whose code hangs, fails and dies; the row and the ledger are the witnesses.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -73,4 +73,45 @@ test("who is on his way when his process dies sleeps at the next start, and is w
   assert.equal((await again.members.wait(turn, {})).output, "hi");
   const said = await moves(again);
   assert.deepEqual(said.slice(-3), ["member_dormant restart", "member_starting wake", "member_started"]);
+});
+
+test("code that never takes turns is ended when its time to start is over, a script that runs for ever among it, and is tried again", async (t) => {
+  const root = mkdtempSync(join(tmpdir(), "atoll-hanging-"));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  writeFileSync(join(root, "loop.lua"), "while true do end");
+  let starts = 0;
+  const hanging = defineMob({
+    mob: { id: "m", members: [{ id: "lua", profile: "lua" }, { id: "linked", profile: "p" }] }, limits: { startMs: 300 },
+    profiles: { lua: { script: "loop.lua" }, p: { linked: "worker" } },
+  });
+  await using mob = await startRooms({ definition: hanging, ephemeral: true, root, linked: { worker: async () => {
+    if (++starts === 1) await new Promise<never>(() => undefined);
+    return ({ content }) => content;
+  } } });
+  const [lua, linked] = await Promise.all(["lua", "linked"].map((to) => mob.send({ to, from: "console", principal: "local", content: "hi" })));
+  assert.equal((await mob.members.wait(linked?.turn_id ?? "", {})).output, "hi");
+  await until(() => mob.view.row("lua")?.state === "dormant");
+  await mob.ledger.flush();
+  const { entries } = await mob.ledger.query({ kinds: ["spawn_failure"], after: 0 });
+  for (const member of ["lua", "linked"]) assert.match(String(entries.find((entry) => entry.member === member)?.data["detail"]), /the start of (lua|linked).*300 ms/);
+  assert.equal((await mob.members.cancel(lua?.turn_id ?? "", { principal: "local" })).state, "cancelled");
+});
+
+test("a process that dies behind the entry of a first spawn that has failed leaves nothing: the next start buries what was sent to it and takes its edges away", async (t) => {
+  const stateDir = mkdtempSync(join(tmpdir(), "atoll-spawn-failed-"));
+  t.after(() => rmSync(stateDir, { recursive: true, force: true }));
+  const worker: LinkedFactory = async ({ id }) => {
+    if (id === "new") await new Promise<never>(() => undefined);
+    return ({ content }) => content;
+  };
+  const first = await open(worker, { stateDir, drainTimeoutMs: 50 });
+  await first.members.spawn({ id: "new", profile: "p" }, { principal: "local", origin: "api", lazy: false });
+  const { turn_id } = await first.send({ to: "new", from: "console", principal: "local", content: "hi" });
+  await first.edges.wire("m", "new", "local");
+  await first.ledger.append(first.writer, [{ kind: "member_spawn_failed", source: "mob", member: "new", generation: 0, data: { state: "none", from: "starting", generation: 0, kind: "start_failed", detail: "no", tries: 5 } }]);
+  await first.close();
+  await using again = await open(worker, { stateDir });
+  const { state: ended, reason } = await again.members.wait(turn_id, {});
+  assert.deepEqual([ended, reason], ["dead", "member_spawn_failed"]);
+  assert.deepEqual([again.view.row("new"), again.status().edges, again.view.isWired("m", "new")], [undefined, [], false]);
 });

@@ -16,6 +16,7 @@ import { FINAL_STATES, type BuryReason, type LifeState } from "./life.ts";
 import type { LiveMembers } from "./live.ts";
 import type { MemberParts } from "./parts.ts";
 import type { MemberRow } from "./row.ts";
+import { FINAL_TURNS } from "./turn.ts";
 
 export interface EndsParts extends Pick<MemberParts, "ledger" | "writer" | "view" | "inner" | "node" | "leaveEdges"> {
   readonly limits: Pick<MobLimits, "drainMs">;
@@ -63,6 +64,22 @@ export class Ends {
       const left = new Set(open.filter((turn) => isOver || (view.turns.get(turn)?.generation ?? 0) < session.generation));
       if (left.size > 0) await live.of(id).during(() => this.#bury(left, { member: id, generation, reason: ENDED[state] ?? "member_reset" }));
     }
+    await this.#settleNeverThere();
+  }
+
+  /** Those whose first start has failed have no row: what was sent to them, and who was wired to them, is found by what is left of it. */
+  async #settleNeverThere(): Promise<void> {
+    const { view, leaveEdges } = this.#parts;
+    const left = new Map<string, { readonly generation: number; readonly turns: Set<string> }>();
+    for (const { member, turn_id, state, generation } of view.turns.values()) {
+      if (FINAL_TURNS.has(state) || view.members.has(member)) continue;
+      const known = left.get(member) ?? { generation, turns: new Set() };
+      left.set(member, known);
+      known.turns.add(turn_id);
+    }
+    for (const [member, { generation, turns }] of left) await this.#bury(turns, { member, generation, reason: "member_spawn_failed" });
+    const gone = new Set([...view.edges.values()].flatMap(({ a, b, wired }) => wired ? [a, b].filter((id) => !view.members.has(id)) : []));
+    for (const id of gone) await leaveEdges(id);
   }
 
   /** What that process was in the middle of is free first. */

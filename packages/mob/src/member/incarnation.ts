@@ -259,19 +259,22 @@ export class Incarnation {
   }
 
   async #begin(): Promise<Inner | undefined> {
-    const { inner, events, ledger, node, member, session } = this.#parts;
+    const { inner, events, ledger, node, member, session, limits: { startMs } } = this.#parts;
+    let made: Inner | undefined;
     try {
       const handle = await this.open();
       const writer = { scope: handle.name, epoch: handle.epoch };
       const [workload] = await Promise.all([inner(), openSession({ ledger, writer }, this.session, { member, ...session })]);
-      await workload.start(this.#desk.hostFor((fault) => {
+      made = workload;
+      const host = this.#desk.hostFor((fault) => {
         if (!this.current) return;
         const { exit_code, cotenant } = fault.facts as { readonly exit_code?: number; readonly cotenant?: boolean };
         if (exit_code === 0) events.exited();
         // It has not crashed: another one of its thread has.
         else if (cotenant === true) events.spent();
         else events.died(fault);
-      }), { signal: this.#desk.signal });
+      });
+      await withDeadline((signal) => workload.start(host, { signal }), { clock: node.clock, ms: startMs, signal: this.#desk.signal, what: `the start of ${member}` });
       if (this.current) {
         this.#desk.begin(workload);
         events.ready(handle.epoch);
@@ -279,6 +282,8 @@ export class Incarnation {
       return workload;
     } catch (error) {
       const fault = toFault(error);
+      // What it has begun ends with it.
+      await withDeadline((signal) => made?.close({ signal }), { clock: node.clock, ms: CANCEL_MS }).catch(() => undefined);
       // The ledger tells only of the last try; what is wrong should be seen before.
       node.log.write({ level: "warn", target: "member", msg: "a start failed", fields: { member, code: fault.code, reason: fault.message } });
       if (this.current) events.startFailed(kindOf(error), fault);

@@ -258,7 +258,7 @@ function exited(life: Life, { restart, chance }: LifeRules): LifeStep {
 /** Nobody works off what is left. */
 function completed(life: Life, data: Readonly<Record<string, string>>): LifeStep {
   return to(life, "completed", { kind: "member_completed", data, actions: [
-    { do: "stop", turn: "requeue" }, { do: "bury_queue", reason: "member_completed" },
+    { do: "stop", turn: "requeue" }, { do: "bury_queue", reason: "member_completed" }, { do: "leave_edges" },
   ] });
 }
 

@@ -80,10 +80,10 @@ const ROWS: Readonly<Record<string, Row>> = {
     event: crashed, from: at("active", { crashes: [NOW - 300_000, NOW - 299_999, NOW - 2, NOW - 1] }), to: "starting", entries: [["member_starting", { why: "crashed", detail: "out of memory", after_ms: 8_000 }]], does: ["stop requeue", "start 8000"], life: { crashes: [NOW - 299_999, NOW - 2, NOW - 1, NOW] },
   },
   "restart = never: a crash completes it, and nobody works off what is left": {
-    event: crashed, from: at("active"), to: "completed", entries: [["member_completed", { detail: "out of memory" }]], does: ["stop requeue", "bury_queue member_completed"], rules: { restart: "never" }, life: { crashes: [NOW] },
+    event: crashed, from: at("active"), to: "completed", entries: [["member_completed", { detail: "out of memory" }]], does: ["stop requeue", "bury_queue member_completed", "leave_edges"], rules: { restart: "never" }, life: { crashes: [NOW] },
   },
   "a crash while it retires starts it again for what it has": { event: crashed, from: at("retiring"), to: "retiring", entries: [], does: ["stop requeue", "start 1000"], life: { crashes: [NOW] } },
-  "an exit completes it": { event: { is: "exited" }, from: at("active"), to: "completed", entries: [["member_completed"]], does: ["stop requeue", "bury_queue member_completed"] },
+  "an exit completes it": { event: { is: "exited" }, from: at("active"), to: "completed", entries: [["member_completed"]], does: ["stop requeue", "bury_queue member_completed", "leave_edges"] },
   "restart = always: an exit starts it again": { event: { is: "exited" }, from: at("active"), to: "starting", entries: [["member_starting", { why: "exited", after_ms: 1_000 }]], does: ["stop requeue", "start 1000"], rules: { restart: "always" } },
   "an exit while it retires is its end, whatever restart says": { event: { is: "exited" }, from: at("retiring"), to: "retired", entries: [["member_retired", { why: "drained" }]], does: RETIRES, rules: { restart: "always" } },
   "suspend aborts the turn and puts it back": { event: { is: "suspend", why: "lease_lost" }, from: at("active"), to: "suspended", entries: [["member_suspended", { why: "lease_lost" }]], does: ["stop requeue"] },
