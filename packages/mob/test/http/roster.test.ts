@@ -241,7 +241,8 @@ test("a member that is not his is never told: not its row, not that it came or w
   assert.deepEqual(topics, ["roster"]);
   assert.equal((await ask("GET", "/v1/stream?topics=metrics", { role: "none" })).body.error.data.facts.action, "mob.view");
   rules.access = { ...access, rules: [] };
-  await until(() => http.streams === 0, { withinMs: 20_000 });
+  await append({ kind: "note", source: "x", data: {} });
+  await until(() => http.streams === 0);
   ending.abort();
   await reading;
   assert.match(text, /\{"reason":"denied"\}$/);
