@@ -10,7 +10,7 @@ import { withDeadline, type Clock, type Log } from "@atoll-run/core";
 import { checkSpec } from "../definition/check-spec.ts";
 import type { MemberSpec, MobDefinition } from "../definition/definition.ts";
 import type { Definitions } from "../definition/definitions.ts";
-import { keyOf, planEdges, type EdgePlanRow } from "../edges/plan.ts";
+import { keyOf, planEdges, type EdgeDeed, type EdgePlanRow } from "../edges/plan.ts";
 import { mobError, toFailure, type MobError } from "../errors.ts";
 import type { Ledger, Writer } from "../ledger/ledger.ts";
 import type { MobLimits } from "../limits.ts";
@@ -251,7 +251,7 @@ class Engine implements Reconciler {
         if (row.deed !== null) await edges.work(row, row.deed, principal);
         tally.edge(row);
       } catch (error) {
-        tally.failed("edges", { id: keyOf(row), stage: row.deed === "heal" ? "wire (heal)" : row.deed === "unwire" ? "unwire" : "wire", error });
+        tally.failed("edges", { id: keyOf(row), stage: row.deed === null ? "wire" : STAGES[row.deed], error });
       }
     });
   }
@@ -266,6 +266,9 @@ class Engine implements Reconciler {
     } }]);
   }
 }
+
+/** What has failed, as a report says it (spec: mob 4.3). */
+const STAGES: Readonly<Record<NonNullable<EdgeDeed>, string>> = { claim: "wire", heal: "wire (heal)", unwire: "unwire", disown: "disown" };
 
 function ended(): ReturnType<typeof mobError> {
   return mobError("mob.shutting_down", "the mob is stopping", { hint: "Ask again when it runs." });

@@ -158,6 +158,11 @@ test("an edge that cannot be written is as it was, whole or not there; the next 
   assert.deepEqual(filled(await reconciler.reconcile(p)), { retained: ["a", "b"], failures: ["unwire a/b"] });
   assert.deepEqual(view.edges.get("a/b"), { a: "a", b: "b", wired: true, owner: "managed" });
   trouble.fails.clear();
+  await append({ kind: "members_unwired", source: "mob", data: { a: "a", b: "b", owner: "managed" } });
+  trouble.fails.add("edge_disowned a/b");
+  assert.deepEqual(filled(await reconciler.reconcile(p)), { retained: ["a", "b"], failures: ["disown a/b"] });
+  trouble.fails.clear();
+  await append({ kind: "members_wired", source: "mob", data: { a: "a", b: "b", owner: "managed" } });
   assert.deepEqual(filled(await reconciler.reconcile(p)), { retained: ["a", "b"], unwired_edges: ["a/b"] });
 });
 

@@ -179,3 +179,48 @@ test("the view of an earlier seq is as it was then", async (t) => {
   const then = await roster.viewAt(first?.seq ?? 0);
   assert.deepEqual(then.ids(), ["a"]);
 });
+
+test("what a member is owed of its peers is the newest of each peer, as it is wired now, until a turn tells it; nobody is owed who has not begun, or is gone", () => {
+  const ids = ["a", "b", "c"];
+  const id = fc.constantFrom(...ids);
+  const pair = fc.constantFrom(["a", "b"] as const, ["a", "c"] as const, ["b", "c"] as const);
+  const began = (member: string): NewEntry => ({ kind: "turn_queued", source: "mob", member, turn_id: `t_${member}`, principal: "mob", data: { conversation: "initial", from: "mob" } });
+  const step = fc.oneof(
+    fc.tuple(fc.constantFrom("members_wired", "members_unwired", "edge_suppressed", "edge_released", "edge_disowned") as fc.Arbitrary<NewEntry["kind"]>, pair)
+      .map(([kind, [a, b]]) => ({ what: "entry" as const, entry: wire(kind, a, b) })),
+    id.map((member) => ({ what: "entry" as const, entry: began(member) })), id.map((member) => ({ what: "tell" as const, member })),
+    fc.tuple(id, fc.constantFrom("retired", "starting", "broken", "active")).map(([member, state]) => ({ what: "entry" as const, entry: { kind: "member_dormant", source: "mob", member, data: { state } } satisfies NewEntry })),
+    id.map((member) => ({ what: "entry" as const, entry: { kind: "member_reset", source: "mob", member, data: { state: "starting", generation: 2 } } satisfies NewEntry })),
+  );
+  fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    const view = new View();
+    let seq = 0;
+    const fold = (entry: Omit<NewEntry, "session">): void => view.fold({ ...entry, seq: ++seq, epoch: "e", id: `e_${seq}`, ts_ms: seq, v: 1, class: "structural", mob: "m" });
+    for (const one of ids) fold({ ...spawned(one), data: { ...spawned(one).data, spec: { id: one, profile: "p", mode: "autonomous" } } });
+    for (const one of steps) {
+      if (one.what === "entry") {
+        const before = new Map(ids.map((member) => [member, view.members.get(member)]));
+        const wired = new Map(ids.map((member) => [member, view.wiredTo(member)]));
+        fold(one.entry);
+        if (!/^(members|edge)_/.test(one.entry.kind)) continue;
+        for (const member of ids) {
+          const changed = JSON.stringify(wired.get(member)) !== JSON.stringify(view.wiredTo(member));
+          const hears = before.get(member)?.greeted === true && before.get(member)?.life.state !== "retired";
+          assert.equal(view.members.get(member)?.untold?.some((notice) => notice.seq === seq) ?? false, changed && hears);
+        }
+      } else {
+        const [notice] = view.members.get(one.member)?.untold ?? [];
+        if (notice === undefined) continue;
+        fold({ kind: "turn_queued", source: "mob", member: one.member, turn_id: `t_${seq}`, principal: "mob", cause_seq: notice.seq, data: { conversation: "peers" } });
+        assert.ok(!view.members.get(one.member)?.untold?.includes(notice), "it is told");
+      }
+    }
+    for (const member of ids) {
+      const { untold = [], greeted, life } = view.members.get(member) ?? {};
+      assert.equal(new Set(untold.map(({ peer }) => peer)).size, untold.length);
+      for (const { peer, event } of untold) assert.equal(event === "peer_added", view.isWired(member, peer));
+      if (greeted !== true || life?.state === "retired") assert.equal(untold.length, 0);
+    }
+    assert.deepEqual(new View(structuredClone(view.keep())).keep(), view.keep());
+  }), { numRuns: 300 });
+});
