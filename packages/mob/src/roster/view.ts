@@ -306,12 +306,16 @@ export class View {
     if (member === undefined || !isNew && !over) return;
     const open = over ? member.open.filter((one) => one !== turn_id) : isNew ? [...member.open, turn_id] : member.open;
     const more = { turns: isNew ? 1 : 0, wall_ms: over ? ranMs(turn, ts_ms) : 0 };
-    const { untold, ...rest } = member;
-    const left = cause_seq === undefined ? untold : untold?.filter((notice) => notice.seq !== cause_seq);
     this.members.set(id, {
-      ...rest, ...left === undefined || left.length === 0 ? {} : { untold: left }, open, ...principal === INITIAL.principal && data["conversation"] === INITIAL.conversation ? { greeted: true } : {},
+      ...cause_seq === undefined ? member : told(member, cause_seq), open, ...principal === INITIAL.principal && data["conversation"] === INITIAL.conversation ? { greeted: true } : {},
       ...session === undefined ? {} : { session: { ...member.session, head: seq } }, dead: member.dead + (state === "dead" || state === "expired" ? 1 : 0),
       used: use(member.used, more, ts_ms),
     });
   }
+}
+
+/** Without what that entry owes it. */
+function told({ untold = [], ...member }: MemberView, seq: number): MemberView {
+  const left = untold.filter((notice) => notice.seq !== seq);
+  return left.length === 0 ? member : { ...member, untold: left };
 }
