@@ -9,6 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
+import { defineMob } from "@atoll-run/atoll/mob";
+import { until } from "@atoll-run/testkit";
+import { startRooms } from "./rooms.ts";
 
 test("a notice of a peer that a kill comes before is told by the next start, one that was told is not told again, also of an edge that an operator holds back", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "atoll-peers-"));
@@ -28,4 +31,29 @@ test("a notice of a peer that a kill comes before is told by the next start, one
   assert.deepEqual(await run("unwire", "edge_suppressed"), { killed: "edge_suppressed" });
   assert.deepEqual(await run("look"), { told: [added, removed], heard: ["peer_removed"], findings: [] });
   assert.deepEqual(await run("look"), { told: [added, removed], heard: [], findings: [] });
+});
+
+test("who has no room for all notices of his peers gets as many as he has room for, and the others as his turns end: none is refused on the way", async () => {
+  const peers = ["a", "b", "c", "d", "e", "f"];
+  const free = Promise.withResolvers<void>();
+  const heard: string[] = [];
+  const refused: string[] = [];
+  await using mob = await startRooms({
+    definition: defineMob({
+      mob: { id: "m", members: [{ id: "auto", profile: "auto" }, ...peers.map((id) => ({ id, profile: "p" }))] },
+      profiles: { auto: { linked: "auto", mode: "autonomous" }, p: { linked: "auto" } }, limits: { turnsMax: 2 },
+    }),
+    linked: { auto: () => async ({ content, conversation }) => {
+      await free.promise;
+      if (conversation === "peers") heard.push((content as { peer: string }).peer);
+    } },
+    ephemeral: true, env: { log: { write: ({ msg, fields }) => void (msg === "a turn of the mob was not sent" && refused.push(String(fields?.["reason"]))) } },
+  });
+  await until(() => mob.view.members.get("auto")?.greeted === true);
+  for (const peer of peers) await mob.edges.wire("auto", peer, "local");
+  // One finds room beside the first turn.
+  await until(() => mob.view.members.get("auto")?.untold?.length === peers.length - 1);
+  free.resolve();
+  await until(() => heard.length === peers.length);
+  assert.deepEqual([heard, refused, mob.view.members.get("auto")?.untold], [peers, [], undefined]);
 });

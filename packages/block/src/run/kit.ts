@@ -154,8 +154,9 @@ export function createKit(parts: KitParts, config: JoinedConfig, p: Prepared, li
   const serving = config.mesh === undefined ? undefined : serveMesh(config.mesh, {
     ask: (e, o) => links.ask(e, "mesh", o), log: (msg) => links.log("warn", "mesh", msg), ackMsMax: p.limits.ackMsMax,
   });
+  const told = telling.before(guarded(ops, config.guard, gate));
   return {
-    ops: links.telemetry?.ops(telling.before(guarded(ops, config.guard, gate))) ?? telling.before(guarded(ops, config.guard, gate)), agentId: config.mesh?.id ?? "", usage: () => models.usage(), stdout: sinks.stdout,
+    ops: links.telemetry?.ops(told) ?? told, agentId: config.mesh?.id ?? "", usage: () => models.usage(), stdout: sinks.stdout,
     note: (role, note, trace) => {
       const task = note.task === undefined ? {} : { task: note.task };
       links.log(note.level, note.target, note.msg, { ...task, ...note.fields, isle: role }, trace);

@@ -17,7 +17,7 @@ export interface BootParts {
   readonly view: View;
   readonly clock: Clock;
   readonly bootstrap: Bootstrap;
-  readonly startMs: number;
+  readonly placeMs: number;
   readonly profileOf: (name: string) => Profile | undefined;
   /** Resolves when it is up, or has given up. */
   readonly start: (id: string) => Promise<void>;
@@ -36,8 +36,8 @@ export class Boot {
 
   constructor(parts: BootParts) {
     this.#parts = parts;
-    const { clock, bootstrap, startMs, start } = parts;
-    this.#warming = new Warming({ clock, atOnce: bootstrap.concurrency, startMs, start });
+    const { clock, bootstrap, placeMs, start } = parts;
+    this.#warming = new Warming({ clock, atOnce: bootstrap.concurrency, placeMs, start });
   }
 
   begin(): void {

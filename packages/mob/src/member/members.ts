@@ -66,8 +66,8 @@ export class Members implements MemberHost {
     this.#sender = new Sender({ ...parts, memberOf: (id) => this.#live.of(id) });
     const { view, node: { clock, log }, profileOf, limits, bootstrap } = parts;
     this.#replies = new Replies({ ledger: parts.ledger, view, clock, log, send: (ask) => this.send(ask) });
-    this.#prompts = new Prompts({ view, log, profileOf, send: (ask) => this.send(ask) });
-    this.#boot = new Boot({ view, clock, bootstrap, profileOf, startMs: limits.reconcileActMs, start: (id) => this.#warm(id) });
+    this.#prompts = new Prompts({ view, log, profileOf, limits, send: (ask) => this.send(ask) });
+    this.#boot = new Boot({ view, clock, bootstrap, profileOf, placeMs: limits.reconcileActMs, start: (id) => this.#warm(id) });
   }
 
   /** After the view has folded it. */

@@ -10,6 +10,8 @@ import { apart } from "../apart.ts";
 import type { Profile } from "../definition/definition.ts";
 import { isAutonomous } from "../definition/mode.ts";
 import type { Entry } from "../ledger/entry.ts";
+import type { MobLimits } from "../limits.ts";
+import { isEdge } from "../roster/touched.ts";
 import type { View } from "../roster/view.ts";
 import type { TurnAsk } from "./host.ts";
 import { INITIAL } from "./turn.ts";
@@ -18,6 +20,7 @@ export interface PromptParts {
   readonly view: View;
   readonly log: Log;
   readonly profileOf: (name: string) => Profile | undefined;
+  readonly limits: Pick<MobLimits, "turnsMax">;
   readonly send: (ask: TurnAsk) => Promise<unknown>;
 }
 
@@ -39,7 +42,7 @@ export class Prompts {
     if (kind === "member_started" && member !== undefined) {
       this.#greet(member);
       this.tell(member);
-    } else if (kind.startsWith("members_") || kind.startsWith("edge_")) {
+    } else if (isEdge(kind)) {
       const { a, b } = data as { readonly a: string; readonly b: string };
       for (const id of [a, b]) this.tell(id);
     }
@@ -47,10 +50,11 @@ export class Prompts {
 
   /** All that it has not been told of its peers. */
   tell(id: string): void {
-    const { view, profileOf } = this.#parts;
-    const { spec, untold } = view.members.get(id) ?? {};
+    const { view, profileOf, limits } = this.#parts;
+    const { spec, untold, open = [] } = view.members.get(id) ?? {};
     if (this.#paused || untold === undefined || spec === undefined || !isAutonomous(spec, profileOf(spec.profile))) return;
-    for (const { event, peer, seq } of untold) {
+    // What it has no room for is sent when a turn of it ends.
+    for (const { event, peer, seq } of untold.slice(0, Math.max(0, limits.turnsMax - open.length))) {
       const description = profileOf(view.members.get(peer)?.spec.profile ?? "")?.peer_description ?? null;
       const content: Json = { event, peer, ...description === null ? {} : { description } };
       this.#send({ to: id, content, from: "mob", principal: "mob", conversation: PEERS, key: `peers ${seq}`, causeSeq: seq });

@@ -10,7 +10,7 @@ export interface WarmingParts {
   readonly clock: Clock;
   readonly atOnce: number;
   /** How long one may hold a place, milliseconds. */
-  readonly startMs: number;
+  readonly placeMs: number;
   /** Resolves when it is up, or has given up. */
   readonly start: (id: string) => Promise<void>;
 }
@@ -68,7 +68,7 @@ export class Warming {
 
   /** What goes wrong is its member's to tell. */
   async #start(id: string): Promise<void> {
-    const { clock, startMs: ms, start } = this.#parts;
+    const { clock, placeMs: ms, start } = this.#parts;
     await withDeadline(() => start(id), { clock, ms, what: `the start of ${id}`, signal: this.#ending.signal }).catch(() => undefined);
   }
 }

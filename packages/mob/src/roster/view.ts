@@ -21,6 +21,7 @@ import { foldTurn, isOver, ranMs } from "./fold-turn.ts";
 import type { Kept, Labels } from "./kept.ts";
 import { foldMob, NEW_MOB, type MobFold } from "./mob-fold.ts";
 import { toRow, type MemberView, type ProfileOf, type Untold } from "./row.ts";
+import { isEdge } from "./touched.ts";
 import { Wiring } from "./wiring.ts";
 
 /** What is over and still remembered; what is older is read from the ledger. */
@@ -95,7 +96,7 @@ export class View {
     else if (kind === "peer_content_ingested") this.#ingested(entry);
     else if (kind.startsWith("member_")) this.#member(entry);
     else if (kind.startsWith("mob_")) this.mob = foldMob(this.mob, entry);
-    else if (kind.startsWith("members_") || kind.startsWith("edge_")) this.#edge(entry);
+    else if (isEdge(kind)) this.#edge(entry);
     else if (kind.startsWith("turn_")) this.#turn(entry);
     else if (kind.startsWith("dead_letter_")) this.#letterGone(entry);
     else if (kind === "labels_set") this.#label(entry);

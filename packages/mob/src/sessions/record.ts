@@ -145,11 +145,11 @@ function toBody(given: NewRecord, { ledger, limits: { recordBytesMax: bytesMax }
   // Cheap where it is plain that it fits: a UTF-16 unit is at most three bytes.
   if (text.length * 3 <= bytesMax) return text;
   if (Buffer.byteLength(text) <= bytesMax) return text;
-  return apart(record, blobs);
+  return toApart(record, blobs);
 }
 
 /** Content and outputs are smaller than a blob may be; what tools gave may be more. */
-async function apart(record: NewRecord, blobs: RecordRules["blobs"]): Promise<string> {
+async function toApart(record: NewRecord, blobs: RecordRules["blobs"]): Promise<string> {
   const taint = taintIn(record.blocks as Json);
   const text = JSON.stringify(record.blocks);
   const kept = await blobs.put({ media_type: "application/json", bytes: Buffer.from(text) }).catch((error: unknown) => {
