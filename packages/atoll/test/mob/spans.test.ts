@@ -121,6 +121,20 @@ test("a turn that is asked for over HTTP is in the trace of its request, and so 
   assert.ok(entries.every((entry) => entry.trace?.includes(TRACE)), "the ledger names the trace");
 });
 
+test("a file that comes by a form and bytes that go out are in the trace of their request", async (t) => {
+  const { open } = await world(t);
+  await using mob = await open();
+  const { url = "", token = "" } = mob.http ?? {};
+  const headers = { authorization: `Bearer ${token}`, traceparent: TRACEPARENT };
+  const body = new FormData();
+  body.append("file", new Blob(["bytes"], { type: "text/plain" }), "a.txt");
+  const { blob_id } = await (await fetch(`${url}/v1/blobs`, { method: "POST", headers, body })).json() as { readonly blob_id: string };
+  assert.equal(await (await fetch(`${url}/v1/blobs/${blob_id}`, { headers })).text(), "bytes");
+  assert.deepEqual(spansOf("atoll.request").map((span) => [span.attributes["atoll.method"], pathOf(span)]), [
+    ["blobs/put", `${CALLER} atoll.request`], ["blobs/get", `${CALLER} atoll.request`],
+  ]);
+});
+
 test("an agent's calls of its model and of its tools are parts of its turn; nothing that was said is in a span", async (t) => {
   const { open } = await world(t);
   await using mob = await open();

@@ -15,9 +15,10 @@ export const ACTIONS = [
 ] as const;
 export type Action = typeof ACTIONS[number];
 
-/** Grants of the mob itself: of tools that a block knows nothing of. */
-export const OF_MOB = /^(module|memory|deliver):/;
-const RULE_VERBS = [...GRANT_VERBS, "module", "memory", "deliver"];
+/** Verbs of grants of the mob itself: of tools that a block knows nothing of. */
+const MOB_GRANTS = ["module", "memory", "deliver"];
+export const OF_MOB = new RegExp(`^(?:${MOB_GRANTS.join("|")}):`);
+const RULE_VERBS = [...GRANT_VERBS, ...MOB_GRANTS];
 
 export interface WordProblem {
   readonly text: string;

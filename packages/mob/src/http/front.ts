@@ -172,7 +172,7 @@ export class Front {
     if (!rpc && found === undefined) throw nothingAt(verb, path);
     const signal = AbortSignal.any([gone, this.#ending.signal]);
     if (found !== undefined && hasBytes(found.method, request)) {
-      const calling = { ...found, who, signal, deadlineMs: readDeadline(query.get(DEADLINE)) };
+      const calling = { ...found, who, signal, deadlineMs: readDeadline(query.get(DEADLINE)), traceparent: traceOf(request) };
       if (verb === "GET") return await download({ request, response }, this.#doors, calling);
       return reply(response, 200, await upload(request, this.#doors, calling));
     }
