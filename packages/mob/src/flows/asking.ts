@@ -38,8 +38,8 @@ export async function askTarget(ask: TurnAsk, parts: AskingParts, { signal, canc
     sending = again(() => send(ask, parts), parts, signal);
     turnId = (await orAbort(sending, signal)).turn_id;
     const turn_id = turnId;
-    const turn = await orAbort(again(() => host.wait(turn_id, { signal }), parts, signal), signal);
-    return { turn_id, ...judge(await whole(turn, parts), step) };
+    const turn = await orAbort(again(async () => await whole(await host.wait(turn_id, { signal }), parts), parts, signal), signal);
+    return { turn_id, ...judge(turn, step) };
   } catch (error) {
     if (!signal.aborted) return { ...turnId === undefined ? {} : { turn_id: turnId }, ok: false, error: toFailure(error) };
     if (signal.reason === cancels && sending !== undefined) await cancel(sending, ask.principal, parts);
