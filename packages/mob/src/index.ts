@@ -1,5 +1,5 @@
 export { MobError, mobError, type MobCode, type MobFault } from "./errors.ts";
-export { MOB_LIMITS, type MobLimits } from "./limits.ts";
+export { FIXED_LIMITS, MOB_LIMITS, type MobLimits } from "./limits.ts";
 export type {
   Cursor, Entry, EntryClass, EntryFilter, EntryKind, EntryPage, EntryQuery, Gap, Live, NewEntry,
 } from "./ledger/entry.ts";

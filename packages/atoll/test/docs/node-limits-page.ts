@@ -1,8 +1,9 @@
 /** `docs/node-limits.md`, made from the limits of nodes, realms and stores: values as they are, reasons as they stand beside them. */
 import { readFileSync } from "node:fs";
-import { limitText, STATE_LIMITS } from "@atoll-run/core";
+import { STATE_LIMITS } from "@atoll-run/core";
 import { NODE_LIMITS } from "@atoll-run/node/internal";
 import { REALM_LIMITS } from "@atoll-run/realm";
+import { limitTable } from "./limit-table.ts";
 
 const HEAD = `# Limits of nodes, realms and stores
 
@@ -27,21 +28,6 @@ export function renderNodeLimits(): string {
 function section(title: string, groups: Groups, source: string): string[] {
   return Object.entries(groups).map(([group, limits]) => {
     const start = source.indexOf(`\n  ${group}: {`);
-    const reasons = reasonsOf(start < 0 ? source : source.slice(start, source.indexOf("\n  }", start)));
-    const rows = Object.entries(limits).flatMap(([name, value]) =>
-      typeof value === "number" ? [`| \`${name}\` | ${textOf(name, value)} | ${reasons.get(name) ?? ""} |`] : []);
-    return `## ${title}: ${group}\n\n| limit | value | why |\n|---|---|---|\n${rows.join("\n")}`;
+    return `## ${title}: ${group}\n\n${limitTable(limits, start < 0 ? source : source.slice(start, source.indexOf("\n  }", start)))}`;
   });
-}
-
-/** The unit stands in the name. */
-function textOf(name: string, value: number): string {
-  if (/Ms(Max|Min)?$/.test(name)) return limitText(value, "ms");
-  return /Bytes(Max|Min)?$|BytesCeiling$/.test(name) ? limitText(value, "bytes") : value.toLocaleString("en-US");
-}
-
-/** Comment → the name below it. */
-function reasonsOf(source: string): ReadonlyMap<string, string> {
-  const found = source.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\s*(\w+):/g);
-  return new Map([...found].map(([, text = "", name = ""]) => [name, text.replaceAll(/\s*\n\s*\*?\s*/g, " ").trim()]));
 }

@@ -6,7 +6,7 @@
 import { freezeDeep, isFault, nearest } from "@atoll-run/core";
 import { unfoldEdges } from "../edges/plan.ts";
 import { isMemberId } from "../ids.ts";
-import { MOB_LIMITS } from "../limits.ts";
+import { FIXED_LIMITS, MOB_LIMITS, type MobLimits } from "../limits.ts";
 import type {
   ApprovalRule, FlowDefinition, FlowStep, MemberSpec, MobDefinition, Origin, Profile,
 } from "./definition.ts";
@@ -55,7 +55,7 @@ function toDefinition(data: Tree, problems: Problems): MobDefinition {
   return {
     mob: { id: data.mob.id, bootstrap: toBootstrap(data.mob.bootstrap) }, members, profiles: toProfiles(data, problems), edges: checkedEdges(data, { members, names, problems }),
     approvals: data.approvals.map(({ timeout, id, match, ...rule }, at): ApprovalRule => ({
-      id: id ?? `rule-${at + 1}`, match: withoutAbsent(match), timeout_ms: timeout, ...rule,
+      id: id ?? `rule-${at + 1}`, match: withoutAbsent(match), timeout_ms: timeout ?? limitOf(data, "approvalMs"), ...rule,
     })),
     flows: Object.fromEntries(Object.entries(data.flows).map(([name, flow]) =>
       [name, toFlow(flow, { data, members, names, problems, path: ["flows", name, "steps"] })])),
@@ -67,21 +67,27 @@ function toBootstrap({ mode, concurrency }: Tree["mob"]["bootstrap"]): MobDefini
   return { mode, concurrency: concurrency ?? (mode === "eager" ? MOB_LIMITS.warmAtOnceMax : MOB_LIMITS.warmAtOnce) };
 }
 
-function toProfiles({ profiles }: Tree, problems: Problems): MobDefinition["profiles"] {
-  return Object.fromEntries(Object.entries(profiles).map(([name, { script, linked, agent, idle_after, ...rest }]) => {
+/** The definition's own, before it is known to be a good one. */
+function limitOf({ limits }: Tree, name: keyof MobLimits): number {
+  return limits[name] ?? MOB_LIMITS[name];
+}
+
+function toProfiles(data: Tree, problems: Problems): MobDefinition["profiles"] {
+  return Object.fromEntries(Object.entries(data.profiles).map(([name, { script, linked, agent, idle_after, ...rest }]) => {
     const ways = [script, linked, agent].filter((way) => way !== undefined).length;
     if (ways !== 1) problems.add(["profiles", name], "a profile has one of script, linked and agent = true", `it has ${ways === 0 ? "none" : ways}`);
     checkGrants(rest.grants, ["profiles", name, "grants"], problems);
     const runs = script !== undefined ? { script } : linked !== undefined ? { linked } : { agent: true } as const;
-    const profile: Profile = { ...rest, runs, idle_after_ms: idle_after };
+    const profile: Profile = { ...rest, runs, idle_after_ms: idle_after ?? limitOf(data, "idleMs") };
     return [name, profile];
   }));
 }
 
 /** `count = n` makes `id-1 … id-n`. */
-function toMembers({ mob, profiles, limits }: Tree, problems: Problems): readonly MemberSpec[] {
+function toMembers(data: Tree, problems: Problems): readonly MemberSpec[] {
+  const { mob, profiles } = data;
   const known = new Map<string, number>();
-  const most = limits["members"] ?? MOB_LIMITS.members;
+  const most = limitOf(data, "members");
   const all = mob.members.reduce((sum, { count = 1 }) => sum + count, 0);
   if (all > most) problems.add(["mob", "members"], `are ${all}, more than ${most}`);
   return mob.members.flatMap(({ count, ...given }, at) => {
@@ -101,7 +107,8 @@ function toMembers({ mob, profiles, limits }: Tree, problems: Problems): readonl
   });
 }
 
-function checkedEdges({ mob, limits }: Tree, { members, names, problems }: Pick<FlowPlace, "members" | "names" | "problems">): MobDefinition["edges"] {
+function checkedEdges(data: Tree, { members, names, problems }: Pick<FlowPlace, "members" | "names" | "problems">): MobDefinition["edges"] {
+  const { mob } = data;
   for (const [at, edge] of mob.edges.entries()) {
     for (const [side, end] of edge.entries()) {
       const path = ["mob", "edges", at, side];
@@ -110,9 +117,8 @@ function checkedEdges({ mob, limits }: Tree, { members, names, problems }: Pick<
     }
     if (edge[0] === edge[1] && !edge[0].startsWith("@")) problems.add(["mob", "edges", at], "a member has no edge to itself");
   }
-  const most = limits["edgesPerMember"] ?? MOB_LIMITS.edgesPerMember;
   try {
-    unfoldEdges(mob.edges, members, most);
+    unfoldEdges(mob.edges, members, limitOf(data, "edgesPerMember"));
   } catch (error) {
     if (!isFault(error)) throw error;
     problems.add(["mob", "edges", error.facts["row"] as number], error.message, "members that need not speak with each other have no edge");
@@ -136,10 +142,11 @@ interface FlowPlace {
 }
 
 function toFlow({ steps }: Tree["flows"][string], place: FlowPlace): FlowDefinition {
-  const { problems, path } = place;
+  const { data, problems, path } = place;
   const names = Object.keys(steps);
+  const most = limitOf(data, "stepsMax");
   if (names.length === 0) problems.add(path, "a flow has at least one step");
-  if (names.length > MOB_LIMITS.stepsMax) problems.add(path, `a flow has at most ${MOB_LIMITS.stepsMax} steps`);
+  if (names.length > most) problems.add(path, `a flow has at most ${most} steps`);
   const made = Object.fromEntries(Object.entries(steps).map(([name, step]) => [name, toStep(step, { ...place, path: [...path, name] })]));
   for (const [name, { depends_on }] of Object.entries(made)) {
     for (const [at, other] of depends_on.entries()) {
@@ -168,7 +175,7 @@ function checkRoles({ topology, supervisor }: Tree, names: Names): void {
 }
 
 function toStep({ role, member, timeout, ...rest }: Tree["flows"][string]["steps"][string], place: FlowPlace): FlowStep {
-  const { members, names, problems, path } = place;
+  const { data, members, names, problems, path } = place;
   if ((role === undefined) === (member === undefined)) problems.add(path, "a step has one of role and member");
   if (role !== undefined) names.profile([...path, "role"], role, (id) => `member = ${JSON.stringify(id)}`);
   if (member !== undefined) names.member([...path, "member"], member, (profile) => `role = ${JSON.stringify(profile)}`);
@@ -177,7 +184,7 @@ function toStep({ role, member, timeout, ...rest }: Tree["flows"][string]["steps
   const { dispatch = alone ? "one_to_one" : "fan_out" } = rest;
   if (dispatch === "share" && rest.items === null) problems.add([...path, "items"], "is missing", "share goes over a list: items = \"steps.scan.output.batches\"");
   if (dispatch !== "share" && rest.items !== null) problems.add([...path, "items"], `is not read by ${dispatch}`, "write dispatch = \"share\"");
-  return { ...rest, dispatch, to: member === undefined ? { role: role ?? "" } : { member }, timeout_ms: timeout };
+  return { ...rest, dispatch, to: member === undefined ? { role: role ?? "" } : { member }, timeout_ms: timeout ?? limitOf(data, "stepMs") };
 }
 
 /** Names on the way round, the first one again at the end. */
@@ -202,7 +209,8 @@ function findCircle(steps: Readonly<Record<string, FlowStep>>): readonly string[
 
 function checkedLimits({ limits }: Tree, problems: Problems): MobDefinition["limits"] {
   for (const [name, value] of Object.entries(limits)) {
-    if (!Object.hasOwn(MOB_LIMITS, name)) problems.unknown(["limits", name], name, { what: "limit", known: Object.keys(MOB_LIMITS) });
+    if (!Object.hasOwn(MOB_LIMITS, name)) problems.unknown(["limits", name], name, { what: "limit", known: Object.keys(MOB_LIMITS).filter((key) => !FIXED_LIMITS.has(key)) });
+    else if (FIXED_LIMITS.has(name)) problems.add(["limits", name], `is ${MOB_LIMITS[name as keyof MobLimits]} in every mob`, "take the line away");
     else if (!Number.isSafeInteger(value) || value < 0) problems.add(["limits", name], "is a whole number, not below 0");
   }
   return limits;

@@ -55,7 +55,7 @@ const profile = z.strictObject({
   system: text.nullable().default(null), instructions: z.array(text).default([]), grants: z.array(z.string()).default([]),
   skills: z.array(text).default([]), model_params: modelParams.nullable().default(null), budget: budget.nullable().default(null),
   mode: mode.default("turn_driven"), external: z.boolean().default(false), restart: z.enum(["on_failure", "always", "never"]).default("on_failure"),
-  idle_after: duration.default(MOB_LIMITS.idleMs), conversations: z.int().min(1).max(64).default(1),
+  idle_after: duration.optional(), conversations: z.int().min(1).max(64).default(1),
   output_schema: z.json().default(null), labels: labels.default({}), initial_message: z.string().nullable().default(null),
   peer_description: z.string().max(1_024).nullable().default(null),
   visible: z.boolean().default(false).refine((visible) => !visible, "is for a later version: members are reached through the node of the mob"),
@@ -68,7 +68,7 @@ const approval = z.strictObject({
     args: z.record(z.string(), z.string()), labels: z.record(z.string(), z.string()), taint: z.enum(TAINTS), origin: z.string(),
   }).partial().refine((match) => Object.keys(match).length > 0, "a rule that matches nothing named matches everything: name something"),
   tier: z.enum(["R0", "R1", "R2", "R3", "deny"]), approvers: z.array(z.string()).default([]), quorum: z.int().min(1).max(16).default(1),
-  timeout: duration.default(MOB_LIMITS.approvalMs), on_timeout: z.enum(["draft", "deny"]).default("draft"),
+  timeout: duration.optional(), on_timeout: z.enum(["draft", "deny"]).default("draft"),
   self_approval: z.boolean().nullable().default(null),
 });
 
@@ -87,7 +87,7 @@ const step = z.strictObject({
   dispatch: z.enum(["fan_out", "fan_in", "one_to_one", "share"]).optional(),
   items: z.string().min(1).nullable().default(null), key: z.string().min(1).nullable().default(null),
   collect: z.union([z.enum(["all", "any"]), z.strictObject({ quorum: z.int().min(1) })]).default("all"),
-  timeout: duration.default(MOB_LIMITS.stepMs), retries: z.int().min(0).max(100).default(1),
+  timeout: duration.optional(), retries: z.int().min(0).max(100).default(1),
   expect: z.json().default(null), output: z.enum(["json", "text"]).default("json"), allow_tools: globs.nullable().default(null), block_tools: z.array(z.string().min(1).max(256)).max(256).default([]),
   on_failure: z.enum(["escalate", "continue"]).default("escalate"), let_finish: z.boolean().default(false),
 });

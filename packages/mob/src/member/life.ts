@@ -9,7 +9,7 @@
  * timer, its mailbox is open. suspended: mail waits, nothing runs. broken: it has failed too often; mail is refused, and it
  * is tried again by itself, ever less often, until it has failed in the same way for the third time. retiring: what it has is worked off. retired, completed: final, until somebody spawns the id again.
  */
-import { MOB_LIMITS } from "../limits.ts";
+import type { MobLimits } from "../limits.ts";
 import type { EntryKind } from "../ledger/entry.ts";
 import type { MemberState } from "./row.ts";
 
@@ -113,7 +113,12 @@ export interface LifeStep {
   readonly actions: readonly LifeAction[];
 }
 
+export type LifeLimits = Pick<
+  MobLimits, "startTries" | "startBackoffMs" | "startBackoffMsMax" | "crashesMax" | "crashWindowMs" | "repairMs" | "repairMsMax" | "repairsSameMax"
+>;
+
 export interface LifeRules {
+  readonly limits: LifeLimits;
   readonly restart: "on_failure" | "always" | "never";
   readonly now_ms: number;
   /** 0 ≤ x < 1. */
@@ -181,9 +186,9 @@ function repaired(life: Life, mends: Mends): LifeStep {
 /** It is tried again by itself, unless the last three of those tries have all ended like the break before them. */
 function broken(
   life: Life, { kind, detail, ...more }: { readonly kind: BrokenKind; readonly detail: string; readonly tries?: number },
-  { rules: { now_ms, chance }, actions }: { readonly rules: LifeRules; readonly actions: readonly LifeAction[] },
+  { rules: { limits, now_ms, chance }, actions }: { readonly rules: LifeRules; readonly actions: readonly LifeAction[] },
 ): LifeStep {
-  const { repairMs, repairMsMax, repairsSameMax, crashWindowMs } = MOB_LIMITS;
+  const { repairMs, repairMsMax, repairsSameMax, crashWindowMs } = limits;
   // It was well for a while in between.
   const before = now_ms - life.mends.at_ms > crashWindowMs ? NO_MENDS : life.mends;
   const why = `${kind}: ${detail}`;
@@ -214,13 +219,14 @@ function started(life: Life): LifeStep {
 }
 
 function startFailed(life: Life, { kind, detail }: LifeEvent & { is: "start_failed" }, rules: LifeRules): LifeStep {
-  const tries = HOPELESS.has(kind) ? MOB_LIMITS.startTries : life.tries + 1;
+  const { startTries } = rules.limits;
+  const tries = HOPELESS.has(kind) ? startTries : life.tries + 1;
   const failed = { ...life, tries };
   const data = { kind, detail, tries };
   // What cannot be worked off is left to the deadline.
   if (life.state === "retiring") return { life: failed, entries: [], actions: [] };
-  if (tries < MOB_LIMITS.startTries) {
-    const after_ms = backoff(tries, rules.chance);
+  if (tries < startTries) {
+    const after_ms = backoff(tries, rules);
     return to(failed, "dormant", { kind: "member_dormant", data: { why: "start_failed", ...data, after_ms }, actions: [{ do: "retry", after_ms }] });
   }
   // What somebody has to mend is shown.
@@ -233,25 +239,26 @@ function startFailed(life: Life, { kind, detail }: LifeEvent & { is: "start_fail
 }
 
 function crashed(life: Life, detail: string, rules: LifeRules): LifeStep {
-  const crashes = [...life.crashes.filter((at) => rules.now_ms - at < MOB_LIMITS.crashWindowMs), rules.now_ms];
+  const { now_ms, limits: { crashesMax, crashWindowMs } } = rules;
+  const crashes = [...life.crashes.filter((at) => now_ms - at < crashWindowMs), now_ms];
   const hurt = { ...life, crashes };
   if (life.state === "retiring") {
-    return { life: hurt, entries: [], actions: [{ do: "stop", turn: "requeue" }, { do: "start", after_ms: backoff(crashes.length, rules.chance) }] };
+    return { life: hurt, entries: [], actions: [{ do: "stop", turn: "requeue" }, { do: "start", after_ms: backoff(crashes.length, rules) }] };
   }
   if (rules.restart === "never") {
     return completed(hurt, { detail });
   }
-  if (crashes.length >= MOB_LIMITS.crashesMax) {
+  if (crashes.length >= crashesMax) {
     return broken(hurt, { kind: "crashed", detail }, { rules, actions: [{ do: "stop", turn: "requeue" }] });
   }
-  const after_ms = backoff(crashes.length, rules.chance);
+  const after_ms = backoff(crashes.length, rules);
   return starting(hurt, "crashed", { data: { detail, after_ms }, actions: [{ do: "stop", turn: "requeue" }, { do: "start", after_ms }] });
 }
 
-function exited(life: Life, { restart, chance }: LifeRules): LifeStep {
+function exited(life: Life, rules: LifeRules): LifeStep {
   if (life.state === "retiring") return retired(life, "drained");
-  if (restart !== "always") return completed(life, {});
-  const after_ms = backoff(1, chance);
+  if (rules.restart !== "always") return completed(life, {});
+  const after_ms = backoff(1, rules);
   return starting(life, "exited", { data: { after_ms }, actions: [{ do: "stop", turn: "requeue" }, { do: "start", after_ms }] });
 }
 
@@ -281,9 +288,8 @@ function again(life: Life, kind: EntryKind, more: readonly LifeAction[]): LifeSt
   ] });
 }
 
-/** 1 s, doubling to 60 s, ± 20 %. */
-function backoff(tries: number, chance: number): number {
-  const { startBackoffMs, startBackoffMsMax } = MOB_LIMITS;
+/** Doubling, ± 20 %. */
+function backoff(tries: number, { chance, limits: { startBackoffMs, startBackoffMsMax } }: LifeRules): number {
   return spread(Math.min(startBackoffMsMax, startBackoffMs * 2 ** Math.min(tries - 1, 16)), chance);
 }
 

@@ -180,10 +180,10 @@ export class Member implements SeatHolder {
   }
 
   async #move(event: LifeEvent, { principal, data, spec }: MoveMore): Promise<boolean> {
-    const { ledger, writer, node } = this.#parts;
+    const { ledger, writer, node, limits } = this.#parts;
     const made = spec ?? this.#parts.view.members.get(this.id)?.spec;
     const { restart = "on_failure" } = this.#parts.profileOf(made?.profile ?? "") ?? {};
-    const step = stepLife(this.#life, event, { restart, now_ms: this.#clock.now(), chance: node.random() });
+    const step = stepLife(this.#life, event, { limits, restart, now_ms: this.#clock.now(), chance: node.random() });
     if (step === undefined) return false;
     const fence = this.#seat.now?.writer?.epoch;
     const about = {

@@ -44,6 +44,12 @@ test("a definition is frozen, its counts unfolded, its durations in milliseconds
   assert.throws(() => (made.members as unknown[]).push(1));
 });
 
+test("what profiles, rules and steps do not say they take from the limits of the definition", () => {
+  const made = defineMob({ ...AUDIT, approvals: [{ match: { tool: "x" }, tier: "R3" }], limits: { idleMs: 1, approvalMs: 2, stepMs: 3 } });
+  assert.deepEqual([made.profiles["scout"]?.idle_after_ms, made.profiles["editor"]?.idle_after_ms], [1, 30_000]);
+  assert.deepEqual([made.approvals[0]?.timeout_ms, made.flows["audit"]?.steps["scan"]?.timeout_ms], [2, 3]);
+});
+
 test("all errors are reported with path and line, and nothing was created", () => {
   const problems = problemsOf({
     mob: { id: "audit", members: [{ id: "a b", profile: "scout" }, { id: "x", profil: "scout", profile: "scout" }] },
@@ -100,6 +106,8 @@ const WRONG: readonly [what: string, change: (tree: typeof AUDIT & Record<string
   ["an edge to a profile without its @", () => ({ ...AUDIT, mob: { ...AUDIT.mob, edges: [["scout", "auditor"]] } }), "mob.edges[0][1]", /it is a profile: write "@auditor"/],
   ["an edge to a member with an @", () => ({ ...AUDIT, mob: { ...AUDIT.mob, edges: [["scout", "@auditor-1"]] } }), "mob.edges[0][1]", /it is a member: write "auditor-1"/],
   ["a supervisor that is a member", () => ({ ...AUDIT, supervisor: { role: "auditor-1" } }), "supervisor.role", /it is a member of profile "auditor"/],
+  ["a limit that is the same in every mob", () => ({ ...AUDIT, limits: { batchMax: 100 } }), "limits.batchMax", /is 50 in every mob/],
+  ["more steps than its limit", () => ({ ...AUDIT, limits: { stepsMax: 0 } }), "flows.audit.steps", /a flow has at most 0 steps/],
   ["a limit that is none", () => ({ ...AUDIT, limits: { turnMax: 3 } }), "limits.turnMax", /no limit/],
 ];
 

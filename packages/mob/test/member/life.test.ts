@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { MOB_LIMITS } from "@atoll-run/mob";
 import {
   type BrokenKind, FINAL_STATES, LIFE_TABLE, type Life, type LifeEvent, type LifeState, NO_MENDS, NOBODY, stepLife,
 } from "@atoll-run/mob/internal";
 
-const RULES = { restart: "on_failure", now_ms: 1_000_000, chance: 0.5 } as const;
+const RULES = { limits: MOB_LIMITS, restart: "on_failure", now_ms: 1_000_000, chance: 0.5 } as const;
 const at = (state: LifeState, more: Partial<Life> = {}): Life => ({ ...NOBODY, state, generation: state === "none" ? 0 : 3, first: false, ...more });
 
 const spawn = { is: "spawn", lazy: false, fresh: false } as const;
@@ -130,6 +131,16 @@ for (const [title, { event, from, to, entries, does, life = {}, rules }] of Obje
   });
 }
 
+test("how often and how long it is tried are limits of its mob", () => {
+  const limits = { ...MOB_LIMITS, startTries: 2, startBackoffMs: 10, startBackoffMsMax: 15, crashesMax: 2, crashWindowMs: 5, repairMs: 7 };
+  const rules = { ...RULES, limits };
+  const step = (from: Life, event: LifeEvent) => stepLife(from, event, rules);
+  assert.deepEqual(step(at("starting"), failed)?.actions, [{ do: "retry", after_ms: 10 }]);
+  assert.deepEqual(step(at("starting", { tries: 1 }), failed)?.actions, [{ do: "mend", after_ms: 7 }]);
+  assert.equal(step(at("active", { crashes: [NOW - 4] }), crashed)?.life.state, "broken");
+  assert.equal(step(at("active", { crashes: [NOW - 5] }), crashed)?.life.state, "starting");
+});
+
 test("a member that has work does not become dormant", () => {
   assert.equal(stepLife(at("active"), { is: "idle", busy: true }, RULES), undefined);
 });
@@ -231,7 +242,7 @@ test("any sequence of events stays in the table, and the generation never falls"
       let [nowMs, highest] = [0, 0];
       for (const [one, restart, chance] of sequence) {
         nowMs += 10_000;
-        const step = stepLife(life, one, { restart, chance, now_ms: nowMs });
+        const step = stepLife(life, one, { ...RULES, restart, chance, now_ms: nowMs });
         if (step === undefined) continue;
         assert.ok(NEXT[one.is][life.state]?.includes(step.life.state), `${one.is}: ${life.state} → ${step.life.state}`);
         assert.ok(step.life.crashes.length <= 5);
