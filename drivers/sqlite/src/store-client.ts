@@ -10,6 +10,7 @@ import {
 import {
   DONE, FAILED, type StoreAnswer, type StoreName, type StoreOp, type StoreRequest, type StoreWorkerData,
 } from "./store-protocol.ts";
+import { threadFlags } from "./thread-flags.ts";
 
 /** Requests without an answer. */
 export const PENDING_MAX = 4_096;
@@ -120,7 +121,7 @@ export class StoreClient {
   #start(): Worker {
     const ext = import.meta.url.slice(import.meta.url.lastIndexOf("."));
     const worker = new Worker(new URL(`./store-worker${ext}`, import.meta.url), {
-      name: "atoll-stores", workerData: this.#data, env: {}, execArgv: [],
+      name: "atoll-stores", workerData: this.#data, env: {}, ...threadFlags(),
     });
     let reason = "it exited";
     worker.on("message", (answers: readonly StoreAnswer[]) => {

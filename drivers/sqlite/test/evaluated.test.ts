@@ -7,8 +7,8 @@ import { promisify } from "node:util";
 const SQLITE = JSON.stringify(new URL("../src/index.ts", import.meta.url).href);
 const run = promisify(execFile);
 
-test("a program of `node --input-type=module -e` opens a state and keeps values", { timeout: 30_000 }, async () => {
-  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", `
+for (const flags of [["--input-type=module"], ["--input-type", "module"]]) test(`a program of \`node ${flags.join(" ")} -e\` opens a state and keeps values`, { timeout: 30_000 }, async () => {
+  const { stdout } = await run(process.execPath, [...flags, "-e", `
     import { openState, openStores } from ${SQLITE};
     await using state = await openState({ dir: null });
     await using stores = openStores({ kvPath: ":memory:", tsPath: ":memory:", busyTimeoutMs: 1_000, journalMode: "WAL" });

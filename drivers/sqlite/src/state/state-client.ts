@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import {
   PassingMap, stateBroken, stateCancelled, stateClosed, stateOverloaded, stateTimedOut, toFault, type Log, type StoreCall,
 } from "@atoll-run/core";
+import { threadFlags } from "../thread-flags.ts";
 import { packCommits, unpackAnswers } from "./packing.ts";
 import type {
   AnswerMessage, CommitRequest, OtherRequest, RequestMessage, StateAnswer, StateRequest, StateWorkerData,
@@ -55,7 +56,7 @@ export class StateClient {
     this.#log = log;
     const ext = import.meta.url.slice(import.meta.url.lastIndexOf("."));
     this.#worker = new Worker(new URL(`./state-worker${ext}`, import.meta.url), {
-      name: "atoll-state", workerData: { ...data, bell: this.#bell } satisfies StateWorkerData, env: {}, execArgv: [],
+      name: "atoll-state", workerData: { ...data, bell: this.#bell } satisfies StateWorkerData, env: {}, ...threadFlags(),
     });
     let reason = "its thread exited";
     this.#worker.on("message", ({ commits, others }: AnswerMessage) => {

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { defineMob } from "@atoll-run/atoll/mob";
+import { Fault } from "@atoll-run/core";
 import { until } from "@atoll-run/testkit";
 import { startRooms } from "./rooms.ts";
 
@@ -56,4 +57,28 @@ test("who has no room for all notices of his peers gets as many as he has room f
   free.resolve();
   await until(() => heard.length === peers.length);
   assert.deepEqual([heard, refused, mob.view.members.get("auto")?.untold], [peers, [], undefined]);
+});
+
+test("who is broken is told of his peers when he runs again: until then nothing is sent, and nothing refused", async () => {
+  const heard: string[] = [];
+  const refused: string[] = [];
+  let well = false;
+  await using mob = await startRooms({
+    definition: defineMob({
+      mob: { id: "m", members: [{ id: "auto", profile: "auto" }, { id: "a", profile: "p" }] },
+      profiles: { auto: { linked: "auto", mode: "autonomous" }, p: { linked: "auto" } }, limits: { crashesMax: 1, repairMs: 600_000 },
+    }),
+    linked: { auto: () => ({ content, conversation }) => {
+      if (!well) throw new Fault({ code: "isle.memory", text: "not enough memory", retry: "later" });
+      if (conversation === "peers") heard.push((content as { peer: string }).peer);
+    } },
+    ephemeral: true, env: { log: { write: ({ msg, fields }) => void (msg === "a turn of the mob was not sent" && refused.push(String(fields?.["reason"]))) } },
+  });
+  await until(() => mob.view.row("auto")?.state === "broken");
+  await mob.edges.wire("auto", "a", "local");
+  await until(() => mob.view.members.get("auto")?.untold?.length === 1);
+  well = true;
+  await mob.members.repair("auto", { principal: "local" });
+  await until(() => heard.length === 1);
+  assert.deepEqual([heard, refused], [["a"], []]);
 });

@@ -51,8 +51,10 @@ export class Prompts {
   /** All that it has not been told of its peers. */
   tell(id: string): void {
     const { view, profileOf, limits } = this.#parts;
-    const { spec, untold, open = [] } = view.members.get(id) ?? {};
+    const { spec, life, untold, open = [] } = view.members.get(id) ?? {};
     if (this.#paused || untold === undefined || spec === undefined || !isAutonomous(spec, profileOf(spec.profile))) return;
+    // Its mail is refused until it starts again, and then it is told.
+    if (life?.state === "broken") return;
     // What it has no room for is sent when a turn of it ends.
     for (const { event, peer, seq } of untold.slice(0, Math.max(0, limits.turnsMax - open.length))) {
       const description = profileOf(view.members.get(peer)?.spec.profile ?? "")?.peer_description ?? null;

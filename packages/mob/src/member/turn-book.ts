@@ -70,7 +70,8 @@ export class TurnBook {
   done(outer: DispatchContext, { turn, reply, writes }: { turn: TurnBody; reply: Uint8Array; writes: readonly Write[] }): Outcome | Promise<Outcome> {
     const { contentBytesMax, outputInEntryBytesMax, blobBytesMax } = this.#parts.limits;
     const { length: size } = reply;
-    if (size > Math.max(contentBytesMax, blobBytesMax)) return this.#tooLarge(outer, turn, size);
+    const limit = Math.max(contentBytesMax, blobBytesMax);
+    if (size > limit) return this.#tooLarge(outer, turn, { size, limit });
     const given = { turn, output: outputOf(reply), writes };
     if (size <= outputInEntryBytesMax) return this.#sayDone(outer, given, { output: given.output });
     return size <= contentBytesMax ? this.#doneApart(outer, given) : this.#doneAsBlob(outer, given);
@@ -79,16 +80,16 @@ export class TurnBook {
   /** It is a blob before anything refers to it: a crash between the two leaves bytes that nobody asks for, and the turn runs again. */
   async #doneAsBlob(outer: DispatchContext, { turn, output: whole, writes }: Given): Promise<Outcome> {
     const { ledger, blobs, limits } = this.#parts;
+    const { blobBytesMax: limit } = limits;
     const blob = toBlob(ledger.redact(whole));
     // What it is masked with may be longer.
-    if (blob.bytes.length > limits.blobBytesMax) return this.#tooLarge(outer, turn, blob.bytes.length);
+    if (blob.bytes.length > limit) return this.#tooLarge(outer, turn, { size: blob.bytes.length, limit });
     const output = toRef(await blobs.put(blob));
     return this.#sayDone(outer, { turn, output, writes }, { output });
   }
 
-  #tooLarge(outer: DispatchContext, turn: TurnBody, size: number): Outcome {
-    const { blobBytesMax: limit } = this.#parts.limits;
-    return this.end(outer, { turn, kind: "turn_failed", data: errorOf(mobError("mob.too_large", `the output has ${size} bytes, more than ${limit}`, { facts: { size, limit } })) });
+  #tooLarge(outer: DispatchContext, turn: TurnBody, facts: { readonly size: number; readonly limit: number }): Outcome {
+    return this.end(outer, { turn, kind: "turn_failed", data: errorOf(mobError("mob.too_large", `the output has ${facts.size} bytes, more than ${facts.limit}`, { facts })) });
   }
 
   #sayDone(outer: DispatchContext, { turn, output, writes }: Given, data: TurnEnd["data"]): Outcome | Promise<Outcome> {
