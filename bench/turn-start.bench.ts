@@ -16,7 +16,7 @@ const COLD = 6_000;
 export const bench: Bench = {
   name: "turn start", unit: "×", issue: "D",
   question: `How long from \`send\` to the first line of a linked member's turn, ${RATE} turns a second sent evenly to ${MEMBERS} members, each accepted on `
-    + "the disk; and how many a second run when each member gets its next turn as soon as the one before has ended?",
+    + "the disk, once V8 has compiled the code and before; and how many a second run when each member gets its next turn as soon as the one before has ended?",
   bars: [{ name: "p99 at 1,500 a second", atMost: 15 }, { name: "turns a second", atLeast: 1.5 }],
   async run({ quick }) {
     using folder = scratch();

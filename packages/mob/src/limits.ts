@@ -97,7 +97,7 @@ export const MOB_LIMITS = {
   warmAtOnceMax: 16,
   /** Open approvals of a mob, then new ones are refused. */
   approvalsOpenMax: 512,
-  /** Until an approval is decided by nobody, where its rule says nothing. */
+  /** How long an approval waits for a decision, where its rule says nothing. */
   approvalMs: 600_000,
   /** How long a script, or code of this process, waits where it is; a longer time of its rule does not count there. */
   approvalInPlaceMs: 300_000,
@@ -119,7 +119,7 @@ export const MOB_LIMITS = {
   reconcileActMs: 60_000,
   /** Passes that wait for the one that runs. */
   passesMax: 16,
-  /** How long a member is its holder's without a word of it. */
+  /** What the row of a member tells as the time of its lease. */
   leaseMs: 15_000,
   /** Members that were made by members: how deep. */
   helperDepthMax: 8,
